@@ -1,0 +1,246 @@
+package token
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const timeFormat = "20060102T150405Z"
+
+// Parse checks everything about a token that can be checked without the
+// network, and only then is STS asked. It is strict: of two spellings of one
+// request it accepts one, so that what is cached or logged for a token cannot
+// be had again by another spelling of it.
+//
+// The error is one of this package's; it holds no part of the token.
+func Parse(token string, hosts Hosts, now time.Time) (Request, error) {
+	text, err := decode(token)
+	if err != nil {
+		return Request{}, err
+	}
+	query, host, err := parseURL(text)
+	if err != nil {
+		return Request{}, err
+	}
+	region, ok := hosts.Region(host)
+	if !ok {
+		return Request{}, ErrHost
+	}
+	p, err := parseQuery(query)
+	if err != nil {
+		return Request{}, err
+	}
+	if err := p.checkConstants(); err != nil {
+		return Request{}, err
+	}
+	accessKeyID, err := p.checkCredential(region)
+	if err != nil {
+		return Request{}, err
+	}
+	signed, err := p.checkHeadersAndTimes(now)
+	if err != nil {
+		return Request{}, err
+	}
+	return Request{url: text, host: host, region: region, accessKeyID: accessKeyID, signed: signed.Unix()}, nil
+}
+
+// decode undoes the wire form's outer layer.
+func decode(token string) (string, error) {
+	if len(token) > MaxLength {
+		return "", ErrTooLong
+	}
+	encoded, ok := strings.CutPrefix(token, Prefix)
+	if !ok {
+		return "", ErrPrefix
+	}
+	// The decoder skips line breaks even when strict.
+	if strings.ContainsAny(encoded, "\r\n") {
+		return "", ErrEncoding
+	}
+	text, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil {
+		return "", ErrEncoding
+	}
+	return string(text), nil
+}
+
+// parseURL splits the URL into its query and its host.
+func parseURL(text string) (query, host string, err error) {
+	if !consistsOf(text, func(c byte) bool { return ' ' < c && c < 0x7f }) {
+		return "", "", ErrURL
+	}
+	// url.Parse puts the scheme in lower case; one spelling is enough.
+	if !strings.HasPrefix(text, "https:") {
+		return "", "", ErrScheme
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Opaque != "":
+		return "", "", ErrURL
+	case u.User != nil:
+		return "", "", ErrUserinfo
+	case strings.Contains(text, "#"):
+		return "", "", ErrFragment
+	case strings.Contains(u.Host, ":"):
+		return "", "", ErrPort
+	case u.EscapedPath() != "/":
+		return "", "", ErrPath
+	// Whatever else url.Parse normalised away is a second spelling.
+	case text != "https://"+u.Host+"/?"+u.RawQuery:
+		return "", "", ErrURL
+	}
+	return u.RawQuery, u.Host, nil
+}
+
+// The parameters of a presigned GetCallerIdentity request.
+const (
+	action = iota
+	version
+	algorithm
+	credential
+	date
+	expires
+	securityToken
+	signature
+	signedHeaders
+	parameterCount
+)
+
+// parameters are the values of a query, decoded; presence is told apart from
+// emptiness.
+type parameters struct {
+	values  [parameterCount]string
+	present [parameterCount]bool
+}
+
+func parameter(key string) (int, bool) {
+	switch key {
+	case "Action":
+		return action, true
+	case "Version":
+		return version, true
+	case "X-Amz-Algorithm":
+		return algorithm, true
+	case "X-Amz-Credential":
+		return credential, true
+	case "X-Amz-Date":
+		return date, true
+	case "X-Amz-Expires":
+		return expires, true
+	case "X-Amz-Security-Token":
+		return securityToken, true
+	case "X-Amz-Signature":
+		return signature, true
+	case "X-Amz-SignedHeaders":
+		return signedHeaders, true
+	}
+	return 0, false
+}
+
+// parseQuery wants each of the nine parameters once, in its canonical spelling.
+func parseQuery(query string) (parameters, error) {
+	var p parameters
+	for pair := range strings.SplitSeq(query, "&") {
+		key, encoded, ok := strings.Cut(pair, "=")
+		if !ok || key == "" || strings.Contains(pair, ";") {
+			return p, ErrQuery
+		}
+		i, ok := parameter(key)
+		if !ok {
+			return p, ErrParameter
+		}
+		if p.present[i] {
+			return p, ErrRepeated
+		}
+		value, err := url.PathUnescape(encoded)
+		if err != nil {
+			return p, ErrQuery
+		}
+		if !isEncoding(encoded, value) {
+			return p, ErrParameterValue
+		}
+		p.values[i], p.present[i] = value, true
+	}
+	for i, present := range p.present {
+		if !present && i != securityToken {
+			return p, ErrMissing
+		}
+	}
+	if p.present[securityToken] && p.values[securityToken] == "" {
+		return p, ErrParameterValue
+	}
+	return p, nil
+}
+
+// isEncoding reports whether encoded is the AWS URI-encoding of value:
+// unreserved characters bare, every other byte as %XX in capitals.
+func isEncoding(encoded, value string) bool {
+	const digits = "0123456789ABCDEF"
+	for i := range len(value) {
+		c := value[i]
+		if isLowerOrDigit(c) || isUpperOrDigit(c) || strings.IndexByte("-._~", c) >= 0 {
+			if encoded == "" || encoded[0] != c {
+				return false
+			}
+			encoded = encoded[1:]
+			continue
+		}
+		if len(encoded) < 3 || encoded[0] != '%' || encoded[1] != digits[c>>4] || encoded[2] != digits[c&15] {
+			return false
+		}
+		encoded = encoded[3:]
+	}
+	return encoded == ""
+}
+
+func (p *parameters) checkConstants() error {
+	switch {
+	case p.values[action] != "GetCallerIdentity":
+		return ErrAction
+	case p.values[version] != "2011-06-15":
+		return ErrVersion
+	case p.values[algorithm] != "AWS4-HMAC-SHA256":
+		return ErrAlgorithm
+	case len(p.values[signature]) != 64 || !consistsOf(p.values[signature], isLowerHex):
+		return ErrSignature
+	}
+	return nil
+}
+
+// checkCredential answers the access key ID of KEYID/yyyymmdd/region/sts/aws4_request.
+func (p *parameters) checkCredential(region string) (string, error) {
+	keyID, scope, _ := strings.Cut(p.values[credential], "/")
+	if len(keyID) < 16 || len(keyID) > 128 || !consistsOf(keyID, isUpperOrDigit) {
+		return "", ErrCredential
+	}
+	day, _, _ := strings.Cut(p.values[date], "T")
+	if scope != day+"/"+region+"/sts/aws4_request" {
+		return "", ErrCredential
+	}
+	return keyID, nil
+}
+
+func (p *parameters) checkHeadersAndTimes(now time.Time) (time.Time, error) {
+	// Sorted and in lower case there is just one way to name both.
+	if p.values[signedHeaders] != "host;"+ClusterIDHeader {
+		return time.Time{}, ErrSignedHeaders
+	}
+	seconds := p.values[expires]
+	if n, err := strconv.Atoi(seconds); err != nil || !consistsOf(seconds, isDigit) || n > 900 {
+		return time.Time{}, ErrExpires
+	}
+	signed, err := time.Parse(timeFormat, p.values[date])
+	if err != nil || signed.Format(timeFormat) != p.values[date] {
+		return time.Time{}, ErrDate
+	}
+	if now.After(signed.Add(Lifetime)) {
+		return time.Time{}, ErrExpired
+	}
+	if signed.After(now.Add(MaxSkew)) {
+		return time.Time{}, ErrNotYetValid
+	}
+	return signed, nil
+}
