@@ -1,0 +1,198 @@
+package awsauth
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+// A reading collects what one reading of a source finds.
+type reading struct {
+	opts     Options
+	last     *Result
+	sections map[string]section
+	problems []Problem
+}
+
+func newReading(last *Result, opts Options) *reading {
+	return &reading{opts: opts, last: last, sections: map[string]section{}}
+}
+
+// report adds a problem at a node; a nil node means that there is no place.
+func (r *reading) report(code Code, severity Severity, section string, at *yaml.Node, message, fix string) {
+	p := Problem{Code: code, Severity: severity, Section: section, Message: message, Fix: fix}
+	if at != nil {
+		p.Line, p.Column = at.Line, at.Column
+	}
+	r.problems = append(r.problems, p)
+}
+
+func (r *reading) drop(code Code, section string, at *yaml.Node, message, fix string) {
+	r.report(code, Error, section, at, message+"; the entry is ignored", fix)
+}
+
+func (r *reading) warn(code Code, section string, at *yaml.Node, message, fix string) {
+	r.report(code, Warning, section, at, message, fix)
+}
+
+// keepLast gives a section that does not parse its last good content.
+func (r *reading) keepLast(code Code, name string, at *yaml.Node, message, fix string) {
+	consequence := "; nothing in it acts until it is mended"
+	if r.last != nil {
+		if section, ok := r.last.sections[name]; ok {
+			r.sections[name] = section
+			consequence = "; its last good content stays in force"
+		}
+	}
+	r.report(code, Error, name, at, message+consequence, fix)
+}
+
+// readText reads a section given as YAML or JSON text.
+func (r *reading) readText(name, text string) {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	var document yaml.Node
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return // comments alone
+	} else if err != nil {
+		line, message := syntaxError(err)
+		r.keepLast(SectionSyntax, name, &yaml.Node{Line: line, Column: 1}, "the YAML does not parse: "+message, syntaxFix(text, line))
+		return
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		r.warn(SecondDocument, name, &second, "there is something behind the end of the first YAML document; it is ignored", "remove the line --- and put all entries into one list")
+	}
+	if at := unquotedTemplate(&document); at != nil {
+		r.keepLast(SectionSyntax, name, at, "a value that begins with {{ is not quoted, so that YAML takes it for a map", syntaxFix(text, at.Line))
+		return
+	}
+	r.readValue(name, document.Content[0])
+}
+
+// unquotedTemplate finds a map whose key is a map, which is how YAML reads
+// {{SessionName}} without quotes, and which nothing else in aws-auth can be.
+func unquotedTemplate(node *yaml.Node) *yaml.Node {
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.MappingNode {
+			return child
+		}
+		if found := unquotedTemplate(child); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// readValue reads a section given as a YAML value.
+func (r *reading) readValue(name string, value *yaml.Node) {
+	value = resolve(value)
+	if value.Kind == yaml.ScalarNode && (value.Tag == "!!null" || isEmpty(value.Value)) {
+		return
+	}
+	if value.Kind != yaml.SequenceNode {
+		r.keepLast(SectionNotList, name, value, "it is not a list", `begin each entry with "- "`)
+		return
+	}
+	var s section
+	for _, item := range value.Content {
+		if name == mapAccounts {
+			r.readAccount(&s, resolve(item))
+		} else {
+			r.readEntry(&s, name, resolve(item))
+		}
+	}
+	r.sections[name] = s
+}
+
+func (r *reading) readAccount(s *section, item *yaml.Node) {
+	// The text and not the number: as a number 012345678901 loses its zero, and
+	// 012345670123 is read as octal.
+	if item.Kind != yaml.ScalarNode || !isAccountID(item.Value) {
+		r.drop(InvalidAccountID, mapAccounts, item, fmt.Sprintf("%s is not an account ID", described(item)), `write the account's 12 digits in quotes, like "012345678901"`)
+		return
+	}
+	for _, account := range s.accounts {
+		if account.ID == item.Value {
+			r.warn(DuplicateEntry, mapAccounts, item, "account "+item.Value+" stands here twice", "remove one")
+			return
+		}
+	}
+	s.accounts = append(s.accounts, mapper.Account{ID: item.Value, Rule: r.rule(mapAccounts, item)})
+}
+
+func (r *reading) rule(section string, at *yaml.Node) mapper.Rule {
+	return mapper.Rule{Source: r.opts.Source, Section: section, Line: at.Line}
+}
+
+// checkKey reports a key that somebody meant to be a section.
+func (r *reading) checkKey(key string, line, column int) {
+	if isSection(key) {
+		return
+	}
+	for _, name := range sectionNames() {
+		if nearMiss(key, name) {
+			r.warn(UnknownSection, key, &yaml.Node{Line: line, Column: column}, fmt.Sprintf("the key %q means nothing, and what stands under it does not act", key), fmt.Sprintf("write %s", name))
+		}
+	}
+}
+
+// nearMiss reports whether a key is meant to be a section's name: alike but
+// for case, dashes, or a letter more or less at its end.
+func nearMiss(key, name string) bool {
+	fold := func(s string) string {
+		return strings.TrimSuffix(strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(s)), "s")
+	}
+	return fold(key) == fold(name)
+}
+
+// result makes the table of what was read.
+func (r *reading) result() *Result {
+	// mapRoles first: of a principal in both, the later one must not win.
+	entries := slices.Concat(r.sections[mapUsers].entries, r.sections[mapRoles].entries)
+	order := map[string]int{mapRoles: 0, mapUsers: 1, mapAccounts: 2}
+	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(order[a.Section], order[b.Section]), cmp.Compare(a.Line, b.Line))
+	})
+	return &Result{
+		Table:    mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths),
+		Problems: r.problems,
+		sections: r.sections,
+	}
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
+
+// syntaxError takes the line out of a YAML error.
+func syntaxError(err error) (line int, message string) {
+	message = strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: ")
+	if found := yamlLine.FindStringSubmatch(message); found != nil {
+		line, _ = strconv.Atoi(found[1])
+		message = found[2]
+	}
+	return max(line, 1), message
+}
+
+// syntaxFix guesses what is meant: a value that begins with {{ must be quoted,
+// and the parser complains of it a line or two further on.
+func syntaxFix(text string, line int) string {
+	lines := strings.Split(text, "\n")
+	for i := max(0, line-3); i < min(line+1, len(lines)); i++ {
+		key, value, ok := strings.Cut(lines[i], ":")
+		if value = strings.TrimSpace(value); ok && strings.HasPrefix(value, "{{") {
+			return fmt.Sprintf("on line %d, quote the value: %s: %q", i+1, strings.TrimSpace(key), value)
+		}
+	}
+	if strings.Contains(text, "\t") {
+		return "indent with spaces, not with tabs"
+	}
+	return "check the indentation, the colons and the quotes near this line"
+}

@@ -1,0 +1,76 @@
+package mapper
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+)
+
+// First asks mappers in turn and takes the first match. An error ends it: to go
+// on would let a later source grant what an earlier one could not be asked about.
+func First(mappers ...Mapper) Mapper {
+	return Func(func(ctx context.Context, id identity.Identity) (Match, bool, error) {
+		for _, m := range mappers {
+			if match, ok, err := m.Map(ctx, id); ok || err != nil {
+				return match, ok, err
+			}
+		}
+		return Match{}, false, nil
+	})
+}
+
+// The cluster owner's Kubernetes user.
+const (
+	OwnerUsername = "kubernetes-admin"
+	OwnerGroup    = "system:masters"
+	ownerSource   = "cluster owner"
+)
+
+// Owner maps the users and roles that made the cluster to its administrator.
+// They stand in no configuration that could be broken or deleted: the way back in.
+func Owner(arns ...string) (Mapper, error) {
+	username, err := ParseTemplate(OwnerUsername)
+	if err != nil {
+		return nil, err
+	}
+	group, err := ParseTemplate(OwnerGroup)
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	for _, arn := range arns {
+		canonical, kind, err := identity.Canonicalize(arn)
+		if err != nil {
+			return nil, fmt.Errorf("reading the cluster owner: %w", err)
+		}
+		if _, has := withoutPath(canonical); has && kind == identity.KindRole {
+			return nil, fmt.Errorf("reading the cluster owner: %q has a role path, which AWS never answers, and so would match nobody: leave the path out", arn)
+		}
+		entries = append(entries, Entry{ARN: canonical, Username: username, Groups: []Template{group}, Rule: Rule{Source: ownerSource}})
+	}
+	owner := NewSource(nil)
+	owner.Swap(NewTable(entries, nil, RolePathsIgnore))
+	return owner.Entries(), nil
+}
+
+// Reserve denies the matches of a mapper whose usernames begin with a reserved
+// prefix.
+func Reserve(m Mapper, prefixes []string) Mapper {
+	if len(prefixes) == 0 {
+		return m
+	}
+	return Func(func(ctx context.Context, id identity.Identity) (Match, bool, error) {
+		match, ok, err := m.Map(ctx, id)
+		if !ok || err != nil {
+			return match, ok, err
+		}
+		for _, prefix := range prefixes {
+			if strings.HasPrefix(match.Username, prefix) {
+				return Match{}, false, &DeniedError{Reason: "its username begins with a reserved prefix", Rule: match.Rule}
+			}
+		}
+		return match, true, nil
+	})
+}

@@ -1,0 +1,58 @@
+// Package mapper turns an AWS identity into a Kubernetes username and groups.
+//
+// A source of mappings (the aws-auth ConfigMap, a file) parses what it reads
+// into an immutable [Table] and swaps it into its [Source]. A source yields two
+// mappers, its explicit entries and its accounts, so that [First] can try every
+// source's entries before any account:
+//
+//	mapper.First(owner, a.Entries(), b.Entries(), a.Accounts(), b.Accounts())
+package mapper
+
+import (
+	"context"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+)
+
+// A Mapper finds the Kubernetes user that an identity maps to.
+//
+// The answer has three values: (match, true, nil) is a match; (_, false, nil)
+// means that this mapper knows nothing of the identity; an error ends the chain.
+// A [*DeniedError] is a "no" with a reason; every other error means that the
+// mapper could not tell.
+type Mapper interface {
+	Map(ctx context.Context, id identity.Identity) (Match, bool, error)
+}
+
+// Func adapts a function to a [Mapper].
+type Func func(ctx context.Context, id identity.Identity) (Match, bool, error)
+
+// Map calls f.
+func (f Func) Map(ctx context.Context, id identity.Identity) (Match, bool, error) {
+	return f(ctx, id)
+}
+
+// Match is the Kubernetes user an identity maps to, and why.
+type Match struct {
+	Username string
+	// Groups are shared with the table that made the match: read only.
+	Groups []string
+	Rule   Rule
+}
+
+// Rule is the place of the mapping that matched.
+type Rule struct {
+	// Source is the backend: "EKSConfigMap", "MountedFile", "DynamicFile" or
+	// "cluster owner".
+	Source string
+	// Section is "mapRoles", "mapUsers" or "mapAccounts"; empty for the owner.
+	Section string
+	// Line in the section's text, counted from 1; 0 when the source has no lines.
+	Line int
+}
+
+// InstanceNames finds the private DNS name of an EC2 instance, for
+// {{EC2PrivateDNSName}}. It never answers an empty name without an error.
+type InstanceNames interface {
+	PrivateDNSName(ctx context.Context, instanceID string) (string, error)
+}

@@ -1,0 +1,170 @@
+package mapper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+)
+
+// A Template is a username or group with placeholders, parsed. It is expanded
+// in one pass: what a placeholder yields is never looked at again.
+type Template struct {
+	text  string
+	parts []part
+}
+
+// A part of a template is a literal or, if the placeholder is not none, that.
+type part struct {
+	literal     string
+	placeholder placeholder
+}
+
+type placeholder int
+
+const (
+	none placeholder = iota
+	accountID
+	accessKeyID
+	sessionName
+	sessionNameRaw
+	ec2PrivateDNSName
+)
+
+func placeholderOf(name string) (placeholder, bool) {
+	switch name {
+	case "AccountID":
+		return accountID, true
+	case "AccessKeyID":
+		return accessKeyID, true
+	case "SessionName":
+		return sessionName, true
+	case "SessionNameRaw":
+		return sessionNameRaw, true
+	case "EC2PrivateDNSName":
+		return ec2PrivateDNSName, true
+	}
+	return none, false
+}
+
+// Placeholders are the names that may stand between {{ and }}.
+func Placeholders() []string {
+	return []string{"AccountID", "AccessKeyID", "EC2PrivateDNSName", "SessionName", "SessionNameRaw"}
+}
+
+// ParseTemplate parses a username or group. A placeholder that does not exist,
+// or that is not closed, is an error.
+func ParseTemplate(text string) (Template, error) {
+	t := Template{text: text}
+	for rest := text; rest != ""; {
+		literal, after, found := strings.Cut(rest, "{{")
+		if literal != "" {
+			t.parts = append(t.parts, part{literal: literal})
+		}
+		if !found {
+			break
+		}
+		name, tail, closed := strings.Cut(after, "}}")
+		if !closed {
+			return Template{}, fmt.Errorf("template %q: {{ without }}", text)
+		}
+		p, known := placeholderOf(name)
+		if !known {
+			return Template{}, fmt.Errorf("template %q: {{%s}} is none of {{%s}}", text, name, strings.Join(Placeholders(), "}}, {{"))
+		}
+		t.parts = append(t.parts, part{placeholder: p})
+		rest = tail
+	}
+	return t, nil
+}
+
+// String is the template as it was written.
+func (t Template) String() string { return t.text }
+
+// Uses reports whether the template has a placeholder of the name.
+func (t Template) Uses(name string) bool {
+	p, known := placeholderOf(name)
+	for _, part := range t.parts {
+		if known && part.placeholder == p {
+			return true
+		}
+	}
+	return false
+}
+
+// static reports whether the template is the same for everybody.
+func (t Template) static() bool {
+	return len(t.parts) == 0 || len(t.parts) == 1 && t.parts[0].placeholder == none
+}
+
+// expand yields the template for an identity.
+func (t Template) expand(ctx context.Context, id identity.Identity, names InstanceNames) (string, error) {
+	if t.static() {
+		return t.text, nil
+	}
+	var b strings.Builder
+	for _, part := range t.parts {
+		if part.placeholder == none {
+			b.WriteString(part.literal)
+			continue
+		}
+		value, err := part.placeholder.value(ctx, id, names)
+		if err != nil {
+			return "", fmt.Errorf("expanding %q: %w", t.text, err)
+		}
+		b.WriteString(value)
+	}
+	return b.String(), nil
+}
+
+func (p placeholder) value(ctx context.Context, id identity.Identity, names InstanceNames) (string, error) {
+	switch p {
+	case accountID:
+		return id.AccountID, nil
+	case accessKeyID:
+		return id.AccessKeyID, nil
+	case ec2PrivateDNSName:
+		return instanceName(ctx, id, names)
+	}
+	if id.SessionName == "" {
+		return "", &DeniedError{Reason: "its username needs a session name, and the identity has none"}
+	}
+	if p == sessionName {
+		return strings.ReplaceAll(id.SessionName, "@", "-"), nil
+	}
+	return id.SessionName, nil
+}
+
+func instanceName(ctx context.Context, id identity.Identity, names InstanceNames) (string, error) {
+	if !isInstanceID(id.SessionName) {
+		return "", &DeniedError{Reason: "its username needs an EC2 instance, and the session name is no instance ID"}
+	}
+	if names == nil {
+		return "", errors.New("no EC2 client to look instances up with")
+	}
+	name, err := names.PrivateDNSName(ctx, id.SessionName)
+	if err != nil {
+		return "", fmt.Errorf("looking up instance %s: %w", id.SessionName, err)
+	}
+	if name == "" {
+		return "", fmt.Errorf("looking up instance %s: it has no private DNS name", id.SessionName)
+	}
+	return name, nil
+}
+
+// isInstanceID reports whether s is i- and 8 or 17 hexadecimal digits.
+func isInstanceID(s string) bool {
+	digits, ok := strings.CutPrefix(s, "i-")
+	return ok && (len(digits) == 8 || len(digits) == 17) && isLowerHex(digits)
+}
+
+func isLowerHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
