@@ -1,0 +1,63 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/internal/webhook"
+)
+
+// An endpoint is where the server listens and how the kube-apiserver finds it.
+// The commands server and init agree on it by the same flags.
+type endpoint struct {
+	stateDir           string
+	generateKubeconfig string
+	hostname, address  string
+	port               int
+}
+
+func (e *endpoint) addFlags(flags *pflag.FlagSet, stateDir, kubeconfig string) {
+	flags.StringVar(&e.stateDir, "state-dir", stateDir, "directory of the serving certificate and its key, which are made if need be")
+	flags.StringVar(&e.generateKubeconfig, "generate-kubeconfig", kubeconfig, "write the kubeconfig that the kube-apiserver finds the server by (its --authentication-token-webhook-config-file) to this file")
+	flags.StringVar(&e.hostname, "hostname", "localhost", "host name by which the kube-apiserver finds the server")
+	flags.StringVar(&e.address, "address", "127.0.0.1", "IP address to listen on")
+	flags.IntVar(&e.port, "port", 21362, "port to listen on")
+}
+
+func (e *endpoint) check() error {
+	if net.ParseIP(e.address) == nil {
+		return usagef("--address %q is not an IP address", e.address)
+	}
+	if err := checkPort("--port", e.port); err != nil {
+		return err
+	}
+	if e.hostname == "" {
+		return usagef("--hostname is empty")
+	}
+	return nil
+}
+
+func checkPort(flag string, port int) error {
+	if port < 1 || port > 65535 {
+		return usagef("%s %d is not a port: 1 to 65535", flag, port)
+	}
+	return nil
+}
+
+func (e *endpoint) listenAddress() string { return net.JoinHostPort(e.address, strconv.Itoa(e.port)) }
+
+// certificate loads the serving certificate, or makes one.
+func (e *endpoint) certificate() (*tls.Certificate, error) {
+	return webhook.LoadOrGenerateCertificate(e.stateDir, e.hostname, e.address, time.Now())
+}
+
+// writeKubeconfig writes how the kube-apiserver finds the server.
+func (e *endpoint) writeKubeconfig(certificate *tls.Certificate) error {
+	url := fmt.Sprintf("https://%s/authenticate", net.JoinHostPort(e.hostname, strconv.Itoa(e.port)))
+	return webhook.WriteKubeconfig(e.generateKubeconfig, url, certificate)
+}

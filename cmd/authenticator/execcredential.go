@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/token/presign"
+)
+
+// Versions of kubectl's ExecCredential.
+const (
+	execV1      = "client.authentication.k8s.io/v1"
+	execV1beta1 = "client.authentication.k8s.io/v1beta1"
+)
+
+// execInfo is what kubectl says in KUBERNETES_EXEC_INFO.
+type execInfo struct {
+	apiVersion string
+	// noInput: kubectl says that there is nobody to ask.
+	noInput bool
+	// note for people, if kubectl said what we do not know.
+	note string
+}
+
+func readExecInfo(text string) execInfo {
+	if text == "" {
+		return execInfo{apiVersion: execV1beta1}
+	}
+	var said struct {
+		APIVersion string `json:"apiVersion"`
+		Spec       struct {
+			Interactive bool `json:"interactive"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal([]byte(text), &said); err != nil {
+		return execInfo{apiVersion: execV1beta1, note: "KUBERNETES_EXEC_INFO is not JSON; answering as " + execV1beta1}
+	}
+	switch said.APIVersion {
+	case execV1, execV1beta1:
+		return execInfo{apiVersion: said.APIVersion, noInput: !said.Spec.Interactive}
+	default:
+		return execInfo{
+			apiVersion: execV1beta1,
+			note:       fmt.Sprintf("KUBERNETES_EXEC_INFO asks for apiVersion %q, which is not known; answering as %s", said.APIVersion, execV1beta1),
+		}
+	}
+}
+
+// execCredential is kubectl's ExecCredential.
+type execCredential struct {
+	Kind       string `json:"kind"`
+	APIVersion string `json:"apiVersion"`
+	Spec       struct {
+		Interactive bool `json:"interactive"`
+	} `json:"spec"`
+	Status struct {
+		ExpirationTimestamp string `json:"expirationTimestamp"`
+		Token               string `json:"token"`
+	} `json:"status"`
+}
+
+func (i execInfo) credential(made presign.Token) execCredential {
+	credential := execCredential{Kind: "ExecCredential", APIVersion: i.apiVersion}
+	credential.Status.ExpirationTimestamp = made.Expiration.Format(time.RFC3339)
+	credential.Status.Token = made.Token
+	return credential
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/webhook"
+)
+
+func newInit(p *program) *cobra.Command {
+	var e endpoint
+	command := &cobra.Command{
+		Use:   "init",
+		Short: "Make the serving certificate and the kube-apiserver's kubeconfig",
+		Long: `Make the server's certificate and key, and the kubeconfig by which the
+kube-apiserver finds the server and trusts it. A certificate that is there is
+kept. The server does the same at its start; this is for clusters whose
+kube-apiserver starts first.`,
+		Example: `  authenticator init --cluster-id my-cluster
+  authenticator init --cluster-id my-cluster --state-dir /var/aws-iam-authenticator --generate-kubeconfig /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := p.needClusterID(); err != nil {
+				return err
+			}
+			if err := e.check(); err != nil {
+				return err
+			}
+			certificate, err := e.certificate()
+			if err != nil {
+				return err
+			}
+			if err := e.writeKubeconfig(certificate); err != nil {
+				return err
+			}
+			for _, file := range []string{filepath.Join(e.stateDir, webhook.CertificateFile), filepath.Join(e.stateDir, webhook.KeyFile), e.generateKubeconfig} {
+				fmt.Fprintln(p.err, "ready:", file)
+			}
+			fmt.Fprintf(p.err, "start the kube-apiserver with --authentication-token-webhook-config-file=%s\n", e.generateKubeconfig)
+			return nil
+		},
+	}
+	e.addFlags(command.Flags(), ".", "aws-iam-authenticator.kubeconfig")
+	return command
+}

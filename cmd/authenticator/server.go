@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+// maxVerifications is how many requests to STS are under way at most.
+const maxVerifications = 64
+
+type serverOptions struct {
+	endpoint
+	healthPort             int
+	kubeconfigPregenerated bool
+	partition              string
+	stsRegions             []string
+	verificationCacheTTL   time.Duration
+	mappingOptions
+}
+
+func newServer(p *program) *cobra.Command {
+	var o serverOptions
+	command := &cobra.Command{
+		Use:   "server",
+		Short: "Answer a kube-apiserver's TokenReviews",
+		Long: `Answer a kube-apiserver's TokenReviews: who a token is, as AWS STS says, and who
+that is in Kubernetes, as the mappings say.
+
+The server makes its certificate, and the kubeconfig to start the kube-apiserver
+with (--authentication-token-webhook-config-file). It needs no AWS credentials,
+unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
+		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig /etc/kubernetes/admin.conf
+  authenticator server --cluster-id my-cluster --aws-auth-file aws-auth.yaml
+  authenticator server --config config.yaml --cluster-owner-arn arn:aws:iam::111122223333:role/ClusterOwner`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
+			return o.run(cmd.Context(), p)
+		},
+	}
+	flags := command.Flags()
+	o.endpoint.addFlags(flags, "/var/aws-iam-authenticator", "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml")
+	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "do not write the kube-apiserver's kubeconfig: it is there already")
+	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 turns it off")
+	flags.StringVar(&o.partition, "partition", "aws", "AWS partition of the identities")
+	flags.StringSliceVar(&o.stsRegions, "sts-region", nil, "accept tokens of this region only (repeatable; default: every region of the partition)")
+	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "how long an answer of STS is remembered; 0 asks for every TokenReview")
+	o.mappingOptions.addFlags(flags)
+	return command
+}
+
+// check says what is wrong with the flags before anything is done.
+func (o *serverOptions) check(p *program) error {
+	if err := p.needClusterID(); err != nil {
+		return err
+	}
+	if err := o.endpoint.check(); err != nil {
+		return err
+	}
+	if o.healthPort != 0 {
+		if err := checkPort("--health-port", o.healthPort); err != nil {
+			return err
+		}
+		if o.healthPort == o.port {
+			return usagef("--port and --health-port are both %d", o.port)
+		}
+	}
+	if o.verificationCacheTTL < 0 {
+		return usagef("--verification-cache-ttl %s is negative: 0 turns the cache off", o.verificationCacheTTL)
+	}
+	if o.verificationCacheTTL > token.Lifetime {
+		return usagef("--verification-cache-ttl %s is longer than a token lives, %s", o.verificationCacheTTL, token.Lifetime)
+	}
+	return o.mappingOptions.check(p)
+}
+
+func (o *serverOptions) run(ctx context.Context, p *program) error {
+	if err := o.check(p); err != nil {
+		return err
+	}
+	log, err := p.newLog()
+	if err != nil {
+		return err
+	}
+	hosts, err := token.NewHosts(o.partition, o.stsRegions...)
+	if err != nil {
+		return usagef("--partition, --sts-region: %w", err)
+	}
+	metrics := webhook.NewMetrics()
+	mappings, err := o.newMappings(p, o.partition, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer mappings.close()
+	roots, err := caBundle(p.getenv)
+	if err != nil {
+		return err
+	}
+	sts, err := verify.New(verify.Config{
+		ClusterID: p.clusterID, Partition: o.partition, MaxConnections: maxVerifications,
+		RootCAs: roots, UserAgent: userAgent(), Observe: metrics.ObserveSTS(),
+	})
+	if err != nil {
+		return err
+	}
+	defer sts.Close()
+	authenticator, err := authn.New(authn.Config{
+		Hosts: hosts,
+		Verifier: authn.Cache(authn.Coalesce(authn.Limit(sts, maxVerifications)), authn.CacheConfig{
+			TTL: o.verificationCacheTTL,
+		}),
+		Mapper:           mappings.mapper,
+		ScrubbedAccounts: p.config.scrubbedAccounts,
+		Audit:            log,
+	})
+	if err != nil {
+		return err
+	}
+	return o.serve(ctx, authenticator, mappings, metrics, log)
+}
+
+func (o *serverOptions) serve(ctx context.Context, authenticator *authn.Authenticator, mappings *mappings, metrics *webhook.Metrics, log *slog.Logger) error {
+	certificate, err := o.certificate()
+	if err != nil {
+		return err
+	}
+	if !o.kubeconfigPregenerated {
+		if err := o.writeKubeconfig(certificate); err != nil {
+			return err
+		}
+	}
+	ready := webhook.Draining(ctx, mappings.ready)
+	handler, err := webhook.NewHandler(webhook.Config{Authenticate: authenticator.Authenticate, Ready: ready, Metrics: metrics})
+	if err != nil {
+		return err
+	}
+	server := webhook.Server{
+		Handler:     handler,
+		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil },
+		Log:         log,
+	}
+	listener, err := listen("--port", o.listenAddress())
+	if err != nil {
+		return err
+	}
+	if o.healthPort != 0 {
+		server.Health = webhook.NewHealthHandler(ready)
+		if server.HealthListener, err = listen("--health-port", net.JoinHostPort("", strconv.Itoa(o.healthPort))); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
+	// The sources stop last: requests under way still need them.
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var sources sync.WaitGroup
+	for _, run := range mappings.run {
+		sources.Go(func() { run(following) })
+	}
+	log.Info("serving", "address", listener.Addr().String(), "version", version, "partition", o.partition)
+	err = server.Serve(ctx, listener)
+	stop()
+	sources.Wait()
+	log.Info("stopped")
+	return err
+}
+
+// listen on an address; flag is the one to change if that is taken.
+func listen(flag, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listening on %s: something listens there already; %s takes another port", address, flag)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening: %w", err)
+	}
+	return listener, nil
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/kube-iam/authenticator/pkg/token/presign"
+)
+
+func newToken(p *program) *cobra.Command {
+	var c presign.Config
+	var tokenOnly bool
+	command := &cobra.Command{
+		Use:   "token",
+		Short: "Print a token, as kubectl's credential plugin",
+		Long: `Print a token that signs in to the cluster, as the ExecCredential that kubectl
+asks its credential plugins for.
+
+Credentials are found as every AWS tool finds them: in the environment, in
+profiles, by SSO, a process, web identity, or the instance metadata service.`,
+		Example: `  authenticator token --cluster-id my-cluster
+  authenticator token --cluster-id my-cluster --role arn:aws:iam::111122223333:role/KubernetesAdmin
+  kubectl config set-credentials me --exec-api-version=client.authentication.k8s.io/v1 \
+    --exec-command=authenticator --exec-arg=token --exec-arg=--cluster-id=my-cluster --exec-interactive-mode=IfAvailable`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.needClusterID(); err != nil {
+				return err
+			}
+			c.ClusterID = p.clusterID
+			info := readExecInfo(p.getenv("KUBERNETES_EXEC_INFO"))
+			if info.note != "" {
+				fmt.Fprintln(p.err, "authenticator:", info.note)
+			}
+			c.MFAToken = p.askMFA(info)
+			return p.printToken(cmd.Context(), c, info, tokenOnly)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&c.Region, "region", "", "region whose STS endpoint the token names (default: of the environment, the profile or the instance, else us-east-1)")
+	flags.StringVar(&c.Profile, "profile", "", "profile of the AWS configuration (default: $AWS_PROFILE, else default)")
+	flags.StringVarP(&c.RoleARN, "role", "r", "", "ARN of a role to assume first ($DEFAULT_ROLE)")
+	flags.StringVarP(&c.ExternalID, "external-id", "e", "", "external ID that the role's trust policy asks for")
+	flags.StringVarP(&c.SessionName, "session-name", "s", "", "session name for the role (default: EKSGetTokenAuth)")
+	flags.BoolVar(&c.ForwardSessionName, "forward-session-name", false, "give the role the session name that the credentials have")
+	flags.BoolVar(&tokenOnly, "token-only", false, "print the token alone")
+	command.MarkFlagsMutuallyExclusive("session-name", "forward-session-name")
+	return command
+}
+
+func (p *program) printToken(ctx context.Context, c presign.Config, info execInfo, tokenOnly bool) error {
+	if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "" || c.ForwardSessionName) {
+		return usagef("--external-id, --session-name and --forward-session-name are for the role of --role, and none is given")
+	}
+	presigner, err := presign.New(ctx, c)
+	if err != nil {
+		return err
+	}
+	made, err := presigner.Token(ctx)
+	if err != nil {
+		return err
+	}
+	if tokenOnly {
+		_, err = fmt.Fprintln(p.out, made.Token)
+	} else {
+		err = json.NewEncoder(p.out).Encode(info.credential(made))
+	}
+	if err != nil {
+		return fmt.Errorf("printing the token: %w", err)
+	}
+	return nil
+}
+
+// askMFA asks for an MFA code on the terminal; nil where there is none.
+func (p *program) askMFA(info execInfo) func() (string, error) {
+	terminal, ok := p.in.(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) || info.noInput {
+		return nil
+	}
+	return func() (string, error) {
+		fmt.Fprint(p.err, "MFA code: ")
+		line, err := bufio.NewReader(terminal).ReadString('\n')
+		if err != nil {
+			return "", fmt.Errorf("reading the MFA code: %w", err)
+		}
+		if line = strings.TrimSpace(line); line == "" {
+			return "", errors.New("reading the MFA code: it is empty")
+		}
+		return line, nil
+	}
+}

@@ -1,0 +1,28 @@
+package authn
+
+import (
+	"context"
+
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
+)
+
+// AuthenticateToken makes an Authenticator a k8s.io/apiserver token
+// authenticator: yes, no, or an error where it could not be told.
+func (a *Authenticator) AuthenticateToken(ctx context.Context, bearer string) (*authenticator.Response, bool, error) {
+	d := a.Authenticate(ctx, bearer)
+	switch d.Outcome {
+	case Mapped:
+		info := &user.DefaultInfo{Name: d.User.Username, UID: d.User.UID, Groups: d.User.Groups, Extra: map[string][]string{}}
+		for key, values := range d.User.Extra {
+			info.Extra[key] = values
+		}
+		return &authenticator.Response{User: info}, true, nil
+	case Throttled, Unreachable, Saturated, MappingUnknown:
+		return nil, false, d.Err
+	default:
+		return nil, false, nil
+	}
+}
+
+var _ authenticator.Token = (*Authenticator)(nil)

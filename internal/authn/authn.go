@@ -1,0 +1,194 @@
+// Package authn decides who a bearer token signs in as.
+//
+// A token goes one way: parsed, looked up in the cache, coalesced with its
+// equals, held to the limit, verified by STS, mapped. Caching, coalescing and
+// limiting are verifiers around the verifier; what is cached is a verified
+// identity, never a mapping, so that an edit of the mappings acts on the next
+// request.
+package authn
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+// Outcome is what became of a token.
+type Outcome string
+
+// The outcomes, in the order of a token's way.
+const (
+	// Malformed: the token is wrong on its face. So is one that is Expired.
+	Malformed Outcome = "malformed"
+	Expired   Outcome = "expired"
+	// Refused: STS does not accept it.
+	Refused Outcome = "refused"
+	// Throttled, Unreachable and Saturated: it could not be told, since STS has
+	// too many requests, gives no answer, or we have too many under way.
+	Throttled   Outcome = "throttled"
+	Unreachable Outcome = "unreachable"
+	Saturated   Outcome = "saturated"
+	// Unmapped: the identity is proved, and nobody here. Denied: it matches a
+	// mapping that yields no user.
+	Unmapped Outcome = "unmapped"
+	Denied   Outcome = "denied"
+	// MappingUnknown: it could not be told what the identity maps to.
+	MappingUnknown Outcome = "mapping_unknown"
+	// Mapped: the token signs in as Decision.User.
+	Mapped Outcome = "mapped"
+)
+
+// Outcomes are all there are, for metrics.
+func Outcomes() []Outcome {
+	return []Outcome{Malformed, Expired, Refused, Throttled, Unreachable, Saturated, Unmapped, Denied, MappingUnknown, Mapped}
+}
+
+// Decision is what was decided about a token, and why.
+type Decision struct {
+	Outcome Outcome
+	// User is who the token signs in as; set if the outcome is Mapped.
+	User authenticationv1.UserInfo
+	// Reason is a sentence for the caller, set if the token was refused by STS
+	// or its identity by the mappings. It names the canonical ARN and why, and
+	// for scrubbed accounts not even that.
+	Reason string
+
+	// The rest is for the log. Identity is zero until STS has proved one.
+	Identity identity.Identity
+	Rule     mapper.Rule
+	// Cached: STS was not asked for this request.
+	Cached bool
+	// Scrubbed: nothing of the identity may be logged.
+	Scrubbed bool
+	Duration time.Duration
+	// Err is why, for all outcomes but Mapped. It holds no credential.
+	Err error
+}
+
+// Config of [New]. Hosts, Verifier and Mapper must be set.
+type Config struct {
+	// Hosts that tokens may name.
+	Hosts token.Hosts
+	// Verifier finds out who signed a token.
+	Verifier verify.Verifier
+	// Mapper finds out who that is in Kubernetes.
+	Mapper mapper.Mapper
+	// ScrubbedAccounts are those of which no identity is given away.
+	ScrubbedAccounts []string
+	// Audit is told of every decision. Nil means nobody.
+	Audit *slog.Logger
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+}
+
+// Authenticator decides who a token signs in as. It is safe for concurrent use.
+type Authenticator struct{ config Config }
+
+// New makes an authenticator.
+func New(config Config) (*Authenticator, error) {
+	if config.Hosts.Partition() == "" || config.Verifier == nil || config.Mapper == nil {
+		return nil, errors.New("deciding about tokens: hosts, a verifier and a mapper must be given")
+	}
+	if config.Audit == nil {
+		config.Audit = slog.New(slog.DiscardHandler)
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Authenticator{config}, nil
+}
+
+// Authenticate decides about a token.
+func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decision {
+	started := a.config.Now()
+	decision := a.decide(ctx, bearer, started)
+	decision.Duration = a.config.Now().Sub(started)
+	audit(ctx, a.config.Audit, decision)
+	return decision
+}
+
+func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time) Decision {
+	// All that needs no network comes first: what is wrong on its face never
+	// reaches STS.
+	request, err := token.Parse(bearer, a.config.Hosts, now)
+	if err != nil {
+		return Decision{Outcome: parseOutcome(err), Err: err}
+	}
+	var cached bool
+	id, err := a.config.Verifier.Verify(reportCached(ctx, &cached), request)
+	if err != nil {
+		return Decision{Outcome: verifyOutcome(err), Err: err, Cached: cached, Reason: verifyReason(err)}
+	}
+	d := a.resolve(ctx, id)
+	d.Identity, d.Cached = id, cached
+	return d
+}
+
+// resolve maps a proved identity.
+func (a *Authenticator) resolve(ctx context.Context, id identity.Identity) Decision {
+	scrubbed := slices.Contains(a.config.ScrubbedAccounts, id.AccountID)
+	match, ok, err := a.config.Mapper.Map(ctx, id)
+	denied, isDenied := errors.AsType[*mapper.DeniedError](err)
+	switch {
+	case isDenied:
+		return Decision{Outcome: Denied, Scrubbed: scrubbed, Rule: denied.Rule, Err: err, Reason: reason(id, scrubbed, denied.Reason)}
+	case err != nil:
+		return Decision{Outcome: MappingUnknown, Scrubbed: scrubbed, Err: err}
+	case !ok:
+		return Decision{Outcome: Unmapped, Scrubbed: scrubbed, Err: errUnmapped, Reason: reason(id, scrubbed, errUnmapped.Error())}
+	case match.Username == "":
+		return Decision{Outcome: Denied, Scrubbed: scrubbed, Rule: match.Rule, Err: errNoUsername, Reason: reason(id, scrubbed, errNoUsername.Error())}
+	}
+	return Decision{Outcome: Mapped, Scrubbed: scrubbed, Rule: match.Rule, User: userInfo(id, match, scrubbed)}
+}
+
+var (
+	errUnmapped   = errors.New("it is not mapped to a Kubernetes user")
+	errNoUsername = errors.New("its mapping yields an empty username")
+)
+
+// reason is what the caller is told.
+func reason(id identity.Identity, scrubbed bool, why string) string {
+	if scrubbed {
+		return "the AWS identity is not allowed to sign in to this cluster"
+	}
+	return id.CanonicalARN + ": " + why
+}
+
+// verifyReason is the same for what STS refused: nothing is known of the
+// caller, and what STS said is for the log.
+func verifyReason(err error) string {
+	if verifyOutcome(err) == Refused {
+		return "AWS STS does not accept the token"
+	}
+	return ""
+}
+
+func parseOutcome(err error) Outcome {
+	if errors.Is(err, token.ErrExpired) {
+		return Expired
+	}
+	return Malformed
+}
+
+func verifyOutcome(err error) Outcome {
+	if _, ok := errors.AsType[*verify.RefusedError](err); ok {
+		return Refused
+	}
+	if _, ok := errors.AsType[*verify.ThrottledError](err); ok {
+		return Throttled
+	}
+	if errors.Is(err, ErrSaturated) {
+		return Saturated
+	}
+	return Unreachable
+}

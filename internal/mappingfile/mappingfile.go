@@ -1,0 +1,128 @@
+// Package mappingfile keeps the mappings in force up to date with a file: the
+// manifest or the data of an aws-auth ConfigMap.
+package mappingfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// Config of [New]. Path and Source must be set.
+type Config struct {
+	// Path of the file.
+	Path string
+	// Source gets a new table for every version of the file.
+	Source *mapper.Source
+	// Options of reading the file.
+	Options awsauth.Options
+	// OnRead is told the result of every reading. Nil means nobody.
+	OnRead func(*awsauth.Result)
+	// Log of what is wrong with the file. Nil means nowhere.
+	Log *slog.Logger
+}
+
+// File follows a file of mappings.
+type File struct {
+	config  Config
+	watcher *fsnotify.Watcher
+	last    *awsauth.Result
+}
+
+// New reads the file and watches it; it must be there and parse. From [File.Run]
+// on a version that does not parse leaves the last good one in force, and the
+// file's removal revokes all that it granted.
+func New(config Config) (*File, error) {
+	if config.Path == "" || config.Source == nil {
+		return nil, errors.New("following a file of mappings: a path and a source must be given")
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.OnRead == nil {
+		config.OnRead = func(*awsauth.Result) {}
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watching %s: %w", config.Path, err)
+	}
+	f := &File{config: config, watcher: watcher}
+	// The directory is watched, and before the file is read: editors, and the
+	// kubelet for a mounted ConfigMap, put a new file in the old one's place.
+	if err := watcher.Add(filepath.Dir(config.Path)); err != nil {
+		return nil, errors.Join(fmt.Errorf("watching %s: %w", config.Path, err), watcher.Close())
+	}
+	if err := f.read(); err != nil {
+		return nil, errors.Join(err, watcher.Close())
+	}
+	return f, nil
+}
+
+// Close ends the watch of a file that [File.Run] does not follow.
+func (f *File) Close() { _ = f.watcher.Close() }
+
+// Run follows the file until ctx is done.
+func (f *File) Run(ctx context.Context) {
+	defer f.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case _, open := <-f.watcher.Events:
+			if !open {
+				return
+			}
+			f.reread()
+		case err, open := <-f.watcher.Errors:
+			if !open {
+				return
+			}
+			// Events may be lost, so look.
+			f.config.Log.Warn("watching the file of mappings failed", "file", f.config.Path, "error", err)
+			f.reread()
+		}
+	}
+}
+
+func (f *File) reread() {
+	err := f.read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if f.last != nil {
+			f.last = nil
+			f.config.Source.Swap(mapper.NewTable(nil, nil, f.config.Options.RolePaths))
+			f.config.OnRead(&awsauth.Result{})
+			f.config.Log.Warn("the file of mappings is gone: nobody is mapped by it any more", "file", f.config.Path)
+		}
+	case err != nil:
+		f.config.Log.Error("the file of mappings cannot be read: what it said last stays in force", "file", f.config.Path, "error", err)
+	}
+}
+
+func (f *File) read() error {
+	content, err := os.ReadFile(f.config.Path)
+	if err != nil {
+		return fmt.Errorf("reading mappings: %w", err)
+	}
+	result, err := awsauth.ParseFile(content, f.last, f.config.Options)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.config.Path, err)
+	}
+	f.last = result
+	f.config.Source.Swap(result.Table)
+	f.config.OnRead(result)
+	f.config.Log.Info("read the file of mappings", "file", f.config.Path, "problems", len(result.Problems))
+	for _, problem := range result.Problems {
+		problem.Log(f.config.Log, "problem in "+f.config.Path)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package webhook
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+const namespace = "aws_iam_authenticator"
+
+// Metrics of the server. Names are aws-iam-authenticator's where it has them;
+// labels take values from fixed sets and from the regions of accepted hosts, so
+// that no request can add series without bound.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	latency           *prometheus.HistogramVec
+	inFlight          prometheus.Gauge
+	cacheHits         prometheus.Counter
+	stsResponses      *prometheus.CounterVec
+	stsFailures       *prometheus.CounterVec
+	stsThrottled      *prometheus.CounterVec
+	stsLatency        prometheus.Histogram
+	mappingProblem    *prometheus.GaugeVec
+	describeInstances prometheus.Counter
+}
+
+// NewMetrics makes the metrics of one server.
+func NewMetrics() *Metrics {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	f := promauto.With(registry)
+	m := &Metrics{
+		registry: registry,
+		latency: f.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "authenticate_latency_seconds", Help: "Time to decide about a token, by outcome.", Buckets: prometheus.DefBuckets,
+		}, []string{"result"}),
+		inFlight: f.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "authenticate_requests_in_flight", Help: "TokenReviews under way.",
+		}),
+		cacheHits: f.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "verification_cache_hits_total", Help: "Tokens for which STS was not asked, since its answer was known.",
+		}),
+		stsResponses: f.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "sts_responses_total", Help: "Answers of STS, by HTTP status and region.",
+		}, []string{"ResponseCode", "StsRegion"}),
+		stsFailures: f.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "sts_connection_failures_total", Help: "Requests to STS that got no answer, by region.",
+		}, []string{"StsRegion"}),
+		stsThrottled: f.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "sts_throttling_total", Help: "Tokens that could not be verified since STS throttles.",
+		}, []string{"StsRegion"}),
+		stsLatency: f.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "sts_latency_seconds", Help: "Time until STS answered, or did not.", Buckets: prometheus.DefBuckets,
+		}),
+		describeInstances: f.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "ec2_describe_instances_calls_total", Help: "Calls of EC2 for the names of instances.",
+		}),
+		mappingProblem: f.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "mapping_problems", Help: "Problems in a source of mappings, by severity.",
+		}, []string{"source", "severity"}),
+	}
+	for _, outcome := range authn.Outcomes() {
+		m.latency.WithLabelValues(string(outcome))
+	}
+	return m
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// track counts a request as being under way until what it returns is called.
+func (m *Metrics) track() func() {
+	m.inFlight.Inc()
+	return m.inFlight.Dec
+}
+
+func (m *Metrics) observe(d authn.Decision) {
+	m.latency.WithLabelValues(string(d.Outcome)).Observe(d.Duration.Seconds())
+	if d.Cached {
+		m.cacheHits.Inc()
+	}
+}
+
+func (m *Metrics) observeMalformedRequest() {
+	m.latency.WithLabelValues("malformed_request").Observe(0)
+}
+
+// maxRegions is how many regions get series of their own: more than AWS has.
+const maxRegions = 100
+
+// ObserveSTS counts a try at STS. It fits [verify.Config].Observe.
+func (m *Metrics) ObserveSTS() func(verify.Observation) {
+	regions := newBoundedLabels(maxRegions)
+	return func(o verify.Observation) {
+		region := regions.value(o.Region)
+		m.stsLatency.Observe(o.Duration.Seconds())
+		switch {
+		case o.Status == 0:
+			m.stsFailures.WithLabelValues(region).Inc()
+		case o.Throttled:
+			m.stsThrottled.WithLabelValues(region).Inc()
+			fallthrough
+		default:
+			m.stsResponses.WithLabelValues(strconv.Itoa(o.Status), region).Inc()
+		}
+	}
+}
+
+// ObserveDescribeInstances counts a call of EC2.
+func (m *Metrics) ObserveDescribeInstances() func() { return m.describeInstances.Inc }
+
+// SetMappingProblems tells how many problems a source of mappings has.
+func (m *Metrics) SetMappingProblems(source string, errors, warnings int) {
+	m.mappingProblem.WithLabelValues(source, "error").Set(float64(errors))
+	m.mappingProblem.WithLabelValues(source, "warning").Set(float64(warnings))
+}
