@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+func newServe() *cobra.Command {
+	var options serveOptions
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve until interrupted",
+		Long: `Serve a local AWS, in memory, until interrupted. The user administrator, whose
+key is in the profiles default and admin, may do all.
+
+Clients must be on this machine. For containers, listen on their network's
+address and name the network with --allow.`,
+		Example: `  localaws serve
+  localaws serve --listen 127.0.0.1:4567 --region us-west-2
+  localaws serve --instance i-0123456789abcdef0=ip-10-0-1-23.eu-west-2.compute.internal
+  localaws serve --listen 172.18.0.1:4566 --allow 172.18.0.0/16`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return options.serve(cmd.Context(), cmd.ErrOrStderr())
+		},
+	}
+	flags := command.Flags()
+	options.addFlags(command)
+	flags.StringSliceVar(&options.allow, "allow", nil, "network of clients that may connect besides this machine, as a CIDR (repeatable)")
+	flags.StringVar(&options.account, "account-id", "231144931069", "the AWS account")
+	flags.StringVar(&options.region, "region", "eu-west-2", "region that clients use unless told otherwise")
+	flags.StringSliceVar(&options.instances, "instance", nil, "EC2 instance there is, as ID=PRIVATE-DNS-NAME (repeatable)")
+	return command
+}
+
+type serveOptions struct {
+	place
+	allow           []string
+	account, region string
+	instances       []string
+}
+
+func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
+	files, err := o.files()
+	if err != nil {
+		return err
+	}
+	allow, err := parseNetworks(o.allow)
+	if err != nil {
+		return err
+	}
+	instances, err := parseInstances(o.instances)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listening on %s: something listens there already; is it another localaws? --listen takes another address", o.listen)
+	}
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	defer listener.Close()
+	// Whoever holds the port holds the directory: only now may it be written.
+	ca, err := files.LoadOrCreateCA(time.Now())
+	if err != nil {
+		return err
+	}
+	administrator, err := files.Administrator() // so that shells of before go on
+	if err != nil {
+		return err
+	}
+	a, err := localaws.New(localaws.Config{
+		AccountID: o.account, Region: o.region, Instances: instances, CA: ca, Administrator: administrator,
+		Log: slog.New(slog.NewTextHandler(stderr, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	if err := files.Write(a); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "localaws: serving account %s on %s; in a shell: eval \"$(localaws env%s)\"\n", o.account, listener.Addr(), o.envFlags())
+	return a.Serve(ctx, listener, allow)
+}
+
+// envFlags are what env must be given to find this server.
+func (o *serveOptions) envFlags() string {
+	var flags strings.Builder
+	if o.listen != defaultListen {
+		flags.WriteString(" --listen " + o.listen)
+	}
+	if o.stateDir != "" {
+		flags.WriteString(" --state-dir " + o.stateDir)
+	}
+	return flags.String()
+}
+
+func parseNetworks(texts []string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--allow %q is not a CIDR, such as 172.18.0.0/16", text)
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
+}
+
+func parseInstances(texts []string) ([]localaws.Instance, error) {
+	var instances []localaws.Instance
+	for _, text := range texts {
+		id, name, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--instance %q is not ID=PRIVATE-DNS-NAME", text)
+		}
+		instances = append(instances, localaws.Instance{ID: id, PrivateDNSName: name})
+	}
+	return instances, nil
+}

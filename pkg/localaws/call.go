@@ -1,0 +1,211 @@
+package localaws
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/policy"
+	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
+)
+
+// maxBody of a call: a policy document of 131072 characters, encoded.
+const maxBody = 1 << 20
+
+// A call is one API call that somebody makes.
+type call struct {
+	*AWS
+	request   *http.Request
+	body      []byte
+	requestID string
+	time      time.Time
+
+	// service, and region of the service, that the signature is for.
+	service, region string
+	// caller is nil until the signature has been verified.
+	caller *principal
+	// operation is Service:Operation as policies name it, for the log.
+	operation string
+}
+
+// An answer is what is sent back.
+type answer struct {
+	status      int
+	contentType string
+	body        []byte
+	header      map[string]string
+}
+
+// ServeHTTP answers an API call, whichever of AWS's hosts it was sent to.
+func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{AWS: a, request: r, requestID: newRequestID(), time: a.now().UTC()}
+	answer, failed := c.answer(w)
+	w.Header().Set("X-Amzn-Requestid", c.requestID)
+	w.Header().Set("Content-Type", answer.contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer.body)))
+	for name, value := range answer.header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(answer.body)
+	c.logged(answer.status, failed)
+}
+
+func (c *call) logged(status int, failed *Error) {
+	attributes := []any{"service", c.service, "operation", c.operation, "region", c.region, "status", status}
+	if c.caller != nil {
+		attributes = append(attributes, "caller", c.caller.arn)
+	}
+	if failed != nil {
+		attributes = append(attributes, "code", failed.Code, "message", failed.Message)
+	}
+	c.log.Info("answered", attributes...)
+}
+
+func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
+	service := c.services["sts"] // whose words an error takes before the service is known
+	body, err := io.ReadAll(http.MaxBytesReader(w, c.request.Body, maxBody))
+	if err != nil {
+		e := newError(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "reading the request: "+err.Error())
+		return service.failure(c, e), e
+	}
+	c.body = body
+	signature, signatureError := sigv4.Parse(c.request, body)
+	c.service = serviceOf(c.request.Host)
+	if signatureError == nil {
+		c.region = signature.Region
+		if c.service == "" {
+			c.service = signature.Service
+		}
+	}
+	known, ok := c.services[c.service]
+	if !ok {
+		e := newError(http.StatusBadRequest, "UnknownService", "localaws is STS, IAM, EKS and EC2; "+strconv.Quote(c.request.Host)+" is none of them")
+		return service.failure(c, e), e
+	}
+	service = known
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.authenticate(signature, signatureError); e != nil {
+		return service.failure(c, e), e
+	}
+	served, e := service.serve(c)
+	if e != nil {
+		return service.failure(c, e), e
+	}
+	return served, nil
+}
+
+// serviceOf is the service that a host name of AWS's is for; empty for others.
+func serviceOf(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
+		switch label = strings.TrimSuffix(label, "-fips"); label {
+		case "sts", "iam", "ec2", "eks":
+			return label
+		}
+	}
+	return ""
+}
+
+// authenticate finds out who calls.
+func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
+	if errors.Is(err, sigv4.ErrMissing) {
+		return newError(http.StatusForbidden, codeMissingToken, "Request is missing Authentication Token")
+	}
+	if err != nil {
+		return newError(http.StatusBadRequest, codeIncompleteSignature, err.Error())
+	}
+	if signature.Service != c.service {
+		return newError(http.StatusForbidden, codeSignatureMismatch, "Credential should be scoped to correct service: '"+c.service+"'.")
+	}
+	secret, caller, e := c.credentials(signature)
+	if e != nil {
+		return e
+	}
+	if err := signature.Verify(secret); err != nil {
+		return newError(http.StatusForbidden, codeSignatureMismatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+	}
+	// The time is part of what was signed, so it is looked at once that holds.
+	if err := signature.CheckTime(c.time); err != nil {
+		return newError(http.StatusForbidden, codeSignatureSkewed, err.Error())
+	}
+	c.caller = caller
+	return nil
+}
+
+// credentials are the secret that belongs to an access key ID, and whose it is.
+func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *principal, e *Error) {
+	invalid := newError(http.StatusForbidden, codeInvalidToken, "The security token included in the request is invalid.")
+	if key, ok := c.keys[signature.AccessKeyID]; ok && key.active && signature.SessionToken == "" {
+		return key.secret, c.userPrincipal(key.user), nil
+	}
+	if session, ok := c.sessions[signature.AccessKeyID]; ok && session.token == signature.SessionToken {
+		if !c.time.Before(session.expires) {
+			return "", nil, newError(http.StatusForbidden, codeExpiredToken, "The security token included in the request is expired")
+		}
+		// A role that was deleted takes its sessions with it.
+		if current, ok := c.roles[strings.ToLower(session.role.name)]; ok && current == session.role {
+			return session.secret, c.sessionPrincipal(session), nil
+		}
+	}
+	return "", nil, invalid
+}
+
+// authorize asks the caller's own policies for permission.
+func (c *call) authorize(action, resource string) *Error {
+	c.operation = action
+	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys()}
+	switch policy.Evaluate(request, c.caller.documents()...) {
+	case policy.Allow:
+		return nil
+	case policy.ExplicitDeny:
+		return c.denied(action, resource, " with an explicit deny in an identity-based policy")
+	default:
+		return c.denied(action, resource, " because no identity-based policy allows the "+action+" action")
+	}
+}
+
+func (c *call) denied(action, resource, why string) *Error {
+	return newError(http.StatusForbidden, codeAccessDenied, "User: "+c.caller.arn+" is not authorized to perform: "+action+" on resource: "+resource+why)
+}
+
+// conditionKeys are the global keys of the call.
+func (c *call) conditionKeys() map[string][]string {
+	keys := map[string][]string{
+		"aws:principalarn":     {c.caller.roleOrSelf()},
+		"aws:principalaccount": {c.accountID},
+		"aws:userid":           {c.caller.userID},
+		"aws:requestedregion":  {c.region},
+		"aws:currenttime":      {c.time.Format(time.RFC3339)},
+		"aws:epochtime":        {strconv.FormatInt(c.time.Unix(), 10)},
+		"aws:securetransport":  {strconv.FormatBool(c.request.TLS != nil)},
+	}
+	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
+		keys["aws:sourceip"] = []string{host}
+	}
+	if c.caller.user != nil {
+		keys["aws:username"] = []string{c.caller.user.name}
+		keys["aws:principaltype"] = []string{"User"}
+	} else {
+		keys["aws:principaltype"] = []string{"AssumedRole"}
+	}
+	return keys
+}
+
+// newRequestID is a random UUID.
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: the program is ended instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	text := hex.EncodeToString(b[:])
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}

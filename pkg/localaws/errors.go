@@ -1,0 +1,74 @@
+package localaws
+
+import "net/http"
+
+// Error is an error as AWS answers it.
+type Error struct {
+	// Status of HTTP.
+	Status int
+	// Code by which programs tell errors apart.
+	Code string
+	// Message for people.
+	Message string
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+func newError(status int, code, message string) *Error { return &Error{status, code, message} }
+
+// The codes that every service has, as IAM and STS call them.
+const (
+	codeAccessDenied        = "AccessDenied"
+	codeExpiredToken        = "ExpiredToken"
+	codeIncompleteSignature = "IncompleteSignature"
+	codeInvalidToken        = "InvalidClientTokenId"
+	codeMissingToken        = "MissingAuthenticationToken"
+	codeSignatureMismatch   = "SignatureDoesNotMatch"
+	// codeSignatureSkewed is ours: IAM and STS say SignatureDoesNotMatch, others
+	// something else.
+	codeSignatureSkewed = "signature skewed"
+	codeThrottling      = "Throttling"
+)
+
+// ofQuery is a common error in the words of IAM and STS.
+func (e *Error) ofQuery() *Error {
+	if e.Code == codeSignatureSkewed {
+		return newError(e.Status, codeSignatureMismatch, e.Message)
+	}
+	return e
+}
+
+// ofEKS is a common error in the words of EKS.
+func (e *Error) ofEKS() *Error {
+	code := e.Code
+	switch e.Code {
+	case codeAccessDenied:
+		code = "AccessDeniedException"
+	case codeExpiredToken:
+		code = "ExpiredTokenException"
+	case codeIncompleteSignature:
+		code = "IncompleteSignatureException"
+	case codeInvalidToken:
+		code = "UnrecognizedClientException"
+	case codeMissingToken:
+		code = "MissingAuthenticationTokenException"
+	case codeSignatureMismatch, codeSignatureSkewed:
+		code = "InvalidSignatureException"
+	}
+	return newError(e.Status, code, e.Message)
+}
+
+// ofEC2 is a common error in the words of EC2.
+func (e *Error) ofEC2() *Error {
+	switch e.Code {
+	case codeAccessDenied:
+		return newError(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. "+e.Message)
+	case codeExpiredToken:
+		return newError(http.StatusBadRequest, "RequestExpired", "Request has expired.")
+	case codeInvalidToken, codeSignatureMismatch, codeMissingToken:
+		return newError(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+	case codeSignatureSkewed:
+		return newError(http.StatusBadRequest, "RequestExpired", "Request has expired. "+e.Message)
+	}
+	return e
+}

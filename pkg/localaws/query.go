@@ -1,0 +1,217 @@
+package localaws
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A queryService speaks the AWS Query protocol: a form in, XML out.
+type queryService struct {
+	version, namespace string
+	operations         map[string]operation
+	// json answers in JSON whoever asks for it.
+	json bool
+}
+
+// An operation is one of a service's.
+type operation struct {
+	// resource is the ARN that the permission is asked for. Nil means that no
+	// permission is needed, or that run asks for it.
+	resource func(*parameters) string
+	// run does it. Its answer is marshalled; nil means that there is none.
+	run func(*call, *parameters) (any, *Error)
+	// accepts are the parameters that it knows; "Tag.N.Key" stands for a list. Any
+	// other is refused: whoever sends it counts on its effect.
+	accepts []string
+}
+
+// parameters of a call to a Query service.
+type parameters struct {
+	*call
+	form url.Values
+}
+
+func (p *parameters) get(name string) string { return p.form.Get(name) }
+
+func (p *parameters) has(name string) bool { return p.form.Has(name) }
+
+// list is Name.1, Name.2, … or, with the suffix, Name.1.Suffix and so on.
+func (p *parameters) list(name, suffix string) []string {
+	var values []string
+	for i := 1; p.form.Has(name + "." + strconv.Itoa(i) + suffix); i++ {
+		values = append(values, p.form.Get(name+"."+strconv.Itoa(i)+suffix))
+	}
+	return values
+}
+
+func (s *queryService) serve(c *call) (answer, *Error) {
+	result, action, err := s.call(c)
+	if err != nil {
+		return answer{}, err
+	}
+	if s.json && acceptsJSON(c.request) {
+		return s.jsonAnswer(c, action, result), nil
+	}
+	return s.xmlAnswer(c, action, result), nil
+}
+
+// call finds the operation, asks for permission and does it.
+func (s *queryService) call(c *call) (result any, action string, e *Error) {
+	form := c.request.URL.Query()
+	if strings.HasPrefix(c.request.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		body, err := url.ParseQuery(string(c.body))
+		if err != nil {
+			return nil, "", newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+err.Error())
+		}
+		for name, values := range body {
+			form[name] = append(form[name], values...)
+		}
+	}
+	p := &parameters{c, form}
+	action = p.get("Action")
+	operation, ok := s.operations[action]
+	if !ok || p.get("Version") != s.version {
+		if action == "" {
+			return nil, "", newError(http.StatusBadRequest, "MissingAction", "The request must contain the parameter Action")
+		}
+		return nil, "", newError(http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+p.get("Version"))
+	}
+	c.operation = c.service + ":" + action
+	for name, values := range form {
+		if len(values) > 1 {
+			return nil, "", invalid(name, "stands twice in the request")
+		}
+		if !operation.knows(name) {
+			return nil, "", invalid(name, "is not supported by localaws for "+action)
+		}
+	}
+	if operation.resource != nil {
+		if err := c.authorize(c.operation, operation.resource(p)); err != nil {
+			return nil, "", err
+		}
+	}
+	result, e = operation.run(c, p)
+	return result, action, e
+}
+
+var listIndex = regexp.MustCompile(`\.[1-9]\d{0,3}(\.|$)`)
+
+func (o operation) knows(name string) bool {
+	if name == "Action" || name == "Version" || strings.HasPrefix(name, "X-Amz-") {
+		return true
+	}
+	for listIndex.MatchString(name) && !slices.Contains(o.accepts, name) {
+		name = listIndex.ReplaceAllString(name, ".N$1")
+	}
+	return slices.Contains(o.accepts, name)
+}
+
+func invalid(name, why string) *Error {
+	return newError(http.StatusBadRequest, "ValidationError", "1 validation error detected: Value at '"+name+"' "+why)
+}
+
+func acceptsJSON(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Accept"), "application/json")
+}
+
+type responseMetadata struct {
+	RequestID string `xml:"RequestId" json:"RequestId"`
+}
+
+func (s *queryService) xmlAnswer(c *call, action string, result any) answer {
+	return encodeXML(func(encoder *xml.Encoder) error {
+		root := xml.StartElement{
+			Name: xml.Name{Local: action + "Response"},
+			Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: s.namespace}},
+		}
+		if err := encoder.EncodeToken(root); err != nil {
+			return err
+		}
+		if result != nil {
+			if err := encoder.EncodeElement(result, xml.StartElement{Name: xml.Name{Local: action + "Result"}}); err != nil {
+				return err
+			}
+		}
+		metadata := xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}
+		if err := encoder.EncodeElement(responseMetadata{c.requestID}, metadata); err != nil {
+			return err
+		}
+		return encoder.EncodeToken(root.End())
+	})
+}
+
+func (s *queryService) jsonAnswer(c *call, action string, result any) answer {
+	return encodeJSON(http.StatusOK, map[string]any{
+		action + "Response": map[string]any{action + "Result": result, "ResponseMetadata": responseMetadata{c.requestID}},
+	})
+}
+
+type queryFailure struct {
+	XMLName   xml.Name `xml:"ErrorResponse" json:"-"`
+	Namespace string   `xml:"xmlns,attr" json:"-"`
+	Error     struct {
+		Type, Code, Message string
+	}
+	RequestID string `xml:"RequestId" json:"RequestId"`
+}
+
+func (s *queryService) failure(c *call, e *Error) answer {
+	e = e.ofQuery()
+	body := queryFailure{Namespace: s.namespace, RequestID: c.requestID}
+	body.Error.Type, body.Error.Code, body.Error.Message = "Sender", e.Code, e.Message
+	if e.Status >= http.StatusInternalServerError {
+		body.Error.Type = "Receiver"
+	}
+	if s.json && acceptsJSON(c.request) {
+		return encodeJSON(e.Status, body)
+	}
+	answer := encodeXML(func(encoder *xml.Encoder) error { return encoder.Encode(body) })
+	answer.status = e.Status
+	return answer
+}
+
+// encodeXML writes what was made of types of ours, which always encode.
+func encodeXML(write func(*xml.Encoder) error) answer {
+	var b bytes.Buffer
+	b.WriteString(xml.Header)
+	encoder := xml.NewEncoder(&b)
+	if err := errors.Join(write(encoder), encoder.Close()); err != nil {
+		return answer{status: http.StatusInternalServerError, contentType: "text/plain", body: []byte("encoding the answer: " + err.Error())}
+	}
+	return answer{status: http.StatusOK, contentType: "text/xml", body: b.Bytes()}
+}
+
+func encodeJSON(status int, value any) answer {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return answer{status: http.StatusInternalServerError, contentType: "text/plain", body: []byte("encoding the answer: " + err.Error())}
+	}
+	return answer{status: status, contentType: "application/json", body: body}
+}
+
+// A members list is always there in XML, empty or not.
+type members[T any] struct {
+	Member []T `xml:"member"`
+}
+
+// A timestamp is RFC 3339 in XML and seconds since 1970 in JSON.
+type timestamp time.Time
+
+// MarshalText for XML.
+func (t timestamp) MarshalText() ([]byte, error) {
+	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05Z")), nil
+}
+
+// MarshalJSON for JSON.
+func (t timestamp) MarshalJSON() ([]byte, error) {
+	return strconv.AppendInt(nil, time.Time(t).Unix(), 10), nil
+}
