@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/lab"
+)
+
+func newDown() *cobra.Command {
+	command := &cobra.Command{
+		Use:     "down",
+		Short:   "End the lab and remove its files",
+		Long:    "End the lab and remove its files. What a killed lab left behind is cleaned up too.",
+		Example: "  lab down",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := dirOf(cmd)
+			if err != nil {
+				return err
+			}
+			was, err := lab.Down(cmd.Context(), dir)
+			if err != nil {
+				return err
+			}
+			if was {
+				fmt.Fprintln(cmd.ErrOrStderr(), "lab: down")
+			} else {
+				fmt.Fprintln(cmd.ErrOrStderr(), "lab: none was running")
+			}
+			return nil
+		},
+	}
+	addDirFlag(command)
+	return command
+}

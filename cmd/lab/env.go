@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/lab"
+)
+
+func newEnv() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "env",
+		Short: "Print what a shell needs to use the lab",
+		Long: `Print, as POSIX shell, what a shell needs so that aws and kubectl use the lab:
+everything that leads the AWS CLI to the local AWS and nowhere else, KUBECONFIG
+with an administrator's context, and a PATH on which kubectl is found.`,
+		Example: `  eval "$(lab env)"
+  aws sts get-caller-identity
+  kubectl get configmap -n kube-system`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := dirOf(cmd)
+			if err != nil {
+				return err
+			}
+			info, err := lab.Open(dir)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), info.Shell(os.Environ()))
+			return err
+		},
+	}
+	addDirFlag(command)
+	return command
+}

@@ -1,0 +1,166 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+// An awsServer is a local AWS that listens.
+type awsServer struct {
+	aws *localaws.AWS
+	log *os.File
+	// end tells it to stop; ended is closed when it has, with why in err.
+	end   context.CancelFunc
+	ended chan struct{}
+	err   error
+}
+
+func (l *Lab) startAWS(ctx context.Context) error {
+	files := l.files()
+	ca, err := files.LoadOrCreateCA(time.Now())
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(files.Dir, "log"))
+	if err != nil {
+		return fmt.Errorf("opening local AWS's log: %w", err)
+	}
+	server := &awsServer{log: log, end: func() {}, ended: make(chan struct{})}
+	l.aws = server
+	server.aws, err = localaws.New(localaws.Config{
+		AccountID: Account, Region: Region, CA: ca,
+		Instances: []localaws.Instance{{ID: NodeInstanceID, PrivateDNSName: NodeName}},
+		Log:       slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		close(server.ended)
+		return err
+	}
+	listener, err := net.Listen("tcp", l.config.Listen)
+	if err != nil {
+		close(server.ended)
+		return fmt.Errorf("listening: %w", err)
+	}
+	var serving context.Context
+	serving, server.end = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(server.ended)
+		server.err = server.aws.Serve(serving, listener, nil)
+	}()
+	if err := files.Write(server.aws); err != nil {
+		return err
+	}
+	l.info.AWS = "http://" + listener.Addr().String()
+	l.info.Account, l.info.Region = Account, Region
+	return l.populateAWS(ctx)
+}
+
+func (s *awsServer) stop() error {
+	s.end()
+	<-s.ended
+	return errors.Join(s.err, s.log.Close())
+}
+
+// files of the local AWS.
+func (l *Lab) files() localaws.Files { return l.info.files() }
+
+func (i Info) files() localaws.Files { return localaws.Files{Dir: filepath.Join(i.Dir, "aws")} }
+
+// populateAWS makes the users and roles that the story finds.
+func (l *Lab) populateAWS(ctx context.Context) error {
+	client, err := l.info.IAM(ctx)
+	if err != nil {
+		return err
+	}
+	for _, role := range []struct{ name, trusted string }{
+		{OwnerRole, `"AWS":"` + Account + `"`},
+		{nodeRole, `"Service":"ec2.amazonaws.com"`},
+	} {
+		made, err := client.CreateRole(ctx, &iam.CreateRoleInput{
+			RoleName:                 aws.String(role.name),
+			AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{` + role.trusted + `},"Action":"sts:AssumeRole"}]}`),
+		})
+		if err != nil {
+			return fmt.Errorf("making role %s: %w", role.name, err)
+		}
+		if role.name == OwnerRole {
+			l.info.OwnerARN = aws.ToString(made.Role.Arn)
+		}
+	}
+	return l.createAuthenticatorUser(ctx, client)
+}
+
+// createAuthenticatorUser makes who the authenticator is in AWS, and writes its
+// credentials file.
+func (l *Lab) createAuthenticatorUser(ctx context.Context, client *iam.Client) error {
+	name := aws.String(authenticatorUser)
+	if _, err := client.CreateUser(ctx, &iam.CreateUserInput{UserName: name}); err != nil {
+		return fmt.Errorf("making user %s: %w", authenticatorUser, err)
+	}
+	if _, err := client.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
+		UserName: name, PolicyName: aws.String("DescribeInstances"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:DescribeInstances","Resource":"*"}]}`),
+	}); err != nil {
+		return fmt.Errorf("giving user %s its policy: %w", authenticatorUser, err)
+	}
+	made, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name})
+	if err != nil {
+		return fmt.Errorf("making the access key of user %s: %w", authenticatorUser, err)
+	}
+	if err := os.MkdirAll(l.path("authenticator"), 0o700); err != nil {
+		return fmt.Errorf("making the authenticator's directory: %w", err)
+	}
+	credentials := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+		aws.ToString(made.AccessKey.AccessKeyId), aws.ToString(made.AccessKey.SecretAccessKey))
+	if err := os.WriteFile(l.authenticatorCredentials(), []byte(credentials), 0o600); err != nil {
+		return fmt.Errorf("writing the authenticator's AWS credentials: %w", err)
+	}
+	return nil
+}
+
+func (l *Lab) authenticatorCredentials() string { return l.path("authenticator", "aws-credentials") }
+
+// authenticatorEnvironment leads the authenticator to the local AWS, as itself.
+func (l *Lab) authenticatorEnvironment() []string {
+	environment := l.info.awsEnvironment()
+	environment.Set["AWS_SHARED_CREDENTIALS_FILE"] = l.authenticatorCredentials()
+	return environment.Apply(os.Environ())
+}
+
+// registerCluster binds the control plane to the cluster's name in EKS, and makes
+// the aws-auth that a cluster with nodes has.
+func (l *Lab) registerCluster(ctx context.Context) error {
+	l.info.Endpoint = l.controlPlane.endpoint()
+	l.info.Cluster = ClusterName
+	if err := l.aws.aws.RegisterCluster(Region, ClusterName, l.info.Endpoint, l.controlPlane.ca); err != nil {
+		return err
+	}
+	client, err := l.Kubernetes()
+	if err != nil {
+		return err
+	}
+	_, err = client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "aws-auth", Namespace: metav1.NamespaceSystem,
+			Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}, // kubectl apply takes it over without a warning
+		},
+		Data: map[string]string{"mapRoles": unindented(nodeRoleEntry)},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("making aws-auth: %w", err)
+	}
+	return nil
+}

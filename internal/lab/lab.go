@@ -1,0 +1,235 @@
+// Package lab brings up everything that signing in to a Kubernetes cluster with
+// AWS IAM needs, on one machine and with no network: a local AWS, a real
+// kube-apiserver with its etcd, and the authenticator as its token webhook.
+//
+//	kubectl ─► kube-apiserver ─► authenticator ─► local AWS (as sts.eu-west-2.amazonaws.com)
+//
+// Nothing of the product is bypassed: the authenticator is the real program, it
+// verifies AWS's real host names over real TLS and is led to the local AWS by
+// HTTPS_PROXY and a CA bundle alone, as a corporate proxy would.
+//
+// Everything a lab writes is in its one directory.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The cast of the story: what the lab's AWS account holds when it is up.
+const (
+	Account     = "231144931069"
+	Region      = "eu-west-2"
+	ClusterName = "kubedemy"
+
+	// OwnerRole made the cluster. Like the creator of an EKS cluster it is in
+	// system:masters without standing in any ConfigMap. It is a role kept for
+	// the purpose, never a person's user, so that it cannot leave the company.
+	OwnerRole = "KubedemyClusterOwner"
+	// nodeRole is the role of the cluster's nodes.
+	nodeRole = "KubedemyNode"
+	// authenticatorUser is who the authenticator is in AWS; it may describe
+	// instances and nothing else.
+	authenticatorUser = "authenticator"
+)
+
+// Node is the EC2 instance that runs when the lab is up.
+const (
+	NodeInstanceID = "i-0123456789abcdef0"
+	NodeName       = "ip-10-0-1-23.eu-west-2.compute.internal"
+)
+
+// ClusterARN is the ARN of the lab's cluster.
+const ClusterARN = "arn:aws:eks:" + Region + ":" + Account + ":cluster/" + ClusterName
+
+// Config says where a lab lives and what it runs. The zero value is a lab in
+// the user's cache directory.
+type Config struct {
+	// Dir holds all state. Empty means [DefaultDir].
+	Dir string
+	// Assets is the directory of kube-apiserver, etcd and kubectl. Empty means
+	// KUBEBUILDER_ASSETS, or else k8s beside this program.
+	Assets string
+	// Authenticator is the authenticator's program. Empty means the one beside
+	// this program, or else the one on PATH.
+	Authenticator string
+	// Listen is the address of the local AWS. Empty means a free port of 127.0.0.1.
+	Listen string
+	// WebhookCacheTTL is how long kube-apiserver remembers the webhook's answer.
+	// Zero means its default, 2 min.
+	WebhookCacheTTL time.Duration
+	// VerificationCacheTTL is how long the authenticator remembers what STS
+	// answered. Zero means its default, 60 s.
+	VerificationCacheTTL time.Duration
+	// Progress is told what is being done, one line a step. Nil means nobody.
+	Progress io.Writer
+}
+
+// Lab is a running lab.
+type Lab struct {
+	config  Config
+	started time.Time
+	claim   *claim
+
+	aws           *awsServer
+	controlPlane  *controlPlane
+	authenticator *authenticatorProcess
+	info          Info
+}
+
+// DefaultDir is where a lab lives unless told otherwise.
+func DefaultDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding a directory for the lab (name one with --dir): %w", err)
+	}
+	return filepath.Join(cache, "kube-iam-lab"), nil
+}
+
+func (c Config) withDefaults() (Config, error) {
+	var err error
+	if c.Dir == "" {
+		if c.Dir, err = DefaultDir(); err != nil {
+			return c, err
+		}
+	}
+	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
+		return c, fmt.Errorf("finding the lab's directory: %w", err)
+	}
+	if c.Assets, err = findAssets(c.Assets); err != nil {
+		return c, err
+	}
+	if c.Authenticator, err = findProgram(c.Authenticator, "authenticator"); err != nil {
+		return c, err
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:0"
+	}
+	if c.Progress == nil {
+		c.Progress = io.Discard
+	}
+	return c, nil
+}
+
+// Up brings a lab up and returns when all of it is ready. What an earlier lab in
+// the same directory left behind is cleaned up first; a lab that still runs
+// there is [ErrRunning].
+func Up(ctx context.Context, config Config) (_ *Lab, err error) {
+	config, err = config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	lab := &Lab{config: config, started: time.Now()}
+	lab.info = Info{Dir: config.Dir, PID: os.Getpid(), Assets: config.Assets, Programs: filepath.Dir(config.Authenticator)}
+	lab.info.Kubeconfig = lab.adminKubeconfig()
+	if lab.claim, err = claimDir(config.Dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lab.stop())
+		}
+	}()
+	if err := lab.clear(ctx); err != nil {
+		return nil, err
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"starting local AWS", lab.startAWS},
+		{"making the authenticator's certificate", lab.makeCertificate},
+		{"starting etcd and kube-apiserver", lab.startControlPlane},
+		{"registering cluster " + ClusterName + " in local AWS", lab.registerCluster},
+		{"starting the authenticator", lab.startAuthenticator},
+	} {
+		lab.progress("%s", step.name)
+		if err := step.run(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	lab.info.StartSeconds = time.Since(lab.started).Round(100 * time.Millisecond).Seconds()
+	if err := lab.info.write(config.Dir); err != nil {
+		return nil, err
+	}
+	lab.progress("ready in %.1f s: cluster %s at %s", lab.info.StartSeconds, ClusterName, lab.info.Endpoint)
+	return lab, nil
+}
+
+// clear ends the processes and removes the files of a lab that was killed.
+func (l *Lab) clear(ctx context.Context) error {
+	ended, err := endLeftovers(ctx, l.config.Dir)
+	if err != nil {
+		return fmt.Errorf("cleaning up after a killed lab: %w", err)
+	}
+	for _, process := range ended {
+		l.progress("ended %s, left behind by a killed lab", process)
+	}
+	return removeState(l.config.Dir)
+}
+
+func (l *Lab) progress(format string, args ...any) {
+	fmt.Fprintf(l.config.Progress, "lab: "+format+"\n", args...)
+}
+
+// Close stops the lab and removes its state.
+func (l *Lab) Close() error { return l.stop() }
+
+func (l *Lab) stop() error {
+	var errs []error
+	if l.authenticator != nil {
+		errs = append(errs, l.authenticator.stop())
+	}
+	if l.controlPlane != nil {
+		errs = append(errs, l.controlPlane.stop())
+	}
+	if l.aws != nil {
+		errs = append(errs, l.aws.stop())
+	}
+	// On failure the logs are what one needs: they stay until the next up.
+	if l.info.StartSeconds > 0 {
+		errs = append(errs, removeState(l.config.Dir))
+	}
+	return errors.Join(append(errs, l.claim.release())...)
+}
+
+// Info describes the running lab.
+func (l *Lab) Info() Info { return l.info }
+
+// RestartAuthenticator stops the authenticator and starts it again; with
+// waitReady it returns when the authenticator has read aws-auth, else as soon
+// as it serves.
+func (l *Lab) RestartAuthenticator(ctx context.Context, waitReady bool) error {
+	if err := l.authenticator.stop(); err != nil {
+		return fmt.Errorf("stopping the authenticator: %w", err)
+	}
+	return l.runAuthenticator(ctx, waitReady)
+}
+
+// path of a file in the lab's directory.
+func (l *Lab) path(elements ...string) string {
+	return filepath.Join(append([]string{l.config.Dir}, elements...)...)
+}
+
+// stateFiles are what a lab keeps in its directory besides the lock; the lab's
+// own log is kept, since it tells of the failure that one looks for.
+func stateFiles() []string {
+	return []string{infoFile, "aws", "authenticator", "controlplane", "kubeconfig", "tour"}
+}
+
+func removeState(dir string) error {
+	for _, name := range stateFiles() {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("removing the lab's state: %w", err)
+		}
+	}
+	return nil
+}

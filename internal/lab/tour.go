@@ -1,0 +1,128 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+)
+
+// Tour walks through the six steps of signing in with AWS IAM on the lab that
+// info describes, and prints each command, its output and a sentence of why.
+// It can be taken again: it begins by undoing what an earlier one left.
+func Tour(ctx context.Context, info Info, out io.Writer) error {
+	t := &tour{info: info, out: out}
+	var err error
+	if t.dir, err = info.tourDir(); err != nil {
+		return err
+	}
+	t.environment = info.Environ(os.Environ())
+	if t.iam, err = info.IAM(ctx); err != nil {
+		return err
+	}
+	if _, err := lookPath("aws", t.environment); err != nil {
+		t.useSDK = true
+		fmt.Fprintln(out, "The AWS CLI is not installed here: its calls are made with the AWS SDK instead, and shown as the commands one would type.")
+	}
+	if err := t.startOver(ctx); err != nil {
+		return fmt.Errorf("undoing an earlier tour: %w", err)
+	}
+	started := time.Now()
+	steps := story()
+	for i, step := range steps {
+		fmt.Fprintf(out, "\n%d/%d  %s\n", i+1, len(steps), step.title)
+		for _, command := range step.commands {
+			if err := t.run(ctx, step, command); err != nil {
+				return fmt.Errorf("step %d, %s: %w", i+1, step.title, err)
+			}
+		}
+		fmt.Fprintf(out, "  # %s\n", step.why)
+	}
+	fmt.Fprintf(out, "\nFrom no user to signed in: %.1f s.\n", time.Since(started).Seconds())
+	return nil
+}
+
+// A tour is one walk through the story.
+type tour struct {
+	info        Info
+	out         io.Writer
+	dir         string
+	environment []string
+	iam         *iam.Client
+	useSDK      bool
+	key         accessKey
+}
+
+// accessKey is what create-access-key answers.
+type accessKey struct {
+	ID     string `json:"AccessKeyId"`
+	Secret string `json:"SecretAccessKey"`
+}
+
+func (t *tour) run(ctx context.Context, step step, command string) error {
+	fmt.Fprintf(t.out, "  $ %s\n", indented(command))
+	output, err := t.output(ctx, step, command)
+	if text := strings.TrimRight(string(output), "\n"); text != "" {
+		fmt.Fprintf(t.out, "  %s\n", indented(text))
+	}
+	if err != nil {
+		return err
+	}
+	if strings.Contains(command, "create-access-key") {
+		return t.keep(output)
+	}
+	return nil
+}
+
+func (t *tour) output(ctx context.Context, step step, command string) ([]byte, error) {
+	if t.useSDK && strings.HasPrefix(command, "aws ") {
+		return step.sdk(t)(ctx)
+	}
+	shell := exec.CommandContext(ctx, "sh", "-c", command)
+	shell.Dir, shell.Env = t.dir, t.environment
+	if step.answers != nil {
+		shell.Stdin = strings.NewReader(step.answers(&t.key))
+	}
+	var output bytes.Buffer
+	shell.Stdout, shell.Stderr = &output, &output
+	if err := shell.Run(); err != nil {
+		return output.Bytes(), fmt.Errorf("running %s: %w", strings.SplitN(command, "\n", 2)[0], err)
+	}
+	if step.answers != nil { // prompts, of which the terminal's echo is missing
+		return []byte(fmt.Sprintf("(answered: %s, its secret, %s, json)", t.key.ID, Region)), nil
+	}
+	return output.Bytes(), nil
+}
+
+// keep remembers the access key that a command printed.
+func (t *tour) keep(output []byte) error {
+	var answer struct{ AccessKey accessKey }
+	if err := json.Unmarshal(output, &answer); err != nil {
+		return fmt.Errorf("reading the new access key: %w", err)
+	}
+	if answer.AccessKey.ID == "" {
+		return errors.New("reading the new access key: the answer holds none")
+	}
+	t.key = answer.AccessKey
+	return nil
+}
+
+func indented(text string) string {
+	return strings.ReplaceAll(text, "\n", "\n  ")
+}
+
+// lookPath finds a program on the PATH of an environment.
+func lookPath(name string, environment []string) (string, error) {
+	command := exec.Command("sh", "-c", "command -v "+name)
+	command.Env = environment
+	output, err := command.Output()
+	return strings.TrimSpace(string(output)), err
+}

@@ -1,0 +1,55 @@
+package lab
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+)
+
+// startOver undoes what an earlier tour left: its user, and that shells are that
+// user and sign in as it.
+func (t *tour) startOver(ctx context.Context) error {
+	if err := t.deleteUser(ctx); err != nil {
+		return err
+	}
+	files := t.info.files()
+	admin, err := files.Administrator()
+	if err != nil {
+		return err
+	}
+	if err := files.WriteDefault(admin); err != nil {
+		return err
+	}
+	return useAdministrator(t.info.Kubeconfig)
+}
+
+// deleteUser deletes the story's user, and first what IAM wants gone first.
+func (t *tour) deleteUser(ctx context.Context) error {
+	name := aws.String(storyUser)
+	keys, err := t.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: name})
+	if _, none := errors.AsType[*types.NoSuchEntityException](err); none {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, key := range keys.AccessKeyMetadata {
+		if _, err := t.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: name, AccessKeyId: key.AccessKeyId}); err != nil {
+			return err
+		}
+	}
+	policies, err := t.iam.ListUserPolicies(ctx, &iam.ListUserPoliciesInput{UserName: name})
+	if err != nil {
+		return err
+	}
+	for _, policy := range policies.PolicyNames {
+		if _, err := t.iam.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: name, PolicyName: &policy}); err != nil {
+			return err
+		}
+	}
+	_, err = t.iam.DeleteUser(ctx, &iam.DeleteUserInput{UserName: name})
+	return err
+}

@@ -1,0 +1,107 @@
+package lab
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+// An sdkCall does what a command of the AWS CLI would, and answers what that
+// would print.
+type sdkCall func(context.Context) ([]byte, error)
+
+func (t *tour) createUser() sdkCall {
+	return func(ctx context.Context) ([]byte, error) {
+		answer, err := t.iam.CreateUser(ctx, &iam.CreateUserInput{
+			UserName: aws.String(storyUser),
+			Tags:     []types.Tag{{Key: aws.String("owner"), Value: aws.String("kubedemy")}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		return printed(map[string]any{"User": answer.User})
+	}
+}
+
+func (t *tour) putUserPolicy() sdkCall {
+	return func(ctx context.Context) ([]byte, error) {
+		_, err := t.iam.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
+			UserName:       aws.String(storyUser),
+			PolicyName:     aws.String("Describe_Kubedemy_Cluster"),
+			PolicyDocument: aws.String(describePolicy),
+		})
+		return nil, err
+	}
+}
+
+func (t *tour) createAccessKey() sdkCall {
+	return func(ctx context.Context) ([]byte, error) {
+		answer, err := t.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: aws.String(storyUser)})
+		if err != nil {
+			return nil, err
+		}
+		return printed(map[string]any{"AccessKey": answer.AccessKey})
+	}
+}
+
+// configure makes the new key the default one, as `aws configure` does.
+func (t *tour) configure() sdkCall {
+	return func(context.Context) ([]byte, error) {
+		return nil, t.info.files().WriteDefault(localaws.AccessKey{ID: t.key.ID, Secret: t.key.Secret})
+	}
+}
+
+// updateKubeconfig writes a kubeconfig whose credential plugin is our own
+// `authenticator token`, in place of `aws eks get-token`.
+func (t *tour) updateKubeconfig() sdkCall {
+	return func(ctx context.Context) ([]byte, error) {
+		client, err := t.info.eksAs(ctx, t.key)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String(ClusterName)})
+		if err != nil {
+			return nil, err
+		}
+		ca, err := base64.StdEncoding.DecodeString(aws.ToString(answer.Cluster.CertificateAuthority.Data))
+		if err != nil {
+			return nil, fmt.Errorf("reading the cluster's CA: %w", err)
+		}
+		cluster := &api.Cluster{Server: aws.ToString(answer.Cluster.Endpoint), CertificateAuthorityData: ca}
+		user := &api.AuthInfo{Exec: &api.ExecConfig{
+			APIVersion:      "client.authentication.k8s.io/v1",
+			Command:         filepath.Join(t.info.Programs, "authenticator"),
+			Args:            []string{"token", "--cluster-id", ClusterName, "--region", Region},
+			InteractiveMode: api.NeverExecInteractiveMode,
+		}}
+		if err := mergeConfig(t.info.Kubeconfig, ClusterARN, cluster, user); err != nil {
+			return nil, err
+		}
+		return fmt.Appendf(nil, "Added new context %s to %s\n", ClusterARN, t.info.Kubeconfig), nil
+	}
+}
+
+// printed is a value as the AWS CLI would print it.
+func printed(value any) ([]byte, error) {
+	return json.MarshalIndent(value, "", "    ")
+}
+
+// tourDir is where the tour's commands run and leave their files.
+func (i Info) tourDir() (string, error) {
+	dir := filepath.Join(i.Dir, "tour")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making the tour's directory: %w", err)
+	}
+	return dir, nil
+}
