@@ -1,0 +1,302 @@
+// Package authenticator_test holds the architecture of the whole tree as a
+// test: which package may import what, and what no package may do.
+package authenticator_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kube-iam/authenticator"
+
+// A listed package, as `go list -json` tells of it.
+type listed struct {
+	ImportPath, Name, Dir, Doc string
+	GoFiles, Imports, Deps     []string
+}
+
+// path is the package's path within the module.
+func (p listed) path() string { return strings.TrimPrefix(p.ImportPath, module+"/") }
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	output, err := exec.Command("go", "list", "-json=ImportPath,Name,Dir,Doc,GoFiles,Imports,Deps", "./...").Output()
+	if err != nil {
+		t.Fatalf("listing packages: %v", err)
+	}
+	var found []listed
+	for decoder := json.NewDecoder(bytes.NewReader(output)); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return found
+		} else if err != nil {
+			t.Fatalf("decoding the list of packages: %v", err)
+		}
+		if len(p.GoFiles) > 0 {
+			found = append(found, p)
+		}
+	}
+}
+
+// leaves may import the standard library and what is named here, nothing else.
+// A name that ends in /... stands for all below it.
+func leaves() map[string][]string {
+	const yaml = "go.yaml.in/yaml/v3"
+	ours := func(paths ...string) []string {
+		for i, path := range paths {
+			paths[i] = module + "/" + path
+		}
+		return paths
+	}
+	return map[string][]string{
+		"pkg/token":             nil,
+		"pkg/identity":          {"github.com/aws/aws-sdk-go-v2/aws/arn"},
+		"pkg/mapper":            ours("pkg/identity"),
+		"pkg/mapper/awsauth":    append(ours("pkg/identity", "pkg/mapper"), yaml),
+		"pkg/mapper/mappertest": ours("pkg/identity", "pkg/mapper"),
+		"pkg/token/verify":      ours("pkg/identity", "pkg/token"),
+		"pkg/localaws":          ours("pkg/localaws/sigv4", "pkg/localaws/policy", "pkg/localaws/proxy"),
+		"pkg/localaws/sigv4":    nil,
+		"pkg/localaws/policy":   nil,
+		"pkg/localaws/proxy":    nil,
+		"internal/authn":        append(ours("pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/apiserver/pkg/authentication/...", "k8s.io/utils/...", "golang.org/x/sync/..."),
+		"internal/ec2names":     append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
+	}
+}
+
+func TestLeavesImportOnlyWhatTheyMay(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	rules := leaves()
+	for _, p := range packages(t) {
+		allowed, isLeaf := rules[p.path()]
+		if !isLeaf {
+			continue
+		}
+		seen++
+		for _, imported := range p.Imports {
+			if !isStandard(imported) && !matchesAny(imported, allowed) {
+				t.Errorf("%s imports %s: it may import the standard library and %v", p.path(), imported, allowed)
+			}
+		}
+	}
+	if seen != len(rules) {
+		t.Errorf("%d of %d leaves are in the tree: the rules name a package that is gone", seen, len(rules))
+	}
+}
+
+// importers says which packages alone may import a library, or a package of ours.
+func importers() map[string][]string {
+	return map[string][]string{
+		"k8s.io/client-go/...":                {"internal/kube", "internal/lab", "cmd/..."},
+		"sigs.k8s.io/controller-runtime/...":  {"internal/lab"},
+		"github.com/aws/aws-sdk-go-v2/...":    {"pkg/identity", "pkg/token/presign", "internal/ec2names", "pkg/localaws/localawstest", "internal/lab", "cmd/..."},
+		module + "/pkg/localaws":              {"pkg/localaws/localawstest", "internal/lab", "cmd/localaws", "cmd/lab"},
+		module + "/pkg/localaws/sigv4":        {"pkg/localaws"},
+		module + "/pkg/localaws/policy":       {"pkg/localaws"},
+		module + "/pkg/localaws/proxy":        {"pkg/localaws", "pkg/localaws/localawstest", "internal/lab", "cmd/localaws"},
+		module + "/pkg/localaws/localawstest": nil,
+		module + "/pkg/mapper/mappertest":     nil,
+		module + "/internal/lab":              {"cmd/lab"},
+		module + "/internal/webhook":          {"cmd/authenticator"},
+		module + "/internal/authn":            {"internal/webhook", "cmd/authenticator"},
+		module + "/internal/kube":             {"cmd/authenticator"},
+		module + "/internal/ec2names":         {"cmd/authenticator"},
+	}
+}
+
+func TestLibrariesAreImportedOnlyWhereTheyMay(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		for library, allowed := range importers() {
+			for _, imported := range p.Imports {
+				if matches(imported, library) && !matchesAny(p.path(), allowed) {
+					t.Errorf("%s imports %s: only %v may", p.path(), imported, allowed)
+				}
+			}
+		}
+	}
+}
+
+// The credential plugin runs at every kubectl call: what registers whole API
+// groups at start has no place in its program.
+func TestAuthenticatorStartsLight(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		if p.path() != "cmd/authenticator" {
+			continue
+		}
+		for _, dependency := range p.Deps {
+			if matchesAny(dependency, []string{"k8s.io/client-go/kubernetes/...", "sigs.k8s.io/controller-runtime/..."}) {
+				t.Errorf("cmd/authenticator links %s", dependency)
+			}
+		}
+		return
+	}
+	t.Error("cmd/authenticator is not in the tree")
+}
+
+func TestTokenDependsOnTheStandardLibraryAlone(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		if p.path() == "pkg/token" || strings.HasPrefix(p.path(), "pkg/localaws") && p.Name != "localawstest" {
+			for _, dependency := range p.Deps {
+				if !isStandard(dependency) && !strings.HasPrefix(dependency, module) {
+					t.Errorf("%s depends on %s", p.path(), dependency)
+				}
+			}
+		}
+	}
+}
+
+func TestPackagesAreNamedAndDescribed(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		if slices.Contains([]string{"util", "utils", "common", "helper", "helpers", "misc"}, p.Name) {
+			t.Errorf("%s: %q says nothing about what is in it", p.path(), p.Name)
+		}
+		if p.Doc == "" {
+			t.Errorf("%s has no package comment", p.path())
+		}
+	}
+}
+
+func TestOnlyMainExits(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		inspect(t, p, func(position string, node ast.Node) {
+			call, ok := node.(*ast.CallExpr)
+			if !ok {
+				return
+			}
+			switch name := callee(call); {
+			case name == "os.Exit" || strings.HasPrefix(name, "log.Fatal") || strings.HasPrefix(name, "log.Panic"):
+				if !strings.HasSuffix(position, "main.go") {
+					t.Errorf("%s: %s outside main", position, name)
+				}
+			case name == "panic":
+				if p.Name != "main" {
+					t.Errorf("%s: panic", position)
+				}
+			}
+		})
+	}
+}
+
+func TestNoInitAndNoMutableGlobals(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		for _, file := range files(t, p) {
+			for _, declaration := range file.syntax.Decls {
+				switch d := declaration.(type) {
+				case *ast.FuncDecl:
+					if d.Recv == nil && d.Name.Name == "init" {
+						t.Errorf("%s: func init", file.position(d))
+					}
+				case *ast.GenDecl:
+					for _, spec := range d.Specs {
+						if value, ok := spec.(*ast.ValueSpec); ok && d.Tok == token.VAR && mutable(value) && !(p.Name == "main" && value.Names[0].Name == "version") {
+							t.Errorf("%s: package-level variable %s can change", file.position(value), value.Names[0])
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// mutable reports whether a package-level variable could be changed: all but
+// sentinel errors, compiled patterns and assertions.
+func mutable(value *ast.ValueSpec) bool {
+	for i, name := range value.Names {
+		if name.Name == "_" {
+			continue
+		}
+		if i >= len(value.Values) {
+			return true
+		}
+		if call, ok := value.Values[i].(*ast.CallExpr); ok && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile"}, callee(call)) {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+type sourceFile struct {
+	set    *token.FileSet
+	syntax *ast.File
+}
+
+func (f sourceFile) position(node ast.Node) string {
+	position := f.set.Position(node.Pos())
+	return fmt.Sprintf("%s:%d", position.Filename, position.Line)
+}
+
+func files(t *testing.T, p listed) []sourceFile {
+	t.Helper()
+	var parsed []sourceFile
+	for _, name := range p.GoFiles {
+		set := token.NewFileSet()
+		syntax, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatalf("parsing %s: %v", name, err)
+		}
+		parsed = append(parsed, sourceFile{set, syntax})
+	}
+	return parsed
+}
+
+func inspect(t *testing.T, p listed, visit func(position string, node ast.Node)) {
+	t.Helper()
+	for _, file := range files(t, p) {
+		ast.Inspect(file.syntax, func(node ast.Node) bool {
+			if node != nil {
+				visit(strings.Split(file.position(node), ":")[0], node)
+			}
+			return true
+		})
+	}
+}
+
+// callee is the name of what is called, as it is written: os.Exit, panic.
+func callee(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		if x, ok := f.X.(*ast.Ident); ok {
+			return x.Name + "." + f.Sel.Name
+		}
+	}
+	return ""
+}
+
+// isStandard reports whether an import path is the standard library's: its
+// first element has no dot.
+func isStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+func matchesAny(path string, patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return matches(path, pattern) })
+}
+
+func matches(path, pattern string) bool {
+	if prefix, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return path == prefix || strings.HasPrefix(path, prefix+"/")
+	}
+	return path == pattern
+}

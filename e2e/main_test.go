@@ -1,0 +1,73 @@
+//go:build e2e
+
+// Package e2e proves the product whole: a real kube-apiserver with the
+// authenticator as its token webhook, a local AWS that checks every signature
+// and policy, and the real AWS CLI and kubectl.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/lab"
+)
+
+// Shorter than in production, so that the bounds on how long a token outlives
+// a change can be waited for.
+const (
+	webhookCacheTTL      = 2 * time.Second
+	verificationCacheTTL = 3 * time.Second
+	// tokenCacheTTL is how long a kube-apiserver remembers every token that it
+	// accepted, whoever vouched for it; there is no flag for it.
+	tokenCacheTTL = 10 * time.Second
+)
+
+// suite is what the stories share: one lab.
+var suite *lab.Lab
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		code, err := run(m)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+			return 1
+		}
+		return code
+	}())
+}
+
+func run(m *testing.M) (int, error) {
+	if provider := os.Getenv("PROVIDER"); provider != "" && provider != "envtest" {
+		return 0, fmt.Errorf("PROVIDER=%s: there is only envtest", provider)
+	}
+	dir, err := os.MkdirTemp("", "e2e-lab-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	bin, err := filepath.Abs(filepath.Join("..", "bin"))
+	if err != nil {
+		return 0, err
+	}
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		assets = filepath.Join(bin, "k8s")
+	}
+	suite, err = lab.Up(context.Background(), lab.Config{
+		Dir:                  dir,
+		Assets:               assets,
+		Authenticator:        filepath.Join(bin, "authenticator"),
+		WebhookCacheTTL:      webhookCacheTTL,
+		VerificationCacheTTL: verificationCacheTTL,
+		Progress:             os.Stderr,
+	})
+	if err != nil {
+		return 0, err
+	}
+	code := m.Run()
+	return code, suite.Close()
+}

@@ -1,0 +1,166 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/token/presign"
+)
+
+// bearerToken is a token for a cluster, made by the AWS CLI.
+func (s *shell) bearerToken(cluster string) string {
+	s.t.Helper()
+	var credential struct{ Status struct{ Token string } }
+	s.decode("aws eks get-token --cluster-name "+cluster, &credential)
+	return credential.Status.Token
+}
+
+// review asks the authenticator itself, as kube-apiserver does.
+func (s *shell) review(token string) authenticationv1.TokenReviewStatus {
+	s.t.Helper()
+	status, code := postTokenReview(s.t, token)
+	if code != http.StatusOK {
+		s.t.Fatalf("the authenticator answers %d", code)
+	}
+	return status
+}
+
+func postTokenReview(t *testing.T, token string) (authenticationv1.TokenReviewStatus, int) {
+	t.Helper()
+	client, err := suite.WebhookClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	body, err := json.Marshal(authenticationv1.TokenReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: "authentication.k8s.io/v1", Kind: "TokenReview"},
+		Spec:     authenticationv1.TokenReviewSpec{Token: token},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client.Post(suite.Info().Webhook+"/authenticate", "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var review authenticationv1.TokenReview
+	if answer.StatusCode == http.StatusOK {
+		if err := json.NewDecoder(answer.Body).Decode(&review); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return review.Status, answer.StatusCode
+}
+
+// mapped is a shell of a new IAM user who is mapped in aws-auth and signed in.
+func mapped(t *testing.T, name string) (*shell, accessKey) {
+	t.Helper()
+	resetAWSAuth(t)
+	setAWSAuth(t, map[string]string{"mapUsers": "- userarn: arn:aws:iam::231144931069:user/" + name + "\n  username: " + name + "\n  groups: [people]\n"})
+	user := newUser(t, name)
+	s := signIn(t, "")
+	user.configure(s)
+	becomes(t, s, name, "people")
+	return s, user
+}
+
+// as are kubectl's flags to send a token as it is.
+func as(token string) string { return "--token=" + token }
+
+func TestDeactivatedKey(t *testing.T) {
+	s, user := mapped(t, "deactivated")
+	reused := s.bearerToken("kubedemy")
+	if got := s.whoami(as(reused)).Username; got != "deactivated" {
+		t.Fatalf("before: %q", got)
+	}
+	_, err := administrator(t).UpdateAccessKey(t.Context(), &iam.UpdateAccessKeyInput{UserName: &user.user, AccessKeyId: &user.id, Status: types.StatusTypeInactive})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A token that nobody has seen is refused at once. Tokens of one second are
+	// the same token, so wait for the next.
+	fresh := reused
+	eventually(t, 3*time.Second, "a fresh token", func() bool {
+		fresh = s.bearerToken("kubedemy")
+		return fresh != reused
+	})
+	s.refused(as(fresh))
+	// One that was seen lives as long as all caches together, and no longer.
+	bound := tokenCacheTTL + webhookCacheTTL + verificationCacheTTL
+	eventually(t, bound+2*time.Second, "the reused token refused", func() bool {
+		return s.try("kubectl auth whoami "+as(reused)).err != nil
+	})
+}
+
+func TestTokenOfAnotherCluster(t *testing.T) {
+	s, _ := mapped(t, "other-cluster")
+	s.refused(as(s.bearerToken("production")))
+}
+
+func TestExpiredToken(t *testing.T) {
+	s, user := mapped(t, "expired")
+	t.Setenv("AWS_ACCESS_KEY_ID", user.id)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", user.secret)
+	at := func(age time.Duration) string {
+		t.Helper()
+		presigner, err := presign.New(t.Context(), presign.Config{
+			ClusterID: lab.ClusterName, Region: lab.Region,
+			Now: func() time.Time { return time.Now().Add(-age) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := presigner.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token.Token
+	}
+	if got := s.whoami(as(at(14 * time.Minute))).Username; got != "expired" {
+		t.Errorf("14 minutes old: %q", got)
+	}
+	s.refused(as(at(15*time.Minute + time.Second)))
+	s.refused(as(at(-16 * time.Minute)))
+}
+
+// TestOwnerGetsInBeforeAnySourceIsSynced takes the authenticator's right to
+// read aws-auth away and starts it anew: it can read nothing, and yet the owner
+// gets in, while others are neither let in nor denied.
+func TestOwnerGetsInBeforeAnySourceIsSynced(t *testing.T) {
+	owner := signIn(t, "--role-arn "+suite.Info().OwnerARN)
+	stranger := signIn(t, "")
+	if err := suite.DenyAWSAuth(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := suite.AllowAWSAuth(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := suite.RestartAuthenticator(context.Background(), true); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := suite.RestartAuthenticator(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if user := owner.whoami(""); user.Username != "kubernetes-admin" {
+		t.Errorf("the owner is %q", user.Username)
+	}
+	stranger.refused("")
+	if _, code := postTokenReview(t, stranger.bearerToken("kubedemy")); code != http.StatusServiceUnavailable {
+		t.Errorf("somebody else is answered %d, want 503", code)
+	}
+}

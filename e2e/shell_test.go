@@ -1,0 +1,194 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+)
+
+// A shell is one person at a terminal: an environment, a home and files of
+// their own. What they type is run as typed.
+type shell struct {
+	t           *testing.T
+	dir         string
+	environment map[string]string
+}
+
+// newShell is a shell of someone who has typed eval "$(lab env)" and whose
+// `aws` is the one given. Its AWS files and kubeconfig are its own copies.
+func newShell(t *testing.T, aws string) *shell {
+	t.Helper()
+	s := &shell{t: t, dir: t.TempDir(), environment: map[string]string{}}
+	for _, variable := range suite.Info().Environ(os.Environ()) {
+		name, value, _ := strings.Cut(variable, "=")
+		s.environment[name] = value
+	}
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"} {
+		content, err := os.ReadFile(s.environment[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.set(name, s.write(name, string(content)))
+	}
+	s.set("HOME", s.dir)
+	bin := filepath.Join(s.dir, "bin")
+	if err := os.MkdirAll(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(aws, filepath.Join(bin, "aws")); err != nil {
+		t.Fatal(err)
+	}
+	s.set("PATH", bin+string(os.PathListSeparator)+s.environment["PATH"])
+	return s
+}
+
+// hideAWS leaves the shell the programs that the story needs, but no AWS CLI.
+func (s *shell) hideAWS() {
+	s.t.Helper()
+	bin := filepath.Join(s.dir, "without-aws")
+	if err := os.MkdirAll(bin, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, name := range []string{"sh", "cat"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.set("PATH", bin)
+}
+
+func (s *shell) set(name, value string) { s.environment[name] = value }
+
+// write puts a file in the shell's directory and answers its path.
+func (s *shell) write(name, content string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+type result struct {
+	stdout, stderr string
+	err            error
+}
+
+// try runs what is typed, with answers to its prompts, and tells how it went.
+func (s *shell) try(typed string, answers ...string) result {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, "sh", "-c", typed)
+	command.Dir = s.dir
+	for _, name := range slices.Sorted(maps.Keys(s.environment)) {
+		command.Env = append(command.Env, name+"="+s.environment[name])
+	}
+	command.Stdin = strings.NewReader(strings.Join(answers, "\n") + "\n")
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	return result{stdout.String(), stderr.String(), err}
+}
+
+// run runs what is typed; it must succeed.
+func (s *shell) run(typed string, answers ...string) string {
+	s.t.Helper()
+	r := s.try(typed, answers...)
+	if r.err != nil {
+		s.t.Fatalf("$ %s\n%s%s%v\nthe authenticator's log:\n%s", typed, r.stdout, r.stderr, r.err, authenticatorLog(s.t))
+	}
+	return r.stdout
+}
+
+// fails runs what is typed; it must fail and say so with the words given.
+func (s *shell) fails(typed, words string) {
+	s.t.Helper()
+	r := s.try(typed)
+	if r.err == nil {
+		s.t.Fatalf("$ %s\n%s\nsucceeded, and should have failed with %q", typed, r.stdout, words)
+	}
+	if !strings.Contains(r.stderr, words) {
+		s.t.Fatalf("$ %s\nfailed with %q, and should have with %q", typed, r.stderr, words)
+	}
+}
+
+// whoami is what the API server says of who is calling.
+func (s *shell) whoami(flags string) authenticationv1.UserInfo {
+	s.t.Helper()
+	var review authenticationv1.SelfSubjectReview
+	s.decode("kubectl auth whoami -o json "+flags, &review)
+	return review.Status.UserInfo
+}
+
+// decode runs what is typed and decodes the JSON that it prints.
+func (s *shell) decode(typed string, into any) {
+	s.t.Helper()
+	output := s.run(typed)
+	if err := json.Unmarshal([]byte(output), into); err != nil {
+		s.t.Fatalf("$ %s\n%s\nis not JSON: %v", typed, output, err)
+	}
+}
+
+// refused says that the API server does not let the caller in.
+func (s *shell) refused(flags string) {
+	s.t.Helper()
+	s.fails("kubectl auth whoami "+flags, "Unauthorized")
+}
+
+// eventually repeats a check until it holds, for as long as given.
+func eventually(t *testing.T, within time.Duration, what string, check func() bool) {
+	t.Helper()
+	deadline := time.After(within)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !check() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("after %s: not yet %s\nthe authenticator's log:\n%s", within, what, authenticatorLog(t))
+		}
+	}
+}
+
+func authenticatorLog(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(suite.Info().Dir, "authenticator", "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-8):], "\n")
+}
+
+// awsCLIs are the AWS CLIs of this machine: the one on the PATH and Debian's.
+func awsCLIs(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	for _, name := range []string{"/usr/bin/aws", "aws"} {
+		path, err := exec.LookPath(name)
+		if err == nil && !slices.Contains(found, path) {
+			found = append(found, path)
+		}
+	}
+	if len(found) == 0 {
+		t.Fatal("no AWS CLI on this machine: install one (Debian's package is awscli)")
+	}
+	return found
+}
