@@ -37,22 +37,7 @@ func newUser(t *testing.T, name string) accessKey {
 	return accessKey{name, *created.AccessKey.AccessKeyId, *created.AccessKey.SecretAccessKey}
 }
 
-// may lets the user do one action on one resource.
-func (k accessKey) may(t *testing.T, action, resource string) accessKey {
-	t.Helper()
-	_, err := administrator(t).PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{
-		UserName: &k.user, PolicyName: aws.String("test"),
-		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"` + resource + `"}]}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
-// configure makes the key the one that a shell works with, and asks for a
-// kubeconfig with the administrator's key first, since users need not be
-// allowed to describe the cluster.
+// configure makes the key the one that a shell works with.
 func (k accessKey) configure(s *shell) {
 	s.t.Helper()
 	s.run("aws configure", k.id, k.secret, "eu-west-2", "json")

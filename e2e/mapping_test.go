@@ -69,7 +69,7 @@ func becomes(t *testing.T, s *shell, username string, groups ...string) {
 		return s.try("kubectl auth whoami").err == nil
 	})
 	user := s.whoami("")
-	if want := append(groups, "system:authenticated"); user.Username != username || !slices.Equal(user.Groups, want) {
+	if want := slices.Concat(groups, []string{"system:authenticated"}); user.Username != username || !slices.Equal(user.Groups, want) {
 		t.Errorf("signed in as %q in %q, want %q in %q", user.Username, user.Groups, username, want)
 	}
 }

@@ -41,7 +41,10 @@ EOF2`)
 
 			// 3. Create its access key
 			var created struct {
-				AccessKey struct{ AccessKeyId, SecretAccessKey string }
+				AccessKey struct {
+					ID              string `json:"AccessKeyId"`
+					SecretAccessKey string
+				}
 			}
 			s.decode(`aws iam create-access-key --user-name kubedemy`, &created)
 
@@ -62,7 +65,7 @@ data:
 			s.run(`kubectl apply -f aws-auth.yaml`)
 
 			// 5. Configure the CLI with the new key
-			s.run(`aws configure`, created.AccessKey.AccessKeyId, created.AccessKey.SecretAccessKey, "eu-west-2", "json")
+			s.run(`aws configure`, created.AccessKey.ID, created.AccessKey.SecretAccessKey, "eu-west-2", "json")
 
 			// 6. Get a kubeconfig and sign in
 			added := s.run(`aws eks update-kubeconfig --name kubedemy`)
@@ -90,7 +93,7 @@ data:
 				"arn":          "arn:aws:iam::231144931069:user/kubedemy",
 				"canonicalArn": "arn:aws:iam::231144931069:user/kubedemy",
 				"sessionName":  "",
-				"accessKeyId":  created.AccessKey.AccessKeyId,
+				"accessKeyId":  created.AccessKey.ID,
 			} {
 				if got := user.Extra[key]; len(got) != 1 || got[0] != want {
 					t.Errorf("Extra[%q] = %q, want [%q]", key, got, want)

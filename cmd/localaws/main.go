@@ -13,15 +13,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set when the program is built.
+// version is set by the linker.
 var version = "unknown"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "localaws: %v\n", err)
-		stop()
 		os.Exit(1)
 	}
 }

@@ -110,15 +110,15 @@ func (l *Lab) waitForAuthenticator(ctx context.Context, path string) error {
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	last := errors.New("no answer")
 	for {
-		if last = probe(ctx, client, l.info.Webhook+path); last == nil {
+		last := probe(ctx, client, l.info.Webhook+path)
+		if last == nil {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-l.authenticator.exited:
-			return fmt.Errorf("the authenticator ended (%w); its log says:\n%s", l.authenticator.err, tail(l.path("authenticator", "log")))
+			return fmt.Errorf("the authenticator ended (%v); its log says:\n%s", l.authenticator.err, tail(l.path("authenticator", "log")))
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for the authenticator: %w; its log says:\n%s", last, tail(l.path("authenticator", "log")))
 		}

@@ -25,8 +25,8 @@ var (
 	ErrMissing        = errors.New("query lacks a parameter that a presigned GetCallerIdentity request has")
 	ErrParameterValue = errors.New("query has a value that is not spelled as AWS spells it")
 
-	ErrAction        = errors.New("Action is not GetCallerIdentity")
-	ErrVersion       = errors.New("Version is not 2011-06-15")
+	ErrAction        = errors.New("the Action is not GetCallerIdentity")
+	ErrVersion       = errors.New("the Version is not 2011-06-15")
 	ErrAlgorithm     = errors.New("X-Amz-Algorithm is not AWS4-HMAC-SHA256")
 	ErrSignature     = errors.New("X-Amz-Signature is not 64 lower-case hexadecimal digits")
 	ErrCredential    = errors.New("X-Amz-Credential is not KEYID/yyyymmdd/region/sts/aws4_request of the URL's host and date")

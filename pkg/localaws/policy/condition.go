@@ -75,7 +75,7 @@ func operatorTest(name string) func(want, got string) bool {
 	case "ArnEquals", "ArnLike":
 		return arnLike
 	case "Bool":
-		return func(want, got string) bool { return strings.EqualFold(want, got) }
+		return strings.EqualFold
 	case "IpAddress":
 		return inPrefix
 	case "NumericEquals":

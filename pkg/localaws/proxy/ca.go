@@ -115,7 +115,7 @@ func writeFile(path string, content []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(partial.Name()) // fails, as it should, once renamed
+	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once renamed
 	_, err = partial.Write(content)
 	if err := errors.Join(err, partial.Chmod(mode), partial.Close()); err != nil {
 		return err

@@ -189,7 +189,7 @@ func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, address string) {
 		return
 	}
 	both := &pair{client, upstream}
-	defer both.Close()
+	defer func() { _ = both.Close() }()
 	if !p.track(both) {
 		return
 	}
