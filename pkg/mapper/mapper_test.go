@@ -1,0 +1,186 @@
+package mapper_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
+)
+
+func answer(username string, ok bool, err error) mapper.Mapper {
+	return mapper.Func(func(context.Context, identity.Identity) (mapper.Match, bool, error) {
+		return mapper.Match{Username: username}, ok, err
+	})
+}
+
+func TestFirst(t *testing.T) {
+	broken := errors.New("broken")
+	never := mapper.Func(func(context.Context, identity.Identity) (mapper.Match, bool, error) {
+		t.Error("the chain went on")
+		return mapper.Match{}, false, nil
+	})
+	no := answer("", false, nil)
+	for name, test := range map[string]struct {
+		chain    mapper.Mapper
+		username string
+		err      error
+	}{
+		"nobody":                 {mapper.First(), "", nil},
+		"nobody knows":           {mapper.First(no, no), "", nil},
+		"the first that matches": {mapper.First(no, answer("a", true, nil), never), "a", nil},
+		"an error ends it":       {mapper.First(no, answer("", false, broken), never), "", broken},
+	} {
+		match, ok, err := test.chain.Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"))
+		if match.Username != test.username || ok != (test.username != "") || !errors.Is(err, test.err) {
+			t.Errorf("%s: %+v, %v, %v", name, match, ok, err)
+		}
+	}
+}
+
+func TestOwner(t *testing.T) {
+	owner, err := mapper.Owner("arn:aws:iam::231144931069:role/Owner", "arn:aws:sts::231144931069:assumed-role/Other/session", "arn:aws:iam::231144931069:user/div/root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []identity.Identity{
+		mappertest.Role(t, "Owner", "x"), mappertest.Role(t, "Other", "x"), mappertest.User(t, mappertest.Account, "div/root"),
+	} {
+		match, ok, err := owner.Map(t.Context(), id)
+		if !ok || err != nil || match.Username != "kubernetes-admin" || strings.Join(match.Groups, " ") != "system:masters" || match.Rule.Source != "cluster owner" {
+			t.Errorf("%s is %+v, %v, %v", id.ARN, match, ok, err)
+		}
+	}
+	if match, ok, _ := owner.Map(t.Context(), mappertest.Role(t, "Stranger", "x")); ok {
+		t.Errorf("a stranger is %+v", match)
+	}
+	for _, arn := range []string{"", "Owner", "arn:aws:iam::231144931069:role/team/Owner", "arn:aws:iam::231144931069:group/x"} {
+		if _, err := mapper.Owner(arn); err == nil || !strings.Contains(err.Error(), arn) {
+			t.Errorf("%q: %v", arn, err)
+		}
+	}
+}
+
+func TestReserve(t *testing.T) {
+	id := mappertest.User(t, mappertest.Account, "bob")
+	for username, denied := range map[string]bool{"system:node:x": true, "aws:bob": true, "bob": false, "xsystem:": false} {
+		reserved := mapper.Reserve(answer(username, true, nil), []string{"system:", "aws:"})
+		match, ok, err := reserved.Map(t.Context(), id)
+		_, isDenied := errors.AsType[*mapper.DeniedError](err)
+		if isDenied != denied || ok == denied || denied && match.Username != "" {
+			t.Errorf("%q: %+v, %v, %v", username, match, ok, err)
+		}
+	}
+}
+
+func TestSourceIsNotSyncedAtFirst(t *testing.T) {
+	source := mapper.NewSource(nil)
+	for _, m := range []mapper.Mapper{source.Entries(), source.Accounts()} {
+		if _, ok, err := m.Map(t.Context(), mappertest.User(t, mappertest.Account, "bob")); ok || !errors.Is(err, mapper.ErrNotSynced) {
+			t.Errorf("%v, %v", ok, err)
+		}
+	}
+	if source.Synced() {
+		t.Error("it says that it is synced")
+	}
+	empty := mapper.NewTable(nil, nil, mapper.RolePathsIgnore)
+	source.Swap(mapper.NewTable(nil, []mapper.Account{{ID: mappertest.Account}}, mapper.RolePathsIgnore))
+	source.Init(empty) // comes too late
+	if _, ok, err := source.Accounts().Map(t.Context(), mappertest.User(t, mappertest.Account, "bob")); !ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+}
+
+func TestRolePaths(t *testing.T) {
+	username := func(text string) mapper.Template {
+		template, err := mapper.ParseTemplate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return template
+	}
+	const prefix = "arn:aws:iam::231144931069:role/"
+	table := mapper.NewTable([]mapper.Entry{
+		{ARN: prefix + "team/Alone", Username: username("alone")},
+		{ARN: prefix + "team/Both", Username: username("with path")},
+		{ARN: prefix + "Both", Username: username("without path")},
+		{ARN: prefix + "a/Ambiguous", Username: username("a")},
+		{ARN: prefix + "b/Ambiguous", Username: username("b")},
+	}, nil, mapper.RolePathsStrip)
+	source := mapper.NewSource(nil)
+	source.Swap(table)
+	for name, want := range map[string]string{"Alone": "alone", "alone": "alone", "Both": "without path", "Ambiguous": "", "team": ""} {
+		match, ok, err := source.Entries().Map(t.Context(), mappertest.Role(t, name, "x"))
+		if err != nil || match.Username != want || ok != (want != "") {
+			t.Errorf("%s is %+v, %v, %v; want %q", name, match, ok, err, want)
+		}
+	}
+}
+
+func TestParseTemplate(t *testing.T) {
+	for text, valid := range map[string]bool{
+		"": true, "bob": true, "{{AccountID}}": true, "a{{SessionName}}b{{SessionNameRaw}}c": true, "}}": true, "{": true, "{SessionName}": true,
+		"{{": false, "{{SessionName": false, "{{ SessionName }}": false, "{{sessionname}}": false, "{{}}": false, "{{{{AccountID}}}}": false,
+	} {
+		template, err := mapper.ParseTemplate(text)
+		if (err == nil) != valid {
+			t.Errorf("%q: %v", text, err)
+		}
+		if valid && template.String() != text {
+			t.Errorf("%q is %q again", text, template.String())
+		}
+	}
+}
+
+func FuzzParseTemplate(f *testing.F) {
+	f.Add("admin:{{SessionName}}")
+	f.Add("{{{{AccountID}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		template, err := mapper.ParseTemplate(text)
+		if err != nil {
+			return
+		}
+		if template.String() != text {
+			t.Errorf("%q is %q again", text, template.String())
+		}
+		if !strings.Contains(text, "{{") && template.Uses("SessionName") {
+			t.Errorf("%q uses a placeholder", text)
+		}
+	})
+}
+
+func BenchmarkLookup(b *testing.B) {
+	var entries []mapper.Entry
+	for _, name := range names(5000) {
+		username, err := mapper.ParseTemplate("user")
+		if err != nil {
+			b.Fatal(err)
+		}
+		entries = append(entries, mapper.Entry{ARN: "arn:aws:iam::231144931069:role/" + name, Username: username})
+	}
+	source := mapper.NewSource(nil)
+	source.Swap(mapper.NewTable(entries, nil, mapper.RolePathsIgnore))
+	known, unknown := mappertest.Role(b, "role-2500", "alice"), mappertest.Role(b, "stranger", "alice")
+	for name, id := range map[string]identity.Identity{"known": known, "unknown": unknown} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := source.Entries().Map(b.Context(), id); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func names(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = "role-" + strconv.Itoa(i)
+	}
+	return names
+}

@@ -1,0 +1,251 @@
+// Package mappertest is the conformance suite that every source of mappings
+// passes: whatever it reads, it maps as EKS does.
+package mappertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+// Account is the account of the suite's mappings.
+const Account = "231144931069"
+
+// Data are the mappings of the suite, as the sections of aws-auth.
+func Data() map[string]string {
+	return map[string]string{
+		"mapRoles": `
+- rolearn: arn:aws:iam::231144931069:role/Admin
+  username: admin:{{SessionName}}
+  groups: [system:masters]
+- rolearn: arn:aws:iam::231144931069:role/Raw
+  username: "{{SessionNameRaw}}"
+  groups: ["account:{{AccountID}}", "key:{{AccessKeyID}}"]
+- rolearn: arn:aws:iam::231144931069:role/Node
+  username: system:node:{{EC2PrivateDNSName}}
+  groups: [system:bootstrappers, system:nodes]
+- rolearn: arn:aws:iam::231144931069:role/Twice
+  username: first
+- rolearn: arn:aws:iam::231144931069:role/twice
+  username: second
+- rolearn: arn:aws:iam::231144931069:role/team/InPath
+  username: in-path
+- sso: {permissionSetName: Admin, accountID: "231144931069"}
+  username: sso:{{SessionName}}
+- rolearn: arn:aws:iam::231144931069:role/AWSReservedSSO_Exact_0123456789abcdef
+  username: exact
+- sso: {permissionSetName: Exact, accountID: "231144931069"}
+  username: pattern
+`,
+		"mapUsers": `
+- userarn: arn:aws:iam::231144931069:user/div/Bob
+  username: bob
+  groups: [people, "of:{{AccountID}}"]
+- userarn: arn:aws:iam::231144931069:user/nobody
+  username: "{{SessionName}}"
+`,
+		"mapAccounts": `["231144931069", "012345678901"]`,
+	}
+}
+
+// Instances are the instances that the suite's sources know.
+func Instances() mapper.InstanceNames { return instances{} }
+
+const (
+	knownInstance  = "i-0123456789abcdef0"
+	brokenInstance = "i-0badbadbadbadbad0"
+)
+
+type instances struct{}
+
+var errInstance = errors.New("EC2 does not answer")
+
+func (instances) PrivateDNSName(_ context.Context, id string) (string, error) {
+	if id == knownInstance {
+		return "ip-10-0-1-23.eu-west-2.compute.internal", nil
+	}
+	return "", errInstance
+}
+
+// Source is a source of mappings under test, which has read [Data] and knows
+// [Instances].
+type Source interface {
+	Entries() mapper.Mapper
+	Accounts() mapper.Mapper
+}
+
+// Run runs the suite. Name is what rules give as their source.
+func Run(t *testing.T, name string, source Source) {
+	t.Run("entries", func(t *testing.T) { testEntries(t, source.Entries()) })
+	t.Run("denials", func(t *testing.T) { testDenials(t, source.Entries()) })
+	t.Run("unknown", func(t *testing.T) { testUnknown(t, source.Entries()) })
+	t.Run("accounts", func(t *testing.T) { testAccounts(t, source) })
+	t.Run("rules", func(t *testing.T) { testRules(t, name, source) })
+	t.Run("concurrently", func(t *testing.T) { testConcurrently(t, source) })
+}
+
+// Role is the identity of a session of a role.
+func Role(t testing.TB, name, session string) identity.Identity {
+	t.Helper()
+	return newIdentity(t, Account, "arn:aws:sts::"+Account+":assumed-role/"+name+"/"+session, "AROAEXAMPLE:"+session)
+}
+
+// User is the identity of a user.
+func User(t testing.TB, account, path string) identity.Identity {
+	t.Helper()
+	return newIdentity(t, account, "arn:aws:iam::"+account+":user/"+path, "AIDAEXAMPLE")
+}
+
+func newIdentity(t testing.TB, account, arn, userID string) identity.Identity {
+	t.Helper()
+	id, err := identity.New(account, arn, userID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id.AccessKeyID = "ASIAEXAMPLE"
+	return id
+}
+
+func testEntries(t *testing.T, entries mapper.Mapper) {
+	for _, test := range []struct {
+		name     string
+		id       identity.Identity
+		username string
+		groups   []string
+	}{
+		{"a role", Role(t, "Admin", "alice"), "admin:alice", []string{"system:masters"}},
+		{"a role in another case", Role(t, "aDMIN", "alice"), "admin:alice", []string{"system:masters"}},
+		{"an @ in a session name", Role(t, "Admin", "alice@example.com"), "admin:alice-example.com", []string{"system:masters"}},
+		{"a raw session name", Role(t, "Raw", "alice@example.com"), "alice@example.com", []string{"account:" + Account, "key:ASIAEXAMPLE"}},
+		{"a session name like a placeholder", Role(t, "Raw", "a=AccountID,b"), "a=AccountID,b", []string{"account:" + Account, "key:ASIAEXAMPLE"}},
+		{"a node", Role(t, "Node", knownInstance), "system:node:ip-10-0-1-23.eu-west-2.compute.internal", []string{"system:bootstrappers", "system:nodes"}},
+		{"the later of two", Role(t, "Twice", "alice"), "second", nil},
+		{"a permission set", Role(t, "AWSReservedSSO_Admin_0123456789abcdef", "alice"), "sso:alice", nil},
+		{"an exact ARN before a permission set", Role(t, "AWSReservedSSO_Exact_0123456789abcdef", "alice"), "exact", nil},
+		{"a permission set of the same name", Role(t, "AWSReservedSSO_Exact_fedcba9876543210", "alice"), "pattern", nil},
+		{"a user with a path", User(t, Account, "div/Bob"), "bob", []string{"people", "of:" + Account}},
+		{"a user in another case", User(t, Account, "DIV/bob"), "bob", []string{"people", "of:" + Account}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			match, ok, err := entries.Map(t.Context(), test.id)
+			if err != nil || !ok {
+				t.Fatalf("%s: %v, %v", test.id.ARN, ok, err)
+			}
+			if match.Username != test.username || !slices.Equal(match.Groups, test.groups) {
+				t.Errorf("%s is %q in %q, want %q in %q", test.id.ARN, match.Username, match.Groups, test.username, test.groups)
+			}
+		})
+	}
+}
+
+func testDenials(t *testing.T, entries mapper.Mapper) {
+	denied := map[string]identity.Identity{
+		"a node whose session is no instance": Role(t, "Node", "mallory"),
+		"a node whose instance is misspelt":   Role(t, "Node", "i-0123456789ABCDEF0"),
+		"a session name that a user has not":  User(t, Account, "nobody"),
+	}
+	for name, id := range denied {
+		t.Run(name, func(t *testing.T) {
+			match, ok, err := entries.Map(t.Context(), id)
+			if _, isDenied := errors.AsType[*mapper.DeniedError](err); !isDenied || ok {
+				t.Errorf("%s: %+v, %v, %v; want a denial", id.ARN, match, ok, err)
+			}
+		})
+	}
+	t.Run("an instance that cannot be looked up is no denial", func(t *testing.T) {
+		match, ok, err := entries.Map(t.Context(), Role(t, "Node", brokenInstance))
+		if !errors.Is(err, errInstance) || ok {
+			t.Errorf("%+v, %v, %v; want an error", match, ok, err)
+		}
+		if _, isDenied := errors.AsType[*mapper.DeniedError](err); isDenied {
+			t.Errorf("%v is a denial", err)
+		}
+	})
+}
+
+func testUnknown(t *testing.T, entries mapper.Mapper) {
+	for name, id := range map[string]identity.Identity{
+		"a role that is not mapped":                 Role(t, "Other", "alice"),
+		"a mapped name in another account":          newIdentity(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a mapped name in another partition":        newIdentity(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a user with a role's name":                 User(t, Account, "Admin"),
+		"a user without its path":                   User(t, Account, "Bob"),
+		"a role mapped with its path":               Role(t, "InPath", "alice"),
+		"a permission set that begins alike":        Role(t, "AWSReservedSSO_Admin_ReadOnly_0123456789abcdef", "alice"),
+		"a permission set without its suffix":       Role(t, "AWSReservedSSO_Admin_", "alice"),
+		"a permission set with a short suffix":      Role(t, "AWSReservedSSO_Admin_0123456789abcde", "alice"),
+		"a permission set with a suffix not in hex": Role(t, "AWSReservedSSO_Admin_0123456789abcdeg", "alice"),
+		"a role that a permission set's name is in": Role(t, "xAWSReservedSSO_Admin_0123456789abcdef", "alice"),
+		"an account that is mapped as a whole":      User(t, "012345678901", "carol"),
+		"the account's root":                        newIdentity(t, Account, "arn:aws:iam::"+Account+":root", Account),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if match, ok, err := entries.Map(t.Context(), id); ok || err != nil {
+				t.Errorf("%s is %+v, %v", id.ARN, match, err)
+			}
+		})
+	}
+}
+
+func testAccounts(t *testing.T, source Source) {
+	for arn, id := range map[string]identity.Identity{
+		"arn:aws:iam::012345678901:user/Carol":       User(t, "012345678901", "Carol"),
+		"arn:aws:iam::" + Account + ":role/Whatever": Role(t, "Whatever", "alice"),
+	} {
+		match, ok, err := source.Accounts().Map(t.Context(), id)
+		if err != nil || !ok || match.Username != arn || len(match.Groups) != 0 {
+			t.Errorf("%s is %+v, %v, %v; want %q in no group", id.ARN, match, ok, err, arn)
+		}
+	}
+	if match, ok, err := source.Accounts().Map(t.Context(), User(t, "111122223333", "mallory")); ok || err != nil {
+		t.Errorf("a stranger is %+v, %v", match, err)
+	}
+}
+
+func testRules(t *testing.T, name string, source Source) {
+	for want, ask := range map[mapper.Rule]func() (mapper.Match, bool, error){
+		{Source: name, Section: "mapRoles", Line: 2}: func() (mapper.Match, bool, error) {
+			return source.Entries().Map(t.Context(), Role(t, "Admin", "alice"))
+		},
+		{Source: name, Section: "mapUsers", Line: 2}: func() (mapper.Match, bool, error) {
+			return source.Entries().Map(t.Context(), User(t, Account, "div/Bob"))
+		},
+		{Source: name, Section: "mapAccounts", Line: 1}: func() (mapper.Match, bool, error) {
+			return source.Accounts().Map(t.Context(), User(t, Account, "x"))
+		},
+	} {
+		match, ok, err := ask()
+		if !ok || err != nil {
+			t.Errorf("%+v: %v, %v", want, ok, err)
+		}
+		// Lines may be counted in the section or in the file.
+		if match.Rule.Source != want.Source || match.Rule.Section != want.Section || match.Rule.Line < want.Line {
+			t.Errorf("the rule is %+v, want %+v", match.Rule, want)
+		}
+	}
+}
+
+// testConcurrently is for the race detector.
+func testConcurrently(t *testing.T, source Source) {
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			session := fmt.Sprintf("session-%d", i)
+			id := Role(t, "Admin", session)
+			for range 100 {
+				match, ok, err := source.Entries().Map(t.Context(), id)
+				if !ok || err != nil || match.Username != "admin:"+session {
+					t.Errorf("%s is %+v, %v, %v", id.ARN, match, ok, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
