@@ -24,7 +24,8 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 		return newReading(last, opts).result(), nil
 	case err != nil:
 		line, message := syntaxError(err)
-		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", line, message, syntaxFix(string(content), line))
+		line, fix := diagnose(string(content), line)
+		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", line, message, fix)
 	}
 	root := resolve(document.Content[0])
 	if root.Kind != yaml.MappingNode {

@@ -64,7 +64,8 @@ func (r *reading) readText(name, text string) {
 		return // comments alone
 	} else if err != nil {
 		line, message := syntaxError(err)
-		r.keepLast(SectionSyntax, name, &yaml.Node{Line: line, Column: 1}, "the YAML does not parse: "+message, syntaxFix(text, line))
+		line, fix := diagnose(text, line)
+		r.keepLast(SectionSyntax, name, &yaml.Node{Line: line, Column: 1}, "the YAML does not parse: "+message, fix)
 		return
 	}
 	var second yaml.Node
@@ -72,7 +73,8 @@ func (r *reading) readText(name, text string) {
 		r.warn(SecondDocument, name, &second, "there is something behind the end of the first YAML document; it is ignored", "remove the line --- and put all entries into one list")
 	}
 	if at := unquotedTemplate(&document); at != nil {
-		r.keepLast(SectionSyntax, name, at, "a value that begins with {{ is not quoted, so that YAML takes it for a map", syntaxFix(text, at.Line))
+		_, fix := diagnose(text, at.Line)
+		r.keepLast(SectionSyntax, name, at, "a value that begins with {{ is not quoted, so that YAML takes it for a map", fix)
 		return
 	}
 	r.readValue(name, document.Content[0])
@@ -181,18 +183,21 @@ func syntaxError(err error) (line int, message string) {
 	return max(line, 1), message
 }
 
-// syntaxFix guesses what is meant: a value that begins with {{ must be quoted,
-// and the parser complains of it a line or two further on.
-func syntaxFix(text string, line int) string {
+// diagnose guesses what a text means that does not parse, and where the mistake
+// is: the parser complains of the line where it gave up, or of the one where the
+// entry began.
+func diagnose(text string, line int) (at int, fix string) {
 	lines := strings.Split(text, "\n")
-	for i := max(0, line-3); i < min(line+1, len(lines)); i++ {
-		key, value, ok := strings.Cut(lines[i], ":")
+	for i, text := range lines {
+		key, value, ok := strings.Cut(strings.TrimLeft(text, " -"), ":")
 		if value = strings.TrimSpace(value); ok && strings.HasPrefix(value, "{{") {
-			return fmt.Sprintf("on line %d, quote the value: %s: %q", i+1, strings.TrimSpace(key), value)
+			return i + 1, fmt.Sprintf("quote the value: %s: %q", key, value)
 		}
 	}
-	if strings.Contains(text, "\t") {
-		return "indent with spaces, not with tabs"
+	for i, text := range lines {
+		if strings.HasPrefix(strings.TrimLeft(text, " "), "\t") {
+			return i + 1, "indent with spaces, not with tabs"
+		}
 	}
-	return "check the indentation, the colons and the quotes near this line"
+	return line, "check the indentation, the colons and the quotes near this line"
 }
