@@ -1,0 +1,291 @@
+package verify_test
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	sessionToken = "SECRETSESSIONTOKEN"
+	signature    = "5f0e3bd1a7c94c0a3f6b2d8e1a9c7b5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b"
+)
+
+func request(t testing.TB) token.Request {
+	t.Helper()
+	now := time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC)
+	hosts, err := token.NewHosts("aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := token.Parse(token.Encode("https://sts.eu-west-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"+
+		"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIATLABCDEFGHIJKLM2%2F20261123%2Feu-west-2%2Fsts%2Faws4_request"+
+		"&X-Amz-Date=20261123T082457Z&X-Amz-Expires=60&X-Amz-Security-Token="+sessionToken+
+		"&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature="+signature), hosts, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// sts is a server that says it is STS, and the client that is led to it.
+func sts(t testing.TB, handler http.HandlerFunc) *http.Client {
+	t.Helper()
+	server := httptest.NewTLSServer(handler)
+	t.Cleanup(server.Close)
+	client := server.Client()
+	transport := client.Transport.(*http.Transport)
+	transport.TLSClientConfig.ServerName = "example.com" // the test certificate's
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	return client
+}
+
+func verifier(t testing.TB, client *http.Client, observe func(verify.Observation)) *verify.STS {
+	t.Helper()
+	v, err := verify.New(verify.Config{ClusterID: "kubedemy", Partition: "aws", Client: client, Observe: observe})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	return v
+}
+
+const jsonAnswer = `{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":"231144931069","Arn":"arn:aws:iam::231144931069:user/bob","UserId":"AIDAEXAMPLE"},"ResponseMetadata":{"RequestId":"x"}}}`
+
+const xmlAnswer = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::231144931069:user/bob</Arn><UserId>AIDAEXAMPLE</UserId><Account>231144931069</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+
+func TestVerify(t *testing.T) {
+	for name, body := range map[string]string{"JSON": jsonAnswer, "XML": xmlAnswer} {
+		t.Run(name, func(t *testing.T) {
+			client := sts(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet || r.Host != "sts.eu-west-2.amazonaws.com" || "https://"+r.Host+r.RequestURI != request(t).URL() {
+					t.Errorf("asked %s %s%s", r.Method, r.Host, r.RequestURI)
+				}
+				if r.Header.Get("x-k8s-aws-id") != "kubedemy" || r.Header.Get("Accept") != "application/json" || r.Header.Get("Authorization") != "" {
+					t.Errorf("with %v", r.Header)
+				}
+				fmt.Fprint(w, body)
+			})
+			got, err := verifier(t, client, nil).Verify(t.Context(), request(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := identity.Identity{
+				ARN: "arn:aws:iam::231144931069:user/bob", CanonicalARN: "arn:aws:iam::231144931069:user/bob", Partition: "aws",
+				AccountID: "231144931069", UserID: "AIDAEXAMPLE", PrincipalID: "AIDAEXAMPLE", AccessKeyID: "AKIATLABCDEFGHIJKLM2",
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAnswers says for every answer what it means. Only an error of AWS's own
+// that is not throttling is a refusal.
+func TestAnswers(t *testing.T) {
+	refused, throttled, nonsense := any(new(*verify.RefusedError)), any(new(*verify.ThrottledError)), any(new(*verify.AnswerError))
+	aws := func(code string) string {
+		return `{"Error":{"Code":"` + code + `","Message":"` + sessionToken + `","Type":"Sender"},"RequestId":"x"}`
+	}
+	answer := func(account, arn, userID string) string {
+		return `{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":"` + account + `","Arn":"` + arn + `","UserId":"` + userID + `"}}}`
+	}
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		want   any
+		tries  int
+	}{
+		"an unknown key":              {403, aws("InvalidClientTokenId"), refused, 1},
+		"a bad signature":             {403, aws("SignatureDoesNotMatch"), refused, 1},
+		"an expired session":          {403, aws("ExpiredToken"), refused, 1},
+		"a refusal in XML":            {403, `<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>`, refused, 1},
+		"throttling":                  {400, aws("Throttling"), throttled, 1},
+		"throttling by another code":  {400, aws("RequestLimitExceeded"), throttled, 1},
+		"throttling by status":        {429, ``, throttled, 1},
+		"a refusal that names it":     {403, `{"Error":{"Code":"AccessDenied","Message":"Throttling"}}`, refused, 1},
+		"a proxy's page":              {403, `<html><body>Forbidden by policy</body></html>`, nonsense, 1},
+		"a proxy that wants a login":  {407, `login`, nonsense, 1},
+		"an empty refusal":            {403, ``, nonsense, 1},
+		"a failure":                   {500, `<html>`, nonsense, 2},
+		"a failure with a code":       {500, aws("InternalFailure"), nonsense, 2},
+		"an empty answer":             {200, ``, nonsense, 1},
+		"a page":                      {200, `<html>`, nonsense, 1},
+		"no identity":                 {200, `{}`, nonsense, 1},
+		"a redirect":                  {302, ``, nonsense, 1},
+		"another account":             {200, answer("111122223333", "arn:aws:iam::231144931069:user/bob", "AIDA"), nonsense, 1},
+		"another partition":           {200, answer("231144931069", "arn:aws-cn:iam::231144931069:user/bob", "AIDA"), nonsense, 1},
+		"another action's answer":     {200, `{"GetSessionTokenResponse":{"GetSessionTokenResult":{}}}`, nonsense, 1},
+		"an answer that does not end": {200, strings.Replace(jsonAnswer, "AIDAEXAMPLE", strings.Repeat("A", 70_000), 1), nonsense, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var tries atomic.Int32
+			client := sts(t, func(w http.ResponseWriter, r *http.Request) {
+				tries.Add(1)
+				if r.URL.Path == "/elsewhere" {
+					t.Error("the redirect is followed")
+				}
+				w.Header().Set("Location", "https://sts.eu-west-2.amazonaws.com/elsewhere")
+				w.WriteHeader(test.status)
+				fmt.Fprint(w, test.body)
+			})
+			id, err := verifier(t, client, nil).Verify(t.Context(), request(t))
+			if !errors.As(err, test.want) {
+				t.Errorf("%T %v, want %T", err, err, test.want)
+			}
+			if id != (identity.Identity{}) {
+				t.Errorf("an error, and yet %+v", id)
+			}
+			if int(tries.Load()) != test.tries {
+				t.Errorf("tried %d times, want %d", tries.Load(), test.tries)
+			}
+			givesNothingAway(t, err)
+		})
+	}
+}
+
+func givesNothingAway(t *testing.T, err error) {
+	t.Helper()
+	for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
+		if strings.Contains(text, sessionToken) || strings.Contains(text, signature) || strings.Contains(text, "X-Amz-") {
+			t.Errorf("the error gives the request away: %s", text)
+		}
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+
+func TestUnreachable(t *testing.T) {
+	for name, cause := range map[string]error{
+		"refused":     &net.OpError{Op: "dial", Err: errors.New("connection refused")},
+		"no host":     &net.DNSError{Err: "no such host", Name: "sts.eu-west-2.amazonaws.com"},
+		"certificate": x509.UnknownAuthorityError{},
+		"cut off":     io.ErrUnexpectedEOF,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var observed []verify.Observation
+			v := verifier(t, &http.Client{Transport: failing{cause}}, func(o verify.Observation) { observed = append(observed, o) })
+			_, err := v.Verify(t.Context(), request(t))
+			unreachable, ok := errors.AsType[*verify.UnreachableError](err)
+			if !ok || !errors.Is(unreachable, cause) {
+				t.Errorf("%T %v", err, err)
+			}
+			givesNothingAway(t, err)
+			if len(observed) != 2 || observed[0].Status != 0 || observed[0].Region != "eu-west-2" {
+				t.Errorf("observed %+v, want two tries", observed)
+			}
+		})
+	}
+}
+
+func TestCallerGivesUp(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	client := sts(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		select {
+		case <-r.Context().Done():
+		case <-release:
+		}
+	})
+	defer close(release)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	_, err := verifier(t, client, nil).Verify(ctx, request(t))
+	if _, ok := errors.AsType[*verify.UnreachableError](err); !ok || !errors.Is(err, context.Canceled) {
+		t.Errorf("%T %v", err, err)
+	}
+}
+
+// TestCertificateOfAnotherName is led to a server that is not STS, by a proxy that
+// the environment names: the verifier's own client looks at whom it talks to.
+func TestCertificateOfAnotherName(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	t.Setenv("HTTPS_PROXY", newConnectProxy(t, server.Listener.Addr().String()))
+	v, err := verify.New(verify.Config{ClusterID: "kubedemy", Partition: "aws", RootCAs: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	_, err = v.Verify(t.Context(), request(t))
+	if _, ok := errors.AsType[x509.HostnameError](err); !ok {
+		t.Errorf("%T %v", err, err)
+	}
+}
+
+// newConnectProxy answers CONNECT by a tunnel to one address, whatever is asked for.
+func newConnectProxy(t *testing.T, address string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		upstream, err := net.Dial("tcp", address)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer upstream.Close()
+		client, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer client.Close()
+		fmt.Fprint(client, "HTTP/1.1 200 OK\r\n\r\n")
+		done := make(chan struct{})
+		go func() { defer close(done); _, _ = io.Copy(upstream, client); _ = upstream.Close() }()
+		_, _ = io.Copy(client, upstream)
+		_ = client.Close()
+		<-done
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, config := range map[string]verify.Config{"no cluster": {Partition: "aws"}, "no partition": {ClusterID: "x"}} {
+		if _, err := verify.New(config); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	v := verifier(b, sts(b, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, jsonAnswer) }), nil)
+	r := request(b)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := v.Verify(context.Background(), r); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
