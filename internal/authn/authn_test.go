@@ -1,0 +1,323 @@
+package authn_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+const signature = "5f0e3bd1a7c94c0a3f6b2d8e1a9c7b5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b"
+
+func signedAt() time.Time { return time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC) }
+
+// bearer is a token whose signature ends in what tells it apart.
+func bearer(n int) string {
+	return token.Encode("https://sts.eu-west-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15" +
+		"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIATLABCDEFGHIJKLM2%2F20261123%2Feu-west-2%2Fsts%2Faws4_request" +
+		"&X-Amz-Date=20261123T082457Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=" +
+		signature[:56] + fmt.Sprintf("%08x", n))
+}
+
+func hosts(t testing.TB) token.Hosts {
+	t.Helper()
+	hosts, err := token.NewHosts("aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hosts
+}
+
+func request(t testing.TB, n int) token.Request {
+	t.Helper()
+	r, err := token.Parse(bearer(n), hosts(t), signedAt())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func bob() identity.Identity {
+	return identity.Identity{
+		ARN: "arn:aws:sts::231144931069:assumed-role/people/bob", CanonicalARN: "arn:aws:iam::231144931069:role/people", Partition: "aws",
+		AccountID: "231144931069", UserID: "AROAEXAMPLE:bob", PrincipalID: "AROAEXAMPLE", SessionName: "bob", AccessKeyID: "ASIAEXAMPLE",
+	}
+}
+
+func verifies(id identity.Identity, err error) verify.Verifier {
+	return verify.Func(func(context.Context, token.Request) (identity.Identity, error) { return id, err })
+}
+
+func maps(match mapper.Match, ok bool, err error) mapper.Mapper {
+	return mapper.Func(func(context.Context, identity.Identity) (mapper.Match, bool, error) { return match, ok, err })
+}
+
+func rule() mapper.Rule { return mapper.Rule{Source: "EKSConfigMap", Section: "mapRoles", Line: 7} }
+
+func TestDecisions(t *testing.T) {
+	match := mapper.Match{Username: "bob", Groups: []string{"people"}, Rule: rule()}
+	good := maps(match, true, nil)
+	ec2 := errors.New("EC2 does not answer")
+	for name, test := range map[string]struct {
+		bearer   string
+		verifier verify.Verifier
+		mapper   mapper.Mapper
+		want     authn.Outcome
+		reason   string
+	}{
+		"mapped":           {bearer(1), verifies(bob(), nil), good, authn.Mapped, ""},
+		"malformed":        {"k8s-aws-v1.x", nil, nil, authn.Malformed, ""},
+		"expired":          {bearer(1), nil, nil, authn.Expired, ""},
+		"refused":          {bearer(1), verifies(identity.Identity{}, &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}), nil, authn.Refused, "AWS STS does not accept the token"},
+		"throttled":        {bearer(1), verifies(identity.Identity{}, &verify.ThrottledError{Status: 400, Code: "Throttling"}), nil, authn.Throttled, ""},
+		"unreachable":      {bearer(1), verifies(identity.Identity{}, &verify.UnreachableError{Err: errors.New("no route")}), nil, authn.Unreachable, ""},
+		"nonsense":         {bearer(1), verifies(identity.Identity{}, &verify.AnswerError{Status: 200, Reason: "no"}), nil, authn.Unreachable, ""},
+		"saturated":        {bearer(1), verifies(identity.Identity{}, authn.ErrSaturated), nil, authn.Saturated, ""},
+		"unmapped":         {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, nil), authn.Unmapped, bob().CanonicalARN + ": it is not mapped to a Kubernetes user"},
+		"denied":           {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, &mapper.DeniedError{Reason: "reserved", Rule: rule()}), authn.Denied, bob().CanonicalARN + ": reserved"},
+		"no username":      {bearer(1), verifies(bob(), nil), maps(mapper.Match{Rule: rule()}, true, nil), authn.Denied, bob().CanonicalARN + ": its mapping yields an empty username"},
+		"not synced":       {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, mapper.ErrNotSynced), authn.MappingUnknown, ""},
+		"EC2 out of reach": {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, ec2), authn.MappingUnknown, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			never := verify.Func(func(context.Context, token.Request) (identity.Identity, error) {
+				t.Error("STS is asked")
+				return identity.Identity{}, nil
+			})
+			config := authn.Config{Hosts: hosts(t), Verifier: never, Mapper: good, Now: signedAt}
+			if test.verifier != nil {
+				config.Verifier = test.verifier
+			}
+			if test.mapper != nil {
+				config.Mapper = test.mapper
+			}
+			if test.want == authn.Expired {
+				config.Now = func() time.Time { return signedAt().Add(time.Hour) }
+			}
+			var log bytes.Buffer
+			config.Audit = slog.New(slog.NewTextHandler(&log, nil))
+			a, err := authn.New(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := a.Authenticate(t.Context(), test.bearer)
+			if d.Outcome != test.want || d.Reason != test.reason {
+				t.Errorf("%s %q, want %s %q", d.Outcome, d.Reason, test.want, test.reason)
+			}
+			if (d.User.Username != "") != (test.want == authn.Mapped) || (d.Err == nil) != (test.want == authn.Mapped) {
+				t.Errorf("signed in as %q, with error %v", d.User.Username, d.Err)
+			}
+			if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "outcome="+string(test.want)) {
+				t.Errorf("the audit says %s", log.String())
+			}
+			if strings.Contains(log.String(), signature[:20]) {
+				t.Errorf("the audit gives the token away: %s", log.String())
+			}
+			// The same as a kube-apiserver's own authenticator: yes, no, or an error.
+			_, ok, err := a.AuthenticateToken(t.Context(), test.bearer)
+			undecided := test.want == authn.Throttled || test.want == authn.Unreachable || test.want == authn.Saturated || test.want == authn.MappingUnknown
+			if ok != (test.want == authn.Mapped) || (err != nil) != undecided {
+				t.Errorf("AuthenticateToken: %v, %v", ok, err)
+			}
+		})
+	}
+}
+
+func TestUser(t *testing.T) {
+	match := mapper.Match{Username: "bob", Groups: []string{"people"}, Rule: rule()}
+	for name, test := range map[string]struct {
+		scrubbed []string
+		want     authenticationv1.UserInfo
+	}{
+		"as aws-iam-authenticator": {nil, authenticationv1.UserInfo{
+			Username: "bob", UID: "aws-iam-authenticator:231144931069:AROAEXAMPLE", Groups: []string{"people"},
+			Extra: map[string]authenticationv1.ExtraValue{
+				"arn": {bob().ARN}, "canonicalArn": {bob().CanonicalARN}, "sessionName": {"bob"}, "accessKeyId": {"ASIAEXAMPLE"},
+				"principalId": {"AROAEXAMPLE"}, "sigs.k8s.io/aws-iam-authenticator/principalId": {"AROAEXAMPLE"},
+			},
+		}},
+		"scrubbed": {[]string{"231144931069"}, authenticationv1.UserInfo{
+			Username: "bob", UID: "aws-iam-authenticator:administrative:bob", Groups: []string{"people"},
+		}},
+	} {
+		var log bytes.Buffer
+		a, err := authn.New(authn.Config{
+			Hosts: hosts(t), Verifier: verifies(bob(), nil), Mapper: maps(match, true, nil), ScrubbedAccounts: test.scrubbed, Now: signedAt,
+			Audit: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, a.Authenticate(t.Context(), bearer(1)).User); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+		if strings.Contains(log.String(), "assumed-role") != (test.scrubbed == nil) {
+			t.Errorf("%s: the audit says %s", name, log.String())
+		}
+	}
+}
+
+// counting counts how often it is asked, and answers by what answer says.
+type counting struct {
+	asked  atomic.Int32
+	answer func() (identity.Identity, error)
+}
+
+func (c *counting) Verify(context.Context, token.Request) (identity.Identity, error) {
+	c.asked.Add(1)
+	return c.answer()
+}
+
+func TestCache(t *testing.T) {
+	refusal := &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}
+	for name, test := range map[string]struct {
+		err  error
+		ttl  time.Duration
+		wait time.Duration // after the first request
+		want int32
+	}{
+		"an identity":                   {nil, time.Minute, 59 * time.Second, 1},
+		"an identity after its TTL":     {nil, time.Minute, 61 * time.Second, 2},
+		"an identity after the token":   {nil, time.Hour, 15*time.Minute + time.Second, 2},
+		"no cache":                      {nil, 0, 0, 2},
+		"a refusal":                     {refusal, time.Minute, 4 * time.Second, 1},
+		"a refusal after 5 s":           {refusal, time.Minute, 6 * time.Second, 2},
+		"a refusal after a shorter TTL": {refusal, time.Second, 2 * time.Second, 2},
+		"what is unreachable is not":    {&verify.UnreachableError{Err: errors.New("x")}, time.Minute, 0, 2},
+		"what is throttled is not":      {&verify.ThrottledError{}, time.Minute, 0, 2},
+	} {
+		now := signedAt()
+		sts := &counting{answer: func() (identity.Identity, error) { return bob(), test.err }}
+		v := authn.Cache(sts, authn.CacheConfig{TTL: test.ttl, Now: func() time.Time { return now }})
+		_, first := v.Verify(t.Context(), request(t, 1))
+		now = now.Add(test.wait)
+		_, second := v.Verify(t.Context(), request(t, 1))
+		if sts.asked.Load() != test.want || !errors.Is(first, test.err) || !errors.Is(second, test.err) {
+			t.Errorf("%s: asked %d times, want %d (%v, %v)", name, sts.asked.Load(), test.want, first, second)
+		}
+		if _, err := v.Verify(t.Context(), request(t, 2)); sts.asked.Load() != test.want+1 || !errors.Is(err, test.err) {
+			t.Errorf("%s: another token of the same key is answered from the cache", name)
+		}
+	}
+}
+
+// TestFloodOfRefusals pushes no identity out of the cache.
+func TestFloodOfRefusals(t *testing.T) {
+	sts := &counting{answer: func() (identity.Identity, error) { return bob(), nil }}
+	v := authn.Cache(sts, authn.CacheConfig{TTL: time.Minute, Size: 8, Now: signedAt})
+	if _, err := v.Verify(t.Context(), request(t, 0)); err != nil {
+		t.Fatal(err)
+	}
+	sts.answer = func() (identity.Identity, error) { return identity.Identity{}, &verify.RefusedError{} }
+	for n := range 100 {
+		_, _ = v.Verify(t.Context(), request(t, n+1))
+	}
+	if _, err := v.Verify(t.Context(), request(t, 0)); err != nil {
+		t.Errorf("it is forgotten: %v", err)
+	}
+}
+
+func TestCoalesce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		sts := &counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}
+		v := authn.Coalesce(sts)
+		quitting, quit := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() { // the first to ask, who hangs up
+			if _, err := v.Verify(quitting, request(t, 1)); !errors.Is(err, context.Canceled) {
+				t.Errorf("who hangs up gets %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 100 {
+			all.Go(func() {
+				if id, err := v.Verify(t.Context(), request(t, 1)); err != nil || id != bob() {
+					t.Errorf("%v, %v", id, err)
+				}
+			})
+		}
+		synctest.Wait()
+		quit()
+		synctest.Wait()
+		close(release)
+		all.Wait()
+		if got := sts.asked.Load(); got != 1 {
+			t.Errorf("101 requests for one token ask STS %d times", got)
+		}
+	})
+}
+
+func TestLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var running, most atomic.Int32
+		v := authn.Limit(verify.Func(func(context.Context, token.Request) (identity.Identity, error) {
+			most.Store(max(most.Load(), running.Add(1)))
+			<-release
+			running.Add(-1)
+			return bob(), nil
+		}), 3)
+		var all sync.WaitGroup
+		for n := range 10 {
+			all.Go(func() {
+				if _, err := v.Verify(t.Context(), request(t, n)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		hurried, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := v.Verify(hurried, request(t, 99)); !errors.Is(err, authn.ErrSaturated) {
+			t.Errorf("who cannot wait gets %v", err)
+		}
+		close(release)
+		all.Wait()
+		if most.Load() != 3 {
+			t.Errorf("%d ran at once, want 3", most.Load())
+		}
+	})
+}
+
+func TestNewRefuses(t *testing.T) {
+	if _, err := authn.New(authn.Config{Verifier: verifies(bob(), nil), Mapper: maps(mapper.Match{}, false, nil)}); err == nil {
+		t.Error("an authenticator that accepts no host is made")
+	}
+}
+
+func BenchmarkAuthenticate(b *testing.B) {
+	for name, ttl := range map[string]time.Duration{"cached": time.Minute, "verified": 0} {
+		a, err := authn.New(authn.Config{
+			Hosts: hosts(b), Now: signedAt, Mapper: maps(mapper.Match{Username: "bob"}, true, nil),
+			Verifier: authn.Cache(authn.Coalesce(authn.Limit(verifies(bob(), nil), 64)), authn.CacheConfig{TTL: ttl, Now: signedAt}),
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := a.Authenticate(b.Context(), bearer(1)); d.Outcome != authn.Mapped {
+					b.Fatal(d.Outcome)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,316 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	tokenwebhook "k8s.io/apiserver/plugin/pkg/authenticator/token/webhook"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/webhook"
+)
+
+// decide makes a decision of each outcome: a token is the outcome's name.
+func decide(_ context.Context, bearer string) authn.Decision {
+	d := authn.Decision{Outcome: authn.Outcome(bearer), Err: errors.New("because")}
+	switch d.Outcome {
+	case authn.Mapped:
+		d.Err = nil
+		d.User = authenticationv1.UserInfo{Username: "bob", UID: "uid", Groups: []string{"people"}, Extra: map[string]authenticationv1.ExtraValue{"arn": {"arn:aws:iam::231144931069:user/bob"}}}
+	case authn.Refused, authn.Unmapped, authn.Denied:
+		d.Reason = "the reason"
+	}
+	return d
+}
+
+func handler(t testing.TB, authenticate func(context.Context, string) authn.Decision, ready func() error) http.Handler {
+	t.Helper()
+	h, err := webhook.NewHandler(webhook.Config{Authenticate: authenticate, Ready: ready, Metrics: webhook.NewMetrics()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func review(version, bearer string) string {
+	return fmt.Sprintf(`{"apiVersion":"authentication.k8s.io/%s","kind":"TokenReview","spec":{"token":%q,"audiences":["https://kubernetes.default.svc"]}}`, version, bearer)
+}
+
+func post(h http.Handler, contentType, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, "/authenticate", strings.NewReader(body))
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// TestAnswers is the table of docs/protocol.md.
+func TestAnswers(t *testing.T) {
+	h := handler(t, decide, nil)
+	for outcome, want := range map[authn.Outcome]struct {
+		status        int
+		authenticated bool
+		reason        string
+	}{
+		authn.Mapped:         {200, true, ""},
+		authn.Malformed:      {200, false, ""},
+		authn.Expired:        {200, false, ""},
+		authn.Refused:        {200, false, "the reason"},
+		authn.Unmapped:       {200, false, "the reason"},
+		authn.Denied:         {200, false, "the reason"},
+		authn.Throttled:      {503, false, ""},
+		authn.Unreachable:    {503, false, ""},
+		authn.Saturated:      {503, false, ""},
+		authn.MappingUnknown: {503, false, ""},
+		"an unknown outcome": {503, false, ""},
+	} {
+		for _, version := range []string{"v1", "v1beta1"} {
+			w := post(h, "application/json", review(version, string(outcome)))
+			if w.Code != want.status || w.Header().Get("Retry-After") != "" {
+				t.Errorf("%s: HTTP %d, %v", outcome, w.Code, w.Header())
+			}
+			if w.Code != http.StatusOK {
+				if !strings.Contains(w.Body.String(), `"kind":"Status"`) {
+					t.Errorf("%s: %s is answered", outcome, w.Body)
+				}
+				continue
+			}
+			var answer authenticationv1.TokenReview
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+				t.Fatal(err)
+			}
+			if answer.APIVersion != "authentication.k8s.io/"+version || answer.Kind != "TokenReview" {
+				t.Errorf("%s: %s %s is answered to %s", outcome, answer.APIVersion, answer.Kind, version)
+			}
+			if answer.Status.Authenticated != want.authenticated || answer.Status.Error != want.reason || answer.Status.Audiences != nil || answer.Spec.Token != "" {
+				t.Errorf("%s: %+v", outcome, answer)
+			}
+			if (answer.Status.User.Username == "bob") != want.authenticated {
+				t.Errorf("%s: signed in as %+v", outcome, answer.Status.User)
+			}
+		}
+	}
+	for _, outcome := range authn.Outcomes() {
+		if w := post(h, "application/json", review("v1", string(outcome))); w.Code == 0 {
+			t.Errorf("%s has no answer", outcome)
+		}
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	h := handler(t, func(context.Context, string) authn.Decision {
+		t.Error("a decision is asked for")
+		return authn.Decision{}
+	}, nil)
+	const secret = "SECRETTOKEN"
+	for name, test := range map[string]struct {
+		contentType, body string
+		want              int
+	}{
+		"nothing":             {"application/json", "", 400},
+		"no JSON":             {"application/json", secret, 400},
+		"another kind":        {"application/json", `{"apiVersion":"authentication.k8s.io/v1","kind":"Pod","spec":{"token":"SECRETTOKEN"}}`, 400},
+		"another version":     {"application/json", review("v2", secret), 400},
+		"another group":       {"application/json", strings.Replace(review("v1", secret), "authentication.k8s.io", "example.com", 1), 400},
+		"no version":          {"application/json", `{"kind":"TokenReview","spec":{"token":"SECRETTOKEN"}}`, 400},
+		"a token of a number": {"application/json", `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":5}}`, 400},
+		"something behind":    {"application/json", review("v1", secret) + `{}`, 400},
+		"another type":        {"text/plain", review("v1", secret), 415},
+		"no type":             {"", review("v1", secret), 415},
+		"64 KiB and one":      {"application/json", review("v1", strings.Repeat("x", 64*1024)), 413},
+		"a million":           {"application/json", review("v1", strings.Repeat("x", 1_000_000)), 413},
+	} {
+		w := post(h, test.contentType, test.body)
+		if w.Code != test.want || !strings.Contains(w.Body.String(), `"kind":"Status"`) {
+			t.Errorf("%s: HTTP %d %s, want %d", name, w.Code, w.Body, test.want)
+		}
+		if strings.Contains(w.Body.String(), secret) {
+			t.Errorf("%s: the answer quotes the token: %s", name, w.Body)
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/authenticate", nil))
+	if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != http.MethodPost {
+		t.Errorf("GET: HTTP %d, %v", w.Code, w.Header())
+	}
+}
+
+func TestHealth(t *testing.T) {
+	missing := errors.New("something is missing")
+	h := handler(t, decide, func() error { return missing })
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w
+	}
+	if w := get("/healthz"); w.Code != http.StatusOK {
+		t.Errorf("/healthz: HTTP %d", w.Code)
+	}
+	if w := get("/readyz"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), missing.Error()) {
+		t.Errorf("/readyz: HTTP %d %s", w.Code, w.Body)
+	}
+	missing = nil
+	if w := get("/readyz"); w.Code != http.StatusOK {
+		t.Errorf("/readyz: HTTP %d %s", w.Code, w.Body)
+	}
+	post(h, "application/json", review("v1", "mapped"))
+	w := get("/metrics")
+	for _, want := range []string{`aws_iam_authenticator_authenticate_latency_seconds_count{result="mapped"} 1`, `result="refused"} 0`, "aws_iam_authenticator_authenticate_requests_in_flight 0"} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+}
+
+// serve runs the real server; the kubeconfig is the one it writes.
+func serve(t *testing.T, h http.Handler) (kubeconfig string, stop context.CancelFunc, ended chan error) {
+	t.Helper()
+	dir := t.TempDir()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := webhook.LoadOrGenerateCertificate(dir, "localhost", "127.0.0.1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig = filepath.Join(dir, "kubeconfig.yaml")
+	if err := webhook.WriteKubeconfig(kubeconfig, "https://"+listener.Addr().String()+"/authenticate", certificate); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended = make(chan error, 1)
+	server := &webhook.Server{Handler: h, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }}
+	go func() { ended <- server.Serve(ctx, listener) }()
+	return kubeconfig, stop, ended
+}
+
+// TestKubeAPIServersOwnClient asks as a kube-apiserver does, with its own code.
+func TestKubeAPIServersOwnClient(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	h := handler(t, func(ctx context.Context, bearer string) authn.Decision {
+		mu.Lock()
+		asked[bearer]++
+		mu.Unlock()
+		return decide(ctx, bearer)
+	}, nil)
+	kubeconfig, stop, ended := serve(t, h)
+	defer func() { stop(); <-ended }()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []string{"v1", "v1beta1"} {
+		client, err := tokenwebhook.New(rest.CopyConfig(config), version, nil, wait.Backoff{Duration: time.Millisecond, Factor: 1, Steps: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(asked)
+		for _, outcome := range authn.Outcomes() {
+			response, ok, err := client.AuthenticateToken(t.Context(), string(outcome))
+			switch outcome {
+			case authn.Mapped:
+				if err != nil || !ok || response.User.GetName() != "bob" || response.User.GetGroups()[0] != "people" || response.User.GetExtra()["arn"][0] != "arn:aws:iam::231144931069:user/bob" {
+					t.Errorf("%s %s: %+v, %v, %v", version, outcome, response, ok, err)
+				}
+			case authn.Malformed, authn.Expired:
+				if err != nil || ok {
+					t.Errorf("%s %s: %v, %v; want a no that is cached", version, outcome, ok, err)
+				}
+			default:
+				if err == nil || ok {
+					t.Errorf("%s %s: %v, %v; want an error, which is not cached", version, outcome, ok, err)
+				}
+			}
+			if asked[string(outcome)] != 1 {
+				t.Errorf("%s %s: asked %d times, want once", version, outcome, asked[string(outcome)])
+			}
+		}
+	}
+}
+
+// TestShutdownDropsNoRequest stops the server while it decides.
+func TestShutdownDropsNoRequest(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	h := handler(t, func(ctx context.Context, bearer string) authn.Decision {
+		close(asked)
+		<-release
+		return decide(ctx, bearer)
+	}, nil)
+	kubeconfig, stop, ended := serve(t, h)
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	answered := make(chan error, 1)
+	go func() {
+		answer, err := client.Post(config.Host, "application/json", bytes.NewReader([]byte(review("v1", "mapped"))))
+		if err == nil {
+			defer answer.Body.Close()
+			var body []byte
+			body, err = io.ReadAll(answer.Body)
+			if err == nil && !strings.Contains(string(body), `"authenticated":true`) {
+				err = fmt.Errorf("answered %s", body)
+			}
+		}
+		answered <- err
+	}()
+	<-asked
+	stop()
+	select {
+	case err := <-ended:
+		t.Fatalf("it ended with a request under way: %v", err)
+	case err := <-answered:
+		t.Fatalf("the request was dropped: %v", err)
+	default:
+	}
+	close(release)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNewHandlerRefuses(t *testing.T) {
+	if _, err := webhook.NewHandler(webhook.Config{}); err == nil {
+		t.Error("a webhook that decides nothing is served")
+	}
+}
+
+func FuzzAuthenticate(f *testing.F) {
+	f.Add("application/json", review("v1", "mapped"))
+	f.Add("application/json; charset=utf-8", review("v1beta1", "refused"))
+	f.Add("", "")
+	h := handler(f, decide, nil)
+	f.Fuzz(func(t *testing.T, contentType, body string) {
+		w := post(h, contentType, body)
+		if !json.Valid(w.Body.Bytes()) {
+			t.Errorf("HTTP %d %q is not JSON", w.Code, w.Body)
+		}
+	})
+}
