@@ -1,0 +1,93 @@
+package localaws_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+// hostile is an environment in which every variable leads away from the local AWS.
+func hostile() []string {
+	var environ []string
+	for _, name := range []string{
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE",
+		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_EKS", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_DYNAMODB",
+		"NO_PROXY", "no_proxy", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_DATA_PATH",
+		"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
+		"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "AWS_EC2_METADATA_DISABLED",
+	} {
+		environ = append(environ, name+"=hostile")
+	}
+	return append(environ, "PATH=/usr/bin:/bin", "HOME=/home/me")
+}
+
+func wanted() []string {
+	return []string{
+		"AWS_CA_BUNDLE=/state dir/it's/ca.pem", "AWS_CONFIG_FILE=/state dir/it's/config", "AWS_DEFAULT_REGION=eu-west-2",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=eu-west-2", "AWS_SHARED_CREDENTIALS_FILE=/state dir/it's/credentials",
+		"HOME=/home/me", "HTTPS_PROXY=http://127.0.0.1:4566", "PATH=/usr/bin:/bin", "https_proxy=http://127.0.0.1:4566",
+	}
+}
+
+func environment() localaws.Environment {
+	return localaws.Files{Dir: "/state dir/it's"}.Environment("127.0.0.1:4566", "eu-west-2")
+}
+
+func TestEnvironmentOverHostileOne(t *testing.T) {
+	applied := environment().Apply(hostile())
+	slices.Sort(applied)
+	if !slices.Equal(applied, wanted()) {
+		t.Errorf("got %q\nwant %q", applied, wanted())
+	}
+}
+
+// TestShellOverHostileEnvironment has a real shell evaluate it.
+func TestShellOverHostileEnvironment(t *testing.T) {
+	shell := exec.Command("sh", "-c", environment().Shell(hostile())+"unset PWD OLDPWD SHLVL _; /usr/bin/env")
+	shell.Env = hostile()
+	output, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	var got []string
+	for line := range strings.Lines(string(output)) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "PWD=") && !strings.HasPrefix(line, "_=") {
+			got = append(got, line)
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, wanted()) {
+		t.Errorf("got %q\nwant %q", got, wanted())
+	}
+}
+
+// TestShellRunsNothing: names and values of the environment are not code.
+func TestShellRunsNothing(t *testing.T) {
+	text := environment().Shell([]string{"AWS_ENDPOINT_URL_$(touch x)=1", "AWS_ENDPOINT_URL;ls=2", "AWS_ENDPOINT_URL_S3=$(ls)"})
+	if strings.Contains(text, "touch") || strings.Contains(text, ";") || !strings.Contains(text, "AWS_ENDPOINT_URL_S3") {
+		t.Error(text)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	files := localaws.Files{Dir: t.TempDir()}
+	if key, err := files.Administrator(); err != nil || key != (localaws.AccessKey{}) {
+		t.Errorf("%v, %v", key, err)
+	}
+	a, err := localaws.New(localaws.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := files.Write(a); err != nil {
+		t.Fatal(err)
+	}
+	if err := files.WriteDefault(localaws.AccessKey{ID: "AKIABOB", Secret: "secret"}); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := files.Administrator(); err != nil || key != a.Administrator() {
+		t.Errorf("%v, %v", key, err)
+	}
+}

@@ -1,0 +1,240 @@
+package proxy_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start serves a proxy whose AWS answers with the host that it was asked as.
+func start(t *testing.T, config proxy.Config) (address string, client *http.Client) {
+	t.Helper()
+	ca, err := proxy.NewCA(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.CA = ca
+	config.AWS = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "AWS as ", r.Host) })
+	p, err := proxy.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(p)
+	t.Cleanup(func() { server.Close(); p.Close() })
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca.PEM()) {
+		t.Fatal("the CA is no PEM")
+	}
+	through, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{Proxy: http.ProxyURL(through), TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}
+	return server.Listener.Addr().String(), &http.Client{Transport: transport}
+}
+
+func get(t *testing.T, client *http.Client, url string) (int, string, error) {
+	t.Helper()
+	answer, err := client.Get(url)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(body), err
+}
+
+func TestAWSNames(t *testing.T) {
+	_, client := start(t, proxy.Config{})
+	for _, host := range []string{
+		"sts.eu-west-2.amazonaws.com", "sts.amazonaws.com", "sts.cn-north-1.amazonaws.com.cn", "iam.amazonaws.com", "sts.eu-west-2.api.aws",
+		"sts.us-iso-east-1.c2s.ic.gov", "eks.eusc-de-east-1.amazonaws.eu",
+	} {
+		status, body, err := get(t, client, "https://"+host+"/")
+		if err != nil || status != http.StatusOK || body != "AWS as "+host {
+			t.Errorf("%s: %d %q, %v", host, status, body, err)
+		}
+	}
+}
+
+// TestNobodyElseIsDialled names hosts that a client must not get to; each would
+// answer if it were dialled.
+func TestNobodyElseIsDialled(t *testing.T) {
+	secret := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was dialled") }))
+	defer secret.Close()
+	_, client := start(t, proxy.Config{})
+	for _, host := range []string{
+		secret.Listener.Addr().String(), "example.com", "amazonaws.com", "evilamazonaws.com", "sts.amazonaws.com.evil.example",
+		"sts.eu-west-2.amazonaws.com:8443", "169.254.169.254:443", "[::1]:443",
+	} {
+		if status, body, err := get(t, client, "https://"+host+"/"); err == nil || !strings.Contains(err.Error(), "Forbidden") {
+			t.Errorf("%s: %d %q, %v", host, status, body, err)
+		}
+	}
+}
+
+func TestRegisteredCluster(t *testing.T) {
+	cluster := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the cluster") }))
+	defer cluster.Close()
+	const name = "0123456789ABCDEF.gr7.eu-west-2.eks.amazonaws.com:443"
+	address, _ := start(t, proxy.Config{Endpoint: func(hostPort string) (string, bool) {
+		return cluster.Listener.Addr().String(), hostPort == name
+	}})
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprintf(connection, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\nGET / HTTP/1.0\r\n\r\n", name, name)
+	answer, err := io.ReadAll(connection)
+	if err != nil || !strings.Contains(string(answer), "200 Connection established") || !strings.HasSuffix(string(answer), "the cluster") {
+		t.Errorf("%q, %v", answer, err)
+	}
+}
+
+// TestWhoMayConnect asks as clients elsewhere, and as browsers that were made to
+// take a stranger's name for ours.
+func TestWhoMayConnect(t *testing.T) {
+	ca, err := proxy.NewCA(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(s string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s) })
+	}
+	for name, test := range map[string]struct {
+		remote, host, path string
+		allow              string
+		want               string
+	}{
+		"this machine":                {"127.0.0.1:1", "127.0.0.1:4566", "/", "", "AWS"},
+		"this machine, IPv6":          {"[::1]:1", "localhost:4566", "/", "", "AWS"},
+		"by AWS's name":               {"127.0.0.1:1", "sts.amazonaws.com", "/", "", "AWS"},
+		"by a stranger's name":        {"127.0.0.1:1", "evil.example", "/", "", ""},
+		"another machine":             {"172.18.0.2:1", "172.18.0.1:4566", "/", "", ""},
+		"another machine, allowed":    {"172.18.0.2:1", "172.18.0.1:4566", "/", "172.18.0.0/16", "AWS"},
+		"another network":             {"10.0.0.2:1", "172.18.0.1:4566", "/", "172.18.0.0/16", ""},
+		"control":                     {"127.0.0.1:1", "127.0.0.1:4566", "/_localaws/health", "", "control"},
+		"control by a stranger":       {"127.0.0.1:1", "evil.example", "/_localaws/health", "", ""},
+		"control from elsewhere":      {"172.18.0.2:1", "127.0.0.1:4566", "/_localaws/health", "172.18.0.0/16", ""},
+		"control by its outer name":   {"127.0.0.1:1", "172.18.0.1:4566", "/_localaws/health", "172.18.0.0/16", ""},
+		"an address that is no one's": {"x", "127.0.0.1:4566", "/", "", ""},
+	} {
+		config := proxy.Config{CA: ca, AWS: text("AWS"), Control: text("control")}
+		if test.allow != "" {
+			config.Allow = []netip.Prefix{netip.MustParsePrefix(test.allow)}
+		}
+		p, err := proxy.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodGet, test.path, nil)
+		r.RemoteAddr, r.Host = test.remote, test.host
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		if test.want == "" && w.Code != http.StatusForbidden || test.want != "" && w.Body.String() != test.want {
+			t.Errorf("%s: %d %q, want %q", name, w.Code, w.Body, test.want)
+		}
+	}
+}
+
+func TestCloseEndsTunnels(t *testing.T) {
+	ca, err := proxy.NewCA(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := proxy.New(proxy.Config{CA: ca, AWS: http.NotFoundHandler()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(p)
+	defer server.Close()
+	connection, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprint(connection, "CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: sts.amazonaws.com:443\r\n\r\n")
+	if _, err := connection.Read(make([]byte, 12)); err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	if _, err := io.ReadAll(connection); err != nil {
+		t.Logf("the tunnel ended with %v", err)
+	}
+}
+
+// TestCAVouchesForNothingElse mints what it should not, and no client accepts it.
+func TestCAVouchesForNothingElse(t *testing.T) {
+	ca, err := proxy.NewCA(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca.PEM())
+	for name, good := range map[string]bool{
+		"sts.eu-west-2.amazonaws.com": true, "localhost": true, "127.0.0.1": true, "::1": true,
+		"example.com": false, "10.0.0.1": false, "amazonaws.com.evil.example": false, "login.microsoftonline.com": false,
+	} {
+		made, err := ca.Certificate(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := x509.ParseCertificate(made.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: name}); (err == nil) != good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCAIsLoadedAndRenewed(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca-key.pem")
+	load := func(now time.Time) string {
+		t.Helper()
+		ca, err := proxy.LoadOrCreateCA(cert, key, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(ca.PEM())
+	}
+	now := time.Now()
+	first := load(now)
+	if load(now.Add(time.Hour)) != first {
+		t.Error("it is made anew within an hour")
+	}
+	if load(now.AddDate(0, 0, 7)) == first {
+		t.Error("it is kept at its end")
+	}
+}
+
+func TestIsAWS(t *testing.T) {
+	for host, want := range map[string]bool{
+		"sts.amazonaws.com": true, "STS.amazonaws.com": true, "amazonaws.com": false, "": false, "xamazonaws.com": false,
+		"sts.amazonaws.com.": false, "sts.amazonaws.com\x00": false, "sts.amаzonaws.com": false,
+	} {
+		if got := proxy.IsAWS(host); got != want {
+			t.Errorf("%q: %v", host, got)
+		}
+	}
+}
