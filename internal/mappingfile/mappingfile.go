@@ -3,6 +3,7 @@
 package mappingfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type File struct {
 	config  Config
 	watcher *fsnotify.Watcher
 	last    *awsauth.Result
+	content []byte // of last
 }
 
 // New reads the file and watches it; it must be there and parse. From [File.Run]
@@ -113,11 +115,14 @@ func (f *File) read() error {
 	if err != nil {
 		return fmt.Errorf("reading mappings: %w", err)
 	}
+	if f.last != nil && bytes.Equal(content, f.content) {
+		return nil // something else happened in the directory
+	}
 	result, err := awsauth.ParseFile(content, f.last, f.config.Options)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.config.Path, err)
 	}
-	f.last = result
+	f.last, f.content = result, content
 	f.config.Source.Swap(result.Table)
 	f.config.OnRead(result)
 	f.config.Log.Info("read the file of mappings", "file", f.config.Path, "problems", len(result.Problems))
