@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +99,96 @@ func TestVectors(t *testing.T) {
 			t.Errorf("%d: at 15 min 1 s: valid", r.Seq)
 		}
 	}
-	t.Logf("%d signed, %d by other keys", signed, other)
+	if signed < 150 {
+		t.Errorf("%d requests signed by the key, %d by others: the recording has more", signed, other)
+	}
+}
+
+// TestOneByteChanged changes every recorded request in one byte of each thing
+// that is signed; none may verify.
+func TestOneByteChanged(t *testing.T) {
+	t.Parallel()
+	for _, r := range vectors(t) {
+		if s, err := r.parse(); err != nil || s.AccessKeyID != recordedKey {
+			continue
+		}
+		for what, change := range changes(r) {
+			s, err := change.parse()
+			if err == nil {
+				err = s.Verify(recordedSecret)
+			}
+			if err == nil {
+				t.Errorf("%d %s: it verifies with another %s", r.Seq, r.Command, what)
+			}
+		}
+	}
+}
+
+// changes are the recorded request, each with one byte changed.
+func changes(r recorded) map[string]recorded {
+	flipped := func(text string, i int) string { return text[:i] + string(text[i]^1) + text[i+1:] }
+	changed := map[string]recorded{}
+	other := r
+	other.Method = "PATCH"
+	changed["method"] = other
+	other = r
+	if path, query, found := strings.Cut(r.Path, "?"); found {
+		key, value, _ := strings.Cut(query, "=")
+		other.Path = path + "?" + key + "=" + value + "x"
+	} else {
+		other.Path += "x"
+	}
+	changed["path"] = other
+	if r.Body != "" {
+		other = r
+		other.Body = flipped(r.Body, len(r.Body)-1)
+		changed["body"] = other
+	}
+	for i, header := range r.Headers {
+		switch name := strings.ToLower(header[0]); name {
+		case "host", "x-amz-date", "content-type", "authorization", "x-amz-security-token", "x-k8s-aws-id":
+			other = r
+			other.Headers = slices.Clone(r.Headers)
+			other.Headers[i] = [2]string{header[0], flipped(header[1], len(header[1])-1)}
+			if strings.Contains(r.Path, "X-Amz-Signature") && name != "host" && name != "x-k8s-aws-id" {
+				continue // a presigned request signs these headers only
+			}
+			if name == "content-type" && !strings.Contains(authorization(r), "content-type") {
+				continue
+			}
+			changed[name] = other
+		}
+	}
+	return changed
+}
+
+func authorization(r recorded) string {
+	for _, header := range r.Headers {
+		if strings.EqualFold(header[0], "Authorization") {
+			return header[1]
+		}
+	}
+	return ""
+}
+
+// FuzzParse holds that nothing crashes, and that no made-up request verifies.
+func FuzzParse(f *testing.F) {
+	for _, r := range vectors(f)[:20] {
+		f.Add(r.Method, r.Path, authorization(r), r.Body)
+	}
+	f.Add("GET", "/?X-Amz-Signature=x&X-Amz-Algorithm=AWS4-HMAC-SHA256", "", "")
+	f.Fuzz(func(t *testing.T, method, path, authorization, body string) {
+		address, err := url.ParseRequestURI(path)
+		if err != nil {
+			return
+		}
+		r := &http.Request{Method: method, URL: address, Host: "sts.amazonaws.com", Header: http.Header{"Authorization": {authorization}, "X-Amz-Date": {"20261123T081642Z"}}}
+		s, err := sigv4.Parse(r, []byte(body))
+		if err != nil {
+			return
+		}
+		if err := s.Verify("a secret that signed nothing"); err == nil {
+			t.Errorf("%s %s verifies", method, path)
+		}
+	})
 }

@@ -1,0 +1,229 @@
+package kube_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
+)
+
+func TestMain(m *testing.M) {
+	// klog, which client-go logs by, has one goroutine for good.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"))
+}
+
+// An apiServer lists one ConfigMap or none, and sends what a test says as watch
+// events; the e2e suite has a real one.
+type apiServer struct {
+	url    string
+	events chan string
+
+	mu     sync.Mutex
+	list   []corev1.ConfigMap
+	posted []corev1.Event
+	wrote  chan struct{}
+}
+
+func newAPIServer(t *testing.T, list ...corev1.ConfigMap) *apiServer {
+	t.Helper()
+	s := &apiServer{list: list, events: make(chan string, 16), wrote: make(chan struct{}, 16)}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/events"):
+		var event corev1.Event
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = json.Unmarshal(body, &event)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		s.mu.Lock()
+		s.posted = append(s.posted, event)
+		s.mu.Unlock()
+		fmt.Fprintf(w, "%s", body)
+		s.wrote <- struct{}{}
+	case r.URL.Query().Get("fieldSelector") != "metadata.name=aws-auth" || r.URL.Path != "/api/v1/namespaces/kube-system/configmaps":
+		http.Error(w, "asked for more than aws-auth: "+r.URL.String(), http.StatusForbidden)
+	case r.URL.Query().Get("watch") != "":
+		s.watch(w, r)
+	default:
+		_ = json.NewEncoder(w).Encode(corev1.ConfigMapList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMapList"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"}, Items: s.list,
+		})
+	}
+}
+
+func (s *apiServer) watch(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("sendInitialEvents") == "true" { // as an API server that is too old for it
+		http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`, http.StatusUnprocessableEntity)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	flush := http.NewResponseController(w)
+	_ = flush.Flush()
+	for {
+		select {
+		case event := <-s.events:
+			fmt.Fprintln(w, event)
+			_ = flush.Flush()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func (s *apiServer) send(t *testing.T, kind string, configMap corev1.ConfigMap) {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{"type": kind, "object": configMap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.events <- string(text)
+}
+
+func awsAuth(version, uid string, data map[string]string) corev1.ConfigMap {
+	return corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: "kube-system", ResourceVersion: version, UID: types.UID(uid)},
+		Data:       data,
+	}
+}
+
+func bobIs(username string) map[string]string {
+	return map[string]string{"mapUsers": "- userarn: arn:aws:iam::231144931069:user/bob\n  username: " + username + "\n"}
+}
+
+// follow follows a server's aws-auth until the test ends.
+func follow(t *testing.T, s *apiServer) (source *mapper.Source, follower *kube.AWSAuth, read chan *awsauth.Result) {
+	t.Helper()
+	source, read = mapper.NewSource(mappertest.Instances()), make(chan *awsauth.Result, 16)
+	follower, err := kube.New(kube.Config{
+		REST: &rest.Config{Host: s.url}, Source: source, Options: awsauth.Options{Source: "EKSConfigMap", Partition: "aws"},
+		OnRead: func(result *awsauth.Result) { read <- result },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if follower.Ready() == nil || follower.Synced() {
+		t.Error("it is ready before it has read anything")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { follower.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	return source, follower, read
+}
+
+func bob(t *testing.T, source *mapper.Source) string {
+	t.Helper()
+	match, _, err := source.Entries().Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return match.Username
+}
+
+func TestConformance(t *testing.T) {
+	source, follower, read := follow(t, newAPIServer(t, awsAuth("1", "a", mappertest.Data())))
+	<-read
+	if err := follower.Ready(); err != nil {
+		t.Error(err)
+	}
+	mappertest.Run(t, "EKSConfigMap", source)
+}
+
+// TestEdits goes through the life of a ConfigMap.
+func TestEdits(t *testing.T) {
+	s := newAPIServer(t, awsAuth("1", "a", bobIs("first")))
+	source, _, read := follow(t, s)
+	<-read
+	becomes := func(want string) {
+		t.Helper()
+		if got := bob(t, source); got != want {
+			t.Errorf("bob is %q, want %q", got, want)
+		}
+	}
+	becomes("first")
+	s.send(t, "MODIFIED", awsAuth("2", "a", bobIs("second")))
+	<-read
+	becomes("second")
+
+	// A typo locks nobody out, and is told of in an Event.
+	broken := awsAuth("3", "a", map[string]string{"mapUsers": "- userarn: x\n  username: {{SessionName}}:y\n"})
+	s.send(t, "MODIFIED", broken)
+	if result := <-read; len(result.Problems) != 1 {
+		t.Errorf("%v", result.Problems)
+	}
+	becomes("second")
+	<-s.wrote
+	s.mu.Lock()
+	event := s.posted[0]
+	s.mu.Unlock()
+	if event.Reason != "SectionSyntax" || event.InvolvedObject.Name != "aws-auth" || event.InvolvedObject.UID != "a" || event.Namespace != "kube-system" ||
+		event.Type != corev1.EventTypeWarning || !strings.Contains(event.Message, "mapUsers line 2") || !strings.Contains(event.Message, "quote the value") {
+		t.Errorf("the Event is %+v", event)
+	}
+
+	// Deleted, it grants nothing; made anew, it inherits nothing.
+	s.send(t, "DELETED", broken)
+	<-read
+	becomes("")
+	s.send(t, "ADDED", awsAuth("5", "b", broken.Data))
+	<-read
+	becomes("")
+	s.send(t, "MODIFIED", awsAuth("6", "b", bobIs("back")))
+	<-read
+	becomes("back")
+}
+
+// TestNoConfigMap is known to map nobody, which is not the same as not knowing.
+func TestNoConfigMap(t *testing.T) {
+	s := newAPIServer(t)
+	source, follower, read := follow(t, s)
+	s.send(t, "ADDED", awsAuth("2", "a", bobIs("added"))) // comes after the empty list
+	<-read
+	if err := follower.Ready(); err != nil {
+		t.Error(err)
+	}
+	if got := bob(t, source); got != "added" {
+		t.Errorf("bob is %q", got)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	if _, err := kube.New(kube.Config{}); err == nil {
+		t.Error("a follower of nothing is made")
+	}
+	if _, err := kube.RESTConfig("nowhere", ""); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("%v", err)
+	}
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	if _, err := kube.RESTConfig("", ""); err == nil || !strings.Contains(err.Error(), "--kubeconfig") {
+		t.Errorf("%v", err)
+	}
+}
