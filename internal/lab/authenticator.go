@@ -90,7 +90,9 @@ func (l *Lab) runAuthenticator(ctx context.Context, waitReady bool) error {
 	}
 	go func() {
 		defer close(process.exited)
-		process.err = process.command.Wait()
+		if process.err = process.command.Wait(); process.err == nil {
+			process.err = errors.New("exit status 0")
+		}
 	}()
 	l.authenticator = process
 	path := "/readyz"
@@ -118,7 +120,7 @@ func (l *Lab) waitForAuthenticator(ctx context.Context, path string) error {
 		select {
 		case <-tick.C:
 		case <-l.authenticator.exited:
-			return fmt.Errorf("the authenticator ended (%v); its log says:\n%s", l.authenticator.err, tail(l.path("authenticator", "log")))
+			return fmt.Errorf("the authenticator ended (%w); its log says:\n%s", l.authenticator.err, tail(l.path("authenticator", "log")))
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for the authenticator: %w; its log says:\n%s", last, tail(l.path("authenticator", "log")))
 		}
