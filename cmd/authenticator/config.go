@@ -88,6 +88,9 @@ func (c *configFile) readMap(node *yaml.Node, prefix string) error {
 		key, value := node.Content[i], node.Content[i+1]
 		name := prefix + key.Value
 		lower := strings.ToLower(name)
+		if strings.Contains(key.Value, ".") {
+			return fmt.Errorf("line %d: unknown key %s", key.Line, name)
+		}
 		if first, twice := seen[lower]; twice {
 			return fmt.Errorf("line %d: %s stands in line %d already", key.Line, name, first)
 		}
@@ -148,7 +151,7 @@ func (c *configFile) readReservedPrefixes(name string, list *yaml.Node) error {
 			switch strings.ToLower(key.Value) {
 			case "backendmode":
 				if reserved.backend, err = stringValue(key.Value, value); err == nil {
-					reserved.backend, err = backendName(reserved.backend)
+					reserved.backend, err = sourceName(reserved.backend)
 				}
 			case "usernameprefixreservelist":
 				reserved.prefixes, err = stringList(key.Value, value)

@@ -20,7 +20,7 @@ import (
 const (
 	backendMountedFile  = "MountedFile"
 	backendEKSConfigMap = "EKSConfigMap"
-	// sourceAWSAuthFile is no backend of --backend-mode, but a source like them.
+	// sourceAWSAuthFile is the source of --aws-auth-file, and no backend.
 	sourceAWSAuthFile = "AWSAuthFile"
 )
 
@@ -34,6 +34,14 @@ func backendName(name string) (string, error) {
 	default:
 		return "", usagef("backend %q is not available: there are %s and %s", name, backendMountedFile, backendEKSConfigMap)
 	}
+}
+
+// sourceName is the name of any source, as the configuration file names them.
+func sourceName(name string) (string, error) {
+	if name == sourceAWSAuthFile {
+		return name, nil
+	}
+	return backendName(name)
 }
 
 // mappingOptions say where mappings come from.
@@ -88,8 +96,8 @@ func (o *mappingOptions) check(p *program) error {
 		return usagef("--ec2-describeInstances-qps and -burst must be more than 0")
 	}
 	for _, reserved := range p.config.reservedPrefixes {
-		if !slices.Contains(o.backendModes, reserved.backend) {
-			return usagef("reservedPrefixConfig is for backend %s, which --backend-mode does not name", reserved.backend)
+		if !slices.Contains(o.sources(), reserved.backend) {
+			return usagef("reservedPrefixConfig is for source %s, which neither --backend-mode nor --aws-auth-file names", reserved.backend)
 		}
 	}
 	return nil
@@ -131,7 +139,7 @@ func (o *mappingOptions) newMappings(p *program, partition string, metrics *webh
 	if err != nil {
 		return nil, usagef("--role-paths: %w", err)
 	}
-	owner, err := mapper.Owner(o.ownerARNs...)
+	owner, err := mapper.Owner(partition, o.ownerARNs...)
 	if err != nil {
 		return nil, usagef("--cluster-owner-arn: %w", err)
 	}
@@ -152,8 +160,9 @@ func (o *mappingOptions) newMappings(p *program, partition string, metrics *webh
 		if err := o.follow(p, m, name, source, options, onRead, log); err != nil {
 			return nil, err
 		}
-		chain = append(chain, mapper.Reserve(source.Entries(), p.config.reserved(name)))
-		accounts = append(accounts, source.Accounts())
+		reserved := p.config.reserved(name)
+		chain = append(chain, mapper.Reserve(source.Entries(), reserved))
+		accounts = append(accounts, mapper.Reserve(source.Accounts(), reserved))
 	}
 	m.mapper = mapper.First(append(chain, accounts...)...)
 	return m, nil

@@ -52,6 +52,8 @@ profiles, by SSO, a process, web identity, or the instance metadata service.`,
 	flags.StringVarP(&c.SessionName, "session-name", "s", "", "session name for the role (default: EKSGetTokenAuth)")
 	flags.BoolVar(&c.ForwardSessionName, "forward-session-name", false, "give the role the session name that the credentials have")
 	flags.BoolVar(&tokenOnly, "token-only", false, "print the token alone")
+	flags.Bool("cache", false, "accepted for compatibility, without effect")
+	_ = flags.MarkHidden("cache")
 	command.MarkFlagsMutuallyExclusive("session-name", "forward-session-name")
 	return command
 }

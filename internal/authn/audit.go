@@ -13,7 +13,8 @@ func audit(ctx context.Context, log *slog.Logger, d Decision) {
 		slog.Bool("cached", d.Cached),
 		slog.Duration("duration", d.Duration),
 	}
-	if d.Outcome == Mapped {
+	// A username may be the ARN, or hold the session's name or the access key.
+	if d.Outcome == Mapped && !d.Scrubbed {
 		attributes = append(attributes, slog.String("username", d.User.Username), slog.Any("groups", d.User.Groups), slog.String("uid", d.User.UID))
 	}
 	if d.Identity.ARN != "" && !d.Scrubbed {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -30,7 +31,13 @@ type Config struct {
 	OnRead func(*awsauth.Result)
 	// Log of what is wrong with the file. Nil means nowhere.
 	Log *slog.Logger
+	// After is the clock. Nil means time.After.
+	After func(time.Duration) <-chan time.Time
 }
+
+// settling is how long after a first event the file is read: one that is written
+// in place, not put in the old one's place, is empty for a moment.
+const settling = 100 * time.Millisecond
 
 // File follows a file of mappings.
 type File struct {
@@ -49,6 +56,9 @@ func New(config Config) (*File, error) {
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.After == nil {
+		config.After = time.After
 	}
 	if config.OnRead == nil {
 		config.OnRead = func(*awsauth.Result) {}
@@ -75,15 +85,21 @@ func (f *File) Close() { _ = f.watcher.Close() }
 // Run follows the file until ctx is done.
 func (f *File) Run(ctx context.Context) {
 	defer f.Close()
+	var settled <-chan time.Time
 	for {
 		select {
+		case <-settled:
+			settled = nil
+			f.reread()
 		case <-ctx.Done():
 			return
 		case _, open := <-f.watcher.Events:
 			if !open {
 				return
 			}
-			f.reread()
+			if settled == nil {
+				settled = f.config.After(settling)
+			}
 		case err, open := <-f.watcher.Errors:
 			if !open {
 				return

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -35,6 +36,7 @@ func TestFollow(t *testing.T) {
 	file, err := mappingfile.New(mappingfile.Config{
 		Path: path, Source: source, Options: awsauth.Options{Source: "test"},
 		OnRead: func(*awsauth.Result) { read <- struct{}{} },
+		After:  func(time.Duration) <-chan time.Time { return time.After(0) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +82,50 @@ func TestFollow(t *testing.T) {
 	becomes("")
 	write(path, entry+"back\n")
 	becomes("back")
+}
+
+// TestFileWrittenInPlace is empty for a moment, as cp and many editors leave it.
+func TestFileWrittenInPlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
+	if err := os.WriteFile(path, []byte(entry+"good\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := mapper.NewSource(nil)
+	read, written := make(chan string, 64), make(chan struct{})
+	file, err := mappingfile.New(mappingfile.Config{
+		Path: path, Source: source, Options: awsauth.Options{Source: "test"},
+		After: func(time.Duration) <-chan time.Time {
+			settled := make(chan time.Time)
+			go func() { <-written; close(settled) }()
+			return settled
+		},
+		OnRead: func(*awsauth.Result) {
+			match, _, _ := source.Entries().Map(context.Background(), mappertest.User(t, mappertest.Account, "bob"))
+			read <- match.Username
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-read
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { file.Run(ctx) })
+	defer func() { stop(); running.Wait() }()
+	for _, content := range []string{entry + "second\n", "mapUsers: [", entry + "third\n"} {
+		for range 100 { // so that somebody who reads at once sees it empty
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(written)
+	if got := <-read; got != "third" {
+		t.Errorf("bob is %q on the way to third", got)
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

@@ -118,7 +118,7 @@ func undecided(outcome authn.Outcome) *requestError {
 	case authn.Saturated:
 		message = "the token could not be verified: too many verifications are under way"
 	case authn.MappingUnknown:
-		message = "the identity could not be mapped: the mappings, or EC2, cannot be read"
+		message = "the identity could not be mapped: the mappings or EC2 cannot be read, or EC2 knows no such instance"
 	}
 	return &requestError{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, message}
 }

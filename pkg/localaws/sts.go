@@ -101,7 +101,7 @@ func (c *call) mayAssume(role *role, p *parameters) *Error {
 	switch {
 	case trust == policy.ExplicitDeny || own == policy.ExplicitDeny:
 		return c.denied(action, role.arn, " with an explicit deny")
-	case trust == policy.Allow && (own == policy.Allow || role.trust.NamesDirectly(c.caller.principal)):
+	case trust == policy.Allow && (own == policy.Allow || role.trust.AllowsDirectly(request)):
 		return nil
 	default:
 		return c.denied(action, role.arn, "")

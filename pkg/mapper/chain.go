@@ -29,8 +29,9 @@ const (
 )
 
 // Owner maps the users and roles that made the cluster to its administrator.
-// They stand in no configuration that could be broken or deleted: the way back in.
-func Owner(arns ...string) (Mapper, error) {
+// They stand in no configuration that could be broken or deleted: the way back
+// in, so that one who could never match is an error.
+func Owner(partition string, arns ...string) (Mapper, error) {
 	username, err := ParseTemplate(OwnerUsername)
 	if err != nil {
 		return nil, err
@@ -47,6 +48,9 @@ func Owner(arns ...string) (Mapper, error) {
 		}
 		if _, has := withoutPath(canonical); has && kind == identity.KindRole {
 			return nil, fmt.Errorf("reading the cluster owner: %q has a role path, which AWS never answers, and so would match nobody: leave the path out", arn)
+		}
+		if p := strings.Split(canonical, ":")[1]; p != partition {
+			return nil, fmt.Errorf("reading the cluster owner: %q is of partition %s, and this cluster is in %s", arn, p, partition)
 		}
 		entries = append(entries, Entry{ARN: canonical, Username: username, Groups: []Template{group}, Rule: Rule{Source: ownerSource}})
 	}

@@ -3,6 +3,7 @@ package mapper_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func TestFirst(t *testing.T) {
 }
 
 func TestOwner(t *testing.T) {
-	owner, err := mapper.Owner("arn:aws:iam::231144931069:role/Owner", "arn:aws:sts::231144931069:assumed-role/Other/session", "arn:aws:iam::231144931069:user/div/root")
+	owner, err := mapper.Owner("aws", "arn:aws:iam::231144931069:role/Owner", "arn:aws:sts::231144931069:assumed-role/Other/session", "arn:aws:iam::231144931069:user/div/root")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +59,8 @@ func TestOwner(t *testing.T) {
 	if match, ok, _ := owner.Map(t.Context(), mappertest.Role(t, "Stranger", "x")); ok {
 		t.Errorf("a stranger is %+v", match)
 	}
-	for _, arn := range []string{"", "Owner", "arn:aws:iam::231144931069:role/team/Owner", "arn:aws:iam::231144931069:group/x"} {
-		if _, err := mapper.Owner(arn); err == nil || !strings.Contains(err.Error(), arn) {
+	for _, arn := range []string{"", "Owner", "arn:aws:iam::231144931069:role/team/Owner", "arn:aws:iam::231144931069:group/x", "arn:aws-cn:iam::231144931069:role/Owner"} {
+		if _, err := mapper.Owner("aws", arn); err == nil || !strings.Contains(err.Error(), arn) {
 			t.Errorf("%q: %v", arn, err)
 		}
 	}
@@ -110,6 +111,7 @@ func TestRolePaths(t *testing.T) {
 		{ARN: prefix + "Both", Username: username("without path")},
 		{ARN: prefix + "a/Ambiguous", Username: username("a")},
 		{ARN: prefix + "b/Ambiguous", Username: username("b")},
+		{ARN: "arn:aws:iam::231144931069:user/x:role/a/bob", Username: username("with a role in the path")},
 	}, nil, mapper.RolePathsStrip)
 	source := mapper.NewSource(nil)
 	source.Swap(table)
@@ -118,6 +120,20 @@ func TestRolePaths(t *testing.T) {
 		if err != nil || match.Username != want || ok != (want != "") {
 			t.Errorf("%s is %+v, %v, %v; want %q", name, match, ok, err, want)
 		}
+	}
+	// Paths of users may hold a colon, and with it what looks like a role.
+	for path, want := range map[string]string{"x:role/a/bob": "with a role in the path", "x:role/bob": ""} {
+		match, ok, err := source.Entries().Map(t.Context(), mappertest.User(t, mappertest.Account, path))
+		if err != nil || match.Username != want || ok != (want != "") {
+			t.Errorf("user %s is %+v, %v, %v; want %q", path, match, ok, err, want)
+		}
+	}
+	var inert []string
+	for _, entry := range table.Inert() {
+		inert = append(inert, entry.Username.String())
+	}
+	if slices.Sort(inert); !slices.Equal(inert, []string{"a", "b", "with path"}) {
+		t.Errorf("these act for nobody: %q", inert)
 	}
 }
 

@@ -62,6 +62,7 @@ type Table struct {
 	exact    map[string]*Entry
 	sso      map[ssoKey]*Entry
 	accounts map[string]*Account
+	inert    []Entry
 }
 
 type ssoKey struct{ partition, account, permissionSet string }
@@ -83,42 +84,55 @@ func NewTable(entries []Entry, accounts []Account, paths RolePaths) *Table {
 		}
 		t.exact[arn] = entry
 	}
-	if paths == RolePathsStrip {
-		t.addByName(byName)
-	}
+	t.addByName(byName, paths)
 	for i := range accounts {
 		t.accounts[accounts[i].ID] = &accounts[i]
 	}
 	return t
 }
 
-// addByName adds the entries with a role path by their roles' names. One
-// without a path wins; of several that differ only in path it is not known
-// which role there is, so none acts.
-func (t *Table) addByName(byName map[string][]*Entry) {
+// addByName adds the entries with a role path by their roles' names, if paths are
+// to be stripped. One without a path wins; of several that differ only in path it
+// is not known which role there is, so none acts.
+func (t *Table) addByName(byName map[string][]*Entry, paths RolePaths) {
 	for name, entries := range byName {
-		if _, exact := t.exact[name]; exact {
-			continue
-		}
 		last := entries[len(entries)-1]
+		_, shadowed := t.exact[name]
 		ambiguous := false
 		for _, entry := range entries {
 			ambiguous = ambiguous || lower(entry.ARN) != lower(last.ARN)
 		}
-		if !ambiguous {
+		if paths == RolePathsStrip && !shadowed && !ambiguous {
 			t.exact[name] = last
+			continue
+		}
+		for _, entry := range entries {
+			t.inert = append(t.inert, *entry)
 		}
 	}
 }
 
+// Inert are the entries that match nobody, because of their role path.
+func (t *Table) Inert() []Entry { return t.inert }
+
+// roleOf is what stands behind role/ in a role's ARN. It is not enough to look
+// for role/ anywhere: the path of a user may hold it, behind a colon.
+func roleOf(arn string) (string, bool) {
+	resource := arn
+	for range 5 { // arn:partition:iam::account:
+		_, resource, _ = strings.Cut(resource, ":")
+	}
+	return strings.CutPrefix(resource, "role/")
+}
+
 // withoutPath answers a role's ARN without its path, if it has one.
 func withoutPath(arn string) (string, bool) {
-	prefix, resource, ok := strings.Cut(arn, ":role/")
-	i := strings.LastIndexByte(resource, '/')
+	role, ok := roleOf(arn)
+	i := strings.LastIndexByte(role, '/')
 	if !ok || i < 0 {
 		return arn, false
 	}
-	return prefix + ":role/" + resource[i+1:], true
+	return strings.TrimSuffix(arn, role) + role[i+1:], true
 }
 
 func (s SSO) key() ssoKey {
@@ -149,7 +163,8 @@ func (t *Table) entry(id identity.Identity) *Entry {
 // Identity Center: AWSReservedSSO_<permission set>_<16 hexadecimal digits>.
 // All 16 are wanted: else the set Admin would match roles of Admin_ReadOnly.
 func permissionSet(lowerARN string) (string, bool) {
-	_, name, ok := strings.Cut(lowerARN, ":role/awsreservedsso_")
+	role, _ := roleOf(lowerARN)
+	name, ok := strings.CutPrefix(role, "awsreservedsso_")
 	i := strings.LastIndexByte(name, '_')
 	if !ok || i < 1 || len(name)-i-1 != 16 || !isLowerHex(name[i+1:]) {
 		return "", false

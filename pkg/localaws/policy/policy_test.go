@@ -100,8 +100,8 @@ func TestTrust(t *testing.T) {
 			continue
 		}
 		decision := policy.Evaluate(policy.Request{Action: "sts:AssumeRole", Resource: "x", Principal: bob}, document)
-		if (decision == policy.Allow) != want.allowed || document.NamesDirectly(bob) != want.directly {
-			t.Errorf("%s: %s, directly %v", principal, decision, document.NamesDirectly(bob))
+		if (decision == policy.Allow) != want.allowed || directly(document, bob) != want.directly {
+			t.Errorf("%s: %s, directly %v", principal, decision, directly(document, bob))
 		}
 	}
 	service := policy.Principal{Service: "ec2.amazonaws.com"}
@@ -146,6 +146,30 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		if _, err := policy.ParseTrust([]byte(document)); err == nil {
 			t.Errorf("%s is a trust policy", name)
+		}
+	}
+}
+
+func directly(document *policy.Document, who policy.Principal) bool {
+	return document.AllowsDirectly(policy.Request{Action: "sts:AssumeRole", Resource: "x", Principal: who})
+}
+
+// TestTrustOfAnotherStatement: that a statement names the principal is nothing
+// if the statement does not hold.
+func TestTrustOfAnotherStatement(t *testing.T) {
+	bob := policy.Principal{AccountID: "231144931069", ARNs: []string{"arn:aws:iam::231144931069:user/bob"}}
+	for _, never := range []string{
+		`"Action":"sts:TagSession"`,
+		`"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"42"}}`,
+	} {
+		document, err := policy.ParseTrust([]byte(`{"Statement":[
+			{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::231144931069:user/bob"},` + never + `},
+			{"Effect":"Allow","Principal":{"AWS":"231144931069"},"Action":"sts:AssumeRole"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if directly(document, bob) {
+			t.Errorf("%s names bob directly", never)
 		}
 	}
 }

@@ -32,15 +32,15 @@ func (p *principals) names(who Principal) bool {
 	return false
 }
 
-// NamesDirectly reports whether a trust policy allows a principal by its own
-// ARN, not by its account: then the principal needs no permission of its own to
-// assume the role.
-func (d *Document) NamesDirectly(who Principal) bool {
+// AllowsDirectly reports whether a trust policy allows a request by the principal's
+// own ARN, not by its account: then the principal needs no permission of its own
+// to assume the role.
+func (d *Document) AllowsDirectly(r Request) bool {
 	for _, s := range d.statements {
-		if s.deny || s.principals == nil || s.principals.negated {
+		if s.deny || s.principals == nil || s.principals.negated || !s.applies(r) {
 			continue
 		}
-		for _, arn := range who.ARNs {
+		for _, arn := range r.Principal.ARNs {
 			if contains(s.principals.arns, arn) {
 				return true
 			}

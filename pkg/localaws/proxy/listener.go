@@ -13,10 +13,12 @@ type singleListener struct {
 	close    func()
 }
 
-func newSingleListener(connection net.Conn) *singleListener {
+// newSingleListener wraps a connection before it is accepted: net/http sees that
+// one is TLS's by its type alone.
+func newSingleListener(connection net.Conn, wrap func(net.Conn) net.Conn) *singleListener {
 	l := &singleListener{address: connection.LocalAddr(), accepted: make(chan net.Conn, 1), closed: make(chan struct{})}
 	l.close = sync.OnceFunc(func() { close(l.closed) })
-	l.accepted <- &closingConn{connection, l.close}
+	l.accepted <- wrap(&closingConn{connection, l.close})
 	return l
 }
 

@@ -152,12 +152,14 @@ func (p *Proxy) terminate(connection net.Conn, host string) {
 		return
 	}
 	defer p.untrack(server)
-	secure := tls.Server(connection, &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"http/1.1"},
-		GetCertificate: p.certificate(host),
-	})
-	_ = server.Serve(newSingleListener(secure)) // ends when the connection does
+	secure := func(connection net.Conn) net.Conn {
+		return tls.Server(connection, &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			NextProtos:     []string{"http/1.1"},
+			GetCertificate: p.certificate(host),
+		})
+	}
+	_ = server.Serve(newSingleListener(connection, secure)) // ends when the connection does
 }
 
 // certificate answers for the name that a client asks for; one that dials an

@@ -31,7 +31,9 @@ func start(t *testing.T, config proxy.Config) (address string, client *http.Clie
 		t.Fatal(err)
 	}
 	config.CA = ca
-	config.AWS = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "AWS as ", r.Host) })
+	config.AWS = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "AWS as %s, over TLS: %v", r.Host, r.TLS != nil)
+	})
 	p, err := proxy.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +70,7 @@ func TestAWSNames(t *testing.T) {
 		"sts.us-iso-east-1.c2s.ic.gov", "eks.eusc-de-east-1.amazonaws.eu",
 	} {
 		status, body, err := get(t, client, "https://"+host+"/")
-		if err != nil || status != http.StatusOK || body != "AWS as "+host {
+		if err != nil || status != http.StatusOK || body != "AWS as "+host+", over TLS: true" {
 			t.Errorf("%s: %d %q, %v", host, status, body, err)
 		}
 	}

@@ -28,6 +28,14 @@ func sectionNames() []string { return []string{mapRoles, mapUsers, mapAccounts} 
 
 func isSection(key string) bool { return slices.Contains(sectionNames(), key) }
 
+func sectionInAnyCase(key string) (string, bool) {
+	i := slices.IndexFunc(sectionNames(), func(name string) bool { return strings.EqualFold(name, key) })
+	if i < 0 {
+		return "", false
+	}
+	return sectionNames()[i], true
+}
+
 // Options say what the mappings are for.
 type Options struct {
 	// Source is the name of the backend, for [mapper.Rule].
@@ -84,13 +92,13 @@ func Parse(data map[string]string, last *Result, opts Options) *Result {
 }
 
 // ParseNode reads sections that are native YAML lists under one mapping, as the
-// server's configuration file has them. Lines are the file's. Keys that are no
+// server's configuration file has them, in any case. Lines are the file's. Keys that are no
 // near miss of a section's are somebody else's and left alone.
 func ParseNode(node *yaml.Node, last *Result, opts Options) *Result {
 	r := newReading(last, opts)
 	for key, value := range pairs(node) {
-		if isSection(key.Value) {
-			r.readValue(key.Value, value)
+		if name, ok := sectionInAnyCase(key.Value); ok {
+			r.readValue(name, value)
 		} else {
 			r.checkKey(key.Value, key.Line, key.Column)
 		}

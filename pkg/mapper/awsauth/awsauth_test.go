@@ -105,6 +105,8 @@ func TestProblems(t *testing.T) {
 		{"a map for a list", "mapRoles", "rolearn: " + role + "B\nusername: b\n", awsauth.SectionNotList, awsauth.Error, 1, "- "},
 		{"text for a list", "mapUsers", "nobody", awsauth.SectionNotList, awsauth.Error, 1, "- "},
 
+		{"a field twice", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [a]\n  Groups: [b]\n", awsauth.RepeatedField, awsauth.Warning, 6, "remove"},
+		{"a merge key", "mapRoles", alice + "- <<: {groups: [a]}\n  rolearn: " + role + "B\n  username: b:{{SessionName}}\n", awsauth.MergeKey, awsauth.Error, 3, "write the fields"},
 		{"the same role twice", "mapRoles", alice + "- rolearn: " + role + "alice\n  username: alice:{{SessionName}}\n", awsauth.DuplicateEntry, awsauth.Warning, 3, "remove"},
 		{"the same account twice", "mapAccounts", "- '231144931069'\n- '231144931069'\n", awsauth.DuplicateEntry, awsauth.Warning, 2, "remove"},
 		{"a role's path", "mapRoles", alice + "- rolearn: " + role + "team/B\n  username: b:{{SessionName}}\n", awsauth.RolePath, awsauth.Warning, 3, "write " + role + "B"},
@@ -205,6 +207,43 @@ func TestUsersStandBehindRoles(t *testing.T) {
 	}
 }
 
+// TestRolePathsThatActForNobody though they are stripped.
+func TestRolePathsThatActForNobody(t *testing.T) {
+	opts := options()
+	opts.RolePaths = mapper.RolePathsStrip
+	result := awsauth.Parse(map[string]string{"mapRoles": "" +
+		"- rolearn: " + role + "a/Ambiguous\n  username: a:{{SessionName}}\n" +
+		"- rolearn: " + role + "b/Ambiguous\n  username: b:{{SessionName}}\n" +
+		"- rolearn: " + role + "a/Alone\n  username: alone:{{SessionName}}\n" +
+		"- rolearn: " + role + "a/Both\n  username: with:{{SessionName}}\n" +
+		"- rolearn: " + role + "Both\n  username: without:{{SessionName}}\n"}, nil, opts)
+	var lines []int
+	for _, problem := range result.Problems {
+		if problem.Code != awsauth.RolePath || problem.Severity != awsauth.Error {
+			t.Errorf("%+v", problem)
+		}
+		lines = append(lines, problem.Line)
+	}
+	if !slices.Equal(lines, []int{1, 3, 7}) {
+		t.Errorf("told of lines %v", lines)
+	}
+	if got := username(t, result, mappertest.Role(t, "Alone", "x")); got != "alone:x" {
+		t.Errorf("alone is %q", got)
+	}
+}
+
+// TestParseNodeTakesKeysInAnyCase, as configuration files always were read.
+func TestParseNodeTakesKeysInAnyCase(t *testing.T) {
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte("maproles:\n- rolearn: "+role+"B\n  username: b:{{SessionName}}\n"), &node); err != nil {
+		t.Fatal(err)
+	}
+	result := awsauth.ParseNode(node.Content[0], nil, options())
+	if got := username(t, result, mappertest.Role(t, "B", "x")); got != "b:x" || len(result.Problems) > 0 {
+		t.Errorf("%q, %v", got, result.Problems)
+	}
+}
+
 func TestDefaultUsernames(t *testing.T) {
 	result := awsauth.Parse(map[string]string{
 		"mapRoles": "- rolearn: " + role + "B\n- sso: {permissionSetName: Admin, accountID: '231144931069'}\n",
@@ -228,6 +267,7 @@ func TestParseFileRefuses(t *testing.T) {
 		"another kind":      {"kind: Secret\ndata: {}\n", "Secret"},
 		"a binary":          {"\x00\x01", ""},
 		"text, not a map":   {"hello", "map"},
+		"a section twice":   {"mapRoles: []\nmapUsers: []\nmapRoles: []\n", "line 3: mapRoles stands in line 1 already"},
 		"an unquoted value": {"mapRoles:\n- username: {{SessionName}}:x\n", "quote the value"},
 	} {
 		_, err := awsauth.ParseFile([]byte(test.content), nil, options())

@@ -55,9 +55,15 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	if name == mapUsers {
 		arnField, otherField = otherField, arnField
 	}
+	seen := map[string]bool{}
 	for key, value := range pairs(item) {
 		value = resolve(value)
-		switch strings.ToLower(key.Value) {
+		field := strings.ToLower(key.Value)
+		if seen[field] {
+			r.warn(RepeatedField, name, key, fmt.Sprintf("%s stands in the entry twice; the last one wins, as on EKS", key.Value), "remove one of them")
+		}
+		seen[field] = true
+		switch field {
 		case arnField:
 			f.arn = value
 		case otherField:
@@ -74,6 +80,9 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 			f.username = value
 		case "groups":
 			f.groups = value
+		case "<<":
+			r.drop(MergeKey, name, key, "YAML's merge key is not supported", "write the fields out")
+			return f, false
 		case "userid": // the incumbent's DynamicFile has it; nothing reads it
 		default:
 			r.warn(UnknownField, name, key, fmt.Sprintf("the field %q means nothing", key.Value), fmt.Sprintf("write one of %s, username, groups", arnField))

@@ -43,8 +43,13 @@ func parseRoot(root *yaml.Node, last *Result, opts Options) (*Result, error) {
 		data = value(root, "data")
 	}
 	r := newReading(last, opts)
+	lines := map[string]int{}
 	for key, section := range pairs(data) {
 		section = resolve(section)
+		if first, twice := lines[key.Value]; twice && isSection(key.Value) {
+			return nil, fmt.Errorf("parsing mappings: line %d: %s stands in line %d already", key.Line, key.Value, first)
+		}
+		lines[key.Value] = key.Line
 		switch {
 		case !isSection(key.Value):
 			r.checkKey(key.Value, key.Line, key.Column)

@@ -27,12 +27,14 @@ const (
 	EntryTemplate    Code = "EntryTemplate" // an unknown {{placeholder}}
 	EntryInvalidSSO  Code = "EntryInvalidSSO"
 	InvalidAccountID Code = "InvalidAccountID"
+	MergeKey         Code = "MergeKey" // YAML's <<
+	RolePath         Code = "RolePath" // acts for nobody; without --role-paths=strip a warning, as on EKS
 )
 
 // The problems that only warn: the entry acts.
 const (
 	DuplicateEntry     Code = "DuplicateEntry"
-	RolePath           Code = "RolePath" // acts for nobody, as on EKS
+	RepeatedField      Code = "RepeatedField"
 	NoUsername         Code = "NoUsername"
 	WrongSection       Code = "WrongSection" // a user's ARN in mapRoles, or a role's in mapUsers
 	UnknownField       Code = "UnknownField"

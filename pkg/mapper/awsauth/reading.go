@@ -160,14 +160,25 @@ func nearMiss(key, name string) bool {
 func (r *reading) result() *Result {
 	// mapRoles first: of a principal in both, the later one must not win.
 	entries := slices.Concat(r.sections[mapUsers].entries, r.sections[mapRoles].entries)
+	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections}
+	r.reportInert(result.Table)
 	order := map[string]int{mapRoles: 0, mapUsers: 1, mapAccounts: 2}
 	slices.SortStableFunc(r.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(order[a.Section], order[b.Section]), cmp.Compare(a.Line, b.Line))
 	})
-	return &Result{
-		Table:    mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths),
-		Problems: r.problems,
-		sections: r.sections,
+	result.Problems = r.problems
+	return result
+}
+
+// reportInert reports the role paths that strip cannot make anything of; those
+// that are ignored have been reported where they stand.
+func (r *reading) reportInert(table *mapper.Table) {
+	if r.opts.RolePaths != mapper.RolePathsStrip {
+		return
+	}
+	for _, entry := range table.Inert() {
+		r.drop(RolePath, entry.Rule.Section, &yaml.Node{Line: entry.Rule.Line, Column: 1},
+			"another entry is for a role of the same name, and AWS does not answer the paths that tell them apart", "keep the entry of the role that there is")
 	}
 }
 

@@ -171,19 +171,20 @@ func testDenials(t *testing.T, entries mapper.Mapper) {
 
 func testUnknown(t *testing.T, entries mapper.Mapper) {
 	for name, id := range map[string]identity.Identity{
-		"a role that is not mapped":                 Role(t, "Other", "alice"),
-		"a mapped name in another account":          newIdentity(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
-		"a mapped name in another partition":        newIdentity(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
-		"a user with a role's name":                 User(t, Account, "Admin"),
-		"a user without its path":                   User(t, Account, "Bob"),
-		"a role mapped with its path":               Role(t, "InPath", "alice"),
-		"a permission set that begins alike":        Role(t, "AWSReservedSSO_Admin_ReadOnly_0123456789abcdef", "alice"),
-		"a permission set without its suffix":       Role(t, "AWSReservedSSO_Admin_", "alice"),
-		"a permission set with a short suffix":      Role(t, "AWSReservedSSO_Admin_0123456789abcde", "alice"),
-		"a permission set with a suffix not in hex": Role(t, "AWSReservedSSO_Admin_0123456789abcdeg", "alice"),
-		"a role that a permission set's name is in": Role(t, "xAWSReservedSSO_Admin_0123456789abcdef", "alice"),
-		"an account that is mapped as a whole":      User(t, "012345678901", "carol"),
-		"the account's root":                        newIdentity(t, Account, "arn:aws:iam::"+Account+":root", Account),
+		"a role that is not mapped":                   Role(t, "Other", "alice"),
+		"a mapped name in another account":            newIdentity(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a mapped name in another partition":          newIdentity(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a user with a role's name":                   User(t, Account, "Admin"),
+		"a user without its path":                     User(t, Account, "Bob"),
+		"a role mapped with its path":                 Role(t, "InPath", "alice"),
+		"a permission set that begins alike":          Role(t, "AWSReservedSSO_Admin_ReadOnly_0123456789abcdef", "alice"),
+		"a permission set without its suffix":         Role(t, "AWSReservedSSO_Admin_", "alice"),
+		"a permission set with a short suffix":        Role(t, "AWSReservedSSO_Admin_0123456789abcde", "alice"),
+		"a permission set with a suffix not in hex":   Role(t, "AWSReservedSSO_Admin_0123456789abcdeg", "alice"),
+		"a role that a permission set's name is in":   Role(t, "xAWSReservedSSO_Admin_0123456789abcdef", "alice"),
+		"a user whose path looks like that of a role": User(t, Account, "x:role/AWSReservedSSO_Admin_0123456789abcdef"),
+		"an account that is mapped as a whole":        User(t, "012345678901", "carol"),
+		"the account's root":                          newIdentity(t, Account, "arn:aws:iam::"+Account+":root", Account),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if match, ok, err := entries.Map(t.Context(), id); ok || err != nil {
