@@ -16,14 +16,13 @@ type Info struct {
 	Dir     string `json:"dir"`
 	PID     int    `json:"pid,omitempty"`
 
-	Account   string `json:"account,omitempty"`
-	Region    string `json:"region,omitempty"`
-	Cluster   string `json:"cluster,omitempty"`
-	OwnerARN  string `json:"clusterOwnerARN,omitempty"`
-	Endpoint  string `json:"endpoint,omitempty"`
-	AWS       string `json:"aws,omitempty"`
-	Webhook   string `json:"webhook,omitempty"`
-	Readiness string `json:"readiness,omitempty"`
+	Account  string `json:"account,omitempty"`
+	Region   string `json:"region,omitempty"`
+	Cluster  string `json:"cluster,omitempty"`
+	OwnerARN string `json:"clusterOwnerARN,omitempty"`
+	Endpoint string `json:"endpoint,omitempty"`
+	AWS      string `json:"aws,omitempty"`
+	Webhook  string `json:"webhook,omitempty"`
 
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 	Assets     string `json:"assets,omitempty"`

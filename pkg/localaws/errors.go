@@ -27,7 +27,6 @@ const (
 	// codeSignatureSkewed is ours: IAM and STS say SignatureDoesNotMatch, others
 	// something else.
 	codeSignatureSkewed = "signature skewed"
-	codeThrottling      = "Throttling"
 )
 
 // ofQuery is a common error in the words of IAM and STS.
