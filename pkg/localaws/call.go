@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -32,6 +33,8 @@ type call struct {
 	caller *principal
 	// operation is Service:Operation as policies name it, for the log.
 	operation string
+	// writes: what was changed must be saved before it is answered.
+	writes bool
 }
 
 // An answer is what is sent back.
@@ -145,32 +148,31 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 // credentials are the secret that belongs to an access key ID, and whose it is.
 func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *principal, e *Error) {
 	invalid := newError(http.StatusForbidden, codeInvalidToken, "The security token included in the request is invalid.")
-	if key, ok := c.keys[signature.AccessKeyID]; ok && key.active && signature.SessionToken == "" {
-		return key.secret, c.userPrincipal(key.user), nil
+	if key, ok := c.keys[signature.AccessKeyID]; ok && key.Active && signature.SessionToken == "" {
+		return key.Secret, c.userPrincipal(key.user), nil
 	}
-	if session, ok := c.sessions[signature.AccessKeyID]; ok && session.token == signature.SessionToken {
-		if !c.time.Before(session.expires) {
+	if session, ok := c.Sessions[signature.AccessKeyID]; ok && session.Token == signature.SessionToken {
+		if !c.time.Before(session.Expires) {
 			return "", nil, newError(http.StatusForbidden, codeExpiredToken, "The security token included in the request is expired")
 		}
-		// A role that was deleted takes its sessions with it.
-		if current, ok := c.roles[strings.ToLower(session.role.name)]; ok && current == session.role {
-			return session.secret, c.sessionPrincipal(session), nil
-		}
+		return session.Secret, c.sessionPrincipal(session), nil
 	}
 	return "", nil, invalid
 }
 
-// authorize asks the caller's own policies for permission.
-func (c *call) authorize(action, resource string) *Error {
+// authorize asks the caller's own policies for permission. Keys are the condition
+// keys that only this action has, in lower case.
+func (c *call) authorize(action, resource string, keys map[string][]string) *Error {
 	c.operation = action
-	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys()}
-	switch policy.Evaluate(request, c.caller.documents()...) {
+	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys(keys)}
+	verdict := policy.Authorize(request, c.caller.policies)
+	switch verdict.Decision {
 	case policy.Allow:
 		return nil
 	case policy.ExplicitDeny:
-		return c.denied(action, resource, " with an explicit deny in an identity-based policy")
+		return c.denied(action, resource, " with an explicit deny in "+verdict.By.Article())
 	default:
-		return c.denied(action, resource, " because no identity-based policy allows the "+action+" action")
+		return c.denied(action, resource, " because no "+string(verdict.By)+" allows the "+action+" action")
 	}
 }
 
@@ -178,10 +180,10 @@ func (c *call) denied(action, resource, why string) *Error {
 	return newError(http.StatusForbidden, codeAccessDenied, "User: "+c.caller.arn+" is not authorized to perform: "+action+" on resource: "+resource+why)
 }
 
-// conditionKeys are the global keys of the call.
-func (c *call) conditionKeys() map[string][]string {
+// conditionKeys are the global keys of the call, and those of its action.
+func (c *call) conditionKeys(ofAction map[string][]string) map[string][]string {
 	keys := map[string][]string{
-		"aws:principalarn":     {c.caller.roleOrSelf()},
+		"aws:principalarn":     {c.caller.entity().ARN},
 		"aws:principalaccount": {c.accountID},
 		"aws:userid":           {c.caller.userID},
 		"aws:requestedregion":  {c.region},
@@ -192,12 +194,23 @@ func (c *call) conditionKeys() map[string][]string {
 	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
 		keys["aws:sourceip"] = []string{host}
 	}
-	if c.caller.user != nil {
-		keys["aws:username"] = []string{c.caller.user.name}
-		keys["aws:principaltype"] = []string{"User"}
-	} else {
+	switch {
+	case c.caller.role != nil:
 		keys["aws:principaltype"] = []string{"AssumedRole"}
+	case c.caller.session != nil && c.caller.session.Federated:
+		keys["aws:principaltype"] = []string{"FederatedUser"}
+	default:
+		keys["aws:username"] = []string{c.caller.user.Name}
+		keys["aws:principaltype"] = []string{"User"}
 	}
+	for _, tag := range c.caller.tags() {
+		keys["aws:principaltag/"+lower(tag.Key)] = []string{tag.Value}
+	}
+	if c.caller.session != nil { // with a long-term key the question has no answer
+		keys["aws:multifactorauthpresent"] = []string{strconv.FormatBool(c.caller.session.MFA)}
+		keys["aws:tokenissuetime"] = []string{c.caller.session.Issued.UTC().Format(time.RFC3339)}
+	}
+	maps.Copy(keys, ofAction)
 	return keys
 }
 

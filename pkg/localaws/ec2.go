@@ -3,6 +3,7 @@ package localaws
 import (
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -89,11 +90,8 @@ func (s *ec2Service) failure(c *call, e *Error) answer {
 
 func ec2Operations() map[string]operation {
 	return map[string]operation{
-		"DescribeInstances": {
-			resource: func(*parameters) string { return "*" },
-			run:      describeInstances,
-			accepts:  []string{"InstanceId.N", "Filter.N.Name", "Filter.N.Value.N", "MaxResults", "NextToken"},
-		},
+		"DescribeInstances": read(func(*parameters) string { return "*" }, describeInstances,
+			"InstanceId.N", "Filter.N.Name", "Filter.N.Value.N", "MaxResults", "NextToken"),
 	}
 }
 
@@ -150,10 +148,10 @@ func describeInstances(c *call, p *parameters) (any, *Error) {
 
 // selectInstances by ID and by filter. An ID that there is not is an error; a
 // filter that nothing matches is not.
-func (c *call) selectInstances(p *parameters) ([]Instance, *Error) {
-	var found []Instance
-	for _, instance := range c.instances {
-		if instance.Region == c.region || instance.Region == "" && c.region == c.AWS.region {
+func (c *call) selectInstances(p *parameters) ([]*Instance, *Error) {
+	var found []*Instance
+	for _, id := range slices.Sorted(maps.Keys(c.Instances)) {
+		if instance := c.Instances[id]; instance.Region == c.region {
 			found = append(found, instance)
 		}
 	}
@@ -162,11 +160,11 @@ func (c *call) selectInstances(p *parameters) ([]Instance, *Error) {
 			if !instanceIDPattern.MatchString(id) {
 				return nil, newError(http.StatusBadRequest, "InvalidInstanceID.Malformed", fmt.Sprintf("Invalid id: %q", id))
 			}
-			if !slices.ContainsFunc(found, func(i Instance) bool { return i.ID == id }) {
+			if !slices.ContainsFunc(found, func(i *Instance) bool { return i.ID == id }) {
 				return nil, newError(http.StatusBadRequest, "InvalidInstanceID.NotFound", "The instance ID '"+id+"' does not exist")
 			}
 		}
-		found = slices.DeleteFunc(found, func(i Instance) bool { return !slices.Contains(ids, i.ID) })
+		found = slices.DeleteFunc(found, func(i *Instance) bool { return !slices.Contains(ids, i.ID) })
 	}
 	for n := 1; p.has("Filter." + strconv.Itoa(n) + ".Name"); n++ {
 		prefix := "Filter." + strconv.Itoa(n)
@@ -175,26 +173,26 @@ func (c *call) selectInstances(p *parameters) ([]Instance, *Error) {
 			return nil, newError(http.StatusBadRequest, "InvalidParameterValue", "The filter '"+p.get(prefix+".Name")+"' is invalid")
 		}
 		wanted := p.list(prefix+".Value", "")
-		found = slices.DeleteFunc(found, func(i Instance) bool { return !slices.Contains(wanted, field(i)) })
+		found = slices.DeleteFunc(found, func(i *Instance) bool { return !slices.Contains(wanted, field(i)) })
 	}
 	return found, nil
 }
 
-func instanceFilter(name string) (func(Instance) string, bool) {
+func instanceFilter(name string) (func(*Instance) string, bool) {
 	switch name {
 	case "instance-id":
-		return func(i Instance) string { return i.ID }, true
+		return func(i *Instance) string { return i.ID }, true
 	case "instance-state-name":
-		return func(i Instance) string { return i.State }, true
+		return func(i *Instance) string { return i.State }, true
 	case "private-dns-name":
-		return func(i Instance) string { return i.PrivateDNSName }, true
+		return func(i *Instance) string { return i.PrivateDNSName }, true
 	case "private-ip-address":
-		return func(i Instance) string { return i.PrivateIP.String() }, true
+		return func(i *Instance) string { return i.PrivateIP.String() }, true
 	}
 	return nil, false
 }
 
-func instancePage(p *parameters, all []Instance) (found []Instance, next string, e *Error) {
+func instancePage(p *parameters, all []*Instance) (found []*Instance, next string, e *Error) {
 	start, limit := 0, 1000
 	var err error
 	if text := p.get("NextToken"); text != "" {

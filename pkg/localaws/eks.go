@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,19 +14,18 @@ import (
 	"time"
 )
 
-// A clusterKey names a cluster: names are unique in a region.
-type clusterKey struct{ region, name string }
-
 // A cluster of EKS. Until an API server is registered for it, it is being made.
 type cluster struct {
-	name, arn string
-	version   string
-	created   time.Time
-	roleARN   string
-	vpc       json.RawMessage
-	tags      map[string]string
-	endpoint  string
-	ca        []byte
+	Name     string            `json:"name"`
+	Region   string            `json:"region"`
+	ARN      string            `json:"arn"`
+	Version  string            `json:"version"`
+	Created  time.Time         `json:"created"`
+	RoleARN  string            `json:"roleARN"`
+	VPC      json.RawMessage   `json:"vpc"`
+	Tags     map[string]string `json:"tags,omitempty"`
+	Endpoint string            `json:"endpoint,omitempty"`
+	CA       []byte            `json:"ca,omitempty"` // PEM
 }
 
 const defaultKubernetesVersion = "1.36"
@@ -44,20 +42,21 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key := clusterKey{region, name}
-	c, ok := a.clusters[key]
+	c, ok := a.Clusters[a.clusterARN(region, name)]
 	if !ok {
-		c = a.newCluster(key)
-		a.clusters[key] = c
+		c = a.newCluster(region, name)
+		a.Clusters[c.ARN] = c
 	}
-	c.endpoint, c.ca = endpoint, ca
+	c.Endpoint, c.CA = endpoint, ca
 	return nil
 }
 
-func (a *AWS) newCluster(key clusterKey) *cluster {
+func (a *AWS) clusterARN(region, name string) string { return a.arn("eks", region, "cluster/"+name) }
+
+func (a *AWS) newCluster(region, name string) *cluster {
 	return &cluster{
-		name: key.name, arn: a.arn("eks", key.region, "cluster/"+key.name), version: defaultKubernetesVersion,
-		created: a.now(), roleARN: a.arn("iam", "", "role/eks-cluster-role"), vpc: json.RawMessage(`{}`),
+		Name: name, Region: region, ARN: a.clusterARN(region, name), Version: defaultKubernetesVersion,
+		Created: a.now(), RoleARN: a.arn("iam", "", "role/eks-cluster-role"), VPC: json.RawMessage(`{}`),
 	}
 }
 
@@ -65,11 +64,11 @@ func (a *AWS) newCluster(key clusterKey) *cluster {
 func (a *AWS) endpoint(hostPort string) (address string, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, c := range a.clusters {
-		if c.endpoint == "" {
+	for _, c := range a.Clusters {
+		if c.Endpoint == "" {
 			continue
 		}
-		if address, err := endpointAddress(c.endpoint); err == nil && strings.EqualFold(address, hostPort) {
+		if address, err := endpointAddress(c.Endpoint); err == nil && strings.EqualFold(address, hostPort) {
 			return address, true
 		}
 	}
@@ -123,12 +122,11 @@ func (s *eksService) call(c *call) (any, *Error) {
 	if err != nil {
 		return nil, invalidEKS("the cluster's name is not encoded as a URL's path")
 	}
-	key := clusterKey{c.region, name}
 	switch c.request.Method {
 	case http.MethodGet:
-		return s.describe(c, key)
+		return s.describe(c, name)
 	case http.MethodDelete:
-		return s.delete(c, key)
+		return s.delete(c, name)
 	}
 	return nil, notAnOperation(c)
 }
@@ -142,44 +140,46 @@ func invalidEKS(message string) *Error {
 }
 
 func (s *eksService) list(c *call) (any, *Error) {
-	if err := c.authorize("eks:ListClusters", c.arn("eks", c.region, "cluster/*")); err != nil {
+	if err := c.authorize("eks:ListClusters", c.clusterARN(c.region, "*"), nil); err != nil {
 		return nil, err
 	}
 	names := []string{}
-	for key := range maps.Keys(c.clusters) {
-		if key.region == c.region {
-			names = append(names, key.name)
+	for _, cluster := range c.Clusters {
+		if cluster.Region == c.region {
+			names = append(names, cluster.Name)
 		}
 	}
 	slices.Sort(names)
 	return map[string]any{"clusters": names}, nil
 }
 
-func (s *eksService) find(c *call, action string, key clusterKey) (*cluster, *Error) {
-	if err := c.authorize(action, c.arn("eks", key.region, "cluster/"+key.name)); err != nil {
+func (s *eksService) find(c *call, action, name string) (*cluster, *Error) {
+	arn := c.clusterARN(c.region, name)
+	if err := c.authorize(action, arn, nil); err != nil {
 		return nil, err
 	}
-	found, ok := c.clusters[key]
+	found, ok := c.Clusters[arn]
 	if !ok {
-		return nil, newError(http.StatusNotFound, "ResourceNotFoundException", "No cluster found for name: "+key.name+".")
+		return nil, newError(http.StatusNotFound, "ResourceNotFoundException", "No cluster found for name: "+name+".")
 	}
 	return found, nil
 }
 
-func (s *eksService) describe(c *call, key clusterKey) (any, *Error) {
-	found, err := s.find(c, "eks:DescribeCluster", key)
+func (s *eksService) describe(c *call, name string) (any, *Error) {
+	found, err := s.find(c, "eks:DescribeCluster", name)
 	if err != nil {
 		return nil, err
 	}
 	return found.json(found.status()), nil
 }
 
-func (s *eksService) delete(c *call, key clusterKey) (any, *Error) {
-	found, err := s.find(c, "eks:DeleteCluster", key)
+func (s *eksService) delete(c *call, name string) (any, *Error) {
+	found, err := s.find(c, "eks:DeleteCluster", name)
 	if err != nil {
 		return nil, err
 	}
-	delete(c.clusters, key)
+	delete(c.Clusters, found.ARN)
+	c.writes = true
 	return found.json("DELETING"), nil
 }
 
@@ -200,8 +200,8 @@ func (s *eksService) create(c *call) (any, *Error) {
 	if err := decoder.Decode(&input); err != nil {
 		return nil, invalidEKS("localaws cannot do this: " + err.Error())
 	}
-	key := clusterKey{c.region, input.Name}
-	if err := c.authorize("eks:CreateCluster", c.arn("eks", c.region, "cluster/"+input.Name)); err != nil {
+	arn := c.clusterARN(c.region, input.Name)
+	if err := c.authorize("eks:CreateCluster", arn, nil); err != nil {
 		return nil, err
 	}
 	switch {
@@ -212,18 +212,19 @@ func (s *eksService) create(c *call) (any, *Error) {
 	case input.AccessConfig.AuthenticationMode != "" && input.AccessConfig.AuthenticationMode != "CONFIG_MAP":
 		return nil, invalidEKS("localaws has authentication mode CONFIG_MAP only.")
 	}
-	if _, ok := c.clusters[key]; ok {
+	if _, ok := c.Clusters[arn]; ok {
 		return nil, newError(http.StatusConflict, "ResourceInUseException", "Cluster already exists with name: "+input.Name)
 	}
-	made := c.newCluster(key)
-	made.roleARN, made.vpc, made.tags = input.RoleARN, input.ResourcesVPCConfig, input.Tags
-	made.version = cmp.Or(input.Version, made.version)
-	c.clusters[key] = made
+	made := c.newCluster(c.region, input.Name)
+	made.RoleARN, made.VPC, made.Tags = input.RoleARN, input.ResourcesVPCConfig, input.Tags
+	made.Version = cmp.Or(input.Version, made.Version)
+	c.Clusters[arn] = made
+	c.writes = true
 	return made.json(made.status()), nil
 }
 
 func (c *cluster) status() string {
-	if c.endpoint == "" {
+	if c.Endpoint == "" {
 		return "CREATING"
 	}
 	return "ACTIVE"
@@ -231,14 +232,14 @@ func (c *cluster) status() string {
 
 func (c *cluster) json(status string) map[string]any {
 	described := map[string]any{
-		"name": c.name, "arn": c.arn, "version": c.version, "createdAt": c.created.Unix(), "status": status,
-		"roleArn": c.roleARN, "resourcesVpcConfig": c.vpc, "platformVersion": "localaws.1",
+		"name": c.Name, "arn": c.ARN, "version": c.Version, "createdAt": c.Created.Unix(), "status": status,
+		"roleArn": c.RoleARN, "resourcesVpcConfig": c.VPC, "platformVersion": "localaws.1",
 		"accessConfig": map[string]any{"authenticationMode": "CONFIG_MAP", "bootstrapClusterCreatorAdminPermissions": true},
-		"tags":         c.tags,
+		"tags":         c.Tags,
 	}
-	if c.endpoint != "" {
-		described["endpoint"] = c.endpoint
-		described["certificateAuthority"] = map[string]string{"data": base64.StdEncoding.EncodeToString(c.ca)}
+	if c.Endpoint != "" {
+		described["endpoint"] = c.Endpoint
+		described["certificateAuthority"] = map[string]string{"data": base64.StdEncoding.EncodeToString(c.CA)}
 	}
 	return map[string]any{"cluster": described}
 }

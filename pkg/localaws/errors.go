@@ -16,6 +16,29 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 func newError(status int, code, message string) *Error { return &Error{status, code, message} }
 
+// The errors of IAM that many operations have.
+
+func noSuchEntity(message string) *Error {
+	return newError(http.StatusNotFound, "NoSuchEntity", message)
+}
+
+func alreadyExists(message string) *Error {
+	return newError(http.StatusConflict, "EntityAlreadyExists", message)
+}
+
+func limitExceeded(message string) *Error {
+	return newError(http.StatusConflict, "LimitExceeded", message)
+}
+
+func validationError(message string) *Error {
+	return newError(http.StatusBadRequest, "ValidationError", message)
+}
+
+// deleteConflict says what must be deleted, or detached, before an entity is.
+func deleteConflict(what string) *Error {
+	return newError(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete "+what+" first.")
+}
+
 // The codes that every service has, as IAM and STS call them.
 const (
 	codeAccessDenied        = "AccessDenied"

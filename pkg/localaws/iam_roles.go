@@ -8,37 +8,44 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
 // A role of IAM.
 type role struct {
-	name, path, id, arn string
-	description         string
-	created             time.Time
-	tags                []tag
-	// trust says who may assume the role; trustText is how it was written.
-	trust      *policy.Document
-	trustText  string
-	maxSession int // seconds
-	policies   inlinePolicies
+	entity
+	Description string `json:"description,omitempty"`
+	// Trust says who may assume the role.
+	Trust      trustDocument `json:"trust"`
+	MaxSession int           `json:"maxSessionSeconds"`
 }
 
-// roleARN is the ARN of the role called name, if there is one, else that of one
-// who would be made.
-func (c *call) roleARN(name, path string) string {
-	if r, ok := c.roles[strings.ToLower(name)]; ok {
-		return r.arn
+func roleOperations() map[string]operation {
+	roles := func(p *parameters) string { return p.arn("iam", "", "role"+orSlash(p.get("PathPrefix"))) }
+	return map[string]operation{
+		"CreateRole": write(roleResource, createRole,
+			"RoleName", "Path", "AssumeRolePolicyDocument", "Description", "MaxSessionDuration", "Tags.member.N.Key", "Tags.member.N.Value"),
+		"GetRole":                read(roleResource, getRole, "RoleName"),
+		"ListRoles":              read(roles, listRoles, "PathPrefix", "MaxItems", "Marker"),
+		"UpdateAssumeRolePolicy": write(roleResource, updateAssumeRolePolicy, "RoleName", "PolicyDocument"),
+		"DeleteRole":             write(roleResource, deleteRole, "RoleName"),
 	}
-	return c.arn("iam", "", "role"+orSlash(path)+name)
+}
+
+// roleResource is the ARN of the role that a call names, if there is one, else of
+// one that would be made.
+func roleResource(p *parameters) string {
+	if r, ok := p.Roles[lower(p.get("RoleName"))]; ok {
+		return r.ARN
+	}
+	return p.arn("iam", "", "role"+orSlash(p.get("Path"))+p.get("RoleName"))
 }
 
 func (p *parameters) role() (*role, *Error) {
-	r, ok := p.roles[strings.ToLower(p.get("RoleName"))]
+	r, ok := p.Roles[lower(p.get("RoleName"))]
 	if !ok {
-		return nil, newError(http.StatusNotFound, "NoSuchEntity", "The role with name "+p.get("RoleName")+" cannot be found.")
+		return nil, noSuchEntity("The role with name " + p.get("RoleName") + " cannot be found.")
 	}
 	return r, nil
 }
@@ -57,11 +64,11 @@ type xmlRole struct {
 
 func (r *role) xml(withTags bool) xmlRole {
 	x := xmlRole{
-		Path: r.path, RoleName: r.name, RoleID: r.id, Arn: r.arn, CreateDate: timestamp(r.created),
-		AssumeRolePolicyDocument: percentEncoded(r.trustText), Description: r.description, MaxSessionDuration: r.maxSession,
+		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, CreateDate: timestamp(r.Created),
+		AssumeRolePolicyDocument: percentEncoded(r.Trust.text), Description: r.Description, MaxSessionDuration: r.MaxSession,
 	}
-	if withTags && len(r.tags) > 0 {
-		x.Tags = &members[tag]{r.tags}
+	if withTags && len(r.Tags) > 0 {
+		x.Tags = &members[tag]{r.Tags}
 	}
 	return x
 }
@@ -73,16 +80,17 @@ func percentEncoded(text string) string {
 
 func createRole(c *call, p *parameters) (any, *Error) {
 	r := &role{
-		name: p.get("RoleName"), id: newID("AROA", 17), description: p.get("Description"), created: c.time, maxSession: 3600,
+		entity:      entity{Name: p.get("RoleName"), ID: newID("AROA", 17), Created: c.time},
+		Description: p.get("Description"), MaxSession: 3600,
 	}
-	err := checkName("roleName", r.name, 64)
+	err := checkName("roleName", r.Name, 64)
 	if err != nil {
 		return nil, err
 	}
-	if r.path, err = checkPath(p.get("Path")); err != nil {
+	if r.Path, err = checkPath(p.get("Path")); err != nil {
 		return nil, err
 	}
-	if r.tags, err = p.tags(); err != nil {
+	if r.Tags, err = p.tags(); err != nil {
 		return nil, err
 	}
 	if err := r.setTrust(p.get("AssumeRolePolicyDocument")); err != nil {
@@ -93,26 +101,26 @@ func createRole(c *call, p *parameters) (any, *Error) {
 		if err != nil || seconds < 3600 || seconds > 43200 {
 			return nil, invalid("maxSessionDuration", "failed to satisfy constraint: Member must have value between 3600 and 43200")
 		}
-		r.maxSession = seconds
+		r.MaxSession = seconds
 	}
-	if _, ok := c.roles[strings.ToLower(r.name)]; ok {
-		return nil, newError(http.StatusConflict, "EntityAlreadyExists", "Role with name "+r.name+" already exists.")
+	if _, ok := c.Roles[lower(r.Name)]; ok {
+		return nil, alreadyExists("Role with name " + r.Name + " already exists.")
 	}
-	r.arn = c.arn("iam", "", "role"+r.path+r.name)
-	c.roles[strings.ToLower(r.name)] = r
-	return struct{ Role xmlRole }{r.xml(true)}, nil
+	r.ARN = c.arn("iam", "", "role"+r.Path+r.Name)
+	c.Roles[lower(r.Name)] = r
+	return fields{{"Role", r.xml(true)}}, nil
 }
 
 // setTrust parses a trust policy and makes it the role's.
 func (r *role) setTrust(text string) *Error {
 	if len(text) > 2048 {
-		return newError(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048")
+		return limitExceeded("Cannot exceed quota for ACLSizePerRole: 2048")
 	}
 	trust, err := policy.ParseTrust([]byte(text))
 	if err != nil {
 		return malformedPolicy(err)
 	}
-	r.trust, r.trustText = trust, text
+	r.Trust = trustDocument{trust, text}
 	return nil
 }
 
@@ -128,22 +136,17 @@ func getRole(_ *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct{ Role xmlRole }{r.xml(true)}, nil
+	return fields{{"Role", r.xml(true)}}, nil
 }
 
 func listRoles(c *call, p *parameters) (any, *Error) {
 	var all []xmlRole
-	for _, name := range slices.Sorted(maps.Keys(c.roles)) {
-		if r := c.roles[name]; strings.HasPrefix(r.path, p.get("PathPrefix")) {
+	for _, name := range slices.Sorted(maps.Keys(c.Roles)) {
+		if r := c.Roles[name]; strings.HasPrefix(r.Path, p.get("PathPrefix")) {
 			all = append(all, r.xml(false))
 		}
 	}
-	items, truncated, marker, err := page(p, all)
-	return struct {
-		Roles       members[xmlRole]
-		IsTruncated bool
-		Marker      string `xml:",omitempty"`
-	}{members[xmlRole]{items}, truncated, marker}, err
+	return paged(p, "Roles", all)
 }
 
 func updateAssumeRolePolicy(_ *call, p *parameters) (any, *Error) {
@@ -159,9 +162,10 @@ func deleteRole(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(r.policies) > 0 {
-		return nil, newError(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete policies first.")
+	if len(r.Inline) > 0 {
+		return nil, deleteConflict("policies")
 	}
-	delete(c.roles, strings.ToLower(r.name))
+	c.closeSessions(&r.entity)
+	delete(c.Roles, lower(r.Name))
 	return nil, nil
 }

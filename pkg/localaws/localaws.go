@@ -12,6 +12,7 @@
 package localaws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,15 +62,12 @@ type AWS struct {
 	log           *slog.Logger
 	services      map[string]service
 
-	// mu guards what follows. A call holds it from its authorization to its
-	// answer, so that calls take effect one after the other.
-	mu        sync.Mutex
-	users     map[string]*user    // by name in lower case
-	roles     map[string]*role    // by name in lower case
-	keys      map[string]*userKey // by access key ID
-	sessions  map[string]*session // by access key ID
-	clusters  map[clusterKey]*cluster
-	instances []Instance
+	awsManaged map[string]document // the policies that AWS manages, by name
+
+	// mu guards the state. A call holds it from its authorization to its answer,
+	// so that calls take effect one after the other.
+	mu sync.Mutex
+	*state
 }
 
 // A service is one of AWS's: its way to read a call and to answer it.
@@ -119,12 +117,15 @@ func New(config Config) (*AWS, error) {
 		ca:        config.CA,
 		now:       config.Now,
 		log:       config.Log,
-		users:     map[string]*user{},
-		roles:     map[string]*role{},
-		keys:      map[string]*userKey{},
-		sessions:  map[string]*session{},
-		clusters:  map[clusterKey]*cluster{},
-		instances: config.Instances,
+		state:     newState(config.AccountID),
+	}
+	var malformed *Error
+	if a.awsManaged, malformed = awsManagedPolicies(); malformed != nil {
+		return nil, fmt.Errorf("making a local AWS: %w", malformed)
+	}
+	for _, instance := range config.Instances {
+		instance.Region = cmp.Or(instance.Region, config.Region)
+		a.Instances[instance.ID] = &instance
 	}
 	a.services = map[string]service{
 		"iam": &queryService{
@@ -138,7 +139,8 @@ func New(config Config) (*AWS, error) {
 		}},
 		"eks": &eksService{},
 	}
-	return a, a.addAdministrator(config.Administrator)
+	a.addAdministrator(config.Administrator)
+	return a, nil
 }
 
 // Administrator is the access key of the user administrator, who may do all.

@@ -1,48 +1,105 @@
 package localaws
 
 import (
+	"slices"
+
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A principal is who calls: a user, or a session of a role.
+// A principal is who calls: a user, or a session of a user or of a role.
 type principal struct {
 	// arn and userID are what GetCallerIdentity answers.
 	arn, userID string
 	// principal is how policies may name it.
 	principal policy.Principal
-	user      *user // nil for a session
-	session   *session
+	policies  policy.Policies
+	user      *user    // nil for a session of a role
+	role      *role    // nil for all others
+	session   *session // nil for a user with a key of its own
+}
+
+// entity is the user or role whose rights the principal has.
+func (p *principal) entity() *entity {
+	if p.role != nil {
+		return &p.role.entity
+	}
+	return &p.user.entity
+}
+
+// tags of the user or role, and over them those of the session.
+func (p *principal) tags() []tag {
+	if p.session == nil {
+		return p.entity().Tags
+	}
+	return slices.Concat(p.entity().Tags, p.session.Tags)
 }
 
 func (a *AWS) userPrincipal(u *user) *principal {
 	return &principal{
-		arn: u.arn, userID: u.id, user: u,
-		principal: policy.Principal{AccountID: a.accountID, ARNs: []string{u.arn}},
+		arn: u.ARN, userID: u.ID, user: u, policies: a.policiesOf(&u.entity),
+		principal: policy.Principal{AccountID: a.accountID, ARNs: []string{u.ARN}},
 	}
 }
 
-// sessionPrincipal is arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION: without the
-// path of the role, which STS drops.
+// sessionPrincipal is whom a session's credentials are of.
 func (a *AWS) sessionPrincipal(s *session) *principal {
-	arn := a.arn("sts", "", "assumed-role/"+s.role.name+"/"+s.name)
-	return &principal{
-		arn: arn, userID: s.role.id + ":" + s.name, session: s,
-		principal: policy.Principal{AccountID: a.accountID, ARNs: []string{arn, s.role.arn}},
+	var p *principal
+	switch {
+	case s.role != nil:
+		// Without the path of the role, which STS drops.
+		arn := a.arn("sts", "", "assumed-role/"+s.role.Name+"/"+s.Name)
+		p = &principal{
+			arn: arn, userID: s.role.ID + ":" + s.Name, role: s.role, policies: a.policiesOf(&s.role.entity),
+			principal: policy.Principal{AccountID: a.accountID, ARNs: []string{arn, s.role.ARN}},
+		}
+	case s.Federated:
+		p = a.userPrincipal(s.user)
+		p.arn, p.userID = a.arn("sts", "", "federated-user/"+s.Name), a.accountID+":"+s.Name
+		p.principal.ARNs = []string{p.arn}
+	default:
+		p = a.userPrincipal(s.user)
 	}
+	p.session = s
+	p.policies.Session = a.sessionPolicies(s)
+	return p
 }
 
-// documents are the policies that say what the principal may do.
-func (p *principal) documents() []*policy.Document {
-	if p.user != nil {
-		return p.user.policies.documents()
+// policiesOf an entity: its own, those of a user's groups, and its boundary.
+func (a *AWS) policiesOf(e *entity) policy.Policies {
+	var all policy.Policies
+	add := func(e *entity) {
+		for _, inline := range e.Inline {
+			all.Identity = append(all.Identity, inline.Document.Document)
+		}
+		for _, arn := range e.Attached {
+			if document := a.policyDocument(arn); document != nil {
+				all.Identity = append(all.Identity, document)
+			}
+		}
 	}
-	return p.session.role.policies.documents()
+	add(e)
+	for _, g := range a.Groups {
+		if slices.Contains(g.Members, e.ID) {
+			add(&g.entity)
+		}
+	}
+	if e.Boundary != "" {
+		all.Boundary = a.policyDocument(e.Boundary)
+	}
+	return all
 }
 
-// roleOrSelf is what the condition key aws:PrincipalArn holds.
-func (p *principal) roleOrSelf() string {
-	if p.session != nil {
-		return p.session.role.arn
+// sessionPolicies are those that a session was given; nil without any, and then
+// it has all that its user or role has.
+func (a *AWS) sessionPolicies(s *session) []*policy.Document {
+	var documents []*policy.Document
+	if s.Policy.Document != nil {
+		documents = append(documents, s.Policy.Document)
 	}
-	return p.arn
+	for _, arn := range s.PolicyARNs {
+		if document := a.policyDocument(arn); document != nil {
+			documents = append(documents, document)
+		}
+	}
+	return documents
 }

@@ -32,6 +32,18 @@ type operation struct {
 	// accepts are the parameters that it knows; "Tag.N.Key" stands for a list. Any
 	// other is refused: whoever sends it counts on its effect.
 	accepts []string
+	// reads only: there is nothing to be saved before it is answered.
+	reads bool
+}
+
+// read is an operation that changes nothing.
+func read(resource func(*parameters) string, run func(*call, *parameters) (any, *Error), accepts ...string) operation {
+	return operation{resource: resource, run: run, accepts: accepts, reads: true}
+}
+
+// write is an operation that changes the state.
+func write(resource func(*parameters) string, run func(*call, *parameters) (any, *Error), accepts ...string) operation {
+	return operation{resource: resource, run: run, accepts: accepts}
 }
 
 // parameters of a call to a Query service.
@@ -95,10 +107,11 @@ func (s *queryService) call(c *call) (result any, action string, e *Error) {
 		}
 	}
 	if operation.resource != nil {
-		if err := c.authorize(c.operation, operation.resource(p)); err != nil {
+		if err := c.authorize(c.operation, operation.resource(p), p.tagKeys()); err != nil {
 			return nil, "", err
 		}
 	}
+	c.writes = !operation.reads
 	result, e = operation.run(c, p)
 	return result, action, e
 }
@@ -116,7 +129,7 @@ func (o operation) knows(name string) bool {
 }
 
 func invalid(name, why string) *Error {
-	return newError(http.StatusBadRequest, "ValidationError", "1 validation error detected: Value at '"+name+"' "+why)
+	return validationError("1 validation error detected: Value at '" + name + "' " + why)
 }
 
 func acceptsJSON(r *http.Request) bool {
@@ -201,6 +214,48 @@ func encodeJSON(status int, value any) answer {
 // A members list is always there in XML, empty or not.
 type members[T any] struct {
 	Member []T `xml:"member"`
+}
+
+// fields are the elements of an answer, in order.
+type fields []field
+
+type field struct {
+	name  string
+	value any
+}
+
+// MarshalXML writes an element for every field.
+func (f fields) MarshalXML(encoder *xml.Encoder, start xml.StartElement) error {
+	if err := encoder.EncodeToken(start); err != nil {
+		return err
+	}
+	for _, field := range f {
+		if err := encoder.EncodeElement(field.value, xml.StartElement{Name: xml.Name{Local: field.name}}); err != nil {
+			return err
+		}
+	}
+	return encoder.EncodeToken(start.End())
+}
+
+// paged is a list cut to the page that was asked for, under the name given, then
+// whether there is more. The marker is where the next page begins.
+func paged[T any](p *parameters, name string, all []T) (fields, *Error) {
+	start, limit := 0, 100
+	var err error
+	if text := p.get("Marker"); text != "" {
+		if start, err = strconv.Atoi(text); err != nil || start < 0 || start > len(all) {
+			return nil, validationError("Invalid Marker")
+		}
+	}
+	if text := p.get("MaxItems"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 1000 {
+			return nil, invalid("maxItems", "failed to satisfy constraint: Member must have value between 1 and 1000")
+		}
+	}
+	if end := start + limit; end < len(all) {
+		return fields{{name, members[T]{all[start:end]}}, {"IsTruncated", true}, {"Marker", strconv.Itoa(end)}}, nil
+	}
+	return fields{{name, members[T]{all[start:]}}, {"IsTruncated", false}}, nil
 }
 
 // A timestamp is RFC 3339 in XML and seconds since 1970 in JSON.

@@ -2,7 +2,6 @@ package localaws
 
 import (
 	"maps"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,22 +10,38 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A session is a role that somebody assumed.
+// A session is temporary credentials: of a role that somebody assumed, of a user,
+// or of a federated user.
 type session struct {
-	role          *role
-	name          string
-	secret, token string
-	expires       time.Time
+	AccessKeyID string    `json:"accessKeyID"`
+	Secret      string    `json:"secret"`
+	Token       string    `json:"token"`
+	Issued      time.Time `json:"issued"`
+	Expires     time.Time `json:"expires"`
+	// RoleID is the role's, if it is a role's session, and UserID the user's if it
+	// is not.
+	RoleID string `json:"roleID,omitempty"`
+	UserID string `json:"userID,omitempty"`
+	// Name of a role's session or of a federated user.
+	Name      string `json:"name,omitempty"`
+	Federated bool   `json:"federated,omitempty"`
+	// Policy and PolicyARNs bound what the session may do.
+	Policy     document `json:"policy,omitzero"`
+	PolicyARNs []string `json:"policyARNs,omitempty"`
+	// Tags of the session.
+	Tags []tag `json:"tags,omitempty"`
+	// MFA tells that its caller proved to have an MFA device.
+	MFA bool `json:"mfa,omitempty"`
+
+	role *role
+	user *user
 }
 
 func stsOperations() map[string]operation {
 	return map[string]operation{
 		// Needs no permission, and no policy can deny it.
-		"GetCallerIdentity": {run: getCallerIdentity},
-		"AssumeRole": {
-			run:     assumeRole,
-			accepts: []string{"RoleArn", "RoleSessionName", "DurationSeconds", "ExternalId"},
-		},
+		"GetCallerIdentity": read(nil, getCallerIdentity),
+		"AssumeRole":        write(nil, assumeRole, "RoleArn", "RoleSessionName", "DurationSeconds", "ExternalId"),
 	}
 }
 
@@ -40,13 +55,36 @@ func getCallerIdentity(c *call, _ *parameters) (any, *Error) {
 	return callerIdentity{Arn: c.caller.arn, UserID: c.caller.userID, Account: c.accountID}, nil
 }
 
+// credentials of a session, as they are answered.
+type credentials struct {
+	AccessKeyID     string `xml:"AccessKeyId" json:"AccessKeyId"`
+	SecretAccessKey string
+	SessionToken    string
+	Expiration      timestamp
+}
+
+func (s *session) credentials() credentials {
+	return credentials{s.AccessKeyID, s.Secret, s.Token, timestamp(s.Expires)}
+}
+
+// open makes the credentials of a session, which last for a time from now.
+func (c *call) open(s *session, duration time.Duration) {
+	s.AccessKeyID, s.Secret, s.Token = newID("ASIA", 16), newSecret(), newSessionToken()
+	s.Issued, s.Expires = c.time, c.time.Add(duration)
+	// What has expired long since cannot be used any more and need not be kept.
+	maps.DeleteFunc(c.Sessions, func(_ string, s *session) bool { return s.Expires.Add(time.Hour).Before(c.time) })
+	c.Sessions[s.AccessKeyID] = s
+}
+
+// closeSessions ends those of a user or role that is deleted.
+func (s *state) closeSessions(of *entity) {
+	maps.DeleteFunc(s.Sessions, func(_ string, session *session) bool {
+		return session.RoleID == of.ID || session.UserID == of.ID
+	})
+}
+
 type assumeRoleResult struct {
-	Credentials struct {
-		AccessKeyID     string `xml:"AccessKeyId" json:"AccessKeyId"`
-		SecretAccessKey string
-		SessionToken    string
-		Expiration      timestamp
-	}
+	Credentials     credentials
 	AssumedRoleUser struct {
 		AssumedRoleID string `xml:"AssumedRoleId" json:"AssumedRoleId"`
 		Arn           string
@@ -72,15 +110,11 @@ func assumeRole(c *call, p *parameters) (any, *Error) {
 	if e != nil {
 		return nil, e
 	}
-	s := &session{role: role, name: name, secret: newSecret(), token: newSessionToken(), expires: c.time.Add(duration)}
-	// What has expired cannot be used any more and need not be kept.
-	maps.DeleteFunc(c.sessions, func(_ string, s *session) bool { return s.expires.Add(time.Hour).Before(c.time) })
-	id := newID("ASIA", 16)
-	c.sessions[id] = s
+	s := &session{role: role, RoleID: role.ID, Name: name}
+	c.open(s, duration)
 
 	var result assumeRoleResult
-	result.Credentials.AccessKeyID, result.Credentials.SecretAccessKey = id, s.secret
-	result.Credentials.SessionToken, result.Credentials.Expiration = s.token, timestamp(s.expires)
+	result.Credentials = s.credentials()
 	assumed := c.sessionPrincipal(s)
 	result.AssumedRoleUser.Arn, result.AssumedRoleUser.AssumedRoleID = assumed.arn, assumed.userID
 	return result, nil
@@ -91,20 +125,20 @@ func assumeRole(c *call, p *parameters) (any, *Error) {
 func (c *call) mayAssume(role *role, p *parameters) *Error {
 	const action = "sts:AssumeRole"
 	c.operation = action
-	keys := c.conditionKeys()
+	keys := c.conditionKeys(nil)
 	keys["sts:rolesessionname"] = []string{p.get("RoleSessionName")}
 	if p.has("ExternalId") {
 		keys["sts:externalid"] = []string{p.get("ExternalId")}
 	}
-	request := policy.Request{Action: action, Resource: role.arn, Principal: c.caller.principal, Context: keys}
-	trust, own := policy.Evaluate(request, role.trust), policy.Evaluate(request, c.caller.documents()...)
+	request := policy.Request{Action: action, Resource: role.ARN, Principal: c.caller.principal, Context: keys}
+	trust, own := policy.Evaluate(request, role.Trust.Document), policy.Authorize(request, c.caller.policies).Decision
 	switch {
 	case trust == policy.ExplicitDeny || own == policy.ExplicitDeny:
-		return c.denied(action, role.arn, " with an explicit deny")
-	case trust == policy.Allow && (own == policy.Allow || role.trust.AllowsDirectly(request)):
+		return c.denied(action, role.ARN, " with an explicit deny")
+	case trust == policy.Allow && (own == policy.Allow || role.Trust.AllowsDirectly(request)):
 		return nil
 	default:
-		return c.denied(action, role.arn, "")
+		return c.denied(action, role.ARN, "")
 	}
 }
 
@@ -117,16 +151,16 @@ func (c *call) sessionDuration(role *role, text string) (time.Duration, *Error) 
 	if err != nil || seconds < 900 || seconds > 43200 {
 		return 0, invalid("durationSeconds", "failed to satisfy constraint: Member must have value between 900 and 43200")
 	}
-	if seconds > role.maxSession {
-		return 0, newError(http.StatusBadRequest, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	if seconds > role.MaxSession {
+		return 0, validationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	if c.caller.session != nil && seconds > 3600 {
-		return 0, newError(http.StatusBadRequest, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+		return 0, validationError("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	}
 	return time.Duration(seconds) * time.Second, nil
 }
 
 func (a *AWS) roleByARN(arn string) (*role, bool) {
-	role, ok := a.roles[strings.ToLower(arn[strings.LastIndex(arn, "/")+1:])]
-	return role, ok && role.arn == arn
+	role, ok := a.Roles[lower(arn[strings.LastIndex(arn, "/")+1:])]
+	return role, ok && role.ARN == arn
 }

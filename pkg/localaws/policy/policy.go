@@ -49,6 +49,9 @@ type Principal struct {
 	ARNs []string
 	// Service that asks, such as ec2.amazonaws.com; empty for all others.
 	Service string
+	// Federated is the identity provider that vouches for who asks, by its ARN or
+	// name; empty for all others.
+	Federated string
 }
 
 // Document is a parsed policy.
@@ -84,6 +87,71 @@ func Evaluate(request Request, documents ...*Document) Decision {
 		}
 	}
 	return decision
+}
+
+// Policies are all that decide what a caller may do in its own account.
+type Policies struct {
+	// Identity policies: the caller's own, and those of its groups.
+	Identity []*Document
+	// Boundary bounds what Identity can allow. Nil means that nothing does.
+	Boundary *Document
+	// Session policies bound a session. Nil means that nothing does.
+	Session []*Document
+}
+
+// Kind of policy, in AWS's words.
+type Kind string
+
+// The kinds of policy that a denial can be blamed on.
+const (
+	IdentityPolicy      Kind = "identity-based policy"
+	PermissionsBoundary Kind = "permissions boundary"
+	SessionPolicy       Kind = "session policy"
+)
+
+// Article is the kind with its article: an identity-based policy.
+func (k Kind) Article() string {
+	if k == IdentityPolicy {
+		return "an " + string(k)
+	}
+	return "a " + string(k)
+}
+
+// Verdict is a decision and, unless it is Allow, the kind of policy by which it
+// was made: one that denies, or one that is silent.
+type Verdict struct {
+	Decision Decision
+	By       Kind
+}
+
+// ofKind are the policies of one kind.
+type ofKind struct {
+	kind      Kind
+	documents []*Document
+}
+
+// Authorize decides about a request by the caller's policies: every kind there
+// is must allow it, and none may deny it.
+func Authorize(request Request, policies Policies) Verdict {
+	kinds := []ofKind{{IdentityPolicy, policies.Identity}}
+	if policies.Boundary != nil {
+		kinds = append(kinds, ofKind{PermissionsBoundary, []*Document{policies.Boundary}})
+	}
+	if policies.Session != nil {
+		kinds = append(kinds, ofKind{SessionPolicy, policies.Session})
+	}
+	verdict := Verdict{Decision: Allow}
+	for _, k := range kinds {
+		switch Evaluate(request, k.documents...) {
+		case ExplicitDeny:
+			return Verdict{ExplicitDeny, k.kind}
+		case ImplicitDeny:
+			if verdict.Decision == Allow {
+				verdict = Verdict{ImplicitDeny, k.kind}
+			}
+		}
+	}
+	return verdict
 }
 
 func (s *statement) applies(r Request) bool {
