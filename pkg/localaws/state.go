@@ -77,6 +77,9 @@ func (s *state) link() error {
 	for _, profile := range s.Profiles {
 		profile.role = roles[profile.Role]
 	}
+	for _, device := range s.MFADevices {
+		device.user = users[device.UserID]
+	}
 	for id, session := range s.Sessions {
 		if session.user, session.role = users[session.UserID], roles[session.RoleID]; session.user == nil && session.role == nil {
 			delete(s.Sessions, id) // whose it was is gone, and so is it
