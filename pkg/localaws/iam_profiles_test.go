@@ -31,6 +31,10 @@ func TestInstanceProfiles(t *testing.T) {
 	if _, err := client.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("workers"), RoleName: aws.String("node")}); err != nil {
 		t.Fatal(err)
 	}
+	newRole(t, s, "other", byEC2())
+	if _, err := client.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("other"), RoleName: aws.String("other")}); err != nil {
+		t.Fatal(err)
+	}
 	got, err := client.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: aws.String("WORKERS")})
 	if err != nil {
 		t.Fatal(err)

@@ -101,6 +101,9 @@ func TestRoles(t *testing.T) {
 	if _, err := client.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: aws.String("Node"), MaxSessionDuration: aws.Int32(43200)}); err != nil {
 		t.Fatal(err)
 	}
+	if got, err = client.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String("Node")}); err != nil || *got.Role.Description != "of nodes" || *got.Role.MaxSessionDuration != 43200 {
+		t.Errorf("%+v, %v", got, err)
+	}
 	updated, err := client.UpdateRoleDescription(ctx, &iam.UpdateRoleDescriptionInput{RoleName: aws.String("Node"), Description: aws.String("of workers")})
 	if err != nil || *updated.Role.Description != "of workers" || *updated.Role.MaxSessionDuration != 43200 {
 		t.Errorf("%+v, %v", updated, err)
