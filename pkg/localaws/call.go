@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -142,6 +143,7 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 		return newError(http.StatusForbidden, codeSignatureSkewed, err.Error())
 	}
 	c.caller = caller
+	c.noteUse(signature.AccessKeyID)
 	return nil
 }
 
@@ -163,7 +165,7 @@ func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *p
 // authorize asks the caller's own policies for permission. Keys are the condition
 // keys that only this action has, in lower case.
 func (c *call) authorize(action, resource string, keys map[string][]string) *Error {
-	c.operation = action
+	c.operation = cmp.Or(c.operation, action)
 	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys(keys)}
 	verdict := policy.Authorize(request, c.caller.policies)
 	switch verdict.Decision {

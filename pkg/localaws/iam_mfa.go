@@ -38,7 +38,7 @@ func mfaDeviceOperations() map[string]operation {
 	}
 	named := func(p *parameters) string { return p.get("SerialNumber") }
 	devices := func(p *parameters) string { return p.arn("iam", "", "mfa/") }
-	return map[string]operation{
+	operations := map[string]operation{
 		"CreateVirtualMFADevice": write(made, createMFADevice,
 			"VirtualMFADeviceName", "Path", "Tags.member.N.Key", "Tags.member.N.Value"),
 		"EnableMFADevice":        write(userResource, enableMFADevice, "UserName", "SerialNumber", "AuthenticationCode1", "AuthenticationCode2"),
@@ -48,6 +48,14 @@ func mfaDeviceOperations() map[string]operation {
 		"ListMFADevices":         read(userResource, listMFADevices, "UserName", "MaxItems", "Marker"),
 		"ListVirtualMFADevices":  read(devices, listVirtualMFADevices, "AssignmentStatus", "MaxItems", "Marker"),
 	}
+	maps.Copy(operations, tagOperations("MFADevice", "SerialNumber", named, func(p *parameters) (*[]tag, *Error) {
+		device, err := p.device()
+		if err != nil {
+			return nil, err
+		}
+		return &device.Tags, nil
+	}))
+	return operations
 }
 
 func (p *parameters) device() (*mfaDevice, *Error) {
@@ -186,9 +194,9 @@ func listMFADevices(c *call, p *parameters) (any, *Error) {
 }
 
 func listVirtualMFADevices(c *call, p *parameters) (any, *Error) {
-	status := p.get("AssignmentStatus")
-	if !slices.Contains([]string{"", "Any", "Assigned", "Unassigned"}, status) {
-		return nil, invalid("assignmentStatus", "failed to satisfy constraint: Member must satisfy enum value set: [Assigned, Unassigned, Any]")
+	status, err := p.word("AssignmentStatus", "Assigned", "Unassigned", "Any")
+	if err != nil {
+		return nil, err
 	}
 	var all []fields
 	for _, serial := range slices.Sorted(maps.Keys(c.MFADevices)) {

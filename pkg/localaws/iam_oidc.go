@@ -32,7 +32,7 @@ func oidcProviderOperations() map[string]operation {
 	made := func(p *parameters) string { return p.providerARN(p.get("Url")) }
 	named := func(p *parameters) string { return p.get(arn) }
 	providers := func(p *parameters) string { return p.arn("iam", "", "oidc-provider/") }
-	return map[string]operation{
+	operations := map[string]operation{
 		"CreateOpenIDConnectProvider": write(made, createProvider,
 			"Url", "ClientIDList.member.N", "ThumbprintList.member.N", "Tags.member.N.Key", "Tags.member.N.Value"),
 		"GetOpenIDConnectProvider":                read(named, getProvider, arn),
@@ -42,6 +42,14 @@ func oidcProviderOperations() map[string]operation {
 		"UpdateOpenIDConnectProviderThumbprint":   write(named, updateThumbprint, arn, "ThumbprintList.member.N"),
 		"DeleteOpenIDConnectProvider":             write(named, deleteProvider, arn),
 	}
+	maps.Copy(operations, tagOperations("OpenIDConnectProvider", arn, named, func(p *parameters) (*[]tag, *Error) {
+		provider, err := p.provider()
+		if err != nil {
+			return nil, err
+		}
+		return &provider.Tags, nil
+	}))
+	return operations
 }
 
 // providerARN is that of the provider of an URL, which it has without the scheme.

@@ -2,7 +2,6 @@ package localaws
 
 import (
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +26,7 @@ const maxProfiles = 1000
 
 func instanceProfileOperations() map[string]operation {
 	profiles := func(p *parameters) string { return p.arn("iam", "", "instance-profile"+orSlash(p.get("PathPrefix"))) }
-	return map[string]operation{
+	operations := map[string]operation{
 		"CreateInstanceProfile": write(profileResource, createInstanceProfile,
 			"InstanceProfileName", "Path", "Tags.member.N.Key", "Tags.member.N.Value"),
 		"GetInstanceProfile":            read(profileResource, getInstanceProfile, "InstanceProfileName"),
@@ -37,6 +36,14 @@ func instanceProfileOperations() map[string]operation {
 		"RemoveRoleFromInstanceProfile": write(profileResource, removeRoleFromInstanceProfile, "InstanceProfileName", "RoleName"),
 		"DeleteInstanceProfile":         write(profileResource, deleteInstanceProfile, "InstanceProfileName"),
 	}
+	maps.Copy(operations, tagOperations("InstanceProfile", "InstanceProfileName", profileResource, func(p *parameters) (*[]tag, *Error) {
+		profile, err := p.profile()
+		if err != nil {
+			return nil, err
+		}
+		return &profile.Tags, nil
+	}))
+	return operations
 }
 
 // profileResource is the ARN of the instance profile that a call names, if there
@@ -121,9 +128,13 @@ func getInstanceProfile(_ *call, p *parameters) (any, *Error) {
 }
 
 func listInstanceProfiles(c *call, p *parameters) (any, *Error) {
+	prefix, err := p.pathPrefix()
+	if err != nil {
+		return nil, err
+	}
 	var all []xmlInstanceProfile
 	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
-		if profile := c.Profiles[name]; strings.HasPrefix(profile.Path, p.get("PathPrefix")) {
+		if profile := c.Profiles[name]; strings.HasPrefix(profile.Path, prefix) {
 			all = append(all, profile.xml(false))
 		}
 	}
@@ -164,8 +175,6 @@ func addRoleToInstanceProfile(c *call, p *parameters) (any, *Error) {
 // mayPass asks whether the caller may give a role to a service: it would do for
 // the caller what the caller may not do itself.
 func (c *call) mayPass(r *role, service string) *Error {
-	operation := c.operation
-	defer func() { c.operation = operation }()
 	return c.authorize("iam:PassRole", r.ARN, map[string][]string{"iam:passedtoservice": {service}})
 }
 
@@ -191,14 +200,8 @@ func deleteInstanceProfile(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	if profile.role != nil {
-		return nil, roleInProfile()
+		return nil, inUse("remove roles from instance profile")
 	}
 	delete(c.Profiles, lower(profile.Name))
 	return nil, nil
-}
-
-// roleInProfile means that neither the role nor the instance profile that it is
-// in can be deleted.
-func roleInProfile() *Error {
-	return newError(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
 }

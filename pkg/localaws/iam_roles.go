@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
@@ -24,9 +23,8 @@ type role struct {
 	// by ARN: whoever is made again under the same name is not trusted.
 	Trusted    map[string]string `json:"trusted,omitempty"`
 	MaxSession int               `json:"maxSessionSeconds"`
-	// LastUsed is when a session of the role last called, and LastRegion where.
-	LastUsed   time.Time `json:"lastUsed,omitzero"`
-	LastRegion string    `json:"lastUsedRegion,omitempty"`
+	// LastUse is the last call of a session of the role.
+	LastUse keyUse `json:"lastUse,omitzero"`
 }
 
 const maxRoles = 1000
@@ -97,24 +95,12 @@ func (r *role) xml(detailed bool) xmlRole {
 	return x
 }
 
-type xmlBoundary struct {
-	Type string `xml:"PermissionsBoundaryType"`
-	ARN  string `xml:"PermissionsBoundaryArn"`
-}
-
-func (e *entity) boundaryXML() *xmlBoundary {
-	if e.Boundary == "" {
-		return nil
-	}
-	return &xmlBoundary{"Policy", e.Boundary}
-}
-
 // lastUsedXML is empty, not missing, for a role that nobody has used.
 func (r *role) lastUsedXML() *xmlLastUsed {
-	if r.LastUsed.IsZero() {
+	if r.LastUse.Time.IsZero() {
 		return &xmlLastUsed{}
 	}
-	return &xmlLastUsed{(*timestamp)(&r.LastUsed), r.LastRegion}
+	return &xmlLastUsed{(*timestamp)(&r.LastUse.Time), r.LastUse.Region}
 }
 
 // percentEncoded is how IAM answers documents.
@@ -254,12 +240,23 @@ func (s *state) userOrRole(arn string) *entity {
 	return nil
 }
 
-// trustee is a principal as the role's trust policy may name it: not by the ARN
-// of a user or role that was another when the policy was set.
+// trustee is a principal as the role's trust policy may name it: whoever was named
+// when it was set, by whatever name they go now, and nobody else who has the name
+// now.
 func (r *role) trustee(p *principal) policy.Principal {
 	trustee, e := p.principal, p.entity()
+	at := slices.Index(trustee.ARNs, e.ARN)
+	if at < 0 { // a federated user, who is not the user
+		return trustee
+	}
+	trustee.ARNs = slices.Clone(trustee.ARNs)
 	if id, named := r.Trusted[e.ARN]; named && id != e.ID {
-		trustee.ARNs = slices.DeleteFunc(slices.Clone(trustee.ARNs), func(arn string) bool { return arn == e.ARN })
+		trustee.ARNs[at] = e.ID
+	}
+	for arn, id := range r.Trusted {
+		if id == e.ID && arn != e.ARN {
+			trustee.ARNs = slices.Insert(trustee.ARNs, at, arn)
+		}
 	}
 	return trustee
 }
@@ -280,9 +277,13 @@ func getRole(_ *call, p *parameters) (any, *Error) {
 }
 
 func listRoles(c *call, p *parameters) (any, *Error) {
+	prefix, err := p.pathPrefix()
+	if err != nil {
+		return nil, err
+	}
 	var all []xmlRole
 	for _, name := range slices.Sorted(maps.Keys(c.Roles)) {
-		if r := c.Roles[name]; strings.HasPrefix(r.Path, p.get("PathPrefix")) {
+		if r := c.Roles[name]; strings.HasPrefix(r.Path, prefix) {
 			all = append(all, r.xml(false))
 		}
 	}
@@ -337,13 +338,11 @@ func deleteRole(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case len(c.profilesOf(r)) > 0:
-		return nil, roleInProfile()
-	case len(r.Attached) > 0:
-		return nil, newError(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must detach all policies first.")
-	case len(r.Inline) > 0:
-		return nil, deleteConflict("policies")
+	if len(c.profilesOf(r)) > 0 {
+		return nil, inUse("remove roles from instance profile")
+	}
+	if err := r.deletable(); err != nil {
+		return nil, err
 	}
 	c.removeRole(r)
 	return nil, nil

@@ -32,9 +32,6 @@ func expect(t *testing.T, attempts ...attempt) {
 	}
 }
 
-// errorOf a call whose answer does not matter.
-func errorOf[T any](_ *T, err error) error { return err }
-
 func arn(resource string) string { return "arn:aws:iam::" + account + ":" + resource }
 
 // trust is a trust policy.

@@ -39,11 +39,14 @@ func serviceLinkedOperations() map[string]operation {
 		}
 		return p.arn("iam", "", "role"+serviceLinkedPath+p.get("AWSServiceName")+"/"+name)
 	}
+	service := func(p *parameters) map[string][]string {
+		return map[string][]string{"iam:awsservicename": {p.get("AWSServiceName")}}
+	}
 	task := func(p *parameters) string {
 		return p.arn("iam", "", "role/"+strings.TrimPrefix(p.get("DeletionTaskId"), "task/"))
 	}
 	return map[string]operation{
-		"CreateServiceLinkedRole":            write(made, createServiceLinkedRole, "AWSServiceName", "Description", "CustomSuffix"),
+		"CreateServiceLinkedRole":            write(made, createServiceLinkedRole, "AWSServiceName", "Description", "CustomSuffix").with(service),
 		"DeleteServiceLinkedRole":            write(roleResource, deleteServiceLinkedRole, "RoleName"),
 		"GetServiceLinkedRoleDeletionStatus": read(task, getDeletionStatus, "DeletionTaskId"),
 	}

@@ -62,7 +62,7 @@ type AWS struct {
 	log           *slog.Logger
 	services      map[string]service
 
-	awsManaged map[string]document // the policies that AWS manages, by name
+	awsManaged map[string]*managedPolicy // the policies that AWS manages, by ARN
 
 	// mu guards the state. A call holds it from its authorization to its answer,
 	// so that calls take effect one after the other.
@@ -120,7 +120,7 @@ func New(config Config) (*AWS, error) {
 		state:     newState(config.AccountID),
 	}
 	var malformed *Error
-	if a.awsManaged, malformed = awsManagedPolicies(); malformed != nil {
+	if a.awsManaged, malformed = awsManagedPolicies(partition); malformed != nil {
 		return nil, fmt.Errorf("making a local AWS: %w", malformed)
 	}
 	for _, instance := range config.Instances {

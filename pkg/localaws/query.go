@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -34,6 +35,8 @@ type operation struct {
 	accepts []string
 	// reads only: there is nothing to be saved before it is answered.
 	reads bool
+	// ownKeys are condition keys that only this operation has. Nil means none.
+	ownKeys func(*parameters) map[string][]string
 }
 
 // read is an operation that changes nothing.
@@ -44,6 +47,29 @@ func read(resource func(*parameters) string, run func(*call, *parameters) (any, 
 // write is an operation that changes the state.
 func write(resource func(*parameters) string, run func(*call, *parameters) (any, *Error), accepts ...string) operation {
 	return operation{resource: resource, run: run, accepts: accepts}
+}
+
+// with is the operation with condition keys of its own.
+func (o operation) with(ownKeys func(*parameters) map[string][]string) operation {
+	o.ownKeys = ownKeys
+	return o
+}
+
+// keys are the condition keys of a call: what it asks for, the tags of what it is
+// about, and the operation's own.
+func (o operation) keys(p *parameters) map[string][]string {
+	keys := p.tagKeys()
+	if p.has("PermissionsBoundary") {
+		keys["iam:permissionsboundary"] = []string{p.get("PermissionsBoundary")}
+	}
+	for _, t := range p.tagsOf(o.resource(p)) {
+		keys["aws:resourcetag/"+lower(t.Key)] = []string{t.Value}
+		keys["iam:resourcetag/"+lower(t.Key)] = []string{t.Value}
+	}
+	if o.ownKeys != nil {
+		maps.Copy(keys, o.ownKeys(p))
+	}
+	return keys
 }
 
 // parameters of a call to a Query service.
@@ -107,7 +133,7 @@ func (s *queryService) call(c *call) (result any, action string, e *Error) {
 		}
 	}
 	if operation.resource != nil {
-		if err := c.authorize(c.operation, operation.resource(p), p.tagKeys()); err != nil {
+		if err := c.authorize(c.operation, operation.resource(p), operation.keys(p)); err != nil {
 			return nil, "", err
 		}
 	}
@@ -243,24 +269,34 @@ func (f fields) MarshalXML(encoder *xml.Encoder, start xml.StartElement) error {
 }
 
 // paged is a list cut to the page that was asked for, under the name given, then
-// whether there is more. The marker is where the next page begins.
+// whether there is more.
 func paged[T any](p *parameters, name string, all []T) (fields, *Error) {
+	items, more, err := page(p, all)
+	if err != nil {
+		return nil, err
+	}
+	return append(fields{{name, members[T]{items}}}, more...), nil
+}
+
+// page is the page of a list that was asked for, and the fields that tell whether
+// there is more. The marker is where the next page begins.
+func page[T any](p *parameters, all []T) ([]T, fields, *Error) {
 	start, limit := 0, 100
 	var err error
 	if text := p.get("Marker"); text != "" {
 		if start, err = strconv.Atoi(text); err != nil || start < 0 || start > len(all) {
-			return nil, validationError("Invalid Marker")
+			return nil, nil, validationError("Invalid Marker")
 		}
 	}
 	if text := p.get("MaxItems"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 1000 {
-			return nil, invalid("maxItems", "failed to satisfy constraint: Member must have value between 1 and 1000")
+			return nil, nil, invalid("maxItems", "failed to satisfy constraint: Member must have value between 1 and 1000")
 		}
 	}
 	if end := start + limit; end < len(all) {
-		return fields{{name, members[T]{all[start:end]}}, {"IsTruncated", true}, {"Marker", strconv.Itoa(end)}}, nil
+		return all[start:end], fields{{"IsTruncated", true}, {"Marker", strconv.Itoa(end)}}, nil
 	}
-	return fields{{name, members[T]{all[start:]}}, {"IsTruncated", false}}, nil
+	return all[start:], fields{{"IsTruncated", false}}, nil
 }
 
 // A timestamp is RFC 3339 in XML and seconds since 1970 in JSON.
