@@ -137,7 +137,7 @@ func (s *queryService) find(c *call) (*parameters, operation, *Error) {
 		if len(values) > 1 {
 			return nil, found, invalid(name, "stands twice in the request")
 		}
-		if !found.knows(name) {
+		if !found.knows(name) && !found.isEmptyList(name, values[0]) {
 			return nil, found, invalid(name, "is not supported by localaws for "+action)
 		}
 	}
@@ -154,6 +154,11 @@ func (o operation) knows(name string) bool {
 		name = listIndex.ReplaceAllString(name, ".N$1")
 	}
 	return slices.Contains(o.accepts, name)
+}
+
+// isEmptyList reports whether a parameter is how SDKs write a list without members.
+func (o operation) isEmptyList(name, value string) bool {
+	return value == "" && slices.ContainsFunc(o.accepts, func(known string) bool { return strings.HasPrefix(known, name+".member.N") })
 }
 
 func invalid(name, why string) *Error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 func stsOperations() map[string]operation {
@@ -180,7 +181,7 @@ func (p *parameters) optional(name string, least, most int, pattern *regexp.Rege
 func (p *parameters) required(name string, least, most int, pattern *regexp.Regexp) (string, *Error) {
 	value := p.get(name)
 	field := lower(name[:1]) + name[1:]
-	length := len([]rune(value))
+	length := utf8.RuneCountInString(value)
 	switch {
 	case !p.has(name):
 		return "", invalid(field, "failed to satisfy constraint: Member must not be null")

@@ -49,7 +49,11 @@ func assumeRole(c *call, p *parameters) (any, *Error) {
 	if mfa {
 		a.keys["aws:multifactorauthpresent"], a.keys["aws:multifactorauthage"] = []string{"true"}, []string{"0"}
 	}
-	if action, verdict := a.allowed(c, c.caller.principal, c.caller); verdict.Decision != policy.Allow {
+	who := c.caller.principal
+	if a.role != nil {
+		who = a.role.trustee(c.caller)
+	}
+	if action, verdict := a.allowed(c, who, c.caller); verdict.Decision != policy.Allow {
 		return nil, c.denied(action, p.get("RoleArn"), verdict)
 	}
 	return a.open(c)
