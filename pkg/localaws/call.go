@@ -32,6 +32,10 @@ type call struct {
 	service, region string
 	// caller is nil until the signature has been verified.
 	caller *principal
+	// unsigned: the operation takes no signature, and then there is no caller.
+	unsigned bool
+	// webIdentity is who makes such a call, once their token has been verified.
+	webIdentity *webIdentity
 	// operation is Service:Operation as policies name it, for the log.
 	operation string
 	// writes: what was changed must be saved before it is answered.
@@ -94,6 +98,11 @@ func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
 		return service.failure(c, e), e
 	}
 	service = known
+	if slow, ok := service.(preparer); ok {
+		if e := slow.prepare(c); e != nil {
+			return service.failure(c, e), e
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.authenticate(signature, signatureError); e != nil {
@@ -122,6 +131,9 @@ func serviceOf(host string) string {
 
 // authenticate finds out who calls.
 func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
+	if c.unsigned { // and proves otherwise who makes the call
+		return nil
+	}
 	if errors.Is(err, sigv4.ErrMissing) {
 		return newError(http.StatusForbidden, codeMissingToken, "Request is missing Authentication Token")
 	}
@@ -168,49 +180,35 @@ func (c *call) authorize(action, resource string, keys map[string][]string) *Err
 	c.operation = cmp.Or(c.operation, action)
 	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys(keys)}
 	verdict := policy.Authorize(request, c.caller.policies)
-	switch verdict.Decision {
-	case policy.Allow:
+	if verdict.Decision == policy.Allow {
 		return nil
-	case policy.ExplicitDeny:
-		return c.denied(action, resource, " with an explicit deny in "+verdict.By.Article())
-	default:
-		return c.denied(action, resource, " because no "+string(verdict.By)+" allows the "+action+" action")
 	}
+	e := c.denied(action, resource, verdict)
+	e.denial = &denial{request, c.caller, verdict}
+	return e
 }
 
-func (c *call) denied(action, resource, why string) *Error {
+func (c *call) denied(action, resource string, verdict policy.Verdict) *Error {
+	why := " because no " + string(verdict.By) + " allows the " + action + " action"
+	if verdict.Decision == policy.ExplicitDeny {
+		why = " with an explicit deny in " + verdict.By.Article()
+	}
 	return newError(http.StatusForbidden, codeAccessDenied, "User: "+c.caller.arn+" is not authorized to perform: "+action+" on resource: "+resource+why)
 }
 
 // conditionKeys are the global keys of the call, and those of its action.
 func (c *call) conditionKeys(ofAction map[string][]string) map[string][]string {
 	keys := map[string][]string{
-		"aws:principalarn":     {c.caller.entity().ARN},
-		"aws:principalaccount": {c.accountID},
-		"aws:userid":           {c.caller.userID},
-		"aws:requestedregion":  {c.region},
-		"aws:currenttime":      {c.time.Format(time.RFC3339)},
-		"aws:epochtime":        {strconv.FormatInt(c.time.Unix(), 10)},
-		"aws:securetransport":  {strconv.FormatBool(c.request.TLS != nil)},
+		"aws:requestedregion": {c.region},
+		"aws:currenttime":     {c.time.Format(time.RFC3339)},
+		"aws:epochtime":       {strconv.FormatInt(c.time.Unix(), 10)},
+		"aws:securetransport": {strconv.FormatBool(c.request.TLS != nil)},
 	}
 	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
 		keys["aws:sourceip"] = []string{host}
 	}
-	switch {
-	case c.caller.role != nil:
-		keys["aws:principaltype"] = []string{"AssumedRole"}
-	case c.caller.session != nil && c.caller.session.Federated:
-		keys["aws:principaltype"] = []string{"FederatedUser"}
-	default:
-		keys["aws:username"] = []string{c.caller.user.Name}
-		keys["aws:principaltype"] = []string{"User"}
-	}
-	for _, tag := range c.caller.tags() {
-		keys["aws:principaltag/"+lower(tag.Key)] = []string{tag.Value}
-	}
-	if c.caller.session != nil { // with a long-term key the question has no answer
-		keys["aws:multifactorauthpresent"] = []string{strconv.FormatBool(c.caller.session.MFA)}
-		keys["aws:tokenissuetime"] = []string{c.caller.session.Issued.UTC().Format(time.RFC3339)}
+	if c.caller != nil {
+		maps.Copy(keys, c.caller.keys(c.time))
 	}
 	maps.Copy(keys, ofAction)
 	return keys

@@ -80,7 +80,7 @@ type ec2Failure struct {
 }
 
 func (s *ec2Service) failure(c *call, e *Error) answer {
-	e = e.ofEC2()
+	e = e.ofEC2(c.AWS)
 	body := ec2Failure{RequestID: c.requestID}
 	body.Errors.Error.Code, body.Errors.Error.Message = e.Code, e.Message
 	answer := encodeXML(func(encoder *xml.Encoder) error { return encoder.Encode(body) })

@@ -14,6 +14,7 @@ package localaws
 import (
 	"cmp"
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,11 +64,19 @@ type AWS struct {
 	services      map[string]service
 
 	awsManaged map[string]*managedPolicy // the policies that AWS manages, by ARN
+	issuers    issuers                   // what the identity providers sign with
+	sealer     cipher.AEAD               // of what DecodeAuthorizationMessage opens
 
 	// mu guards the state. A call holds it from its authorization to its answer,
 	// so that calls take effect one after the other.
 	mu sync.Mutex
 	*state
+}
+
+// A preparer is a service with something to do before the state is locked: what
+// takes time.
+type preparer interface {
+	prepare(c *call) *Error
 }
 
 // A service is one of AWS's: its way to read a call and to answer it.
@@ -122,6 +131,10 @@ func New(config Config) (*AWS, error) {
 	var malformed *Error
 	if a.awsManaged, malformed = awsManagedPolicies(partition); malformed != nil {
 		return nil, fmt.Errorf("making a local AWS: %w", malformed)
+	}
+	var err error
+	if a.sealer, err = newSealer(); err != nil {
+		return nil, fmt.Errorf("making a local AWS: %w", err)
 	}
 	for _, instance := range config.Instances {
 		instance.Region = cmp.Or(instance.Region, config.Region)

@@ -331,7 +331,7 @@ func TestAssumeRole(t *testing.T) {
 		"without the role's path":           {mayAssume, sts.AssumeRoleInput{RoleArn: aws.String(strings.Replace(byAccount, "/team", "", 1))}, "AccessDenied"},
 		"a session name that is none":       {mayAssume, sts.AssumeRoleInput{RoleArn: &byAccount, RoleSessionName: aws.String("a b")}, "ValidationError"},
 		"too long":                          {mayAssume, sts.AssumeRoleInput{RoleArn: &byAccount, DurationSeconds: aws.Int32(7200)}, "ValidationError"},
-		"a session policy":                  {mayAssume, sts.AssumeRoleInput{RoleArn: &byAccount, Policy: aws.String("{}")}, "ValidationError"},
+		"a session policy that is none":     {mayAssume, sts.AssumeRoleInput{RoleArn: &byAccount, Policy: aws.String("{}")}, "MalformedPolicyDocument"},
 	} {
 		if test.input.RoleSessionName == nil {
 			test.input.RoleSessionName = aws.String("session")
