@@ -62,7 +62,8 @@ type AWS struct {
 	log           *slog.Logger
 	services      map[string]service
 
-	awsManaged map[string]document // the policies that AWS manages, by name
+	awsManaged map[string]document  // the policies that AWS manages, by name
+	apiServers map[string]apiServer // by the ARN of their cluster
 
 	// mu guards the state. A call holds it from its authorization to its answer,
 	// so that calls take effect one after the other.
@@ -137,7 +138,7 @@ func New(config Config) (*AWS, error) {
 		"ec2": &ec2Service{queryService{
 			version: "2016-11-15", namespace: "http://ec2.amazonaws.com/doc/2016-11-15/", operations: ec2Operations(),
 		}},
-		"eks": &eksService{},
+		"eks": &eksService{eksOperations()},
 	}
 	a.addAdministrator(config.Administrator)
 	return a, nil

@@ -373,47 +373,6 @@ func TestAssumeRole(t *testing.T) {
 	}
 }
 
-func TestClusters(t *testing.T) {
-	s := start(t, localaws.Config{})
-	client, ctx := eks.NewFromConfig(s.SDK()), t.Context()
-	input := eks.CreateClusterInput{Name: aws.String("made"), RoleArn: aws.String("arn:aws:iam::" + account + ":role/x"), ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-1"}}}
-	made, err := client.CreateCluster(ctx, &input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if made.Cluster.Status != ekstypes.ClusterStatusCreating || made.Cluster.Endpoint != nil || made.Cluster.CreatedAt == nil {
-		t.Errorf("%+v", made.Cluster)
-	}
-	if _, err := client.CreateCluster(ctx, &input); code(err) != "ResourceInUseException" {
-		t.Errorf("made twice: %v", err)
-	}
-	if err := s.RegisterCluster("eu-west-2", "made", "https://127.0.0.1:1", []byte("CA")); err != nil {
-		t.Fatal(err)
-	}
-	described, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: input.Name})
-	if err != nil || described.Cluster.Status != ekstypes.ClusterStatusActive {
-		t.Errorf("%+v, %v", described, err)
-	}
-	elsewhere, err := client.ListClusters(ctx, &eks.ListClustersInput{}, func(o *eks.Options) { o.Region = "eu-west-1" })
-	if err != nil || len(elsewhere.Clusters) != 0 {
-		t.Errorf("in another region: %+v, %v", elsewhere, err)
-	}
-	if _, err := client.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: input.Name}); err != nil {
-		t.Error(err)
-	}
-	if _, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: input.Name}); code(err) != "ResourceNotFoundException" {
-		t.Errorf("deleted: %v", err)
-	}
-	if _, err := client.ListNodegroups(ctx, &eks.ListNodegroupsInput{ClusterName: input.Name}); code(err) != "NotFoundException" {
-		t.Errorf("what there is not: %v", err)
-	}
-	for name, endpoint := range map[string]string{"": "https://127.0.0.1:1", "x": "http://127.0.0.1:1", "y": "nonsense"} {
-		if err := s.RegisterCluster("eu-west-2", name, endpoint, nil); err == nil {
-			t.Errorf("%q at %q is registered", name, endpoint)
-		}
-	}
-}
-
 func TestInstances(t *testing.T) {
 	s := start(t, localaws.Config{Instances: []localaws.Instance{
 		{ID: "i-0123456789abcdef0", PrivateDNSName: "one"},
