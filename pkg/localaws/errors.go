@@ -34,6 +34,10 @@ func validationError(message string) *Error {
 	return newError(http.StatusBadRequest, "ValidationError", message)
 }
 
+func invalidInput(message string) *Error {
+	return newError(http.StatusBadRequest, "InvalidInput", message)
+}
+
 // deleteConflict says what must be deleted, or detached, before an entity is.
 func deleteConflict(what string) *Error {
 	return newError(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete "+what+" first.")

@@ -12,7 +12,7 @@ func iamOperations() map[string]operation {
 	operations := map[string]operation{}
 	for _, group := range []map[string]operation{
 		userOperations(), accessKeyOperations(), groupOperations(), roleOperations(), managedPolicyOperations(),
-		instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(),
+		serviceLinkedOperations(), instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(),
 	} {
 		maps.Copy(operations, group)
 	}
@@ -20,6 +20,7 @@ func iamOperations() map[string]operation {
 		maps.Copy(operations, inlinePolicyOperations(k))
 		maps.Copy(operations, attachmentOperations(k))
 	}
+	protectServiceLinked(operations)
 	return operations
 }
 

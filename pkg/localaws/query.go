@@ -102,7 +102,7 @@ func (s *queryService) call(c *call) (result any, action string, e *Error) {
 		if len(values) > 1 {
 			return nil, "", invalid(name, "stands twice in the request")
 		}
-		if !operation.knows(name) {
+		if !operation.knows(name) && !operation.isEmptyList(name, values[0]) {
 			return nil, "", invalid(name, "is not supported by localaws for "+action)
 		}
 	}
@@ -126,6 +126,11 @@ func (o operation) knows(name string) bool {
 		name = listIndex.ReplaceAllString(name, ".N$1")
 	}
 	return slices.Contains(o.accepts, name)
+}
+
+// isEmptyList reports whether a parameter is how SDKs write a list without members.
+func (o operation) isEmptyList(name, value string) bool {
+	return value == "" && slices.ContainsFunc(o.accepts, func(known string) bool { return strings.HasPrefix(known, name+".member.N") })
 }
 
 func invalid(name, why string) *Error {

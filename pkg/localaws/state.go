@@ -25,6 +25,8 @@ type state struct {
 	Sessions   map[string]*session         `json:"sessions"`          // by access key ID
 	Clusters   map[string]*cluster         `json:"clusters"`          // by ARN
 	Instances  map[string]*Instance        `json:"instances"`         // by ID
+	// Deletions are the tasks that deleted service-linked roles.
+	Deletions []string `json:"deletions,omitempty"`
 
 	keys map[string]*accessKey // of users, by access key ID
 }
@@ -71,6 +73,12 @@ func (s *state) link() error {
 	}
 	for _, r := range s.Roles {
 		roles[r.ID] = r
+	}
+	for _, profile := range s.Profiles {
+		profile.role = roles[profile.Role]
+	}
+	for _, device := range s.MFADevices {
+		device.user = users[device.UserID]
 	}
 	for id, session := range s.Sessions {
 		if session.user, session.role = users[session.UserID], roles[session.RoleID]; session.user == nil && session.role == nil {

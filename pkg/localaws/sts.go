@@ -130,7 +130,7 @@ func (c *call) mayAssume(role *role, p *parameters) *Error {
 	if p.has("ExternalId") {
 		keys["sts:externalid"] = []string{p.get("ExternalId")}
 	}
-	request := policy.Request{Action: action, Resource: role.ARN, Principal: c.caller.principal, Context: keys}
+	request := policy.Request{Action: action, Resource: role.ARN, Principal: role.trustee(c.caller), Context: keys}
 	trust, own := policy.Evaluate(request, role.Trust.Document), policy.Authorize(request, c.caller.policies).Decision
 	switch {
 	case trust == policy.ExplicitDeny || own == policy.ExplicitDeny:

@@ -10,6 +10,7 @@ import (
 
 // A condition is one operator on one key.
 type condition struct {
+	name   string // of the key, as it is written
 	key    string // in lower case
 	values []string
 	test   func(want, got string) bool
@@ -35,7 +36,7 @@ func parseConditions(raw map[string]map[string]valueList) ([]condition, error) {
 				return nil, malformed("Syntax errors in policy.")
 			}
 			c := template
-			c.key, c.values = strings.ToLower(key), values
+			c.name, c.key, c.values = key, strings.ToLower(key), values
 			conditions = append(conditions, c)
 		}
 	}

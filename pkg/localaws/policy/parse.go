@@ -109,7 +109,7 @@ func parse(document []byte, syntax string, finish func(*statement, *rawStatement
 
 // common parses what all kinds of policy have.
 func (r *rawStatement) common() (statement, error) {
-	var s statement
+	s := statement{sid: r.Sid}
 	switch r.Effect {
 	case "Allow":
 	case "Deny":

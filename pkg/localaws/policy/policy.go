@@ -6,6 +6,8 @@
 package policy
 
 import (
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +61,7 @@ type Document struct{ statements []statement }
 
 // A statement allows or denies.
 type statement struct {
+	sid        string
 	deny       bool
 	principals *principals // nil in an identity policy
 	actions    patterns
@@ -152,6 +155,66 @@ func Authorize(request Request, policies Policies) Verdict {
 		}
 	}
 	return verdict
+}
+
+// A Statement is one of a document's, told apart by its place; its Sid may be
+// empty.
+type Statement struct {
+	Sid  string
+	Deny bool
+	// Index of the statement in its document, from 0.
+	Index int
+}
+
+// Matching are the statements that decide about a request, in their order.
+func (d *Document) Matching(r Request) []Statement {
+	var matching []Statement
+	for i := range d.statements {
+		if s := &d.statements[i]; s.applies(r) {
+			matching = append(matching, Statement{s.sid, s.deny, i})
+		}
+	}
+	return matching
+}
+
+// ContextKeys are the keys that the conditions and the variables of the policy
+// name, sorted, and spelt as the policy spells them.
+func (d *Document) ContextKeys() []string {
+	spelling := map[string]string{}
+	add := func(name string) {
+		if key := strings.ToLower(name); spelling[key] == "" {
+			spelling[key] = name
+		}
+	}
+	for _, s := range d.statements {
+		for _, resource := range s.resources.list {
+			variables(resource, add)
+		}
+		for _, c := range s.conditions {
+			add(c.name)
+			for _, value := range c.values {
+				variables(value, add)
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(spelling), func(a, b string) int {
+		return strings.Compare(strings.ToLower(a), strings.ToLower(b))
+	})
+}
+
+// variables are handed the names of the policy variables in a pattern.
+func variables(pattern string, found func(name string)) {
+	for {
+		_, after, ok := strings.Cut(pattern, "${")
+		if !ok {
+			return
+		}
+		name, rest, closed := strings.Cut(after, "}")
+		if closed && name != "*" && name != "?" && name != "$" {
+			found(name)
+		}
+		pattern = rest
+	}
 }
 
 func (s *statement) applies(r Request) bool {

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,32 @@ func TestEvaluate(t *testing.T) {
 	}
 	if got := policy.Evaluate(policy.Request{Action: "a:B", Resource: "*"}); got != policy.ImplicitDeny {
 		t.Errorf("no policy: %s", got)
+	}
+}
+
+func TestMatching(t *testing.T) {
+	document := parse(t, `[
+		{"Effect":"Allow","Action":"s3:*","Resource":"*"},
+		{"Sid":"NotThis","Effect":"Allow","Action":"iam:*","Resource":"*"},
+		{"Sid":"Never","Effect":"Deny","Action":"s3:Put*","Resource":"*"}]`)
+	for action, want := range map[string][]policy.Statement{
+		"s3:PutObject":    {{Index: 0}, {Sid: "Never", Deny: true, Index: 2}},
+		"iam:GetUser":     {{Sid: "NotThis", Index: 1}},
+		"ec2:DescribeAll": nil,
+	} {
+		if got := document.Matching(policy.Request{Action: action, Resource: "arn:aws:s3:::a"}); !slices.Equal(got, want) {
+			t.Errorf("%s: %+v, want %+v", action, got, want)
+		}
+	}
+}
+
+func TestContextKeys(t *testing.T) {
+	document := parse(t, `[
+		{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::a/${aws:username}/${*}/${aws:userid}","arn:aws:s3:::b/${AWS:UserName}"]},
+		{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"StringLike":{"s3:prefix":["${aws:PrincipalTag/team}/*"],"aws:UserAgent":"*"}}}]`)
+	want := []string{"aws:PrincipalTag/team", "aws:UserAgent", "aws:userid", "aws:username", "s3:prefix"}
+	if got := document.ContextKeys(); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

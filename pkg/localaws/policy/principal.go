@@ -49,6 +49,17 @@ func (d *Document) AllowsDirectly(r Request) bool {
 	return false
 }
 
+// PrincipalARNs are those that a trust policy names.
+func (d *Document) PrincipalARNs() []string {
+	var arns []string
+	for _, s := range d.statements {
+		if s.principals != nil {
+			arns = append(arns, s.principals.arns...)
+		}
+	}
+	return arns
+}
+
 func contains(list []string, text string) bool {
 	for _, item := range list {
 		if item == text {
