@@ -39,8 +39,8 @@ func unsupportedMode(mode string) *Error {
 // accessEntryOperations are answered as AWS answers them for clusters whose
 // authentication mode is CONFIG_MAP.
 func accessEntryOperations() []eksOperation {
-	const entries = "/clusters/{name}/access-entries"
-	const entry = entries + "/{principal}"
+	const entries = "/clusters/{clusterName}/access-entries"
+	const entry = entries + "/{principalArn}"
 	return []eksOperation{
 		on("GET /access-policies", "ListAccessPolicies", listAccessPolicies, "maxResults", "nextToken"),
 		on("POST "+entries, "CreateAccessEntry", createAccessEntry),
@@ -50,7 +50,7 @@ func accessEntryOperations() []eksOperation {
 		on("DELETE "+entry, "DeleteAccessEntry", accessEntry),
 		on("POST "+entry+"/access-policies", "AssociateAccessPolicy", accessEntry),
 		on("GET "+entry+"/access-policies", "ListAssociatedAccessPolicies", accessEntry, "maxResults", "nextToken"),
-		on("DELETE "+entry+"/access-policies/{policy}", "DisassociateAccessPolicy", accessEntry),
+		on("DELETE "+entry+"/access-policies/{policyArn}", "DisassociateAccessPolicy", accessEntry),
 	}
 }
 
@@ -76,14 +76,14 @@ func createAccessEntry(c *eksCall) (any, *Error) {
 			keys[key] = values
 		}
 	}
-	if _, err := c.cluster(keys); err != nil {
+	if _, err := c.cluster(c.path["clusterName"], keys); err != nil {
 		return nil, err
 	}
 	return nil, noAccessEntries()
 }
 
 func listAccessEntries(c *eksCall) (any, *Error) {
-	if _, err := c.cluster(nil); err != nil {
+	if _, err := c.cluster(c.path["clusterName"], nil); err != nil {
 		return nil, err
 	}
 	return nil, noAccessEntries()
@@ -91,7 +91,7 @@ func listAccessEntries(c *eksCall) (any, *Error) {
 
 // accessEntry answers a call about one entry.
 func accessEntry(c *eksCall) (any, *Error) {
-	name, principal := c.path["name"], c.path["principal"]
+	name, principal := c.path["clusterName"], c.path["principalArn"]
 	parts := strings.SplitN(principal, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" {
 		return nil, invalidEKS("The specified principalArn is invalid: invalid principal.")

@@ -144,9 +144,9 @@ func endpointAddress(endpoint string) (string, error) {
 	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")), nil
 }
 
-// cluster that a call names, after permission to act on it was asked for.
-func (c *eksCall) cluster(keys map[string][]string) (*cluster, *Error) {
-	arn := c.clusterARN(c.region, c.path["name"])
+// cluster of a name, after permission to act on it was asked for.
+func (c *eksCall) cluster(name string, keys map[string][]string) (*cluster, *Error) {
+	arn := c.clusterARN(c.region, name)
 	found, ok := c.Clusters[arn]
 	if ok {
 		keys = merged(keys, resourceTags(found.Tags))
@@ -155,7 +155,7 @@ func (c *eksCall) cluster(keys map[string][]string) (*cluster, *Error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, noCluster(c.path["name"])
+		return nil, noCluster(name)
 	}
 	return found, nil
 }
@@ -195,7 +195,7 @@ func (c *eksCall) clusterNames() []string {
 }
 
 func describeCluster(c *eksCall) (any, *Error) {
-	found, err := c.cluster(nil)
+	found, err := c.cluster(c.path["name"], nil)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func describeCluster(c *eksCall) (any, *Error) {
 }
 
 func deleteCluster(c *eksCall) (any, *Error) {
-	found, err := c.cluster(nil)
+	found, err := c.cluster(c.path["name"], nil)
 	if err != nil {
 		return nil, err
 	}

@@ -11,9 +11,9 @@ const maxTags = 50 // of a thing
 
 func clusterTagOperations() []eksOperation {
 	return []eksOperation{
-		on("GET /tags/{arn}", "ListTagsForResource", listTagsForResource),
-		on("POST /tags/{arn}", "TagResource", tagResource),
-		on("DELETE /tags/{arn}", "UntagResource", untagResource, "tagKeys"),
+		on("GET /tags/{resourceArn}", "ListTagsForResource", listTagsForResource),
+		on("POST /tags/{resourceArn}", "TagResource", tagResource),
+		on("DELETE /tags/{resourceArn}", "UntagResource", untagResource, "tagKeys"),
 	}
 }
 
@@ -36,15 +36,15 @@ func tagsProblem(tags map[string]string) string {
 // tagged is the resource that a call names, after permission to act on it was
 // asked for: a cluster, as nothing else has tags.
 func (c *eksCall) tagged(keys map[string][]string) (*cluster, *Error) {
-	found, ok := c.Clusters[c.path["arn"]]
+	found, ok := c.Clusters[c.path["resourceArn"]]
 	if ok = ok && found.Region == c.region; ok {
 		keys = merged(keys, resourceTags(found.Tags))
 	}
-	if err := c.authorize(c.operation, c.path["arn"], keys); err != nil {
+	if err := c.authorize(c.operation, c.path["resourceArn"], keys); err != nil {
 		return nil, err
 	}
 	if !ok {
-		return nil, newError(http.StatusNotFound, "NotFoundException", "No resource found for ARN: "+c.path["arn"])
+		return nil, newError(http.StatusNotFound, "NotFoundException", "No resource found for ARN: "+c.path["resourceArn"])
 	}
 	return found, nil
 }

@@ -28,20 +28,13 @@ import (
 // newServiceRole makes a role that a service may assume, such as eks.
 func newServiceRole(t testing.TB, s *localawstest.Server, name, service string) (arn string) {
 	t.Helper()
-	made, err := iam.NewFromConfig(s.SDK()).CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName:                 &name,
-		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return *made.Role.Arn
+	return *newRole(t, s, name, trust(`{"Service":"`+service+`.amazonaws.com"}`)).Arn
 }
 
 // newCluster makes a cluster whose role is made, too, if need be.
 func newCluster(t testing.TB, s *localawstest.Server, config aws.Config, name string) {
 	t.Helper()
-	role := "arn:aws:iam::" + account + ":role/eks"
+	role := arn("role/eks")
 	if _, err := iam.NewFromConfig(s.SDK()).GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("eks")}); err != nil {
 		role = newServiceRole(t, s, "eks", "eks")
 	}
@@ -142,7 +135,7 @@ func TestRegisterCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, ok := s.Cluster("eu-west-2", "z")
-	if !ok || got.Status != "ACTIVE" || got.Endpoint != "https://127.0.0.1:1" || got.CreatorARN != "arn:aws:iam::"+account+":user/administrator" {
+	if !ok || got.Status != "ACTIVE" || got.Endpoint != "https://127.0.0.1:1" || got.CreatorARN != arn("user/administrator") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -203,7 +196,7 @@ func TestClusterQuota(t *testing.T) {
 	for i := range 100 {
 		newCluster(t, s, s.SDK(), fmt.Sprintf("c%03d", i))
 	}
-	role := "arn:aws:iam::" + account + ":role/eks"
+	role := arn("role/eks")
 	_, err := eks.NewFromConfig(s.SDK()).CreateCluster(t.Context(), &eks.CreateClusterInput{Name: aws.String("x"), RoleArn: &role, ResourcesVpcConfig: twoSubnets()})
 	if code(err) != "ResourceLimitExceededException" {
 		t.Errorf("the 101st: %v", err)
@@ -236,15 +229,14 @@ func TestClusterCreator(t *testing.T) {
 	all := statement("Allow", "*", "*")
 	alice := newUser(t, s, "alice", all)
 	if _, err := admin.CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName: aws.String("Maker"), Path: aws.String("/team/"),
-		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`),
+		RoleName: aws.String("Maker"), Path: aws.String("/team/"), AssumeRolePolicyDocument: trust(`{"AWS":"` + account + `"}`),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := admin.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("Maker"), PolicyName: aws.String("p"), PolicyDocument: &all}); err != nil {
 		t.Fatal(err)
 	}
-	assumed, err := sts.NewFromConfig(alice).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::" + account + ":role/team/Maker"), RoleSessionName: aws.String("alice")})
+	assumed, err := sts.NewFromConfig(alice).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(arn("role/team/Maker")), RoleSessionName: aws.String("alice")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,8 +245,8 @@ func TestClusterCreator(t *testing.T) {
 		by   aws.Config
 		want string
 	}{
-		"by-user": {alice, "arn:aws:iam::" + account + ":user/alice"},
-		"by-role": {session, "arn:aws:iam::" + account + ":role/Maker"}, // STS tells of no path, and so it must match
+		"by-user": {alice, arn("user/alice")},
+		"by-role": {session, arn("role/Maker")}, // STS tells of no path, and so it must match
 	} {
 		newCluster(t, s, test.by, name)
 		if err := s.RegisterCluster("eu-west-2", name, "https://127.0.0.1:1", nil); err != nil {
@@ -274,8 +266,8 @@ func TestEKSPermissions(t *testing.T) {
 	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil {
 		t.Fatal(err)
 	}
-	role := aws.String("arn:aws:iam::" + account + ":role/eks")
-	name, principal := aws.String("c"), aws.String("arn:aws:iam::"+account+":user/team/bob")
+	role := aws.String(arn("role/eks"))
+	name, principal := aws.String("c"), aws.String(arn("user/team/bob"))
 	admin := eks.NewFromConfig(s.SDK())
 	if _, err := admin.TagResource(t.Context(), &eks.TagResourceInput{ResourceArn: aws.String(clusterARN("c")), Tags: map[string]string{"env": "test"}}); err != nil {
 		t.Fatal(err)
@@ -400,7 +392,7 @@ func TestAccessEntriesOfNoPrincipal(t *testing.T) {
 	if code(err) != "InvalidParameterException" {
 		t.Errorf("of no ARN: %v", err)
 	}
-	_, err = eks.NewFromConfig(s.SDK()).DescribeAccessEntry(t.Context(), &eks.DescribeAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: aws.String("arn:aws:iam::" + account + ":user/bob")})
+	_, err = eks.NewFromConfig(s.SDK()).DescribeAccessEntry(t.Context(), &eks.DescribeAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: aws.String(arn("user/bob"))})
 	if code(err) != "ResourceNotFoundException" {
 		t.Errorf("of no cluster: %v", err)
 	}

@@ -32,7 +32,7 @@ func clusterUpdateOperations() []eksOperation {
 	return []eksOperation{
 		on("POST /clusters/{name}/update-config", "UpdateClusterConfig", updateClusterConfig),
 		on("GET /clusters/{name}/updates", "ListUpdates", listUpdates, "maxResults", "nextToken"),
-		on("GET /clusters/{name}/updates/{id}", "DescribeUpdate", describeUpdate),
+		on("GET /clusters/{name}/updates/{updateId}", "DescribeUpdate", describeUpdate),
 	}
 }
 
@@ -43,7 +43,7 @@ func (u *clusterUpdate) describe(status string) any {
 }
 
 func updateClusterConfig(c *eksCall) (any, *Error) {
-	found, err := c.cluster(nil)
+	found, err := c.cluster(c.path["name"], nil)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func jsonList(values []string) string {
 }
 
 func listUpdates(c *eksCall) (any, *Error) {
-	found, err := c.cluster(nil)
+	found, err := c.cluster(c.path["name"], nil)
 	if err != nil {
 		return nil, err
 	}
@@ -153,14 +153,14 @@ func listUpdates(c *eksCall) (any, *Error) {
 }
 
 func describeUpdate(c *eksCall) (any, *Error) {
-	found, err := c.cluster(nil)
+	found, err := c.cluster(c.path["name"], nil)
 	if err != nil {
 		return nil, err
 	}
 	for _, update := range found.Updates {
-		if update.ID == c.path["id"] {
+		if update.ID == c.path["updateId"] {
 			return update.describe("Successful"), nil
 		}
 	}
-	return nil, newError(http.StatusNotFound, "ResourceNotFoundException", "No update found for ID: "+c.path["id"])
+	return nil, newError(http.StatusNotFound, "ResourceNotFoundException", "No update found for ID: "+c.path["updateId"])
 }

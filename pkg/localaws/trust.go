@@ -19,11 +19,3 @@ func (a *AWS) trusts(r *role, service string) bool {
 	}
 	return false
 }
-
-// mayPass asks whether the caller may give a role to a service: it would do for
-// the caller what the caller may not do itself.
-func (c *call) mayPass(r *role, service string) *Error {
-	operation := c.operation
-	defer func() { c.operation = operation }()
-	return c.authorize("iam:PassRole", r.ARN, map[string][]string{"iam:passedtoservice": {service}})
-}
