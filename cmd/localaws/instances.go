@@ -25,7 +25,7 @@ of each is served: a client that asks there has the role in the instance's
 profile, as if it ran on the instance.`,
 		Example: `  localaws instances
   env -u AWS_PROFILE AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=false \
-    AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:40123 aws sts get-caller-identity`,
+    AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:40123/ aws sts get-caller-identity`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			instances, err := where.instances(cmd.Context())

@@ -124,13 +124,14 @@ func (m *metadataService) answer(header http.Header, r *http.Request) (status in
 	m.aws.mu.Lock()
 	defer m.aws.mu.Unlock()
 	now := m.aws.now().UTC()
+	path := strings.Trim(r.URL.Path, "/")
 	i, ok := m.aws.Instances[m.id]
 	switch {
 	case !ok || !i.hasMetadata():
 		return http.StatusNotFound, ""
 	case i.Metadata.Endpoint == "disabled":
 		return http.StatusForbidden, ""
-	case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token":
+	case r.Method == http.MethodPut && path == "latest/api/token":
 		return m.grant(header, r, now)
 	case r.Method != http.MethodGet:
 		return http.StatusMethodNotAllowed, ""
@@ -143,7 +144,7 @@ func (m *metadataService) answer(header http.Header, r *http.Request) (status in
 		}
 		header.Set(ttlHeader, strconv.Itoa(int(left/time.Second)))
 	}
-	if text, ok := m.aws.metadata(i, now).read(r.URL.Path); ok {
+	if text, ok := m.aws.metadata(i, now).read(path); ok {
 		return http.StatusOK, text
 	}
 	return http.StatusNotFound, ""
@@ -195,7 +196,6 @@ type metadata map[string]func() string
 
 // read a path: what is there, or a directory's list.
 func (m metadata) read(path string) (string, bool) {
-	path = strings.Trim(path, "/")
 	if tell, ok := m[path]; ok {
 		return tell(), true
 	}

@@ -139,7 +139,7 @@ func (a *AWS) listInstances() ([]instanceJSON, error) {
 	}
 	for i := range all {
 		if address, ok := addresses[all[i].ID]; ok {
-			all[i].MetadataEndpoint = "http://" + address
+			all[i].MetadataEndpoint = "http://" + address + "/" // without the slash AWS CLI 2.9 makes nonsense of it
 		}
 	}
 	return all, nil

@@ -158,6 +158,7 @@ func TestMetadata(t *testing.T) {
 		"/latest/meta-data/services/domain":             "amazonaws.com",
 		"/latest/meta-data/tags/instance":               "Name",
 		"/latest/meta-data/tags/instance/Name":          "n",
+		"//latest/meta-data/instance-id/":               id,
 	} {
 		if status, got := read(url, path); status != 200 || got != want {
 			t.Errorf("%s: %d %q, want %q", path, status, got, want)
@@ -392,7 +393,7 @@ func TestMetadataListeners(t *testing.T) {
 	if now := list(); now[0].MetadataEndpoint != "" {
 		t.Errorf("one is terminated: %+v", now)
 	}
-	if _, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")); err == nil {
+	if _, err := net.Dial("tcp", strings.Trim(url, "htp:/")); err == nil {
 		t.Error("of one that is terminated somebody still listens")
 	}
 	last := list()[2].MetadataEndpoint
@@ -400,9 +401,8 @@ func TestMetadataListeners(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if _, err := net.Dial("tcp", strings.TrimPrefix(last, "http://")); err == nil {
+	if _, err := net.Dial("tcp", strings.Trim(last, "htp:/")); err == nil {
 		t.Error("nobody serves, but somebody still listens")
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }
-
