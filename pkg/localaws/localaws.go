@@ -12,7 +12,6 @@
 package localaws
 
 import (
-	"cmp"
 	"context"
 	"crypto/cipher"
 	"errors"
@@ -66,6 +65,9 @@ type AWS struct {
 	awsManaged map[string]*managedPolicy // the policies that AWS manages, by ARN
 	issuers    issuers                   // what the identity providers sign with
 	sealer     cipher.AEAD               // of what DecodeAuthorizationMessage opens
+	apiServers map[string]apiServer      // by the ARN of their cluster
+
+	metadataListeners metadataListeners
 
 	// mu guards the state. A call holds it from its authorization to its answer,
 	// so that calls take effect one after the other.
@@ -136,10 +138,7 @@ func New(config Config) (*AWS, error) {
 	if a.sealer, err = newSealer(); err != nil {
 		return nil, fmt.Errorf("making a local AWS: %w", err)
 	}
-	for _, instance := range config.Instances {
-		instance.Region = cmp.Or(instance.Region, config.Region)
-		a.Instances[instance.ID] = &instance
-	}
+	a.addInstances(config.Instances)
 	a.services = map[string]service{
 		"iam": &queryService{
 			version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/", operations: iamOperations(),
@@ -150,7 +149,7 @@ func New(config Config) (*AWS, error) {
 		"ec2": &ec2Service{queryService{
 			version: "2016-11-15", namespace: "http://ec2.amazonaws.com/doc/2016-11-15/", operations: ec2Operations(),
 		}},
-		"eks": &eksService{},
+		"eks": &eksService{eksOperations()},
 	}
 	a.addAdministrator(config.Administrator)
 	return a, nil
@@ -184,6 +183,7 @@ func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Pr
 	if err != nil {
 		return err
 	}
+	defer a.metadataListeners.serve()()
 	server := &http.Server{
 		Handler:           p,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -218,6 +218,15 @@ func (a *AWS) control() http.Handler {
 	mux.HandleFunc("GET "+proxy.ControlPrefix+"health", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, "{\"status\":\"ok\",\"account\":%q,\"region\":%q}\n", a.accountID, a.region)
+	})
+	mux.HandleFunc("GET "+proxy.ControlPrefix+"instances", func(w http.ResponseWriter, _ *http.Request) {
+		instances, err := a.listInstances()
+		if err != nil {
+			http.Error(w, "localaws: "+err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(encodeJSON(http.StatusOK, map[string]any{"instances": instances}).body)
 	})
 	mux.HandleFunc("GET "+proxy.ControlPrefix+"ca.pem", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-pem-file")

@@ -24,7 +24,7 @@ type state struct {
 	MFADevices map[string]*mfaDevice       `json:"mfaDevices"`        // by serial number
 	Sessions   map[string]*session         `json:"sessions"`          // by access key ID
 	Clusters   map[string]*cluster         `json:"clusters"`          // by ARN
-	Instances  map[string]*Instance        `json:"instances"`         // by ID
+	Instances  map[string]*instance        `json:"instances"`         // by ID
 	// Deletions are the tasks that deleted service-linked roles.
 	Deletions []string `json:"deletions,omitempty"`
 
@@ -39,7 +39,7 @@ func newState(account string) *state {
 		Version: stateVersion, Account: account,
 		Users: map[string]*user{}, Groups: map[string]*group{}, Roles: map[string]*role{}, Policies: map[string]*managedPolicy{},
 		Profiles: map[string]*instanceProfile{}, Providers: map[string]*oidcProvider{}, MFADevices: map[string]*mfaDevice{},
-		Sessions: map[string]*session{}, Clusters: map[string]*cluster{}, Instances: map[string]*Instance{},
+		Sessions: map[string]*session{}, Clusters: map[string]*cluster{}, Instances: map[string]*instance{},
 		keys: map[string]*accessKey{},
 	}
 }
