@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,6 +53,7 @@ func TestScript(t *testing.T) {
 			"terminate": terminate,
 			"localaws":  localAWS,
 			"presign":   presignToken,
+			"mfasts":    mfaSTS,
 		},
 	})
 }
@@ -76,6 +80,23 @@ func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	})
 	ts.Setenv("AWS", "http://"+listener.Addr().String())
+}
+
+// mfaSTS serves an STS that gives roles only for the MFA code 123456 of device
+// arn:aws:iam::231144931069:mfa/bob, until the script ends; $STS is its URL.
+func mfaSTS(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("SerialNumber") != "arn:aws:iam::231144931069:mfa/bob" || r.FormValue("TokenCode") != "123456" {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not without MFA</Message></Error></ErrorResponse>")
+			return
+		}
+		fmt.Fprintf(w, "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"+
+			"<SessionToken>of%s</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+			path.Base(r.FormValue("RoleArn")), time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("STS", server.URL)
 }
 
 // presignToken writes a token as a program of aws-sdk-go-v2 makes it that has the
