@@ -78,6 +78,9 @@ func (l *Lab) runAuthenticator(ctx context.Context, waitReady bool) error {
 	if ttl := l.config.VerificationCacheTTL; ttl > 0 {
 		arguments = append(arguments, "--verification-cache-ttl", ttl.String())
 	}
+	if l.config.TrustEndpoint {
+		arguments = append(arguments, "--sts-endpoint", l.info.AWS)
+	}
 	process := &authenticatorProcess{log: log, exited: make(chan struct{})}
 	process.command = exec.Command(l.config.Authenticator, arguments...)
 	process.command.Env = l.authenticatorEnvironment()

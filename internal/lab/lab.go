@@ -66,6 +66,9 @@ type Config struct {
 	// VerificationCacheTTL is how long the authenticator remembers what STS
 	// answered. Zero means its default, 60 s.
 	VerificationCacheTTL time.Duration
+	// TrustEndpoint has the authenticator trust the local AWS's own URL too, for
+	// clients that are led to it by AWS_ENDPOINT_URL.
+	TrustEndpoint bool
 	// Progress is told what is being done, one line a step. Nil means nobody.
 	Progress io.Writer
 }
