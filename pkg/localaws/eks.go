@@ -40,15 +40,15 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	if _, err := endpointAddress(endpoint); err != nil {
 		return fmt.Errorf("registering cluster %s: %w", name, err)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	c, ok := a.Clusters[a.clusterARN(region, name)]
-	if !ok {
-		c = a.newCluster(region, name)
-		a.Clusters[c.ARN] = c
-	}
-	c.Endpoint, c.CA = endpoint, ca
-	return nil
+	return a.update(func() error {
+		c, ok := a.Clusters[a.clusterARN(region, name)]
+		if !ok {
+			c = a.newCluster(region, name)
+			a.Clusters[c.ARN] = c
+		}
+		c.Endpoint, c.CA = endpoint, ca
+		return nil
+	})
 }
 
 func (a *AWS) clusterARN(region, name string) string { return a.arn("eks", region, "cluster/"+name) }
@@ -85,7 +85,7 @@ func endpointAddress(endpoint string) (string, error) {
 }
 
 // eksService speaks REST with JSON.
-type eksService struct{}
+type eksService struct{ routes []eksRoute }
 
 var clusterNamePattern = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -76,18 +77,27 @@ func (s *queryService) serve(c *call) (answer, *Error) {
 	return s.xmlAnswer(c, action, result), nil
 }
 
-// call finds the operation, asks for permission and does it.
-func (s *queryService) call(c *call) (result any, action string, e *Error) {
-	form := c.request.URL.Query()
+func (s *queryService) actions() []string { return slices.Collect(maps.Keys(s.operations)) }
+
+// read the form, from the query and the body.
+func (s *queryService) read(c *call) (name string, parameters map[string]any) {
+	c.form = c.request.URL.Query()
 	if strings.HasPrefix(c.request.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		body, err := url.ParseQuery(string(c.body))
-		if err != nil {
-			return nil, "", newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+err.Error())
-		}
+		var body url.Values
+		body, c.formError = url.ParseQuery(string(c.body))
 		for name, values := range body {
-			form[name] = append(form[name], values...)
+			c.form[name] = append(c.form[name], values...)
 		}
 	}
+	return c.form.Get("Action"), formParameters(c.form)
+}
+
+// call finds the operation, asks for permission and does it.
+func (s *queryService) call(c *call) (result any, action string, e *Error) {
+	if c.formError != nil {
+		return nil, "", newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+c.formError.Error())
+	}
+	form := c.form
 	p := &parameters{c, form}
 	action = p.get("Action")
 	operation, ok := s.operations[action]
