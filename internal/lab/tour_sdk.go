@@ -66,7 +66,7 @@ func (t *tour) configure() sdkCall {
 // `authenticator token`, in place of `aws eks get-token`.
 func (t *tour) updateKubeconfig() sdkCall {
 	return func(ctx context.Context) ([]byte, error) {
-		client, err := t.info.eksAs(ctx, t.key)
+		client, err := t.info.eksAs(t.key)
 		if err != nil {
 			return nil, err
 		}
