@@ -81,7 +81,7 @@ func (t *tour) updateKubeconfig() sdkCall {
 		cluster := &api.Cluster{Server: aws.ToString(answer.Cluster.Endpoint), CertificateAuthorityData: ca}
 		user := &api.AuthInfo{Exec: &api.ExecConfig{
 			APIVersion:      "client.authentication.k8s.io/v1",
-			Command:         filepath.Join(t.info.Programs, "authenticator"),
+			Command:         t.info.Authenticator,
 			Args:            []string{"token", "--cluster-id", ClusterName, "--region", Region},
 			InteractiveMode: api.NeverExecInteractiveMode,
 		}}
