@@ -99,21 +99,25 @@ func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
 	}
 	wants := func(name string) bool { return len(filter) == 0 || slices.Contains(filter, name) }
 
-	var all []field // each under the name of its list
+	type detail struct {
+		list string
+		tell func() any // of what is on the page, no more
+	}
+	var all []detail
 	for kind, e := range c.entities() {
 		if wants(kind) {
-			all = append(all, field{kind + "DetailList", c.entityDetail(kind, e)})
+			all = append(all, detail{kind + "DetailList", func() any { return c.entityDetail(kind, e) }})
 		}
 	}
 	used := c.usage()
 	for _, arn := range slices.Sorted(maps.Keys(c.Policies)) {
 		if wants("LocalManagedPolicy") {
-			all = append(all, field{"Policies", c.Policies[arn].detail(used[arn])})
+			all = append(all, detail{"Policies", func() any { return c.Policies[arn].detail(used[arn]) }})
 		}
 	}
 	for _, arn := range slices.Sorted(maps.Keys(used)) {
 		if m, ok := c.awsManaged[arn]; ok && wants("AWSManagedPolicy") {
-			all = append(all, field{"Policies", m.detail(used[arn])})
+			all = append(all, detail{"Policies", func() any { return m.detail(used[arn]) }})
 		}
 	}
 	onPage, more, err := page(p, all)
@@ -124,8 +128,8 @@ func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
 	for _, name := range []string{"UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"} {
 		var list members[any]
 		for _, detail := range onPage {
-			if detail.name == name {
-				list.Member = append(list.Member, detail.value)
+			if detail.list == name {
+				list.Member = append(list.Member, detail.tell())
 			}
 		}
 		lists = append(lists, field{name, list})

@@ -98,6 +98,38 @@ func TestEveryOtherOperationNeedsPermission(t *testing.T) {
 	}
 }
 
+// TestOtherInvalidParameters is about what the SDK does not let through.
+func TestOtherInvalidParameters(t *testing.T) {
+	s := start(t, localaws.Config{})
+	makeEntities(t, s)
+	must(t, errorOf(iam.NewFromConfig(s.SDK()).CreateOpenIDConnectProvider(t.Context(), &iam.CreateOpenIDConnectProviderInput{Url: aws.String("https://issuer.example.com")})))
+	device := "SerialNumber=" + arn("mfa/x")
+	for _, test := range []struct{ action, form, part string }{
+		{"CreateRole", "RoleName=new", "'assumeRolePolicyDocument'"},
+		{"UpdateAssumeRolePolicy", "RoleName=deployer", "'policyDocument'"},
+		{"UpdateRoleDescription", "RoleName=deployer", "'description'"},
+		{"GetRole", "", "'roleName'"},
+		{"GetRole", "RoleName=" + strings.Repeat("x", 65), "'roleName'"},
+		{"DeleteServiceLinkedRole", "", "'roleName'"},
+		{"GetInstanceProfile", "", "'instanceProfileName'"},
+		{"AddRoleToInstanceProfile", "InstanceProfileName=" + strings.Repeat("x", 129), "'instanceProfileName'"},
+		{"CreateVirtualMFADevice", "", "'virtualMFADeviceName'"},
+		{"CreateVirtualMFADevice", "VirtualMFADeviceName=" + strings.Repeat("x", 227), "'virtualMFADeviceName'"},
+		{"EnableMFADevice", device, "'userName'"},
+		{"ResyncMFADevice", device, "'userName'"},
+		{"DeactivateMFADevice", "", "'serialNumber'"},
+		{"AddClientIDToOpenIDConnectProvider", "OpenIDConnectProviderArn=" + arn("oidc-provider/issuer.example.com"), "'clientID'"},
+		{"SimulateCustomPolicy", "ActionNames.member.1=s3:GetObject", "'policyInputList'"},
+		{"SimulatePrincipalPolicy", "PolicySourceArn=" + arn("user/administrator"), "'actionNames'"},
+		{"SimulateCustomPolicy", "ResourceOwner=1", "'ResourceOwner' is not supported"},
+	} {
+		code, message := askIAM(t, s, s.SDK(), test.action, test.form)
+		if code != "ValidationError" || !strings.Contains(message, test.part) {
+			t.Errorf("%s %.80s: %s: %s; want %s", test.action, test.form, code, message, test.part)
+		}
+	}
+}
+
 // TestTagsOfOtherThings: those of users, roles and policies have their own test.
 func TestTagsOfOtherThings(t *testing.T) {
 	s := start(t, localaws.Config{})

@@ -60,6 +60,9 @@ func mfaDeviceOperations() map[string]operation {
 
 func (p *parameters) device() (*mfaDevice, *Error) {
 	serial := p.get("SerialNumber")
+	if serial == "" {
+		return nil, missing("serialNumber")
+	}
 	device, ok := p.MFADevices[serial]
 	if !ok {
 		return nil, noSuchEntity("VirtualMFADevice with serial number " + serial + " doesn't exist.")
@@ -67,12 +70,8 @@ func (p *parameters) device() (*mfaDevice, *Error) {
 	return device, nil
 }
 
-// usersDevice is the device that a call names, which must be the user's.
-func (p *parameters) usersDevice() (*mfaDevice, *Error) {
-	u, err := p.user()
-	if err != nil {
-		return nil, err
-	}
+// deviceOf is the device that a call names, which must be the user's.
+func (p *parameters) deviceOf(u *user) (*mfaDevice, *Error) {
 	device, err := p.device()
 	if err != nil {
 		return nil, err
@@ -123,7 +122,7 @@ func createMFADevice(c *call, p *parameters) (any, *Error) {
 }
 
 func enableMFADevice(c *call, p *parameters) (any, *Error) {
-	u, err := p.user()
+	u, err := p.namedUser()
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +144,11 @@ func enableMFADevice(c *call, p *parameters) (any, *Error) {
 }
 
 func resyncMFADevice(_ *call, p *parameters) (any, *Error) {
-	device, err := p.usersDevice()
+	u, err := p.namedUser()
+	if err != nil {
+		return nil, err
+	}
+	device, err := p.deviceOf(u)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +164,11 @@ func (p *parameters) synchronise(device *mfaDevice) *Error {
 }
 
 func deactivateMFADevice(_ *call, p *parameters) (any, *Error) {
-	device, err := p.usersDevice()
+	u, err := p.user()
+	if err != nil {
+		return nil, err
+	}
+	device, err := p.deviceOf(u)
 	if err != nil {
 		return nil, err
 	}

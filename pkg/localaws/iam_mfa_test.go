@@ -141,7 +141,7 @@ func TestUsersHaveEightDevices(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
-	// Without a name the user is the caller, whose rights to its own device are few.
+	// A user's rights to its own devices, and no others.
 	self := `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"iam:CreateVirtualMFADevice","Resource":"` + arn("mfa/bob-*") + `"},
 		{"Effect":"Allow","Action":["iam:EnableMFADevice","iam:ListMFADevices"],"Resource":"` + strings.Replace(arn("user/${aws:username}"), account, "*", 1) + `"}]}`

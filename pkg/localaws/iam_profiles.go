@@ -22,7 +22,10 @@ type instanceProfile struct {
 	role *role
 }
 
-const maxProfiles = 1000
+const (
+	maxProfiles    = 1000
+	maxProfileName = 128
+)
 
 func instanceProfileOperations() map[string]operation {
 	profiles := func(p *parameters) string { return p.arn("iam", "", "instance-profile"+orSlash(p.get("PathPrefix"))) }
@@ -56,9 +59,13 @@ func profileResource(p *parameters) string {
 }
 
 func (p *parameters) profile() (*instanceProfile, *Error) {
-	profile, ok := p.Profiles[lower(p.get("InstanceProfileName"))]
+	name := p.get("InstanceProfileName")
+	if err := checkName("instanceProfileName", name, maxProfileName); err != nil {
+		return nil, err
+	}
+	profile, ok := p.Profiles[lower(name)]
 	if !ok {
-		return nil, noSuchEntity("Instance Profile " + p.get("InstanceProfileName") + " cannot be found.")
+		return nil, noSuchEntity("Instance Profile " + name + " cannot be found.")
 	}
 	return profile, nil
 }
@@ -98,7 +105,7 @@ func (i *instanceProfile) xml(withTags bool) xmlInstanceProfile {
 
 func createInstanceProfile(c *call, p *parameters) (any, *Error) {
 	profile := &instanceProfile{Name: p.get("InstanceProfileName"), ID: newID("AIPA", 17), Created: c.time}
-	err := checkName("instanceProfileName", profile.Name, 128)
+	err := checkName("instanceProfileName", profile.Name, maxProfileName)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,11 @@ type role struct {
 	LastUse keyUse `json:"lastUse,omitzero"`
 }
 
-const maxRoles = 1000
+const (
+	maxRoles    = 1000
+	maxRoleName = 64
+	maxTrust    = 2048
+)
 
 func roleOperations() map[string]operation {
 	roles := func(p *parameters) string { return p.arn("iam", "", "role"+orSlash(p.get("PathPrefix"))) }
@@ -53,9 +57,13 @@ func roleResource(p *parameters) string {
 }
 
 func (p *parameters) role() (*role, *Error) {
-	r, ok := p.Roles[lower(p.get("RoleName"))]
+	name := p.get("RoleName")
+	if err := checkName("roleName", name, maxRoleName); err != nil {
+		return nil, err
+	}
+	r, ok := p.Roles[lower(name)]
 	if !ok {
-		return nil, noSuchEntity("The role with name " + p.get("RoleName") + " cannot be found.")
+		return nil, noSuchEntity("The role with name " + name + " cannot be found.")
 	}
 	return r, nil
 }
@@ -110,7 +118,7 @@ func percentEncoded(text string) string {
 
 func createRole(c *call, p *parameters) (any, *Error) {
 	r := &role{entity: entity{Name: p.get("RoleName"), ID: newID("AROA", 17), Created: c.time}}
-	err := checkName("roleName", r.Name, 64)
+	err := checkName("roleName", r.Name, maxRoleName)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +136,9 @@ func createRole(c *call, p *parameters) (any, *Error) {
 	}
 	if r.Boundary, err = p.boundary(); err != nil {
 		return nil, err
+	}
+	if !p.has("AssumeRolePolicyDocument") {
+		return nil, missing("assumeRolePolicyDocument")
 	}
 	if err := c.setTrust(r, p.get("AssumeRolePolicyDocument")); err != nil {
 		return nil, err
@@ -200,8 +211,6 @@ func (p *parameters) maxSession() (int, *Error) {
 	}
 	return seconds, nil
 }
-
-const maxTrust = 2048
 
 // setTrust parses a trust policy and makes it the role's. The users and roles of
 // the account that it names must exist; those of others cannot be looked up.
@@ -317,6 +326,9 @@ func updateRoleDescription(_ *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
+	if !p.has("Description") {
+		return nil, missing("description")
+	}
 	description, err := p.description()
 	if err != nil {
 		return nil, err
@@ -329,6 +341,9 @@ func updateAssumeRolePolicy(c *call, p *parameters) (any, *Error) {
 	r, err := p.role()
 	if err != nil {
 		return nil, err
+	}
+	if !p.has("PolicyDocument") {
+		return nil, missing("policyDocument")
 	}
 	return nil, c.setTrust(r, p.get("PolicyDocument"))
 }

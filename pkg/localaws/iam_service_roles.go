@@ -74,7 +74,7 @@ func (p *parameters) serviceLinked() (serviceLinked, *Error) {
 	if suffix != "" {
 		linked.role += "_" + suffix
 	}
-	return linked, checkName("customSuffix", linked.role, 64)
+	return linked, checkName("customSuffix", linked.role, maxRoleName)
 }
 
 func createServiceLinkedRole(c *call, p *parameters) (any, *Error) {
@@ -133,10 +133,7 @@ func protectServiceLinked(operations map[string]operation) {
 		"AddRoleToInstanceProfile", "AttachRolePolicy", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy",
 		"DetachRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "UpdateAssumeRolePolicy",
 	} {
-		operation, ok := operations[name]
-		if !ok {
-			continue
-		}
+		operation := operations[name]
 		run := operation.run
 		operation.run = func(c *call, p *parameters) (any, *Error) {
 			if r, ok := p.Roles[lower(p.get("RoleName"))]; ok && r.serviceLinked() {
