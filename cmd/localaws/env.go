@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,7 +36,7 @@ AWS; what would outrank them is unset. Your own ~/.aws is never touched.`,
 			return nil
 		},
 	}
-	where.addFlags(command)
+	where.addFlags(command.Flags())
 	return command
 }
 
@@ -57,20 +56,7 @@ func (p *place) dialed() string {
 func (p *place) askRegion(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.dialed()+"/_localaws/health", nil)
-	if err != nil {
-		return "", fmt.Errorf("--listen %q: %w", p.listen, err)
-	}
-	// Not through a proxy, which the environment may well name: this very one.
-	client := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
-	answer, err := client.Do(request)
-	if err != nil {
-		return "", fmt.Errorf("no localaws answers on %s (localaws serve starts one; --listen names another address): %w", p.listen, err)
-	}
-	defer answer.Body.Close()
 	var health struct{ Region string }
-	if err := json.NewDecoder(answer.Body).Decode(&health); err != nil || answer.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("what answers on %s is no localaws", p.listen)
-	}
-	return health.Region, nil
+	err := p.askJSON(ctx, http.MethodGet, "health", nil, &health)
+	return health.Region, err
 }

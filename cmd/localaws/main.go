@@ -1,4 +1,4 @@
-// Localaws is a local AWS, STS, IAM, EKS and EC2, that really checks signatures
+// Localaws is a local AWS, STS, IAM, EKS, EC2 and CloudTrail, that really checks signatures
 // and policies, for unmodified clients on this machine.
 package main
 
@@ -30,16 +30,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := &cobra.Command{
 		Use:   "localaws",
 		Short: "A local AWS that really checks signatures and policies",
-		Long: `A local AWS: STS, IAM, EKS and EC2 on loopback, for unmodified AWS CLIs and
-SDKs. It checks every signature, trust policy and permission, and never reaches
-the real AWS.`,
+		Long: `A local AWS: STS, IAM, EKS, EC2 and CloudTrail's event history on loopback, for
+unmodified AWS CLIs and SDKs. It checks every signature, trust policy and
+permission, and never reaches the real AWS.`,
 		Example: `  localaws serve &
   eval "$(localaws env)"
   aws sts get-caller-identity`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServe(), newEnv(), newInstances(), newVersion())
+	root.AddCommand(newServe(), newEnv(), newInstances(), newClock(), newFaults(), newState(), newEvents(), newVersion())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

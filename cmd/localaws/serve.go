@@ -22,12 +22,18 @@ func newServe() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve until interrupted",
-		Long: `Serve a local AWS, in memory, until interrupted. The user administrator, whose
-key is in the profiles default and admin, may do all.
+		Long: `Serve a local AWS until interrupted. The user administrator, whose key is in the
+profiles default and admin, may do all.
+
+What the account holds is in memory, and gone at the end, unless --state names a
+file for it: then it is there at the next start, whatever the end. The file holds
+secrets, and one server at a time has it. --state-dir is another thing, what
+clients of this server need to find and trust it.
 
 Clients must be on this machine. For containers, listen on their network's
 address and name the network with --allow.`,
 		Example: `  localaws serve
+  localaws serve --state ~/localaws.json
   localaws serve --listen 127.0.0.1:4567 --region us-west-2
   localaws serve --instance i-0123456789abcdef0=ip-10-0-1-23.eu-west-2.compute.internal
   localaws serve --cluster-endpoint kubedemy=https://127.0.0.1:6443 --cluster-ca kubedemy=ca.pem
@@ -38,7 +44,8 @@ address and name the network with --allow.`,
 		},
 	}
 	flags := command.Flags()
-	options.addFlags(command)
+	options.addFlags(flags)
+	flags.StringVar(&options.state, "state", "", "file that keeps what the account holds, made if there is none (default: memory)")
 	flags.StringSliceVar(&options.allow, "allow", nil, "network of clients that may connect besides this machine, as a CIDR (repeatable)")
 	flags.StringVar(&options.account, "account-id", "231144931069", "the AWS account")
 	flags.StringVar(&options.region, "region", "eu-west-2", "region that clients use unless told otherwise")
@@ -53,6 +60,7 @@ type serveOptions struct {
 	account, region string
 	instances       []string
 	clusters        clusterFlags
+	state           string
 }
 
 func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
@@ -91,7 +99,7 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	}
 	a, err := localaws.New(localaws.Config{
 		AccountID: o.account, Region: o.region, Instances: instances, CA: ca, Administrator: administrator,
-		Log: slog.New(slog.NewTextHandler(stderr, nil)),
+		StateFile: o.state, Log: slog.New(slog.NewTextHandler(stderr, nil)),
 	})
 	if err != nil {
 		return err
@@ -102,8 +110,12 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	if err := files.Write(a); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "localaws: serving account %s on %s; in a shell: eval \"$(localaws env%s)\"\n", o.account, listener.Addr(), o.envFlags())
-	return a.Serve(ctx, listener, allow)
+	kept := "in memory"
+	if o.state != "" {
+		kept = "kept in " + o.state
+	}
+	fmt.Fprintf(stderr, "localaws: serving account %s, %s, on %s; in a shell: eval \"$(localaws env%s)\"\n", o.account, kept, listener.Addr(), o.envFlags())
+	return errors.Join(a.Serve(ctx, listener, allow), a.Close())
 }
 
 // envFlags are what env must be given to find this server.

@@ -2,43 +2,114 @@ package main
 
 import (
 	"fmt"
-	"net"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-const defaultListen = "127.0.0.1:4566"
-
-// place is where a local AWS listens and keeps its files; serve and env agree on
-// it by the same flags.
-type place struct{ listen, stateDir string }
-
-func (p *place) addFlags(command *cobra.Command) {
-	flags := command.Flags()
-	flags.StringVar(&p.listen, "listen", defaultListen, "address of the endpoint and proxy")
-	flags.StringVar(&p.stateDir, "state-dir", "", "directory of the CA, the AWS configuration and credentials (default: one for the address, in the user's cache directory)")
+func newState() *cobra.Command {
+	var where place
+	command := &cobra.Command{
+		Use:   "state",
+		Short: "Export, import or reset what the account holds",
+		Long: `Export, import or reset what the account of a running local AWS holds: users and
+their keys, roles, clusters, all of it, secrets too.`,
+		Example: `  localaws state export state.json
+  localaws state reset
+  localaws state import state.json`,
+	}
+	where.addFlags(command.PersistentFlags())
+	command.AddCommand(newStateExport(&where), newStateImport(&where), newStateReset(&where))
+	return command
 }
 
-// files in the state directory.
-func (p *place) files() (localaws.Files, error) {
-	if _, _, err := net.SplitHostPort(p.listen); err != nil {
-		return localaws.Files{}, fmt.Errorf("--listen %q is not host:port, such as %s", p.listen, defaultListen)
+func newStateExport(where *place) *cobra.Command {
+	return &cobra.Command{
+		Use:   "export [FILE]",
+		Short: "Write it to a file that nobody else may read, or to the standard output",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			answer, err := where.ask(cmd.Context(), http.MethodGet, "state", nil)
+			if err != nil {
+				return err
+			}
+			defer answer.Body.Close()
+			if len(args) == 0 || args[0] == "-" {
+				if _, err := io.Copy(cmd.OutOrStdout(), answer.Body); err != nil {
+					return fmt.Errorf("exporting the state: %w", err)
+				}
+				return nil
+			}
+			if err := writePrivate(args[0], answer.Body); err != nil {
+				return fmt.Errorf("exporting the state: %w", err)
+			}
+			return nil
+		},
 	}
-	if p.stateDir != "" {
-		dir, err := filepath.Abs(p.stateDir)
-		if err != nil {
-			return localaws.Files{}, fmt.Errorf("finding the state directory: %w", err)
-		}
-		return localaws.Files{Dir: dir}, nil
-	}
-	cache, err := os.UserCacheDir()
+}
+
+// writePrivate writes a file as a whole or not at all.
+func writePrivate(path string, content io.Reader) error {
+	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
 	if err != nil {
-		return localaws.Files{}, fmt.Errorf("finding a state directory (name one with --state-dir): %w", err)
+		return err
 	}
-	return localaws.Files{Dir: filepath.Join(cache, "localaws", strings.ReplaceAll(p.listen, ":", "_"))}, nil
+	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once renamed
+	_, err = io.Copy(partial, content)
+	if closeError := partial.Close(); err == nil {
+		err = closeError
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(partial.Name(), path)
+}
+
+func newStateImport(where *place) *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FILE",
+		Short: "Put an exported one in its place; - is the standard input",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			from := cmd.InOrStdin()
+			if args[0] != "-" {
+				file, err := os.Open(args[0])
+				if err != nil {
+					return fmt.Errorf("importing a state: %w", err)
+				}
+				defer file.Close()
+				from = file
+			}
+			return replaceState(cmd, where, http.MethodPut, from)
+		},
+	}
+}
+
+func newStateReset(where *place) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reset",
+		Short: "Begin anew; the administrator stays, with the same key",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return replaceState(cmd, where, http.MethodDelete, nil)
+		},
+	}
+}
+
+func replaceState(cmd *cobra.Command, where *place, method string, body io.Reader) error {
+	answer, err := where.ask(cmd.Context(), method, "state", body)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	var counts struct{ Users, Groups, Roles, Clusters, Instances int }
+	if err := decode(answer, &counts); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "users: %d, groups: %d, roles: %d, clusters: %d, instances: %d\n",
+		counts.Users, counts.Groups, counts.Roles, counts.Clusters, counts.Instances)
+	return nil
 }

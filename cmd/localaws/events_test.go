@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestEventsAreFollowed until the server ends.
+func TestEventsAreFollowed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, dir := listener.Addr().String(), t.TempDir()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	logs, log := io.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		err := run(ctx, []string{"serve", "--listen", address, "--state-dir", dir}, io.Discard, log)
+		served <- errors.Join(err, log.Close())
+	}()
+	says(t, logs, "serving account")
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	call := func(action string) {
+		t.Helper()
+		answer, err := client.Post("http://"+address+"/?Action="+action, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+	}
+	call("One%1b[31m")
+	events, out := io.Pipe()
+	followed := make(chan error, 1)
+	go func() {
+		err := run(t.Context(), []string{"events", "--follow", "--listen", address, "--state-dir", dir}, out, io.Discard)
+		followed <- errors.Join(err, out.Close())
+	}()
+	lines := bufio.NewScanner(events)
+	for _, want := range []string{"TIME", "unknown:", "unknown:"} {
+		if !lines.Scan() || !strings.Contains(lines.Text(), want) || strings.Contains(lines.Text(), "\x1b") {
+			t.Fatalf("%q, want %q; %v", lines.Text(), want, lines.Err())
+		}
+		call("Two")
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	if _, err := io.Copy(io.Discard, events); err != nil {
+		t.Error(err)
+	}
+	if err := <-followed; err != nil {
+		t.Errorf("events: %v", err)
+	}
+}
+
+// says waits for a line in a log, and then reads on without a word.
+func says(t *testing.T, log io.Reader, want string) {
+	t.Helper()
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), want) {
+			go func() { _, _ = io.Copy(io.Discard, log) }()
+			return
+		}
+	}
+	t.Fatalf("the log ends without %q", want)
+}

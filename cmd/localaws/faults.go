@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+func newFaults() *cobra.Command {
+	var where place
+	command := &cobra.Command{
+		Use:   "faults",
+		Short: "Have calls fail, for clients to be tested",
+		Long: `Have calls to the local AWS fail, wait or end without an answer, until the faults
+are cleared or the server ends. A call that a fault answers is not done.`,
+		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
+  localaws faults add 'iam:*' latency --latency 2s
+  localaws faults add '*' error --status 503 --count 3
+  localaws faults list
+  localaws faults clear`,
+	}
+	where.addFlags(command.PersistentFlags())
+	command.AddCommand(newFaultsAdd(&where), newFaultsList(&where), newFaultsClear(&where))
+	return command
+}
+
+func newFaultsAdd(where *place) *cobra.Command {
+	var fault localaws.Fault
+	command := &cobra.Command{
+		Use:   "add ACTION KIND",
+		Short: "Add one",
+		Long: `Add a fault that befalls the calls of an action, which may have wildcards as in a
+policy. Kinds:
+
+  latency          the call waits for --latency, then goes on
+  throttle         too many requests, in the service's own form
+  error            an error of the service's, HTTP 500 or --status
+  drop             the connection is closed without an answer
+  wrong-signature  the signature is called wrong, though it is good`,
+		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
+  localaws faults add '*' error --status 503 --count 3`,
+		Args: cobra.ExactArgs(2),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			switch len(args) {
+			case 0:
+				return []string{"sts:", "iam:", "eks:", "ec2:", "cloudtrail:"}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+			case 1:
+				return kinds(), cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			fault.Action, fault.Kind = args[0], localaws.FaultKind(args[1])
+			if cmd.Flags().Changed("rate") && fault.Rate <= 0 {
+				return fmt.Errorf("--rate %v befalls nothing; it is above 0 and up to 1", fault.Rate)
+			}
+			var added localaws.Fault
+			if err := where.askJSON(cmd.Context(), http.MethodPost, "faults", fault, &added); err != nil {
+				return err
+			}
+			return printFaults(cmd, []localaws.Fault{added})
+		},
+	}
+	flags := command.Flags()
+	flags.DurationVar(&fault.Latency, "latency", 0, "how long calls wait, for kind latency")
+	flags.IntVar(&fault.Status, "status", 0, "HTTP status, 500 to 599, for kind error (default 500)")
+	flags.Float64Var(&fault.Rate, "rate", 1, "which part of the calls it befalls, up to 1")
+	flags.IntVar(&fault.Count, "count", 0, "how many calls it befalls before it is over (default: no end)")
+	return command
+}
+
+func kinds() []string {
+	var names []string
+	for _, kind := range localaws.FaultKinds() {
+		names = append(names, string(kind))
+	}
+	return names
+}
+
+type faultList struct{ Faults []localaws.Fault }
+
+func newFaultsList(where *place) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List them, and how many calls each has struck",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list faultList
+			if err := where.askJSON(cmd.Context(), http.MethodGet, "faults", nil, &list); err != nil {
+				return err
+			}
+			return printFaults(cmd, list.Faults)
+		},
+	}
+}
+
+func newFaultsClear(where *place) *cobra.Command {
+	return &cobra.Command{
+		Use:   "clear [ID...]",
+		Short: "Remove them all, or some",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			paths := []string{"faults"}
+			if len(ids) > 0 {
+				paths = nil
+			}
+			for _, id := range ids {
+				if id == "" {
+					return errors.New("an ID is empty; localaws faults list shows them")
+				}
+				paths = append(paths, "faults/"+url.PathEscape(id))
+			}
+			for _, path := range paths {
+				if err := where.askJSON(cmd.Context(), http.MethodDelete, path, nil, &faultList{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func printFaults(cmd *cobra.Command, faults []localaws.Fault) error {
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tACTION\tKIND\tSTRUCK\tHOW")
+	for _, fault := range faults {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", fault.ID, fault.Action, fault.Kind, fault.Struck, how(fault))
+	}
+	return table.Flush()
+}
+
+// how a fault strikes, beyond its kind.
+func how(fault localaws.Fault) string {
+	words := []string{}
+	if fault.Latency != 0 {
+		words = append(words, fault.Latency.String())
+	}
+	if fault.Status != 0 {
+		words = append(words, fmt.Sprint("HTTP ", fault.Status))
+	}
+	if fault.Rate != 0 && fault.Rate != 1 {
+		words = append(words, fmt.Sprintf("%v of the calls", fault.Rate))
+	}
+	if fault.Count != 0 {
+		words = append(words, fmt.Sprintf("%d times", fault.Count))
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+const (
+	kills   = 200
+	clients = 4
+)
+
+// TestNoAcknowledgedWriteIsLost kills a server again and again while clients
+// create users, and looks for every user whose creation was answered. It is killed
+// after some answers, and a random time that a write takes; or while it starts.
+func TestNoAcknowledgedWriteIsLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a while")
+	}
+	dir := t.TempDir()
+	random := rand.New(rand.NewPCG(1, 2))
+	var acknowledged []string
+	begun := 0
+	for range kills {
+		server := startServer(t, dir)
+		if random.IntN(10) == 0 { // while it starts, or has just started
+			time.Sleep(time.Duration(random.IntN(int(50 * time.Millisecond)))) // no event tells how far it is
+			server.kill(t)
+			continue
+		}
+		server.ready(t)
+		acknowledged = append(acknowledged, server.load(t, &begun, 1+random.IntN(8), time.Duration(random.IntN(int(5*time.Millisecond))))...)
+	}
+	server := startServer(t, dir)
+	server.ready(t)
+	server.holds(t, acknowledged)
+	server.kill(t)
+	t.Logf("%d creations were answered, of %d", len(acknowledged), begun)
+	if len(acknowledged) < kills {
+		t.Errorf("only %d creations were answered", len(acknowledged))
+	}
+}
+
+type killedServer struct {
+	process *exec.Cmd
+	output  *bytes.Buffer
+	ended   chan struct{}
+	address string
+	client  *iam.Client
+}
+
+// startServer starts the program itself, which serves the state in a directory.
+func startServer(t *testing.T, dir string) *killedServer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &killedServer{output: &bytes.Buffer{}, ended: make(chan struct{}), address: listener.Addr().String()}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.process = exec.Command("localaws", "serve", "--listen", s.address, "--state-dir", dir, "--state", filepath.Join(dir, "state.json"))
+	s.process.Stdout, s.process.Stderr = s.output, s.output
+	if err := s.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.process.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = s.process.Process.Kill()
+		<-s.ended
+	})
+	return s
+}
+
+// ready waits until it answers.
+func (s *killedServer) ready(t *testing.T) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if answer, err := client.Get("http://" + s.address + "/_localaws/health"); err == nil {
+			_ = answer.Body.Close()
+			break
+		}
+		select {
+		case <-s.ended:
+			t.Fatalf("the server does not start: %s", s.output)
+		case <-tick.C:
+		}
+	}
+	key, err := localaws.Files{Dir: filepath.Dir(s.process.Args[len(s.process.Args)-1])}.Administrator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client = iam.New(iam.Options{
+		Region: "eu-west-2", BaseEndpoint: aws.String("http://" + s.address), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+		HTTPClient:  &http.Client{Timeout: 20 * time.Second},
+	})
+}
+
+func (s *killedServer) kill(t *testing.T) {
+	t.Helper()
+	if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+	<-s.ended
+}
+
+// load creates users until the server is dead, which is killed a time after a
+// number of answers. It gives the users whose creation was answered.
+func (s *killedServer) load(t *testing.T, begun *int, answers int, after time.Duration) []string {
+	t.Helper()
+	var mu sync.Mutex
+	var created []string
+	enough := make(chan struct{})
+	var loading sync.WaitGroup
+	for range clients {
+		loading.Go(func() {
+			for {
+				mu.Lock()
+				*begun++
+				name := fmt.Sprintf("user%d", *begun)
+				mu.Unlock()
+				if _, err := s.client.CreateUser(context.Background(), &iam.CreateUserInput{UserName: &name}); err != nil {
+					return
+				}
+				mu.Lock()
+				created = append(created, name)
+				if len(created) == answers {
+					close(enough)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	select {
+	case <-enough:
+	case <-s.ended:
+		t.Fatalf("the server ended: %s", s.output)
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the server does not answer: %s", s.output)
+	}
+	time.Sleep(after) // no event tells how far a write is
+	s.kill(t)
+	loading.Wait()
+	return created
+}
+
+// holds fails unless the server has all the users.
+func (s *killedServer) holds(t *testing.T, users []string) {
+	t.Helper()
+	found := map[string]bool{}
+	pages := iam.NewListUsersPaginator(s.client, &iam.ListUsersInput{MaxItems: aws.Int32(1000)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, user := range page.Users {
+			found[*user.UserName] = true
+		}
+	}
+	for _, name := range users {
+		if !found[name] {
+			t.Errorf("%s was created, and is gone", name)
+		}
+	}
+}

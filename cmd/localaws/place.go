@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+const defaultListen = "127.0.0.1:4566"
+
+// place is where a local AWS listens and keeps its files; serve and all that talk
+// to it agree on it by the same flags.
+type place struct{ listen, stateDir string }
+
+func (p *place) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&p.listen, "listen", defaultListen, "address of the endpoint and proxy")
+	flags.StringVar(&p.stateDir, "state-dir", "", "directory of what clients need: the CA, the AWS configuration and credentials (default: one for the address, in the user's cache directory)")
+}
+
+// files in the state directory.
+func (p *place) files() (localaws.Files, error) {
+	if _, _, err := net.SplitHostPort(p.listen); err != nil {
+		return localaws.Files{}, fmt.Errorf("--listen %q is not host:port, such as %s", p.listen, defaultListen)
+	}
+	if p.stateDir != "" {
+		dir, err := filepath.Abs(p.stateDir)
+		if err != nil {
+			return localaws.Files{}, fmt.Errorf("finding the state directory: %w", err)
+		}
+		return localaws.Files{Dir: dir}, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return localaws.Files{}, fmt.Errorf("finding a state directory (name one with --state-dir): %w", err)
+	}
+	return localaws.Files{Dir: filepath.Join(cache, "localaws", strings.ReplaceAll(p.listen, ":", "_"))}, nil
+}
