@@ -13,7 +13,7 @@ import (
 // The administrator's side of the AWS account, through the AWS SDK.
 func administrator(t *testing.T) *iam.Client {
 	t.Helper()
-	client, err := suite.Info().IAM(context.Background())
+	client, err := suite.Info().IAM()
 	if err != nil {
 		t.Fatal(err)
 	}

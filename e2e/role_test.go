@@ -17,7 +17,7 @@ func plugins() []plugin {
 		{"aws eks get-token", func(*shell) {}},
 		{"authenticator token", func(s *shell) {
 			s.run("kubectl config set-credentials plugin --exec-api-version=client.authentication.k8s.io/v1 --exec-interactive-mode=IfAvailable" +
-				" --exec-command=" + suite.Info().Programs + "/authenticator --exec-arg=token --exec-arg=--cluster-id=kubedemy")
+				" --exec-command=" + suite.Info().Authenticator + " --exec-arg=token --exec-arg=--cluster-id=kubedemy")
 			s.run("kubectl config set-context --current --user=plugin")
 		}},
 	}

@@ -83,6 +83,7 @@ func (l *Lab) runAuthenticator(ctx context.Context, waitReady bool) error {
 	}
 	process := &authenticatorProcess{log: log, exited: make(chan struct{})}
 	process.command = exec.Command(l.config.Authenticator, arguments...)
+	process.command.Args[0] = "authenticator" // whatever the file is called: leftovers are known by it
 	process.command.Env = l.authenticatorEnvironment()
 	process.command.Stdout, process.command.Stderr = log, log
 	// Ctrl-C on a terminal is the lab's to handle, in order.

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -36,10 +37,20 @@ type call struct {
 	unsigned bool
 	// webIdentity is who makes such a call, once their token has been verified.
 	webIdentity *webIdentity
-	// operation is Service:Operation as policies name it, for the log.
+	// operation is Service:Operation as policies name it, asked its parameters,
+	// and resource the ARN that permission was asked for: for faults, the log and
+	// the trail.
 	operation string
+	asked     map[string]any
+	resource  string
+	identity  UserIdentity
+	// form of a call to a Query service, and what is wrong with it.
+	form      url.Values
+	formError error
 	// writes: what was changed must be saved before it is answered.
 	writes bool
+	// change is that of the state, if the call made one.
+	change uint64
 }
 
 // An answer is what is sent back.
@@ -54,6 +65,20 @@ type answer struct {
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{AWS: a, request: r, requestID: newRequestID(), time: a.now().UTC()}
 	answer, failed := c.answer(w)
+	if failed != nil {
+		failed = failed.ofQuery() // in the same words, whichever service it was
+	}
+	c.trail.add(c.event(failed))
+	if failed != nil && failed.Status == statusNone {
+		c.drop(w)
+	} else {
+		c.send(w, answer)
+	}
+	c.logged(answer.status, failed)
+}
+
+func (c *call) send(w http.ResponseWriter, answer answer) {
+	w.Header().Set("Date", c.now().UTC().Format(http.TimeFormat))
 	w.Header().Set("X-Amzn-Requestid", c.requestID)
 	w.Header().Set("Content-Type", answer.contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer.body)))
@@ -62,7 +87,6 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(answer.body)
-	c.logged(answer.status, failed)
 }
 
 func (c *call) logged(status int, failed *Error) {
@@ -94,25 +118,56 @@ func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
 	}
 	known, ok := c.services[c.service]
 	if !ok {
-		e := newError(http.StatusBadRequest, "UnknownService", "localaws is STS, IAM, EKS and EC2; "+strconv.Quote(c.request.Host)+" is none of them")
+		e := newError(http.StatusBadRequest, "UnknownService", "localaws is STS, IAM, EKS, EC2 and CloudTrail; "+strconv.Quote(c.request.Host)+" is none of them")
 		return service.failure(c, e), e
 	}
 	service = known
-	if slow, ok := service.(preparer); ok {
+	name, parameters := service.read(c)
+	c.operation, c.asked = c.service+":"+name, parameters
+	fault := c.suffer(w)
+	if slow, ok := service.(preparer); ok && fault == nil {
 		if e := slow.prepare(c); e != nil {
 			return service.failure(c, e), e
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.authenticate(signature, signatureError); e != nil {
-		return service.failure(c, e), e
+	served, e := c.serve(service, signature, signatureError, fault)
+	if e == nil {
+		e = c.saved()
 	}
-	served, e := service.serve(c)
 	if e != nil {
 		return service.failure(c, e), e
 	}
 	return served, nil
+}
+
+// serve does what a call asks for, if its caller may and no fault befell it.
+func (c *call) serve(service service, signature *sigv4.Signature, signatureError error, fault *Error) (answer, *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.authenticate(signature, signatureError)
+	c.identity = c.identify(signature)
+	if fault != nil {
+		e = fault
+	}
+	if e != nil {
+		return answer{}, e
+	}
+	served, e := service.serve(c)
+	if e == nil && c.writes {
+		c.changes++
+		c.change = c.changes
+	}
+	return served, e
+}
+
+// saved returns when what the call changed has been saved.
+func (c *call) saved() *Error {
+	if err := c.save(c.change); err != nil {
+		c.log.Error("saving the state failed", "error", err)
+		return newError(http.StatusInternalServerError, codeServiceFailure,
+			"The change was made, but it may not have been saved, and then it is lost when localaws ends. Its log says why; the next change tries again.")
+	}
+	return nil
 }
 
 // serviceOf is the service that a host name of AWS's is for; empty for others.
@@ -122,7 +177,7 @@ func serviceOf(host string) string {
 	}
 	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
 		switch label = strings.TrimSuffix(label, "-fips"); label {
-		case "sts", "iam", "ec2", "eks":
+		case "sts", "iam", "ec2", "eks", "cloudtrail":
 			return label
 		}
 	}
@@ -148,7 +203,7 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 		return e
 	}
 	if err := signature.Verify(secret); err != nil {
-		return newError(http.StatusForbidden, codeSignatureMismatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+		return signatureMismatch()
 	}
 	// The time is part of what was signed, so it is looked at once that holds.
 	if err := signature.CheckTime(c.time); err != nil {
@@ -177,7 +232,7 @@ func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *p
 // authorize asks the caller's own policies for permission. Keys are the condition
 // keys that only this action has, in lower case.
 func (c *call) authorize(action, resource string, keys map[string][]string) *Error {
-	c.operation = cmp.Or(c.operation, action)
+	c.resource = cmp.Or(c.resource, resource)
 	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys(keys)}
 	verdict := policy.Authorize(request, c.caller.policies)
 	if verdict.Decision == policy.Allow {

@@ -746,3 +746,45 @@ func TestRunInstancesPermissions(t *testing.T) {
 		t.Errorf("with all: %v", err)
 	}
 }
+
+// FuzzFilter holds a filter's pattern against a plainer way to match it.
+func FuzzFilter(f *testing.F) {
+	s := start(f, localaws.Config{Instances: []localaws.Instance{{ID: "i-0123456789abcdef0"}}})
+	client := ec2.NewFromConfig(s.SDK())
+	f.Add("a*b", "axxb")
+	f.Add(`a\*?`, "a*c")
+	f.Add(`\`, "")
+	f.Add("[a-z]+(.)|^$", "[a-z]+(.)|^$")
+	f.Add("**", "x\ny")
+	f.Fuzz(func(t *testing.T, pattern, text string) {
+		// The plainer way takes its time.
+		if len(pattern) > 12 || len(text) > 12 || strings.ToValidUTF8(pattern+text, "") != pattern+text {
+			t.Skip()
+		}
+		if _, err := client.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{"i-0123456789abcdef0"}, Tags: []ec2types.Tag{{Key: aws.String("k"), Value: &text}}}); err != nil {
+			t.Fatal(err)
+		}
+		found, err := client.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{Filters: []ec2types.Filter{filter("tag:k", pattern)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := len(found.Reservations) == 1, globs([]rune(pattern), []rune(text)); got != want {
+			t.Errorf("%q matches %q: %v, want %v", pattern, text, got, want)
+		}
+	})
+}
+
+func globs(pattern, text []rune) bool {
+	switch {
+	case len(pattern) == 0:
+		return len(text) == 0
+	case pattern[0] == '*':
+		return globs(pattern[1:], text) || len(text) > 0 && globs(pattern, text[1:])
+	case pattern[0] == '\\' && len(pattern) == 1:
+		return len(text) == 0
+	case pattern[0] == '\\':
+		return len(text) > 0 && text[0] == pattern[1] && globs(pattern[2:], text[1:])
+	default:
+		return len(text) > 0 && (pattern[0] == '?' || pattern[0] == text[0]) && globs(pattern[1:], text[1:])
+	}
+}

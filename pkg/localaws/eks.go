@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,6 +67,41 @@ type eksCall struct {
 	query url.Values
 }
 
+func (s *eksService) actions() []string {
+	names := make([]string, len(s.operations))
+	for i, operation := range s.operations {
+		names[i] = operation.name
+	}
+	return names
+}
+
+// find the operation that a call is for, and the parameters in its path.
+func (s *eksService) find(c *call) (*eksOperation, map[string]string) {
+	path := segments(c.request.URL.EscapedPath())
+	for i := range s.operations {
+		if values, ok := s.operations[i].match(c.request.Method, path); ok {
+			return &s.operations[i], values
+		}
+	}
+	return nil, nil
+}
+
+// read the path, and the body's JSON.
+func (s *eksService) read(c *call) (name string, parameters map[string]any) {
+	operation, values := s.find(c)
+	if operation == nil {
+		return c.request.Method + " " + c.request.URL.Path, nil
+	}
+	var body map[string]any
+	_ = json.Unmarshal(c.body, &body) // an operation that wants one says what is wrong with it
+	parameters = map[string]any{}
+	maps.Copy(parameters, jsonParameters(body))
+	for name, value := range values {
+		parameters[name] = value
+	}
+	return operation.name, parameters
+}
+
 func (s *eksService) serve(c *call) (answer, *Error) {
 	result, err := s.call(c)
 	if err != nil {
@@ -83,23 +119,18 @@ func (s *eksService) failure(_ *call, e *Error) answer {
 
 // call finds the operation and does it.
 func (s *eksService) call(c *call) (any, *Error) {
-	path := segments(c.request.URL.EscapedPath())
-	for _, operation := range s.operations {
-		values, ok := operation.match(c.request.Method, path)
-		if !ok {
-			continue
-		}
-		c.operation = "eks:" + operation.name
-		query := c.request.URL.Query()
-		for name := range query {
-			if !slices.Contains(operation.accepts, name) && !strings.HasPrefix(name, "X-Amz-") {
-				return nil, invalidEKS("localaws does not support the parameter " + name + " of " + operation.name + ".")
-			}
-		}
-		c.writes = c.request.Method != http.MethodGet
-		return operation.run(&eksCall{c, values, query})
+	operation, path := s.find(c)
+	if operation == nil {
+		return nil, newError(http.StatusNotFound, "NotFoundException", "localaws has no EKS operation "+c.request.Method+" "+c.request.URL.Path)
 	}
-	return nil, newError(http.StatusNotFound, "NotFoundException", "localaws has no EKS operation "+c.request.Method+" "+c.request.URL.Path)
+	query := c.request.URL.Query()
+	for name := range query {
+		if !slices.Contains(operation.accepts, name) && !strings.HasPrefix(name, "X-Amz-") {
+			return nil, invalidEKS("localaws does not support the parameter " + name + " of " + operation.name + ".")
+		}
+	}
+	c.writes = c.request.Method != http.MethodGet
+	return operation.run(&eksCall{c, path, query})
 }
 
 func invalidEKS(message string) *Error {

@@ -81,7 +81,7 @@ func clusterOperations() []eksOperation {
 // RegisterCluster binds an API server to a cluster's name: DescribeCluster answers
 // its URL and CA (in PEM), and the proxy dials it. A cluster that does not exist
 // is made, by the administrator. If it is deleted and made again, the API server
-// is its again.
+// is its again. The API server is of this run: no state file keeps it.
 func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	if !clusterNamePattern.MatchString(name) {
 		return fmt.Errorf("registering cluster %q: a name has 1 to 100 letters, digits, - and _", name)
@@ -89,20 +89,17 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	if _, err := endpointAddress(endpoint); err != nil {
 		return fmt.Errorf("registering cluster %s: %w", name, err)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	arn := a.clusterARN(region, name)
-	if a.apiServers == nil {
-		a.apiServers = map[string]apiServer{}
-	}
-	a.apiServers[arn] = apiServer{endpoint, ca}
-	if _, ok := a.Clusters[arn]; !ok {
-		a.Clusters[arn] = &cluster{
-			Name: name, Region: region, ARN: arn, Version: defaultKubernetesVersion, Created: a.now(), Tags: map[string]string{},
-			RoleARN: a.arn("iam", "", "role/eks-cluster-role"), VPC: defaultCluster().VPC, Creator: a.arn("iam", "", "user/"+administratorName),
+	return a.update(func() error {
+		arn := a.clusterARN(region, name)
+		a.apiServers[arn] = apiServer{endpoint, ca}
+		if _, ok := a.Clusters[arn]; !ok {
+			a.Clusters[arn] = &cluster{
+				Name: name, Region: region, ARN: arn, Version: defaultKubernetesVersion, Created: a.now(), Tags: map[string]string{},
+				RoleARN: a.arn("iam", "", "role/eks-cluster-role"), VPC: defaultCluster().VPC, Creator: a.arn("iam", "", "user/"+administratorName),
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // Cluster tells of a cluster, if there is one of the name in the region.

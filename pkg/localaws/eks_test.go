@@ -1,7 +1,6 @@
 package localaws_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -552,28 +551,53 @@ func TestEKSPaths(t *testing.T) {
 		{"POST", "/clusters", `{"resourcesVpcConfig":{"ipFamily":"ipv6"}}`, 400, "does not support the parameter ipFamily"},
 		{"POST", "/clusters", "", 400, "cluster name"},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), test.method, "https://eks.eu-west-2.amazonaws.com"+test.path, bytes.NewReader([]byte(test.body)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		credentials, err := s.SDK().Credentials.Retrieve(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := sha256.Sum256([]byte(test.body))
-		if err := v4.NewSigner().SignHTTP(t.Context(), credentials, request, hex.EncodeToString(sum[:]), "eks", "eu-west-2", time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := s.Client().Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if answer.StatusCode != test.status || !strings.Contains(string(body), test.want) {
-			t.Errorf("%s %s: %s %s, want %d and %q", test.method, test.path, answer.Status, body, test.status, test.want)
+		status, body := askEKS(t, s, test.method, test.path, test.body)
+		if status != test.status || !strings.Contains(body, test.want) {
+			t.Errorf("%s %s: %d %s, want %d and %q", test.method, test.path, status, body, test.status, test.want)
 		}
 	}
+}
+
+// askEKS as the administrator, whatever it is.
+func askEKS(t *testing.T, s *localawstest.Server, method, path, body string) (status int, answered string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "https://eks.eu-west-2.amazonaws.com"+path, strings.NewReader(body))
+	if err != nil {
+		t.Skip(err)
+	}
+	credentials, err := s.SDK().Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(body))
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, request, hex.EncodeToString(sum[:]), "eks", "eu-west-2", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := s.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// FuzzEKS asks for anything: it is done, or refused for what the client did.
+func FuzzEKS(f *testing.F) {
+	s := start(f, localaws.Config{})
+	f.Add("POST", "/clusters", `{"name":"x","roleArn":"y","resourcesVpcConfig":{"subnetIds":["subnet-1"]},"accessConfig":{"authenticationMode":"API"}}`)
+	f.Add("POST", "/clusters/c/update-config", `{"logging":{"clusterLogging":[{}]}}`)
+	f.Add("DELETE", "/tags/arn%3Aaws?tagKeys=a", "")
+	f.Add("GET", "/clusters?maxResults=1&nextToken=YQ", "")
+	f.Add("POST", "/clusters/%2e%2E/access-entries", "[]")
+	f.Fuzz(func(t *testing.T, method, path, body string) {
+		if !strings.HasPrefix(path, "/") {
+			t.Skip()
+		}
+		if status, answered := askEKS(t, s, method, path, body); status >= 500 || status != 200 && !strings.Contains(answered, `"message":`) {
+			t.Errorf("%s %s %s: %d %s", method, path, body, status, answered)
+		}
+	})
 }

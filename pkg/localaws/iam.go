@@ -13,7 +13,7 @@ func iamOperations() map[string]operation {
 	operations := map[string]operation{}
 	for _, group := range []map[string]operation{
 		userOperations(), accessKeyOperations(), groupOperations(), roleOperations(), managedPolicyOperations(),
-		serviceLinkedOperations(), instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(),
+		serviceLinkedOperations(), instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(), simulationOperations(),
 	} {
 		maps.Copy(operations, group)
 	}

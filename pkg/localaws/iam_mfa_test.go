@@ -37,8 +37,9 @@ func TestMFADevices(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
-	newUser(t, s, "bob", "")
-	newUser(t, s, "carol", "")
+	for _, name := range []string{"bob", "carol"} {
+		must(t, errorOf(client.CreateUser(ctx, &iam.CreateUserInput{UserName: &name})))
+	}
 	made, err := client.CreateVirtualMFADevice(ctx, &iam.CreateVirtualMFADeviceInput{
 		VirtualMFADeviceName: aws.String("phone"), Path: aws.String("/team/"), Tags: []iamtypes.Tag{{Key: aws.String("owner"), Value: aws.String("me")}},
 	})
@@ -117,6 +118,7 @@ func TestMFADevices(t *testing.T) {
 		attempt{"resync of another's", resync("carol", at(time.Hour), at(time.Hour+30*time.Second)), "NoSuchEntity"},
 		attempt{"resync with nonsense", resync("bob", at(0), at(0)), "InvalidAuthenticationCode"},
 		attempt{"delete in use", remove(), "DeleteConflict"},
+		attempt{"delete its user", errorOf(client.DeleteUser(ctx, &iam.DeleteUserInput{UserName: aws.String("bob")})), "DeleteConflict"},
 		attempt{"deactivate another's", deactivate("carol"), "NoSuchEntity"},
 	)
 	if got := listed("Assigned"); got != *serial+" of bob" || listed("Unassigned") != "" || listed("") != got || ofBob() != 1 {

@@ -83,6 +83,7 @@ func TestInstanceProfilesAreChecked(t *testing.T) {
 		attempt{"a name with a space", create("a b", "/"), "ValidationError"},
 		attempt{"a name of 129 characters", create(strings.Repeat("x", 129), "/"), "ValidationError"},
 		attempt{"a path that is none", create("new", "x"), "ValidationError"},
+		attempt{"list under no path", errorOf(client.ListInstanceProfiles(ctx, &iam.ListInstanceProfilesInput{PathPrefix: aws.String("x")})), "ValidationError"},
 		attempt{"get none", get("none"), "NoSuchEntity"},
 		attempt{"add to none", add("none", "node"), "NoSuchEntity"},
 		attempt{"add no role", add("p", "none"), "NoSuchEntity"},

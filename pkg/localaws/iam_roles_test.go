@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -151,6 +152,7 @@ func TestRolesAreChecked(t *testing.T) {
 		attempt{"no trust policy", trusting("{}"), "MalformedPolicyDocument"},
 		attempt{"a trust policy too long", trusting(*byEC2() + strings.Repeat(" ", 2048)), "LimitExceeded"},
 
+		attempt{"list under no path", errorOf(client.ListRoles(ctx, &iam.ListRolesInput{PathPrefix: aws.String("team")})), "ValidationError"},
 		attempt{"get none", errorOf(client.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String("none")})), "NoSuchEntity"},
 		attempt{"update none", errorOf(client.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: aws.String("none")})), "NoSuchEntity"},
 		attempt{"update to too long", errorOf(client.UpdateRole(ctx, &iam.UpdateRoleInput{RoleName: aws.String("taken"), MaxSessionDuration: aws.Int32(1)})), "ValidationError"},
@@ -171,7 +173,10 @@ func TestRolesInUseAreNotDeleted(t *testing.T) {
 	expect(t,
 		attempt{"put a policy", errorOf(client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: policy, PolicyDocument: aws.String(statement("Allow", "s3:*", "*"))})), ""},
 		attempt{"with a policy", remove(), "DeleteConflict"},
+		attempt{"attach a policy", errorOf(client.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: name, PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")})), ""},
 		attempt{"delete the policy", errorOf(client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name, PolicyName: policy})), ""},
+		attempt{"with a policy attached", remove(), "DeleteConflict"},
+		attempt{"detach the policy", errorOf(client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: name, PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")})), ""},
 		attempt{"create a profile", errorOf(client.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{InstanceProfileName: name})), ""},
 		attempt{"add to the profile", errorOf(client.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{InstanceProfileName: name, RoleName: name})), ""},
 		attempt{"in a profile", remove(), "DeleteConflict"},
@@ -253,6 +258,48 @@ func TestTrustIsOfWhoWasNamed(t *testing.T) {
 	expect(t, attempt{"that bob, named anew", assume(second), ""})
 }
 
+// TestTrustFollowsItsOwn: who is renamed is still trusted, and who takes the name is
+// not.
+func TestTrustFollowsItsOwn(t *testing.T) {
+	s := start(t, localaws.Config{})
+	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
+	bob := newUser(t, s, "bob", "")
+	newRole(t, s, "r", trust(`{"AWS":"`+arn("user/bob")+`"}`))
+	assume := func(caller aws.Config) error {
+		return errorOf(sts.NewFromConfig(caller).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(arn("role/r")), RoleSessionName: aws.String("session")}))
+	}
+	must(t, errorOf(client.UpdateUser(ctx, &iam.UpdateUserInput{UserName: aws.String("bob"), NewUserName: aws.String("robert"), NewPath: aws.String("/x/")})))
+	other := newUser(t, s, "bob", "")
+	expect(t, attempt{"robert, who was bob", assume(bob), ""}, attempt{"another bob", assume(other), "AccessDenied"})
+}
+
+func TestRolesAreUsed(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	s := start(t, localaws.Config{Now: func() time.Time { return now }})
+	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
+	newRole(t, s, "r", trust(`{"AWS":"`+arn("user/administrator")+`"}`))
+	used := func() string {
+		t.Helper()
+		got, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String("r")})
+		must(t, err)
+		if got.Role.RoleLastUsed.LastUsedDate == nil {
+			return ""
+		}
+		return got.Role.RoleLastUsed.LastUsedDate.Format(time.RFC3339) + " " + *got.Role.RoleLastUsed.Region
+	}
+	assumed, err := sts.NewFromConfig(s.SDK()).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(arn("role/r")), RoleSessionName: aws.String("session")})
+	must(t, err)
+	if got := used(); got != "" {
+		t.Errorf("before its session has called, it was used %s", got)
+	}
+	now = now.Add(time.Minute)
+	session := s.SDKAs(localaws.AccessKey{ID: *assumed.Credentials.AccessKeyId, Secret: *assumed.Credentials.SecretAccessKey}, *assumed.Credentials.SessionToken)
+	must(t, errorOf(sts.NewFromConfig(session, func(o *sts.Options) { o.Region = "eu-west-1" }).GetCallerIdentity(ctx, nil)))
+	if got, want := used(), now.UTC().Format(time.RFC3339)+" eu-west-1"; got != want {
+		t.Errorf("used %q, want %q", got, want)
+	}
+}
+
 func TestServiceLinkedRoles(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
@@ -294,12 +341,22 @@ func TestServiceLinkedRoles(t *testing.T) {
 
 		attempt{"put a policy", errorOf(client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("p"), PolicyDocument: aws.String(statement("Allow", "s3:*", "*"))})), "UnmodifiableEntity"},
 		attempt{"trust another", errorOf(client.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: name, PolicyDocument: byEC2()})), "UnmodifiableEntity"},
+		attempt{"attach a policy", errorOf(client.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: name, PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")})), "UnmodifiableEntity"},
+		attempt{"detach a policy", errorOf(client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: name, PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")})), "UnmodifiableEntity"},
+		attempt{"delete a policy", errorOf(client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name, PolicyName: aws.String("p")})), "UnmodifiableEntity"},
+		attempt{"bound it", errorOf(client.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: name, PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")})), "UnmodifiableEntity"},
+		attempt{"unbound it", errorOf(client.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: name})), "UnmodifiableEntity"},
 		attempt{"delete it as an ordinary one", errorOf(client.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: name})), "UnmodifiableEntity"},
 		attempt{"describe it", errorOf(client.UpdateRoleDescription(ctx, &iam.UpdateRoleDescriptionInput{RoleName: name, Description: aws.String("d")})), ""},
 
 		attempt{"delete an ordinary one", remove("ordinary"), "NoSuchEntity"},
 		attempt{"delete none", remove("none"), "NoSuchEntity"},
 		attempt{"ask about none", errorOf(client.GetServiceLinkedRoleDeletionStatus(ctx, &iam.GetServiceLinkedRoleDeletionStatusInput{DeletionTaskId: aws.String("task/aws-service-role/x/y/z")})), "NoSuchEntity"},
+	)
+	onlySpot := iam.NewFromConfig(newUser(t, s, "spot", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:CreateServiceLinkedRole","Resource":"*","Condition":{"StringEquals":{"iam:AWSServiceName":"spot.amazonaws.com"}}}]}`))
+	expect(t,
+		attempt{"by who may for another service", errorOf(onlySpot.CreateServiceLinkedRole(ctx, &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String("spotfleet.amazonaws.com")})), "AccessDenied"},
+		attempt{"by who may for the service", errorOf(onlySpot.CreateServiceLinkedRole(ctx, &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String("spot.amazonaws.com")})), ""},
 	)
 	deleted, err := client.DeleteServiceLinkedRole(ctx, &iam.DeleteServiceLinkedRoleInput{RoleName: name})
 	if err != nil || !strings.HasPrefix(*deleted.DeletionTaskId, "task/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS/") {

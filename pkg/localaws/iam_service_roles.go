@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 )
@@ -43,7 +44,7 @@ func serviceLinkedOperations() map[string]operation {
 		return map[string][]string{"iam:awsservicename": {p.get("AWSServiceName")}}
 	}
 	task := func(p *parameters) string {
-		return p.arn("iam", "", "role/"+strings.TrimPrefix(p.get("DeletionTaskId"), "task/"))
+		return p.arn("iam", "", "role/"+path.Dir(strings.TrimPrefix(p.get("DeletionTaskId"), "task/")))
 	}
 	return map[string]operation{
 		"CreateServiceLinkedRole":            write(made, createServiceLinkedRole, "AWSServiceName", "Description", "CustomSuffix").with(service),

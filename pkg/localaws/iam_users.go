@@ -182,7 +182,7 @@ func deleteUser(c *call, p *parameters) (any, *Error) {
 		return nil, inUse("remove users from group")
 	case len(u.Keys) > 0:
 		return nil, deleteConflict("access keys")
-	case c.hasMFADevice(u):
+	case len(c.devicesOf(u)) > 0:
 		return nil, deleteConflict("MFA device")
 	}
 	if err := u.deletable(); err != nil {
@@ -191,15 +191,6 @@ func deleteUser(c *call, p *parameters) (any, *Error) {
 	c.closeSessions(&u.entity)
 	delete(c.Users, lower(u.Name))
 	return nil, nil
-}
-
-func (s *state) hasMFADevice(u *user) bool {
-	for _, device := range s.MFADevices {
-		if device.UserID == u.ID {
-			return true
-		}
-	}
-	return false
 }
 
 // getLoginProfile finds none: nobody here has a password.

@@ -108,7 +108,11 @@ func (a *AWS) newMetadataService(instanceID string) *metadataService {
 }
 
 func (m *metadataService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	status, text := m.answer(w.Header(), r)
+	status, text, change := m.answer(w.Header(), r)
+	if err := m.aws.save(change); err != nil {
+		m.aws.log.Error("saving the state failed", "error", err)
+		status = http.StatusInternalServerError
+	}
 	m.aws.log.Info("answered", "service", "imds", "instance", m.id, "method", r.Method, "path", r.URL.Path, "status", status)
 	if status != http.StatusOK {
 		text = strconv.Itoa(status) + " - " + http.StatusText(status)
@@ -119,10 +123,21 @@ func (m *metadataService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(text))
 }
 
-// answer a request, in the header too. The text is that of 200 alone.
-func (m *metadataService) answer(header http.Header, r *http.Request) (status int, text string) {
+// answer a request, in the header too. The text is that of 200 alone. The change
+// is that of the state, if credentials were made.
+func (m *metadataService) answer(header http.Header, r *http.Request) (status int, text string, change uint64) {
 	m.aws.mu.Lock()
 	defer m.aws.mu.Unlock()
+	before := m.aws.changes
+	status, text = m.ask(header, r)
+	if m.aws.changes != before {
+		change = m.aws.changes
+	}
+	return status, text, change
+}
+
+// ask, with the state locked.
+func (m *metadataService) ask(header http.Header, r *http.Request) (status int, text string) {
 	now := m.aws.now().UTC()
 	path := strings.Trim(r.URL.Path, "/")
 	i, ok := m.aws.Instances[m.id]
@@ -321,6 +336,7 @@ func (a *AWS) instanceCredentials(i *instance, r *role, now time.Time) string {
 		s = &session{role: r, RoleID: r.ID, Name: i.ID}
 		(&call{AWS: a, time: now}).open(s, credentialsFor)
 		i.Session = s.AccessKeyID
+		a.changes++
 	}
 	return indented(struct {
 		Code            string

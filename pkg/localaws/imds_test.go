@@ -406,3 +406,29 @@ func TestMetadataListeners(t *testing.T) {
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }
+
+// FuzzMetadataToken: no token is good but those that were given.
+func FuzzMetadataToken(f *testing.F) {
+	s := start(f, localaws.Config{})
+	handler, err := s.IMDS(run(f, s))
+	if err != nil {
+		f.Fatal(err)
+	}
+	serve := func(method, path, header, value string) *httptest.ResponseRecorder {
+		request := httptest.NewRequest(method, path, nil)
+		request.Header.Set(header, value)
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		return recorder
+	}
+	good := serve(http.MethodPut, "/latest/api/token", ttl, "21600").Body.String()
+	f.Add(good)
+	f.Add(good[:55])
+	f.Add(strings.TrimRight(good, "="))
+	f.Add("")
+	f.Fuzz(func(t *testing.T, token string) {
+		if status := serve(http.MethodGet, "/latest/meta-data/", tokenField, token).Code; (status == http.StatusOK) != (token == good) {
+			t.Errorf("%q: %d", token, status)
+		}
+	})
+}

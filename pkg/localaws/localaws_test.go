@@ -122,6 +122,7 @@ func TestBadSignatures(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
 	ask := func(config aws.Config) map[string]string {
+		config.DisableClockSkewCorrection = true
 		_, stsError := sts.NewFromConfig(config).GetCallerIdentity(t.Context(), nil)
 		_, iamError := iam.NewFromConfig(config).ListUsers(t.Context(), &iam.ListUsersInput{})
 		_, eksError := eks.NewFromConfig(config).ListClusters(t.Context(), &eks.ListClustersInput{})

@@ -107,6 +107,21 @@ func (s *queryService) serve(c *call) (answer, *Error) {
 	return s.xmlAnswer(c, action, result), nil
 }
 
+func (s *queryService) actions() []string { return slices.Collect(maps.Keys(s.operations)) }
+
+// read the form, from the query and the body.
+func (s *queryService) read(c *call) (name string, parameters map[string]any) {
+	c.form = c.request.URL.Query()
+	if strings.HasPrefix(c.request.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		var body url.Values
+		body, c.formError = url.ParseQuery(string(c.body))
+		for name, values := range body {
+			c.form[name] = append(c.form[name], values...)
+		}
+	}
+	return c.form.Get("Action"), formParameters(c.form)
+}
+
 // prepare readies the operation of a call. What else is wrong with the call is said
 // by serve, once it is known who calls.
 func (s *queryService) prepare(c *call) *Error {
@@ -140,16 +155,10 @@ func (s *queryService) call(c *call) (result any, action string, e *Error) {
 
 // find the operation that a call is for, and its parameters.
 func (s *queryService) find(c *call) (*parameters, operation, *Error) {
-	p := &parameters{c, c.request.URL.Query()}
-	if strings.HasPrefix(c.request.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		body, err := url.ParseQuery(string(c.body))
-		if err != nil {
-			return nil, operation{}, newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+err.Error())
-		}
-		for name, values := range body {
-			p.form[name] = append(p.form[name], values...)
-		}
+	if c.formError != nil {
+		return nil, operation{}, newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+c.formError.Error())
 	}
+	p := &parameters{c, c.form}
 	action := p.get("Action")
 	found, ok := s.operations[action]
 	if !ok || p.get("Version") != s.version {
