@@ -31,13 +31,9 @@ type shell struct {
 // `aws` is the one given. Its AWS files and kubeconfig are its own copies.
 func newShell(t *testing.T, aws string) *shell {
 	t.Helper()
-	s := &shell{t: t, dir: t.TempDir(), environment: map[string]string{}}
-	for _, variable := range suite.Info().Environ(os.Environ()) {
-		name, value, _ := strings.Cut(variable, "=")
-		s.environment[name] = value
-	}
-	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"} {
-		content, err := os.ReadFile(s.environment[name])
+	s := &shell{t: t, dir: t.TempDir(), environment: labEnvironment()}
+	for name, path := range labFiles() {
+		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,6 +68,26 @@ func (s *shell) hideAWS() {
 		}
 	}
 	s.set("PATH", bin)
+}
+
+// labEnvironment is this process's with the lab's over it.
+func labEnvironment() map[string]string {
+	environment := map[string]string{}
+	for _, variable := range suite.Info().Environ(os.Environ()) {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
+	}
+	return environment
+}
+
+// labFiles are the lab's own files that aws and kubectl change, by the variables
+// that name them.
+func labFiles() map[string]string {
+	environment, files := labEnvironment(), map[string]string{}
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"} {
+		files[name] = environment[name]
+	}
+	return files
 }
 
 // leadByEndpointURL leads the shell to the local AWS by AWS_ENDPOINT_URL in place

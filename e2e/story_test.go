@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/base64"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -142,6 +143,7 @@ func TestTour(t *testing.T) {
 				s.hideAWS()
 			}
 			t.Cleanup(func() { forgetUser(t, "kubedemy") })
+			keepFiles(t)
 			output := s.run(absolute + " tour --dir " + suite.Info().Dir)
 			for _, want := range []string{"6/6", "Username", "kubedemy", "[system:masters system:authenticated]", "[arn:aws:iam::231144931069:user/kubedemy]"} {
 				if !strings.Contains(output, want) {
@@ -150,6 +152,23 @@ func TestTour(t *testing.T) {
 			}
 			if said := strings.Contains(output, "not installed"); said != (path != "") {
 				t.Errorf("the tour says that the AWS CLI is missing: %v", said)
+			}
+		})
+	}
+}
+
+// keepFiles puts the lab's own files back when the test ends: the tour works with
+// them, and every shell begins with a copy.
+func keepFiles(t *testing.T) {
+	t.Helper()
+	for _, path := range labFiles() {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Error(err)
 			}
 		})
 	}
