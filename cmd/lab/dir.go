@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -37,9 +38,19 @@ func dirOf(command *cobra.Command) (string, error) {
 
 // typed is another command for the same lab, as one types it after this one.
 func typed(command *cobra.Command, name string) string {
-	text := os.Args[0] + " " + name
+	text := quoted(os.Args[0]) + " " + name
 	if flag := command.Flags().Lookup(dirFlag); flag.Changed {
-		text += " --" + dirFlag + " " + localaws.Quote(flag.Value.String())
+		text += " --" + dirFlag + " " + quoted(flag.Value.String())
 	}
 	return text
+}
+
+var plain = regexp.MustCompile(`^[\w./-]+$`)
+
+// quoted for a shell, if need be.
+func quoted(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return localaws.Quote(word)
 }

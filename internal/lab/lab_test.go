@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +45,24 @@ func TestStepOfAUserWhoGaveUp(t *testing.T) {
 		})
 		if !errors.Is(err, why) {
 			t.Errorf("step whose work answers %v = %v, want %v", answer, err, why)
+		}
+	}
+}
+
+func TestTail(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log")
+	if got := tail(path); !strings.Contains(got, path) {
+		t.Errorf("tail of no file = %q", got)
+	}
+	for text, want := range map[string]string{
+		"":           "",
+		"one\ntwo\n": "one\ntwo",
+		"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n": "3\n4\n5\n6\n7\n8\n9\n10\n11\n12",
+	} {
+		write(t, path, text)
+		if got := tail(path); got != want {
+			t.Errorf("tail of %q = %q, want %q", text, got, want)
 		}
 	}
 }
