@@ -52,7 +52,10 @@ func awsManagedPolicies(partition string) (map[string]*managedPolicy, *Error) {
 	created := time.Date(2015, time.February, 6, 0, 0, 0, 0, time.UTC)
 	policies := map[string]*managedPolicy{}
 	for _, p := range awsPolicies(partition) {
-		text, err := json.MarshalIndent(map[string]any{"Version": "2012-10-17", "Statement": p.statements}, "", "    ")
+		text, err := json.MarshalIndent(struct {
+			Version   string
+			Statement []awsStatement
+		}{"2012-10-17", p.statements}, "", "    ")
 		if err != nil {
 			return nil, newError(http.StatusInternalServerError, "ServiceFailure", "writing the policy "+p.name+": "+err.Error())
 		}

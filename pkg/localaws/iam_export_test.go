@@ -3,6 +3,7 @@ package localaws
 import (
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // IAMOperations are the names of all operations of IAM.
@@ -19,4 +20,14 @@ func EntityOperations() []string {
 		maps.Copy(all, k.operations())
 	}
 	return slices.Sorted(maps.Keys(all))
+}
+
+// AddUsers adds as many as would take long to create.
+func (a *AWS) AddUsers(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range n {
+		name := "added-" + strconv.Itoa(i)
+		a.Users[name] = &user{entity: entity{Name: name, Path: "/", ID: newID("AIDA", 17), ARN: a.arn("iam", "", "user/"+name)}}
+	}
 }

@@ -67,6 +67,14 @@ func TestListUsers(t *testing.T) {
 	}
 }
 
+func TestUserQuota(t *testing.T) {
+	s := start(t, localaws.Config{})
+	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
+	s.AddUsers(4998) // and the administrator
+	must(t, errorOf(client.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("the-last")})))
+	wantMessage(t, "LimitExceeded", "UsersPerAccount: 5000", errorOf(client.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("one-more")})))
+}
+
 func TestUpdateUser(t *testing.T) {
 	s := start(t, localaws.Config{})
 	makeEntities(t, s)
@@ -112,7 +120,8 @@ func TestUpdateUser(t *testing.T) {
 
 // TestDeleteUser takes away what keeps a user from being deleted, one by one.
 func TestDeleteUser(t *testing.T) {
-	s := start(t, localaws.Config{})
+	now := time.Now()
+	s := start(t, localaws.Config{Now: func() time.Time { return now }})
 	key := makeEntities(t, s)
 	client, ctx, user := iam.NewFromConfig(s.SDK()), t.Context(), aws.String("alice")
 	managed := aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")
@@ -120,6 +129,13 @@ func TestDeleteUser(t *testing.T) {
 	must(t, errorOf(client.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: user, PolicyArn: managed})))
 	must(t, errorOf(client.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: user, PolicyName: aws.String("p"), PolicyDocument: aws.String(document)})))
 	must(t, errorOf(client.PutUserPermissionsBoundary(ctx, &iam.PutUserPermissionsBoundaryInput{UserName: user, PermissionsBoundary: managed})))
+	made, err := client.CreateVirtualMFADevice(ctx, &iam.CreateVirtualMFADeviceInput{VirtualMFADeviceName: aws.String("phone")})
+	must(t, err)
+	device := made.VirtualMFADevice
+	must(t, errorOf(client.EnableMFADevice(ctx, &iam.EnableMFADeviceInput{
+		UserName: user, SerialNumber: device.SerialNumber,
+		AuthenticationCode1: codeOf(t, device.Base32StringSeed, now), AuthenticationCode2: codeOf(t, device.Base32StringSeed, now.Add(30*time.Second)),
+	})))
 	for _, step := range []struct {
 		conflict string
 		resolve  func() error
@@ -129,6 +145,9 @@ func TestDeleteUser(t *testing.T) {
 		}},
 		{"must delete access keys first", func() error {
 			return errorOf(client.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: user, AccessKeyId: &key}))
+		}},
+		{"must delete MFA device first", func() error {
+			return errorOf(client.DeactivateMFADevice(ctx, &iam.DeactivateMFADeviceInput{UserName: user, SerialNumber: device.SerialNumber}))
 		}},
 		{"must detach all policies first", func() error {
 			return errorOf(client.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: user, PolicyArn: managed}))
