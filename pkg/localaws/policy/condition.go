@@ -125,7 +125,7 @@ func (p *parser) condition(c *condition, values []string) error {
 		return compare(c, values, parseBool, func(want, got bool) bool { return got == want })
 	case "IpAddress":
 		return compare(c, values, parsePrefix, func(want, got netip.Prefix) bool {
-			return got.Bits() >= want.Bits() && want.Contains(got.Addr())
+			return got.IsSingleIP() && want.Contains(got.Addr())
 		})
 	case "NumericEquals":
 		return compare(c, values, parseNumber, func(want, got float64) bool { return got == want })
@@ -210,7 +210,7 @@ func arnLike(want, got string) bool {
 
 func isBase64(value string) bool {
 	_, err := base64.StdEncoding.Strict().DecodeString(value)
-	return err == nil && value != ""
+	return err == nil
 }
 
 func parseBool(value string) (is, ok bool) {

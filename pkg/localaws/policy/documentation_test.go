@@ -35,6 +35,8 @@ func TestDocumentation(t *testing.T) {
 		"IAM policy elements: Variables and tags":                 variables(),
 		"AWS JSON policy elements: Principal":                     principals(),
 		"AWS JSON policy elements: NotPrincipal":                  notPrincipals(),
+		"IAM and AWS STS condition context keys":                  keysOfSTS(),
+		"AWS global condition context keys":                       globalKeys(),
 	}
 	examples := 0
 	for _, page := range slices.Sorted(maps.Keys(topics)) {
@@ -312,29 +314,30 @@ func severalKeys() []example {
 
 func severalValues() []example {
 	const all = `"ForAllValues:StringEquals":{"aws:TagKeys":["environment","cost-center"]}`
-	const allAndSome = all + `,"Null":{"aws:TagKeys":"false"}`
-	const any = `"ForAnyValue:StringEquals":{"aws:TagKeys":["environment","cost-center"]}`
+	const allOfSome = all + `,"Null":{"aws:TagKeys":"false"}`
+	const some = `"ForAnyValue:StringEquals":{"aws:TagKeys":["environment","cost-center"]}`
 	const noneOfAll = `"ForAllValues:StringNotEquals":{"aws:TagKeys":["environment","cost-center"]}`
 	const someOther = `"ForAnyValue:StringNotEquals":{"aws:TagKeys":["environment","cost-center"]}`
 	tags := func(keys ...string) key { return is("aws:TagKeys", keys...) }
 	return []example{
-		match(allAndSome, tags("environment")),
-		match(allAndSome, tags("cost-center")),
-		match(allAndSome, tags("environment", "cost-center")),
-		noMatch(allAndSome, tags("environment", "dept")),
-		noMatch(allAndSome),
+		match(allOfSome, tags("environment")),
+		match(allOfSome, tags("cost-center")),
+		match(allOfSome, tags("environment", "cost-center")),
+		noMatch(allOfSome, tags("environment", "dept")),
+		noMatch(allOfSome),
 		match(all), // and so Null is needed
 		match(all, tags()),
 		match(all, tags("")), // an empty string is an empty set
-		noMatch(allAndSome, tags("")),
+		noMatch(allOfSome, tags("")),
 
-		match(any, tags("environment")),
-		match(any, tags("cost-center")),
-		match(any, tags("environment", "cost-center")),
-		match(any, tags("environment", "dept")),
-		noMatch(any, tags("dept")),
-		noMatch(any),
-		noMatch(any, tags("")),
+		match(some, tags("environment")),
+		match(some, tags("cost-center")),
+		match(some, tags("environment", "cost-center")),
+		match(some, tags("environment", "dept")),
+		noMatch(some, tags("dept")),
+		noMatch(some),
+		noMatch(some, tags("")),
+		noMatch(`"ForAnyValue:StringEquals":{"aws:TagKeys":""}`, tags("")),
 
 		match(noneOfAll, tags("dept", "team")),
 		noMatch(noneOfAll, tags("dept", "environment")),
@@ -342,6 +345,7 @@ func severalValues() []example {
 		match(someOther, tags("dept", "environment")),
 		noMatch(someOther, tags("environment", "cost-center")),
 		noMatch(someOther),
+		noMatch(someOther, tags("")),
 
 		match(`"ForAllValues:StringLike":{"aws:TagKeys":["key1*","key2*"]}`, tags("key1-a", "key2-b")),
 		noMatch(`"ForAllValues:StringLike":{"aws:TagKeys":["key1*","key2*"]}`, tags("key1-a", "key3-b")),
@@ -444,6 +448,7 @@ func dateOperators() []example {
 
 		// The formats of the W3C, and seconds since 1970.
 		match(`"DateGreaterThan":{"aws:CurrentTime":"2026"}`, now),
+		noMatch(`"DateGreaterThan":{"aws:CurrentTime":"2027"}`, now),
 		match(`"DateGreaterThan":{"aws:CurrentTime":"2026-11"}`, now),
 		match(`"DateGreaterThan":{"aws:CurrentTime":"2026-11-23"}`, now),
 		match(`"DateEquals":{"aws:CurrentTime":"2026-11-23T08:00Z"}`, now),
@@ -492,6 +497,7 @@ func addressOperators() []example {
 		noMatch(range4, from("198.51.100.1")),
 		noMatch(range4),
 		noMatch(range4, from("localhost")),
+		noMatch(range4, from("203.0.113.0/24")),
 		match(both, from("203.0.113.1")),
 		match(both, from("2001:db8:1234:5678::1")),
 		noMatch(both, from("2001:db8:1234:5679::1")),
@@ -526,6 +532,7 @@ func arnOperators() []example {
 		match(`"ArnLike":{"aws:SourceArn":"arn:aws:logs:*:*:log-group:*"}`, source("arn:aws:logs:us-east-1:123456789012:log-group:/aws/eks/c:log-stream:s")),
 		match(`"ArnLike":{"aws:SourceArn":"*"}`, source("arn:aws:sns:us-west-2:123456789012:TOPIC-ID")),
 		noMatch(`"ArnLike":{"aws:SourceArn":"arn:*:*:*:*:*"}`, source("no ARN")),
+		noMatch(`"ArnLike":{"aws:SourceArn":"*"}`, source("no ARN")),
 		match(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::123456789012:user/${aws:username}"}`, is("aws:PrincipalArn", "arn:aws:iam::123456789012:user/bob"), is("aws:username", "bob")),
 		noMatch(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::123456789012:user/${aws:username}"}`, is("aws:PrincipalArn", "arn:aws:iam::123456789012:user/bob"), is("aws:username", "*")),
 
@@ -607,6 +614,7 @@ func variables() []example {
 		allow(on("arn:aws:s3:::bucket/${$}{aws:username}"), "s3:GetObject", "arn:aws:s3:::bucket/${aws:username}", bob),
 		match(`"StringEquals":{"s3:prefix":"${*}"}`, is("s3:prefix", "*")),
 		match(`"StringLike":{"s3:prefix":"a${?}*"}`, is("s3:prefix", "a?b")),
+		noMatch(`"StringLike":{"s3:prefix":"${*}"}`, is("s3:prefix", "\x00a")),
 
 		// Defaults.
 		allow(byDefault, "s3:ListBucket", "arn:aws:s3:::amzn-s3-demo-bucket-yellow", team("yellow")),
@@ -614,6 +622,7 @@ func variables() []example {
 		allow(byDefault, "s3:ListBucket", "arn:aws:s3:::amzn-s3-demo-bucket-company-wide"),
 		silent(byDefault, "s3:ListBucket", "arn:aws:s3:::amzn-s3-demo-bucket-yellow"),
 		match(`"StringEquals":{"s3:prefix":"${aws:userid, 'anonymous'}"}`, is("s3:prefix", "anonymous")),
+		noMatch(`"StringLike":{"s3:prefix":"${aws:userid, '*'}"}`, is("s3:prefix", "anonymous")),
 
 		// A variable without a value is null: nothing is like it, all is unlike it.
 		deny(statement, "s3:GetObject", "arn:aws:s3:::b/k", object("blue")),

@@ -60,6 +60,7 @@ func FuzzWildcard(f *testing.F) {
 	f.Add("*a*b*", "ccacbb")
 	f.Add("??é*", "aéé")
 	f.Add("*??", "€")
+	f.Add("*??bc", "€bc")
 	f.Fuzz(func(t *testing.T, pattern, value string) {
 		if !utf8.ValidString(pattern) || !utf8.ValidString(value) || strings.Contains(pattern, "\x00") || len(pattern)+len(value) > 200 {
 			t.Skip("no text of a policy, or a long one")
@@ -98,6 +99,14 @@ func like(pattern, value []rune) bool {
 		}
 	}
 	return matches[len(pattern)][len(value)]
+}
+
+// TestNestingEnds: documents come from users.
+func TestNestingEnds(t *testing.T) {
+	t.Parallel()
+	if _, err := policy.Parse([]byte(`{"Statement":` + strings.Repeat("[", 10_000_000))); err == nil {
+		t.Error("a policy without an end")
+	}
 }
 
 // TestWildcardsEnd: a pattern that matchers which try everything never finish.

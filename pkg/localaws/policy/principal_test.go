@@ -45,6 +45,19 @@ func trusting(principal string) string {
 	return `{"Version":"2012-10-17","Statement":{"Effect":"Allow",` + principal + `,"Action":"sts:AssumeRole"}}`
 }
 
+// trustIf and distrustIf say whether a role lets bob in on a condition.
+func trustIf(condition string, keys ...key) example {
+	e := trust(`"Principal":{"AWS":"123456789012"},"Condition":{`+condition+`}`, bob())
+	e.request.Context = contextOf(keys)
+	return e
+}
+
+func distrustIf(condition string, keys ...key) example {
+	e := trustIf(condition, keys...)
+	e.want = policy.ImplicitDeny
+	return e
+}
+
 // spare and hit say whether a policy of a bucket, which denies to all but some,
 // denies to somebody.
 func spare(principal string, who policy.Principal) example {
@@ -124,9 +137,56 @@ func notPrincipals() []example {
 		spare(`"NotPrincipal":{"AWS":[`+account+`,`+role+`]}`, session()),
 		spare(`"NotPrincipal":{"AWS":[`+account+`,`+role+`,`+own+`]}`, session()),
 		hit(`"NotPrincipal":{"AWS":`+role+`}`, session()),
+		spare(`"NotPrincipal":"*"`, bob()),
 		spare(`"NotPrincipal":{"Service":"codebuild.amazonaws.com"}`, service("codebuild.amazonaws.com")),
 		hit(`"NotPrincipal":{"Service":"codebuild.amazonaws.com"}`, service("ec2.amazonaws.com")),
 		hit(`"NotPrincipal":{"Service":"codebuild.amazonaws.com"}`, bob()),
+	}
+}
+
+func keysOfSTS() []example {
+	const external = `"StringEquals":{"sts:ExternalId":"12345"}`
+	const own = `"StringLike":{"sts:RoleSessionName":"${aws:username}"}`
+	const repository = `"StringEquals":{"token.actions.githubusercontent.com:aud":"sts.amazonaws.com"},"StringLike":{"token.actions.githubusercontent.com:sub":"repo:octo/app:*"}`
+	audience := is("token.actions.githubusercontent.com:aud", "sts.amazonaws.com")
+	subject := func(name string) key { return is("token.actions.githubusercontent.com:sub", name) }
+	return []example{
+		trustIf(external, is("sts:ExternalId", "12345")),
+		distrustIf(external, is("sts:ExternalId", "54321")),
+		distrustIf(external),
+		trustIf(own, is("sts:RoleSessionName", "bob"), is("aws:username", "bob")),
+		distrustIf(own, is("sts:RoleSessionName", "admin"), is("aws:username", "bob")),
+		distrustIf(own, is("sts:RoleSessionName", "admin")), // a session has no user name
+		trustIf(`"StringLike":{"sts:SourceIdentity":["Saanvi","Diego"]}`, is("sts:SourceIdentity", "Diego")),
+		distrustIf(`"StringLike":{"sts:SourceIdentity":["Saanvi","Diego"]}`),
+		trustIf(`"ForAllValues:StringEquals":{"sts:TransitiveTagKeys":["Project","CostCenter"]}`, is("sts:TransitiveTagKeys", "Project")),
+		distrustIf(`"ForAllValues:StringEquals":{"sts:TransitiveTagKeys":["Project","CostCenter"]}`, is("sts:TransitiveTagKeys", "Project", "Team")),
+		trustIf(repository, audience, subject("repo:octo/app:ref:refs/heads/main")),
+		distrustIf(repository, audience, subject("repo:other/app:ref:refs/heads/main")),
+		distrustIf(repository, subject("repo:octo/app:ref:refs/heads/main")),
+	}
+}
+
+func globalKeys() []example {
+	const mfa, old = `"Bool":{"aws:MultiFactorAuthPresent":"true"}`, `"NumericLessThan":{"aws:MultiFactorAuthAge":"3600"}`
+	const role = `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::123456789012:role/team/*"}`
+	return []example{
+		// A long-term key says nothing of MFA.
+		trustIf(mfa, is("aws:MultiFactorAuthPresent", "true")),
+		distrustIf(mfa, is("aws:MultiFactorAuthPresent", "false")),
+		distrustIf(mfa),
+		trustIf(old, is("aws:MultiFactorAuthAge", "3599")),
+		distrustIf(old, is("aws:MultiFactorAuthAge", "3600")),
+		distrustIf(old),
+		// The principal of a session is its role.
+		trustIf(role, is("aws:PrincipalArn", "arn:aws:iam::123456789012:role/team/Ops")),
+		distrustIf(role, is("aws:PrincipalArn", "arn:aws:sts::123456789012:assumed-role/Ops/alice")),
+		trustIf(`"StringEquals":{"aws:PrincipalTag/team":"blue"}`, is("aws:principaltag/TEAM", "blue")),
+		distrustIf(`"StringEquals":{"aws:PrincipalTag/team":"blue"}`, is("aws:PrincipalTag/team", "Blue")),
+		trustIf(`"StringEquals":{"aws:RequestedRegion":["eu-west-1","eu-west-2"]}`, is("aws:RequestedRegion", "eu-west-2")),
+		distrustIf(`"StringNotEquals":{"aws:RequestedRegion":["eu-west-1","eu-west-2"]}`, is("aws:RequestedRegion", "eu-west-2")),
+		trustIf(`"StringLike":{"aws:userid":"AROAEXAMPLE:*"}`, is("aws:userid", "AROAEXAMPLE:alice")),
+		trustIf(`"StringEquals":{"aws:PrincipalType":"AssumedRole"}`, is("aws:PrincipalType", "AssumedRole")),
 	}
 }
 

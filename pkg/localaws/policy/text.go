@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -74,17 +75,15 @@ func parseText(written string, quote func(string) string) (text, bool) {
 	}
 }
 
-// parseVariable reads what stands in the braces: key, or key, 'default'.
+// What stands in the braces: a key, or a key and what to put without it.
+var variablePattern = regexp.MustCompile(`^([^ ,'${]+)(, '([^']*)')?$`)
+
 func parseVariable(inside string) (variable, bool) {
-	name, fallback, hasDefault := strings.Cut(inside, ", ")
-	v := variable{name: name, key: strings.ToLower(name), hasDefault: hasDefault}
-	if hasDefault {
-		if len(fallback) < 2 || fallback[0] != '\'' || strings.IndexByte(fallback[1:], '\'') != len(fallback)-2 {
-			return variable{}, false
-		}
-		v.fallback = fallback[1 : len(fallback)-1]
+	parts := variablePattern.FindStringSubmatch(inside)
+	if parts == nil {
+		return variable{}, false
 	}
-	return v, name != "" && !strings.ContainsAny(name, " ,'${")
+	return variable{name: parts[1], key: strings.ToLower(parts[1]), hasDefault: parts[2] != "", fallback: parts[3]}, true
 }
 
 // expand puts the values of the variables into the text, quoted. A key that has
