@@ -39,7 +39,7 @@ the real AWS.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServe(), newEnv(), newVersion())
+	root.AddCommand(newServe(), newEnv(), newInstances(), newVersion())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -32,10 +33,24 @@ type call struct {
 	service, region string
 	// caller is nil until the signature has been verified.
 	caller *principal
-	// operation is Service:Operation as policies name it, for the log.
+	// unsigned: the operation takes no signature, and then there is no caller.
+	unsigned bool
+	// webIdentity is who makes such a call, once their token has been verified.
+	webIdentity *webIdentity
+	// operation is Service:Operation as policies name it, asked its parameters,
+	// and resource the ARN that permission was asked for: for faults, the log and
+	// the trail.
 	operation string
+	asked     map[string]any
+	resource  string
+	identity  UserIdentity
+	// form of a call to a Query service, and what is wrong with it.
+	form      url.Values
+	formError error
 	// writes: what was changed must be saved before it is answered.
 	writes bool
+	// change is that of the state, if the call made one.
+	change uint64
 }
 
 // An answer is what is sent back.
@@ -50,6 +65,20 @@ type answer struct {
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{AWS: a, request: r, requestID: newRequestID(), time: a.now().UTC()}
 	answer, failed := c.answer(w)
+	if failed != nil {
+		failed = failed.ofQuery() // in the same words, whichever service it was
+	}
+	c.trail.add(c.event(failed))
+	if failed != nil && failed.Status == statusNone {
+		c.drop(w)
+	} else {
+		c.send(w, answer)
+	}
+	c.logged(answer.status, failed)
+}
+
+func (c *call) send(w http.ResponseWriter, answer answer) {
+	w.Header().Set("Date", c.now().UTC().Format(http.TimeFormat))
 	w.Header().Set("X-Amzn-Requestid", c.requestID)
 	w.Header().Set("Content-Type", answer.contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer.body)))
@@ -58,7 +87,6 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(answer.body)
-	c.logged(answer.status, failed)
 }
 
 func (c *call) logged(status int, failed *Error) {
@@ -90,20 +118,56 @@ func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
 	}
 	known, ok := c.services[c.service]
 	if !ok {
-		e := newError(http.StatusBadRequest, "UnknownService", "localaws is STS, IAM, EKS and EC2; "+strconv.Quote(c.request.Host)+" is none of them")
+		e := newError(http.StatusBadRequest, "UnknownService", "localaws is STS, IAM, EKS, EC2 and CloudTrail; "+strconv.Quote(c.request.Host)+" is none of them")
 		return service.failure(c, e), e
 	}
 	service = known
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.authenticate(signature, signatureError); e != nil {
-		return service.failure(c, e), e
+	name, parameters := service.read(c)
+	c.operation, c.asked = c.service+":"+name, parameters
+	fault := c.suffer(w)
+	if slow, ok := service.(preparer); ok && fault == nil {
+		if e := slow.prepare(c); e != nil {
+			return service.failure(c, e), e
+		}
 	}
-	served, e := service.serve(c)
+	served, e := c.serve(service, signature, signatureError, fault)
+	if e == nil {
+		e = c.saved()
+	}
 	if e != nil {
 		return service.failure(c, e), e
 	}
 	return served, nil
+}
+
+// serve does what a call asks for, if its caller may and no fault befell it.
+func (c *call) serve(service service, signature *sigv4.Signature, signatureError error, fault *Error) (answer, *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.authenticate(signature, signatureError)
+	c.identity = c.identify(signature)
+	if fault != nil {
+		e = fault
+	}
+	if e != nil {
+		return answer{}, e
+	}
+	served, e := service.serve(c)
+	if e == nil && c.writes {
+		c.changes++
+		c.change = c.changes
+	}
+	return served, e
+}
+
+// saved returns when what the call changed has been saved.
+func (c *call) saved() *Error {
+	if err := c.save(c.change); err != nil {
+		c.log.Error("saving the state failed", "error", err)
+		return newError(http.StatusInternalServerError, codeServiceFailure,
+			"The change was made, but it may not have been saved, and then it is lost when localaws ends. Its log says why; the next change tries again.")
+	}
+	return nil
 }
 
 // serviceOf is the service that a host name of AWS's is for; empty for others.
@@ -113,7 +177,7 @@ func serviceOf(host string) string {
 	}
 	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
 		switch label = strings.TrimSuffix(label, "-fips"); label {
-		case "sts", "iam", "ec2", "eks":
+		case "sts", "iam", "ec2", "eks", "cloudtrail":
 			return label
 		}
 	}
@@ -122,6 +186,9 @@ func serviceOf(host string) string {
 
 // authenticate finds out who calls.
 func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
+	if c.unsigned { // and proves otherwise who makes the call
+		return nil
+	}
 	if errors.Is(err, sigv4.ErrMissing) {
 		return newError(http.StatusForbidden, codeMissingToken, "Request is missing Authentication Token")
 	}
@@ -136,7 +203,7 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 		return e
 	}
 	if err := signature.Verify(secret); err != nil {
-		return newError(http.StatusForbidden, codeSignatureMismatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+		return signatureMismatch()
 	}
 	// The time is part of what was signed, so it is looked at once that holds.
 	if err := signature.CheckTime(c.time); err != nil {
@@ -165,52 +232,38 @@ func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *p
 // authorize asks the caller's own policies for permission. Keys are the condition
 // keys that only this action has, in lower case.
 func (c *call) authorize(action, resource string, keys map[string][]string) *Error {
-	c.operation = cmp.Or(c.operation, action)
+	c.resource = cmp.Or(c.resource, resource)
 	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys(keys)}
 	verdict := policy.Authorize(request, c.caller.policies)
-	switch verdict.Decision {
-	case policy.Allow:
+	if verdict.Decision == policy.Allow {
 		return nil
-	case policy.ExplicitDeny:
-		return c.denied(action, resource, " with an explicit deny in "+verdict.By.Article())
-	default:
-		return c.denied(action, resource, " because no "+string(verdict.By)+" allows the "+action+" action")
 	}
+	e := c.denied(action, resource, verdict)
+	e.denial = &denial{request, c.caller, verdict}
+	return e
 }
 
-func (c *call) denied(action, resource, why string) *Error {
+func (c *call) denied(action, resource string, verdict policy.Verdict) *Error {
+	why := " because no " + string(verdict.By) + " allows the " + action + " action"
+	if verdict.Decision == policy.ExplicitDeny {
+		why = " with an explicit deny in " + verdict.By.Article()
+	}
 	return newError(http.StatusForbidden, codeAccessDenied, "User: "+c.caller.arn+" is not authorized to perform: "+action+" on resource: "+resource+why)
 }
 
 // conditionKeys are the global keys of the call, and those of its action.
 func (c *call) conditionKeys(ofAction map[string][]string) map[string][]string {
 	keys := map[string][]string{
-		"aws:principalarn":     {c.caller.entity().ARN},
-		"aws:principalaccount": {c.accountID},
-		"aws:userid":           {c.caller.userID},
-		"aws:requestedregion":  {c.region},
-		"aws:currenttime":      {c.time.Format(time.RFC3339)},
-		"aws:epochtime":        {strconv.FormatInt(c.time.Unix(), 10)},
-		"aws:securetransport":  {strconv.FormatBool(c.request.TLS != nil)},
+		"aws:requestedregion": {c.region},
+		"aws:currenttime":     {c.time.Format(time.RFC3339)},
+		"aws:epochtime":       {strconv.FormatInt(c.time.Unix(), 10)},
+		"aws:securetransport": {strconv.FormatBool(c.request.TLS != nil)},
 	}
 	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
 		keys["aws:sourceip"] = []string{host}
 	}
-	switch {
-	case c.caller.role != nil:
-		keys["aws:principaltype"] = []string{"AssumedRole"}
-	case c.caller.session != nil && c.caller.session.Federated:
-		keys["aws:principaltype"] = []string{"FederatedUser"}
-	default:
-		keys["aws:username"] = []string{c.caller.user.Name}
-		keys["aws:principaltype"] = []string{"User"}
-	}
-	for _, tag := range c.caller.tags() {
-		keys["aws:principaltag/"+lower(tag.Key)] = []string{tag.Value}
-	}
-	if c.caller.session != nil { // with a long-term key the question has no answer
-		keys["aws:multifactorauthpresent"] = []string{strconv.FormatBool(c.caller.session.MFA)}
-		keys["aws:tokenissuetime"] = []string{c.caller.session.Issued.UTC().Format(time.RFC3339)}
+	if c.caller != nil {
+		maps.Copy(keys, c.caller.keys(c.time))
 	}
 	maps.Copy(keys, ofAction)
 	return keys

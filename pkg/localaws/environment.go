@@ -41,7 +41,7 @@ func (f Files) Environment(hostPort, region string) Environment {
 			"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
 			"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 			"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_DATA_PATH",
-			endpointPrefix, endpointPrefix + "_STS", endpointPrefix + "_IAM", endpointPrefix + "_EKS", endpointPrefix + "_EC2",
+			endpointPrefix, endpointPrefix + "_STS", endpointPrefix + "_IAM", endpointPrefix + "_EKS", endpointPrefix + "_EC2", endpointPrefix + "_CLOUDTRAIL",
 			"NO_PROXY", "no_proxy",
 		},
 	}

@@ -10,11 +10,16 @@ type Error struct {
 	Code string
 	// Message for people.
 	Message string
+
+	// denial is what DecodeAuthorizationMessage tells of it; nil for most.
+	denial *denial
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-func newError(status int, code, message string) *Error { return &Error{status, code, message} }
+func newError(status int, code, message string) *Error {
+	return &Error{Status: status, Code: code, Message: message}
+}
 
 // The errors of IAM that many operations have.
 
@@ -50,11 +55,18 @@ const (
 	codeIncompleteSignature = "IncompleteSignature"
 	codeInvalidToken        = "InvalidClientTokenId"
 	codeMissingToken        = "MissingAuthenticationToken"
+	codeServiceFailure      = "ServiceFailure"
 	codeSignatureMismatch   = "SignatureDoesNotMatch"
+	codeThrottled           = "Throttling"
+	codeUnavailable         = "ServiceUnavailable"
 	// codeSignatureSkewed is ours: IAM and STS say SignatureDoesNotMatch, others
 	// something else.
 	codeSignatureSkewed = "signature skewed"
 )
+
+func signatureMismatch() *Error {
+	return newError(http.StatusForbidden, codeSignatureMismatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+}
 
 // ofQuery is a common error in the words of IAM and STS.
 func (e *Error) ofQuery() *Error {
@@ -66,7 +78,7 @@ func (e *Error) ofQuery() *Error {
 
 // ofEKS is a common error in the words of EKS.
 func (e *Error) ofEKS() *Error {
-	code := e.Code
+	status, code := e.Status, e.Code
 	switch e.Code {
 	case codeAccessDenied:
 		code = "AccessDeniedException"
@@ -80,21 +92,44 @@ func (e *Error) ofEKS() *Error {
 		code = "MissingAuthenticationTokenException"
 	case codeSignatureMismatch, codeSignatureSkewed:
 		code = "InvalidSignatureException"
+	case codeServiceFailure:
+		code = "ServerException"
+	case codeThrottled:
+		status, code = http.StatusTooManyRequests, "TooManyRequestsException"
+	case codeUnavailable:
+		code = "ServiceUnavailableException"
 	}
-	return newError(e.Status, code, e.Message)
+	return newError(status, code, e.Message)
+}
+
+// ofCloudTrail is a common error in the words of CloudTrail.
+func (e *Error) ofCloudTrail() *Error {
+	switch e.Code {
+	case codeServiceFailure:
+		return newError(e.Status, "InternalFailure", e.Message)
+	case codeThrottled:
+		return newError(http.StatusBadRequest, "ThrottlingException", e.Message)
+	}
+	return e.ofEKS()
 }
 
 // ofEC2 is a common error in the words of EC2.
-func (e *Error) ofEC2() *Error {
+func (e *Error) ofEC2(a *AWS) *Error {
 	switch e.Code {
 	case codeAccessDenied:
-		return newError(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. "+e.Message)
+		return newError(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. "+e.Message+a.encoded(e.denial))
 	case codeExpiredToken:
 		return newError(http.StatusBadRequest, "RequestExpired", "Request has expired.")
 	case codeInvalidToken, codeSignatureMismatch, codeMissingToken:
 		return newError(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+	case codeServiceFailure:
+		return newError(e.Status, "InternalError", e.Message)
 	case codeSignatureSkewed:
 		return newError(http.StatusBadRequest, "RequestExpired", "Request has expired. "+e.Message)
+	case codeThrottled:
+		return newError(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
+	case codeUnavailable:
+		return newError(e.Status, "Unavailable", e.Message)
 	}
 	return e
 }

@@ -27,6 +27,9 @@ func (f Files) Config() string { return filepath.Join(f.Dir, "config") }
 // Credentials is the AWS CLI's credentials file.
 func (f Files) Credentials() string { return filepath.Join(f.Dir, "credentials") }
 
+// ControlSecret is the file with the secret that the control endpoints want.
+func (f Files) ControlSecret() string { return filepath.Join(f.Dir, "control-secret") }
+
 // LoadOrCreateCA is the CA of the directory, which is made if need be.
 func (f Files) LoadOrCreateCA(now time.Time) (*proxy.CA, error) {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
@@ -35,8 +38,9 @@ func (f Files) LoadOrCreateCA(now time.Time) (*proxy.CA, error) {
 	return proxy.LoadOrCreateCA(f.CA(), filepath.Join(f.Dir, "ca-key.pem"), now)
 }
 
-// Write the configuration and the administrator's key, which is then the default
-// one, whatever was configured before.
+// Write the configuration, the secret of the control endpoints, and the
+// administrator's key, which is then the default one, whatever was configured
+// before.
 func (f Files) Write(a *AWS) error {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the state directory: %w", err)
@@ -47,6 +51,9 @@ func (f Files) Write(a *AWS) error {
 	}
 	if err := os.WriteFile(f.Config(), []byte(config.String()), 0o600); err != nil {
 		return fmt.Errorf("writing the AWS configuration: %w", err)
+	}
+	if err := os.WriteFile(f.ControlSecret(), []byte(a.ControlSecret()), 0o600); err != nil {
+		return fmt.Errorf("writing the secret of the control endpoints: %w", err)
 	}
 	return f.writeCredentials(a.Administrator(), a.Administrator())
 }

@@ -57,7 +57,7 @@ func orSlash(path string) string {
 // A tag of a user, a role or a policy.
 type tag struct{ Key, Value string }
 
-// maxTags of one thing.
+// maxTags of one thing, whichever service it is of.
 const maxTags = 50
 
 // tagKeys are the condition keys that tell of the tags in a request.

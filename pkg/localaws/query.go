@@ -37,6 +37,11 @@ type operation struct {
 	reads bool
 	// ownKeys are condition keys that only this operation has. Nil means none.
 	ownKeys func(*parameters) map[string][]string
+	// unsigned: it takes no signature, for whoever calls it has no key.
+	unsigned bool
+	// prepare does what takes time, before the state is locked and before it is
+	// known who calls. Nil means nothing.
+	prepare func(*call, *parameters) *Error
 }
 
 // read is an operation that changes nothing.
@@ -102,35 +107,41 @@ func (s *queryService) serve(c *call) (answer, *Error) {
 	return s.xmlAnswer(c, action, result), nil
 }
 
+func (s *queryService) actions() []string { return slices.Collect(maps.Keys(s.operations)) }
+
+// read the form, from the query and the body.
+func (s *queryService) read(c *call) (name string, parameters map[string]any) {
+	c.form = c.request.URL.Query()
+	if strings.HasPrefix(c.request.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		var body url.Values
+		body, c.formError = url.ParseQuery(string(c.body))
+		for name, values := range body {
+			c.form[name] = append(c.form[name], values...)
+		}
+	}
+	return c.form.Get("Action"), formParameters(c.form)
+}
+
+// prepare readies the operation of a call. What else is wrong with the call is said
+// by serve, once it is known who calls.
+func (s *queryService) prepare(c *call) *Error {
+	p, operation, err := s.find(c)
+	c.unsigned = operation.unsigned
+	if err != nil || operation.prepare == nil {
+		return nil
+	}
+	return operation.prepare(c, p)
+}
+
 // call finds the operation, asks for permission and does it.
 func (s *queryService) call(c *call) (result any, action string, e *Error) {
-	form := c.request.URL.Query()
-	if strings.HasPrefix(c.request.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		body, err := url.ParseQuery(string(c.body))
-		if err != nil {
-			return nil, "", newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+err.Error())
-		}
-		for name, values := range body {
-			form[name] = append(form[name], values...)
-		}
+	p, operation, e := s.find(c)
+	if e != nil {
+		return nil, "", e
 	}
-	p := &parameters{c, form}
 	action = p.get("Action")
-	operation, ok := s.operations[action]
-	if !ok || p.get("Version") != s.version {
-		if action == "" {
-			return nil, "", newError(http.StatusBadRequest, "MissingAction", "The request must contain the parameter Action")
-		}
-		return nil, "", newError(http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+p.get("Version"))
-	}
-	c.operation = c.service + ":" + action
-	for name, values := range form {
-		if len(values) > 1 {
-			return nil, "", invalid(name, "stands twice in the request")
-		}
-		if !operation.knows(name) && !operation.isEmptyList(name, values[0]) {
-			return nil, "", invalid(name, "is not supported by localaws for "+action)
-		}
+	if e := c.barred(action); e != nil {
+		return nil, "", e
 	}
 	if operation.resource != nil {
 		if err := c.authorize(c.operation, operation.resource(p), operation.keys(p)); err != nil {
@@ -140,6 +151,32 @@ func (s *queryService) call(c *call) (result any, action string, e *Error) {
 	c.writes = !operation.reads
 	result, e = operation.run(c, p)
 	return result, action, e
+}
+
+// find the operation that a call is for, and its parameters.
+func (s *queryService) find(c *call) (*parameters, operation, *Error) {
+	if c.formError != nil {
+		return nil, operation{}, newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+c.formError.Error())
+	}
+	p := &parameters{c, c.form}
+	action := p.get("Action")
+	found, ok := s.operations[action]
+	if !ok || p.get("Version") != s.version {
+		if action == "" {
+			return nil, operation{}, newError(http.StatusBadRequest, "MissingAction", "The request must contain the parameter Action")
+		}
+		return nil, operation{}, newError(http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+p.get("Version"))
+	}
+	c.operation = c.service + ":" + action
+	for name, values := range p.form {
+		if len(values) > 1 {
+			return nil, found, invalid(name, "stands twice in the request")
+		}
+		if !found.knows(name) && !found.isEmptyList(name, values[0]) {
+			return nil, found, invalid(name, "is not supported by localaws for "+action)
+		}
+	}
+	return p, found, nil
 }
 
 var listIndex = regexp.MustCompile(`\.[1-9]\d{0,3}(\.|$)`)

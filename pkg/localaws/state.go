@@ -1,9 +1,14 @@
 package localaws
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
@@ -24,7 +29,7 @@ type state struct {
 	MFADevices map[string]*mfaDevice       `json:"mfaDevices"`        // by serial number
 	Sessions   map[string]*session         `json:"sessions"`          // by access key ID
 	Clusters   map[string]*cluster         `json:"clusters"`          // by ARN
-	Instances  map[string]*Instance        `json:"instances"`         // by ID
+	Instances  map[string]*instance        `json:"instances"`         // by ID
 	// Deletions are the tasks that deleted service-linked roles.
 	Deletions []string `json:"deletions,omitempty"`
 
@@ -39,24 +44,105 @@ func newState(account string) *state {
 		Version: stateVersion, Account: account,
 		Users: map[string]*user{}, Groups: map[string]*group{}, Roles: map[string]*role{}, Policies: map[string]*managedPolicy{},
 		Profiles: map[string]*instanceProfile{}, Providers: map[string]*oidcProvider{}, MFADevices: map[string]*mfaDevice{},
-		Sessions: map[string]*session{}, Clusters: map[string]*cluster{}, Instances: map[string]*Instance{},
+		Sessions: map[string]*session{}, Clusters: map[string]*cluster{}, Instances: map[string]*instance{},
 		keys: map[string]*accessKey{},
 	}
 }
 
 // decodeState reads the JSON of a state of the account.
 func decodeState(text []byte, account string) (*state, error) {
+	// What another version wrote may hold what this one does not know.
+	var of struct {
+		Version int
+		Account string
+	}
+	if err := json.Unmarshal(text, &of); err != nil {
+		return nil, fmt.Errorf("reading the state: %w", located(err))
+	}
+	if of.Version != stateVersion {
+		return nil, fmt.Errorf("reading the state: it has version %d, and this localaws reads version %d", of.Version, stateVersion)
+	}
+	if of.Account != account {
+		return nil, fmt.Errorf("reading the state: it is of account %q, not %s", of.Account, account)
+	}
 	s := newState(account)
-	if err := json.Unmarshal(text, s); err != nil {
+	if err := decodeStrictly(text, s); err != nil {
 		return nil, fmt.Errorf("reading the state: %w", err)
 	}
-	if s.Version != stateVersion {
-		return nil, fmt.Errorf("reading the state: it has version %d, and this localaws reads version %d", s.Version, stateVersion)
-	}
-	if s.Account != account {
-		return nil, fmt.Errorf("reading the state: it is of account %s, not %s", s.Account, account)
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("reading the state: %w", err)
 	}
 	return s, s.link()
+}
+
+// check that all of a state that was read is there, and where it is looked for.
+func (s *state) check() error {
+	return cmp.Or(
+		checkAll("user", s.Users, func(u *user) (string, error) { return lower(u.Name), errors.Join(u.check(), u.checkKeys()) }),
+		checkAll("group", s.Groups, func(g *group) (string, error) { return lower(g.Name), g.check() }),
+		checkAll("role", s.Roles, func(r *role) (string, error) { return lower(r.Name), errors.Join(r.check(), r.Trust.check()) }),
+		checkAll("policy", s.Policies, func(p *managedPolicy) (string, error) { return p.ARN, p.check() }),
+		checkAll("instance profile", s.Profiles, func(p *instanceProfile) (string, error) { return lower(p.Name), nil }),
+		checkAll("identity provider", s.Providers, func(p *oidcProvider) (string, error) { return p.ARN, nil }),
+		checkAll("MFA device", s.MFADevices, func(d *mfaDevice) (string, error) { return d.Serial, nil }),
+		checkAll("session", s.Sessions, func(s *session) (string, error) { return s.AccessKeyID, nil }),
+		checkAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, nil }),
+		checkAll("instance", s.Instances, func(i *instance) (string, error) { return i.ID, checkInstances([]Instance{i.Instance}) }),
+	)
+}
+
+// checkAll things of a kind, of which check tells the key and what is wrong.
+func checkAll[T any](kind string, things map[string]*T, check func(*T) (string, error)) error {
+	if things == nil {
+		return fmt.Errorf("null stands for every %s", kind)
+	}
+	for key, thing := range things {
+		if thing == nil {
+			return fmt.Errorf("%s %q is null", kind, key)
+		}
+		want, err := check(thing)
+		if err != nil {
+			return fmt.Errorf("%s %q: %w", kind, key, err)
+		}
+		if key != want {
+			return fmt.Errorf("%s %q stands where %q does not belong", kind, want, key)
+		}
+	}
+	return nil
+}
+
+var errNoDocument = errors.New("a policy has no document")
+
+func (e *entity) check() error {
+	for _, inline := range e.Inline {
+		if inline.Document.Document == nil {
+			return errNoDocument
+		}
+	}
+	return nil
+}
+
+func (u *user) checkKeys() error {
+	if slices.Contains(u.Keys, nil) {
+		return errors.New("an access key is null")
+	}
+	return nil
+}
+
+func (p *managedPolicy) check() error {
+	for _, version := range p.Versions {
+		if version.Document.Document == nil {
+			return errNoDocument
+		}
+	}
+	return nil
+}
+
+func (d trustDocument) check() error {
+	if d.Document == nil {
+		return errNoDocument
+	}
+	return nil
 }
 
 // link sets the pointers between the things of a state that was read.
@@ -86,6 +172,11 @@ func (s *state) link() error {
 		}
 	}
 	return nil
+}
+
+// dropExpired sessions, which nobody can use any more.
+func (s *state) dropExpired(now time.Time) {
+	maps.DeleteFunc(s.Sessions, func(_ string, session *session) bool { return !now.Before(session.Expires) })
 }
 
 // A document is an identity policy: as it was written, and as it was understood.

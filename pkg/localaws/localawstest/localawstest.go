@@ -1,21 +1,33 @@
-// Package localawstest gives Go tests a local AWS: no port, no process, no
-// network, and clients that believe that they talk to AWS.
+// Package localawstest gives Go tests a local AWS, and clients that believe that
+// they talk to AWS: in process, with no port and no network, or, for programs
+// that a test starts, on a loopback port.
 package localawstest
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/http"
-	"net/http/httptest"
+	"os"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// Server is a local AWS for one test.
+// Server is a local AWS for one test. Its clock and faults are steered by
+// [localaws.AWS.Clock] and [localaws.AWS.Faults], and what was asked of it is in
+// [localaws.AWS.Events].
 type Server struct {
 	*localaws.AWS
+	t      testing.TB
+	listen func() listening
 }
 
 // Start makes a local AWS for a test.
@@ -25,7 +37,14 @@ func Start(t testing.TB, config localaws.Config) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Server{a}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Errorf("closing the local AWS: %v", err)
+		}
+	})
+	s := &Server{AWS: a, t: t}
+	s.listen = sync.OnceValue(s.serve)
+	return s
 }
 
 // Client is an HTTP client for which all the world is the local AWS.
@@ -39,35 +58,109 @@ func (s *Server) SDK() aws.Config {
 }
 
 // SDKAs is a configuration of the AWS SDK with a key, and its session token if
-// it is a session's.
+// it is a session's. It asks once, so that a test sees every error, unless its
+// own clock turns out to be wrong, which the server's may be set to.
 func (s *Server) SDKAs(key localaws.AccessKey, sessionToken string) aws.Config {
 	return aws.Config{
-		Region:           s.Region(),
-		Credentials:      credentials.NewStaticCredentialsProvider(key.ID, key.Secret, sessionToken),
-		HTTPClient:       s.Client(),
-		RetryMaxAttempts: 1,
+		Region:      s.Region(),
+		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, sessionToken),
+		HTTPClient:  s.Client(),
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts = 2
+				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+				o.Retryables = []retry.IsErrorRetryable{retry.RetryableError{}}
+			})
+		},
 	}
 }
 
-// A roundTripper answers requests by a handler, in process.
-type roundTripper struct{ handler http.Handler }
+// NewUser makes a user with a policy, or without any if that is empty, and an access
+// key of its own.
+func (s *Server) NewUser(t testing.TB, name, policy string) localaws.AccessKey {
+	t.Helper()
+	client := iam.NewFromConfig(s.SDK())
+	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name}); err != nil {
+		t.Fatal(err)
+	}
+	if policy != "" {
+		if _, err := client.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: &name, PolicyName: aws.String("policy"), PolicyDocument: &policy}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, err := client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return localaws.AccessKey{ID: *made.AccessKey.AccessKeyId, Secret: *made.AccessKey.SecretAccessKey}
+}
 
-func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
+// NewRole makes a role that a trust policy says who may assume, and that may do what
+// the policies, by their names, say. It gives the role's ARN.
+func (s *Server) NewRole(t testing.TB, name, trust string, policies map[string]string) string {
+	t.Helper()
+	client := iam.NewFromConfig(s.SDK())
+	made, err := client.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust})
+	if err != nil {
+		t.Fatal(err)
 	}
-	served := r.Clone(r.Context())
-	served.RemoteAddr = "127.0.0.1:1"
-	served.RequestURI = r.URL.RequestURI()
-	if served.Host == "" {
-		served.Host = r.URL.Host
+	for policy, document := range policies {
+		if _, err := client.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: &policy, PolicyDocument: &document}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if served.Body == nil {
-		served.Body = http.NoBody
+	return *made.Role.Arn
+}
+
+// NewCluster registers an API server, by its https URL and its CA in PEM, as a
+// cluster of EKS in the server's region.
+func (s *Server) NewCluster(t testing.TB, name, endpoint string, ca []byte) {
+	t.Helper()
+	if err := s.RegisterCluster(s.Region(), name, endpoint, ca); err != nil {
+		t.Fatal(err)
 	}
-	recorder := httptest.NewRecorder()
-	t.handler.ServeHTTP(recorder, served)
-	answer := recorder.Result()
-	answer.Request = r
-	return answer, nil
+}
+
+// URL is the local AWS's on a loopback port, which it then listens on until the
+// test ends: an endpoint and a proxy.
+func (s *Server) URL() string { return "http://" + s.listen().address }
+
+// Environment is that of a program which the test starts, as os/exec wants it:
+// this process's, but leading to the local AWS as its administrator, and never to
+// the real one. See [Server.URL].
+func (s *Server) Environment() []string {
+	l := s.listen()
+	return l.files.Environment(l.address, s.Region()).Apply(os.Environ())
+}
+
+// Files are what the programs that a test starts need, in a directory of the
+// test's.
+func (s *Server) Files() localaws.Files { return s.listen().files }
+
+type listening struct {
+	address string
+	files   localaws.Files
+}
+
+// serve on a loopback port until the test ends.
+func (s *Server) serve() listening {
+	s.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	l := listening{listener.Addr().String(), localaws.Files{Dir: s.t.TempDir()}}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, listener, nil) }()
+	s.t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.t.Errorf("the local AWS ended: %v", err)
+		}
+	})
+	if err := errors.Join(l.files.Write(s.AWS), os.WriteFile(l.files.CA(), s.CA(), 0o600)); err != nil {
+		s.t.Fatal(err)
+	}
+	return l
 }

@@ -102,12 +102,17 @@ func (p *Proxy) allowed(remote string) bool {
 	return ip.IsLoopback() || slices.ContainsFunc(p.config.Allow, func(prefix netip.Prefix) bool { return prefix.Contains(ip) })
 }
 
-// control serves the control endpoints to this machine alone. A browser that
-// was made to resolve a stranger's name to loopback still sends that name.
+// control serves the control endpoints to this machine alone, and to no browser:
+// one that was made to resolve a stranger's name to loopback still sends that
+// name, and one that asks for a page of a stranger's says so.
 func (p *Proxy) control(w http.ResponseWriter, r *http.Request) {
 	address, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !address.Addr().Unmap().IsLoopback() || !isLoopback(r.Host) {
 		p.refuse(w, r, "control endpoints are for this machine, under a loopback name")
+		return
+	}
+	if r.Header.Get("Origin") != "" {
+		p.refuse(w, r, "control endpoints are not for browsers")
 		return
 	}
 	p.config.Control.ServeHTTP(w, r)

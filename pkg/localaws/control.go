@@ -1,0 +1,342 @@
+package localaws
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
+)
+
+// SecretHeader is the header in which the control endpoints want
+// [AWS.ControlSecret] before they change anything or tell a secret.
+const SecretHeader = "X-Localaws-Secret"
+
+// An endpoint is one of the control endpoints.
+type endpoint struct {
+	method, path string
+	// secret: it changes something, or tells a secret.
+	secret bool
+	// serve gives what is answered, in JSON. It may instead write the answer, and
+	// give nil.
+	serve func(http.ResponseWriter, *http.Request) (any, error)
+}
+
+func (a *AWS) endpoints() []endpoint {
+	return []endpoint{
+		{http.MethodGet, "health", false, a.getHealth},
+		{http.MethodGet, "ca.pem", false, a.getCA},
+		{http.MethodGet, "events", false, a.getEvents},
+		{http.MethodGet, "instances", false, a.getInstances},
+		{http.MethodGet, "clock", false, a.getClock},
+		{http.MethodPost, "clock", true, a.postClock},
+		{http.MethodGet, "faults", false, a.getFaults},
+		{http.MethodPost, "faults", true, a.postFault},
+		{http.MethodDelete, "faults", true, a.deleteFaults},
+		{http.MethodDelete, "faults/{id}", true, a.deleteFault},
+		{http.MethodGet, "state", true, a.getState},
+		{http.MethodPut, "state", true, a.putState},
+		{http.MethodDelete, "state", true, a.deleteState},
+	}
+}
+
+// control answers what is not AWS's. That it is asked from this machine, and by
+// no browser, is the proxy's business.
+func (a *AWS) control() http.Handler {
+	mux := http.NewServeMux()
+	var list []string
+	for _, e := range a.endpoints() {
+		list = append(list, e.method+" "+proxy.ControlPrefix+e.path)
+		mux.HandleFunc(list[len(list)-1], func(w http.ResponseWriter, r *http.Request) {
+			if e.secret && subtle.ConstantTimeCompare([]byte(r.Header.Get(SecretHeader)), []byte(a.secret)) == 0 {
+				refuse(w, http.StatusForbidden, "this wants the header "+SecretHeader+" with the secret of this run, which is in the file control-secret of the state directory")
+				return
+			}
+			answer, err := e.serve(w, r)
+			switch failed, ok := errors.AsType[*controlError](err); {
+			case ok:
+				refuse(w, failed.status, failed.Error())
+			case err != nil:
+				refuse(w, http.StatusBadRequest, err.Error())
+			case answer != nil:
+				reply(w, http.StatusOK, answer)
+			}
+		})
+	}
+	mux.HandleFunc(proxy.ControlPrefix, func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, "there is no "+r.Method+" "+r.URL.Path+"; there are "+strings.Join(list, ", "))
+	})
+	return mux
+}
+
+// A controlError is one that is not the client's, or not HTTP 400.
+type controlError struct {
+	status int
+	error
+}
+
+func (e *controlError) Unwrap() error { return e.error }
+
+func refuse(w http.ResponseWriter, status int, message string) {
+	reply(w, status, map[string]string{"message": message})
+}
+
+func reply(w http.ResponseWriter, status int, value any) {
+	answer := encodeJSON(status, value)
+	w.Header().Set("Content-Type", answer.contentType)
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(append(answer.body, '\n'))
+}
+
+func (a *AWS) getHealth(http.ResponseWriter, *http.Request) (any, error) {
+	return map[string]string{"status": "ok", "account": a.accountID, "region": a.region}, nil
+}
+
+func (a *AWS) getCA(w http.ResponseWriter, _ *http.Request) (any, error) {
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	_, _ = w.Write(a.CA())
+	return nil, nil
+}
+
+func (a *AWS) getInstances(http.ResponseWriter, *http.Request) (any, error) {
+	instances, err := a.listInstances()
+	if err != nil {
+		return nil, &controlError{http.StatusInternalServerError, err}
+	}
+	return map[string]any{"instances": instances}, nil
+}
+
+// getEvents writes a line for each event. Those that a slow reader has not got
+// when they are forgotten it never gets; nobody waits for it.
+func (a *AWS) getEvents(w http.ResponseWriter, r *http.Request) (any, error) {
+	since, follow, err := a.eventsAsked(r)
+	if err != nil {
+		return nil, err
+	}
+	if follow {
+		extendDeadlines(w, 0)
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	for number := uint64(0); ; {
+		events, next, more := a.trail.from(number)
+		number = next
+		for _, event := range events {
+			if event.time.Before(since) {
+				continue
+			}
+			if _, err := w.Write(append(slices.Clone(event.text), '\n')); err != nil {
+				return nil, nil // the reader has left
+			}
+		}
+		if len(events) > 0 {
+			continue
+		}
+		if !follow || http.NewResponseController(w).Flush() != nil {
+			return nil, nil
+		}
+		select {
+		case <-more:
+		case <-r.Context().Done():
+			return nil, nil
+		}
+	}
+}
+
+func (a *AWS) eventsAsked(r *http.Request) (since time.Time, follow bool, err error) {
+	for name, values := range r.URL.Query() {
+		value := values[len(values)-1]
+		switch name {
+		case "follow":
+			if follow, err = strconv.ParseBool(value); err != nil {
+				return since, false, fmt.Errorf("follow=%q is neither true nor false", value)
+			}
+		case "since":
+			if since, err = parseSince(value, a.now()); err != nil {
+				return since, false, err
+			}
+		default:
+			return since, false, fmt.Errorf("events know no parameter %q, but follow=true and since", name)
+		}
+	}
+	return since, follow, nil
+}
+
+// parseSince reads a time, or how long it is ago. Events have whole seconds.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if ago, err := time.ParseDuration(text); err == nil {
+		return now.Add(-ago).Truncate(time.Second), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, fmt.Errorf("since=%q is neither a time, such as 2026-11-23T08:00:00Z, nor a duration, such as 10m", text)
+	}
+	return at.Truncate(time.Second), nil
+}
+
+type clockJSON struct {
+	Now    time.Time `json:"now"`
+	Frozen bool      `json:"frozen"`
+}
+
+func (a *AWS) getClock(http.ResponseWriter, *http.Request) (any, error) {
+	return clockJSON{a.clock.Now().UTC(), a.clock.Frozen()}, nil
+}
+
+func (a *AWS) postClock(w http.ResponseWriter, r *http.Request) (any, error) {
+	var order struct {
+		Action string `json:"action"`
+		By     string `json:"by"`
+		To     string `json:"to"`
+	}
+	if err := decodeRequest(w, r, &order); err != nil {
+		return nil, err
+	}
+	if order.By != "" && order.Action != "advance" || order.To != "" && order.Action != "set" {
+		return nil, fmt.Errorf("action %q takes no such argument: by is for advance, to is for set", order.Action)
+	}
+	switch order.Action {
+	case "freeze":
+		a.clock.Freeze()
+	case "advance":
+		by, err := time.ParseDuration(order.By)
+		if err != nil {
+			return nil, fmt.Errorf("by %q is no duration, such as 5m or -1h", order.By)
+		}
+		if err := checkTime(a.clock.Now().Add(by)); err != nil {
+			return nil, err
+		}
+		a.clock.Advance(by)
+	case "set":
+		to, err := time.Parse(time.RFC3339, order.To)
+		if err != nil {
+			return nil, fmt.Errorf("to %q is no time, such as 2026-11-23T08:00:00Z", order.To)
+		}
+		if err := checkTime(to); err != nil {
+			return nil, err
+		}
+		a.clock.Set(to)
+	case "resume":
+		a.clock.Resume()
+	default:
+		return nil, fmt.Errorf("action %q is none of freeze, advance, set, resume", order.Action)
+	}
+	return a.getClock(w, r)
+}
+
+// checkTime that a clock is to be set to: durations end some 290 years from now.
+func checkTime(t time.Time) error {
+	if year := t.UTC().Year(); year < 1970 || year > 2200 {
+		return fmt.Errorf("%s is not within the years 1970 to 2200", t.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func (a *AWS) getFaults(http.ResponseWriter, *http.Request) (any, error) {
+	return map[string][]Fault{"faults": a.faults.List()}, nil
+}
+
+func (a *AWS) postFault(w http.ResponseWriter, r *http.Request) (any, error) {
+	var fault Fault
+	if err := decodeRequest(w, r, &fault); err != nil {
+		return nil, err
+	}
+	if fault.ID != "" || fault.Struck != 0 {
+		return nil, errors.New("id and struck are given by localaws; leave them out")
+	}
+	return a.faults.Add(fault)
+}
+
+func (a *AWS) deleteFaults(w http.ResponseWriter, r *http.Request) (any, error) {
+	a.faults.Clear()
+	return a.getFaults(w, r)
+}
+
+func (a *AWS) deleteFault(w http.ResponseWriter, r *http.Request) (any, error) {
+	if id := r.PathValue("id"); !a.faults.Remove(id) {
+		return nil, &controlError{http.StatusNotFound, fmt.Errorf("there is no fault %q", id)}
+	}
+	return a.getFaults(w, r)
+}
+
+func (a *AWS) getState(w http.ResponseWriter, _ *http.Request) (any, error) {
+	text, _, err := a.snapshot()
+	if err != nil {
+		return nil, &controlError{http.StatusInternalServerError, err}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(text)
+	return nil, nil
+}
+
+// maxState that can be imported.
+const maxState = 256 << 20
+
+func (a *AWS) putState(w http.ResponseWriter, r *http.Request) (any, error) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxState))
+	if err != nil {
+		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+	imported, err := decodeState(text, a.accountID)
+	if err != nil {
+		return nil, fmt.Errorf("%w; nothing has changed", err)
+	}
+	return a.replaceState(imported)
+}
+
+func (a *AWS) deleteState(http.ResponseWriter, *http.Request) (any, error) {
+	return a.replaceState(newState(a.accountID))
+}
+
+// replaceState by another, and tell how much is in it.
+func (a *AWS) replaceState(by *state) (any, error) {
+	counts := map[string]int{}
+	err := a.update(func() error {
+		a.begin(by)
+		counts["users"], counts["groups"], counts["roles"] = len(by.Users), len(by.Groups), len(by.Roles)
+		counts["clusters"], counts["instances"] = len(by.Clusters), len(by.Instances)
+		return nil
+	})
+	if err != nil {
+		a.log.Error("saving the state failed", "error", err)
+		return nil, &controlError{http.StatusInternalServerError, fmt.Errorf("the state was replaced, but may not have been saved: %w", err)}
+	}
+	return counts, nil
+}
+
+// decodeRequest reads a small JSON object.
+func decodeRequest(w http.ResponseWriter, r *http.Request, into any) error {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return fmt.Errorf("reading the request: %w", err)
+	}
+	if err := decodeStrictly(text, into); err != nil {
+		return fmt.Errorf("reading the request: %w", err)
+	}
+	return nil
+}
+
+// decodeStrictly refuses what it would have to ignore.
+func decodeStrictly(text []byte, into any) error {
+	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
+		return located(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+// located says where JSON goes wrong, too.
+func located(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("%w at byte %d", err, syntax.Offset)
+	}
+	return err
+}

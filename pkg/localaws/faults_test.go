@@ -1,0 +1,275 @@
+package localaws_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
+)
+
+func add(t testing.TB, s *localawstest.Server, fault localaws.Fault) localaws.Fault {
+	t.Helper()
+	added, err := s.Faults().Add(fault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return added
+}
+
+func status(err error) int {
+	if e, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
+		return e.HTTPStatusCode()
+	}
+	return 0
+}
+
+// TestFaultsInEachForm asks every service by a client that knows its form.
+func TestFaultsInEachForm(t *testing.T) {
+	s := start(t, localaws.Config{})
+	ctx, config := t.Context(), s.SDK()
+	config.DisableClockSkewCorrection = true
+	ask := map[string]func() error{
+		"sts": func() error { _, err := sts.NewFromConfig(config).GetCallerIdentity(ctx, nil); return err },
+		"iam": func() error { _, err := iam.NewFromConfig(config).ListUsers(ctx, nil); return err },
+		"eks": func() error { _, err := eks.NewFromConfig(config).ListClusters(ctx, nil); return err },
+		"ec2": func() error { _, err := ec2.NewFromConfig(config).DescribeInstances(ctx, nil); return err },
+		"cloudtrail": func() error {
+			_, err := cloudtrail.NewFromConfig(config).LookupEvents(ctx, nil)
+			return err
+		},
+	}
+	type want struct {
+		code   string
+		status int
+	}
+	for _, test := range []struct {
+		fault localaws.Fault
+		want  map[string]want
+	}{
+		{localaws.Fault{Kind: localaws.FaultThrottle}, map[string]want{
+			"sts": {"Throttling", 400}, "iam": {"Throttling", 400}, "eks": {"TooManyRequestsException", 429},
+			"ec2": {"RequestLimitExceeded", 503}, "cloudtrail": {"ThrottlingException", 400},
+		}},
+		{localaws.Fault{Kind: localaws.FaultError}, map[string]want{
+			"sts": {"ServiceFailure", 500}, "iam": {"ServiceFailure", 500}, "eks": {"ServerException", 500},
+			"ec2": {"InternalError", 500}, "cloudtrail": {"InternalFailure", 500},
+		}},
+		{localaws.Fault{Kind: localaws.FaultError, Status: 503}, map[string]want{
+			"sts": {"ServiceUnavailable", 503}, "iam": {"ServiceUnavailable", 503}, "eks": {"ServiceUnavailableException", 503},
+			"ec2": {"Unavailable", 503}, "cloudtrail": {"ServiceUnavailableException", 503},
+		}},
+		{localaws.Fault{Kind: localaws.FaultSignature}, map[string]want{
+			"sts": {"SignatureDoesNotMatch", 403}, "iam": {"SignatureDoesNotMatch", 403}, "eks": {"InvalidSignatureException", 403},
+			"ec2": {"AuthFailure", 401}, "cloudtrail": {"InvalidSignatureException", 403},
+		}},
+		{localaws.Fault{Kind: localaws.FaultDrop}, map[string]want{"sts": {}, "iam": {}, "eks": {}, "ec2": {}, "cloudtrail": {}}},
+	} {
+		test.fault.Action = "*"
+		added := add(t, s, test.fault)
+		for service, want := range test.want {
+			err := ask[service]()
+			if code(err) != want.code || status(err) != want.status {
+				t.Errorf("%s %d: %s answers %d %v, want %d %s", added.Kind, added.Status, service, status(err), err, want.status, want.code)
+			}
+			if added.Kind == localaws.FaultDrop && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("drop: %s answers %v", service, err)
+			}
+		}
+		if !s.Faults().Remove(added.ID) || s.Faults().Remove(added.ID) {
+			t.Errorf("%s is not removed once", added.ID)
+		}
+	}
+	for service, ask := range ask {
+		if err := ask(); err != nil {
+			t.Errorf("%s is still out of order: %v", service, err)
+		}
+	}
+}
+
+// TestDropOverTheNetwork: the connection is closed, be it plain or a tunnel's.
+func TestDropOverTheNetwork(t *testing.T) {
+	s := start(t, localaws.Config{})
+	add(t, s, localaws.Fault{Action: "sts:GetCallerIdentity", Kind: localaws.FaultDrop})
+	for url, client := range map[string]*http.Client{
+		s.URL():                               {Transport: &http.Transport{DisableKeepAlives: true}},
+		"https://sts.eu-west-2.amazonaws.com": proxied(t, s),
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/?Action=GetCallerIdentity&Version=2011-06-15", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "sts.eu-west-2.amazonaws.com"
+		if _, err := client.Do(request); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	if got := s.Faults().List()[0].Struck; got != 2 {
+		t.Errorf("struck %d times", got)
+	}
+}
+
+// TestWhichCallsFaultsBefall asks STS and IAM in turn, by a random source of the
+// test's.
+func TestWhichCallsFaultsBefall(t *testing.T) {
+	numbers := []float64{0, 0.49, 0.5, 0.99}
+	for name, test := range map[string]struct {
+		faults []localaws.Fault
+		want   string // of four times STS and IAM: which fail
+	}{
+		"all":                    {[]localaws.Fault{{Action: "*", Kind: localaws.FaultError}}, "si si si si"},
+		"a service":              {[]localaws.Fault{{Action: "sts:*", Kind: localaws.FaultError}}, "s s s s"},
+		"an operation":           {[]localaws.Fault{{Action: "iam:ListUsers", Kind: localaws.FaultError}}, "i i i i"},
+		"by its beginning":       {[]localaws.Fault{{Action: "iam:List*", Kind: localaws.FaultError}}, "i i i i"},
+		"in another case":        {[]localaws.Fault{{Action: "STS:getcaller?dentity", Kind: localaws.FaultError}}, "s s s s"},
+		"another operation":      {[]localaws.Fault{{Action: "iam:CreateUser", Kind: localaws.FaultError}}, "   "},
+		"twice":                  {[]localaws.Fault{{Action: "sts:*", Kind: localaws.FaultError, Count: 2}}, "s s  "},
+		"half of them":           {[]localaws.Fault{{Action: "sts:*", Kind: localaws.FaultError, Rate: 0.5}}, "s s  "},
+		"once of half":           {[]localaws.Fault{{Action: "sts:*", Kind: localaws.FaultError, Rate: 0.5, Count: 1}}, "s   "},
+		"the first that answers": {[]localaws.Fault{{Action: "sts:*", Kind: localaws.FaultThrottle, Count: 1}, {Action: "sts:*", Kind: localaws.FaultError, Count: 1}}, "s s  "},
+	} {
+		drawn := 0
+		s := start(t, localaws.Config{Random: func() float64 { drawn++; return numbers[(drawn-1)%len(numbers)] }})
+		for _, fault := range test.faults {
+			add(t, s, fault)
+		}
+		var got []string
+		for range 4 {
+			failed := ""
+			if _, err := sts.NewFromConfig(s.SDK()).GetCallerIdentity(t.Context(), nil); err != nil {
+				failed += "s"
+			}
+			if _, err := iam.NewFromConfig(s.SDK()).ListUsers(t.Context(), nil); err != nil {
+				failed += "i"
+			}
+			got = append(got, failed)
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%s: %q, want %q", name, strings.Join(got, " "), test.want)
+		}
+	}
+}
+
+// TestLatency waits as long as it should, while others are served, and no longer
+// than its client does.
+func TestLatency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, localaws.Config{})
+		add(t, s, localaws.Fault{Action: "sts:*", Kind: localaws.FaultLatency, Latency: time.Minute})
+		add(t, s, localaws.Fault{Action: "sts:*", Kind: localaws.FaultLatency, Latency: time.Second})
+		ask := func(ctx context.Context) (time.Duration, error) {
+			started := time.Now()
+			_, err := sts.NewFromConfig(s.SDK()).GetCallerIdentity(ctx, nil)
+			return time.Since(started), err
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if took, err := ask(t.Context()); err != nil || took != 61*time.Second {
+				t.Errorf("it took %s, %v", took, err)
+			}
+		}()
+		synctest.Wait()
+		started := time.Now()
+		if _, err := iam.NewFromConfig(s.SDK()).ListUsers(t.Context(), nil); err != nil || time.Since(started) != 0 {
+			t.Errorf("another call waits too: %s, %v", time.Since(started), err)
+		}
+		<-done
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if took, err := ask(ctx); !errors.Is(err, context.DeadlineExceeded) || took != 2*time.Second {
+			t.Errorf("its client left: it took %s, %v", took, err)
+		}
+		events := s.Events()
+		if last := events[len(events)-1]; last.ErrorCode != "ConnectionClosed" {
+			t.Errorf("the trail says %+v", last)
+		}
+	})
+}
+
+// TestFaultsChangeNothing: what a fault answers has not been done.
+func TestFaultsChangeNothing(t *testing.T) {
+	s := start(t, localaws.Config{})
+	client := iam.NewFromConfig(s.SDK())
+	for _, kind := range []localaws.FaultKind{localaws.FaultThrottle, localaws.FaultError, localaws.FaultDrop, localaws.FaultSignature} {
+		add(t, s, localaws.Fault{Action: "iam:CreateUser", Kind: kind, Count: 1})
+		if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")}); err == nil {
+			t.Errorf("%s: no error", kind)
+		}
+		if _, err := client.GetUser(t.Context(), &iam.GetUserInput{UserName: aws.String("bob")}); code(err) != "NoSuchEntity" {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+func TestFaultsThatAreRefused(t *testing.T) {
+	s := start(t, localaws.Config{})
+	for _, test := range []struct {
+		fault localaws.Fault
+		want  string
+	}{
+		{localaws.Fault{Kind: localaws.FaultDrop}, `action "" matches none of localaws`},
+		{localaws.Fault{Action: "sts:GetCallerIdentiy", Kind: localaws.FaultDrop}, `action "sts:GetCallerIdentiy" matches none`},
+		{localaws.Fault{Action: "s3:*", Kind: localaws.FaultDrop}, `action "s3:*" matches none`},
+		{localaws.Fault{Action: "sts:[G]etCallerIdentity", Kind: localaws.FaultDrop}, "matches none"},
+		{localaws.Fault{Action: "*"}, `kind "" is none of latency, throttle, error, drop, wrong-signature`},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultLatency}, "wants a latency above 0 and up to 1h"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultLatency, Latency: 61 * time.Minute}, "wants a latency"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultLatency, Latency: -1}, "wants a latency"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultDrop, Latency: 1}, "kind drop has no latency"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultError, Status: 404}, "status 404 is not 500 to 599"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultThrottle, Status: 500}, "kind throttle has a status of its own"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultDrop, Rate: 1.1}, "rate 1.1 is not above 0 and up to 1"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultDrop, Rate: -0.1}, "rate -0.1"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultDrop, Count: -1}, "count -1 is negative"},
+	} {
+		if _, err := s.Faults().Add(test.fault); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v, want %q", test.fault, err, test.want)
+		}
+	}
+	for range 1000 {
+		add(t, s, localaws.Fault{Action: "*", Kind: localaws.FaultDrop})
+	}
+	if _, err := s.Faults().Add(localaws.Fault{Action: "*", Kind: localaws.FaultDrop}); err == nil {
+		t.Error("there is no end to them")
+	}
+	s.Faults().Clear()
+	if list := s.Faults().List(); len(list) != 0 {
+		t.Errorf("after they were cleared there are %v", list)
+	}
+}
+
+func FuzzFaultJSON(f *testing.F) {
+	f.Add([]byte(`{"id":"1","action":"sts:*","kind":"latency","latency":"1m30s","rate":0.5,"count":3,"struck":1}`))
+	f.Add([]byte(`{"action":"*","kind":"error","status":503}`))
+	f.Add([]byte(`{"latency":1}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var fault, again localaws.Fault
+		if json.Unmarshal(text, &fault) != nil {
+			return
+		}
+		encoded, err := json.Marshal(fault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(encoded, &again); err != nil || !reflect.DeepEqual(fault, again) {
+			t.Errorf("%s: %+v, then %+v, %v", encoded, fault, again, err)
+		}
+	})
+}

@@ -1,0 +1,203 @@
+package localaws_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
+)
+
+const trustAccount = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`
+
+// TestStateIsKept starts a local AWS again and again with one file.
+func TestStateIsKept(t *testing.T) {
+	file, now := filepath.Join(t.TempDir(), "state.json"), time.Now()
+	again := func(s *localawstest.Server) *localawstest.Server {
+		t.Helper()
+		if s != nil {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return start(t, localaws.Config{StateFile: file, Now: func() time.Time { return now }})
+	}
+	s := again(nil)
+	admin := s.Administrator()
+	bob := s.NewUser(t, "Bob", statement("Allow", "*", "*"))
+	s.NewCluster(t, "c", "https://127.0.0.1:6443", []byte("CA"))
+	role := s.NewRole(t, "r", trustAccount, map[string]string{"p": statement("Allow", "eks:*", "*")})
+	assumed, err := sts.NewFromConfig(s.SDKAs(bob, "")).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("session")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := localaws.AccessKey{ID: *assumed.Credentials.AccessKeyId, Secret: *assumed.Credentials.SecretAccessKey}
+	describe := func() (*eks.DescribeClusterOutput, error) {
+		return eks.NewFromConfig(s.SDKAs(session, *assumed.Credentials.SessionToken)).DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: aws.String("c")})
+	}
+
+	s = again(s)
+	if s.Administrator() != admin {
+		t.Error("the administrator has another key")
+	}
+	described, err := describe()
+	if err != nil || described.Cluster.Status != ekstypes.ClusterStatusCreating { // its API server was of the run before
+		t.Errorf("the session's role, its policy and the cluster: %+v, %v", described, err)
+	}
+	if _, err := iam.NewFromConfig(s.SDKAs(bob, "")).DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{RoleName: aws.String("R"), PolicyName: aws.String("p")}); err != nil {
+		t.Errorf("the user, its key and its policy: %v", err)
+	}
+
+	s = again(s)
+	if _, err := describe(); code(err) != "AccessDeniedException" {
+		t.Errorf("the policy is there again: %v", err)
+	}
+	now = now.Add(2 * time.Hour)
+	s = again(s)
+	if _, err := describe(); code(err) != "UnrecognizedClientException" {
+		t.Errorf("the session is past its end: %v", err)
+	}
+	if text, err := os.ReadFile(file); err != nil || strings.Contains(string(text), session.ID) || !strings.Contains(string(text), bob.ID) {
+		t.Errorf("it holds the session that ended, or no key: %v", err)
+	}
+}
+
+// TestStateFileIsNotTouched unless what is in it was understood.
+func TestStateFileIsNotTouched(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"empty":             {"", "unexpected end of JSON input"},
+		"cut":               {`{"version":1,"account":"` + account + `","users":{"bo`, "unexpected end of JSON input at byte"},
+		"another account's": {`{"version":1,"account":"000000000000"}`, `it is of account "000000000000", not ` + account},
+		"another version's": {`{"version":9,"account":"` + account + `"}`, "it has version 9, and this localaws reads version 1"},
+	} {
+		file := filepath.Join(t.TempDir(), "state.json")
+		if err := os.WriteFile(file, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // it is not left locked, either
+			_, err := localaws.New(localaws.Config{AccountID: account, StateFile: file})
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), file+" is left as it is: put a good one in its place, or move it away") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if text, err := os.ReadFile(file); err != nil || string(text) != test.text {
+			t.Errorf("%s: it is now %q, %v", name, text, err)
+		}
+	}
+	if _, err := localaws.New(localaws.Config{StateFile: t.TempDir()}); err == nil {
+		t.Error("a directory is a state file")
+	}
+}
+
+// TestStateFileHasOneServer at a time.
+func TestStateFileHasOneServer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.json")
+	first := start(t, localaws.Config{StateFile: file})
+	if _, err := localaws.New(localaws.Config{AccountID: account, StateFile: file}); !errors.Is(err, localaws.ErrInUse) || !strings.Contains(err.Error(), file) {
+		t.Error(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, localaws.Config{StateFile: file})
+}
+
+// TestReadsAndFailuresSaveNothing: the file stays the very same.
+func TestReadsAndFailuresSaveNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.json")
+	s := start(t, localaws.Config{StateFile: file})
+	before, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := iam.NewFromConfig(s.SDK())
+	if _, err := client.ListUsers(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("Administrator")}); code(err) != "EntityAlreadyExists" {
+		t.Error(err)
+	}
+	if after, err := os.Stat(file); err != nil || !os.SameFile(before, after) {
+		t.Errorf("it was written, %v", err)
+	}
+	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")}); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.Stat(file); err != nil || os.SameFile(before, after) {
+		t.Errorf("it was not written, %v", err)
+	}
+}
+
+// TestSavingFails: the call says so, in each service's form, and all is well once
+// the disk is.
+func TestSavingFails(t *testing.T) {
+	var log bytes.Buffer
+	dir := t.TempDir()
+	file := filepath.Join(dir, "state.json")
+	s := start(t, localaws.Config{StateFile: file, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	role := s.NewRole(t, "r", trustAccount, nil)
+	s.NewCluster(t, "c", "https://127.0.0.1:1", nil)
+	// A directory where the file is written before it takes its place.
+	obstacle := filepath.Join(dir, ".state.json.partial")
+	if err := os.MkdirAll(filepath.Join(obstacle, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	for want, err := range map[string]error{
+		"iam 500 ServiceFailure": func() error {
+			_, err := iam.NewFromConfig(s.SDK()).CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("bob")})
+			return err
+		}(),
+		"sts 500 ServiceFailure": func() error {
+			_, err := sts.NewFromConfig(s.SDK()).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("session")})
+			return err
+		}(),
+		"eks 500 ServerException": func() error {
+			_, err := eks.NewFromConfig(s.SDK()).TagResource(ctx, &eks.TagResourceInput{
+				ResourceArn: aws.String("arn:aws:eks:eu-west-2:" + account + ":cluster/c"), Tags: map[string]string{"tagged": "meanwhile"},
+			})
+			return err
+		}(),
+	} {
+		if got := fmt.Sprint(status(err), " ", code(err)); got != want[4:] || !strings.Contains(err.Error(), "it may not have been saved") {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if err := s.RegisterCluster("eu-west-2", "d", "https://127.0.0.1:1", nil); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("registering a cluster: %v", err)
+	}
+	if !strings.Contains(log.String(), "saving the state failed") || !strings.Contains(log.String(), file) {
+		t.Errorf("the log says %s", log.String())
+	}
+	if got := last(t, s).ErrorCode; got != "ServiceFailure" {
+		t.Errorf("the trail says %s", got)
+	}
+	if _, err := iam.NewFromConfig(s.SDK()).GetUser(ctx, &iam.GetUserInput{UserName: aws.String("bob")}); err != nil {
+		t.Errorf("who was made is not there: %v", err)
+	}
+	if err := os.RemoveAll(obstacle); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := iam.NewFromConfig(s.SDK()).CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("carol")}); err != nil {
+		t.Errorf("it does not recover: %v", err)
+	}
+	text, err := os.ReadFile(file)
+	for _, name := range []string{`"bob"`, `"carol"`, `"meanwhile"`, "cluster/d"} {
+		if err != nil || !strings.Contains(string(text), name) {
+			t.Errorf("%s is not in it, %v", name, err)
+		}
+	}
+}

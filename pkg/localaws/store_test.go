@@ -1,0 +1,256 @@
+package localaws
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+func open(t testing.TB, path string) *store {
+	t.Helper()
+	s, _, err := openStore(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.close() })
+	return s
+}
+
+// A brokenFile fails at what it is told to.
+type brokenFile struct {
+	storeFile
+	write, sync, close error
+}
+
+func (f brokenFile) Write(text []byte) (int, error) {
+	if f.write != nil {
+		n, _ := f.storeFile.Write(text[:len(text)/2])
+		return n, f.write
+	}
+	return f.storeFile.Write(text)
+}
+
+func (f brokenFile) Sync() error  { return errors.Join(f.storeFile.Sync(), f.sync) }
+func (f brokenFile) Close() error { return errors.Join(f.storeFile.Close(), f.close) }
+
+// TestStoreKeepsWhatItHas: whatever fails, the last text that was saved is there,
+// and the next one is saved once nothing fails any more.
+func TestStoreKeepsWhatItHas(t *testing.T) {
+	for name, broken := range map[string]struct {
+		file   brokenFile
+		create error
+	}{
+		"create": {create: syscall.EROFS},
+		"write":  {file: brokenFile{write: syscall.ENOSPC}},
+		"sync":   {file: brokenFile{sync: syscall.EIO}},
+		"close":  {file: brokenFile{close: syscall.EDQUOT}},
+	} {
+		path := filepath.Join(t.TempDir(), "state")
+		s := open(t, path)
+		text, change := "one", uint64(1)
+		save := func() error {
+			return s.save(change, func() ([]byte, uint64, error) { return []byte(text), change, nil })
+		}
+		if err := save(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		create := s.create
+		s.create = func(path string) (storeFile, error) {
+			if broken.create != nil {
+				return nil, broken.create
+			}
+			file, err := create(path)
+			broken.file.storeFile = file
+			return broken.file, err
+		}
+		text, change = "two", 2
+		err := save()
+		if want := errors.Join(broken.create, broken.file.write, broken.file.sync, broken.file.close); err == nil || !strings.Contains(err.Error(), want.Error()) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != "one" {
+			t.Errorf("%s: the file holds %q, %v", name, got, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: it leaves %q behind, %v", name, left, err)
+		}
+		s.create = create
+		if err := save(); err != nil {
+			t.Errorf("%s: it does not recover: %v", name, err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != "two" {
+			t.Errorf("%s: the file holds %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestStoreSharesWrites: calls that come while one writes are saved by one write
+// after it, and none is answered before its change is in the file.
+func TestStoreSharesWrites(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	create, writes := s.create, 0
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	s.create = func(path string) (storeFile, error) {
+		if writes++; writes == 1 {
+			close(begun)
+			<-goOn
+		}
+		return create(path)
+	}
+	var last atomic.Uint64
+	var changed sync.WaitGroup
+	save := func() {
+		change := last.Add(1)
+		changed.Done()
+		err := s.save(change, func() ([]byte, uint64, error) {
+			now := last.Load()
+			return fmt.Appendf(nil, "%d", now), now, nil
+		})
+		var saved uint64
+		text, readError := os.ReadFile(s.path)
+		_, scanError := fmt.Sscan(string(text), &saved)
+		if err := errors.Join(err, readError, scanError); err != nil || saved < change {
+			t.Errorf("change %d: %d is saved, %v", change, saved, err)
+		}
+	}
+	var calls sync.WaitGroup
+	changed.Add(101)
+	calls.Go(save)
+	<-begun
+	for range 100 {
+		calls.Go(save)
+	}
+	changed.Wait()
+	close(goOn)
+	calls.Wait()
+	if writes != 2 {
+		t.Errorf("101 changes took %d writes", writes)
+	}
+}
+
+func TestStoreIsPrivateAndOnes(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state")
+	if err := os.WriteFile(path, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".state.partial"), []byte("what a kill left"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(dir, "link")
+	if err := os.Symlink(path, other); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	for _, name := range []string{path, other, filepath.Join(dir, ".", "x", "..", "state")} {
+		if _, _, err := openStore(name); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	save := func() error {
+		return s.save(1, func() ([]byte, uint64, error) { return []byte("text"), 1, nil })
+	}
+	if err := save(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if err := s.close(); err != nil {
+		t.Fatal(err)
+	}
+	s.saved = 0
+	if err := save(); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+	if s = open(t, other); s.path != path {
+		t.Errorf("by its other name it is %s", s.path)
+	}
+	if err := save(); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Lstat(other); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v, %v", info, err)
+	}
+	if _, _, err := openStore(filepath.Join(dir, "nowhere", "state")); err == nil || !strings.Contains(err.Error(), "there is no directory "+filepath.Join(dir, "nowhere")) {
+		t.Error(err)
+	}
+	if _, _, err := openStore(dir); err == nil {
+		t.Error("a directory is opened as a state file")
+	}
+}
+
+// TestStateThatIsRefused is what no server wrote.
+func TestStateThatIsRefused(t *testing.T) {
+	const rest = `"version":1,"account":"231144931069"`
+	for text, want := range map[string]string{
+		``:                                       "unexpected end of JSON input",
+		`{`:                                      "unexpected end of JSON input at byte 1",
+		`null`:                                   "it has version 0",
+		`[]`:                                     "cannot unmarshal array",
+		`{"version":2,"account":"x","news":1}`:   "it has version 2, and this localaws reads version 1",
+		`{"version":1,"account":"000000000000"}`: `it is of account "000000000000", not 231144931069`,
+		`{` + rest + `,"news":1}`:                `unknown field "news"`,
+		`{` + rest + `} {}`:                      "invalid character '{' after top-level value",
+		`{` + rest + `,"users":null}`:            "null stands for every user",
+		`{` + rest + `,"users":{"bob":null}}`:    `user "bob" is null`,
+		`{` + rest + `,"users":{"bob":{"name":"alice"}}}`:                                                    `user "alice" stands where "bob" does not belong`,
+		`{` + rest + `,"users":{"bob":{"name":"Bob","accessKeys":[null]}}}`:                                  "an access key is null",
+		`{` + rest + `,"users":{"bob":{"name":"Bob","accessKeys":[{"id":"A"},{"id":"A"}]}}}`:                 "access key A stands in it twice",
+		`{` + rest + `,"users":{"bob":{"name":"Bob","inlinePolicies":[{"name":"p"}]}}}`:                      "a policy has no document",
+		`{` + rest + `,"users":{"bob":{"name":"Bob","inlinePolicies":[{"name":"p","document":"x"}]}}}`:       `reading the state: `,
+		`{` + rest + `,"groups":{"g":{"name":"g","inlinePolicies":[{"name":"p","document":null}]}}}`:         "a policy has no document",
+		`{` + rest + `,"roles":{"r":{"name":"r"}}}`:                                                          "a policy has no document",
+		`{` + rest + `,"policies":{"arn":{"arn":"arn","versions":[{"id":"v1"}]}}}`:                           "a policy has no document",
+		`{` + rest + `,"sessions":{"ASIA":{"accessKeyID":"ASIB"}}}`:                                          `session "ASIB" stands where`,
+		`{` + rest + `,"clusters":{"x":null}}`:                                                               `cluster "x" is null`,
+		`{` + rest + `,"instances":{"i-0123456789abcdef0":{"ID":"i-0123456789abcdef0","State":"exploded"}}}`: `state "exploded" is none of`,
+	} {
+		if _, err := decodeState([]byte(text), "231144931069"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// FuzzState: what is read can be written, and read again as the same.
+func FuzzState(f *testing.F) {
+	a, err := New(Config{Instances: []Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "x"}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := a.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", []byte("CA")); err != nil {
+		f.Fatal(err)
+	}
+	text, _, err := a.snapshot()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"version":1,"account":"000000000000","users":{"bob":{"name":"Bob","inlinePolicies":[{"name":"p","document":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*\"}}"}]}}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := decodeState(text, "000000000000")
+		if err != nil {
+			return
+		}
+		written, err := json.Marshal(s)
+		if err != nil {
+			t.Skip(err) // a time that JSON cannot have
+		}
+		again, err := decodeState(written, "000000000000")
+		if err != nil {
+			t.Fatalf("%s: %v", written, err)
+		}
+		if rewritten, err := json.Marshal(again); err != nil || !reflect.DeepEqual(written, rewritten) {
+			t.Errorf("%s\n%s\n%v", written, rewritten, err)
+		}
+	})
+}

@@ -1,0 +1,34 @@
+package localaws
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestTrailIsBounded by number, and by size.
+func TestTrailIsBounded(t *testing.T) {
+	a, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxEvents + 5 {
+		a.trail.add(Event{EventName: strconv.Itoa(i)})
+	}
+	if events := a.Events(); len(events) != maxEvents || events[0].EventName != "5" || events[maxEvents-1].EventName != strconv.Itoa(maxEvents+4) {
+		t.Errorf("%d events, from %s", len(events), events[0].EventName)
+	}
+	large := strings.Repeat("x", 1<<20)
+	for range 20 {
+		a.trail.add(Event{EventName: "large", UserAgent: large})
+	}
+	if events := a.Events(); len(events) != 15 || events[0].EventName != "large" {
+		t.Errorf("%d events, from %s", len(events), events[0].EventName)
+	}
+	if events, next, _ := a.trail.from(7); len(events) != 15 || next != maxEvents+25 {
+		t.Errorf("from what is forgotten on, %d events until %d", len(events), next)
+	}
+	if events, _, _ := a.trail.from(maxEvents + 1000); len(events) != 0 {
+		t.Errorf("from the future on, %d events", len(events))
+	}
+}
