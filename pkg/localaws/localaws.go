@@ -110,6 +110,7 @@ type AWS struct {
 	mu sync.Mutex
 	*state
 	changes uint64 // that have been made to it
+	members memberships
 }
 
 // A service is one of AWS's: its way to read a call and to answer it.
