@@ -51,8 +51,9 @@ demo: ## sign in to a real kube-apiserver with AWS IAM, offline: six steps, show
 	  dir=$$(mktemp -d); trap 'bin/lab down --dir "$$dir"; rm -rf "$$dir"' EXIT; \
 	  bin/lab up --dir "$$dir" && bin/lab tour --dir "$$dir" && echo "Done in $$SECONDS s, builds included."
 
+# One package at a time: the stories wait for bounds in seconds.
 e2e: build control-plane ## the same with the real AWS CLI, and all that can go wrong (PROVIDER=envtest)
-	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -timeout 20m -v ./e2e/...
+	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -p 1 -timeout 20m -v ./e2e/...
 
 clean: ## remove what was built
 	rm -rf bin

@@ -13,7 +13,7 @@ import (
 // The administrator's side of the AWS account, through the AWS SDK.
 func administrator(t *testing.T) *iam.Client {
 	t.Helper()
-	client, err := suite.Info().IAM(context.Background())
+	client, err := suite.Info().IAM()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,9 +46,15 @@ func (k accessKey) configure(s *shell) {
 // newRole makes a role that the account may assume.
 func newRole(t *testing.T, name string) string {
 	t.Helper()
+	return newRoleOf(t, "/", name, `"Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole"`)
+}
+
+// newRoleOf makes a role under a path that trusts whom its one statement allows.
+func newRoleOf(t *testing.T, path, name, allowed string) string {
+	t.Helper()
 	created, err := administrator(t).CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName:                 &name,
-		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole"}]}`),
+		Path: &path, RoleName: &name,
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + allowed + `}]}`),
 	})
 	if err != nil {
 		t.Fatal(err)

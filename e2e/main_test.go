@@ -63,6 +63,7 @@ func run(m *testing.M) (int, error) {
 		Authenticator:        filepath.Join(bin, "authenticator"),
 		WebhookCacheTTL:      webhookCacheTTL,
 		VerificationCacheTTL: verificationCacheTTL,
+		TrustEndpoint:        true,
 		Progress:             os.Stderr,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -30,13 +31,9 @@ type shell struct {
 // `aws` is the one given. Its AWS files and kubeconfig are its own copies.
 func newShell(t *testing.T, aws string) *shell {
 	t.Helper()
-	s := &shell{t: t, dir: t.TempDir(), environment: map[string]string{}}
-	for _, variable := range suite.Info().Environ(os.Environ()) {
-		name, value, _ := strings.Cut(variable, "=")
-		s.environment[name] = value
-	}
-	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"} {
-		content, err := os.ReadFile(s.environment[name])
+	s := &shell{t: t, dir: t.TempDir(), environment: labEnvironment()}
+	for name, path := range labFiles() {
+		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,6 +70,49 @@ func (s *shell) hideAWS() {
 	s.set("PATH", bin)
 }
 
+// labEnvironment is this process's with the lab's over it.
+func labEnvironment() map[string]string {
+	environment := map[string]string{}
+	for _, variable := range suite.Info().Environ(os.Environ()) {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
+	}
+	return environment
+}
+
+// labFiles are the lab's own files that aws and kubectl change, by the variables
+// that name them.
+func labFiles() map[string]string {
+	environment, files := labEnvironment(), map[string]string{}
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"} {
+		files[name] = environment[name]
+	}
+	return files
+}
+
+// leadByEndpointURL leads the shell to the local AWS by AWS_ENDPOINT_URL in place
+// of the proxy. A proxy that is not there keeps all else from the real AWS.
+func (s *shell) leadByEndpointURL() {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+		s.set(name, "http://127.0.0.1:1")
+	}
+	delete(s.environment, "AWS_CA_BUNDLE")
+	s.set("AWS_ENDPOINT_URL", suite.Info().AWS)
+}
+
+// profile adds a profile to the shell's AWS configuration.
+func (s *shell) profile(text string) {
+	s.t.Helper()
+	file, err := os.OpenFile(s.environment["AWS_CONFIG_FILE"], os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString("\n" + text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s *shell) set(name, value string) { s.environment[name] = value }
 
 // write puts a file in the shell's directory and answers its path.
@@ -90,16 +130,22 @@ type result struct {
 	err            error
 }
 
+// command is what is typed, ready to run in the shell's environment.
+func (s *shell) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.Dir = s.dir
+	for _, name := range slices.Sorted(maps.Keys(s.environment)) {
+		command.Env = append(command.Env, name+"="+s.environment[name])
+	}
+	return command
+}
+
 // try runs what is typed, with answers to its prompts, and tells how it went.
 func (s *shell) try(typed string, answers ...string) result {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, "sh", "-c", typed)
-	command.Dir = s.dir
-	for _, name := range slices.Sorted(maps.Keys(s.environment)) {
-		command.Env = append(command.Env, name+"="+s.environment[name])
-	}
+	command := s.command(ctx, "sh", "-c", typed)
 	command.Stdin = strings.NewReader(strings.Join(answers, "\n") + "\n")
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
@@ -115,6 +161,44 @@ func (s *shell) run(typed string, answers ...string) string {
 		s.t.Fatalf("$ %s\n%s%s%v\nthe authenticator's log:\n%s", typed, r.stdout, r.stderr, r.err, authenticatorLog(s.t))
 	}
 	return r.stdout
+}
+
+// runOnTerminal runs what is typed on a terminal of its own, and types an answer
+// once it has been prompted for. It must succeed; what the terminal showed is
+// answered.
+func (s *shell) runOnTerminal(typed, prompt, answer string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	command := s.command(ctx, "script", "--quiet", "--return", "--command", typed, os.DevNull)
+	keyboard, err := command.StdinPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	screen, err := command.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	var shown strings.Builder
+	part, asked := make([]byte, 4096), false
+	for err == nil {
+		var n int
+		n, err = screen.Read(part)
+		shown.Write(part[:n])
+		if !asked && strings.Contains(shown.String(), prompt) {
+			asked = true
+			if _, err := io.WriteString(keyboard, answer+"\n"); err != nil {
+				s.t.Error(err)
+			}
+		}
+	}
+	if err := command.Wait(); err != nil || !asked {
+		s.t.Fatalf("$ %s\n%s\nprompted with %q: %v (%v)\nthe authenticator's log:\n%s", typed, shown.String(), prompt, asked, err, authenticatorLog(s.t))
+	}
+	return shown.String()
 }
 
 // fails runs what is typed; it must fail and say so with the words given.
@@ -191,4 +275,21 @@ func awsCLIs(t *testing.T) []string {
 		t.Fatal("no AWS CLI on this machine: install one (Debian's package is awscli)")
 	}
 	return found
+}
+
+// awsCLI1 is an AWS CLI of this machine that is version 1; without one the test
+// is skipped.
+func awsCLI1(t *testing.T) string {
+	t.Helper()
+	for _, aws := range awsCLIs(t) {
+		output, err := exec.Command(aws, "--version").CombinedOutput()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(string(output), "aws-cli/1.") {
+			return aws
+		}
+	}
+	t.Skip("there is no AWS CLI 1 on this machine")
+	return ""
 }

@@ -57,6 +57,7 @@ func configFlags() map[string]string {
 		"server.port":                      "port",
 		"server.rolepaths":                 "role-paths",
 		"server.statedir":                  "state-dir",
+		"server.stsendpoint":               "sts-endpoint",
 		"server.stsregions":                "sts-region",
 		"server.verificationcachettl":      "verification-cache-ttl",
 	}

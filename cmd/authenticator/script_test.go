@@ -3,15 +3,26 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+	"github.com/kube-iam/authenticator/pkg/token"
 )
 
 func TestMain(m *testing.M) {
@@ -29,24 +40,82 @@ func TestScript(t *testing.T) {
 				}
 				env.Setenv(name, strconv.Itoa(port))
 			}
-			// The credentials are AWS's own example.
-			env.Setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-			env.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+			env.Setenv("AWS_ACCESS_KEY_ID", exampleKey().ID)
+			env.Setenv("AWS_SECRET_ACCESS_KEY", exampleKey().Secret)
 			env.Setenv("AWS_CONFIG_FILE", env.WorkDir+"/none")
 			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", env.WorkDir+"/none")
 			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"occupy":  occupy,
-			"answers": answers,
-			"stop":    stop,
+			"occupy":    occupy,
+			"answers":   answers,
+			"terminate": terminate,
+			"localaws":  localAWS,
+			"presign":   presignToken,
+			"mfasts":    mfaSTS,
 		},
 	})
 }
 
-// stop sends SIGTERM to what runs in the background, as a supervisor does.
-func stop(ts *testscript.TestScript, _ bool, _ []string) {
+// exampleKey is AWS's own example.
+func exampleKey() localaws.AccessKey {
+	return localaws.AccessKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+}
+
+// localAWS serves a local AWS, whose administrator has the script's key, until
+// the script ends; $AWS is its URL.
+func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
+	a, err := localaws.New(localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
+	ts.Check(err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Serve(ctx, listener, nil) }()
+	ts.Defer(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			ts.Logf("the local AWS: %v", err)
+		}
+	})
+	ts.Setenv("AWS", "http://"+listener.Addr().String())
+}
+
+// mfaSTS serves an STS that gives roles only for the MFA code 123456 of device
+// arn:aws:iam::231144931069:mfa/bob, until the script ends; $STS is its URL.
+func mfaSTS(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("SerialNumber") != "arn:aws:iam::231144931069:mfa/bob" || r.FormValue("TokenCode") != "123456" {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not without MFA</Message></Error></ErrorResponse>")
+			return
+		}
+		fmt.Fprintf(w, "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"+
+			"<SessionToken>of%s</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+			path.Base(r.FormValue("RoleArn")), time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("STS", server.URL)
+}
+
+// presignToken writes a token as a program of aws-sdk-go-v2 makes it that has the
+// script's key and an endpoint: presign ENDPOINT CLUSTER FILE.
+func presignToken(ts *testscript.TestScript, _ bool, args []string) {
+	client := sts.New(sts.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(args[0]),
+		Credentials: credentials.NewStaticCredentialsProvider(exampleKey().ID, exampleKey().Secret, ""),
+	})
+	signed, err := sts.NewPresignClient(client).PresignGetCallerIdentity(context.Background(), nil, func(o *sts.PresignOptions) {
+		o.ClientOptions = append(o.ClientOptions, sts.WithAPIOptions(
+			smithyhttp.SetHeaderValue(token.ClusterIDHeader, args[1]), smithyhttp.SetHeaderValue("X-Amz-Expires", "60")))
+	})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(token.Encode(signed.URL)), 0o600))
+}
+
+// terminate sends SIGTERM to what runs in the background, as a supervisor does.
+func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, command := range ts.BackgroundCmds() {
 		ts.Check(command.Process.Signal(syscall.SIGTERM))
 	}

@@ -27,9 +27,8 @@ type serverOptions struct {
 	endpoint
 	healthPort             int
 	kubeconfigPregenerated bool
-	partition              string
-	stsRegions             []string
-	verificationCacheTTL   time.Duration
+	stsOptions
+	verificationCacheTTL time.Duration
 	mappingOptions
 }
 
@@ -57,8 +56,7 @@ unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
 	o.endpoint.addFlags(flags, "/var/aws-iam-authenticator", "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml")
 	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "do not write the kube-apiserver's kubeconfig: it is there already")
 	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 turns it off")
-	flags.StringVar(&o.partition, "partition", "aws", "AWS partition of the identities")
-	flags.StringSliceVar(&o.stsRegions, "sts-region", nil, "accept tokens of this region only (repeatable; default: every region of the partition)")
+	o.stsOptions.addFlags(flags)
 	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "how long an answer of STS is remembered; 0 asks for every TokenReview")
 	o.mappingOptions.addFlags(flags)
 	return command
@@ -97,9 +95,12 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	hosts, err := token.NewHosts(o.partition, o.stsRegions...)
+	hosts, err := o.hosts()
 	if err != nil {
-		return usagef("--partition, --sts-region: %w", err)
+		return err
+	}
+	if hosts.Endpoint() != "" {
+		log.Warn("trusting an STS endpoint that is not AWS's (--sts-endpoint): whoever answers there can sign in as anybody", "endpoint", hosts.Endpoint())
 	}
 	metrics := webhook.NewMetrics()
 	mappings, err := o.newMappings(p, o.partition, metrics, log)

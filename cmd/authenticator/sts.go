@@ -4,7 +4,40 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/pkg/token"
 )
+
+// stsOptions say which STS endpoints tokens may name. The commands server and
+// verify agree on it by the same flags.
+type stsOptions struct {
+	partition   string
+	stsRegions  []string
+	stsEndpoint string
+}
+
+func (o *stsOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.partition, "partition", "aws", "AWS partition of the identities: "+strings.Join(token.Partitions(), ", "))
+	flags.StringSliceVar(&o.stsRegions, "sts-region", nil, "accept tokens of this region only (repeatable; default: every region of the partition)")
+	flags.StringVar(&o.stsEndpoint, "sts-endpoint", "", "trust this endpoint too, as clients have it in AWS_ENDPOINT_URL; it can say of any token who it is, so it is for a local AWS")
+}
+
+func (o *stsOptions) hosts() (token.Hosts, error) {
+	hosts, err := token.NewHosts(o.partition, o.stsRegions...)
+	if err != nil {
+		return token.Hosts{}, usagef("--partition, --sts-region: %w", err)
+	}
+	if o.stsEndpoint == "" {
+		return hosts, nil
+	}
+	if hosts, err = hosts.WithEndpoint(o.stsEndpoint); err != nil {
+		return token.Hosts{}, usagef("--sts-endpoint: %w", err)
+	}
+	return hosts, nil
+}
 
 // userAgent is what AWS sees of us.
 func userAgent() string { return "kube-iam-authenticator/" + version }

@@ -25,7 +25,8 @@ func newToken(p *program) *cobra.Command {
 asks its credential plugins for.
 
 Credentials are found as every AWS tool finds them: in the environment, in
-profiles, by SSO, a process, web identity, or the instance metadata service.`,
+profiles, by SSO, a process, web identity, or the instance metadata service. On a
+terminal, a profile with mfa_serial is asked for its code.`,
 		Example: `  authenticator token --cluster-id my-cluster
   authenticator token --cluster-id my-cluster --role arn:aws:iam::111122223333:role/KubernetesAdmin
   kubectl config set-credentials me --exec-api-version=client.authentication.k8s.io/v1 \

@@ -34,11 +34,14 @@ told.`,
 	flags := command.Flags()
 	flags.StringVarP(&o.token, "token", "t", "", "the token; - reads it from standard input, where other users of the machine cannot see it")
 	flags.StringVarP(&o.output, "output", "o", "", "json, yaml or wide (default: the main things)")
-	flags.StringVar(&o.partition, "partition", "aws", "AWS partition: "+strings.Join(token.Partitions(), ", "))
+	o.stsOptions.addFlags(flags)
 	return command
 }
 
-type verifyOptions struct{ token, output, partition string }
+type verifyOptions struct {
+	token, output string
+	stsOptions
+}
 
 func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err := p.needClusterID(); err != nil {
@@ -49,9 +52,9 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	default:
 		return usagef("--output %q is none of json, yaml, wide", o.output)
 	}
-	hosts, err := token.NewHosts(o.partition)
+	hosts, err := o.hosts()
 	if err != nil {
-		return usagef("--partition: %w", err)
+		return err
 	}
 	bearer, err := o.read(p.in)
 	if err != nil {

@@ -2,30 +2,55 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
 const dirFlag = "dir"
 
 // addDirFlag adds the flag that all commands share: where the lab lives.
 func addDirFlag(command *cobra.Command) {
-	command.Flags().String(dirFlag, "", "directory of everything the lab writes (default: kube-iam-lab in the user's cache directory)")
+	command.Flags().String(dirFlag, "", "directory of everything the lab writes: a new or an empty one, or a lab's (default: kube-iam-lab in the user's cache directory)")
+	_ = command.MarkFlagDirname(dirFlag)
 }
 
 func dirOf(command *cobra.Command) (string, error) {
-	dir, err := command.Flags().GetString(dirFlag)
-	if err != nil {
-		return "", err
-	}
-	if dir == "" {
+	flag := command.Flags().Lookup(dirFlag)
+	if !flag.Changed {
 		return lab.DefaultDir()
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return "", fmt.Errorf("finding the directory %s: %w", dir, err)
+	// What a script meant by a variable that is not set was not the default lab.
+	if flag.Value.String() == "" {
+		return "", fmt.Errorf("--%s is empty", dirFlag)
+	}
+	dir, err := filepath.Abs(flag.Value.String())
+	if err != nil {
+		return "", fmt.Errorf("finding the directory %s: %w", flag.Value, err)
 	}
 	return dir, nil
+}
+
+// typed is another command for the same lab, as one types it after this one.
+func typed(command *cobra.Command, name string) string {
+	text := quoted(os.Args[0]) + " " + name
+	if flag := command.Flags().Lookup(dirFlag); flag.Changed {
+		text += " --" + dirFlag + " " + quoted(flag.Value.String())
+	}
+	return text
+}
+
+var plain = regexp.MustCompile(`^[\w./-]+$`)
+
+// quoted for a shell, if need be.
+func quoted(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return localaws.Quote(word)
 }

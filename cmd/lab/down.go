@@ -10,9 +10,10 @@ import (
 
 func newDown() *cobra.Command {
 	command := &cobra.Command{
-		Use:     "down",
-		Short:   "End the lab and remove its files",
-		Long:    "End the lab and remove its files. What a killed lab left behind is cleaned up too.",
+		Use:   "down",
+		Short: "End the lab and remove its files",
+		Long: `End the lab and remove its files, but for its log. What a killed lab left behind
+is cleaned up too.`,
 		Example: "  lab down",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -20,7 +21,7 @@ func newDown() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			was, err := lab.Down(cmd.Context(), dir)
+			was, err := lab.Down(cmd.Context(), dir, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}

@@ -2,9 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -24,6 +24,9 @@ runs and 1 when it does not.`,
   lab status -o json | jq -r .endpoint`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(outputs(), output) {
+				return fmt.Errorf("--output %q is none of json, yaml, wide", output)
+			}
 			dir, err := dirOf(cmd)
 			if err != nil {
 				return err
@@ -35,18 +38,17 @@ runs and 1 when it does not.`,
 			if err := printStatus(cmd.OutOrStdout(), info, output); err != nil {
 				return err
 			}
-			if !info.Running {
-				return errNotRunning
-			}
-			return nil
+			return info.Ready()
 		},
 	}
 	addDirFlag(command)
 	command.Flags().StringVarP(&output, "output", "o", "", "json, yaml or wide (default: the main things)")
+	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs()[1:], cobra.ShellCompDirectiveNoFileComp))
 	return command
 }
 
-var errNotRunning = errors.New("no lab is running (lab up starts one)")
+// outputs are the forms in which a status can be printed.
+func outputs() []string { return []string{"", "json", "yaml", "wide"} }
 
 func printStatus(out io.Writer, info lab.Info, format string) error {
 	switch format {
@@ -61,10 +63,8 @@ func printStatus(out io.Writer, info lab.Info, format string) error {
 		}
 		_, err = out.Write(text)
 		return err
-	case "", "wide":
-		return printStatusTable(out, info, format == "wide")
 	default:
-		return fmt.Errorf("--output %q is none of json, yaml, wide", format)
+		return printStatusTable(out, info, format == "wide")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/lab"
 )
@@ -33,10 +34,19 @@ runs there already, nothing is done.`,
 			if config.Dir, err = dirOf(cmd); err != nil {
 				return err
 			}
+			for _, ttl := range []string{"webhook-cache-ttl", "verification-cache-ttl"} {
+				value, err := cmd.Flags().GetDuration(ttl)
+				if err != nil {
+					return err
+				}
+				if cmd.Flags().Changed(ttl) && value <= 0 {
+					return fmt.Errorf("--%s %s: must be more than 0 (leave the flag out for the default)", ttl, value)
+				}
+			}
 			if foreground {
 				return upForeground(cmd.Context(), config, cmd.ErrOrStderr())
 			}
-			return upBackground(cmd.Context(), config, cmd.ErrOrStderr())
+			return upBackground(cmd, config)
 		},
 	}
 	flags := command.Flags()
@@ -47,6 +57,8 @@ runs there already, nothing is done.`,
 	flags.StringVar(&config.Authenticator, "authenticator", "", "the authenticator's program (default: beside this program, or on PATH)")
 	flags.DurationVar(&config.WebhookCacheTTL, "webhook-cache-ttl", 0, "how long kube-apiserver remembers an answer of the webhook (default: its own 2m)")
 	flags.DurationVar(&config.VerificationCacheTTL, "verification-cache-ttl", 0, "how long the authenticator remembers an answer of STS (default: its own 60s)")
+	_ = command.MarkFlagDirname("assets")
+	_ = command.MarkFlagFilename("authenticator")
 	return command
 }
 
@@ -58,7 +70,10 @@ func upForeground(ctx context.Context, config lab.Config, stderr io.Writer) erro
 	}
 	running, err := lab.Up(ctx, config)
 	if parent != nil {
-		_ = parent.Close() // Ready, or not coming up: either way nobody listens any more.
+		if err != nil {
+			fmt.Fprintf(parent, "lab: %v\n", err)
+		}
+		_ = parent.Close() // either way nobody listens any more
 	}
 	if err != nil {
 		return err
@@ -69,7 +84,8 @@ func upForeground(ctx context.Context, config lab.Config, stderr io.Writer) erro
 }
 
 // upBackground runs this same program in the foreground, behind our back.
-func upBackground(ctx context.Context, config lab.Config, stderr io.Writer) error {
+func upBackground(cmd *cobra.Command, config lab.Config) error {
+	stderr := cmd.ErrOrStderr()
 	switch info, err := lab.Open(config.Dir); {
 	case err == nil:
 		fmt.Fprintf(stderr, "lab: up already (process %d); lab status says more\n", info.PID)
@@ -81,23 +97,14 @@ func upBackground(ctx context.Context, config lab.Config, stderr io.Writer) erro
 	if err != nil {
 		return fmt.Errorf("finding this program: %w", err)
 	}
-	arguments := append([]string{"up", "--foreground", "--dir", config.Dir}, passedOn(config)...)
-	if err := lab.Background(ctx, config.Dir, exec.Command(self, arguments...), stderr); err != nil {
+	arguments := []string{"up"}
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		arguments = append(arguments, "--"+flag.Name+"="+flag.Value.String())
+	})
+	arguments = append(arguments, "--dir", config.Dir, "--foreground") // the last one of a name counts
+	if err := lab.Background(cmd.Context(), config.Dir, exec.Command(self, arguments...), stderr); err != nil {
 		return err
 	}
-	fmt.Fprintln(stderr, `lab: use it in this shell with eval "$(lab env)", or take the tour with lab tour`)
+	fmt.Fprintf(stderr, "lab: use it in this shell with eval \"$(%s)\", or take the tour with %s\n", typed(cmd, "env"), typed(cmd, "tour"))
 	return nil
-}
-
-// passedOn are the flags of up that hold for the process in the background.
-func passedOn(config lab.Config) []string {
-	var arguments []string
-	for flag, value := range map[string]string{"listen": config.Listen, "assets": config.Assets, "authenticator": config.Authenticator} {
-		if value != "" {
-			arguments = append(arguments, "--"+flag, value)
-		}
-	}
-	return append(arguments,
-		"--webhook-cache-ttl", config.WebhookCacheTTL.String(),
-		"--verification-cache-ttl", config.VerificationCacheTTL.String())
 }

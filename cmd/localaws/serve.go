@@ -36,6 +36,7 @@ address and name the network with --allow.`,
   localaws serve --state ~/localaws.json
   localaws serve --listen 127.0.0.1:4567 --region us-west-2
   localaws serve --instance i-0123456789abcdef0=ip-10-0-1-23.eu-west-2.compute.internal
+  localaws serve --cluster-endpoint kubedemy=https://127.0.0.1:6443 --cluster-ca kubedemy=ca.pem
   localaws serve --listen 172.18.0.1:4566 --allow 172.18.0.0/16`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,6 +49,7 @@ address and name the network with --allow.`,
 	flags.StringSliceVar(&options.allow, "allow", nil, "network of clients that may connect besides this machine, as a CIDR (repeatable)")
 	flags.StringVar(&options.account, "account-id", "231144931069", "the AWS account")
 	flags.StringVar(&options.region, "region", "eu-west-2", "region that clients use unless told otherwise")
+	options.clusters.addFlags(flags)
 	flags.StringSliceVar(&options.instances, "instance", nil, "EC2 instance there is, as ID=PRIVATE-DNS-NAME (repeatable)")
 	return command
 }
@@ -57,6 +59,7 @@ type serveOptions struct {
 	allow           []string
 	account, region string
 	instances       []string
+	clusters        clusterFlags
 	state           string
 }
 
@@ -70,6 +73,10 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	instances, err := parseInstances(o.instances)
+	if err != nil {
+		return err
+	}
+	apiServers, err := o.clusters.parse()
 	if err != nil {
 		return err
 	}
@@ -95,6 +102,9 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 		StateFile: o.state, Log: slog.New(slog.NewTextHandler(stderr, nil)),
 	})
 	if err != nil {
+		return err
+	}
+	if err := registerClusters(a, apiServers); err != nil {
 		return err
 	}
 	if err := files.Write(a); err != nil {

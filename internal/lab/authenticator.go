@@ -78,8 +78,12 @@ func (l *Lab) runAuthenticator(ctx context.Context, waitReady bool) error {
 	if ttl := l.config.VerificationCacheTTL; ttl > 0 {
 		arguments = append(arguments, "--verification-cache-ttl", ttl.String())
 	}
+	if l.config.TrustEndpoint {
+		arguments = append(arguments, "--sts-endpoint", l.info.AWS)
+	}
 	process := &authenticatorProcess{log: log, exited: make(chan struct{})}
 	process.command = exec.Command(l.config.Authenticator, arguments...)
+	process.command.Args[0] = "authenticator" // whatever the file is called: leftovers are known by it
 	process.command.Env = l.authenticatorEnvironment()
 	process.command.Stdout, process.command.Stderr = log, log
 	// Ctrl-C on a terminal is the lab's to handle, in order.

@@ -49,10 +49,10 @@ func (l *Lab) startAWS(ctx context.Context) error {
 		close(server.ended)
 		return err
 	}
-	listener, err := net.Listen("tcp", l.config.Listen)
+	listener, err := listenOnLoopback(l.config.Listen)
 	if err != nil {
 		close(server.ended)
-		return fmt.Errorf("listening: %w", err)
+		return err
 	}
 	var serving context.Context
 	serving, server.end = context.WithCancel(context.WithoutCancel(ctx))
@@ -68,6 +68,20 @@ func (l *Lab) startAWS(ctx context.Context) error {
 	return l.populateAWS(ctx)
 }
 
+// listenOnLoopback listens where other machines cannot connect: the lab's AWS
+// gives its administrator's key away.
+func listenOnLoopback(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s (--listen names another address): %w", address, err)
+	}
+	if tcp, ok := listener.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		_ = listener.Close()
+		return nil, fmt.Errorf("listening on %s: other machines can connect to it; --listen takes an address of loopback", address)
+	}
+	return listener, nil
+}
+
 func (s *awsServer) stop() error {
 	s.end()
 	<-s.ended
@@ -81,7 +95,7 @@ func (i Info) files() localaws.Files { return localaws.Files{Dir: filepath.Join(
 
 // populateAWS makes the users and roles that the story finds.
 func (l *Lab) populateAWS(ctx context.Context) error {
-	client, err := l.info.IAM(ctx)
+	client, err := l.info.IAM()
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (l *Lab) startControlPlane(ctx context.Context) error {
 	if l.config.WebhookCacheTTL > 0 {
 		arguments.Set("authentication-token-webhook-cache-ttl", l.config.WebhookCacheTTL.String())
 	}
-	if err := plane.Start(); err != nil {
+	if err := l.endIfCancelled(ctx, plane.Start); err != nil {
 		return fmt.Errorf("%w (its logs are in %s)", err, dir)
 	}
 	plane.ca = plane.APIServer.CA
@@ -62,6 +62,30 @@ func (l *Lab) startControlPlane(ctx context.Context) error {
 		return err
 	}
 	return l.allowAuthenticator(ctx)
+}
+
+// endIfCancelled starts the control plane. envtest waits for its programs
+// whatever the context says: they are ended under it, which it does notice.
+func (l *Lab) endIfCancelled(ctx context.Context, start func() error) error {
+	started := make(chan error, 1)
+	go func() { started <- start() }()
+	select {
+	case err := <-started:
+		return err
+	case <-ctx.Done():
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := endLeftovers(context.WithoutCancel(ctx), l.config.Dir); err != nil {
+			return err
+		}
+		select {
+		case <-started:
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
 }
 
 func (p *controlPlane) log(path string) (*os.File, error) {

@@ -23,12 +23,9 @@ const progressVariable = "LAB_PROGRESS_TO_PARENT"
 // process that outlives this one, and returns when that lab is ready. What the
 // lab says meanwhile is copied to progress.
 func Background(ctx context.Context, dir string, command *exec.Cmd, progress io.Writer) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making the lab's directory: %w", err)
-	}
-	log, err := os.Create(filepath.Join(dir, LogFile))
+	log, err := openLog(dir)
 	if err != nil {
-		return fmt.Errorf("opening the lab's log: %w", err)
+		return err
 	}
 	defer log.Close()
 	reader, writer, err := os.Pipe()
@@ -52,14 +49,33 @@ func Background(ctx context.Context, dir string, command *exec.Cmd, progress io.
 	if _, err := io.Copy(progress, reader); err != nil {
 		return fmt.Errorf("following the lab: %w", err)
 	}
-	if _, err := Open(dir); !errors.Is(err, ErrNotRunning) {
-		return errors.Join(err, ctx.Err())
+	switch info, err := Status(dir); {
+	case err != nil:
+		return err
+	case info.Running && ctx.Err() == nil:
+		return nil
 	}
-	// The pipe was closed without a lab: the process is at its end.
-	if err := command.Wait(); err != nil {
-		return fmt.Errorf("the lab did not come up: %s", tail(filepath.Join(dir, LogFile)))
+	// The pipe was closed without a lab: the process is at its end, and has said why.
+	err = command.Wait()
+	if err == nil {
+		err = errors.New("it ended at once")
 	}
-	return errors.Join(errors.New("the lab ended at once"), ctx.Err())
+	return fmt.Errorf("the lab did not come up (%w); its log is %s", err, log.Name())
+}
+
+// openLog begins the log of a lab in the background. The directory is claimed
+// meanwhile, so that no other lab's log is lost.
+func openLog(dir string) (*os.File, error) {
+	claim, err := claimDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer claim.release()
+	log, err := os.OpenFile(filepath.Join(dir, LogFile), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the lab's log: %w", err)
+	}
+	return log, nil
 }
 
 // ParentProgress is the writer that [Background] listens to; closing it says
@@ -68,46 +84,71 @@ func ParentProgress() io.WriteCloser {
 	if os.Getenv(progressVariable) == "" {
 		return nil
 	}
+	// Neither is for the programs that we start, who would keep the pipe open.
 	const descriptor = 3
-	syscall.CloseOnExec(descriptor) // else it would stay open as long as the programs that we start
+	syscall.CloseOnExec(descriptor)
+	_ = os.Unsetenv(progressVariable)
 	return os.NewFile(descriptor, "progress")
 }
 
-// Down ends the lab that runs in dir and waits until it is gone; what a killed
-// lab left behind is cleaned up too. It reports whether a lab was running.
-func Down(ctx context.Context, dir string) (bool, error) {
-	pid, err := holder(dir)
-	if err != nil {
-		return false, err
-	}
-	if pid != 0 {
-		if err := askToEnd(ctx, dir, pid); err != nil {
-			return true, err
-		}
-	}
-	if _, err := endLeftovers(ctx, dir); err != nil {
-		return pid != 0, fmt.Errorf("cleaning up after a killed lab: %w", err)
-	}
-	return pid != 0, removeState(dir)
-}
-
-// askToEnd sends SIGTERM and waits for the lab to let go of its directory.
-func askToEnd(ctx context.Context, dir string, pid int) error {
-	if err := signal(pid, syscall.SIGTERM); err != nil {
-		return fmt.Errorf("ending the lab (process %d): %w", pid, err)
+// Down ends the lab that runs in dir, or is coming up there, and waits until it
+// is gone; what a killed lab left behind is cleaned up too. It reports whether a
+// lab was running, and tells progress what it ends.
+func Down(ctx context.Context, dir string, progress io.Writer) (was bool, err error) {
+	if !isALabs(dir) {
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	claim, was, err := claimFromLab(ctx, dir, progress)
+	if err != nil {
+		return was, err
+	}
+	defer func() { err = errors.Join(err, claim.release()) }()
+	return was, claim.clear(ctx, progress)
+}
+
+// claimFromLab claims the directory; a lab that holds it is asked to end.
+func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim, was bool, err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		if held, err := holder(dir); err != nil || held == 0 {
-			return err
+	for asked := 0; ; {
+		claim, err := claimDir(dir)
+		if !errors.Is(err, ErrRunning) {
+			return claim, asked != 0, err
+		}
+		info, err := Status(dir)
+		if err != nil {
+			return nil, true, err
+		}
+		if info.PID != 0 && info.PID != asked {
+			fmt.Fprintf(progress, "lab: ending process %d\n", info.PID)
+			if err := askToEnd(dir, info.PID); err != nil {
+				return nil, true, fmt.Errorf("ending the lab (process %d): %w", info.PID, err)
+			}
+			asked = info.PID
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for the lab (process %d) to end: %w", pid, ctx.Err())
+			return nil, true, fmt.Errorf("waiting for the lab in %s to end: %w", dir, context.Cause(ctx))
 		}
 	}
+}
+
+// askToEnd sends SIGTERM to the process of the lab in dir, and to no other that
+// got its number.
+func askToEnd(dir string, pid int) error {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer process.Release()
+	if info, err := Status(dir); err != nil || info.PID != pid {
+		return err
+	}
+	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
 }

@@ -16,8 +16,19 @@ func (i Info) awsEnvironment() localaws.Environment {
 func (i Info) environment(path string) localaws.Environment {
 	environment := i.awsEnvironment()
 	environment.Set["KUBECONFIG"] = i.Kubeconfig
-	environment.Set["PATH"] = i.Assets + string(os.PathListSeparator) + path
+	environment.Set["PATH"] = withFirst(path, i.Assets)
 	return environment
+}
+
+// withFirst is a PATH on which dir comes first; once is enough.
+func withFirst(path, dir string) string {
+	switch first, _, _ := strings.Cut(path, string(os.PathListSeparator)); {
+	case path == "": // an empty element would be the current directory
+		return dir
+	case first == dir:
+		return path
+	}
+	return dir + string(os.PathListSeparator) + path
 }
 
 // Environ is an environment of other variables, NAME=value, changed so that aws

@@ -1,20 +1,17 @@
 package lab
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 )
 
-const infoFile = "lab.json"
-
-// Info describes a running lab: it is what `lab status` prints.
+// Info describes a lab: it is what `lab status` prints.
 type Info struct {
+	// Running says that all of the lab is ready.
 	Running bool   `json:"running"`
 	Dir     string `json:"dir"`
-	PID     int    `json:"pid,omitempty"`
+	// PID is the lab's process. A lab that has one and does not run yet is coming up.
+	PID int `json:"pid,omitempty"`
 
 	Account  string `json:"account,omitempty"`
 	Region   string `json:"region,omitempty"`
@@ -24,22 +21,11 @@ type Info struct {
 	AWS      string `json:"aws,omitempty"`
 	Webhook  string `json:"webhook,omitempty"`
 
-	Kubeconfig string `json:"kubeconfig,omitempty"`
-	Assets     string `json:"assets,omitempty"`
-	Programs   string `json:"programs,omitempty"`
+	Kubeconfig    string `json:"kubeconfig,omitempty"`
+	Assets        string `json:"assets,omitempty"`
+	Authenticator string `json:"authenticator,omitempty"`
 	// StartSeconds is how long the lab took to be ready.
 	StartSeconds float64 `json:"startSeconds,omitempty"`
-}
-
-func (i Info) write(dir string) error {
-	text, err := json.MarshalIndent(i, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding the lab's description: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, infoFile), append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("writing the lab's description: %w", err)
-	}
-	return nil
 }
 
 // ErrNotRunning means that no lab runs in the directory.
@@ -47,22 +33,10 @@ var ErrNotRunning = errors.New("no lab is running")
 
 // Status describes the lab in dir, whether it runs or not.
 func Status(dir string) (Info, error) {
-	pid, err := holder(dir)
-	if err != nil || pid == 0 {
+	info, ok, err := published(dir)
+	if err != nil || !ok {
 		return Info{Dir: dir}, err
 	}
-	info := Info{Dir: dir, PID: pid}
-	text, err := os.ReadFile(filepath.Join(dir, infoFile))
-	if errors.Is(err, os.ErrNotExist) { // it is still coming up
-		return info, nil
-	}
-	if err != nil {
-		return info, fmt.Errorf("reading the lab's description: %w", err)
-	}
-	if err := json.Unmarshal(text, &info); err != nil {
-		return info, fmt.Errorf("reading the lab's description %s: %w", filepath.Join(dir, infoFile), err)
-	}
-	info.Running = true
 	return info, nil
 }
 
@@ -72,8 +46,17 @@ func Open(dir string) (Info, error) {
 	if err != nil {
 		return info, err
 	}
-	if !info.Running {
-		return info, fmt.Errorf("%w in %s (lab up starts one)", ErrNotRunning, dir)
+	return info, info.Ready()
+}
+
+// Ready is nil for a lab that runs, and else [ErrNotRunning] with what to do.
+func (i Info) Ready() error {
+	switch {
+	case i.Running:
+		return nil
+	case i.PID != 0:
+		return fmt.Errorf("%w in %s: it is still coming up (process %d)", ErrNotRunning, i.Dir, i.PID)
+	default:
+		return fmt.Errorf("%w in %s (lab up starts one)", ErrNotRunning, i.Dir)
 	}
-	return info, nil
 }

@@ -66,6 +66,9 @@ type Config struct {
 	// VerificationCacheTTL is how long the authenticator remembers what STS
 	// answered. Zero means its default, 60 s.
 	VerificationCacheTTL time.Duration
+	// TrustEndpoint has the authenticator trust the local AWS's own URL too, for
+	// clients that are led to it by AWS_ENDPOINT_URL.
+	TrustEndpoint bool
 	// Progress is told what is being done, one line a step. Nil means nobody.
 	Progress io.Writer
 }
@@ -98,9 +101,6 @@ func (c Config) withDefaults() (Config, error) {
 			return c, err
 		}
 	}
-	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
-		return c, fmt.Errorf("finding the lab's directory: %w", err)
-	}
 	if c.Assets, err = findAssets(c.Assets); err != nil {
 		return c, err
 	}
@@ -125,17 +125,21 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 		return nil, err
 	}
 	lab := &Lab{config: config, started: time.Now()}
-	lab.info = Info{Dir: config.Dir, PID: os.Getpid(), Assets: config.Assets, Programs: filepath.Dir(config.Authenticator)}
-	lab.info.Kubeconfig = lab.adminKubeconfig()
 	if lab.claim, err = claimDir(config.Dir); err != nil {
 		return nil, err
 	}
+	lab.config.Dir = lab.claim.dir
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, lab.stop())
 		}
 	}()
-	if err := lab.clear(ctx); err != nil {
+	lab.info = Info{Dir: lab.config.Dir, PID: os.Getpid(), Assets: config.Assets, Authenticator: config.Authenticator}
+	lab.info.Kubeconfig = lab.adminKubeconfig()
+	if err := lab.claim.clear(ctx, config.Progress); err != nil {
+		return nil, err
+	}
+	if err := lab.claim.publish(lab.info); err != nil {
 		return nil, err
 	}
 	for _, step := range []struct {
@@ -148,32 +152,38 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 		{"registering cluster " + ClusterName + " in local AWS", lab.registerCluster},
 		{"starting the authenticator", lab.startAuthenticator},
 	} {
-		lab.progress("%s", step.name)
-		if err := step.run(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
-		}
-		if err := ctx.Err(); err != nil {
+		if err := lab.step(ctx, step.name, step.run); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
+	lab.info.Running = true
 	lab.info.StartSeconds = time.Since(lab.started).Round(100 * time.Millisecond).Seconds()
-	if err := lab.info.write(config.Dir); err != nil {
+	if err := lab.claim.publish(lab.info); err != nil {
 		return nil, err
 	}
 	lab.progress("ready in %.1f s: cluster %s at %s", lab.info.StartSeconds, ClusterName, lab.info.Endpoint)
 	return lab, nil
 }
 
-// clear ends the processes and removes the files of a lab that was killed.
-func (l *Lab) clear(ctx context.Context) error {
-	ended, err := endLeftovers(ctx, l.config.Dir)
-	if err != nil {
-		return fmt.Errorf("cleaning up after a killed lab: %w", err)
+// step says what is being done, and again every few seconds that it takes.
+func (l *Lab) step(ctx context.Context, name string, run func(context.Context) error) error {
+	l.progress("%s", name)
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	const every = 5 * time.Second
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for waited := every; ; waited += every {
+		select {
+		case err := <-done:
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return err
+		case <-tick.C:
+			l.progress("%s, %s", name, waited)
+		}
 	}
-	for _, process := range ended {
-		l.progress("ended %s, left behind by a killed lab", process)
-	}
-	return removeState(l.config.Dir)
 }
 
 func (l *Lab) progress(format string, args ...any) {
@@ -184,7 +194,7 @@ func (l *Lab) progress(format string, args ...any) {
 func (l *Lab) Close() error { return l.stop() }
 
 func (l *Lab) stop() error {
-	var errs []error
+	errs := []error{l.claim.withdraw()}
 	if l.authenticator != nil {
 		errs = append(errs, l.authenticator.stop())
 	}
@@ -195,8 +205,8 @@ func (l *Lab) stop() error {
 		errs = append(errs, l.aws.stop())
 	}
 	// On failure the logs are what one needs: they stay until the next up.
-	if l.info.StartSeconds > 0 {
-		errs = append(errs, removeState(l.config.Dir))
+	if l.info.Running {
+		errs = append(errs, l.claim.removeState())
 	}
 	return errors.Join(append(errs, l.claim.release())...)
 }
@@ -217,19 +227,4 @@ func (l *Lab) RestartAuthenticator(ctx context.Context, waitReady bool) error {
 // path of a file in the lab's directory.
 func (l *Lab) path(elements ...string) string {
 	return filepath.Join(append([]string{l.config.Dir}, elements...)...)
-}
-
-// stateFiles are what a lab keeps in its directory besides the lock; the lab's
-// own log is kept, since it tells of the failure that one looks for.
-func stateFiles() []string {
-	return []string{infoFile, "aws", "authenticator", "controlplane", "kubeconfig", "tour"}
-}
-
-func removeState(dir string) error {
-	for _, name := range stateFiles() {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("removing the lab's state: %w", err)
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -21,12 +19,12 @@ import (
 )
 
 // IAM is a client of the lab's IAM with the administrator's rights.
-func (i Info) IAM(ctx context.Context) (*iam.Client, error) {
+func (i Info) IAM() (*iam.Client, error) {
 	admin, err := i.files().Administrator()
 	if err != nil {
 		return nil, err
 	}
-	configuration, err := i.sdk(ctx, admin)
+	configuration, err := i.sdk(admin)
 	if err != nil {
 		return nil, err
 	}
@@ -34,17 +32,17 @@ func (i Info) IAM(ctx context.Context) (*iam.Client, error) {
 }
 
 // eksAs is a client of the lab's EKS with somebody's key.
-func (i Info) eksAs(ctx context.Context, key accessKey) (*eks.Client, error) {
-	configuration, err := i.sdk(ctx, localaws.AccessKey{ID: key.ID, Secret: key.Secret})
+func (i Info) eksAs(key accessKey) (*eks.Client, error) {
+	configuration, err := i.sdk(localaws.AccessKey{ID: key.ID, Secret: key.Secret})
 	if err != nil {
 		return nil, err
 	}
 	return eks.NewFromConfig(configuration), nil
 }
 
-// sdk is a configuration of the AWS SDK that asks neither the environment nor
-// the user's files, but goes through the lab's proxy.
-func (i Info) sdk(ctx context.Context, key localaws.AccessKey) (aws.Config, error) {
+// sdk is a configuration of the AWS SDK that goes through the lab's proxy. It is
+// made by hand, since the SDK's default one heeds the user's environment and files.
+func (i Info) sdk(key localaws.AccessKey) (aws.Config, error) {
 	proxy, err := url.Parse(i.AWS)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("finding local AWS: %w", err)
@@ -62,13 +60,9 @@ func (i Info) sdk(ctx context.Context, key localaws.AccessKey) (aws.Config, erro
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 		transport.DisableKeepAlives = true // nothing to close
 	})
-	configuration, err := config.LoadDefaultConfig(ctx,
-		config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}),
-		config.WithRegion(Region), config.WithHTTPClient(client),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(key.ID, key.Secret, "")),
-	)
-	if err != nil {
-		return aws.Config{}, fmt.Errorf("configuring the AWS SDK: %w", err)
-	}
-	return configuration, nil
+	return aws.Config{
+		Region:      Region,
+		HTTPClient:  client,
+		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+	}, nil
 }

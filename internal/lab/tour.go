@@ -24,8 +24,9 @@ func Tour(ctx context.Context, info Info, out io.Writer) error {
 	if t.dir, err = info.tourDir(); err != nil {
 		return err
 	}
-	t.environment = info.Environ(os.Environ())
-	if t.iam, err = info.IAM(ctx); err != nil {
+	// Whatever the user prefers, the tour reads what it prints and asks nothing.
+	t.environment = append(info.Environ(os.Environ()), "AWS_DEFAULT_OUTPUT=json", "AWS_CLI_AUTO_PROMPT=off")
+	if t.iam, err = info.IAM(); err != nil {
 		return err
 	}
 	if _, err := lookPath("aws", t.environment); err != nil {
@@ -91,6 +92,7 @@ func (t *tour) output(ctx context.Context, step step, command string) ([]byte, e
 	if step.answers != nil {
 		shell.Stdin = strings.NewReader(step.answers(&t.key))
 	}
+	shell.WaitDelay = time.Second // what the shell started may outlive it
 	var output bytes.Buffer
 	shell.Stdout, shell.Stderr = &output, &output
 	if err := shell.Run(); err != nil {
@@ -105,7 +107,11 @@ func (t *tour) output(ctx context.Context, step step, command string) ([]byte, e
 // keep remembers the access key that a command printed.
 func (t *tour) keep(output []byte) error {
 	var answer struct{ AccessKey accessKey }
-	if err := json.Unmarshal(output, &answer); err != nil {
+	// The CLI may have warned of something first.
+	if at := bytes.IndexByte(output, '{'); at > 0 {
+		output = output[at:]
+	}
+	if err := json.NewDecoder(bytes.NewReader(output)).Decode(&answer); err != nil {
 		return fmt.Errorf("reading the new access key: %w", err)
 	}
 	if answer.AccessKey.ID == "" {

@@ -66,7 +66,7 @@ func (t *tour) configure() sdkCall {
 // `authenticator token`, in place of `aws eks get-token`.
 func (t *tour) updateKubeconfig() sdkCall {
 	return func(ctx context.Context) ([]byte, error) {
-		client, err := t.info.eksAs(ctx, t.key)
+		client, err := t.info.eksAs(t.key)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (t *tour) updateKubeconfig() sdkCall {
 		cluster := &api.Cluster{Server: aws.ToString(answer.Cluster.Endpoint), CertificateAuthorityData: ca}
 		user := &api.AuthInfo{Exec: &api.ExecConfig{
 			APIVersion:      "client.authentication.k8s.io/v1",
-			Command:         filepath.Join(t.info.Programs, "authenticator"),
+			Command:         t.info.Authenticator,
 			Args:            []string{"token", "--cluster-id", ClusterName, "--region", Region},
 			InteractiveMode: api.NeverExecInteractiveMode,
 		}}

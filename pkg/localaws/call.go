@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -32,6 +33,10 @@ type call struct {
 	service, region string
 	// caller is nil until the signature has been verified.
 	caller *principal
+	// unsigned: the operation takes no signature, and then there is no caller.
+	unsigned bool
+	// webIdentity is who makes such a call, once their token has been verified.
+	webIdentity *webIdentity
 	// operation is Service:Operation as policies name it, asked its parameters,
 	// and resource the ARN that permission was asked for: for faults, the log and
 	// the trail.
@@ -120,6 +125,11 @@ func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
 	name, parameters := service.read(c)
 	c.operation, c.asked = c.service+":"+name, parameters
 	fault := c.suffer(w)
+	if slow, ok := service.(preparer); ok && fault == nil {
+		if e := slow.prepare(c); e != nil {
+			return service.failure(c, e), e
+		}
+	}
 	served, e := c.serve(service, signature, signatureError, fault)
 	if e == nil {
 		e = c.saved()
@@ -152,9 +162,6 @@ func (c *call) serve(service service, signature *sigv4.Signature, signatureError
 
 // saved returns when what the call changed has been saved.
 func (c *call) saved() *Error {
-	if c.change == 0 {
-		return nil
-	}
 	if err := c.save(c.change); err != nil {
 		c.log.Error("saving the state failed", "error", err)
 		return newError(http.StatusInternalServerError, codeServiceFailure,
@@ -179,6 +186,9 @@ func serviceOf(host string) string {
 
 // authenticate finds out who calls.
 func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
+	if c.unsigned { // and proves otherwise who makes the call
+		return nil
+	}
 	if errors.Is(err, sigv4.ErrMissing) {
 		return newError(http.StatusForbidden, codeMissingToken, "Request is missing Authentication Token")
 	}
@@ -200,6 +210,7 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 		return newError(http.StatusForbidden, codeSignatureSkewed, err.Error())
 	}
 	c.caller = caller
+	c.noteUse(signature.AccessKeyID)
 	return nil
 }
 
@@ -221,52 +232,38 @@ func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *p
 // authorize asks the caller's own policies for permission. Keys are the condition
 // keys that only this action has, in lower case.
 func (c *call) authorize(action, resource string, keys map[string][]string) *Error {
-	c.operation, c.resource = action, resource
+	c.resource = cmp.Or(c.resource, resource)
 	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys(keys)}
 	verdict := policy.Authorize(request, c.caller.policies)
-	switch verdict.Decision {
-	case policy.Allow:
+	if verdict.Decision == policy.Allow {
 		return nil
-	case policy.ExplicitDeny:
-		return c.denied(action, resource, " with an explicit deny in "+verdict.By.Article())
-	default:
-		return c.denied(action, resource, " because no "+string(verdict.By)+" allows the "+action+" action")
 	}
+	e := c.denied(action, resource, verdict)
+	e.denial = &denial{request, c.caller, verdict}
+	return e
 }
 
-func (c *call) denied(action, resource, why string) *Error {
+func (c *call) denied(action, resource string, verdict policy.Verdict) *Error {
+	why := " because no " + string(verdict.By) + " allows the " + action + " action"
+	if verdict.Decision == policy.ExplicitDeny {
+		why = " with an explicit deny in " + verdict.By.Article()
+	}
 	return newError(http.StatusForbidden, codeAccessDenied, "User: "+c.caller.arn+" is not authorized to perform: "+action+" on resource: "+resource+why)
 }
 
 // conditionKeys are the global keys of the call, and those of its action.
 func (c *call) conditionKeys(ofAction map[string][]string) map[string][]string {
 	keys := map[string][]string{
-		"aws:principalarn":     {c.caller.entity().ARN},
-		"aws:principalaccount": {c.accountID},
-		"aws:userid":           {c.caller.userID},
-		"aws:requestedregion":  {c.region},
-		"aws:currenttime":      {c.time.Format(time.RFC3339)},
-		"aws:epochtime":        {strconv.FormatInt(c.time.Unix(), 10)},
-		"aws:securetransport":  {strconv.FormatBool(c.request.TLS != nil)},
+		"aws:requestedregion": {c.region},
+		"aws:currenttime":     {c.time.Format(time.RFC3339)},
+		"aws:epochtime":       {strconv.FormatInt(c.time.Unix(), 10)},
+		"aws:securetransport": {strconv.FormatBool(c.request.TLS != nil)},
 	}
 	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
 		keys["aws:sourceip"] = []string{host}
 	}
-	switch {
-	case c.caller.role != nil:
-		keys["aws:principaltype"] = []string{"AssumedRole"}
-	case c.caller.session != nil && c.caller.session.Federated:
-		keys["aws:principaltype"] = []string{"FederatedUser"}
-	default:
-		keys["aws:username"] = []string{c.caller.user.Name}
-		keys["aws:principaltype"] = []string{"User"}
-	}
-	for _, tag := range c.caller.tags() {
-		keys["aws:principaltag/"+lower(tag.Key)] = []string{tag.Value}
-	}
-	if c.caller.session != nil { // with a long-term key the question has no answer
-		keys["aws:multifactorauthpresent"] = []string{strconv.FormatBool(c.caller.session.MFA)}
-		keys["aws:tokenissuetime"] = []string{c.caller.session.Issued.UTC().Format(time.RFC3339)}
+	if c.caller != nil {
+		maps.Copy(keys, c.caller.keys(c.time))
 	}
 	maps.Copy(keys, ofAction)
 	return keys

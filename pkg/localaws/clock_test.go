@@ -47,8 +47,8 @@ func TestClock(t *testing.T) {
 func TestClockIsAllTheTimeThereIs(t *testing.T) {
 	s := start(t, localaws.Config{})
 	ctx := t.Context()
-	assumed, err := sts.NewFromConfig(s.SDKAs(s.User(t, "bob", statement("Allow", "sts:*", "*")), "")).AssumeRole(ctx, &sts.AssumeRoleInput{
-		RoleArn:         aws.String(s.Role(t, "r", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"}]}`, nil)),
+	assumed, err := sts.NewFromConfig(s.SDKAs(s.NewUser(t, "bob", statement("Allow", "sts:*", "*")), "")).AssumeRole(ctx, &sts.AssumeRoleInput{
+		RoleArn:         aws.String(s.NewRole(t, "r", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"}]}`, nil)),
 		RoleSessionName: aws.String("session"),
 	})
 	if err != nil {

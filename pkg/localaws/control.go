@@ -35,6 +35,7 @@ func (a *AWS) endpoints() []endpoint {
 		{http.MethodGet, "health", false, a.getHealth},
 		{http.MethodGet, "ca.pem", false, a.getCA},
 		{http.MethodGet, "events", false, a.getEvents},
+		{http.MethodGet, "instances", false, a.getInstances},
 		{http.MethodGet, "clock", false, a.getClock},
 		{http.MethodPost, "clock", true, a.postClock},
 		{http.MethodGet, "faults", false, a.getFaults},
@@ -103,6 +104,14 @@ func (a *AWS) getCA(w http.ResponseWriter, _ *http.Request) (any, error) {
 	w.Header().Set("Content-Type", "application/x-pem-file")
 	_, _ = w.Write(a.CA())
 	return nil, nil
+}
+
+func (a *AWS) getInstances(http.ResponseWriter, *http.Request) (any, error) {
+	instances, err := a.listInstances()
+	if err != nil {
+		return nil, &controlError{http.StatusInternalServerError, err}
+	}
+	return map[string]any{"instances": instances}, nil
 }
 
 // getEvents writes a line for each event. Those that a slow reader has not got

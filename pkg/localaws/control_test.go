@@ -156,7 +156,7 @@ func TestControlsSay(t *testing.T) {
 func TestStateGoesElsewhere(t *testing.T) {
 	instances := []localaws.Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "x"}}
 	s := start(t, localaws.Config{Instances: instances})
-	bob := s.User(t, "bob", "")
+	bob := s.NewUser(t, "bob", "")
 	ask := func(key localaws.AccessKey) string {
 		_, err := sts.NewFromConfig(s.SDKAs(key, "")).GetCallerIdentity(t.Context(), nil)
 		return code(err)

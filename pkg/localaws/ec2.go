@@ -1,70 +1,34 @@
 package localaws
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/xml"
-	"fmt"
 	"maps"
 	"net/http"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Instance is an EC2 instance.
-type Instance struct {
-	// ID is i- and 8 or 17 hex digits.
-	ID string
-	// PrivateDNSName, such as ip-10-0-1-23.eu-west-2.compute.internal. One that
-	// is pending or terminated may have none.
-	PrivateDNSName string
-	// PrivateIP may be left out.
-	PrivateIP netip.Addr
-	// State is pending, running, shutting-down, terminated, stopping or stopped.
-	// Empty means running.
-	State string
-	// Region of the instance. Empty means the region of the [AWS].
-	Region string
-}
-
-var instanceIDPattern = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
-
-func instanceStates() []string {
-	return []string{"pending", "running", "shutting-down", "terminated", "stopping", "stopped"}
-}
-
-// checkInstances also fills in the default state.
-func checkInstances(instances []Instance) error {
-	seen := map[string]bool{}
-	for i := range instances {
-		instance := &instances[i]
-		if instance.State == "" {
-			instance.State = "running"
-		}
-		switch {
-		case !instanceIDPattern.MatchString(instance.ID):
-			return fmt.Errorf("instance ID %q is not i- and 8 or 17 hex digits", instance.ID)
-		case seen[instance.ID]:
-			return fmt.Errorf("instance %s is given twice", instance.ID)
-		case !slices.Contains(instanceStates(), instance.State):
-			return fmt.Errorf("instance %s: state %q is none of %s", instance.ID, instance.State, strings.Join(instanceStates(), ", "))
-		}
-		seen[instance.ID] = true
-	}
-	return nil
-}
-
 // ec2Service speaks the Query protocol with XML of its own.
 type ec2Service struct{ queryService }
 
 func (s *ec2Service) serve(c *call) (answer, *Error) {
+	c.forgetInstances()
 	result, action, err := s.call(c)
 	if err != nil {
 		return answer{}, err
 	}
+	told := fields{{"requestId", c.requestID}}
+	if found, ok := result.(fields); ok {
+		told = append(told, found...)
+	} else {
+		told = append(told, field{"return", true})
+	}
 	return encodeXML(func(encoder *xml.Encoder) error {
-		return encoder.EncodeElement(result, xml.StartElement{
+		return encoder.EncodeElement(told, xml.StartElement{
 			Name: xml.Name{Local: action + "Response"},
 			Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: s.namespace}},
 		})
@@ -80,7 +44,7 @@ type ec2Failure struct {
 }
 
 func (s *ec2Service) failure(c *call, e *Error) answer {
-	e = e.ofEC2()
+	e = e.ofEC2(c.AWS)
 	body := ec2Failure{RequestID: c.requestID}
 	body.Errors.Error.Code, body.Errors.Error.Message = e.Code, e.Message
 	answer := encodeXML(func(encoder *xml.Encoder) error { return encoder.Encode(body) })
@@ -89,20 +53,64 @@ func (s *ec2Service) failure(c *call, e *Error) answer {
 }
 
 func ec2Operations() map[string]operation {
-	return map[string]operation{
-		"DescribeInstances": read(func(*parameters) string { return "*" }, describeInstances,
-			"InstanceId.N", "Filter.N.Name", "Filter.N.Value.N", "MaxResults", "NextToken"),
+	operations := map[string]operation{
+		"DescribeRegions": describe(describeRegions, slices.Concat(filterParameters(), []string{"RegionName.N"})...),
 	}
+	for _, group := range []map[string]operation{instanceOperations(), instanceTagOperations(), profileAssociationOperations()} {
+		maps.Copy(operations, group)
+	}
+	return operations
 }
 
-type xmlInstance struct {
-	InstanceID string `xml:"instanceId"`
-	State      struct {
-		Code int    `xml:"code"`
-		Name string `xml:"name"`
-	} `xml:"instanceState"`
-	PrivateDNSName string `xml:"privateDnsName"`
-	PrivateIP      string `xml:"privateIpAddress,omitempty"`
+// describe is an operation that tells of things: whoever may do it may see all.
+func describe(run func(*call, *parameters) (any, *Error), accepts ...string) operation {
+	return read(func(*parameters) string { return "*" }, func(c *call, p *parameters) (any, *Error) {
+		if err := p.dryRun(); err != nil {
+			return nil, err
+		}
+		return run(c, p)
+	}, append(accepts, "DryRun")...)
+}
+
+// change is an operation that asks for its permissions itself, by permit.
+func change(run func(*call, *parameters) (any, *Error), accepts ...string) operation {
+	return write(nil, run, append(accepts, "DryRun")...)
+}
+
+// A grant is one permission that a call needs.
+type grant struct {
+	action, resource string
+	keys             map[string][]string
+}
+
+// permit asks for all that a call needs.
+func (c *call) permit(grants ...grant) *Error {
+	for _, g := range grants {
+		if err := c.authorize("ec2:"+g.action, g.resource, g.keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dryRun ends a call that only asked whether it is permitted.
+func (p *parameters) dryRun() *Error {
+	switch p.get("DryRun") {
+	case "true":
+		return newError(http.StatusPreconditionFailed, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+	case "", "false":
+		return nil
+	}
+	return invalidEC2("Value (" + p.get("DryRun") + ") for parameter dryRun is invalid. It is true or false.")
+}
+
+// invalidEC2 is the error for a parameter whose value is none.
+func invalidEC2(message string) *Error {
+	return newError(http.StatusBadRequest, "InvalidParameterValue", message)
+}
+
+func missingParameter(name string) *Error {
+	return newError(http.StatusBadRequest, "MissingParameter", "The request must contain the parameter "+name)
 }
 
 // items is EC2's list.
@@ -110,103 +118,85 @@ type items[T any] struct {
 	Item []T `xml:"item"`
 }
 
-type xmlReservation struct {
-	ReservationID string             `xml:"reservationId"`
-	OwnerID       string             `xml:"ownerId"`
-	Instances     items[xmlInstance] `xml:"instancesSet"`
+// hexID is a random ID of EC2's: a prefix that tells its kind, then 17 hex digits.
+func hexID(prefix string) string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: the program is ended instead
+	return prefix + "0" + hex.EncodeToString(b[:])
 }
 
-type describeInstancesResult struct {
-	RequestID    string                `xml:"requestId"`
-	Reservations items[xmlReservation] `xml:"reservationSet"`
-	NextToken    string                `xml:"nextToken,omitempty"`
-}
+// filterParameters are those by which filtered is told what is wanted.
+func filterParameters() []string { return []string{"Filter.N.Name", "Filter.N.Value.N"} }
 
-func describeInstances(c *call, p *parameters) (any, *Error) {
-	found, err := c.selectInstances(p)
-	if err != nil {
-		return nil, err
-	}
-	result := describeInstancesResult{RequestID: c.requestID}
-	found, result.NextToken, err = instancePage(p, found)
-	if err != nil {
-		return nil, err
-	}
-	for _, instance := range found {
-		x := xmlInstance{InstanceID: instance.ID, PrivateDNSName: instance.PrivateDNSName}
-		x.State.Name = instance.State
-		x.State.Code = []int{0, 16, 32, 48, 64, 80}[slices.Index(instanceStates(), instance.State)]
-		if instance.PrivateIP.IsValid() {
-			x.PrivateIP = instance.PrivateIP.String()
-		}
-		result.Reservations.Item = append(result.Reservations.Item, xmlReservation{
-			ReservationID: "r" + strings.TrimPrefix(instance.ID, "i"), OwnerID: c.accountID, Instances: items[xmlInstance]{[]xmlInstance{x}},
-		})
-	}
-	return result, nil
-}
+// pageParameters are those by which ec2Page is told what is wanted.
+func pageParameters() []string { return []string{"MaxResults", "NextToken"} }
 
-// selectInstances by ID and by filter. An ID that there is not is an error; a
-// filter that nothing matches is not.
-func (c *call) selectInstances(p *parameters) ([]*Instance, *Error) {
-	var found []*Instance
-	for _, id := range slices.Sorted(maps.Keys(c.Instances)) {
-		if instance := c.Instances[id]; instance.Region == c.region {
-			found = append(found, instance)
-		}
-	}
-	if ids := p.list("InstanceId", ""); len(ids) > 0 {
-		for _, id := range ids {
-			if !instanceIDPattern.MatchString(id) {
-				return nil, newError(http.StatusBadRequest, "InvalidInstanceID.Malformed", fmt.Sprintf("Invalid id: %q", id))
-			}
-			if !slices.ContainsFunc(found, func(i *Instance) bool { return i.ID == id }) {
-				return nil, newError(http.StatusBadRequest, "InvalidInstanceID.NotFound", "The instance ID '"+id+"' does not exist")
-			}
-		}
-		found = slices.DeleteFunc(found, func(i *Instance) bool { return !slices.Contains(ids, i.ID) })
-	}
+const maxFilterValues = 200
+
+// filtered are those things for which every filter of a call holds. The function
+// field tells what a filter looks at: values of a thing, of which one must match
+// one of the filter's. It is nil for a filter that there is not.
+func filtered[T any](p *parameters, all []T, field func(name string) func(T) []string) ([]T, *Error) {
 	for n := 1; p.has("Filter." + strconv.Itoa(n) + ".Name"); n++ {
 		prefix := "Filter." + strconv.Itoa(n)
-		field, ok := instanceFilter(p.get(prefix + ".Name"))
-		if !ok {
-			return nil, newError(http.StatusBadRequest, "InvalidParameterValue", "The filter '"+p.get(prefix+".Name")+"' is invalid")
+		name, wanted := p.get(prefix+".Name"), p.list(prefix+".Value", "")
+		values := field(name)
+		if values == nil {
+			return nil, invalidEC2("The filter '" + name + "' is invalid")
 		}
-		wanted := p.list(prefix+".Value", "")
-		found = slices.DeleteFunc(found, func(i *Instance) bool { return !slices.Contains(wanted, field(i)) })
+		if len(wanted) > maxFilterValues {
+			return nil, newError(http.StatusBadRequest, "FilterLimitExceeded", "The maximum number of filter values specified on a single call is "+strconv.Itoa(maxFilterValues))
+		}
+		matches := like(wanted)
+		all = slices.DeleteFunc(slices.Clone(all), func(item T) bool { return !slices.ContainsFunc(values(item), matches) })
 	}
-	return found, nil
+	return all, nil
 }
 
-func instanceFilter(name string) (func(*Instance) string, bool) {
-	switch name {
-	case "instance-id":
-		return func(i *Instance) string { return i.ID }, true
-	case "instance-state-name":
-		return func(i *Instance) string { return i.State }, true
-	case "private-dns-name":
-		return func(i *Instance) string { return i.PrivateDNSName }, true
-	case "private-ip-address":
-		return func(i *Instance) string { return i.PrivateIP.String() }, true
-	}
-	return nil, false
-}
-
-func instancePage(p *parameters, all []*Instance) (found []*Instance, next string, e *Error) {
-	start, limit := 0, 1000
-	var err error
-	if text := p.get("NextToken"); text != "" {
-		if start, err = strconv.Atoi(text); err != nil || start < 0 || start > len(all) {
-			return nil, "", newError(http.StatusBadRequest, "InvalidNextToken", "The token is invalid.")
+// like matches what one of the patterns of a filter does: * is any run of
+// characters, ? any one, and a backslash makes the next one stand for itself.
+func like(patterns []string) func(string) bool {
+	var compiled []*regexp.Regexp
+	for _, pattern := range patterns {
+		var b strings.Builder
+		literal := false
+		for _, c := range pattern {
+			switch {
+			case literal:
+				b.WriteString(regexp.QuoteMeta(string(c)))
+				literal = false
+			case c == '\\':
+				literal = true
+			case c == '*':
+				b.WriteString(".*")
+			case c == '?':
+				b.WriteString(".")
+			default:
+				b.WriteString(regexp.QuoteMeta(string(c)))
+			}
+		}
+		if expression, err := regexp.Compile(`(?s)\A` + b.String() + `\z`); err == nil {
+			compiled = append(compiled, expression)
 		}
 	}
+	return func(text string) bool {
+		return slices.ContainsFunc(compiled, func(expression *regexp.Regexp) bool { return expression.MatchString(text) })
+	}
+}
+
+// ec2Page is the page of a list, sorted by key, that a call asks for, and the token
+// of the next one.
+func ec2Page[T any](p *parameters, all []T, key func(T) string) (page []T, next string, e *Error) {
+	limit := 1000
 	if text := p.get("MaxResults"); text != "" {
+		var err error
 		if limit, err = strconv.Atoi(text); err != nil || limit < 5 || limit > 1000 {
-			return nil, "", newError(http.StatusBadRequest, "InvalidParameterValue", "Value ( "+text+" ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.")
+			return nil, "", invalidEC2("Value ( " + text + " ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.")
 		}
 	}
-	if end := start + limit; end < len(all) {
-		return all[start:end], strconv.Itoa(end), nil
+	page, next, ok := pageAfter(all, key, p.get("NextToken"), limit)
+	if !ok {
+		return nil, "", newError(http.StatusBadRequest, "InvalidNextToken", "The token is invalid.")
 	}
-	return all[start:], "", nil
+	return page, next, nil
 }

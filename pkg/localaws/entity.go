@@ -2,6 +2,9 @@ package localaws
 
 import (
 	"fmt"
+	"iter"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +34,8 @@ type entity struct {
 type kind struct {
 	// name is User, Group or Role.
 	name string
+	// calls AWS, and so can have tags and a permissions boundary; a group does not.
+	calls bool
 	// maxInline is what the inline policies may be long in all, white space not
 	// counted.
 	maxInline int
@@ -41,21 +46,21 @@ type kind struct {
 
 func kinds() []kind {
 	return []kind{
-		{"User", 2048, func(p *parameters) (*entity, *Error) {
-			u, err := p.user()
+		{"User", true, 2048, func(p *parameters) (*entity, *Error) {
+			u, err := p.namedUser()
 			if err != nil {
 				return nil, err
 			}
 			return &u.entity, nil
 		}, userResource},
-		{"Group", 5120, func(p *parameters) (*entity, *Error) {
+		{"Group", false, 5120, func(p *parameters) (*entity, *Error) {
 			g, err := p.group()
 			if err != nil {
 				return nil, err
 			}
 			return &g.entity, nil
 		}, groupResource},
-		{"Role", 10240, func(p *parameters) (*entity, *Error) {
+		{"Role", true, 10240, func(p *parameters) (*entity, *Error) {
 			r, err := p.role()
 			if err != nil {
 				return nil, err
@@ -65,14 +70,91 @@ func kinds() []kind {
 	}
 }
 
-// boundary is the permissions boundary that a call names: the ARN of a managed
-// policy. It is empty without one.
-func (p *parameters) boundary() (string, *Error) {
-	arn := p.get("PermissionsBoundary")
-	if arn != "" && p.policyDocument(arn) == nil {
-		return "", noSuchEntity("Scope ARN: " + arn + " does not exist or is not attachable.")
+// operations that all entities of the kind have.
+func (k kind) operations() map[string]operation {
+	all := map[string]operation{}
+	maps.Copy(all, inlinePolicyOperations(k))
+	maps.Copy(all, attachmentOperations(k))
+	if k.calls {
+		maps.Copy(all, boundaryOperations(k))
+		maps.Copy(all, tagOperations(k.name, k.name+"Name", k.resource, func(p *parameters) (*[]tag, *Error) {
+			e, err := k.find(p)
+			if err != nil {
+				return nil, err
+			}
+			return &e.Tags, nil
+		}))
 	}
-	return arn, nil
+	return all
+}
+
+// entities are all groups, users and roles, each with the name of its kind; each
+// kind is sorted by name.
+func (s *state) entities() iter.Seq2[string, *entity] {
+	return func(yield func(string, *entity) bool) {
+		for _, name := range slices.Sorted(maps.Keys(s.Groups)) {
+			if !yield("Group", &s.Groups[name].entity) {
+				return
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Users)) {
+			if !yield("User", &s.Users[name].entity) {
+				return
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Roles)) {
+			if !yield("Role", &s.Roles[name].entity) {
+				return
+			}
+		}
+	}
+}
+
+// move gives an entity, which is the value of all under its name, the new name and
+// the new path that a call asks for. Noun is that of the entity's kind.
+func move[T any](p *parameters, all map[string]T, e *entity, noun string, limit int) *Error {
+	name, path := e.Name, e.Path
+	if p.has("New" + noun + "Name") {
+		name = p.get("New" + noun + "Name")
+		if err := checkName("new"+noun+"Name", name, limit); err != nil {
+			return err
+		}
+	}
+	if p.has("NewPath") {
+		var err *Error
+		if path, err = checkPath(p.get("NewPath")); err != nil {
+			return err
+		}
+	}
+	// Whoever moves it needs the permission for where it is and for where it goes.
+	arn := p.arn("iam", "", lower(noun)+path+name)
+	if err := p.authorize(p.operation, arn, nil); err != nil {
+		return err
+	}
+	moved, was, is := all[lower(e.Name)], lower(e.Name), lower(name)
+	if _, taken := all[is]; taken && is != was {
+		return alreadyExists(noun + " with name " + name + " already exists.")
+	}
+	delete(all, was)
+	e.Name, e.Path, e.ARN = name, path, arn
+	all[is] = moved
+	return nil
+}
+
+// deletable says which policies must go before the entity can.
+func (e *entity) deletable() *Error {
+	switch {
+	case len(e.Attached) > 0:
+		return inUse("detach all policies")
+	case len(e.Inline) > 0:
+		return deleteConflict("policies")
+	}
+	return nil
+}
+
+// inUse says what must be done before an entity is deleted.
+func inUse(remedy string) *Error {
+	return newError(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must "+remedy+" first.")
 }
 
 // inlinePolicies are part of one entity, sorted by name.
@@ -88,14 +170,7 @@ func (l inlinePolicies) find(name string) (int, bool) {
 }
 
 // put adds a policy or replaces the one of its name; owner is for the error.
-func (l *inlinePolicies) put(name, text, owner string, limit int) *Error {
-	if err := checkName("policyName", name, 128); err != nil {
-		return err
-	}
-	document, err := parseDocument(text)
-	if err != nil {
-		return err
-	}
+func (l *inlinePolicies) put(name string, document document, owner string, limit int) *Error {
 	next := slices.Clone(*l)
 	at, found := next.find(name)
 	if found {
@@ -144,8 +219,15 @@ func inlinePolicyOperations(k kind) map[string]operation {
 			if err != nil {
 				return nil, err
 			}
-			return nil, e.Inline.put(p.get("PolicyName"), p.get("PolicyDocument"), lower(k.name)+" "+e.Name, k.maxInline)
-		}, owner, "PolicyName", "PolicyDocument"),
+			if err := checkName("policyName", p.get("PolicyName"), 128); err != nil {
+				return nil, err
+			}
+			document, err := p.document("PolicyDocument")
+			if err != nil {
+				return nil, err
+			}
+			return nil, e.Inline.put(p.get("PolicyName"), document, lower(k.name)+" "+e.Name, k.maxInline)
+		}, owner, "PolicyName", "PolicyDocument").with(k.boundaryKey),
 		"Get" + k.name + "Policy": read(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
 			if err != nil {
@@ -175,6 +257,6 @@ func inlinePolicyOperations(k kind) map[string]operation {
 			}
 			e.Inline = slices.Delete(slices.Clone(e.Inline), at, at+1)
 			return nil, nil
-		}, owner, "PolicyName"),
+		}, owner, "PolicyName").with(k.boundaryKey),
 	}
 }

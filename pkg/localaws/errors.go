@@ -10,11 +10,16 @@ type Error struct {
 	Code string
 	// Message for people.
 	Message string
+
+	// denial is what DecodeAuthorizationMessage tells of it; nil for most.
+	denial *denial
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-func newError(status int, code, message string) *Error { return &Error{status, code, message} }
+func newError(status int, code, message string) *Error {
+	return &Error{Status: status, Code: code, Message: message}
+}
 
 // The errors of IAM that many operations have.
 
@@ -32,6 +37,10 @@ func limitExceeded(message string) *Error {
 
 func validationError(message string) *Error {
 	return newError(http.StatusBadRequest, "ValidationError", message)
+}
+
+func invalidInput(message string) *Error {
+	return newError(http.StatusBadRequest, "InvalidInput", message)
 }
 
 // deleteConflict says what must be deleted, or detached, before an entity is.
@@ -105,10 +114,10 @@ func (e *Error) ofCloudTrail() *Error {
 }
 
 // ofEC2 is a common error in the words of EC2.
-func (e *Error) ofEC2() *Error {
+func (e *Error) ofEC2(a *AWS) *Error {
 	switch e.Code {
 	case codeAccessDenied:
-		return newError(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. "+e.Message)
+		return newError(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. "+e.Message+a.encoded(e.denial))
 	case codeExpiredToken:
 		return newError(http.StatusBadRequest, "RequestExpired", "Request has expired.")
 	case codeInvalidToken, codeSignatureMismatch, codeMissingToken:

@@ -2,25 +2,49 @@ package localaws
 
 import (
 	"maps"
-	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 func iamOperations() map[string]operation {
 	operations := map[string]operation{}
 	for _, group := range []map[string]operation{
 		userOperations(), accessKeyOperations(), groupOperations(), roleOperations(), managedPolicyOperations(),
-		instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(),
+		serviceLinkedOperations(), instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(), simulationOperations(),
 	} {
 		maps.Copy(operations, group)
 	}
 	for _, k := range kinds() {
-		maps.Copy(operations, inlinePolicyOperations(k))
-		maps.Copy(operations, attachmentOperations(k))
+		maps.Copy(operations, k.operations())
 	}
+	needPermissionToTag(operations)
+	protectServiceLinked(operations)
 	return operations
+}
+
+// needPermissionToTag has whoever makes a thing with tags need the permission to
+// tag it, too.
+func needPermissionToTag(operations map[string]operation) {
+	for name, create := range operations {
+		noun, creates := strings.CutPrefix(name, "Create")
+		action := "Tag" + strings.TrimPrefix(noun, "Virtual") // as MFA devices are when they are made
+		if _, taggable := operations[action]; !creates || !taggable {
+			continue
+		}
+		run := create.run
+		create.run = func(c *call, p *parameters) (any, *Error) {
+			if keys := p.tagKeys(); len(keys) > 0 {
+				if err := c.authorize("iam:"+action, create.resource(p), keys); err != nil {
+					return nil, err
+				}
+			}
+			return run(c, p)
+		}
+		operations[name] = create
+	}
 }
 
 func orSlash(path string) string {
@@ -33,6 +57,9 @@ func orSlash(path string) string {
 // A tag of a user, a role or a policy.
 type tag struct{ Key, Value string }
 
+// maxTags of one thing, whichever service it is of.
+const maxTags = 50
+
 // tagKeys are the condition keys that tell of the tags in a request.
 func (p *parameters) tagKeys() map[string][]string {
 	keys := map[string][]string{}
@@ -43,44 +70,154 @@ func (p *parameters) tagKeys() map[string][]string {
 			keys["aws:requesttag/"+lower(key)] = []string{values[i]}
 		}
 	}
+	if untagged := p.list("TagKeys.member", ""); len(untagged) > 0 {
+		keys["aws:tagkeys"] = untagged
+	}
 	return keys
 }
 
+// tagsOf what an ARN names, if it is a thing of IAM's.
+func (s *state) tagsOf(arn string) []tag {
+	name := lower(arn[strings.LastIndex(arn, "/")+1:])
+	if u, ok := s.Users[name]; ok && u.ARN == arn {
+		return u.Tags
+	}
+	if r, ok := s.Roles[name]; ok && r.ARN == arn {
+		return r.Tags
+	}
+	if profile, ok := s.Profiles[name]; ok && profile.ARN == arn {
+		return profile.Tags
+	}
+	if provider, ok := s.Providers[arn]; ok {
+		return provider.Tags
+	}
+	if device, ok := s.MFADevices[arn]; ok {
+		return device.Tags
+	}
+	if m, ok := s.Policies[arn]; ok {
+		return m.Tags
+	}
+	return nil
+}
+
+var (
+	tagKeyPattern   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
+	tagValuePattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
+)
+
+// tags that a call gives. Their keys are told apart without regard to case.
 func (p *parameters) tags() ([]tag, *Error) {
 	keys, values := p.list("Tags.member", ".Key"), p.list("Tags.member", ".Value")
 	if len(keys) != len(values) {
 		return nil, invalid("tags", "failed to satisfy constraint: every tag has a key and a value")
 	}
-	if len(keys) > 50 {
-		return nil, limitExceeded("The number of tags has reached the maximum limit.")
+	if len(keys) > maxTags {
+		return nil, tooLong("tags", maxTags)
 	}
 	var tags []tag
-	seen := map[string]bool{}
 	for i, key := range keys {
-		if key == "" || len(key) > 128 || len(values[i]) > 256 {
-			return nil, invalid("tags."+strconv.Itoa(i+1)+".member", "failed to satisfy constraint: a key has 1 to 128 characters, a value up to 256")
+		member := "tags." + strconv.Itoa(i+1) + ".member."
+		switch {
+		case !tagKeyPattern.MatchString(key):
+			return nil, invalid(member+"key", `failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}`)
+		case !tagValuePattern.MatchString(values[i]):
+			return nil, invalid(member+"value", `failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}`)
+		case strings.HasPrefix(lower(key), "aws:"):
+			return nil, invalidInput("Tag key " + key + " is reserved: keys that begin with aws: are AWS's own.")
+		case findTag(tags, key) >= 0:
+			return nil, invalidInput("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 		}
-		if seen[strings.ToLower(key)] {
-			return nil, newError(http.StatusBadRequest, "InvalidInput", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-		}
-		seen[strings.ToLower(key)] = true
 		tags = append(tags, tag{key, values[i]})
 	}
 	return tags, nil
 }
 
+// findTag is where the tag of a key is; below zero if there is none.
+func findTag(tags []tag, key string) int {
+	return slices.IndexFunc(tags, func(t tag) bool { return strings.EqualFold(t.Key, key) })
+}
+
+// tagOperations are those of the tags of one kind of thing, which a parameter
+// names. Find gives them for a call to change.
+func tagOperations(noun, nameParameter string, resource func(*parameters) string, find func(*parameters) (*[]tag, *Error)) map[string]operation {
+	return map[string]operation{
+		"Tag" + noun: write(resource, func(_ *call, p *parameters) (any, *Error) {
+			tags, err := find(p)
+			if err != nil {
+				return nil, err
+			}
+			added, err := p.tags()
+			if err != nil {
+				return nil, err
+			}
+			if len(added) == 0 {
+				return nil, missing("tags")
+			}
+			all := slices.Clone(*tags)
+			for _, t := range added {
+				if at := findTag(all, t.Key); at >= 0 {
+					all[at] = t
+				} else {
+					all = append(all, t)
+				}
+			}
+			if len(all) > maxTags {
+				return nil, limitExceeded("The number of tags has reached the maximum limit.")
+			}
+			*tags = all
+			return nil, nil
+		}, nameParameter, "Tags.member.N.Key", "Tags.member.N.Value"),
+		"Untag" + noun: write(resource, func(_ *call, p *parameters) (any, *Error) {
+			tags, err := find(p)
+			if err != nil {
+				return nil, err
+			}
+			keys := p.list("TagKeys.member", "")
+			if len(keys) == 0 {
+				return nil, missing("tagKeys")
+			}
+			all := slices.Clone(*tags)
+			for _, key := range keys {
+				if at := findTag(all, key); at >= 0 {
+					all = slices.Delete(all, at, at+1)
+				}
+			}
+			*tags = all
+			return nil, nil
+		}, nameParameter, "TagKeys.member.N"),
+		"List" + noun + "Tags": read(resource, func(_ *call, p *parameters) (any, *Error) {
+			tags, err := find(p)
+			if err != nil {
+				return nil, err
+			}
+			return paged(p, "Tags", slices.SortedFunc(slices.Values(*tags), func(a, b tag) int { return strings.Compare(a.Key, b.Key) }))
+		}, nameParameter, "MaxItems", "Marker"),
+	}
+}
+
+// missing says that a field is not there, by its name on the wire.
+func missing(field string) *Error {
+	return invalid(field, "failed to satisfy constraint: Member must not be null")
+}
+
+func tooLong(field string, limit int) *Error {
+	return invalid(field, "failed to satisfy constraint: Member must have length less than or equal to "+strconv.Itoa(limit))
+}
+
 var (
-	namePattern = regexp.MustCompile(`^[\w+=,.@-]+$`)
-	pathPattern = regexp.MustCompile(`^/([\x21-\x7E]+/)?$`)
+	namePattern     = regexp.MustCompile(`^[\w+=,.@-]+$`)
+	pathPattern     = regexp.MustCompile(`^/([\x21-\x7E]+/)?$`)
+	prefixPattern   = regexp.MustCompile(`^/[\x21-\x7F]*$`)
+	documentPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{FF}]+$`)
 )
 
 // checkName of a user, role or policy; field is its name on the wire.
 func checkName(field, name string, limit int) *Error {
 	switch {
 	case name == "":
-		return invalid(field, "failed to satisfy constraint: Member must not be null")
+		return missing(field)
 	case len(name) > limit:
-		return invalid(field, "failed to satisfy constraint: Member must have length less than or equal to "+strconv.Itoa(limit))
+		return tooLong(field, limit)
 	case !namePattern.MatchString(name):
 		return validationError("The specified value for " + field + " is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-")
 	}
@@ -94,3 +231,47 @@ func checkPath(path string) (string, *Error) {
 	}
 	return path, nil
 }
+
+// pathPrefix by which a list is cut down; all paths have the one of a call that
+// gives none.
+func (p *parameters) pathPrefix() (string, *Error) {
+	prefix := orSlash(p.get("PathPrefix"))
+	if len(prefix) > 512 || !prefixPattern.MatchString(prefix) {
+		return "", validationError("The specified value for pathPrefix is invalid. It must begin with / and contain only alphanumeric characters and/or / characters.")
+	}
+	return prefix, nil
+}
+
+// word is the value of a parameter that has few; empty if it is not there.
+func (p *parameters) word(name string, words ...string) (string, *Error) {
+	if value := p.get(name); !p.has(name) || slices.Contains(words, value) {
+		return value, nil
+	}
+	return "", invalid(onWire(name), "failed to satisfy constraint: Member must satisfy enum value set: ["+strings.Join(words, ", ")+"]")
+}
+
+// flag is a parameter that is true or false, and false if it is not there.
+func (p *parameters) flag(name string) (bool, *Error) {
+	value, err := p.word(name, "true", "false")
+	return value == "true", err
+}
+
+// maxDocument is the length in which AWS reads a policy at all.
+const maxDocument = 131072
+
+// document is the identity policy that a call gives.
+func (p *parameters) document(name string) (document, *Error) {
+	text := p.get(name)
+	switch {
+	case text == "":
+		return document{}, missing(onWire(name))
+	case utf8.RuneCountInString(text) > maxDocument:
+		return document{}, tooLong(onWire(name), maxDocument)
+	case !documentPattern.MatchString(text):
+		return document{}, validationError("The specified value for " + onWire(name) + " is invalid. It must contain only printable ASCII characters.")
+	}
+	return parseDocument(text)
+}
+
+// onWire is how errors call a parameter: policyName for PolicyName.
+func onWire(name string) string { return lower(name[:1]) + name[1:] }

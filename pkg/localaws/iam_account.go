@@ -1,6 +1,194 @@
 package localaws
 
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
 // accountOperations are about the account as a whole.
 func accountOperations() map[string]operation {
-	return map[string]operation{}
+	all := func(*parameters) string { return "*" }
+	return map[string]operation{
+		"CreateAccountAlias":             write(all, createAccountAlias, "AccountAlias"),
+		"DeleteAccountAlias":             write(all, deleteAccountAlias, "AccountAlias"),
+		"ListAccountAliases":             read(all, listAccountAliases, "MaxItems", "Marker"),
+		"GetAccountSummary":              read(all, getAccountSummary),
+		"GetAccountAuthorizationDetails": read(all, getAccountAuthorizationDetails, "Filter.member.N", "MaxItems", "Marker"),
+	}
+}
+
+var aliasPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// createAccountAlias replaces the alias that there is: an account has one.
+func createAccountAlias(c *call, p *parameters) (any, *Error) {
+	alias := p.get("AccountAlias")
+	switch {
+	case len(alias) < 3 || len(alias) > 63 || !aliasPattern.MatchString(alias):
+		return nil, invalid("accountAlias", "failed to satisfy constraint: Member must have 3 to 63 lowercase letters, digits and single dashes, and neither begin nor end with a dash")
+	case accountIDPattern.MatchString(alias):
+		return nil, invalidInput("The account alias " + alias + " looks like an account ID.")
+	case alias == c.Alias:
+		return nil, alreadyExists("The account alias " + alias + " already exists.")
+	}
+	c.Alias = alias
+	return nil, nil
+}
+
+func deleteAccountAlias(c *call, p *parameters) (any, *Error) {
+	alias := p.get("AccountAlias")
+	if alias == "" || alias != c.Alias {
+		return nil, noSuchEntity("The account alias " + alias + " cannot be found.")
+	}
+	c.Alias = ""
+	return nil, nil
+}
+
+func listAccountAliases(c *call, p *parameters) (any, *Error) {
+	var all []string
+	if c.Alias != "" {
+		all = append(all, c.Alias)
+	}
+	return paged(p, "AccountAliases", all)
+}
+
+// An xmlEntry is of a map.
+type xmlEntry struct {
+	Key   string `xml:"key"`
+	Value int    `xml:"value"`
+}
+
+func getAccountSummary(c *call, _ *parameters) (any, *Error) {
+	versions, inUse := 0, 0
+	for _, policy := range c.Policies {
+		versions += len(policy.Versions)
+	}
+	for _, device := range c.MFADevices {
+		if device.user != nil {
+			inUse++
+		}
+	}
+	// The root user, whom the keys that begin with Account are about, has nothing.
+	summary := []xmlEntry{
+		{"Users", len(c.Users)}, {"UsersQuota", maxUsers}, {"AccessKeysPerUserQuota", maxKeys}, {"GroupsPerUserQuota", maxGroupsPerUser},
+		{"Groups", len(c.Groups)}, {"GroupsQuota", maxGroups},
+		{"Roles", len(c.Roles)}, {"RolesQuota", maxRoles}, {"AssumeRolePolicySizeQuota", maxTrust},
+		{"Policies", len(c.Policies)}, {"PolicyVersionsInUse", versions}, {"PolicySizeQuota", maxPolicySize}, {"VersionsPerPolicyQuota", maxVersions},
+		{"InstanceProfiles", len(c.Profiles)}, {"InstanceProfilesQuota", maxProfiles},
+		{"Providers", len(c.Providers)}, {"MFADevices", len(c.MFADevices)}, {"MFADevicesInUse", inUse},
+		{"AccountMFAEnabled", 0}, {"AccountAccessKeysPresent", 0}, {"AccountPasswordPresent", 0}, {"AccountSigningCertificatesPresent", 0},
+	}
+	for _, k := range kinds() {
+		summary = append(summary, xmlEntry{k.name + "PolicySizeQuota", k.maxInline}, xmlEntry{"AttachedPoliciesPer" + k.name + "Quota", maxAttached})
+	}
+	return fields{{"SummaryMap", struct {
+		Entry []xmlEntry `xml:"entry"`
+	}{summary}}}, nil
+}
+
+// getAccountAuthorizationDetails pages through all that has or gives permissions,
+// and answers what of it is on the page, each in its list.
+func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
+	types := []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}
+	filter := p.list("Filter.member", "")
+	for _, wanted := range filter {
+		if !slices.Contains(types, wanted) {
+			return nil, invalid("filter", "failed to satisfy constraint: Member must satisfy enum value set: ["+strings.Join(types, ", ")+"]")
+		}
+	}
+	wants := func(name string) bool { return len(filter) == 0 || slices.Contains(filter, name) }
+
+	type detail struct {
+		list string
+		tell func() any // of what is on the page, no more
+	}
+	var all []detail
+	for kind, e := range c.entities() {
+		if wants(kind) {
+			all = append(all, detail{kind + "DetailList", func() any { return c.entityDetail(kind, e) }})
+		}
+	}
+	used := c.usage()
+	for _, arn := range slices.Sorted(maps.Keys(c.Policies)) {
+		if wants("LocalManagedPolicy") {
+			all = append(all, detail{"Policies", func() any { return c.Policies[arn].detail(used[arn]) }})
+		}
+	}
+	for _, arn := range slices.Sorted(maps.Keys(used)) {
+		if m, ok := c.awsManaged[arn]; ok && wants("AWSManagedPolicy") {
+			all = append(all, detail{"Policies", func() any { return m.detail(used[arn]) }})
+		}
+	}
+	onPage, more, err := page(p, all)
+	if err != nil {
+		return nil, err
+	}
+	var lists fields
+	for _, name := range []string{"UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"} {
+		var list members[any]
+		for _, detail := range onPage {
+			if detail.list == name {
+				list.Member = append(list.Member, detail.tell())
+			}
+		}
+		lists = append(lists, field{name, list})
+	}
+	return append(lists, more...), nil
+}
+
+// entityDetail is all there is to know of a user, a group or a role.
+func (c *call) entityDetail(kind string, e *entity) fields {
+	var inline, attached []fields
+	for _, policy := range e.Inline {
+		inline = append(inline, fields{{"PolicyName", policy.Name}, {"PolicyDocument", percentEncoded(policy.Document.text)}})
+	}
+	for _, arn := range e.Attached {
+		attached = append(attached, fields{{"PolicyName", arn[strings.LastIndex(arn, "/")+1:]}, {"PolicyArn", arn}})
+	}
+	detail := fields{
+		{"Path", e.Path}, {kind + "Name", e.Name}, {kind + "Id", e.ID}, {"Arn", e.ARN}, {"CreateDate", timestamp(e.Created)},
+		{kind + "PolicyList", members[fields]{inline}}, {"AttachedManagedPolicies", members[fields]{attached}},
+	}
+	switch kind {
+	case "User":
+		var groups []string
+		for _, g := range c.groupsOf(c.Users[lower(e.Name)]) {
+			groups = append(groups, g.Name)
+		}
+		detail = append(detail, field{"GroupList", members[string]{groups}})
+	case "Role":
+		r := c.Roles[lower(e.Name)]
+		var profiles []xmlInstanceProfile
+		for _, profile := range c.profilesOf(r) {
+			profiles = append(profiles, profile.xml(false))
+		}
+		detail = append(detail,
+			field{"AssumeRolePolicyDocument", percentEncoded(r.Trust.text)}, field{"RoleLastUsed", r.lastUsedXML()},
+			field{"InstanceProfileList", members[xmlInstanceProfile]{profiles}})
+	}
+	if boundary := e.boundaryXML(); boundary != nil {
+		detail = append(detail, field{"PermissionsBoundary", boundary})
+	}
+	if kind != "Group" {
+		detail = append(detail, field{"Tags", members[tag]{e.Tags}})
+	}
+	return detail
+}
+
+type xmlPolicyDetail struct {
+	xmlPolicy
+	PolicyVersionList members[xmlPolicyVersion]
+}
+
+// detail is all there is to know of a managed policy, but its tags.
+func (m *managedPolicy) detail(used usage) xmlPolicyDetail {
+	x := xmlPolicyDetail{xmlPolicy: m.xml(used, true)}
+	x.Tags = nil
+	for _, v := range m.Versions {
+		version := m.versionXML(v)
+		version.Document = percentEncoded(v.Document.text)
+		x.PolicyVersionList.Member = append(x.PolicyVersionList.Member, version)
+	}
+	return x
 }

@@ -1,5 +1,12 @@
 package localaws
 
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
 // A group of users.
 type group struct {
 	entity
@@ -7,8 +14,24 @@ type group struct {
 	Members []string `json:"members,omitempty"`
 }
 
+const (
+	maxGroups        = 300
+	maxGroupsPerUser = 10
+	maxGroupName     = 128
+)
+
 func groupOperations() map[string]operation {
-	return map[string]operation{}
+	groups := func(p *parameters) string { return p.arn("iam", "", "group"+orSlash(p.get("PathPrefix"))) }
+	return map[string]operation{
+		"CreateGroup":         write(groupResource, createGroup, "GroupName", "Path"),
+		"GetGroup":            read(groupResource, getGroup, "GroupName", "MaxItems", "Marker"),
+		"ListGroups":          read(groups, listGroups, "PathPrefix", "MaxItems", "Marker"),
+		"UpdateGroup":         write(groupResource, updateGroup, "GroupName", "NewGroupName", "NewPath"),
+		"DeleteGroup":         write(groupResource, deleteGroup, "GroupName"),
+		"AddUserToGroup":      write(groupResource, addUserToGroup, "GroupName", "UserName"),
+		"RemoveUserFromGroup": write(groupResource, removeUserFromGroup, "GroupName", "UserName"),
+		"ListGroupsForUser":   read(userResource, listGroupsForUser, "UserName", "MaxItems", "Marker"),
+	}
 }
 
 // groupResource is the ARN of the group that a call names, if there is one, else
@@ -21,9 +44,157 @@ func groupResource(p *parameters) string {
 }
 
 func (p *parameters) group() (*group, *Error) {
-	g, ok := p.Groups[lower(p.get("GroupName"))]
+	name := p.get("GroupName")
+	if err := checkName("groupName", name, maxGroupName); err != nil {
+		return nil, err
+	}
+	g, ok := p.Groups[lower(name)]
 	if !ok {
-		return nil, noSuchEntity("The group with name " + p.get("GroupName") + " cannot be found.")
+		return nil, noSuchEntity("The group with name " + name + " cannot be found.")
 	}
 	return g, nil
+}
+
+// groupsOf a user, by name.
+func (s *state) groupsOf(u *user) []*group {
+	var found []*group
+	for _, name := range slices.Sorted(maps.Keys(s.Groups)) {
+		if g := s.Groups[name]; slices.Contains(g.Members, u.ID) {
+			found = append(found, g)
+		}
+	}
+	return found
+}
+
+type xmlGroup struct {
+	Path       string
+	GroupName  string
+	GroupID    string `xml:"GroupId"`
+	Arn        string
+	CreateDate timestamp
+}
+
+func (g *group) xml() xmlGroup {
+	return xmlGroup{Path: g.Path, GroupName: g.Name, GroupID: g.ID, Arn: g.ARN, CreateDate: timestamp(g.Created)}
+}
+
+func createGroup(c *call, p *parameters) (any, *Error) {
+	g := &group{entity: entity{Name: p.get("GroupName"), ID: newID("AGPA", 17), Created: c.time}}
+	err := checkName("groupName", g.Name, maxGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if g.Path, err = checkPath(p.get("Path")); err != nil {
+		return nil, err
+	}
+	if _, ok := c.Groups[lower(g.Name)]; ok {
+		return nil, alreadyExists("Group with name " + g.Name + " already exists.")
+	}
+	if len(c.Groups) >= maxGroups {
+		return nil, limitExceeded("Cannot exceed quota for GroupsPerAccount: " + strconv.Itoa(maxGroups))
+	}
+	g.ARN = c.arn("iam", "", "group"+g.Path+g.Name)
+	c.Groups[lower(g.Name)] = g
+	return fields{{"Group", g.xml()}}, nil
+}
+
+func getGroup(c *call, p *parameters) (any, *Error) {
+	g, err := p.group()
+	if err != nil {
+		return nil, err
+	}
+	users := map[string]*user{}
+	for _, u := range c.Users {
+		users[u.ID] = u
+	}
+	var all []xmlUser
+	for _, id := range g.Members {
+		if u, ok := users[id]; ok {
+			all = append(all, u.xml(false))
+		}
+	}
+	list, err := paged(p, "Users", all)
+	return append(fields{{"Group", g.xml()}}, list...), err
+}
+
+func listGroups(c *call, p *parameters) (any, *Error) {
+	prefix, err := p.pathPrefix()
+	if err != nil {
+		return nil, err
+	}
+	var all []xmlGroup
+	for _, name := range slices.Sorted(maps.Keys(c.Groups)) {
+		if g := c.Groups[name]; strings.HasPrefix(g.Path, prefix) {
+			all = append(all, g.xml())
+		}
+	}
+	return paged(p, "Groups", all)
+}
+
+func updateGroup(c *call, p *parameters) (any, *Error) {
+	g, err := p.group()
+	if err != nil {
+		return nil, err
+	}
+	return nil, move(p, c.Groups, &g.entity, "Group", maxGroupName)
+}
+
+func deleteGroup(c *call, p *parameters) (any, *Error) {
+	g, err := p.group()
+	if err != nil {
+		return nil, err
+	}
+	if len(g.Members) > 0 {
+		return nil, inUse("remove users from group")
+	}
+	if err := g.deletable(); err != nil {
+		return nil, err
+	}
+	delete(c.Groups, lower(g.Name))
+	return nil, nil
+}
+
+// membership is the group and the user that a call names.
+func (p *parameters) membership() (*group, *user, *Error) {
+	g, err := p.group()
+	if err != nil {
+		return nil, nil, err
+	}
+	u, err := p.namedUser()
+	return g, u, err
+}
+
+// addUserToGroup does nothing if the user is in it already.
+func addUserToGroup(c *call, p *parameters) (any, *Error) {
+	g, u, err := p.membership()
+	if err != nil || slices.Contains(g.Members, u.ID) {
+		return nil, err
+	}
+	if len(c.groupsOf(u)) >= maxGroupsPerUser {
+		return nil, limitExceeded("Cannot exceed quota for GroupsPerUser: " + strconv.Itoa(maxGroupsPerUser))
+	}
+	g.Members = append(g.Members, u.ID)
+	return nil, nil
+}
+
+// removeUserFromGroup does nothing if the user is not in it.
+func removeUserFromGroup(_ *call, p *parameters) (any, *Error) {
+	g, u, err := p.membership()
+	if err != nil {
+		return nil, err
+	}
+	g.Members = slices.DeleteFunc(g.Members, func(id string) bool { return id == u.ID })
+	return nil, nil
+}
+
+func listGroupsForUser(c *call, p *parameters) (any, *Error) {
+	u, err := p.namedUser()
+	if err != nil {
+		return nil, err
+	}
+	var all []xmlGroup
+	for _, g := range c.groupsOf(u) {
+		all = append(all, g.xml())
+	}
+	return paged(p, "Groups", all)
 }

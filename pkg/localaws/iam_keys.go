@@ -1,7 +1,9 @@
 package localaws
 
 import (
+	"regexp"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -11,16 +13,47 @@ type accessKey struct {
 	Secret  string    `json:"secret"`
 	Active  bool      `json:"active"`
 	Created time.Time `json:"created"`
+	LastUse keyUse    `json:"lastUse,omitzero"`
 
 	user *user
 }
 
+// A keyUse is when, for which service and where a key was used.
+type keyUse struct {
+	Time    time.Time `json:"time"`
+	Service string    `json:"service"`
+	Region  string    `json:"region"`
+}
+
+const maxKeys = 2 // of one user
+
 func accessKeyOperations() map[string]operation {
 	return map[string]operation{
-		"CreateAccessKey": write(userResource, createAccessKey, "UserName"),
-		"ListAccessKeys":  read(userResource, listAccessKeys, "UserName", "MaxItems", "Marker"),
-		"UpdateAccessKey": write(userResource, updateAccessKey, "UserName", "AccessKeyId", "Status"),
-		"DeleteAccessKey": write(userResource, deleteAccessKey, "UserName", "AccessKeyId"),
+		"CreateAccessKey":      write(userResource, createAccessKey, "UserName"),
+		"ListAccessKeys":       read(userResource, listAccessKeys, "UserName", "MaxItems", "Marker"),
+		"UpdateAccessKey":      write(userResource, updateAccessKey, "UserName", "AccessKeyId", "Status"),
+		"DeleteAccessKey":      write(userResource, deleteAccessKey, "UserName", "AccessKeyId"),
+		"GetAccessKeyLastUsed": read(keyOwner, getAccessKeyLastUsed, "AccessKeyId"),
+	}
+}
+
+// keyOwner is the ARN of the user whose key a call names; of no user in particular
+// if there is no such key.
+func keyOwner(p *parameters) string {
+	if key, ok := p.keys[p.get("AccessKeyId")]; ok {
+		return key.user.ARN
+	}
+	return p.arn("iam", "", "user/*")
+}
+
+// noteUse remembers that a call was signed with a key, of a user or of a session of
+// a role.
+func (c *call) noteUse(keyID string) {
+	use := keyUse{c.time, c.service, c.region}
+	if key, ok := c.keys[keyID]; ok {
+		key.LastUse = use
+	} else if c.caller.role != nil {
+		c.caller.role.LastUse = use
 	}
 }
 
@@ -50,8 +83,8 @@ func createAccessKey(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(u.Keys) >= 2 {
-		return nil, limitExceeded("Cannot exceed quota for AccessKeysPerUser: 2")
+	if len(u.Keys) >= maxKeys {
+		return nil, limitExceeded("Cannot exceed quota for AccessKeysPerUser: " + strconv.Itoa(maxKeys))
 	}
 	key := &accessKey{user: u, ID: newID("AKIA", 16), Secret: newSecret(), Active: true, Created: c.time}
 	c.addKey(key)
@@ -73,41 +106,71 @@ func listAccessKeys(_ *call, p *parameters) (any, *Error) {
 	return append(fields{{"UserName", u.Name}}, list...), err
 }
 
-// accessKey that a call is about, which must be the user's.
+var keyIDPattern = regexp.MustCompile(`^\w{16,128}$`)
+
+// accessKey that a call names, whoever's it is.
 func (p *parameters) accessKey() (*accessKey, *Error) {
+	id := p.get("AccessKeyId")
+	if !keyIDPattern.MatchString(id) {
+		return nil, invalid("accessKeyId", `failed to satisfy constraint: Member must satisfy regular expression pattern: [\w]{16,128}`)
+	}
+	key, ok := p.keys[id]
+	if !ok {
+		return nil, noSuchEntity("The Access Key with id " + id + " cannot be found.")
+	}
+	return key, nil
+}
+
+// usersKey is the access key that a call names, which must be the user's.
+func (p *parameters) usersKey() (*accessKey, *Error) {
 	u, err := p.user()
 	if err != nil {
 		return nil, err
 	}
-	key, ok := p.keys[p.get("AccessKeyId")]
-	if !ok || key.user != u {
-		return nil, noSuchEntity("The Access Key with id " + p.get("AccessKeyId") + " cannot be found.")
+	key, err := p.accessKey()
+	if err != nil {
+		return nil, err
+	}
+	if key.user != u {
+		return nil, noSuchEntity("The Access Key with id " + key.ID + " cannot be found.")
 	}
 	return key, nil
 }
 
 func updateAccessKey(_ *call, p *parameters) (any, *Error) {
-	key, err := p.accessKey()
+	key, err := p.usersKey()
 	if err != nil {
 		return nil, err
 	}
-	switch p.get("Status") {
-	case "Active":
-		key.Active = true
-	case "Inactive":
-		key.Active = false
-	default:
-		return nil, invalid("status", "failed to satisfy constraint: Member must satisfy enum value set: [Active, Inactive]")
+	if !p.has("Status") {
+		return nil, missing("status")
 	}
+	status, err := p.word("Status", "Active", "Inactive")
+	if err != nil {
+		return nil, err
+	}
+	key.Active = status == "Active"
 	return nil, nil
 }
 
 func deleteAccessKey(c *call, p *parameters) (any, *Error) {
-	key, err := p.accessKey()
+	key, err := p.usersKey()
 	if err != nil {
 		return nil, err
 	}
 	delete(c.keys, key.ID)
 	key.user.Keys = slices.DeleteFunc(key.user.Keys, func(k *accessKey) bool { return k == key })
 	return nil, nil
+}
+
+func getAccessKeyLastUsed(_ *call, p *parameters) (any, *Error) {
+	key, err := p.accessKey()
+	if err != nil {
+		return nil, err
+	}
+	use := fields{{"ServiceName", "N/A"}, {"Region", "N/A"}}
+	if !key.LastUse.Time.IsZero() {
+		use = fields{{"LastUsedDate", timestamp(key.LastUse.Time)}, {"ServiceName", key.LastUse.Service}, {"Region", key.LastUse.Region}}
+	}
+	return fields{{"UserName", key.user.Name}, {"AccessKeyLastUsed", use}}, nil
 }

@@ -1,23 +1,34 @@
 package localaws
 
 import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A managedPolicy is a policy of the account's that is attached to entities.
+// A managedPolicy is a policy of the account's, or of AWS's, that is attached to
+// entities.
 type managedPolicy struct {
-	Name        string          `json:"name"`
-	Path        string          `json:"path"`
-	ID          string          `json:"id"`
-	ARN         string          `json:"arn"`
-	Description string          `json:"description,omitempty"`
-	Created     time.Time       `json:"created"`
-	Updated     time.Time       `json:"updated"`
-	Tags        []tag           `json:"tags,omitempty"`
-	Versions    []policyVersion `json:"versions"`
+	Name        string    `json:"name"`
+	Path        string    `json:"path"`
+	ID          string    `json:"id"`
+	ARN         string    `json:"arn"`
+	Description string    `json:"description,omitempty"`
+	Created     time.Time `json:"created"`
+	// Updated is when the newest version was made.
+	Updated time.Time `json:"updated"`
+	Tags    []tag     `json:"tags,omitempty"`
+	// Versions there are, the oldest first.
+	Versions []policyVersion `json:"versions"`
+	// LastVersion is the number of the newest there ever was: none is used twice.
+	LastVersion int `json:"lastVersion"`
 	// Default is the ID of the version that acts.
 	Default string `json:"defaultVersion"`
 }
@@ -29,46 +40,497 @@ type policyVersion struct {
 	Created  time.Time `json:"created"`
 }
 
+const (
+	maxPolicySize  = 6144 // without white space
+	maxVersions    = 5    // of one policy
+	maxAttached    = 10   // to one entity
+	maxDescription = 1000
+)
+
 func managedPolicyOperations() map[string]operation {
-	return map[string]operation{}
+	made := func(p *parameters) string {
+		return p.arn("iam", "", "policy"+orSlash(p.get("Path"))+p.get("PolicyName"))
+	}
+	named := func(p *parameters) string { return p.get("PolicyArn") }
+	policies := func(p *parameters) string { return p.arn("iam", "", "policy"+orSlash(p.get("PathPrefix"))) }
+	operations := map[string]operation{
+		"CreatePolicy": write(made, createPolicy,
+			"PolicyName", "Path", "PolicyDocument", "Description", "Tags.member.N.Key", "Tags.member.N.Value"),
+		"GetPolicy":    read(named, getPolicy, "PolicyArn"),
+		"ListPolicies": read(policies, listPolicies, "Scope", "OnlyAttached", "PathPrefix", "PolicyUsageFilter", "MaxItems", "Marker"),
+		"DeletePolicy": write(named, deletePolicy, "PolicyArn"),
+		"ListEntitiesForPolicy": read(named, listEntitiesForPolicy,
+			"PolicyArn", "EntityFilter", "PathPrefix", "PolicyUsageFilter", "MaxItems", "Marker"),
+		"CreatePolicyVersion":     write(named, createPolicyVersion, "PolicyArn", "PolicyDocument", "SetAsDefault"),
+		"GetPolicyVersion":        read(named, getPolicyVersion, "PolicyArn", "VersionId"),
+		"ListPolicyVersions":      read(named, listPolicyVersions, "PolicyArn", "MaxItems", "Marker"),
+		"SetDefaultPolicyVersion": write(named, setDefaultPolicyVersion, "PolicyArn", "VersionId"),
+		"DeletePolicyVersion":     write(named, deletePolicyVersion, "PolicyArn", "VersionId"),
+	}
+	maps.Copy(operations, tagOperations("Policy", "PolicyArn", named, func(p *parameters) (*[]tag, *Error) {
+		m, err := p.ownPolicy()
+		if err != nil {
+			return nil, err
+		}
+		return &m.Tags, nil
+	}))
+	return operations
 }
 
-// attachmentOperations attach managed policies to a kind of entity, and bound it.
-func attachmentOperations(kind) map[string]operation {
-	return map[string]operation{}
-}
-
-// awsPolicyARN is the ARN of a policy that AWS manages.
-func (a *AWS) awsPolicyARN(name string) string {
-	return "arn:" + a.partition + ":iam::aws:policy/" + name
+// managedPolicy of the account or of AWS; nil if there is none.
+func (a *AWS) managedPolicy(arn string) *managedPolicy {
+	if m, ok := a.Policies[arn]; ok {
+		return m
+	}
+	return a.awsManaged[arn]
 }
 
 // policyDocument is what a managed policy says now; nil if there is none.
 func (a *AWS) policyDocument(arn string) *policy.Document {
-	if p, ok := a.Policies[arn]; ok {
-		for _, version := range p.Versions {
-			if version.ID == p.Default {
-				return version.Document.Document
-			}
+	if m := a.managedPolicy(arn); m != nil {
+		if at := m.find(m.Default); at >= 0 {
+			return m.Versions[at].Document.Document
 		}
-	}
-	if name, ok := strings.CutPrefix(arn, a.awsPolicyARN("")); ok {
-		return a.awsManaged[name].Document
 	}
 	return nil
 }
 
-// awsManagedPolicies are those that AWS manages, by name.
-func awsManagedPolicies() (map[string]document, *Error) {
-	parsed := map[string]document{}
-	for name, text := range map[string]string{
-		"AdministratorAccess": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
-	} {
-		document, err := parseDocument(text)
-		if err != nil {
-			return nil, err
-		}
-		parsed[name] = document
+var policyARNPattern = regexp.MustCompile(`^arn:[\w-]+:iam::(aws|\d{12}):policy/.+$`)
+
+// checkPolicyARN; field is its name on the wire.
+func checkPolicyARN(field, arn string) *Error {
+	switch {
+	case arn == "":
+		return missing(field)
+	case len(arn) < 20:
+		return invalid(field, "failed to satisfy constraint: Member must have length greater than or equal to 20")
+	case len(arn) > 2048:
+		return tooLong(field, 2048)
+	case !policyARNPattern.MatchString(arn):
+		return invalidInput("ARN " + arn + " is not valid.")
 	}
-	return parsed, nil
+	return nil
+}
+
+// policy that a call names.
+func (p *parameters) policy() (*managedPolicy, *Error) {
+	arn := p.get("PolicyArn")
+	if err := checkPolicyARN("policyArn", arn); err != nil {
+		return nil, err
+	}
+	m := p.managedPolicy(arn)
+	if m == nil {
+		return nil, noSuchEntity("Policy " + arn + " was not found.")
+	}
+	return m, nil
+}
+
+// ownPolicy is the one of the account's that a call names. Nobody can change those
+// of AWS.
+func (p *parameters) ownPolicy() (*managedPolicy, *Error) {
+	m, err := p.policy()
+	if err == nil && p.Policies[m.ARN] != m {
+		return nil, newError(http.StatusForbidden, codeAccessDenied, "User: "+p.caller.arn+" is not authorized to perform: "+p.operation+" on resource: "+m.ARN+" because AWS manages it")
+	}
+	return m, err
+}
+
+// managedDocument is the document that a call gives for a managed policy.
+func (p *parameters) managedDocument() (document, *Error) {
+	d, err := p.document("PolicyDocument")
+	if err != nil {
+		return document{}, err
+	}
+	var head struct{ Version string }
+	if err := json.Unmarshal([]byte(d.text), &head); err != nil || head.Version != "2012-10-17" {
+		return document{}, newError(http.StatusBadRequest, "MalformedPolicyDocument", "Policy document must be version 2012-10-17 or greater.")
+	}
+	if lengthOf(d.text) > maxPolicySize {
+		return document{}, limitExceeded("Cannot exceed quota for PolicySize: " + strconv.Itoa(maxPolicySize))
+	}
+	return d, nil
+}
+
+// find is where the version of an ID is; below zero if there is none.
+func (m *managedPolicy) find(id string) int {
+	return slices.IndexFunc(m.Versions, func(v policyVersion) bool { return v.ID == id })
+}
+
+// add a version, which does not act yet.
+func (m *managedPolicy) add(d document, now time.Time) policyVersion {
+	m.LastVersion++
+	v := policyVersion{"v" + strconv.Itoa(m.LastVersion), d, now}
+	m.Versions, m.Updated = append(m.Versions, v), now
+	return v
+}
+
+// usage of a managed policy: how many entities have it attached, and how many are
+// bounded by it.
+type usage struct{ attached, bounds int }
+
+// usage of all managed policies, by ARN.
+func (s *state) usage() map[string]usage {
+	all := map[string]usage{}
+	for _, e := range s.entities() {
+		for _, arn := range e.Attached {
+			u := all[arn]
+			u.attached++
+			all[arn] = u
+		}
+		if e.Boundary != "" {
+			u := all[e.Boundary]
+			u.bounds++
+			all[e.Boundary] = u
+		}
+	}
+	return all
+}
+
+type xmlPolicy struct {
+	PolicyName                    string
+	PolicyID                      string `xml:"PolicyId"`
+	Arn                           string
+	Path                          string
+	DefaultVersionID              string `xml:"DefaultVersionId"`
+	AttachmentCount               int
+	PermissionsBoundaryUsageCount int
+	IsAttachable                  bool
+	Description                   string `xml:",omitempty"`
+	CreateDate                    timestamp
+	UpdateDate                    timestamp
+	Tags                          *members[tag] `xml:",omitempty"`
+}
+
+// xml of a policy. Lists tell neither its description nor its tags.
+func (m *managedPolicy) xml(used usage, detailed bool) xmlPolicy {
+	x := xmlPolicy{
+		PolicyName: m.Name, PolicyID: m.ID, Arn: m.ARN, Path: m.Path, DefaultVersionID: m.Default,
+		AttachmentCount: used.attached, PermissionsBoundaryUsageCount: used.bounds, IsAttachable: true,
+		CreateDate: timestamp(m.Created), UpdateDate: timestamp(m.Updated),
+	}
+	if !detailed {
+		return x
+	}
+	x.Description = m.Description
+	if len(m.Tags) > 0 {
+		x.Tags = &members[tag]{m.Tags}
+	}
+	return x
+}
+
+type xmlPolicyVersion struct {
+	Document         string `xml:",omitempty"`
+	VersionID        string `xml:"VersionId"`
+	IsDefaultVersion bool
+	CreateDate       timestamp
+}
+
+// xml of a version, without its document.
+func (m *managedPolicy) versionXML(v policyVersion) xmlPolicyVersion {
+	return xmlPolicyVersion{VersionID: v.ID, IsDefaultVersion: v.ID == m.Default, CreateDate: timestamp(v.Created)}
+}
+
+func createPolicy(c *call, p *parameters) (any, *Error) {
+	m := &managedPolicy{Name: p.get("PolicyName"), ID: newID("ANPA", 17), Description: p.get("Description"), Created: c.time}
+	err := checkName("policyName", m.Name, 128)
+	if err != nil {
+		return nil, err
+	}
+	if m.Path, err = checkPath(p.get("Path")); err != nil {
+		return nil, err
+	}
+	if len(m.Description) > maxDescription {
+		return nil, tooLong("description", maxDescription)
+	}
+	if m.Tags, err = p.tags(); err != nil {
+		return nil, err
+	}
+	d, err := p.managedDocument()
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range c.Policies {
+		if lower(other.Name) == lower(m.Name) {
+			return nil, alreadyExists("A policy called " + m.Name + " already exists. Duplicate names are not allowed.")
+		}
+	}
+	m.ARN = c.arn("iam", "", "policy"+m.Path+m.Name)
+	m.Default = m.add(d, c.time).ID
+	c.Policies[m.ARN] = m
+	return fields{{"Policy", m.xml(usage{}, true)}}, nil
+}
+
+func getPolicy(c *call, p *parameters) (any, *Error) {
+	m, err := p.policy()
+	if err != nil {
+		return nil, err
+	}
+	return fields{{"Policy", m.xml(c.usage()[m.ARN], true)}}, nil
+}
+
+func listPolicies(c *call, p *parameters) (any, *Error) {
+	scope, err := p.word("Scope", "All", "AWS", "Local")
+	if err != nil {
+		return nil, err
+	}
+	onlyAttached, err := p.flag("OnlyAttached")
+	if err != nil {
+		return nil, err
+	}
+	filter, err := p.usageFilter()
+	if err != nil {
+		return nil, err
+	}
+	prefix, err := p.pathPrefix()
+	if err != nil {
+		return nil, err
+	}
+	var all []xmlPolicy
+	used := c.usage()
+	list := func(policies map[string]*managedPolicy) {
+		for _, arn := range slices.Sorted(maps.Keys(policies)) {
+			m, u := policies[arn], used[arn]
+			if strings.HasPrefix(m.Path, prefix) && (u.attached > 0 || !onlyAttached) && filter.lets(u.attached > 0, u.bounds > 0) {
+				all = append(all, m.xml(u, false))
+			}
+		}
+	}
+	if scope != "AWS" {
+		list(c.Policies)
+	}
+	if scope != "Local" {
+		list(c.awsManaged)
+	}
+	return paged(p, "Policies", all)
+}
+
+// A usageFilter is by what use of a policy a list is cut down.
+type usageFilter string
+
+func (p *parameters) usageFilter() (usageFilter, *Error) {
+	filter, err := p.word("PolicyUsageFilter", "PermissionsPolicy", "PermissionsBoundary")
+	return usageFilter(filter), err
+}
+
+// lets a policy through that is attached, or is a boundary.
+func (f usageFilter) lets(attached, bounds bool) bool {
+	return f == "" || f == "PermissionsPolicy" && attached || f == "PermissionsBoundary" && bounds
+}
+
+func deletePolicy(c *call, p *parameters) (any, *Error) {
+	m, err := p.ownPolicy()
+	if err != nil {
+		return nil, err
+	}
+	if c.usage()[m.ARN] != (usage{}) {
+		return nil, newError(http.StatusConflict, "DeleteConflict", "Cannot delete a policy attached to entities.")
+	}
+	if len(m.Versions) > 1 {
+		return nil, newError(http.StatusConflict, "DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
+	}
+	delete(c.Policies, m.ARN)
+	return nil, nil
+}
+
+func listEntitiesForPolicy(c *call, p *parameters) (any, *Error) {
+	m, err := p.policy()
+	if err != nil {
+		return nil, err
+	}
+	only, err := p.word("EntityFilter", "User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy")
+	if err != nil {
+		return nil, err
+	}
+	filter, err := p.usageFilter()
+	if err != nil {
+		return nil, err
+	}
+	prefix, err := p.pathPrefix()
+	if err != nil {
+		return nil, err
+	}
+	type holder struct {
+		kind string
+		*entity
+	}
+	var all []holder
+	for kind, e := range c.entities() {
+		attached, bounds := slices.Contains(e.Attached, m.ARN), e.Boundary == m.ARN
+		if (attached || bounds) && filter.lets(attached, bounds) && (only == "" || only == kind) && strings.HasPrefix(e.Path, prefix) {
+			all = append(all, holder{kind, e})
+		}
+	}
+	items, more, err := page(p, all)
+	if err != nil {
+		return nil, err
+	}
+	ofKind := map[string][]fields{}
+	for _, item := range items {
+		ofKind[item.kind] = append(ofKind[item.kind], fields{{item.kind + "Name", item.Name}, {item.kind + "Id", item.ID}})
+	}
+	return append(fields{
+		{"PolicyGroups", members[fields]{ofKind["Group"]}},
+		{"PolicyUsers", members[fields]{ofKind["User"]}},
+		{"PolicyRoles", members[fields]{ofKind["Role"]}},
+	}, more...), nil
+}
+
+func createPolicyVersion(c *call, p *parameters) (any, *Error) {
+	m, err := p.ownPolicy()
+	if err != nil {
+		return nil, err
+	}
+	asDefault, err := p.flag("SetAsDefault")
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.managedDocument()
+	if err != nil {
+		return nil, err
+	}
+	if len(m.Versions) >= maxVersions {
+		return nil, limitExceeded("A managed policy can have up to " + strconv.Itoa(maxVersions) + " versions. Before you create a new version, you must delete an existing version.")
+	}
+	v := m.add(d, c.time)
+	if asDefault {
+		m.Default = v.ID
+	}
+	return fields{{"PolicyVersion", m.versionXML(v)}}, nil
+}
+
+var versionPattern = regexp.MustCompile(`^v[1-9][0-9]*(\.[A-Za-z0-9-]*)?$`)
+
+// version is where the version of a policy is that a call names.
+func (p *parameters) version(m *managedPolicy) (int, *Error) {
+	id := p.get("VersionId")
+	if !versionPattern.MatchString(id) {
+		return 0, invalid("versionId", `failed to satisfy constraint: Member must satisfy regular expression pattern: v[1-9][0-9]*(\.[A-Za-z0-9-]*)?`)
+	}
+	at := m.find(id)
+	if at < 0 {
+		return 0, noSuchEntity("Policy " + m.ARN + " version " + id + " does not exist or is not attachable.")
+	}
+	return at, nil
+}
+
+func getPolicyVersion(_ *call, p *parameters) (any, *Error) {
+	m, err := p.policy()
+	if err != nil {
+		return nil, err
+	}
+	at, err := p.version(m)
+	if err != nil {
+		return nil, err
+	}
+	x := m.versionXML(m.Versions[at])
+	x.Document = percentEncoded(m.Versions[at].Document.text)
+	return fields{{"PolicyVersion", x}}, nil
+}
+
+// listPolicyVersions has the newest first.
+func listPolicyVersions(_ *call, p *parameters) (any, *Error) {
+	m, err := p.policy()
+	if err != nil {
+		return nil, err
+	}
+	var all []xmlPolicyVersion
+	for _, v := range slices.Backward(m.Versions) {
+		all = append(all, m.versionXML(v))
+	}
+	return paged(p, "Versions", all)
+}
+
+func setDefaultPolicyVersion(_ *call, p *parameters) (any, *Error) {
+	m, err := p.ownPolicy()
+	if err != nil {
+		return nil, err
+	}
+	at, err := p.version(m)
+	if err != nil {
+		return nil, err
+	}
+	m.Default = m.Versions[at].ID
+	return nil, nil
+}
+
+func deletePolicyVersion(_ *call, p *parameters) (any, *Error) {
+	m, err := p.ownPolicy()
+	if err != nil {
+		return nil, err
+	}
+	at, err := p.version(m)
+	if err != nil {
+		return nil, err
+	}
+	if m.Versions[at].ID == m.Default {
+		return nil, newError(http.StatusConflict, "DeleteConflict", "Cannot delete the default version of a policy.")
+	}
+	m.Versions = slices.Delete(slices.Clone(m.Versions), at, at+1)
+	return nil, nil
+}
+
+// attachmentOperations attach managed policies to a kind of entity.
+func attachmentOperations(k kind) map[string]operation {
+	owner := k.name + "Name"
+	keys := func(p *parameters) map[string][]string {
+		keys := map[string][]string{"iam:policyarn": {p.get("PolicyArn")}}
+		maps.Copy(keys, k.boundaryKey(p))
+		return keys
+	}
+	return map[string]operation{
+		"Attach" + k.name + "Policy": write(k.resource, func(_ *call, p *parameters) (any, *Error) {
+			e, err := k.find(p)
+			if err != nil {
+				return nil, err
+			}
+			arn := p.get("PolicyArn")
+			if err := checkPolicyARN("policyArn", arn); err != nil {
+				return nil, err
+			}
+			if p.managedPolicy(arn) == nil {
+				return nil, noSuchEntity("Policy " + arn + " does not exist or is not attachable.")
+			}
+			if slices.Contains(e.Attached, arn) {
+				return nil, nil
+			}
+			if len(e.Attached) >= maxAttached {
+				return nil, limitExceeded("Cannot exceed quota for PoliciesPer" + k.name + ": " + strconv.Itoa(maxAttached))
+			}
+			e.Attached = append(e.Attached, arn)
+			return nil, nil
+		}, owner, "PolicyArn").with(keys),
+		"Detach" + k.name + "Policy": write(k.resource, func(_ *call, p *parameters) (any, *Error) {
+			e, err := k.find(p)
+			if err != nil {
+				return nil, err
+			}
+			arn := p.get("PolicyArn")
+			if err := checkPolicyARN("policyArn", arn); err != nil {
+				return nil, err
+			}
+			at := slices.Index(e.Attached, arn)
+			if at < 0 {
+				return nil, noSuchEntity("Policy " + arn + " was not found.")
+			}
+			e.Attached = slices.Delete(slices.Clone(e.Attached), at, at+1)
+			return nil, nil
+		}, owner, "PolicyArn").with(keys),
+		"ListAttached" + k.name + "Policies": read(k.resource, func(_ *call, p *parameters) (any, *Error) {
+			e, err := k.find(p)
+			if err != nil {
+				return nil, err
+			}
+			prefix, err := p.pathPrefix()
+			if err != nil {
+				return nil, err
+			}
+			var all []fields
+			for _, arn := range e.Attached {
+				if m := p.managedPolicy(arn); m != nil && strings.HasPrefix(m.Path, prefix) {
+					all = append(all, fields{{"PolicyName", m.Name}, {"PolicyArn", arn}})
+				}
+			}
+			return paged(p, "AttachedPolicies", all)
+		}, owner, "PathPrefix", "MaxItems", "Marker"),
+	}
 }

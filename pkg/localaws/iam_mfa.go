@@ -1,20 +1,221 @@
 package localaws
 
-import "time"
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
 
 // An mfaDevice makes the one-time codes of a user (RFC 6238: six digits, 30 s).
 type mfaDevice struct {
 	Serial  string    `json:"serial"` // its ARN
 	Seed    []byte    `json:"seed"`
 	Created time.Time `json:"created"`
+	Tags    []tag     `json:"tags,omitempty"`
 	// UserID of whose it is; empty until it is enabled.
 	UserID  string    `json:"userID,omitempty"`
 	Enabled time.Time `json:"enabled,omitzero"`
 	// LastStep is the time step of the last code that was accepted: a code is
 	// good once.
 	LastStep int64 `json:"lastStep,omitempty"`
+	// Drift is by how many steps the device's clock was ahead of ours when it was
+	// enabled, or synchronised last.
+	Drift int64 `json:"drift,omitempty"`
+
+	user *user
 }
 
+const maxDevicesPerUser = 8
+
 func mfaDeviceOperations() map[string]operation {
-	return map[string]operation{}
+	made := func(p *parameters) string {
+		return p.arn("iam", "", "mfa"+orSlash(p.get("Path"))+p.get("VirtualMFADeviceName"))
+	}
+	named := func(p *parameters) string { return p.get("SerialNumber") }
+	devices := func(p *parameters) string { return p.arn("iam", "", "mfa/") }
+	operations := map[string]operation{
+		"CreateVirtualMFADevice": write(made, createMFADevice,
+			"VirtualMFADeviceName", "Path", "Tags.member.N.Key", "Tags.member.N.Value"),
+		"EnableMFADevice":        write(userResource, enableMFADevice, "UserName", "SerialNumber", "AuthenticationCode1", "AuthenticationCode2"),
+		"ResyncMFADevice":        write(userResource, resyncMFADevice, "UserName", "SerialNumber", "AuthenticationCode1", "AuthenticationCode2"),
+		"DeactivateMFADevice":    write(userResource, deactivateMFADevice, "UserName", "SerialNumber"),
+		"DeleteVirtualMFADevice": write(named, deleteMFADevice, "SerialNumber"),
+		"ListMFADevices":         read(userResource, listMFADevices, "UserName", "MaxItems", "Marker"),
+		"ListVirtualMFADevices":  read(devices, listVirtualMFADevices, "AssignmentStatus", "MaxItems", "Marker"),
+	}
+	maps.Copy(operations, tagOperations("MFADevice", "SerialNumber", named, func(p *parameters) (*[]tag, *Error) {
+		device, err := p.device()
+		if err != nil {
+			return nil, err
+		}
+		return &device.Tags, nil
+	}))
+	return operations
+}
+
+func (p *parameters) device() (*mfaDevice, *Error) {
+	serial := p.get("SerialNumber")
+	if serial == "" {
+		return nil, missing("serialNumber")
+	}
+	device, ok := p.MFADevices[serial]
+	if !ok {
+		return nil, noSuchEntity("VirtualMFADevice with serial number " + serial + " doesn't exist.")
+	}
+	return device, nil
+}
+
+// deviceOf is the device that a call names, which must be the user's.
+func (p *parameters) deviceOf(u *user) (*mfaDevice, *Error) {
+	device, err := p.device()
+	if err != nil {
+		return nil, err
+	}
+	if device.user != u {
+		return nil, noSuchEntity("MFA Device " + device.Serial + " is not of user " + u.Name + ".")
+	}
+	return device, nil
+}
+
+// devicesOf a user, by serial number.
+func (s *state) devicesOf(u *user) []*mfaDevice {
+	var found []*mfaDevice
+	for _, serial := range slices.Sorted(maps.Keys(s.MFADevices)) {
+		if device := s.MFADevices[serial]; device.user == u {
+			found = append(found, device)
+		}
+	}
+	return found
+}
+
+// createMFADevice answers the seed, this once, as the Base64 of its Base32. The
+// other way to tell it, an image of a QR code, is left out.
+func createMFADevice(c *call, p *parameters) (any, *Error) {
+	// A serial number has 256 characters at most.
+	if err := checkName("virtualMFADeviceName", p.get("VirtualMFADeviceName"), 226); err != nil {
+		return nil, err
+	}
+	path, err := checkPath(p.get("Path"))
+	if err != nil {
+		return nil, err
+	}
+	device := &mfaDevice{Serial: c.arn("iam", "", "mfa"+path+p.get("VirtualMFADeviceName")), Seed: make([]byte, 40), Created: c.time}
+	if device.Tags, err = p.tags(); err != nil {
+		return nil, err
+	}
+	if _, ok := c.MFADevices[device.Serial]; ok {
+		return nil, alreadyExists("MFADevice entity at the same path and name already exists.")
+	}
+	_, _ = rand.Read(device.Seed) // never fails: the program is ended instead
+	c.MFADevices[device.Serial] = device
+	seed := base64.StdEncoding.EncodeToString([]byte(base32.StdEncoding.EncodeToString(device.Seed)))
+	made := fields{{"SerialNumber", device.Serial}, {"Base32StringSeed", seed}}
+	if len(device.Tags) > 0 {
+		made = append(made, field{"Tags", members[tag]{device.Tags}})
+	}
+	return fields{{"VirtualMFADevice", made}}, nil
+}
+
+func enableMFADevice(c *call, p *parameters) (any, *Error) {
+	u, err := p.namedUser()
+	if err != nil {
+		return nil, err
+	}
+	device, err := p.device()
+	if err != nil {
+		return nil, err
+	}
+	if device.user != nil {
+		return nil, alreadyExists("MFA Device " + device.Serial + " is already in use.")
+	}
+	if len(c.devicesOf(u)) >= maxDevicesPerUser {
+		return nil, limitExceeded("Cannot exceed quota for MFADevicesPerUser: " + strconv.Itoa(maxDevicesPerUser))
+	}
+	if err := p.synchronise(device); err != nil {
+		return nil, err
+	}
+	device.UserID, device.user, device.Enabled = u.ID, u, c.time
+	return nil, nil
+}
+
+func resyncMFADevice(_ *call, p *parameters) (any, *Error) {
+	u, err := p.namedUser()
+	if err != nil {
+		return nil, err
+	}
+	device, err := p.deviceOf(u)
+	if err != nil {
+		return nil, err
+	}
+	return nil, p.synchronise(device)
+}
+
+// synchronise a device by two of its codes, one after the other.
+func (p *parameters) synchronise(device *mfaDevice) *Error {
+	if !device.synchronise(p.get("AuthenticationCode1"), p.get("AuthenticationCode2"), p.time) {
+		return newError(http.StatusForbidden, "InvalidAuthenticationCode", "Authentication code for device is not valid: two codes of six digits are wanted that the device made one after the other")
+	}
+	return nil
+}
+
+func deactivateMFADevice(_ *call, p *parameters) (any, *Error) {
+	u, err := p.user()
+	if err != nil {
+		return nil, err
+	}
+	device, err := p.deviceOf(u)
+	if err != nil {
+		return nil, err
+	}
+	device.UserID, device.user, device.Enabled = "", nil, time.Time{}
+	return nil, nil
+}
+
+func deleteMFADevice(c *call, p *parameters) (any, *Error) {
+	device, err := p.device()
+	if err != nil {
+		return nil, err
+	}
+	if device.user != nil {
+		return nil, newError(http.StatusConflict, "DeleteConflict", "MFA VirtualDevice in use. Must deactivate first.")
+	}
+	delete(c.MFADevices, device.Serial)
+	return nil, nil
+}
+
+func listMFADevices(c *call, p *parameters) (any, *Error) {
+	u, err := p.user()
+	if err != nil {
+		return nil, err
+	}
+	var all []fields
+	for _, device := range c.devicesOf(u) {
+		all = append(all, fields{{"UserName", u.Name}, {"SerialNumber", device.Serial}, {"EnableDate", timestamp(device.Enabled)}})
+	}
+	return paged(p, "MFADevices", all)
+}
+
+func listVirtualMFADevices(c *call, p *parameters) (any, *Error) {
+	status, err := p.word("AssignmentStatus", "Assigned", "Unassigned", "Any")
+	if err != nil {
+		return nil, err
+	}
+	var all []fields
+	for _, serial := range slices.Sorted(maps.Keys(c.MFADevices)) {
+		device := c.MFADevices[serial]
+		x := fields{{"SerialNumber", serial}}
+		switch {
+		case device.user == nil && status == "Assigned", device.user != nil && status == "Unassigned":
+			continue
+		case device.user != nil:
+			x = append(x, field{"User", device.user.xml(false)}, field{"EnableDate", timestamp(device.Enabled)})
+		}
+		all = append(all, x)
+	}
+	return paged(p, "VirtualMFADevices", all)
 }

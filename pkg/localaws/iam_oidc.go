@@ -1,6 +1,15 @@
 package localaws
 
-import "time"
+import (
+	"maps"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // An oidcProvider is an issuer whose tokens may assume roles.
 type oidcProvider struct {
@@ -12,6 +21,202 @@ type oidcProvider struct {
 	Tags        []tag     `json:"tags,omitempty"`
 }
 
+const (
+	maxProviders   = 100
+	maxClientIDs   = 100
+	maxThumbprints = 5
+)
+
 func oidcProviderOperations() map[string]operation {
-	return map[string]operation{}
+	const arn = "OpenIDConnectProviderArn"
+	made := func(p *parameters) string { return p.providerARN(p.get("Url")) }
+	named := func(p *parameters) string { return p.get(arn) }
+	providers := func(p *parameters) string { return p.arn("iam", "", "oidc-provider/") }
+	operations := map[string]operation{
+		"CreateOpenIDConnectProvider": write(made, createProvider,
+			"Url", "ClientIDList.member.N", "ThumbprintList.member.N", "Tags.member.N.Key", "Tags.member.N.Value"),
+		"GetOpenIDConnectProvider":                read(named, getProvider, arn),
+		"ListOpenIDConnectProviders":              read(providers, listProviders),
+		"AddClientIDToOpenIDConnectProvider":      write(named, addClientID, arn, "ClientID"),
+		"RemoveClientIDFromOpenIDConnectProvider": write(named, removeClientID, arn, "ClientID"),
+		"UpdateOpenIDConnectProviderThumbprint":   write(named, updateThumbprint, arn, "ThumbprintList.member.N"),
+		"DeleteOpenIDConnectProvider":             write(named, deleteProvider, arn),
+	}
+	maps.Copy(operations, tagOperations("OpenIDConnectProvider", arn, named, func(p *parameters) (*[]tag, *Error) {
+		provider, err := p.provider()
+		if err != nil {
+			return nil, err
+		}
+		return &provider.Tags, nil
+	}))
+	return operations
+}
+
+// providerARN is that of the provider of an URL, which it has without the scheme.
+func (a *AWS) providerARN(url string) string {
+	return a.arn("iam", "", "oidc-provider/"+withoutScheme(url))
+}
+
+func withoutScheme(url string) string {
+	if _, rest, found := strings.Cut(url, "://"); found {
+		return rest
+	}
+	return url
+}
+
+func (p *parameters) provider() (*oidcProvider, *Error) {
+	arn := p.get("OpenIDConnectProviderArn")
+	provider, ok := p.Providers[arn]
+	if !ok {
+		return nil, noSuchEntity("OpenIDConnect Provider not found for arn " + arn)
+	}
+	return provider, nil
+}
+
+func createProvider(c *call, p *parameters) (any, *Error) {
+	provider := &oidcProvider{URL: p.get("Url"), Created: c.time}
+	if reason := checkIssuer(provider.URL); reason != "" {
+		return nil, validationError("Invalid Open ID Connect Provider URL " + strconv.Quote(provider.URL) + ": " + reason)
+	}
+	for _, id := range p.list("ClientIDList.member", "") {
+		if err := provider.addClient(id); err != nil {
+			return nil, err
+		}
+	}
+	var err *Error
+	if provider.Thumbprints, err = p.thumbprints(); err != nil {
+		return nil, err
+	}
+	if provider.Tags, err = p.tags(); err != nil {
+		return nil, err
+	}
+	provider.ARN = c.providerARN(provider.URL)
+	if _, ok := c.Providers[provider.ARN]; ok {
+		return nil, alreadyExists("Provider with url " + provider.URL + " already exists.")
+	}
+	if len(c.Providers) >= maxProviders {
+		return nil, limitExceeded("Cannot exceed quota for OpenIdConnectProvidersPerAccount: " + strconv.Itoa(maxProviders))
+	}
+	c.Providers[provider.ARN] = provider
+	made := fields{{"OpenIDConnectProviderArn", provider.ARN}}
+	if len(provider.Tags) > 0 {
+		made = append(made, field{"Tags", members[tag]{provider.Tags}})
+	}
+	return made, nil
+}
+
+// checkIssuer says what is wrong with the URL of a provider. AWS takes https
+// only. The keys of an issuer are fetched from loopback only, where an issuer of
+// a test has no certificate: there it may be http, and have a port.
+func checkIssuer(text string) (reason string) {
+	u, err := url.Parse(text)
+	switch {
+	case len(text) > 255:
+		return "it has more than 255 characters"
+	case err != nil || u.Host == "":
+		return "it is no URL"
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil:
+		return "a user, a query and a fragment are not allowed in it"
+	case u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()):
+		return ""
+	}
+	return "it must begin with https:// (or, on a loopback address, http://)"
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// addClient does nothing if the provider has the client ID already.
+func (o *oidcProvider) addClient(id string) *Error {
+	switch {
+	case id == "" || len(id) > 255:
+		return invalid("clientID", "failed to satisfy constraint: Member must have length between 1 and 255")
+	case slices.Contains(o.ClientIDs, id):
+		return nil
+	case len(o.ClientIDs) >= maxClientIDs:
+		return limitExceeded("Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: " + strconv.Itoa(maxClientIDs))
+	}
+	o.ClientIDs = append(o.ClientIDs, id)
+	return nil
+}
+
+var thumbprintPattern = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
+
+// thumbprints that a call gives. Nothing depends on them: AWS, too, looks at them
+// only for certificates that it does not trust anyway.
+func (p *parameters) thumbprints() ([]string, *Error) {
+	list := p.list("ThumbprintList.member", "")
+	if len(list) > maxThumbprints {
+		return nil, invalidInput("Thumbprint list must contain at most " + strconv.Itoa(maxThumbprints) + " entries.")
+	}
+	for _, thumbprint := range list {
+		if !thumbprintPattern.MatchString(thumbprint) {
+			return nil, invalid("thumbprintList", "failed to satisfy constraint: Member must be 40 hex digits, the SHA-1 of a certificate; "+strconv.Quote(thumbprint)+" is not")
+		}
+	}
+	return list, nil
+}
+
+func getProvider(_ *call, p *parameters) (any, *Error) {
+	provider, err := p.provider()
+	if err != nil {
+		return nil, err
+	}
+	found := fields{
+		{"Url", withoutScheme(provider.URL)},
+		{"ClientIDList", members[string]{provider.ClientIDs}},
+		{"ThumbprintList", members[string]{provider.Thumbprints}},
+		{"CreateDate", timestamp(provider.Created)},
+	}
+	if len(provider.Tags) > 0 {
+		found = append(found, field{"Tags", members[tag]{provider.Tags}})
+	}
+	return found, nil
+}
+
+func listProviders(c *call, _ *parameters) (any, *Error) {
+	var all []fields
+	for _, arn := range slices.Sorted(maps.Keys(c.Providers)) {
+		all = append(all, fields{{"Arn", arn}})
+	}
+	return fields{{"OpenIDConnectProviderList", members[fields]{all}}}, nil
+}
+
+func addClientID(_ *call, p *parameters) (any, *Error) {
+	provider, err := p.provider()
+	if err != nil {
+		return nil, err
+	}
+	return nil, provider.addClient(p.get("ClientID"))
+}
+
+// removeClientID does nothing if the provider does not have the client ID.
+func removeClientID(_ *call, p *parameters) (any, *Error) {
+	provider, err := p.provider()
+	if err != nil {
+		return nil, err
+	}
+	provider.ClientIDs = slices.DeleteFunc(provider.ClientIDs, func(id string) bool { return id == p.get("ClientID") })
+	return nil, nil
+}
+
+func updateThumbprint(_ *call, p *parameters) (any, *Error) {
+	provider, err := p.provider()
+	if err != nil {
+		return nil, err
+	}
+	thumbprints, err := p.thumbprints()
+	if err != nil {
+		return nil, err
+	}
+	provider.Thumbprints = thumbprints
+	return nil, nil
+}
+
+// deleteProvider does not mind if there is no such provider.
+func deleteProvider(c *call, p *parameters) (any, *Error) {
+	delete(c.Providers, p.get("OpenIDConnectProviderArn"))
+	return nil, nil
 }

@@ -1,6 +1,12 @@
 package localaws
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // An instanceProfile gives the role in it to an EC2 instance.
 type instanceProfile struct {
@@ -12,8 +18,197 @@ type instanceProfile struct {
 	Tags    []tag     `json:"tags,omitempty"`
 	// Role is the ID of the one role in it; empty without one.
 	Role string `json:"role,omitempty"`
+
+	role *role
 }
 
+const (
+	maxProfiles    = 1000
+	maxProfileName = 128
+)
+
 func instanceProfileOperations() map[string]operation {
-	return map[string]operation{}
+	profiles := func(p *parameters) string { return p.arn("iam", "", "instance-profile"+orSlash(p.get("PathPrefix"))) }
+	operations := map[string]operation{
+		"CreateInstanceProfile": write(profileResource, createInstanceProfile,
+			"InstanceProfileName", "Path", "Tags.member.N.Key", "Tags.member.N.Value"),
+		"GetInstanceProfile":            read(profileResource, getInstanceProfile, "InstanceProfileName"),
+		"ListInstanceProfiles":          read(profiles, listInstanceProfiles, "PathPrefix", "MaxItems", "Marker"),
+		"ListInstanceProfilesForRole":   read(roleResource, listInstanceProfilesForRole, "RoleName", "MaxItems", "Marker"),
+		"AddRoleToInstanceProfile":      write(profileResource, addRoleToInstanceProfile, "InstanceProfileName", "RoleName"),
+		"RemoveRoleFromInstanceProfile": write(profileResource, removeRoleFromInstanceProfile, "InstanceProfileName", "RoleName"),
+		"DeleteInstanceProfile":         write(profileResource, deleteInstanceProfile, "InstanceProfileName"),
+	}
+	maps.Copy(operations, tagOperations("InstanceProfile", "InstanceProfileName", profileResource, func(p *parameters) (*[]tag, *Error) {
+		profile, err := p.profile()
+		if err != nil {
+			return nil, err
+		}
+		return &profile.Tags, nil
+	}))
+	return operations
+}
+
+// profileResource is the ARN of the instance profile that a call names, if there
+// is one, else of one that would be made.
+func profileResource(p *parameters) string {
+	if profile, ok := p.Profiles[lower(p.get("InstanceProfileName"))]; ok {
+		return profile.ARN
+	}
+	return p.arn("iam", "", "instance-profile"+orSlash(p.get("Path"))+p.get("InstanceProfileName"))
+}
+
+func (p *parameters) profile() (*instanceProfile, *Error) {
+	name := p.get("InstanceProfileName")
+	if err := checkName("instanceProfileName", name, maxProfileName); err != nil {
+		return nil, err
+	}
+	profile, ok := p.Profiles[lower(name)]
+	if !ok {
+		return nil, noSuchEntity("Instance Profile " + name + " cannot be found.")
+	}
+	return profile, nil
+}
+
+// profilesOf a role, by name.
+func (s *state) profilesOf(r *role) []*instanceProfile {
+	var found []*instanceProfile
+	for _, name := range slices.Sorted(maps.Keys(s.Profiles)) {
+		if profile := s.Profiles[name]; profile.role == r {
+			found = append(found, profile)
+		}
+	}
+	return found
+}
+
+type xmlInstanceProfile struct {
+	Path                string
+	InstanceProfileName string
+	InstanceProfileID   string `xml:"InstanceProfileId"`
+	Arn                 string
+	CreateDate          timestamp
+	Roles               members[xmlRole]
+	Tags                *members[tag] `xml:",omitempty"`
+}
+
+// xml of an instance profile. Lists do not tell its tags.
+func (i *instanceProfile) xml(withTags bool) xmlInstanceProfile {
+	x := xmlInstanceProfile{Path: i.Path, InstanceProfileName: i.Name, InstanceProfileID: i.ID, Arn: i.ARN, CreateDate: timestamp(i.Created)}
+	if i.role != nil {
+		x.Roles.Member = []xmlRole{i.role.xml(false)}
+	}
+	if withTags && len(i.Tags) > 0 {
+		x.Tags = &members[tag]{i.Tags}
+	}
+	return x
+}
+
+func createInstanceProfile(c *call, p *parameters) (any, *Error) {
+	profile := &instanceProfile{Name: p.get("InstanceProfileName"), ID: newID("AIPA", 17), Created: c.time}
+	err := checkName("instanceProfileName", profile.Name, maxProfileName)
+	if err != nil {
+		return nil, err
+	}
+	if profile.Path, err = checkPath(p.get("Path")); err != nil {
+		return nil, err
+	}
+	if profile.Tags, err = p.tags(); err != nil {
+		return nil, err
+	}
+	if _, ok := c.Profiles[lower(profile.Name)]; ok {
+		return nil, alreadyExists("Instance Profile " + profile.Name + " already exists.")
+	}
+	if len(c.Profiles) >= maxProfiles {
+		return nil, limitExceeded("Cannot exceed quota for InstanceProfilesPerAccount: " + strconv.Itoa(maxProfiles))
+	}
+	profile.ARN = c.arn("iam", "", "instance-profile"+profile.Path+profile.Name)
+	c.Profiles[lower(profile.Name)] = profile
+	return fields{{"InstanceProfile", profile.xml(true)}}, nil
+}
+
+func getInstanceProfile(_ *call, p *parameters) (any, *Error) {
+	profile, err := p.profile()
+	if err != nil {
+		return nil, err
+	}
+	return fields{{"InstanceProfile", profile.xml(true)}}, nil
+}
+
+func listInstanceProfiles(c *call, p *parameters) (any, *Error) {
+	prefix, err := p.pathPrefix()
+	if err != nil {
+		return nil, err
+	}
+	var all []xmlInstanceProfile
+	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
+		if profile := c.Profiles[name]; strings.HasPrefix(profile.Path, prefix) {
+			all = append(all, profile.xml(false))
+		}
+	}
+	return paged(p, "InstanceProfiles", all)
+}
+
+func listInstanceProfilesForRole(c *call, p *parameters) (any, *Error) {
+	r, err := p.role()
+	if err != nil {
+		return nil, err
+	}
+	var all []xmlInstanceProfile
+	for _, profile := range c.profilesOf(r) {
+		all = append(all, profile.xml(false))
+	}
+	return paged(p, "InstanceProfiles", all)
+}
+
+func addRoleToInstanceProfile(c *call, p *parameters) (any, *Error) {
+	profile, err := p.profile()
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.role()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.mayPass(r, "ec2.amazonaws.com"); err != nil {
+		return nil, err
+	}
+	if profile.role != nil {
+		return nil, limitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
+	}
+	profile.Role, profile.role = r.ID, r
+	return nil, nil
+}
+
+// mayPass asks whether the caller may give a role to a service: it would do for
+// the caller what the caller may not do itself.
+func (c *call) mayPass(r *role, service string) *Error {
+	return c.authorize("iam:PassRole", r.ARN, map[string][]string{"iam:passedtoservice": {service}})
+}
+
+func removeRoleFromInstanceProfile(_ *call, p *parameters) (any, *Error) {
+	profile, err := p.profile()
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.role()
+	if err != nil {
+		return nil, err
+	}
+	if profile.role != r {
+		return nil, noSuchEntity("The role with name " + r.Name + " cannot be found in instance profile " + profile.Name + ".")
+	}
+	profile.Role, profile.role = "", nil
+	return nil, nil
+}
+
+func deleteInstanceProfile(c *call, p *parameters) (any, *Error) {
+	profile, err := p.profile()
+	if err != nil {
+		return nil, err
+	}
+	if profile.role != nil {
+		return nil, inUse("remove roles from instance profile")
+	}
+	delete(c.Profiles, lower(profile.Name))
+	return nil, nil
 }

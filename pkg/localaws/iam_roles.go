@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,17 +18,30 @@ type role struct {
 	entity
 	Description string `json:"description,omitempty"`
 	// Trust says who may assume the role.
-	Trust      trustDocument `json:"trust"`
-	MaxSession int           `json:"maxSessionSeconds"`
+	Trust trustDocument `json:"trust"`
+	// Trusted are the IDs of the users and roles of the account whom Trust names,
+	// by ARN: whoever is made again under the same name is not trusted.
+	Trusted    map[string]string `json:"trusted,omitempty"`
+	MaxSession int               `json:"maxSessionSeconds"`
+	// LastUse is the last call of a session of the role.
+	LastUse keyUse `json:"lastUse,omitzero"`
 }
+
+const (
+	maxRoles    = 1000
+	maxRoleName = 64
+	maxTrust    = 2048
+)
 
 func roleOperations() map[string]operation {
 	roles := func(p *parameters) string { return p.arn("iam", "", "role"+orSlash(p.get("PathPrefix"))) }
 	return map[string]operation{
 		"CreateRole": write(roleResource, createRole,
-			"RoleName", "Path", "AssumeRolePolicyDocument", "Description", "MaxSessionDuration", "Tags.member.N.Key", "Tags.member.N.Value"),
+			"RoleName", "Path", "AssumeRolePolicyDocument", "Description", "MaxSessionDuration", "PermissionsBoundary", "Tags.member.N.Key", "Tags.member.N.Value"),
 		"GetRole":                read(roleResource, getRole, "RoleName"),
 		"ListRoles":              read(roles, listRoles, "PathPrefix", "MaxItems", "Marker"),
+		"UpdateRole":             write(roleResource, updateRole, "RoleName", "Description", "MaxSessionDuration"),
+		"UpdateRoleDescription":  write(roleResource, updateRoleDescription, "RoleName", "Description"),
 		"UpdateAssumeRolePolicy": write(roleResource, updateAssumeRolePolicy, "RoleName", "PolicyDocument"),
 		"DeleteRole":             write(roleResource, deleteRole, "RoleName"),
 	}
@@ -43,9 +57,13 @@ func roleResource(p *parameters) string {
 }
 
 func (p *parameters) role() (*role, *Error) {
-	r, ok := p.Roles[lower(p.get("RoleName"))]
+	name := p.get("RoleName")
+	if err := checkName("roleName", name, maxRoleName); err != nil {
+		return nil, err
+	}
+	r, ok := p.Roles[lower(name)]
 	if !ok {
-		return nil, noSuchEntity("The role with name " + p.get("RoleName") + " cannot be found.")
+		return nil, noSuchEntity("The role with name " + name + " cannot be found.")
 	}
 	return r, nil
 }
@@ -59,18 +77,38 @@ type xmlRole struct {
 	AssumeRolePolicyDocument string
 	Description              string `xml:",omitempty"`
 	MaxSessionDuration       int
+	PermissionsBoundary      *xmlBoundary  `xml:",omitempty"`
+	RoleLastUsed             *xmlLastUsed  `xml:",omitempty"`
 	Tags                     *members[tag] `xml:",omitempty"`
 }
 
-func (r *role) xml(withTags bool) xmlRole {
+type xmlLastUsed struct {
+	LastUsedDate *timestamp `xml:",omitempty"`
+	Region       string     `xml:",omitempty"`
+}
+
+// xml of a role. Lists tell neither its boundary, its last use nor its tags.
+func (r *role) xml(detailed bool) xmlRole {
 	x := xmlRole{
 		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, CreateDate: timestamp(r.Created),
 		AssumeRolePolicyDocument: percentEncoded(r.Trust.text), Description: r.Description, MaxSessionDuration: r.MaxSession,
 	}
-	if withTags && len(r.Tags) > 0 {
+	if !detailed {
+		return x
+	}
+	x.PermissionsBoundary, x.RoleLastUsed = r.boundaryXML(), r.lastUsedXML()
+	if len(r.Tags) > 0 {
 		x.Tags = &members[tag]{r.Tags}
 	}
 	return x
+}
+
+// lastUsedXML is empty, not missing, for a role that nobody has used.
+func (r *role) lastUsedXML() *xmlLastUsed {
+	if r.LastUse.Time.IsZero() {
+		return &xmlLastUsed{}
+	}
+	return &xmlLastUsed{(*timestamp)(&r.LastUse.Time), r.LastUse.Region}
 }
 
 // percentEncoded is how IAM answers documents.
@@ -79,49 +117,157 @@ func percentEncoded(text string) string {
 }
 
 func createRole(c *call, p *parameters) (any, *Error) {
-	r := &role{
-		entity:      entity{Name: p.get("RoleName"), ID: newID("AROA", 17), Created: c.time},
-		Description: p.get("Description"), MaxSession: 3600,
-	}
-	err := checkName("roleName", r.Name, 64)
+	r := &role{entity: entity{Name: p.get("RoleName"), ID: newID("AROA", 17), Created: c.time}}
+	err := checkName("roleName", r.Name, maxRoleName)
 	if err != nil {
 		return nil, err
 	}
-	if r.Path, err = checkPath(p.get("Path")); err != nil {
+	if r.Path, err = checkRolePath(r.Name, p.get("Path")); err != nil {
+		return nil, err
+	}
+	if r.Description, err = p.description(); err != nil {
+		return nil, err
+	}
+	if r.MaxSession, err = p.maxSession(); err != nil {
 		return nil, err
 	}
 	if r.Tags, err = p.tags(); err != nil {
 		return nil, err
 	}
-	if err := r.setTrust(p.get("AssumeRolePolicyDocument")); err != nil {
+	if r.Boundary, err = p.boundary(); err != nil {
 		return nil, err
 	}
-	if text := p.get("MaxSessionDuration"); text != "" {
-		seconds, err := strconv.Atoi(text)
-		if err != nil || seconds < 3600 || seconds > 43200 {
-			return nil, invalid("maxSessionDuration", "failed to satisfy constraint: Member must have value between 3600 and 43200")
-		}
-		r.MaxSession = seconds
+	if !p.has("AssumeRolePolicyDocument") {
+		return nil, missing("assumeRolePolicyDocument")
+	}
+	if err := c.setTrust(r, p.get("AssumeRolePolicyDocument")); err != nil {
+		return nil, err
 	}
 	if _, ok := c.Roles[lower(r.Name)]; ok {
 		return nil, alreadyExists("Role with name " + r.Name + " already exists.")
 	}
-	r.ARN = c.arn("iam", "", "role"+r.Path+r.Name)
-	c.Roles[lower(r.Name)] = r
+	if err := c.addRole(r); err != nil {
+		return nil, err
+	}
 	return fields{{"Role", r.xml(true)}}, nil
 }
 
-// setTrust parses a trust policy and makes it the role's.
-func (r *role) setTrust(text string) *Error {
-	if len(text) > 2048 {
-		return limitExceeded("Cannot exceed quota for ACLSizePerRole: 2048")
+// addRole gives a new role its ARN and its place.
+func (c *call) addRole(r *role) *Error {
+	if len(c.Roles) >= maxRoles {
+		return limitExceeded("Cannot exceed quota for RolesPerAccount: " + strconv.Itoa(maxRoles))
+	}
+	r.ARN = c.arn("iam", "", "role"+r.Path+r.Name)
+	c.Roles[lower(r.Name)] = r
+	return nil
+}
+
+var (
+	ssoPathPattern = regexp.MustCompile(`^/aws-reserved/sso\.amazonaws\.com/([a-z0-9-]+/)?$`)
+	ssoNamePattern = regexp.MustCompile(`^AWSReservedSSO_[\w+=,.@-]{1,32}_[0-9a-f]{16}$`)
+)
+
+// checkRolePath also keeps AWS's own paths to the roles that belong there. IAM
+// Identity Center alone can make a role under its path at AWS; there is none
+// here, so anybody may who names it as Identity Center would.
+func checkRolePath(name, path string) (string, *Error) {
+	path, err := checkPath(path)
+	switch {
+	case err != nil:
+		return "", err
+	case strings.HasPrefix(path, serviceLinkedPath):
+		return "", invalidInput("Path prefix '" + serviceLinkedPath + "' can only be used for AWS Service linked Roles")
+	case !strings.HasPrefix(path, "/aws-reserved/"):
+		return path, nil
+	case !ssoPathPattern.MatchString(path):
+		return "", invalidInput("Path " + path + " is reserved: of /aws-reserved/, localaws has /aws-reserved/sso.amazonaws.com/ and /aws-reserved/sso.amazonaws.com/<region>/ only")
+	case !ssoNamePattern.MatchString(name):
+		return "", invalidInput("Role " + name + " cannot be under " + path + ": a role of IAM Identity Center is called AWSReservedSSO_<permission set>_<16 hex digits>")
+	}
+	return path, nil
+}
+
+var descriptionPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{7E}\x{A1}-\x{FF}]{0,1000}$`)
+
+// description of a role.
+func (p *parameters) description() (string, *Error) {
+	text := p.get("Description")
+	if !descriptionPattern.MatchString(text) {
+		return "", invalid("description", "failed to satisfy constraint: Member must have at most 1000 characters, all of Latin-1")
+	}
+	return text, nil
+}
+
+// maxSession is how long a role's sessions may last, in seconds; an hour unless
+// the call says otherwise.
+func (p *parameters) maxSession() (int, *Error) {
+	text := p.get("MaxSessionDuration")
+	if text == "" {
+		return 3600, nil
+	}
+	seconds, err := strconv.Atoi(text)
+	if err != nil || seconds < 3600 || seconds > 43200 {
+		return 0, invalid("maxSessionDuration", "failed to satisfy constraint: Member must have value between 3600 and 43200")
+	}
+	return seconds, nil
+}
+
+// setTrust parses a trust policy and makes it the role's. The users and roles of
+// the account that it names must exist; those of others cannot be looked up.
+func (c *call) setTrust(r *role, text string) *Error {
+	if len(text) > maxTrust {
+		return limitExceeded("Cannot exceed quota for ACLSizePerRole: " + strconv.Itoa(maxTrust))
 	}
 	trust, err := policy.ParseTrust([]byte(text))
 	if err != nil {
 		return malformedPolicy(err)
 	}
-	r.Trust = trustDocument{trust, text}
+	trusted := map[string]string{}
+	for _, arn := range trust.PrincipalARNs() {
+		if !strings.HasPrefix(arn, c.arn("iam", "", "")) {
+			continue
+		}
+		named := c.userOrRole(arn)
+		if named == nil {
+			return newError(http.StatusBadRequest, "MalformedPolicyDocument", `Invalid principal in policy: "AWS":"`+arn+`"`)
+		}
+		trusted[arn] = named.ID
+	}
+	r.Trust, r.Trusted = trustDocument{trust, text}, trusted
 	return nil
+}
+
+// userOrRole is the one that an ARN names; nil if there is none.
+func (s *state) userOrRole(arn string) *entity {
+	name := lower(arn[strings.LastIndex(arn, "/")+1:])
+	if u, ok := s.Users[name]; ok && u.ARN == arn {
+		return &u.entity
+	}
+	if r, ok := s.Roles[name]; ok && r.ARN == arn {
+		return &r.entity
+	}
+	return nil
+}
+
+// trustee is a principal as the role's trust policy may name it: whoever was named
+// when it was set, by whatever name they go now, and nobody else who has the name
+// now.
+func (r *role) trustee(p *principal) policy.Principal {
+	trustee, e := p.principal, p.entity()
+	at := slices.Index(trustee.ARNs, e.ARN)
+	if at < 0 { // a federated user, who is not the user
+		return trustee
+	}
+	trustee.ARNs = slices.Clone(trustee.ARNs)
+	if id, named := r.Trusted[e.ARN]; named && id != e.ID {
+		trustee.ARNs[at] = e.ID
+	}
+	for arn, id := range r.Trusted {
+		if id == e.ID && arn != e.ARN {
+			trustee.ARNs = slices.Insert(trustee.ARNs, at, arn)
+		}
+	}
+	return trustee
 }
 
 func malformedPolicy(err error) *Error {
@@ -140,21 +286,66 @@ func getRole(_ *call, p *parameters) (any, *Error) {
 }
 
 func listRoles(c *call, p *parameters) (any, *Error) {
+	prefix, err := p.pathPrefix()
+	if err != nil {
+		return nil, err
+	}
 	var all []xmlRole
 	for _, name := range slices.Sorted(maps.Keys(c.Roles)) {
-		if r := c.Roles[name]; strings.HasPrefix(r.Path, p.get("PathPrefix")) {
+		if r := c.Roles[name]; strings.HasPrefix(r.Path, prefix) {
 			all = append(all, r.xml(false))
 		}
 	}
 	return paged(p, "Roles", all)
 }
 
-func updateAssumeRolePolicy(_ *call, p *parameters) (any, *Error) {
+// updateRole leaves a description that the call does not give as it is, but a
+// duration goes back to an hour, as AWS has it.
+func updateRole(_ *call, p *parameters) (any, *Error) {
 	r, err := p.role()
 	if err != nil {
 		return nil, err
 	}
-	return nil, r.setTrust(p.get("PolicyDocument"))
+	description, err := p.description()
+	if err != nil {
+		return nil, err
+	}
+	maxSession, err := p.maxSession()
+	if err != nil {
+		return nil, err
+	}
+	if p.has("Description") {
+		r.Description = description
+	}
+	r.MaxSession = maxSession
+	return fields{}, nil
+}
+
+func updateRoleDescription(_ *call, p *parameters) (any, *Error) {
+	r, err := p.role()
+	if err != nil {
+		return nil, err
+	}
+	if !p.has("Description") {
+		return nil, missing("description")
+	}
+	description, err := p.description()
+	if err != nil {
+		return nil, err
+	}
+	r.Description = description
+	return fields{{"Role", r.xml(true)}}, nil
+}
+
+func updateAssumeRolePolicy(c *call, p *parameters) (any, *Error) {
+	r, err := p.role()
+	if err != nil {
+		return nil, err
+	}
+	if !p.has("PolicyDocument") {
+		return nil, missing("policyDocument")
+	}
+	return nil, c.setTrust(r, p.get("PolicyDocument"))
 }
 
 func deleteRole(c *call, p *parameters) (any, *Error) {
@@ -162,10 +353,18 @@ func deleteRole(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(r.Inline) > 0 {
-		return nil, deleteConflict("policies")
+	if len(c.profilesOf(r)) > 0 {
+		return nil, inUse("remove roles from instance profile")
 	}
+	if err := r.deletable(); err != nil {
+		return nil, err
+	}
+	c.removeRole(r)
+	return nil, nil
+}
+
+// removeRole and what its sessions may do.
+func (c *call) removeRole(r *role) {
 	c.closeSessions(&r.entity)
 	delete(c.Roles, lower(r.Name))
-	return nil, nil
 }

@@ -3,6 +3,7 @@ package localaws
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,13 +13,20 @@ type user struct {
 	Keys []*accessKey `json:"accessKeys,omitempty"`
 }
 
+const (
+	maxUsers    = 5000
+	maxUserName = 64
+)
+
 func userOperations() map[string]operation {
 	users := func(p *parameters) string { return p.arn("iam", "", "user"+orSlash(p.get("PathPrefix"))) }
 	return map[string]operation{
-		"CreateUser": write(userResource, createUser, "UserName", "Path", "Tags.member.N.Key", "Tags.member.N.Value"),
-		"GetUser":    read(userResource, getUser, "UserName"),
-		"ListUsers":  read(users, listUsers, "PathPrefix", "MaxItems", "Marker"),
-		"DeleteUser": write(userResource, deleteUser, "UserName"),
+		"CreateUser":      write(userResource, createUser, "UserName", "Path", "PermissionsBoundary", "Tags.member.N.Key", "Tags.member.N.Value"),
+		"GetUser":         read(userResource, getUser, "UserName"),
+		"ListUsers":       read(users, listUsers, "PathPrefix", "MaxItems", "Marker"),
+		"UpdateUser":      write(userResource, updateUser, "UserName", "NewUserName", "NewPath"),
+		"DeleteUser":      write(userResource, deleteUser, "UserName"),
+		"GetLoginProfile": read(userResource, getLoginProfile, "UserName"),
 	}
 }
 
@@ -61,12 +69,20 @@ func userResource(p *parameters) string {
 
 // user that a call is about; the caller's own unless it names one.
 func (p *parameters) user() (*user, *Error) {
-	name := p.get("UserName")
-	if name == "" && p.caller.user != nil {
+	if p.has("UserName") {
+		return p.namedUser()
+	}
+	if p.caller.user != nil {
 		return p.caller.user, nil
 	}
-	if name == "" {
-		return nil, validationError("Must specify userName when calling with non-User credentials")
+	return nil, validationError("Must specify userName when calling with non-User credentials")
+}
+
+// namedUser is the one whom a call names, as it must.
+func (p *parameters) namedUser() (*user, *Error) {
+	name := p.get("UserName")
+	if err := checkName("userName", name, 128); err != nil {
+		return nil, err
 	}
 	u, ok := p.Users[lower(name)]
 	if !ok {
@@ -76,43 +92,51 @@ func (p *parameters) user() (*user, *Error) {
 }
 
 type xmlUser struct {
-	Path       string
-	UserName   string
-	UserID     string `xml:"UserId"`
-	Arn        string
-	CreateDate timestamp
-	Tags       *members[tag] `xml:",omitempty"`
+	Path                string
+	UserName            string
+	UserID              string `xml:"UserId"`
+	Arn                 string
+	CreateDate          timestamp
+	PermissionsBoundary *xmlBoundary  `xml:",omitempty"`
+	Tags                *members[tag] `xml:",omitempty"`
 }
 
-// xml of a user. Lists do not tell its tags.
-func (u *user) xml(withTags bool) xmlUser {
+// xml of a user. Lists tell neither its boundary nor its tags.
+func (u *user) xml(detailed bool) xmlUser {
 	x := xmlUser{Path: u.Path, UserName: u.Name, UserID: u.ID, Arn: u.ARN, CreateDate: timestamp(u.Created)}
-	if withTags && len(u.Tags) > 0 {
+	if !detailed {
+		return x
+	}
+	x.PermissionsBoundary = u.boundaryXML()
+	if len(u.Tags) > 0 {
 		x.Tags = &members[tag]{u.Tags}
 	}
 	return x
 }
 
 func createUser(c *call, p *parameters) (any, *Error) {
-	name := p.get("UserName")
-	if err := checkName("userName", name, 64); err != nil {
-		return nil, err
-	}
-	path, err := checkPath(p.get("Path"))
+	u := &user{entity: entity{Name: p.get("UserName"), ID: newID("AIDA", 17), Created: c.time}}
+	err := checkName("userName", u.Name, maxUserName)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := p.tags()
-	if err != nil {
+	if u.Path, err = checkPath(p.get("Path")); err != nil {
 		return nil, err
 	}
-	if _, ok := c.Users[lower(name)]; ok {
-		return nil, alreadyExists("User with name " + name + " already exists.")
+	if u.Tags, err = p.tags(); err != nil {
+		return nil, err
 	}
-	u := &user{entity: entity{
-		Name: name, Path: path, ID: newID("AIDA", 17), ARN: c.arn("iam", "", "user"+path+name), Created: c.time, Tags: tags,
-	}}
-	c.Users[lower(name)] = u
+	if u.Boundary, err = p.boundary(); err != nil {
+		return nil, err
+	}
+	if _, ok := c.Users[lower(u.Name)]; ok {
+		return nil, alreadyExists("User with name " + u.Name + " already exists.")
+	}
+	if len(c.Users) >= maxUsers {
+		return nil, limitExceeded("Cannot exceed quota for UsersPerAccount: " + strconv.Itoa(maxUsers))
+	}
+	u.ARN = c.arn("iam", "", "user"+u.Path+u.Name)
+	c.Users[lower(u.Name)] = u
 	return fields{{"User", u.xml(true)}}, nil
 }
 
@@ -125,27 +149,55 @@ func getUser(_ *call, p *parameters) (any, *Error) {
 }
 
 func listUsers(c *call, p *parameters) (any, *Error) {
+	prefix, err := p.pathPrefix()
+	if err != nil {
+		return nil, err
+	}
 	var all []xmlUser
 	for _, name := range slices.Sorted(maps.Keys(c.Users)) {
-		if u := c.Users[name]; strings.HasPrefix(u.Path, p.get("PathPrefix")) {
+		if u := c.Users[name]; strings.HasPrefix(u.Path, prefix) {
 			all = append(all, u.xml(false))
 		}
 	}
 	return paged(p, "Users", all)
 }
 
-func deleteUser(c *call, p *parameters) (any, *Error) {
-	u, err := p.user()
+// updateUser renames it, or moves it to another path. Its ID stays, and with it
+// its keys, its sessions and its groups.
+func updateUser(c *call, p *parameters) (any, *Error) {
+	u, err := p.namedUser()
 	if err != nil {
 		return nil, err
 	}
-	if len(u.Keys) > 0 {
-		return nil, deleteConflict("access keys")
+	return nil, move(p, c.Users, &u.entity, "User", maxUserName)
+}
+
+func deleteUser(c *call, p *parameters) (any, *Error) {
+	u, err := p.namedUser()
+	if err != nil {
+		return nil, err
 	}
-	if len(u.Inline) > 0 {
-		return nil, deleteConflict("policies")
+	switch {
+	case len(c.groupsOf(u)) > 0:
+		return nil, inUse("remove users from group")
+	case len(u.Keys) > 0:
+		return nil, deleteConflict("access keys")
+	case len(c.devicesOf(u)) > 0:
+		return nil, deleteConflict("MFA device")
+	}
+	if err := u.deletable(); err != nil {
+		return nil, err
 	}
 	c.closeSessions(&u.entity)
 	delete(c.Users, lower(u.Name))
 	return nil, nil
+}
+
+// getLoginProfile finds none: nobody here has a password.
+func getLoginProfile(_ *call, p *parameters) (any, *Error) {
+	u, err := p.user()
+	if err != nil {
+		return nil, err
+	}
+	return nil, noSuchEntity("Login Profile for User " + u.Name + " cannot be found.")
 }

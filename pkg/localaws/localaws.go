@@ -38,8 +38,8 @@
 package localaws
 
 import (
-	"cmp"
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,7 +103,12 @@ type AWS struct {
 	log           *slog.Logger
 	services      map[string]service
 
-	awsManaged map[string]document // the policies that AWS manages, by name
+	awsManaged map[string]*managedPolicy // the policies that AWS manages, by ARN
+	issuers    issuers                   // what the identity providers sign with
+	sealer     cipher.AEAD               // of what DecodeAuthorizationMessage opens
+	apiServers map[string]apiServer      // by the ARN of their cluster
+
+	metadataListeners metadataListeners
 
 	// mu guards the state. A call holds it from its authorization to its answer,
 	// so that calls take effect one after the other.
@@ -111,6 +116,12 @@ type AWS struct {
 	*state
 	changes uint64 // that have been made to it
 	members memberships
+}
+
+// A preparer is a service with something to do before the state is locked: what
+// takes time.
+type preparer interface {
+	prepare(c *call) *Error
 }
 
 // A service is one of AWS's: its way to read a call and to answer it.
@@ -171,13 +182,18 @@ func New(config Config) (*AWS, error) {
 		ca:            config.CA,
 		clock:         clock,
 		now:           clock.Now,
+		apiServers:    map[string]apiServer{},
 		trail:         newTrail(),
 		secret:        newSecret(),
 		log:           config.Log,
 	}
 	var malformed *Error
-	if a.awsManaged, malformed = awsManagedPolicies(); malformed != nil {
+	if a.awsManaged, malformed = awsManagedPolicies(partition); malformed != nil {
 		return nil, fmt.Errorf("making a local AWS: %w", malformed)
+	}
+	var err error
+	if a.sealer, err = newSealer(); err != nil {
+		return nil, fmt.Errorf("making a local AWS: %w", err)
 	}
 	a.services = map[string]service{
 		"iam": &queryService{
@@ -189,7 +205,7 @@ func New(config Config) (*AWS, error) {
 		"ec2": &ec2Service{queryService{
 			version: "2016-11-15", namespace: "http://ec2.amazonaws.com/doc/2016-11-15/", operations: ec2Operations(),
 		}},
-		"eks":        &eksService{routes: eksRoutes()},
+		"eks":        &eksService{eksOperations()},
 		"cloudtrail": &cloudTrailService{},
 	}
 	a.faults = &Faults{random: config.Random}
@@ -234,11 +250,8 @@ func (a *AWS) load(file string) error {
 // instances that the configuration names.
 func (a *AWS) begin(s *state) {
 	s.dropExpired(a.now())
-	for _, instance := range a.instances {
-		instance.Region = cmp.Or(instance.Region, a.region)
-		s.Instances[instance.ID] = &instance
-	}
 	a.state = s
+	a.addInstances(a.instances)
 	a.addAdministrator(a.administrator)
 }
 
@@ -284,6 +297,7 @@ func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Pr
 	if err != nil {
 		return err
 	}
+	defer a.metadataListeners.serve()()
 	server := &http.Server{
 		Handler: p,
 		// What waits, for a fault or for events, ends when we do.

@@ -1,7 +1,9 @@
 package localaws
 
 import (
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
@@ -32,6 +34,32 @@ func (p *principal) tags() []tag {
 		return p.entity().Tags
 	}
 	return slices.Concat(p.entity().Tags, p.session.Tags)
+}
+
+// keys are the condition keys that tell of the principal.
+func (p *principal) keys(now time.Time) map[string][]string {
+	keys := map[string][]string{
+		"aws:principalaccount": {p.principal.AccountID},
+		"aws:principalarn":     {p.entity().ARN},
+		"aws:userid":           {p.userID},
+	}
+	switch {
+	case p.role != nil:
+		keys["aws:principaltype"] = []string{"AssumedRole"}
+	case p.session != nil && p.session.Federated:
+		keys["aws:principaltype"] = []string{"FederatedUser"}
+		keys["aws:principalarn"] = []string{p.arn}
+	default:
+		keys["aws:principaltype"] = []string{"User"}
+		keys["aws:username"] = []string{p.user.Name}
+	}
+	for _, tag := range p.tags() {
+		keys["aws:principaltag/"+lower(tag.Key)] = []string{tag.Value}
+	}
+	if p.session != nil { // a long-term key says nothing of these
+		maps.Copy(keys, p.session.keys(now))
+	}
+	return keys
 }
 
 func (a *AWS) userPrincipal(u *user) *principal {
@@ -87,15 +115,18 @@ func (a *AWS) policiesOf(e *entity) policy.Policies {
 	return all
 }
 
-// sessionPolicies are those that a session was given; nil without any, and then
-// it has all that its user or role has.
+// sessionPolicies bound a session. Nil means that nothing does, and then it may do
+// all that its user or role may; no policy at all, that it may do nothing.
 func (a *AWS) sessionPolicies(s *session) []*policy.Document {
-	var documents []*policy.Document
+	if s.Policy.Document == nil && len(s.PolicyARNs) == 0 && !s.Federated {
+		return nil
+	}
+	documents := []*policy.Document{}
 	if s.Policy.Document != nil {
 		documents = append(documents, s.Policy.Document)
 	}
 	for _, arn := range s.PolicyARNs {
-		if document := a.policyDocument(arn); document != nil {
+		if document := a.policyDocument(arn); document != nil { // which may have been deleted since
 			documents = append(documents, document)
 		}
 	}

@@ -35,6 +35,13 @@ type operation struct {
 	accepts []string
 	// reads only: there is nothing to be saved before it is answered.
 	reads bool
+	// ownKeys are condition keys that only this operation has. Nil means none.
+	ownKeys func(*parameters) map[string][]string
+	// unsigned: it takes no signature, for whoever calls it has no key.
+	unsigned bool
+	// prepare does what takes time, before the state is locked and before it is
+	// known who calls. Nil means nothing.
+	prepare func(*call, *parameters) *Error
 }
 
 // read is an operation that changes nothing.
@@ -45,6 +52,29 @@ func read(resource func(*parameters) string, run func(*call, *parameters) (any, 
 // write is an operation that changes the state.
 func write(resource func(*parameters) string, run func(*call, *parameters) (any, *Error), accepts ...string) operation {
 	return operation{resource: resource, run: run, accepts: accepts}
+}
+
+// with is the operation with condition keys of its own.
+func (o operation) with(ownKeys func(*parameters) map[string][]string) operation {
+	o.ownKeys = ownKeys
+	return o
+}
+
+// keys are the condition keys of a call: what it asks for, the tags of what it is
+// about, and the operation's own.
+func (o operation) keys(p *parameters) map[string][]string {
+	keys := p.tagKeys()
+	if p.has("PermissionsBoundary") {
+		keys["iam:permissionsboundary"] = []string{p.get("PermissionsBoundary")}
+	}
+	for _, t := range p.tagsOf(o.resource(p)) {
+		keys["aws:resourcetag/"+lower(t.Key)] = []string{t.Value}
+		keys["iam:resourcetag/"+lower(t.Key)] = []string{t.Value}
+	}
+	if o.ownKeys != nil {
+		maps.Copy(keys, o.ownKeys(p))
+	}
+	return keys
 }
 
 // parameters of a call to a Query service.
@@ -92,38 +122,61 @@ func (s *queryService) read(c *call) (name string, parameters map[string]any) {
 	return c.form.Get("Action"), formParameters(c.form)
 }
 
+// prepare readies the operation of a call. What else is wrong with the call is said
+// by serve, once it is known who calls.
+func (s *queryService) prepare(c *call) *Error {
+	p, operation, err := s.find(c)
+	c.unsigned = operation.unsigned
+	if err != nil || operation.prepare == nil {
+		return nil
+	}
+	return operation.prepare(c, p)
+}
+
 // call finds the operation, asks for permission and does it.
 func (s *queryService) call(c *call) (result any, action string, e *Error) {
-	if c.formError != nil {
-		return nil, "", newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+c.formError.Error())
+	p, operation, e := s.find(c)
+	if e != nil {
+		return nil, "", e
 	}
-	form := c.form
-	p := &parameters{c, form}
 	action = p.get("Action")
-	operation, ok := s.operations[action]
-	if !ok || p.get("Version") != s.version {
-		if action == "" {
-			return nil, "", newError(http.StatusBadRequest, "MissingAction", "The request must contain the parameter Action")
-		}
-		return nil, "", newError(http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+p.get("Version"))
-	}
-	c.operation = c.service + ":" + action
-	for name, values := range form {
-		if len(values) > 1 {
-			return nil, "", invalid(name, "stands twice in the request")
-		}
-		if !operation.knows(name) {
-			return nil, "", invalid(name, "is not supported by localaws for "+action)
-		}
+	if e := c.barred(action); e != nil {
+		return nil, "", e
 	}
 	if operation.resource != nil {
-		if err := c.authorize(c.operation, operation.resource(p), p.tagKeys()); err != nil {
+		if err := c.authorize(c.operation, operation.resource(p), operation.keys(p)); err != nil {
 			return nil, "", err
 		}
 	}
 	c.writes = !operation.reads
 	result, e = operation.run(c, p)
 	return result, action, e
+}
+
+// find the operation that a call is for, and its parameters.
+func (s *queryService) find(c *call) (*parameters, operation, *Error) {
+	if c.formError != nil {
+		return nil, operation{}, newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+c.formError.Error())
+	}
+	p := &parameters{c, c.form}
+	action := p.get("Action")
+	found, ok := s.operations[action]
+	if !ok || p.get("Version") != s.version {
+		if action == "" {
+			return nil, operation{}, newError(http.StatusBadRequest, "MissingAction", "The request must contain the parameter Action")
+		}
+		return nil, operation{}, newError(http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+p.get("Version"))
+	}
+	c.operation = c.service + ":" + action
+	for name, values := range p.form {
+		if len(values) > 1 {
+			return nil, found, invalid(name, "stands twice in the request")
+		}
+		if !found.knows(name) && !found.isEmptyList(name, values[0]) {
+			return nil, found, invalid(name, "is not supported by localaws for "+action)
+		}
+	}
+	return p, found, nil
 }
 
 var listIndex = regexp.MustCompile(`\.[1-9]\d{0,3}(\.|$)`)
@@ -136,6 +189,11 @@ func (o operation) knows(name string) bool {
 		name = listIndex.ReplaceAllString(name, ".N$1")
 	}
 	return slices.Contains(o.accepts, name)
+}
+
+// isEmptyList reports whether a parameter is how SDKs write a list without members.
+func (o operation) isEmptyList(name, value string) bool {
+	return value == "" && slices.ContainsFunc(o.accepts, func(known string) bool { return strings.HasPrefix(known, name+".member.N") })
 }
 
 func invalid(name, why string) *Error {
@@ -248,24 +306,34 @@ func (f fields) MarshalXML(encoder *xml.Encoder, start xml.StartElement) error {
 }
 
 // paged is a list cut to the page that was asked for, under the name given, then
-// whether there is more. The marker is where the next page begins.
+// whether there is more.
 func paged[T any](p *parameters, name string, all []T) (fields, *Error) {
+	items, more, err := page(p, all)
+	if err != nil {
+		return nil, err
+	}
+	return append(fields{{name, members[T]{items}}}, more...), nil
+}
+
+// page is the page of a list that was asked for, and the fields that tell whether
+// there is more. The marker is where the next page begins.
+func page[T any](p *parameters, all []T) ([]T, fields, *Error) {
 	start, limit := 0, 100
 	var err error
 	if text := p.get("Marker"); text != "" {
 		if start, err = strconv.Atoi(text); err != nil || start < 0 || start > len(all) {
-			return nil, validationError("Invalid Marker")
+			return nil, nil, validationError("Invalid Marker")
 		}
 	}
 	if text := p.get("MaxItems"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 1000 {
-			return nil, invalid("maxItems", "failed to satisfy constraint: Member must have value between 1 and 1000")
+			return nil, nil, invalid("maxItems", "failed to satisfy constraint: Member must have value between 1 and 1000")
 		}
 	}
 	if end := start + limit; end < len(all) {
-		return fields{{name, members[T]{all[start:end]}}, {"IsTruncated", true}, {"Marker", strconv.Itoa(end)}}, nil
+		return all[start:end], fields{{"IsTruncated", true}, {"Marker", strconv.Itoa(end)}}, nil
 	}
-	return fields{{name, members[T]{all[start:]}}, {"IsTruncated", false}}, nil
+	return all[start:], fields{{"IsTruncated", false}}, nil
 }
 
 // A timestamp is RFC 3339 in XML and seconds since 1970 in JSON.

@@ -29,7 +29,9 @@ type state struct {
 	MFADevices map[string]*mfaDevice       `json:"mfaDevices"`        // by serial number
 	Sessions   map[string]*session         `json:"sessions"`          // by access key ID
 	Clusters   map[string]*cluster         `json:"clusters"`          // by ARN
-	Instances  map[string]*Instance        `json:"instances"`         // by ID
+	Instances  map[string]*instance        `json:"instances"`         // by ID
+	// Deletions are the tasks that deleted service-linked roles.
+	Deletions []string `json:"deletions,omitempty"`
 
 	keys map[string]*accessKey // of users, by access key ID
 }
@@ -42,7 +44,7 @@ func newState(account string) *state {
 		Version: stateVersion, Account: account,
 		Users: map[string]*user{}, Groups: map[string]*group{}, Roles: map[string]*role{}, Policies: map[string]*managedPolicy{},
 		Profiles: map[string]*instanceProfile{}, Providers: map[string]*oidcProvider{}, MFADevices: map[string]*mfaDevice{},
-		Sessions: map[string]*session{}, Clusters: map[string]*cluster{}, Instances: map[string]*Instance{},
+		Sessions: map[string]*session{}, Clusters: map[string]*cluster{}, Instances: map[string]*instance{},
 		keys: map[string]*accessKey{},
 	}
 }
@@ -85,7 +87,7 @@ func (s *state) check() error {
 		checkAll("MFA device", s.MFADevices, func(d *mfaDevice) (string, error) { return d.Serial, nil }),
 		checkAll("session", s.Sessions, func(s *session) (string, error) { return s.AccessKeyID, nil }),
 		checkAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, nil }),
-		checkAll("instance", s.Instances, func(i *Instance) (string, error) { return i.ID, checkInstances([]Instance{*i}) }),
+		checkAll("instance", s.Instances, func(i *instance) (string, error) { return i.ID, checkInstances([]Instance{i.Instance}) }),
 	)
 }
 
@@ -157,6 +159,12 @@ func (s *state) link() error {
 	}
 	for _, r := range s.Roles {
 		roles[r.ID] = r
+	}
+	for _, profile := range s.Profiles {
+		profile.role = roles[profile.Role]
+	}
+	for _, device := range s.MFADevices {
+		device.user = users[device.UserID]
 	}
 	for id, session := range s.Sessions {
 		if session.user, session.role = users[session.UserID], roles[session.RoleID]; session.user == nil && session.role == nil {

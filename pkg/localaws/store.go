@@ -136,9 +136,9 @@ func (a *AWS) snapshot() (text []byte, change uint64, err error) {
 }
 
 // save returns when a change of the state has been saved, if it is kept in a
-// file. It may not be called under a.mu, which others want meanwhile.
+// file; zero is no change. It may not be called under a.mu, which others want meanwhile.
 func (a *AWS) save(change uint64) error {
-	if a.store == nil {
+	if a.store == nil || change == 0 {
 		return nil
 	}
 	return a.store.save(change, a.snapshot)

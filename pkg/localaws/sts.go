@@ -2,13 +2,33 @@ package localaws
 
 import (
 	"maps"
+	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/kube-iam/authenticator/pkg/localaws/policy"
+	"unicode/utf8"
 )
+
+func stsOperations() map[string]operation {
+	anything := func(*parameters) string { return "*" }
+	policies := []string{"Policy", "PolicyArns.member.N.arn", "DurationSeconds"}
+	tags := []string{"Tags.member.N.Key", "Tags.member.N.Value"}
+	webIdentity := write(nil, assumeRoleWithWebIdentity, slices.Concat(policies, []string{"RoleArn", "RoleSessionName", "WebIdentityToken"})...)
+	webIdentity.unsigned, webIdentity.prepare = true, verifyWebIdentity
+	return map[string]operation{
+		// These two need no permission, and no policy can deny them.
+		"GetCallerIdentity": read(nil, getCallerIdentity),
+		"GetSessionToken":   write(nil, getSessionToken, "DurationSeconds", "SerialNumber", "TokenCode"),
+		"AssumeRole": write(nil, assumeRole, slices.Concat(policies, tags, []string{
+			"RoleArn", "RoleSessionName", "ExternalId", "SourceIdentity", "SerialNumber", "TokenCode", "TransitiveTagKeys.member.N",
+		})...),
+		"AssumeRoleWithWebIdentity":  webIdentity,
+		"GetFederationToken":         write(federatedUserARN, getFederationToken, slices.Concat(policies, tags, []string{"Name"})...),
+		"GetAccessKeyInfo":           read(anything, getAccessKeyInfo, "AccessKeyId"),
+		"DecodeAuthorizationMessage": read(anything, decodeAuthorizationMessage, "EncodedMessage"),
+	}
+}
 
 // A session is temporary credentials: of a role that somebody assumed, of a user,
 // or of a federated user.
@@ -28,31 +48,37 @@ type session struct {
 	// Policy and PolicyARNs bound what the session may do.
 	Policy     document `json:"policy,omitzero"`
 	PolicyARNs []string `json:"policyARNs,omitempty"`
-	// Tags of the session.
-	Tags []tag `json:"tags,omitempty"`
-	// MFA tells that its caller proved to have an MFA device.
+	// Tags of the session. Those with a transitive key, in lower case, go on to the
+	// sessions of roles that it assumes.
+	Tags       []tag    `json:"tags,omitempty"`
+	Transitive []string `json:"transitiveTagKeys,omitempty"`
+	// SourceIdentity is who began a chain of sessions; it stays the same all along.
+	SourceIdentity string `json:"sourceIdentity,omitempty"`
+	// WebIdentity is who assumed the role by a token of an identity provider's.
+	WebIdentity *webIdentity `json:"webIdentity,omitempty"`
+	// MFA tells that the user proved to have an MFA device.
 	MFA bool `json:"mfa,omitempty"`
 
 	role *role
 	user *user
 }
 
-func stsOperations() map[string]operation {
-	return map[string]operation{
-		// Needs no permission, and no policy can deny it.
-		"GetCallerIdentity": read(nil, getCallerIdentity),
-		"AssumeRole":        write(nil, assumeRole, "RoleArn", "RoleSessionName", "DurationSeconds", "ExternalId"),
+// keys are the condition keys that tell of the session.
+func (s *session) keys(now time.Time) map[string][]string {
+	keys := map[string][]string{
+		"aws:tokenissuetime":         {s.Issued.UTC().Format(time.RFC3339)},
+		"aws:multifactorauthpresent": {strconv.FormatBool(s.MFA)},
 	}
-}
-
-type callerIdentity struct {
-	Arn     string
-	UserID  string `xml:"UserId" json:"UserId"`
-	Account string
-}
-
-func getCallerIdentity(c *call, _ *parameters) (any, *Error) {
-	return callerIdentity{Arn: c.caller.arn, UserID: c.caller.userID, Account: c.accountID}, nil
+	if s.MFA {
+		keys["aws:multifactorauthage"] = []string{strconv.FormatInt(int64(now.Sub(s.Issued)/time.Second), 10)}
+	}
+	if s.SourceIdentity != "" {
+		keys["aws:sourceidentity"] = []string{s.SourceIdentity}
+	}
+	if s.WebIdentity != nil {
+		maps.Copy(keys, s.WebIdentity.keys())
+	}
+	return keys
 }
 
 // credentials of a session, as they are answered.
@@ -83,84 +109,100 @@ func (s *state) closeSessions(of *entity) {
 	})
 }
 
-type assumeRoleResult struct {
-	Credentials     credentials
-	AssumedRoleUser struct {
-		AssumedRoleID string `xml:"AssumedRoleId" json:"AssumedRoleId"`
-		Arn           string
+// barred says what a session may not call, whatever the policies say: none may ask
+// for a user's session; a user's own session may assume roles, and IAM takes it only
+// with MFA; a federated user may do nothing with IAM and STS.
+func (c *call) barred(action string) *Error {
+	if c.caller == nil || c.caller.session == nil || action == "GetCallerIdentity" {
+		return nil
+	}
+	s := c.caller.session
+	var barred bool
+	switch {
+	case c.service == "iam":
+		barred = s.role == nil && !s.MFA
+	case c.service != "sts":
+	case s.role != nil:
+		barred = action == "GetSessionToken" || action == "GetFederationToken"
+	default:
+		barred = s.Federated || action != "AssumeRole"
+	}
+	switch {
+	case !barred:
+		return nil
+	case c.service == "iam":
+		return newError(http.StatusForbidden, codeInvalidToken, "The security token included in the request is invalid")
+	default:
+		return newError(http.StatusForbidden, codeAccessDenied, "Cannot call "+action+" with session credentials")
 	}
 }
 
-var sessionNamePattern = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+type callerIdentity struct {
+	Arn     string
+	UserID  string `xml:"UserId" json:"UserId"`
+	Account string
+}
 
-func assumeRole(c *call, p *parameters) (any, *Error) {
-	name := p.get("RoleSessionName")
-	if !sessionNamePattern.MatchString(name) {
-		return nil, invalid("roleSessionName", `failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]{2,64}`)
-	}
-	arn := p.get("RoleArn")
-	role, ok := c.roleByARN(arn)
-	if !ok { // AWS does not say which roles there are, either
-		return nil, c.denied("sts:AssumeRole", arn, "")
-	}
-	if err := c.mayAssume(role, p); err != nil {
+func getCallerIdentity(c *call, _ *parameters) (any, *Error) {
+	return callerIdentity{Arn: c.caller.arn, UserID: c.caller.userID, Account: c.accountID}, nil
+}
+
+func getAccessKeyInfo(c *call, p *parameters) (any, *Error) {
+	id, err := p.required("AccessKeyId", 16, 128, wordPattern)
+	if err != nil {
 		return nil, err
 	}
-	duration, e := c.sessionDuration(role, p.get("DurationSeconds"))
-	if e != nil {
-		return nil, e
+	_, long := c.keys[id]
+	_, temporary := c.Sessions[id]
+	if !long && !temporary {
+		return nil, validationError("The access key ID " + id + " does not exist.")
 	}
-	s := &session{role: role, RoleID: role.ID, Name: name}
-	c.open(s, duration)
-
-	var result assumeRoleResult
-	result.Credentials = s.credentials()
-	assumed := c.sessionPrincipal(s)
-	result.AssumedRoleUser.Arn, result.AssumedRoleUser.AssumedRoleID = assumed.arn, assumed.userID
-	return result, nil
+	return struct{ Account string }{c.accountID}, nil
 }
 
-// mayAssume asks the role's trust policy, and the caller's own policies unless
-// the trust policy names the caller itself.
-func (c *call) mayAssume(role *role, p *parameters) *Error {
-	const action = "sts:AssumeRole"
-	c.operation = action
-	keys := c.conditionKeys(nil)
-	keys["sts:rolesessionname"] = []string{p.get("RoleSessionName")}
-	if p.has("ExternalId") {
-		keys["sts:externalid"] = []string{p.get("ExternalId")}
+var (
+	wordPattern          = regexp.MustCompile(`^\w*$`)
+	digitPattern         = regexp.MustCompile(`^\d*$`)
+	sessionNamePattern   = regexp.MustCompile(`^[\w+=,.@-]*$`)
+	externalIDPattern    = regexp.MustCompile(`^[\w+=,.@:/-]*$`)
+	sessionPolicyPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{FF}]*$`)
+)
+
+// optional is a parameter that has so many characters and fits a pattern, nil for
+// any, if it is there at all.
+func (p *parameters) optional(name string, least, most int, pattern *regexp.Regexp) (string, *Error) {
+	if !p.has(name) {
+		return "", nil
 	}
-	request := policy.Request{Action: action, Resource: role.ARN, Principal: c.caller.principal, Context: keys}
-	trust, own := policy.Evaluate(request, role.Trust.Document), policy.Authorize(request, c.caller.policies).Decision
+	return p.required(name, least, most, pattern)
+}
+
+// required is one that must be there.
+func (p *parameters) required(name string, least, most int, pattern *regexp.Regexp) (string, *Error) {
+	value := p.get(name)
+	field := lower(name[:1]) + name[1:]
+	length := utf8.RuneCountInString(value)
 	switch {
-	case trust == policy.ExplicitDeny || own == policy.ExplicitDeny:
-		return c.denied(action, role.ARN, " with an explicit deny")
-	case trust == policy.Allow && (own == policy.Allow || role.Trust.AllowsDirectly(request)):
-		return nil
-	default:
-		return c.denied(action, role.ARN, "")
+	case !p.has(name):
+		return "", invalid(field, "failed to satisfy constraint: Member must not be null")
+	case length < least:
+		return "", invalid(field, "failed to satisfy constraint: Member must have length greater than or equal to "+strconv.Itoa(least))
+	case length > most:
+		return "", invalid(field, "failed to satisfy constraint: Member must have length less than or equal to "+strconv.Itoa(most))
+	case pattern != nil && !pattern.MatchString(value):
+		return "", invalid(field, "failed to satisfy constraint: Member must satisfy regular expression pattern: "+pattern.String()[1:len(pattern.String())-1])
 	}
+	return value, nil
 }
 
-// sessionDuration is an hour at most when a session assumes another role.
-func (c *call) sessionDuration(role *role, text string) (time.Duration, *Error) {
-	if text == "" {
-		return time.Hour, nil
+// duration that a call asks for, of so many seconds at most.
+func (p *parameters) duration(most int, otherwise time.Duration) (time.Duration, *Error) {
+	if !p.has("DurationSeconds") {
+		return otherwise, nil
 	}
-	seconds, err := strconv.Atoi(text)
-	if err != nil || seconds < 900 || seconds > 43200 {
-		return 0, invalid("durationSeconds", "failed to satisfy constraint: Member must have value between 900 and 43200")
-	}
-	if seconds > role.MaxSession {
-		return 0, validationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
-	}
-	if c.caller.session != nil && seconds > 3600 {
-		return 0, validationError("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+	seconds, err := strconv.Atoi(p.get("DurationSeconds"))
+	if err != nil || seconds < 900 || seconds > most {
+		return 0, invalid("durationSeconds", "failed to satisfy constraint: Member must have value between 900 and "+strconv.Itoa(most))
 	}
 	return time.Duration(seconds) * time.Second, nil
-}
-
-func (a *AWS) roleByARN(arn string) (*role, bool) {
-	role, ok := a.Roles[lower(arn[strings.LastIndex(arn, "/")+1:])]
-	return role, ok && role.ARN == arn
 }

@@ -76,8 +76,8 @@ func TestTrailOfOneCall(t *testing.T) {
 func TestTrailSaysWhoAndHowItEnded(t *testing.T) {
 	s := start(t, localaws.Config{})
 	ctx := t.Context()
-	bob := s.User(t, "bob", statement("Allow", "sts:*", "*"))
-	role := s.Role(t, "r", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"}]}`, nil)
+	bob := s.NewUser(t, "bob", statement("Allow", "sts:*", "*"))
+	role := s.NewRole(t, "r", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"}]}`, nil)
 	assumed, err := sts.NewFromConfig(s.SDKAs(bob, "")).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("alice")})
 	if err != nil {
 		t.Fatal(err)
@@ -159,8 +159,8 @@ func TestTrailSaysWhoAndHowItEnded(t *testing.T) {
 // TestTrailHoldsNoSecret looks for every secret that went over the wire, either way.
 func TestTrailHoldsNoSecret(t *testing.T) {
 	s := start(t, localaws.Config{})
-	key := s.User(t, "bob", "")
-	role := s.Role(t, "r", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"}]}`, nil)
+	key := s.NewUser(t, "bob", "")
+	role := s.NewRole(t, "r", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"}]}`, nil)
 	assumed, err := sts.NewFromConfig(s.SDK()).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("xx")})
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func TestTrailHoldsNoSecret(t *testing.T) {
 func TestLookupEvents(t *testing.T) {
 	s := start(t, localaws.Config{})
 	ctx := t.Context()
-	bob := s.User(t, "bob", "")
+	bob := s.NewUser(t, "bob", "")
 	_, _ = sts.NewFromConfig(s.SDKAs(bob, "")).GetCallerIdentity(ctx, nil)
 	_, _ = iam.NewFromConfig(s.SDKAs(bob, "")).DeleteUser(ctx, &iam.DeleteUserInput{UserName: aws.String("administrator")})
 	denied := last(t, s)

@@ -92,6 +92,8 @@ func TestAttack(t *testing.T) {
 		{"a look-alike in Unicode", host("sts.eu-west-2.amаzonaws.com"), token.ErrURL},
 		{"a full-width dot", host("sts．eu-west-2.amazonaws.com"), token.ErrURL},
 		{"an escaped host", host("sts%2Eeu-west-2.amazonaws.com"), token.ErrURL},
+		{"an endpoint that nobody trusts", atEndpoint("http://127.0.0.1:4566", "eu-west-2"), token.ErrScheme},
+		{"one with TLS", atEndpoint("https://127.0.0.1:4566", "eu-west-2"), token.ErrPort},
 		// The rest of the URL.
 		{"http", replaced(t, "https:", "http:"), token.ErrScheme},
 		{"a scheme in capitals", replaced(t, "https:", "HTTPS:"), token.ErrScheme},
@@ -175,21 +177,91 @@ func TestAttack(t *testing.T) {
 		}{token.Encode(attack.url), attack.want}
 	}
 	for name, attack := range attacks {
+		t.Run(name, func(t *testing.T) { refused(t, attack.bearer, hostsOf(t, "aws"), attack.want) })
+	}
+}
+
+// refused says that a token is, and by which rule; nil is any.
+func refused(t *testing.T, bearer string, hosts token.Hosts, want error) {
+	t.Helper()
+	request, err := token.Parse(bearer, hosts, signedAt())
+	switch {
+	case err == nil:
+		t.Fatalf("it is accepted: %v", request)
+	case !isRule(err):
+		t.Errorf("%v is no error of the package", err)
+	case want != nil && !errors.Is(err, want):
+		t.Errorf("refused as %v, want %v", err, want)
+	}
+	if !request.IsZero() {
+		t.Errorf("it is refused, and yet %v is answered", request)
+	}
+}
+
+// TestAttackBesideTheEndpoint is what must be refused though an endpoint that is
+// not AWS's is trusted: all that only looks like it, and every other rule broken.
+func TestAttackBesideTheEndpoint(t *testing.T) {
+	const plain, secure = "http://localhost:4566", "https://sts.lab.example"
+	good := atEndpoint(plain, "eu-west-2")
+	changed := func(old, new string) string {
+		if strings.Count(good, old) != 1 {
+			t.Fatalf("%q is not in the good URL once", old)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	for name, attack := range map[string]struct {
+		endpoint, url string
+		want          error
+	}{
+		"another port":                    {plain, changed(":4566/", ":4567/"), token.ErrScheme},
+		"a port that begins alike":        {plain, changed(":4566/", ":45660/"), token.ErrScheme},
+		"no port":                         {plain, changed(":4566/", "/"), token.ErrScheme},
+		"TLS where none is trusted":       {plain, changed("http:", "https:"), token.ErrPort},
+		"TLS where none is trusted, bare": {"http://localhost", atEndpoint("https://localhost", "eu-west-2"), token.ErrHost},
+		"no TLS where it is trusted":      {secure, atEndpoint("http://sts.lab.example", "eu-west-2"), token.ErrScheme},
+		"another name of the host":        {plain, changed("localhost", "127.0.0.1"), token.ErrScheme},
+		"a host in capitals":              {plain, changed("localhost", "LOCALHOST"), token.ErrScheme},
+		"a host in capitals, with TLS":    {secure, atEndpoint("https://STS.lab.example", "eu-west-2"), token.ErrHost},
+		"a scheme in capitals":            {plain, changed("http:", "HTTP:"), token.ErrScheme},
+		"a trailing dot":                  {secure, atEndpoint("https://sts.lab.example.", "eu-west-2"), token.ErrHost},
+		"another domain behind":           {secure, atEndpoint("https://sts.lab.example.evil.example", "eu-west-2"), token.ErrHost},
+		"a user and a password":           {plain, changed("//localhost", "//user:pw@localhost"), token.ErrScheme},
+		"the endpoint for a user":         {plain, changed(":4566/", ":4566@evil.example/"), token.ErrScheme},
+		"a user, with TLS":                {secure, atEndpoint("https://user@sts.lab.example", "eu-west-2"), token.ErrUserinfo},
+		"no path":                         {plain, changed("/?", "?"), token.ErrScheme},
+		"another path":                    {plain, changed("/?", "/x?"), token.ErrScheme},
+		"a path of two slashes":           {plain, changed("/?", "//?"), token.ErrScheme},
+		"another path, with TLS":          {secure, strings.Replace(atEndpoint(secure, "eu-west-2"), "/?", "/x?", 1), token.ErrPath},
+		"a fragment":                      {plain, good + "#x", token.ErrParameterValue},
+		"a space":                         {plain, changed("Action=Get", "Action= Get"), token.ErrURL},
+		"a region of another partition":   {plain, atEndpoint(plain, "cn-north-1"), token.ErrCredential},
+		"no region":                       {plain, atEndpoint(plain, ""), token.ErrCredential},
+		"a region with a part more":       {plain, atEndpoint(plain, "eu-west-2%2Fsts"), token.ErrCredential},
+		"AWS's host, signed for another":  {plain, replaced(t, "%2Feu-west-2%2F", "%2Feu-west-1%2F"), token.ErrCredential},
+		"AWS's host without TLS":          {plain, replaced(t, "https:", "http:"), token.ErrScheme},
+		"another action":                  {plain, changed("GetCallerIdentity", "GetSessionToken"), token.ErrAction},
+		"action twice, in lower case":     {plain, good + "&action=GetCallerIdentity", token.ErrParameter},
+		"the cluster's header not signed": {plain, changed("host%3Bx-k8s-aws-id", "host"), token.ErrSignedHeaders},
+		"a year ago":                      {plain, strings.ReplaceAll(good, "20261123", "20251123"), token.ErrExpired},
+	} {
 		t.Run(name, func(t *testing.T) {
-			request, err := token.Parse(attack.bearer, hostsOf(t, "aws"), signedAt())
-			switch {
-			case err == nil:
-				t.Fatalf("it is accepted: %v", request)
-			case !isRule(err):
-				t.Errorf("%v is no error of the package", err)
-			case attack.want != nil && !errors.Is(err, attack.want):
-				t.Errorf("refused as %v, want %v", err, attack.want)
-			}
-			if !request.IsZero() {
-				t.Errorf("it is refused, and yet %v is answered", request)
-			}
+			refused(t, token.Encode(attack.url), withEndpoint(t, attack.endpoint), attack.want)
 		})
 	}
+	t.Run("a region that is not accepted", func(t *testing.T) {
+		hosts, err := hostsOf(t, "aws", "eu-west-1").WithEndpoint(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused(t, token.Encode(good), hosts, token.ErrCredential)
+	})
+	t.Run("the zero value's partition", func(t *testing.T) {
+		hosts, err := token.Hosts{}.WithEndpoint(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused(t, token.Encode(good), hosts, token.ErrCredential)
+	})
 }
 
 // trailingBits is another spelling of a token, which lenient decoders accept.

@@ -11,10 +11,10 @@ var (
 	ErrEncoding = errors.New("token is not canonical base64url without padding")
 
 	ErrURL      = errors.New("token holds no valid URL of printable ASCII")
-	ErrScheme   = errors.New(`URL's scheme is not "https"`)
+	ErrScheme   = errors.New(`URL's scheme is not "https", and its endpoint is not the one that is trusted besides AWS's`)
 	ErrUserinfo = errors.New("URL has a user name or password")
 	ErrFragment = errors.New("URL has a fragment")
-	ErrPort     = errors.New("URL names a port")
+	ErrPort     = errors.New("URL names a port, and its endpoint is not the one that is trusted besides AWS's")
 	ErrPath     = errors.New(`URL's path is not "/"`)
 
 	ErrHost = errors.New("URL's host is not an STS endpoint of the configured partition and regions")

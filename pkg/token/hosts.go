@@ -1,8 +1,12 @@
 package token
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -48,10 +52,13 @@ func Partitions() []string {
 }
 
 // Hosts are the STS endpoints that tokens may name: those of one partition, and
-// of certain regions if so restricted. The zero value accepts none.
+// of certain regions if so restricted, and perhaps one that is not AWS's. The
+// zero value accepts none.
 type Hosts struct {
 	partition partition
 	regions   []string
+	// endpoint is the one that is not AWS's, as scheme://host:port; empty for none.
+	endpoint string
 }
 
 // NewHosts are the STS endpoints of a partition. Regions, if any are given, are
@@ -68,7 +75,54 @@ func NewHosts(name string, regions ...string) (Hosts, error) {
 			return Hosts{}, fmt.Errorf("region %q is not the name of a region, like eu-west-2", region)
 		}
 	}
-	return Hosts{all[i], slices.Clone(regions)}, nil
+	return Hosts{partition: all[i], regions: slices.Clone(regions)}, nil
+}
+
+// WithEndpoint are the hosts and one endpoint besides, for clients that are told
+// of it by AWS_ENDPOINT_URL. Whoever answers there says who a token is, so a
+// token must name it by this very scheme, host and port; it may be signed for
+// any region that the hosts accept.
+//
+// The endpoint is scheme://host:port, spelled as in tokens: in small letters, and
+// without the port that the scheme has anyway, which no client signs. It is http
+// on loopback only.
+func (h Hosts) WithEndpoint(endpoint string) (Hosts, error) {
+	origin := strings.TrimSuffix(endpoint, "/")
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+		return Hosts{}, errors.New("the endpoint is not scheme://host:port and nothing else, such as http://127.0.0.1:4566")
+	}
+	switch {
+	case !consistsOf(u.Host, isOriginByte):
+		return Hosts{}, fmt.Errorf("the endpoint's host %q has more than small letters, digits, dots and dashes", u.Host)
+	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()):
+		return Hosts{}, fmt.Errorf("the endpoint's port %q is not 1 to 65535", u.Port())
+	case u.Scheme != "http" && u.Scheme != "https":
+		return Hosts{}, fmt.Errorf("the endpoint's scheme %q is neither https nor http", u.Scheme)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return Hosts{}, fmt.Errorf("the endpoint's host %q is not loopback, and only there is http enough: use https", u.Host)
+	case u.Port() == defaultPort(u.Scheme):
+		return Hosts{}, fmt.Errorf("the endpoint names port %s, which is %s's anyway: leave it out, as clients do when they sign", u.Port(), u.Scheme)
+	}
+	if _, ok := h.Region(u.Host); ok {
+		return Hosts{}, fmt.Errorf("the endpoint %s is AWS's, and is accepted anyway", origin)
+	}
+	h.endpoint = origin
+	return h, nil
+}
+
+// Endpoint is the one that is not AWS's; empty if there is none.
+func (h Hosts) Endpoint() string { return h.endpoint }
+
+// cutEndpoint answers the query of a URL of the endpoint that is not AWS's, and
+// the endpoint's host, and reports whether it is one.
+func (h Hosts) cutEndpoint(url string) (query, host string, ok bool) {
+	if h.endpoint == "" {
+		return "", "", false
+	}
+	query, ok = strings.CutPrefix(url, h.endpoint+"/?")
+	_, host, _ = strings.Cut(h.endpoint, "://")
+	return query, host, ok
 }
 
 // Partition is the name of the partition; empty for the zero value.
@@ -138,6 +192,23 @@ func isRegion(name string) bool {
 	return len(words) >= 3 && !slices.ContainsFunc(words, func(word string) bool { return !consistsOf(word, isLowerOrDigit) })
 }
 
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0 && strconv.FormatUint(n, 10) == port
+}
+
+func defaultPort(scheme string) string {
+	if scheme == "http" {
+		return "80"
+	}
+	return "443"
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
 func cutLast(s string) (before, after string, ok bool) {
 	i := strings.LastIndexByte(s, '-')
 	if i < 0 {
@@ -159,4 +230,5 @@ func consistsOf(s string, passes func(byte) bool) bool {
 func isDigit(c byte) bool        { return '0' <= c && c <= '9' }
 func isLowerOrDigit(c byte) bool { return 'a' <= c && c <= 'z' || isDigit(c) }
 func isUpperOrDigit(c byte) bool { return 'A' <= c && c <= 'Z' || isDigit(c) }
+func isOriginByte(c byte) bool   { return isLowerOrDigit(c) || strings.IndexByte("-._:[]", c) >= 0 }
 func isLowerHex(c byte) bool     { return 'a' <= c && c <= 'f' || isDigit(c) }

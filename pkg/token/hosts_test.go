@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -72,6 +73,30 @@ func TestNewHostsRefuses(t *testing.T) {
 	}
 	if _, ok := (token.Hosts{}).Region("sts.amazonaws.com"); ok {
 		t.Error("the zero value accepts a host")
+	}
+}
+
+func TestWithEndpointRefuses(t *testing.T) {
+	for _, endpoint := range []string{
+		"", "/", "127.0.0.1:4566", "localhost:4566", "//127.0.0.1:4566", "http:127.0.0.1", "http://", "https:///", // no scheme or no host
+		"http://127.0.0.1:4566/x", "http://127.0.0.1:4566//", "http://127.0.0.1:4566?x", "http://127.0.0.1:4566/?", "http://127.0.0.1:4566#", // more than that
+		"http://user@127.0.0.1:4566", "http://user:pw@127.0.0.1:4566", " http://127.0.0.1:4566", "http://127.0.0.1:4566\n",
+		"HTTP://127.0.0.1:4566", "http://LOCALHOST:4566", "https://STS.lab.example", "http://[::1%25lo]:4566", "http://ⅼocalhost:4566", "https://sts%2elab.example", // another spelling
+		"http://127.0.0.1:", "http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1:04566", "http://127.0.0.1:80", "https://sts.lab.example:443", // no port to sign
+		"ftp://127.0.0.1:4566", "http://sts.lab.example", "http://localhost.evil.example:4566", "http://10.0.0.1:4566", "http://[::2]:4566", "http://127.1:4566", // http beyond loopback
+		"https://sts.amazonaws.com", "https://sts.eu-west-2.amazonaws.com", // AWS's own
+	} {
+		hosts, err := hostsOf(t, "aws").WithEndpoint(endpoint)
+		if err == nil {
+			t.Errorf("%q is accepted", endpoint)
+			continue
+		}
+		if hosts.Endpoint() != "" || hosts.Partition() != "" {
+			t.Errorf("%q is refused, and yet %+v is answered", endpoint, hosts)
+		}
+		if strings.Contains(err.Error(), "pw@") {
+			t.Errorf("%v gives a password away", err)
+		}
 	}
 }
 

@@ -21,13 +21,9 @@ func Parse(token string, hosts Hosts, now time.Time) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	query, host, err := parseURL(text)
+	query, host, signs, err := parseURL(text, hosts)
 	if err != nil {
 		return Request{}, err
-	}
-	region, ok := hosts.Region(host)
-	if !ok {
-		return Request{}, ErrHost
 	}
 	p, err := parseQuery(query)
 	if err != nil {
@@ -36,7 +32,7 @@ func Parse(token string, hosts Hosts, now time.Time) (Request, error) {
 	if err := p.checkConstants(); err != nil {
 		return Request{}, err
 	}
-	accessKeyID, err := p.checkCredential(region)
+	accessKeyID, region, err := p.checkCredential(signs)
 	if err != nil {
 		return Request{}, err
 	}
@@ -67,11 +63,28 @@ func decode(token string) (string, error) {
 	return string(text), nil
 }
 
-// parseURL splits the URL into its query and its host.
-func parseURL(text string) (query, host string, err error) {
+// parseURL splits the URL into its query and its host, and answers which regions
+// may sign for that host.
+func parseURL(text string, hosts Hosts) (query, host string, signs func(region string) bool, err error) {
 	if !consistsOf(text, func(c byte) bool { return ' ' < c && c < 0x7f }) {
-		return "", "", ErrURL
+		return "", "", nil, ErrURL
 	}
+	if query, host, ok := hosts.cutEndpoint(text); ok {
+		return query, host, hosts.accepts, nil
+	}
+	query, host, err = parseHTTPS(text)
+	if err != nil {
+		return "", "", nil, err
+	}
+	region, ok := hosts.Region(host)
+	if !ok {
+		return "", "", nil, ErrHost
+	}
+	return query, host, func(signed string) bool { return signed == region }, nil
+}
+
+// parseHTTPS splits a URL of AWS's.
+func parseHTTPS(text string) (query, host string, err error) {
 	// url.Parse puts the scheme in lower case; one spelling is enough.
 	if !strings.HasPrefix(text, "https:") {
 		return "", "", ErrScheme
@@ -210,17 +223,20 @@ func (p *parameters) checkConstants() error {
 	return nil
 }
 
-// checkCredential answers the access key ID of KEYID/yyyymmdd/region/sts/aws4_request.
-func (p *parameters) checkCredential(region string) (string, error) {
+// checkCredential answers the access key ID and the region of
+// KEYID/yyyymmdd/region/sts/aws4_request.
+func (p *parameters) checkCredential(signs func(region string) bool) (keyID, region string, err error) {
 	keyID, scope, _ := strings.Cut(p.values[credential], "/")
 	if len(keyID) < 16 || len(keyID) > 128 || !consistsOf(keyID, isUpperOrDigit) {
-		return "", ErrCredential
+		return "", "", ErrCredential
 	}
 	day, _, _ := strings.Cut(p.values[date], "T")
-	if scope != day+"/"+region+"/sts/aws4_request" {
-		return "", ErrCredential
+	rest, ofDay := strings.CutPrefix(scope, day+"/")
+	region, ofSTS := strings.CutSuffix(rest, "/sts/aws4_request")
+	if !ofDay || !ofSTS || !signs(region) {
+		return "", "", ErrCredential
 	}
-	return keyID, nil
+	return keyID, region, nil
 }
 
 func (p *parameters) checkHeadersAndTimes(now time.Time) (time.Time, error) {

@@ -29,6 +29,21 @@ func goodURL() string {
 		"&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=" + signature
 }
 
+// atEndpoint is goodURL of an endpoint, signed for a region.
+func atEndpoint(endpoint, region string) string {
+	_, query, _ := strings.Cut(goodURL(), "/?")
+	return endpoint + "/?" + strings.Replace(query, "eu-west-2", region, 1)
+}
+
+func withEndpoint(t testing.TB, endpoint string) token.Hosts {
+	t.Helper()
+	hosts, err := hostsOf(t, "aws").WithEndpoint(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hosts
+}
+
 func hostsOf(t testing.TB, partition string, regions ...string) token.Hosts {
 	t.Helper()
 	hosts, err := token.NewHosts(partition, regions...)
@@ -103,6 +118,40 @@ func TestParseAccepts(t *testing.T) {
 	})
 }
 
+// TestEndpoint accepts tokens of the one endpoint that is not AWS's, and AWS's
+// own all the same.
+func TestEndpoint(t *testing.T) {
+	for given, host := range map[string]string{
+		"http://127.0.0.1:4566":   "127.0.0.1:4566",
+		"http://127.0.0.1:4566/":  "127.0.0.1:4566",
+		"http://localhost":        "localhost",
+		"http://[::1]:4566":       "[::1]:4566",
+		"https://localhost:8443":  "localhost:8443",
+		"https://sts.lab.example": "sts.lab.example",
+		"https://10.0.0.1":        "10.0.0.1",
+	} {
+		t.Run(given, func(t *testing.T) {
+			hosts := withEndpoint(t, given)
+			if want := strings.TrimSuffix(given, "/"); hosts.Endpoint() != want {
+				t.Errorf("Endpoint = %q, want %q", hosts.Endpoint(), want)
+			}
+			for _, region := range []string{"eu-west-2", "us-east-1"} {
+				bearer := token.Encode(atEndpoint(strings.TrimSuffix(given, "/"), region))
+				request, err := token.Parse(bearer, hosts, signedAt())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if request.String() != bearer || request.Host() != host || request.Region() != region || request.AccessKeyID() != "AKIATLABCDEFGHIJKLM2" {
+					t.Errorf("%v, URL %q, region %q", request, request.URL(), request.Region())
+				}
+			}
+			if request, err := token.Parse(token.Encode(goodURL()), hosts, signedAt()); err != nil || request.Region() != "eu-west-2" {
+				t.Errorf("AWS's own: %v, %v", request, err)
+			}
+		})
+	}
+}
+
 // longToken is a good token of n bytes, or of one more where base64 has no such
 // length.
 func longToken(n int) string {
@@ -174,9 +223,10 @@ func FuzzParse(f *testing.F) {
 	f.Add(token.Encode(goodURL()))
 	f.Add(token.Encode(goodURL() + "&X-Amz-Security-Token=" + sessionToken))
 	f.Add(token.Encode("https://sts.amazonaws.com/?Action=GetCallerIdentity&action=x;b=%zz"))
+	f.Add(token.Encode(atEndpoint("http://127.0.0.1:4566", "us-east-1")))
 	f.Add("k8s-aws-v1.")
 	f.Add("")
-	hosts := hostsOf(f, "aws")
+	hosts := withEndpoint(f, "http://127.0.0.1:4566")
 	f.Fuzz(func(t *testing.T, bearer string) {
 		for _, candidate := range []string{bearer, token.Encode(bearer)} {
 			request, err := token.Parse(candidate, hosts, signedAt())

@@ -25,8 +25,8 @@ const (
 // A user may do what its policy says, and no more.
 func Example() {
 	server := localawstest.Start(t, localaws.Config{})
-	server.Cluster(t, "kubedemy", "https://127.0.0.1:6443", []byte("the CA, in PEM"))
-	key := server.User(t, "kubedemy", mayDescribe)
+	server.NewCluster(t, "kubedemy", "https://127.0.0.1:6443", []byte("the CA, in PEM"))
+	key := server.NewUser(t, "kubedemy", mayDescribe)
 
 	client := eks.NewFromConfig(server.SDKAs(key, ""))
 	described, err := client.DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: aws.String("kubedemy")})
@@ -44,8 +44,8 @@ func Example() {
 // A session ends when the clock says so.
 func ExampleServer_Role() {
 	server := localawstest.Start(t, localaws.Config{})
-	role := server.Role(t, "Admin", trustsAccount, nil)
-	caller := sts.NewFromConfig(server.SDKAs(server.User(t, "alice", mayAssume), ""))
+	role := server.NewRole(t, "Admin", trustsAccount, nil)
+	caller := sts.NewFromConfig(server.SDKAs(server.NewUser(t, "alice", mayAssume), ""))
 	assumed, err := caller.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("alice")})
 	if err != nil {
 		t.Fatal(err)

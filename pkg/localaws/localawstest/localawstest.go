@@ -75,9 +75,9 @@ func (s *Server) SDKAs(key localaws.AccessKey, sessionToken string) aws.Config {
 	}
 }
 
-// User makes a user with a policy, or without any if that is empty, and an access
+// NewUser makes a user with a policy, or without any if that is empty, and an access
 // key of its own.
-func (s *Server) User(t testing.TB, name, policy string) localaws.AccessKey {
+func (s *Server) NewUser(t testing.TB, name, policy string) localaws.AccessKey {
 	t.Helper()
 	client := iam.NewFromConfig(s.SDK())
 	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name}); err != nil {
@@ -95,9 +95,9 @@ func (s *Server) User(t testing.TB, name, policy string) localaws.AccessKey {
 	return localaws.AccessKey{ID: *made.AccessKey.AccessKeyId, Secret: *made.AccessKey.SecretAccessKey}
 }
 
-// Role makes a role that a trust policy says who may assume, and that may do what
+// NewRole makes a role that a trust policy says who may assume, and that may do what
 // the policies, by their names, say. It gives the role's ARN.
-func (s *Server) Role(t testing.TB, name, trust string, policies map[string]string) string {
+func (s *Server) NewRole(t testing.TB, name, trust string, policies map[string]string) string {
 	t.Helper()
 	client := iam.NewFromConfig(s.SDK())
 	made, err := client.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust})
@@ -112,9 +112,9 @@ func (s *Server) Role(t testing.TB, name, trust string, policies map[string]stri
 	return *made.Role.Arn
 }
 
-// Cluster registers an API server, by its https URL and its CA in PEM, as a
+// NewCluster registers an API server, by its https URL and its CA in PEM, as a
 // cluster of EKS in the server's region.
-func (s *Server) Cluster(t testing.TB, name, endpoint string, ca []byte) {
+func (s *Server) NewCluster(t testing.TB, name, endpoint string, ca []byte) {
 	t.Helper()
 	if err := s.RegisterCluster(s.Region(), name, endpoint, ca); err != nil {
 		t.Fatal(err)

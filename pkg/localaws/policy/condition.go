@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"encoding/base64"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,187 +12,248 @@ import (
 
 // A condition is one operator on one key.
 type condition struct {
-	key    string // in lower case
-	values []string
-	test   func(want, got string) bool
-	// negated: no value may match, rather than one must.
+	name, key string // of the key, as it is written and in lower case
+	operator
+	// fits reports whether a value of the key is one of those that the policy names.
+	fits test
+	// texts are those values, if variables may stand in them.
+	texts []text
+}
+
+type test func(value string, context map[string][]string) bool
+
+// An operator, as its name says: ForAnyValue:StringNotLikeIfExists.
+type operator struct {
+	// forAll, forAny: how a key with several values is taken.
+	forAll, forAny bool
+	// negated: no value may fit, rather than one must.
 	negated bool
 	// ifExists: holds if the request has no such key.
 	ifExists bool
-	// null: asks whether the request has the key at all.
-	null bool
-	// forAll, forAny: how a key with several values is taken.
-	forAll, forAny bool
+	// base is the name without all that.
+	base string
 }
 
-func parseConditions(raw map[string]map[string]valueList) ([]condition, error) {
-	var conditions []condition
-	for operator, keys := range raw {
-		template, ok := parseOperator(operator)
-		if !ok {
-			return nil, malformed("Invalid Condition type : " + operator + ".")
-		}
-		for key, values := range keys {
-			if len(values) == 0 {
-				return nil, malformed("Syntax errors in policy.")
-			}
-			c := template
-			c.key, c.values = strings.ToLower(key), values
-			conditions = append(conditions, c)
-		}
+func parseOperator(name string) operator {
+	var o operator
+	if o.base, o.forAll = strings.CutPrefix(name, "ForAllValues:"); !o.forAll {
+		o.base, o.forAny = strings.CutPrefix(name, "ForAnyValue:")
 	}
-	return conditions, nil
-}
-
-func parseOperator(name string) (condition, bool) {
-	var c condition
-	if rest, ok := strings.CutPrefix(name, "ForAllValues:"); ok {
-		c.forAll, name = true, rest
-	} else if rest, ok := strings.CutPrefix(name, "ForAnyValue:"); ok {
-		c.forAny, name = true, rest
+	if base, ok := strings.CutSuffix(o.base, "IfExists"); ok && base != "Null" {
+		o.base, o.ifExists = base, true
 	}
-	if name == "Null" {
-		c.null = true
-		return c, true
-	}
-	if rest, ok := strings.CutSuffix(name, "IfExists"); ok {
-		c.ifExists, name = true, rest
-	}
-	switch name {
+	switch o.base {
 	case "StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike", "NumericNotEquals", "DateNotEquals", "NotIpAddress", "ArnNotEquals", "ArnNotLike":
-		c.negated, name = true, strings.Replace(name, "Not", "", 1)
+		o.base, o.negated = strings.Replace(o.base, "Not", "", 1), true
 	}
-	c.test = operatorTest(name)
-	return c, c.test != nil
+	return o
 }
 
-func operatorTest(name string) func(want, got string) bool {
-	switch name {
-	case "StringEquals":
-		return func(want, got string) bool { return plain(want) == got }
-	case "StringEqualsIgnoreCase":
-		return func(want, got string) bool { return strings.EqualFold(plain(want), got) }
-	case "StringLike":
-		return wildcard
-	case "ArnEquals", "ArnLike":
-		return arnLike
-	case "Bool":
-		return strings.EqualFold
-	case "IpAddress":
-		return inPrefix
-	case "NumericEquals":
-		return numeric(func(c int) bool { return c == 0 })
-	case "NumericLessThan":
-		return numeric(func(c int) bool { return c < 0 })
-	case "NumericLessThanEquals":
-		return numeric(func(c int) bool { return c <= 0 })
-	case "NumericGreaterThan":
-		return numeric(func(c int) bool { return c > 0 })
-	case "NumericGreaterThanEquals":
-		return numeric(func(c int) bool { return c >= 0 })
-	case "DateEquals":
-		return date(func(c int) bool { return c == 0 })
-	case "DateLessThan":
-		return date(func(c int) bool { return c < 0 })
-	case "DateLessThanEquals":
-		return date(func(c int) bool { return c <= 0 })
-	case "DateGreaterThan":
-		return date(func(c int) bool { return c > 0 })
-	case "DateGreaterThanEquals":
-		return date(func(c int) bool { return c >= 0 })
+// holds reports whether the condition is true of a request.
+func (c *condition) holds(context map[string][]string) bool {
+	values := context[c.key]
+	if c.base == "Null" {
+		return c.fits(strconv.FormatBool(!slices.ContainsFunc(values, isSomething)), context)
+	}
+	if len(values) == 0 {
+		return c.ifExists || c.forAll || c.negated && !c.forAny
+	}
+	switch {
+	case c.forAll:
+		return !slices.ContainsFunc(values, func(value string) bool {
+			return isSomething(value) && c.fits(value, context) == c.negated
+		})
+	case c.forAny:
+		return slices.ContainsFunc(values, func(value string) bool {
+			return isSomething(value) && c.fits(value, context) != c.negated
+		})
+	default:
+		return slices.ContainsFunc(values, func(value string) bool { return c.fits(value, context) }) != c.negated
+	}
+}
+
+// isSomething reports whether a value is more than an empty string, which as a set
+// is one without a member.
+func isSomething(value string) bool { return value != "" }
+
+func (p *parser) conditions(s *statement, raw object) error {
+	operators, ok := raw["Condition"].(object)
+	if !ok && raw["Condition"] != nil {
+		return malformed(p.syntax)
+	}
+	for _, name := range operators.names() {
+		keys, ok := operators[name].(object)
+		if !ok {
+			return malformed(p.syntax)
+		}
+		for _, key := range keys.names() {
+			values, ok := scalarsOf(keys[key])
+			if !ok {
+				return malformed(p.syntax)
+			}
+			c := condition{name: key, key: strings.ToLower(key), operator: parseOperator(name)}
+			if err := p.condition(&c, values); err != nil {
+				return err
+			}
+			s.conditions = append(s.conditions, c)
+		}
 	}
 	return nil
 }
 
-// plain takes the marks off wildcards that a variable brought.
-func plain(text string) string { return strings.ReplaceAll(text, string(literal), "") }
+// condition makes the test of a condition. What could never be true it refuses.
+func (p *parser) condition(c *condition, values []string) error {
+	switch c.base {
+	case "StringEquals":
+		return p.compareText(c, values, verbatim, func(want, got string) bool { return got == want })
+	case "StringEqualsIgnoreCase":
+		return p.compareText(c, values, verbatim, strings.EqualFold)
+	case "StringLike":
+		return p.compareText(c, values, escaped, func(want, got string) bool { return wildcard(want, got, false) })
+	case "ArnEquals", "ArnLike":
+		if slices.ContainsFunc(values, func(value string) bool { return value != "*" && !isARN(value) }) {
+			return malformed(unreadable)
+		}
+		return p.compareText(c, values, escaped, arnLike)
+	case "BinaryEquals":
+		if slices.ContainsFunc(values, func(value string) bool { return !isBase64(value) }) {
+			return malformed(p.syntax)
+		}
+		c.fits = func(value string, _ map[string][]string) bool { return slices.Contains(values, value) }
+		return nil
+	case "Bool", "Null":
+		return compare(c, values, parseBool, func(want, got bool) bool { return got == want })
+	case "IpAddress":
+		return compare(c, values, parsePrefix, func(want, got netip.Prefix) bool {
+			return got.IsSingleIP() && want.Contains(got.Addr())
+		})
+	case "NumericEquals":
+		return compare(c, values, parseNumber, func(want, got float64) bool { return got == want })
+	case "NumericLessThan":
+		return compare(c, values, parseNumber, func(want, got float64) bool { return got < want })
+	case "NumericLessThanEquals":
+		return compare(c, values, parseNumber, func(want, got float64) bool { return got <= want })
+	case "NumericGreaterThan":
+		return compare(c, values, parseNumber, func(want, got float64) bool { return got > want })
+	case "NumericGreaterThanEquals":
+		return compare(c, values, parseNumber, func(want, got float64) bool { return got >= want })
+	case "DateEquals":
+		return compare(c, values, parseDate, func(want, got time.Time) bool { return got.Equal(want) })
+	case "DateLessThan":
+		return compare(c, values, parseDate, func(want, got time.Time) bool { return got.Before(want) })
+	case "DateLessThanEquals":
+		return compare(c, values, parseDate, func(want, got time.Time) bool { return !got.After(want) })
+	case "DateGreaterThan":
+		return compare(c, values, parseDate, func(want, got time.Time) bool { return got.After(want) })
+	case "DateGreaterThanEquals":
+		return compare(c, values, parseDate, func(want, got time.Time) bool { return !got.Before(want) })
+	default:
+		return malformed(p.syntax)
+	}
+}
+
+// compareText makes a test on texts, in which there may be variables.
+func (p *parser) compareText(c *condition, values []string, quote func(string) string, equal func(want, got string) bool) error {
+	for _, value := range values {
+		t, err := p.text(value, quote)
+		if err != nil {
+			return err
+		}
+		c.texts = append(c.texts, t)
+	}
+	texts := c.texts
+	c.fits = func(value string, context map[string][]string) bool {
+		return slices.ContainsFunc(texts, func(t text) bool {
+			want, ok := t.expand(context, quote)
+			return ok && equal(want, value)
+		})
+	}
+	return nil
+}
+
+// compare makes a test on what texts mean.
+func compare[T any](c *condition, values []string, parse func(string) (T, bool), accept func(want, got T) bool) error {
+	wanted := make([]T, len(values))
+	for i, value := range values {
+		var ok bool
+		if wanted[i], ok = parse(value); !ok {
+			return malformed(unreadable)
+		}
+	}
+	c.fits = func(value string, _ map[string][]string) bool {
+		got, ok := parse(value)
+		return ok && slices.ContainsFunc(wanted, func(want T) bool { return accept(want, got) })
+	}
+	return nil
+}
+
+func isARN(value string) bool {
+	return strings.HasPrefix(value, "arn:") && strings.Count(value, ":") >= 5
+}
 
 // arnLike compares the six parts of ARNs each for itself: a wildcard does not
 // reach over a colon, but in the last part.
 func arnLike(want, got string) bool {
-	wanted, have := strings.SplitN(want, ":", 6), strings.SplitN(got, ":", 6)
-	if len(wanted) != 6 || len(have) != 6 {
-		return false
+	if !isARN(got) || want == "*" {
+		return isARN(got)
 	}
-	for i := range wanted {
-		if !wildcard(wanted[i], have[i]) {
+	for range 5 {
+		var pattern, part string
+		pattern, want, _ = strings.Cut(want, ":")
+		part, got, _ = strings.Cut(got, ":")
+		if !wildcard(pattern, part, false) {
 			return false
 		}
 	}
-	return true
+	return wildcard(want, got, false)
 }
 
-func inPrefix(want, got string) bool {
-	address, err := netip.ParseAddr(got)
-	if err != nil {
-		return false
-	}
-	if prefix, err := netip.ParsePrefix(want); err == nil {
-		return prefix.Contains(address)
-	}
-	single, err := netip.ParseAddr(want)
-	return err == nil && single == address
+func isBase64(value string) bool {
+	_, err := base64.StdEncoding.Strict().DecodeString(value)
+	return err == nil
 }
 
-func numeric(accept func(int) bool) func(want, got string) bool {
-	return func(want, got string) bool {
-		w, err1 := strconv.ParseFloat(want, 64)
-		g, err2 := strconv.ParseFloat(got, 64)
-		if err1 != nil || err2 != nil {
-			return false
+func parseBool(value string) (is, ok bool) {
+	is = strings.EqualFold(value, "true")
+	return is, is || strings.EqualFold(value, "false")
+}
+
+// parsePrefix reads a range of addresses, or one address.
+func parsePrefix(value string) (netip.Prefix, bool) {
+	if strings.Contains(value, "/") {
+		prefix, err := netip.ParsePrefix(value)
+		return prefix, err == nil
+	}
+	address, err := netip.ParseAddr(value)
+	address = address.Unmap()
+	return netip.PrefixFrom(address, address.BitLen()), err == nil
+}
+
+var numberPattern = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$`)
+
+func parseNumber(value string) (float64, bool) {
+	if !numberPattern.MatchString(value) {
+		return 0, false // strconv reads more
+	}
+	number, err := strconv.ParseFloat(value, 64)
+	return number, err == nil
+}
+
+// parseDate reads the formats of the W3C's profile of ISO 8601, and seconds since
+// 1970. Four digits are a year.
+func parseDate(value string) (time.Time, bool) {
+	if date, err := time.Parse(time.RFC3339, value); err == nil {
+		return date, true
+	}
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil && len(value) != 4 {
+		return time.Unix(seconds, 0), true
+	}
+	for _, layout := range [...]string{
+		"2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly, "2006-01", "2006",
+	} {
+		if date, err := time.Parse(layout, value); err == nil {
+			return date, true
 		}
-		switch {
-		case g < w:
-			return accept(-1)
-		case g > w:
-			return accept(1)
-		default:
-			return accept(0)
-		}
 	}
-}
-
-func date(accept func(int) bool) func(want, got string) bool {
-	return func(want, got string) bool {
-		w, ok1 := parseDate(want)
-		g, ok2 := parseDate(got)
-		return ok1 && ok2 && accept(g.Compare(w))
-	}
-}
-
-func parseDate(text string) (time.Time, bool) {
-	for _, format := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(format, text); err == nil {
-			return at, true
-		}
-	}
-	seconds, err := strconv.ParseInt(text, 10, 64)
-	return time.Unix(seconds, 0), err == nil
-}
-
-// holds reports whether the condition is true of a request.
-func (c condition) holds(context map[string][]string) bool {
-	got := context[c.key]
-	if c.null {
-		return slices.Contains(c.values, strconv.FormatBool(len(got) == 0))
-	}
-	if len(got) == 0 {
-		return c.ifExists || c.forAll || c.negated && !c.forAny
-	}
-	match := func(value string) bool { return c.matches(value, context) != c.negated }
-	if c.forAll {
-		return !slices.ContainsFunc(got, func(value string) bool { return !match(value) })
-	}
-	if c.negated && !c.forAny {
-		return !slices.ContainsFunc(got, func(value string) bool { return !match(value) })
-	}
-	return slices.ContainsFunc(got, match)
-}
-
-// matches reports whether one of the wanted values fits.
-func (c condition) matches(got string, context map[string][]string) bool {
-	return slices.ContainsFunc(c.values, func(want string) bool {
-		want, ok := substitute(want, context)
-		return ok && c.test(want, got)
-	})
+	return time.Time{}, false
 }

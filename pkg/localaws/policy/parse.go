@@ -1,10 +1,8 @@
 package policy
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -15,221 +13,228 @@ func (e *MalformedError) Error() string { return e.Reason }
 
 func malformed(reason string) error { return &MalformedError{reason} }
 
-// Parse parses an identity policy.
+// unreadable is what AWS says of values that only an older parser looks at.
+const unreadable = "The policy failed legacy parsing"
+
+// A language is what sets one type of policy apart from the others: whose it is,
+// what else a statement must hold, and how AWS words a refusal.
+type language struct {
+	kind                                                     Kind
+	json, syntax, version, noStatement, sids, effect, action string
+	check                                                    func(*parser, *statement, object) error
+}
+
+// A parser parses one document.
+type parser struct {
+	language
+	// variables are what is in ${}; the first version of the language has none.
+	variables bool
+}
+
+// Parse parses a policy that says what its bearer may do: an identity policy, a
+// permissions boundary or a session policy.
 func Parse(document []byte) (*Document, error) {
-	return parse(document, "Syntax errors in policy.", func(s *statement, raw *rawStatement) error {
-		if raw.Principal != nil || raw.NotPrincipal != nil {
-			return malformed("Policy document should not specify a principal.")
-		}
-		var err error
-		s.resources, err = oneOf(raw.Resource, raw.NotResource, "Policy statement must contain resources.")
-		if err != nil {
-			return err
-		}
-		for _, resource := range s.resources.list {
-			if resource != "*" && !strings.HasPrefix(resource, "arn:") {
-				return malformed(`Resource ` + resource + ` must be in ARN format or "*".`)
+	const syntax = "Syntax errors in policy."
+	return parse(document, language{
+		json: syntax, syntax: syntax, version: syntax, noStatement: syntax, effect: syntax,
+		sids:   "Statement IDs (SID) in a single policy must be unique.",
+		action: "Policy statement must contain actions.",
+		check: func(p *parser, s *statement, raw object) error {
+			if raw["Principal"] != nil || raw["NotPrincipal"] != nil {
+				return malformed("Policy document should not specify a principal.")
 			}
-		}
-		return nil
+			if err := p.actions(s, raw, checkAction); err != nil {
+				return err
+			}
+			return p.resources(s, raw)
+		},
 	})
 }
 
 // ParseTrust parses the trust policy of a role.
 func ParseTrust(document []byte) (*Document, error) {
-	return parse(document, "This policy contains invalid Json", func(s *statement, raw *rawStatement) error {
-		if raw.Resource != nil || raw.NotResource != nil {
+	return parse(document, ofResource(TrustPolicy, func(p *parser, s *statement, raw object) error {
+		if raw["NotPrincipal"] != nil {
+			return malformed("AssumeRole policy must not contain NotPrincipal field.")
+		}
+		if raw["Principal"] == "*" {
+			return malformed(`AssumeRolepolicy contained an invalid principal: "STAR":"*".`)
+		}
+		if err := p.principals(s, raw); err != nil {
+			return err
+		}
+		// An identity pool of anybody's could assume the role.
+		if raw["Condition"] == nil && slices.Contains(s.principals.providers, "cognito-identity.amazonaws.com") {
+			return malformed("A condition block must be present for the Cognito provider")
+		}
+		if raw["Resource"] != nil {
 			return malformed("Has prohibited field Resource")
 		}
-		s.resources = patterns{list: []string{"*"}}
-		for _, action := range s.actions.list {
-			if !strings.HasPrefix(strings.ToLower(action), "sts:") {
-				return malformed("AssumeRole policy may only specify STS AssumeRole actions.")
-			}
+		if raw["NotResource"] != nil {
+			return malformed("AssumeRole policy must not contain resources.")
 		}
-		return s.setPrincipals(raw)
+		s.resources.negated = true // all but none
+		return p.actions(s, raw, checkTrustAction)
+	}))
+}
+
+// ParseResource parses the policy of a resource other than a role.
+func ParseResource(document []byte) (*Document, error) {
+	return parse(document, ofResource(ResourcePolicy, func(p *parser, s *statement, raw object) error {
+		if err := p.principals(s, raw); err != nil {
+			return err
+		}
+		if err := p.actions(s, raw, checkAction); err != nil {
+			return err
+		}
+		return p.resources(s, raw)
+	}))
+}
+
+// ofResource is the language of the policies of resources.
+func ofResource(kind Kind, check func(*parser, *statement, object) error) language {
+	return language{
+		kind: kind, check: check,
+		json:        "This policy contains invalid Json",
+		syntax:      "Syntax error in policy.",
+		version:     "The policy must contain a valid version string",
+		noStatement: "Could not parse the policy: Statement is empty!",
+		sids:        "The Statement Ids in the policy are not unique",
+		effect:      "Missing required field Effect",
+		action:      "Missing required field Action",
+	}
+}
+
+func parse(document []byte, l language) (*Document, error) {
+	decoded, err := decode(document)
+	if err != nil {
+		return nil, malformed(l.json)
+	}
+	policy, ok := decoded.(object)
+	if _, isString := policy.string("Id"); !ok || !isString || !policy.onlyHas("Version", "Id", "Statement") {
+		return nil, malformed(l.syntax)
+	}
+	p := parser{language: l}
+	switch policy["Version"] {
+	case nil, "2008-10-17":
+	case "2012-10-17":
+		p.variables = true
+	default:
+		return nil, malformed(l.version)
+	}
+	raw, ok := listOf(policy["Statement"], func(item any) (object, bool) {
+		statement, ok := item.(object)
+		return statement, ok
 	})
-}
-
-// rawStatement is a statement as it is written.
-type rawStatement struct {
-	Sid          string
-	Effect       string
-	Principal    json.RawMessage
-	NotPrincipal json.RawMessage
-	Action       *stringList
-	NotAction    *stringList
-	Resource     *stringList
-	NotResource  *stringList
-	Condition    map[string]map[string]valueList
-}
-
-func parse(document []byte, syntax string, finish func(*statement, *rawStatement) error) (*Document, error) {
-	var raw struct {
-		Version   string
-		ID        string `json:"Id"`
-		Statement statementList
+	if !ok || len(raw) == 0 {
+		return nil, malformed(l.noStatement)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(document))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&raw); err != nil {
-		if reason, ok := errors.AsType[*MalformedError](err); ok {
-			return nil, reason
-		}
-		return nil, malformed(syntax)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, malformed(syntax)
-	}
-	if raw.Version != "" && raw.Version != "2012-10-17" && raw.Version != "2008-10-17" {
-		return nil, malformed("The policy must contain a valid version string.")
-	}
-	if len(raw.Statement) == 0 {
-		return nil, malformed(syntax)
-	}
-	var d Document
-	sids := map[string]bool{}
-	for i := range raw.Statement {
-		r := &raw.Statement[i]
-		if r.Sid != "" && sids[r.Sid] {
-			return nil, malformed("Statement IDs (SID) in a single policy must be unique.")
-		}
-		sids[r.Sid] = true
-		s, err := r.common()
-		if err != nil {
+	d := &Document{kind: l.kind, statements: make([]statement, len(raw))}
+	for i := range raw {
+		s := &d.statements[i]
+		if err := p.statement(s, raw[i]); err != nil {
 			return nil, err
 		}
-		if err := finish(&s, r); err != nil {
-			return nil, err
+		if s.sid != "" && slices.ContainsFunc(d.statements[:i], func(other statement) bool { return other.sid == s.sid }) {
+			return nil, malformed(l.sids)
 		}
-		d.statements = append(d.statements, s)
 	}
-	return &d, nil
+	return d, nil
 }
 
-// common parses what all kinds of policy have.
-func (r *rawStatement) common() (statement, error) {
-	var s statement
-	switch r.Effect {
-	case "Allow":
-	case "Deny":
+var sidPattern = regexp.MustCompile(`^[0-9A-Za-z]*$`)
+
+func (p *parser) statement(s *statement, raw object) error {
+	if !raw.onlyHas("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition") {
+		return malformed(p.syntax)
+	}
+	var ok bool
+	if s.sid, ok = raw.string("Sid"); !ok {
+		return malformed(p.syntax)
+	}
+	if !sidPattern.MatchString(s.sid) {
+		return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
+	}
+	switch effect, isString := raw.string("Effect"); {
+	case effect == "Allow":
+	case effect == "Deny":
 		s.deny = true
+	case strings.EqualFold(effect, "Allow") || strings.EqualFold(effect, "Deny"):
+		return malformed(unreadable)
+	case isString && effect == "":
+		return malformed(p.effect)
 	default:
-		return s, malformed("Syntax errors in policy.")
+		return malformed(p.syntax)
 	}
-	var err error
-	if s.actions, err = oneOf(r.Action, r.NotAction, "Policy statement must contain actions."); err != nil {
-		return s, err
+	if err := p.check(p, s, raw); err != nil {
+		return err
 	}
-	for _, action := range s.actions.list {
-		if vendor, _, ok := strings.Cut(action, ":"); action != "*" && (!ok || vendor == "") {
-			return s, malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
-		}
-	}
-	s.conditions, err = parseConditions(r.Condition)
-	return s, err
+	return p.conditions(s, raw)
 }
 
-// oneOf is the list, or the negated one; just one of them must be there.
-func oneOf(list, negated *stringList, missing string) (patterns, error) {
-	switch {
-	case (list == nil) == (negated == nil):
-		return patterns{}, malformed(missing)
-	case list != nil && len(*list) > 0:
-		return patterns{list: *list}, nil
-	case negated != nil && len(*negated) > 0:
-		return patterns{list: *negated, negated: true}, nil
-	default:
-		return patterns{}, malformed(missing)
+// oneOf reads an element, or the one that negates it: there may not be both.
+func (p *parser) oneOf(raw object, element string) (list []string, negated bool, err error) {
+	value, other := raw[element], raw["Not"+element]
+	if value != nil && other != nil {
+		return nil, false, malformed(p.syntax)
 	}
-}
-
-func (s *statement) setPrincipals(raw *rawStatement) error {
-	value := raw.Principal
-	s.principals = &principals{}
+	if other != nil {
+		value = other
+	}
 	if value == nil {
-		value, s.principals.negated = raw.NotPrincipal, true
+		return nil, false, nil
 	}
-	if value == nil || raw.Principal != nil && raw.NotPrincipal != nil {
-		return malformed("Missing required field Principal")
+	list, ok := stringsOf(value)
+	if !ok {
+		return nil, false, malformed(p.syntax)
 	}
-	var anyone string
-	if json.Unmarshal(value, &anyone) == nil {
-		if anyone != "*" {
-			return malformed("Invalid principal in policy")
+	return list, other != nil, nil
+}
+
+func (p *parser) actions(s *statement, raw object, check func(action string) error) error {
+	list, negated, err := p.oneOf(raw, "Action")
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return malformed(p.action)
+	}
+	s.actions.negated = negated
+	for _, action := range list {
+		if err := check(action); err != nil {
+			return err
 		}
-		s.principals.anyone = true
-		return nil
-	}
-	var kinds map[string]stringList
-	if err := json.Unmarshal(value, &kinds); err != nil || len(kinds) == 0 {
-		return malformed("Invalid principal in policy")
-	}
-	for kind, values := range kinds {
-		switch kind {
-		case "AWS":
-			for _, value := range values {
-				if !s.principals.add(value) {
-					return malformed(`Invalid principal in policy: "AWS":"` + value + `"`)
-				}
-			}
-		case "Service":
-			s.principals.services = append(s.principals.services, values...)
-		default:
-			return malformed("Invalid principal in policy: only AWS and Service are supported here")
-		}
+		s.actions.list = append(s.actions.list, text{literal: strings.ToLower(action)})
 	}
 	return nil
 }
 
-// A stringList is written as a list or as one string.
-type stringList []string
+var vendorPattern = regexp.MustCompile(`^[a-zA-Z0-9.-]+$`)
 
-// UnmarshalJSON reads both.
-func (l *stringList) UnmarshalJSON(text []byte) error {
-	var one string
-	if err := json.Unmarshal(text, &one); err == nil {
-		*l = []string{one}
+func checkAction(action string) error {
+	vendor, name, found := strings.Cut(action, ":")
+	switch {
+	case action == "*":
+		return nil
+	case !found:
+		return malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
+	case strings.Contains(name, ":"):
+		return malformed("Actions/Condition can contain only one colon.")
+	case strings.ContainsAny(vendor, "*?"):
+		return malformed("Action vendors (e.g., aws, ec2, etc.) must not contain wildcards.")
+	case !vendorPattern.MatchString(vendor):
+		return malformed("Vendor " + vendor + " is not valid")
+	default:
 		return nil
 	}
-	return json.Unmarshal(text, (*[]string)(l))
 }
 
-// A valueList is a list, or one, of strings, numbers and booleans.
-type valueList []string
-
-// UnmarshalJSON reads them all as text.
-func (l *valueList) UnmarshalJSON(text []byte) error {
-	var list []json.RawMessage
-	if err := json.Unmarshal(text, &list); err != nil {
-		list = []json.RawMessage{text}
+// checkTrustAction lets no wildcard through, and case counts: so does AWS.
+func checkTrustAction(action string) error {
+	switch action {
+	case "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext":
+		return nil
+	default:
+		return malformed("AssumeRole policy may only specify STS AssumeRole actions.")
 	}
-	for _, item := range list {
-		var value string
-		if err := json.Unmarshal(item, &value); err != nil {
-			value = string(bytes.TrimSpace(item))
-			if value == "" || strings.ContainsAny(value[:1], "[{n") {
-				return malformed("Syntax errors in policy.")
-			}
-		}
-		*l = append(*l, value)
-	}
-	return nil
-}
-
-// A statementList is written as a list or as one statement.
-type statementList []rawStatement
-
-// UnmarshalJSON reads both, and no field that is none of a statement's.
-func (l *statementList) UnmarshalJSON(text []byte) error {
-	strict := func(into any) error {
-		decoder := json.NewDecoder(bytes.NewReader(text))
-		decoder.DisallowUnknownFields()
-		return decoder.Decode(into)
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		*l = make([]rawStatement, 1)
-		return strict(&(*l)[0])
-	}
-	return strict((*[]rawStatement)(l))
 }

@@ -1,11 +1,13 @@
-// Package policy evaluates IAM policies: identity policies, and the trust
-// policies of roles.
+// Package policy evaluates IAM policies: identity policies and those that bound
+// them, the trust policies of roles, and the policies of other resources.
 //
 // What it does not understand it refuses to parse, so that nothing is allowed
 // by a condition that nobody checked.
 package policy
 
 import (
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -35,32 +37,25 @@ func (d Decision) String() string {
 type Request struct {
 	// Action is service:Operation, Resource an ARN.
 	Action, Resource string
-	// Principal that asks; trust policies alone look at it.
+	// Principal that asks; the policies of resources alone look at it.
 	Principal Principal
 	// Context holds the condition keys and their values, keys in lower case.
 	Context map[string][]string
 }
 
-// Principal is who asks.
-type Principal struct {
-	// AccountID of the principal.
-	AccountID string
-	// ARNs by which policies may name it: its own, and for a session its role's.
-	ARNs []string
-	// Service that asks, such as ec2.amazonaws.com; empty for all others.
-	Service string
-	// Federated is the identity provider that vouches for who asks, by its ARN or
-	// name; empty for all others.
-	Federated string
-}
-
 // Document is a parsed policy.
-type Document struct{ statements []statement }
+type Document struct {
+	// kind is what a denial is blamed on, for the policy of a resource; empty for
+	// others, which may be of several kinds.
+	kind       Kind
+	statements []statement
+}
 
 // A statement allows or denies.
 type statement struct {
+	sid        string
 	deny       bool
-	principals *principals // nil in an identity policy
+	principals *principals // nil if it speaks of whoever has the policy
 	actions    patterns
 	resources  patterns
 	conditions []condition
@@ -68,7 +63,7 @@ type statement struct {
 
 // patterns match, or if negated match all else.
 type patterns struct {
-	list    []string
+	list    []text
 	negated bool
 }
 
@@ -76,8 +71,9 @@ type patterns struct {
 func Evaluate(request Request, documents ...*Document) Decision {
 	decision := ImplicitDeny
 	for _, document := range documents {
-		for _, s := range document.statements {
-			if !s.applies(request) {
+		for i := range document.statements {
+			s := &document.statements[i]
+			if !s.deny && decision == Allow || !s.applies(&request) {
 				continue
 			}
 			if s.deny {
@@ -89,170 +85,71 @@ func Evaluate(request Request, documents ...*Document) Decision {
 	return decision
 }
 
-// Policies are all that decide what a caller may do in its own account.
-type Policies struct {
-	// Identity policies: the caller's own, and those of its groups.
-	Identity []*Document
-	// Boundary bounds what Identity can allow. Nil means that nothing does.
-	Boundary *Document
-	// Session policies bound a session. Nil means that nothing does.
-	Session []*Document
+// A Statement is one of a document's, told apart by its place; its Sid may be
+// empty.
+type Statement struct {
+	Sid  string
+	Deny bool
+	// Index of the statement in its document, from 0.
+	Index int
 }
 
-// Kind of policy, in AWS's words.
-type Kind string
-
-// The kinds of policy that a denial can be blamed on.
-const (
-	IdentityPolicy      Kind = "identity-based policy"
-	PermissionsBoundary Kind = "permissions boundary"
-	SessionPolicy       Kind = "session policy"
-)
-
-// Article is the kind with its article: an identity-based policy.
-func (k Kind) Article() string {
-	if k == IdentityPolicy {
-		return "an " + string(k)
+// Matching are the statements that decide about a request, in their order.
+func (d *Document) Matching(r Request) []Statement {
+	var matching []Statement
+	for i := range d.statements {
+		if s := &d.statements[i]; s.applies(&r) {
+			matching = append(matching, Statement{s.sid, s.deny, i})
+		}
 	}
-	return "a " + string(k)
+	return matching
 }
 
-// Verdict is a decision and, unless it is Allow, the kind of policy by which it
-// was made: one that denies, or one that is silent.
-type Verdict struct {
-	Decision Decision
-	By       Kind
-}
-
-// ofKind are the policies of one kind.
-type ofKind struct {
-	kind      Kind
-	documents []*Document
-}
-
-// Authorize decides about a request by the caller's policies: every kind there
-// is must allow it, and none may deny it.
-func Authorize(request Request, policies Policies) Verdict {
-	kinds := []ofKind{{IdentityPolicy, policies.Identity}}
-	if policies.Boundary != nil {
-		kinds = append(kinds, ofKind{PermissionsBoundary, []*Document{policies.Boundary}})
+// ContextKeys are the keys that the conditions and the variables of the policy
+// name, sorted, and spelt as the policy spells them first.
+func (d *Document) ContextKeys() []string {
+	spelling := map[string]string{}
+	add := func(name string) {
+		if key := strings.ToLower(name); spelling[key] == "" {
+			spelling[key] = name
+		}
 	}
-	if policies.Session != nil {
-		kinds = append(kinds, ofKind{SessionPolicy, policies.Session})
-	}
-	verdict := Verdict{Decision: Allow}
-	for _, k := range kinds {
-		switch Evaluate(request, k.documents...) {
-		case ExplicitDeny:
-			return Verdict{ExplicitDeny, k.kind}
-		case ImplicitDeny:
-			if verdict.Decision == Allow {
-				verdict = Verdict{ImplicitDeny, k.kind}
+	for _, s := range d.statements {
+		for _, resource := range s.resources.list {
+			resource.names(add)
+		}
+		for _, c := range s.conditions {
+			add(c.name)
+			for _, value := range c.texts {
+				value.names(add)
 			}
 		}
 	}
-	return verdict
+	return slices.SortedFunc(maps.Values(spelling), func(a, b string) int {
+		return strings.Compare(strings.ToLower(a), strings.ToLower(b))
+	})
 }
 
-func (s *statement) applies(r Request) bool {
+func (s *statement) applies(r *Request) bool {
 	if s.principals != nil && !s.principals.match(r.Principal) {
 		return false
 	}
 	if !s.actions.match(r.Action, true, r.Context) || !s.resources.match(r.Resource, false, r.Context) {
 		return false
 	}
-	for _, condition := range s.conditions {
-		if !condition.holds(r.Context) {
+	for i := range s.conditions {
+		if !s.conditions[i].holds(r.Context) {
 			return false
 		}
 	}
 	return true
 }
 
-func (p patterns) match(text string, foldCase bool, context map[string][]string) bool {
-	for _, pattern := range p.list {
-		pattern, ok := substitute(pattern, context)
-		if !ok && p.negated {
-			return false // "all but nobody knows what" is nothing
-		}
-		if !ok {
-			continue
-		}
-		if foldCase {
-			pattern, text = strings.ToLower(pattern), strings.ToLower(text)
-		}
-		if wildcard(pattern, text) {
+func (p patterns) match(value string, foldCase bool, context map[string][]string) bool {
+	for _, t := range p.list {
+		if pattern, ok := t.expand(context, escaped); ok && wildcard(pattern, value, foldCase) {
 			return !p.negated
 		}
 	}
 	return p.negated
-}
-
-// literal marks the characters * and ? that a variable brought: they stand for
-// themselves.
-const literal = '\x00'
-
-// substitute puts the values of policy variables, like ${aws:username}, into a
-// pattern. A variable that has no single value makes the pattern match nothing.
-func substitute(pattern string, context map[string][]string) (string, bool) {
-	if !strings.Contains(pattern, "${") {
-		return pattern, true
-	}
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(pattern, "${")
-		b.WriteString(before)
-		if !found {
-			return b.String(), true
-		}
-		name, rest, closed := strings.Cut(after, "}")
-		if !closed {
-			return "", false
-		}
-		var value string
-		switch name {
-		case "*", "?", "$":
-			value = name
-		default:
-			values := context[strings.ToLower(name)]
-			if len(values) != 1 {
-				return "", false
-			}
-			value = values[0]
-		}
-		for _, c := range value {
-			if c == '*' || c == '?' {
-				b.WriteRune(literal)
-			}
-			b.WriteRune(c)
-		}
-		pattern = rest
-	}
-}
-
-// wildcard matches * (any run of characters) and ? (any one), in linear space
-// and without recursion: policies come from users.
-func wildcard(pattern, text string) bool {
-	p, t := 0, 0
-	star, mark := -1, 0
-	for t < len(text) {
-		switch {
-		case p+1 < len(pattern) && pattern[p] == literal && pattern[p+1] == text[t]:
-			p, t = p+2, t+1
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, t
-			p++
-		case p < len(pattern) && pattern[p] != literal && (pattern[p] == '?' || pattern[p] == text[t]):
-			p, t = p+1, t+1
-		case star >= 0:
-			mark++
-			p, t = star+1, mark
-		default:
-			return false
-		}
-	}
-	for p < len(pattern) && pattern[p] == '*' {
-		p++
-	}
-	return p == len(pattern)
 }

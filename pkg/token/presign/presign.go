@@ -57,8 +57,9 @@ type Config struct {
 	// ForwardSessionName gives the assumed role the session name that the
 	// credentials have already.
 	ForwardSessionName bool
-	// MFAToken asks for the code of an MFA device, where a profile wants one.
-	// Nil means that such a profile fails.
+	// MFAToken asks for the code of the profile's MFA device (mfa_serial). Nil
+	// means that there is nobody to ask: a profile whose own role wants a code
+	// fails, and RoleARN is assumed without one.
 	MFAToken func() (string, error)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -79,6 +80,8 @@ type Presigner struct {
 	credentials aws.CredentialsProvider
 	endpoint    string
 	region      string
+	// hint of why a role may not be assumed; empty if there is nothing to say.
+	hint string
 }
 
 // New makes a presigner. It finds the region, which may ask the instance
@@ -150,9 +153,12 @@ func instanceRegion(ctx context.Context, loaded aws.Config) string {
 // assumeRole makes the credentials those of the role.
 func (p *Presigner) assumeRole(ctx context.Context, loaded aws.Config) error {
 	client := sts.NewFromConfig(loaded)
+	serial, err := p.mfaSerial(ctx, loaded)
+	if err != nil {
+		return err
+	}
 	name := cmp.Or(p.config.SessionName, defaultSessionName)
 	if p.config.ForwardSessionName {
-		var err error
 		if name, err = sessionName(ctx, client); err != nil {
 			return err
 		}
@@ -162,9 +168,33 @@ func (p *Presigner) assumeRole(ctx context.Context, loaded aws.Config) error {
 		if p.config.ExternalID != "" {
 			o.ExternalID = aws.String(p.config.ExternalID)
 		}
+		if serial != "" {
+			o.SerialNumber, o.TokenProvider = aws.String(serial), p.config.MFAToken
+		}
 	})
 	p.credentials = aws.NewCredentialsCache(provider)
 	return nil
+}
+
+// mfaSerial is the MFA device of the profile's user; empty if the credentials are
+// not the profile's own key, or there is nobody to ask for a code.
+func (p *Presigner) mfaSerial(ctx context.Context, loaded aws.Config) (string, error) {
+	for _, source := range loaded.ConfigSources {
+		profile, ok := source.(config.SharedConfig)
+		if !ok || profile.MFASerial == "" || !profile.Credentials.HasKeys() {
+			continue
+		}
+		credentials, err := p.retrieve(ctx)
+		if err != nil || credentials.AccessKeyID != profile.Credentials.AccessKeyID {
+			return "", err
+		}
+		if p.config.MFAToken == nil {
+			p.hint = "; the profile's mfa_serial was left out, since there is no terminal to ask for its code"
+			return "", nil
+		}
+		return profile.MFASerial, nil
+	}
+	return "", nil
 }
 
 // sessionName asks STS for the session name of the credentials there are.
@@ -180,11 +210,19 @@ func sessionName(ctx context.Context, client *sts.Client) (string, error) {
 	return name, nil
 }
 
-// Token makes a token.
-func (p *Presigner) Token(ctx context.Context) (Token, error) {
+func (p *Presigner) retrieve(ctx context.Context) (aws.Credentials, error) {
 	credentials, err := p.credentials.Retrieve(ctx)
 	if err != nil {
-		return Token{}, fmt.Errorf("getting AWS credentials (try aws sts get-caller-identity): %w", err)
+		return aws.Credentials{}, fmt.Errorf("getting AWS credentials (try aws sts get-caller-identity): %w%s", err, p.hint)
+	}
+	return credentials, nil
+}
+
+// Token makes a token.
+func (p *Presigner) Token(ctx context.Context) (Token, error) {
+	credentials, err := p.retrieve(ctx)
+	if err != nil {
+		return Token{}, err
 	}
 	now := p.config.Now()
 	signed, err := p.presign(ctx, credentials, now)

@@ -32,12 +32,21 @@ const (
 
 func request(t testing.TB) token.Request {
 	t.Helper()
-	now := time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC)
+	return requestTo(t, "https://sts.eu-west-2.amazonaws.com")
+}
+
+// requestTo AWS, or to an endpoint without TLS.
+func requestTo(t testing.TB, endpoint string) token.Request {
+	t.Helper()
 	hosts, err := token.NewHosts("aws")
+	if err == nil && strings.HasPrefix(endpoint, "http:") {
+		hosts, err = hosts.WithEndpoint(endpoint)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := token.Parse(token.Encode("https://sts.eu-west-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"+
+	now := time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC)
+	r, err := token.Parse(token.Encode(endpoint+"/?Action=GetCallerIdentity&Version=2011-06-15"+
 		"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIATLABCDEFGHIJKLM2%2F20261123%2Feu-west-2%2Fsts%2Faws4_request"+
 		"&X-Amz-Date=20261123T082457Z&X-Amz-Expires=60&X-Amz-Security-Token="+sessionToken+
 		"&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature="+signature), hosts, now)
@@ -100,6 +109,30 @@ func TestVerify(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestEndpoint asks an endpoint that is not AWS's without TLS, by the host that
+// was signed, and follows it nowhere.
+func TestEndpoint(t *testing.T) {
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if "http://"+r.Host+r.RequestURI != requestTo(t, "http://"+r.Host).URL() || r.Header.Get("x-k8s-aws-id") != "kubedemy" {
+			t.Errorf("asked %s%s with %v", r.Host, r.RequestURI, r.Header)
+		}
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+		fmt.Fprint(w, jsonAnswer)
+	}))
+	defer server.Close()
+	v, r := verifier(t, server.Client(), nil), requestTo(t, server.URL)
+	if id, err := v.Verify(t.Context(), r); err != nil || id.ARN != "arn:aws:iam::231144931069:user/bob" {
+		t.Errorf("%+v, %v", id, err)
+	}
+	status = http.StatusFound
+	_, err := v.Verify(t.Context(), r)
+	if _, ok := errors.AsType[*verify.AnswerError](err); !ok {
+		t.Errorf("a redirect: %T %v", err, err)
 	}
 }
 

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"os"
+	"testing"
+)
+
+func TestTyped(t *testing.T) {
+	t.Parallel()
+	program := quoted(os.Args[0])
+	for _, test := range []struct {
+		arguments []string
+		want      string
+	}{
+		{nil, program + " env"},
+		{[]string{"--dir", "/tmp/lab-2"}, program + " env --dir /tmp/lab-2"},
+		{[]string{"--dir", "it's a lab"}, program + ` env --dir 'it'\''s a lab'`},
+	} {
+		command := newUp()
+		if err := command.ParseFlags(test.arguments); err != nil {
+			t.Fatal(err)
+		}
+		if got := typed(command, "env"); got != test.want {
+			t.Errorf("after lab up %q: %s, want %s", test.arguments, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+// clusterFlags bind API servers of Kubernetes to the names of clusters.
+type clusterFlags struct{ endpoints, cas []string }
+
+func (f *clusterFlags) addFlags(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.endpoints, "cluster-endpoint", nil, "API server of an EKS cluster, as NAME=https://HOST:PORT; wants its --cluster-ca (repeatable)")
+	flags.StringArrayVar(&f.cas, "cluster-ca", nil, "file with the certificate of that API server's CA, as NAME=FILE (repeatable)")
+}
+
+// An apiServer is what is bound to a cluster's name.
+type apiServer struct {
+	endpoint string
+	ca       []byte
+}
+
+// parse gives the API servers by the names of their clusters.
+func (f *clusterFlags) parse() (map[string]apiServer, error) {
+	endpoints, err := byName("--cluster-endpoint", "https://HOST:PORT", f.endpoints)
+	if err != nil {
+		return nil, err
+	}
+	files, err := byName("--cluster-ca", "FILE", f.cas)
+	if err != nil {
+		return nil, err
+	}
+	servers := map[string]apiServer{}
+	for name, endpoint := range endpoints {
+		file, ok := files[name]
+		if !ok {
+			return nil, fmt.Errorf("--cluster-endpoint %s=%s wants --cluster-ca %s=FILE, too", name, endpoint, name)
+		}
+		ca, err := readCA(file)
+		if err != nil {
+			return nil, fmt.Errorf("--cluster-ca %s: %w", name, err)
+		}
+		servers[name] = apiServer{endpoint, ca}
+	}
+	for name, file := range files {
+		if _, ok := endpoints[name]; !ok {
+			return nil, fmt.Errorf("--cluster-ca %s=%s wants --cluster-endpoint %s=https://HOST:PORT, too", name, file, name)
+		}
+	}
+	return servers, nil
+}
+
+// byName takes the values of a flag, NAME=VALUE, apart.
+func byName(flag, value string, texts []string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, text := range texts {
+		name, given, ok := strings.Cut(text, "=")
+		if !ok || name == "" || given == "" {
+			return nil, fmt.Errorf("%s %q is not NAME=%s", flag, text, value)
+		}
+		if _, twice := values[name]; twice {
+			return nil, fmt.Errorf("%s is given twice for %s", flag, name)
+		}
+		values[name] = given
+	}
+	return values, nil
+}
+
+func readCA(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, errors.New(file + " holds no certificate in PEM")
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return nil, fmt.Errorf("reading the certificate in %s: %w", file, err)
+		}
+		return text, nil
+	}
+}
+
+// registerClusters in the region that clients use unless told otherwise.
+func registerClusters(a *localaws.AWS, servers map[string]apiServer) error {
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		if err := a.RegisterCluster(a.Region(), name, servers[name].endpoint, servers[name].ca); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+func newInstances() *cobra.Command {
+	var where place
+	command := &cobra.Command{
+		Use:   "instances",
+		Short: "List the EC2 instances, and where their metadata is served",
+		Long: `List the EC2 instances of a local AWS that runs, and where the metadata service
+of each is served: a client that asks there has the role in the instance's
+profile, as if it ran on the instance.`,
+		Example: `  localaws instances
+  env -u AWS_PROFILE AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=false \
+    AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:40123/ aws sts get-caller-identity`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var told struct{ Instances []instance }
+			if err := where.askJSON(cmd.Context(), http.MethodGet, "instances", nil, &told); err != nil {
+				return err
+			}
+			return printInstances(cmd.OutOrStdout(), told.Instances)
+		},
+	}
+	where.addFlags(command.Flags())
+	return command
+}
+
+type instance struct {
+	localaws.Instance
+	MetadataEndpoint string `json:"metadataEndpoint"`
+}
+
+func printInstances(w io.Writer, instances []instance) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "INSTANCE\tSTATE\tREGION\tPRIVATE DNS NAME\tPROFILE\tMETADATA")
+	for _, i := range instances {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.State, i.Region,
+			cmp.Or(i.PrivateDNSName, "-"), cmp.Or(i.InstanceProfile, "-"), cmp.Or(i.MetadataEndpoint, "-"))
+	}
+	return table.Flush()
+}

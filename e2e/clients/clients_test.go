@@ -1,0 +1,279 @@
+//go:build e2e
+
+// Package clients proves which unmodified AWS clients work against a local AWS
+// alone, by each way to lead them to it. The table in docs/localaws.md is what
+// these tests find.
+package clients
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
+)
+
+// goClient in the environment has this program be the client of aws-sdk-go-v2.
+const goClient = "LOCALAWS_GO_CLIENT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(goClient) == "" {
+		os.Exit(m.Run())
+	}
+	if err := callAll(context.Background(), os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// The ways to lead a client to a local AWS.
+const (
+	byProxy    = iota // HTTPS_PROXY and AWS_CA_BUNDLE, as `localaws env` says
+	byVariable        // AWS_ENDPOINT_URL
+	byOption          // --endpoint-url, or what the library has for it
+	ways
+)
+
+// What becomes of a client, and whom its tokens name.
+const (
+	works         = "works"
+	ignored       = "ignored: it calls AWS"
+	namesAWS      = "AWS"
+	namesEndpoint = "the endpoint"
+)
+
+// A client is unmodified, and of this machine.
+type client struct {
+	// name in docs/localaws.md, and how the client's version begins.
+	name, version string
+	// programs that it may be; the script is an interpreter's first argument.
+	programs []string
+	script   []string
+	calls    func(user string, option ...string) [][]string
+	// outcome of each way.
+	outcome [ways]string
+	// token is whom the tokens of `aws eks get-token` name, each way; empty for a
+	// client that makes none.
+	token [ways]string
+}
+
+func clients(t *testing.T) []client {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clis := []string{"/usr/bin/aws", "aws"}
+	return []client{
+		{
+			name: "AWS CLI 2.9.19", version: "aws-cli/2.9.19", programs: clis, calls: cliCalls,
+			outcome: [ways]string{works, ignored, works}, token: [ways]string{namesAWS, namesAWS, namesAWS},
+		},
+		{
+			name: "AWS CLI 1.45.11", version: "aws-cli/1.45.11", programs: clis, calls: cliCalls,
+			outcome: [ways]string{works, works, works}, token: [ways]string{namesAWS, namesEndpoint, namesAWS},
+		},
+		{
+			name: "boto3 1.26.27", version: "boto3/1.26.27", programs: []string{"/usr/bin/python3"}, script: []string{"testdata/calls.py"}, calls: programCalls,
+			outcome: [ways]string{works, ignored, works},
+		},
+		{
+			name: "aws-sdk-go-v2", version: "aws-sdk-go-v2/", programs: []string{self}, calls: programCalls,
+			outcome: [ways]string{works, works, works},
+		},
+	}
+}
+
+// cliCalls are the calls as they are typed.
+func cliCalls(user string, option ...string) [][]string {
+	calls := [][]string{
+		{"sts", "get-caller-identity"},
+		{"iam", "create-user", "--user-name", user},
+		{"eks", "list-clusters"},
+		{"ec2", "describe-instances"},
+	}
+	for i, call := range calls {
+		for _, url := range option {
+			calls[i] = append(call, "--endpoint-url", url)
+		}
+	}
+	return calls
+}
+
+// programCalls is one run of a program that makes the same calls.
+func programCalls(user string, option ...string) [][]string {
+	return [][]string{append([]string{user}, option...)}
+}
+
+// find answers the client's program; it skips the test if it is not there.
+func (c client) find(t *testing.T) string {
+	t.Helper()
+	for _, program := range c.programs {
+		command := exec.Command(program, append(slices.Clone(c.script), "--version")...)
+		command.Env = append(os.Environ(), goClient+"=1")
+		if output, err := command.CombinedOutput(); err == nil && strings.HasPrefix(string(output), c.version) {
+			return program
+		}
+	}
+	t.Skipf("%s is not on this machine", c.name)
+	return ""
+}
+
+func TestClients(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "localaws.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clients(t) {
+		t.Run(c.name, func(t *testing.T) {
+			row := fmt.Sprintf("| %s | %s | %s | %s |", c.name, c.outcome[byProxy], c.outcome[byVariable], c.outcome[byOption])
+			if !strings.Contains(string(document), row) {
+				t.Errorf("docs/localaws.md lacks the row\n%s", row)
+			}
+			program := c.find(t)
+			for way, name := range []string{"HTTPS_PROXY", "AWS_ENDPOINT_URL", "endpoint-url"} {
+				t.Run(name, func(t *testing.T) {
+					l := start(t, way)
+					l.call(c, program)
+					if c.token[way] != "" {
+						l.getToken(c, program)
+					}
+				})
+			}
+		})
+	}
+}
+
+// A led client has an environment, and perhaps an option, that lead it to a local
+// AWS. Where no proxy leads there, a proxy stands in the way to the real AWS.
+type led struct {
+	t           *testing.T
+	way         int
+	environment []string
+	url         string
+	option      []string
+
+	mu     sync.Mutex
+	strays []string // hosts of AWS's that the client called
+}
+
+// start starts a local AWS and leads to it in one of the ways.
+func start(t *testing.T, way int) *led {
+	t.Helper()
+	server := localawstest.Start(t, localaws.Config{
+		AccountID: "231144931069", Region: "eu-west-2",
+		Instances: []localaws.Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "ip-10-0-1-23.eu-west-2.compute.internal"}},
+	})
+	l := &led{t: t, way: way, url: server.URL()}
+	variables := server.Files().Environment(strings.TrimPrefix(l.url, "http://"), server.Region())
+	if way != byProxy {
+		guard := httptest.NewServer(http.HandlerFunc(l.stray))
+		t.Cleanup(guard.Close)
+		variables.Set["HTTPS_PROXY"], variables.Set["https_proxy"] = guard.URL, guard.URL
+		delete(variables.Set, "AWS_CA_BUNDLE")
+	}
+	switch way {
+	case byVariable:
+		variables.Set["AWS_ENDPOINT_URL"] = l.url
+	case byOption:
+		l.option = []string{l.url}
+	}
+	l.environment = append(variables.Apply(os.Environ()), goClient+"=1", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "HOME="+t.TempDir())
+	return l
+}
+
+// stray notes whom a client called that was not led to the local AWS.
+func (l *led) stray(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.strays = append(l.strays, r.Host)
+	http.Error(w, "no way to AWS", http.StatusForbidden)
+}
+
+func (l *led) strayed() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.strays)
+}
+
+func (l *led) run(c client, program string, arguments ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, append(slices.Clone(c.script), arguments...)...)
+	command.Env = l.environment
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	if err := command.Run(); err != nil {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(arguments, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// call makes the client's calls. They work, or it is AWS that they go to.
+func (l *led) call(c client, program string) {
+	l.t.Helper()
+	calls := c.calls("kubedemy", l.option...)
+	if c.outcome[l.way] == ignored {
+		_, err := l.run(c, program, calls[0]...)
+		if strays := l.strayed(); err == nil || len(strays) == 0 || !strings.HasSuffix(strays[0], "amazonaws.com:443") {
+			l.t.Errorf("%s called %q (%v), want AWS", calls[0], strays, err)
+		}
+		return
+	}
+	var output strings.Builder
+	for _, call := range calls {
+		said, err := l.run(c, program, call...)
+		if err != nil {
+			l.t.Error(err)
+		}
+		output.WriteString(said)
+	}
+	for _, want := range []string{"arn:aws:iam::231144931069:user/administrator", "arn:aws:iam::231144931069:user/kubedemy", "[]", "i-0123456789abcdef0"} {
+		if !strings.Contains(output.String(), want) {
+			l.t.Errorf("nothing says %q: %s", want, output.String())
+		}
+	}
+	if strays := l.strayed(); strays != nil {
+		l.t.Errorf("it called %q", strays)
+	}
+}
+
+// getToken looks whom the token names that the client makes.
+func (l *led) getToken(c client, program string) {
+	l.t.Helper()
+	arguments := []string{"eks", "get-token", "--cluster-name", "kubedemy"}
+	for _, url := range l.option {
+		arguments = append(arguments, "--endpoint-url", url)
+	}
+	output, err := l.run(c, program, arguments...)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var credential struct{ Status struct{ Token string } }
+	if err := json.Unmarshal([]byte(output), &credential); err != nil {
+		l.t.Fatal(err)
+	}
+	signed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(credential.Status.Token, "k8s-aws-v1."))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	want := "https://sts.eu-west-2.amazonaws.com/?"
+	if c.token[l.way] == namesEndpoint {
+		want = l.url + "/?"
+	}
+	if !strings.HasPrefix(string(signed), want) {
+		l.t.Errorf("the token names another endpoint than %s", want)
+	}
+}

@@ -1,0 +1,93 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// An mfaApp is the application on a phone that makes one-time codes (RFC 6238).
+type mfaApp struct {
+	serial string
+	seed   []byte
+}
+
+func (a mfaApp) code(step int64) string {
+	mac := hmac.New(sha1.New, a.seed)
+	_ = binary.Write(mac, binary.BigEndian, step)
+	sum := mac.Sum(nil)
+	at := sum[len(sum)-1] & 15
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:])&0x7fffffff%1_000_000)
+}
+
+// newMFAApp makes a virtual MFA device and enables it for a user, with the AWS
+// CLI of an administrator. It also answers a code that is good now: the two
+// that enable a device are spent.
+func newMFAApp(t *testing.T, user accessKey) (app mfaApp, code string) {
+	t.Helper()
+	admin := newShell(t, awsCLIs(t)[0])
+	var created struct{ VirtualMFADevice struct{ SerialNumber string } }
+	admin.decode("aws iam create-virtual-mfa-device --virtual-mfa-device-name "+user.user+" --bootstrap-method Base32StringSeed --outfile seed", &created)
+	app.serial = created.VirtualMFADevice.SerialNumber
+	seed, err := os.ReadFile(filepath.Join(admin.dir, "seed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if app.seed, err = base32.StdEncoding.DecodeString(strings.TrimSpace(string(seed))); err != nil {
+		t.Fatal(err)
+	}
+	step := time.Now().Unix() / 30
+	admin.run("aws iam enable-mfa-device --user-name " + user.user + " --serial-number " + app.serial +
+		" --authentication-code1 " + app.code(step-1) + " --authentication-code2 " + app.code(step))
+	t.Cleanup(func() {
+		admin.run("aws iam deactivate-mfa-device --user-name " + user.user + " --serial-number " + app.serial)
+		admin.run("aws iam delete-virtual-mfa-device --serial-number " + app.serial)
+	})
+	return app, app.code(step + 1)
+}
+
+// TestMFA signs in by a role that only who has shown a code may assume. The code
+// is typed where kubectl runs.
+func TestMFA(t *testing.T) {
+	resetAWSAuth(t)
+	role := newRoleOf(t, "/", "Careful", `"Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`)
+	setAWSAuth(t, map[string]string{"mapRoles": "- rolearn: " + role + "\n  username: careful:{{SessionName}}\n  groups: [careful]\n"})
+	for _, plugin := range plugins() {
+		t.Run(plugin.name, func(t *testing.T) {
+			user := newUser(t, "careful")
+			app, code := newMFAApp(t, user)
+			s := signIn(t, "")
+			user.configure(s)
+			s.run("aws iam put-user-policy --profile admin --user-name careful --policy-name AssumeCareful --policy-document '" +
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"` + role + `"}]}'`)
+			s.fails("aws sts assume-role --role-arn "+role+" --role-session-name hasty", "AccessDenied")
+			s.profile(`[profile careful]
+role_arn = ` + role + `
+source_profile = default
+mfa_serial = ` + app.serial + `
+role_session_name = typed
+`)
+			s.set("AWS_PROFILE", "careful")
+			plugin.use(s)
+			// Nobody is there to ask.
+			if r := s.try("kubectl auth whoami </dev/null"); r.err == nil {
+				t.Errorf("without a code: %s", r.stdout)
+			}
+			table := s.runOnTerminal("kubectl auth whoami", "MFA code", code)
+			for _, want := range []string{"careful:typed", "[careful system:authenticated]", "assumed-role/Careful/typed"} {
+				if !strings.Contains(table, want) {
+					t.Errorf("the terminal does not show %q:\n%s", want, table)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,265 @@
+package lab
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+func TestClaimDir(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		prepare func(t *testing.T, dir string)
+		refused string
+	}{
+		"new": {prepare: func(*testing.T, string) {}},
+		"empty": {prepare: func(t *testing.T, dir string) {
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"a lab's, half made": {prepare: func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, lockFile), "")
+			write(t, filepath.Join(dir, "controlplane", "etcd.log"), "")
+			write(t, filepath.Join(dir, infoFile), "{")
+		}},
+		"somebody's": {
+			prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, "aws", "main.tf"), "") },
+			refused: "holds files that are not a lab's (name a new or an empty one by --dir)",
+		},
+		"somebody's, with a mark that leads elsewhere": {
+			prepare: func(t *testing.T, dir string) {
+				write(t, dir+".elsewhere", "precious")
+				if err := os.Mkdir(dir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(dir+".elsewhere", filepath.Join(dir, lockFile)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			refused: "holds files that are not a lab's",
+		},
+		"a file": {
+			prepare: func(t *testing.T, dir string) { write(t, dir, "") },
+			refused: "making the lab's directory (--dir names another)",
+		},
+		"another user's": {
+			prepare: func(t *testing.T, dir string) {
+				if err := os.Mkdir(dir, 0o777); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Chown(dir, os.Geteuid()+1, -1); err != nil {
+					t.Skip("only root can give a directory away")
+				}
+			},
+			refused: "belongs to another user (--dir names another)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "lab")
+			test.prepare(t, dir)
+			claim, err := claimDir(dir)
+			if test.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), dir) {
+					t.Fatalf("claimDir = %v, want it refused with %q", err, test.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := claim.release(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestClaimIsOneDirectory: whatever links lead to a directory, its lab is known
+// by one name.
+func TestClaimIsOneDirectory(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	claim := claimed(t, link)
+	if claim.dir != dir {
+		t.Errorf("claimed %s by way of %s, want %s", claim.dir, link, dir)
+	}
+	if _, err := claimDir(dir); !errors.Is(err, ErrRunning) {
+		t.Errorf("claiming it again = %v, want ErrRunning", err)
+	}
+}
+
+// TestClaimHasOneWinner has many claim a directory that is not yet there.
+func TestClaimHasOneWinner(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "lab")
+	var wait sync.WaitGroup
+	results := make(chan error, 32)
+	release := make(chan struct{})
+	for range cap(results) {
+		wait.Go(func() {
+			claim, err := claimDir(dir)
+			results <- err
+			if err == nil {
+				<-release
+				_ = claim.release()
+			}
+		})
+	}
+	won := 0
+	for range cap(results) {
+		if err := <-results; err == nil {
+			won++
+		} else if !errors.Is(err, ErrRunning) {
+			t.Errorf("a loser gets %v, want ErrRunning", err)
+		}
+	}
+	close(release)
+	wait.Wait()
+	if won != 1 {
+		t.Errorf("%d claimed the directory at the same time", won)
+	}
+}
+
+// TestStatusIsInNobodysWay: asking for the status, however often, never keeps a
+// lab from its directory.
+func TestStatusIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	for range 2 {
+		wait.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, err := Status(dir); err != nil {
+					t.Errorf("Status: %v", err)
+				}
+			}
+		})
+	}
+	for range 300 {
+		claim, err := claimDir(dir)
+		if err == nil {
+			err = errors.Join(claim.publish(Info{PID: 1}), claim.publish(Info{PID: 1, Running: true}), claim.release())
+		}
+		if err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(done)
+	wait.Wait()
+}
+
+// TestKilledLabHoldsNothing: the kernel lets go for the dead.
+func TestKilledLabHoldsNothing(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	other := startLab(t, dir)
+	if _, err := claimDir(dir); !errors.Is(err, ErrRunning) {
+		t.Fatalf("claiming a running lab's directory = %v, want ErrRunning", err)
+	}
+	if info, err := Open(dir); err != nil || info.PID != other.pid() {
+		t.Fatalf("Open = %+v, %v, want process %d", info, err, other.pid())
+	}
+	other.kill(t)
+	if _, err := Open(dir); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("Open after it was killed = %v, want ErrNotRunning", err)
+	}
+	claimed(t, dir)
+}
+
+// TestReleaseIsAtOnce: a program that is just being started has every open file
+// of who starts it, for a moment.
+func TestReleaseIsAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	claim, err := claimDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	descriptor, err := syscall.Dup(int(claim.lock.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(descriptor)
+	if err := claim.release(); err != nil {
+		t.Fatal(err)
+	}
+	claimed(t, dir)
+}
+
+func TestRemoveState(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	claim := claimed(t, dir)
+	for _, name := range []string{"aws/ca.pem", "authenticator/key.pem", "controlplane/etcd/member", "kubeconfig", "tour/aws-auth.yaml", LogFile, "mine.txt"} {
+		write(t, filepath.Join(dir, name), "")
+	}
+	if err := claim.publish(Info{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim.removeState(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := files(t, dir), []string{lockFile, LogFile, "mine.txt"}; !slices.Equal(got, want) {
+		t.Errorf("there remain %q, want %q", got, want)
+	}
+}
+
+// TestRemoveStateOfAnother: the directory was removed under a lab, and another
+// lab is in its place.
+func TestRemoveStateOfAnother(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(realDir(t), "lab")
+	first := claimed(t, dir)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	second := claimed(t, dir)
+	if err := second.publish(Info{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(first.withdraw(), first.removeState()); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, dir); !slices.Contains(got, infoFile) {
+		t.Errorf("the first lab removed the second one's files: there remain %q", got)
+	}
+}
+
+// realDir is an empty directory by its one name.
+func realDir(t *testing.T) string {
+	t.Helper()
+	dir, err := canonical(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// claimed is a claim that is released with the test.
+func claimed(t *testing.T, dir string) *claim {
+	t.Helper()
+	claim, err := claimDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = claim.release() })
+	return claim
+}

@@ -1,0 +1,178 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// background runs this test's program in a role as a lab in the background.
+func background(t *testing.T, ctx context.Context, role, dir string, progress io.Writer) error { //nolint:revive // t comes first in tests
+	t.Helper()
+	command := exec.Command(os.Args[0], dir)
+	t.Setenv(roleVariable, role)
+	err := Background(ctx, dir, command, progress)
+	if command.Process != nil {
+		t.Cleanup(func() {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		})
+	}
+	return err
+}
+
+func TestBackground(t *testing.T) {
+	dir := realDir(t)
+	var progress bytes.Buffer
+	if err := background(t, t.Context(), "lab", dir, &progress); err != nil {
+		t.Fatal(err)
+	}
+	if progress.String() != "here\n" {
+		t.Errorf("progress = %q", &progress)
+	}
+	info, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Another one is refused, and leaves the first one's log alone.
+	write(t, filepath.Join(dir, LogFile), "the first one's")
+	if err := background(t, t.Context(), "lab", dir, io.Discard); !errors.Is(err, ErrRunning) {
+		t.Errorf("a second one: %v, want ErrRunning", err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, LogFile)); err != nil || string(text) != "the first one's" {
+		t.Errorf("the log is %q by now (%v)", text, err)
+	}
+	progress.Reset()
+	was, err := Down(t.Context(), dir, &progress)
+	if err != nil || !was {
+		t.Errorf("Down = %v, %v", was, err)
+	}
+	if want := fmt.Sprintf("lab: ending process %d\n", info.PID); progress.String() != want {
+		t.Errorf("Down says %q, want %q", &progress, want)
+	}
+	if got, want := files(t, dir), []string{lockFile, LogFile}; !slices.Equal(got, want) {
+		t.Errorf("there remain %q, want %q", got, want)
+	}
+}
+
+func TestBackgroundOfALabThatFails(t *testing.T) {
+	dir := realDir(t)
+	var progress bytes.Buffer
+	err := background(t, t.Context(), "failing", dir, &progress)
+	if want := filepath.Join(dir, LogFile); err == nil || !strings.Contains(err.Error(), "did not come up (exit status 1)") || !strings.Contains(err.Error(), want) {
+		t.Errorf("Background = %v, want it to name %s", err, want)
+	}
+	if progress.String() != "this is why\n" {
+		t.Errorf("progress = %q", &progress)
+	}
+}
+
+// TestBackgroundInterrupted: Ctrl-C while a lab comes up ends that lab too.
+func TestBackgroundInterrupted(t *testing.T) {
+	dir := realDir(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := background(t, ctx, "coming up", dir, writerFunc(cancel)); err == nil {
+		t.Error("Background of a lab that was interrupted succeeds")
+	}
+	if info, err := Status(dir); err != nil || info.PID != 0 {
+		t.Errorf("Status = %+v, %v, want no lab", info, err)
+	}
+}
+
+type writerFunc func()
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f()
+	return len(p), nil
+}
+
+func TestParentProgressOfNobody(t *testing.T) {
+	t.Setenv(progressVariable, "")
+	if parent := ParentProgress(); parent != nil {
+		t.Error("there is a parent")
+	}
+}
+
+// TestDownTouchesNothing of a directory that is no lab's, were it to hold files
+// of the same names.
+func TestDownTouchesNothing(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	for _, name := range []string{"aws", "kubeconfig", "lock"} {
+		write(t, filepath.Join(dir, name), "precious")
+	}
+	if was, err := Down(t.Context(), dir, io.Discard); was || err != nil {
+		t.Errorf("Down = %v, %v", was, err)
+	}
+	if got, want := files(t, dir), []string{"aws", "kubeconfig", "lock"}; !slices.Equal(got, want) {
+		t.Errorf("there remain %q, want %q", got, want)
+	}
+	missing := filepath.Join(dir, "missing")
+	if was, err := Down(t.Context(), missing, io.Discard); was || err != nil {
+		t.Errorf("Down = %v, %v", was, err)
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Down made the directory: %v", err)
+	}
+}
+
+// TestDownAfterAKill ends what is left, and not the stranger who has the killed
+// lab's number by now.
+func TestDownAfterAKill(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	stranger := start(t, "echo", "cat")
+	leftover := start(t, "echo", "etcd", "--data-dir="+filepath.Join(dir, "controlplane"))
+	leftover.lives(t)
+	killed := startLab(t, dir)
+	killed.kill(t)
+	text, err := os.ReadFile(filepath.Join(dir, infoFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, infoFile), strings.Replace(string(text), strconv.Itoa(killed.pid()), strconv.Itoa(stranger.pid()), 1))
+	var progress bytes.Buffer
+	if was, err := Down(t.Context(), dir, &progress); was || err != nil {
+		t.Errorf("Down = %v, %v", was, err)
+	}
+	<-leftover.ended
+	if want := fmt.Sprintf("lab: ended etcd (process %d), left behind by a killed lab\n", leftover.pid()); progress.String() != want {
+		t.Errorf("Down says %q, want %q", &progress, want)
+	}
+	stranger.lives(t)
+	if got, want := files(t, dir), []string{lockFile}; !slices.Equal(got, want) {
+		t.Errorf("there remain %q, want %q", got, want)
+	}
+}
+
+// TestDownWaitsForAClaim: a lab that has its directory but has not said yet who
+// it is.
+func TestDownWaitsForAClaim(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	claim, err := claimDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Down(ctx, dir, io.Discard); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Down = %v, want it to wait", err)
+	}
+	if err := claim.release(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Down(t.Context(), dir, io.Discard); err != nil {
+		t.Errorf("Down = %v", err)
+	}
+}

@@ -1,0 +1,82 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// programs makes programs in a new directory.
+func programs(t *testing.T, names ...string) string {
+	t.Helper()
+	dir := realDir(t)
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		write(t, path, "")
+		if err := os.Chmod(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestFindAssets(t *testing.T) {
+	named := programs(t, "kube-apiserver", "etcd", "kubectl")
+	inEnvironment := programs(t, "kube-apiserver", "etcd", "kubectl")
+	half := programs(t, "kube-apiserver", "etcd")
+	t.Chdir(filepath.Dir(named))
+	for name, test := range map[string]struct {
+		dir, environment, want, missing string
+	}{
+		"named":                       {dir: named, environment: inEnvironment, want: named},
+		"named from here":             {dir: filepath.Base(named), want: named},
+		"in the environment":          {environment: inEnvironment, want: inEnvironment},
+		"half of one":                 {dir: half, environment: inEnvironment, missing: filepath.Join(half, "kubectl")},
+		"a wrong one, none beside us": {environment: "/no/such", missing: "/no/such/kube-apiserver"},
+		"none at all":                 {missing: besideThisProgram("k8s")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBEBUILDER_ASSETS", test.environment)
+			got, err := findAssets(test.dir)
+			if test.missing == "" {
+				if err != nil || got != test.want {
+					t.Errorf("findAssets = %q, %v, want %q", got, err, test.want)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), test.missing) || !strings.Contains(err.Error(), "make control-plane builds one") {
+				t.Errorf("findAssets = %q, %v, want it to miss %s and to say what helps", got, err, test.missing)
+			}
+		})
+	}
+}
+
+func TestFindProgram(t *testing.T) {
+	dir := programs(t, "authenticator")
+	write(t, filepath.Join(dir, "data"), "")
+	t.Setenv("PATH", dir)
+	t.Chdir(dir)
+	const name = "authenticator"
+	for title, test := range map[string]struct {
+		path, name, want, fails string
+	}{
+		"named":           {path: filepath.Join(dir, name), name: name, want: filepath.Join(dir, name)},
+		"named from here": {path: "./" + name, name: name, want: filepath.Join(dir, name)},
+		"on PATH":         {name: name, want: filepath.Join(dir, name)},
+		"nowhere":         {name: "no-such-program", fails: "finding the program no-such-program: not beside this program and not on PATH (make build builds it)"},
+		"not there":       {path: "/no/such", name: name, fails: "finding the program authenticator: stat /no/such"},
+		"no program":      {path: filepath.Join(dir, "data"), name: name, fails: "data is not a program"},
+		"a directory":     {path: dir, name: name, fails: "is not a program"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			got, err := findProgram(test.path, test.name)
+			if test.fails == "" && (err != nil || got != test.want) {
+				t.Errorf("findProgram = %q, %v, want %q", got, err, test.want)
+			}
+			if test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)) {
+				t.Errorf("findProgram = %q, %v, want %q", got, err, test.fails)
+			}
+		})
+	}
+}

@@ -1,0 +1,603 @@
+package localaws_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
+)
+
+// newServiceRole makes a role that a service may assume, such as eks.
+func newServiceRole(t testing.TB, s *localawstest.Server, name, service string) (arn string) {
+	t.Helper()
+	return *newRole(t, s, name, trust(`{"Service":"`+service+`.amazonaws.com"}`)).Arn
+}
+
+// newCluster makes a cluster whose role is made, too, if need be.
+func newCluster(t testing.TB, s *localawstest.Server, config aws.Config, name string) {
+	t.Helper()
+	role := arn("role/eks")
+	if _, err := iam.NewFromConfig(s.SDK()).GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("eks")}); err != nil {
+		role = newServiceRole(t, s, "eks", "eks")
+	}
+	if _, err := eks.NewFromConfig(config).CreateCluster(t.Context(), &eks.CreateClusterInput{
+		Name: &name, RoleArn: &role, ResourcesVpcConfig: twoSubnets(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func twoSubnets() *ekstypes.VpcConfigRequest {
+	return &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-1", "subnet-2"}}
+}
+
+func clusterARN(name string) string { return "arn:aws:eks:eu-west-2:" + account + ":cluster/" + name }
+
+func statements(all ...string) string {
+	return `{"Version":"2012-10-17","Statement":[` + strings.Join(all, ",") + `]}`
+}
+
+func TestClusters(t *testing.T) {
+	s := start(t, localaws.Config{})
+	client, ctx := eks.NewFromConfig(s.SDK()), t.Context()
+	role := newServiceRole(t, s, "eks", "eks")
+	input := eks.CreateClusterInput{
+		Name: aws.String("made"), RoleArn: &role, ResourcesVpcConfig: twoSubnets(), Version: aws.String("1.35"),
+		Tags: map[string]string{"env": "test"}, ClientRequestToken: aws.String("token"),
+	}
+	made, err := client.CreateCluster(ctx, &input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := made.Cluster
+	if c.Status != ekstypes.ClusterStatusCreating || c.Endpoint != nil || c.CreatedAt == nil || *c.Arn != clusterARN("made") ||
+		*c.Version != "1.35" || *c.RoleArn != role || c.Tags["env"] != "test" || !c.ResourcesVpcConfig.EndpointPublicAccess ||
+		c.AccessConfig.AuthenticationMode != ekstypes.AuthenticationModeConfigMap || !*c.AccessConfig.BootstrapClusterCreatorAdminPermissions {
+		t.Errorf("%+v", c)
+	}
+	if len(c.Health.Issues) != 1 || !strings.Contains(*c.Health.Issues[0].Message, "--cluster-endpoint made=") {
+		t.Errorf("a cluster without an API server says %+v", c.Health)
+	}
+	if again, err := client.CreateCluster(ctx, &input); err != nil || *again.Cluster.CreatedAt != *c.CreatedAt {
+		t.Errorf("asked for again: %+v, %v", again, err)
+	}
+	another := input
+	another.Version = aws.String("1.34")
+	if _, err := client.CreateCluster(ctx, &another); code(err) != "ResourceInUseException" {
+		t.Errorf("another one by the same token: %v", err)
+	}
+	another = input
+	another.ClientRequestToken = aws.String("another")
+	if _, err := client.CreateCluster(ctx, &another); code(err) != "ResourceInUseException" {
+		t.Errorf("made twice: %v", err)
+	}
+
+	if err := s.RegisterCluster("eu-west-2", "made", "https://127.0.0.1:1", []byte("CA")); err != nil {
+		t.Fatal(err)
+	}
+	described, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: input.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := described.Cluster; c.Status != ekstypes.ClusterStatusActive || *c.Endpoint != "https://127.0.0.1:1" || *c.CertificateAuthority.Data != "Q0E=" || len(c.Health.Issues) != 0 {
+		t.Errorf("%+v", c)
+	}
+	elsewhere, err := client.ListClusters(ctx, &eks.ListClustersInput{}, func(o *eks.Options) { o.Region = "eu-west-1" })
+	if err != nil || len(elsewhere.Clusters) != 0 {
+		t.Errorf("in another region: %+v, %v", elsewhere, err)
+	}
+	if deleted, err := client.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: input.Name}); err != nil || deleted.Cluster.Status != ekstypes.ClusterStatusDeleting {
+		t.Errorf("%+v, %v", deleted, err)
+	}
+	if _, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: input.Name}); code(err) != "ResourceNotFoundException" {
+		t.Errorf("deleted: %v", err)
+	}
+	if _, err := client.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: input.Name}); code(err) != "ResourceNotFoundException" {
+		t.Errorf("deleted twice: %v", err)
+	}
+	if again, err := client.CreateCluster(ctx, &input); err != nil || again.Cluster.Status != ekstypes.ClusterStatusActive {
+		t.Errorf("made again, with an API server: %+v, %v", again, err)
+	}
+	if _, err := client.ListNodegroups(ctx, &eks.ListNodegroupsInput{ClusterName: input.Name}); code(err) != "NotFoundException" {
+		t.Errorf("what there is not: %v", err)
+	}
+}
+
+func TestRegisterCluster(t *testing.T) {
+	s := start(t, localaws.Config{})
+	for name, endpoint := range map[string]string{"": "https://127.0.0.1:1", "x": "http://127.0.0.1:1", "y": "nonsense"} {
+		if err := s.RegisterCluster("eu-west-2", name, endpoint, nil); err == nil {
+			t.Errorf("%q at %q is registered", name, endpoint)
+		}
+	}
+	if _, ok := s.Cluster("eu-west-2", "x"); ok {
+		t.Error("a cluster that could not be registered is there")
+	}
+	if err := s.RegisterCluster("eu-west-2", "z", "https://127.0.0.1:1", nil); err != nil {
+		t.Fatal(err)
+	}
+	got, ok := s.Cluster("eu-west-2", "z")
+	if !ok || got.Status != "ACTIVE" || got.Endpoint != "https://127.0.0.1:1" || got.CreatorARN != arn("user/administrator") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCreateClusterRefuses(t *testing.T) {
+	s := start(t, localaws.Config{})
+	role, ofEC2 := newServiceRole(t, s, "eks", "eks"), newServiceRole(t, s, "ec2", "ec2")
+	for name, test := range map[string]struct {
+		change func(*eks.CreateClusterInput)
+		want   string
+	}{
+		"a name of dots":         {func(i *eks.CreateClusterInput) { i.Name = aws.String("a.b") }, "should match the regex"},
+		"a long name":            {func(i *eks.CreateClusterInput) { i.Name = aws.String(strings.Repeat("x", 101)) }, "should match the regex"},
+		"a version of none":      {func(i *eks.CreateClusterInput) { i.Version = aws.String("1.12") }, "unsupported Kubernetes version 1.12"},
+		"one subnet":             {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1"} }, "at least two different AZs"},
+		"one subnet twice":       {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1", "subnet-1"} }, "at least two different AZs"},
+		"no subnet's ID":         {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1", "x"} }, "subnet ID 'x'"},
+		"no security group's ID": {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SecurityGroupIds = []string{"x"} }, "security group ID 'x'"},
+		"six security groups": {func(i *eks.CreateClusterInput) {
+			i.ResourcesVpcConfig.SecurityGroupIds = slices.Repeat([]string{"sg-1"}, 6)
+		}, "more than 5"},
+		"no access at all":   {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.EndpointPublicAccess = aws.Bool(false) }, "cannot be false"},
+		"no CIDR":            {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.PublicAccessCidrs = []string{"10.0.0.1"} }, "CIDR '10.0.0.1'"},
+		"a role that is not": {func(i *eks.CreateClusterInput) { i.RoleArn = aws.String(role + "x") }, "does not exist or the trusted entity is not correct"},
+		"a role of EC2":      {func(i *eks.CreateClusterInput) { i.RoleArn = &ofEC2 }, "does not exist or the trusted entity is not correct"},
+		"logs": {func(i *eks.CreateClusterInput) {
+			i.Logging = &ekstypes.Logging{ClusterLogging: []ekstypes.LogSetup{{Enabled: aws.Bool(true), Types: []ekstypes.LogType{"api"}}}}
+		}, "logging cannot be enabled"},
+		"a tag of AWS's": {func(i *eks.CreateClusterInput) { i.Tags = map[string]string{"aws:x": "y"} }, "reserved"},
+		"mode API": {func(i *eks.CreateClusterInput) {
+			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{AuthenticationMode: "API"}
+		}, "authentication mode API"},
+		"a mode of none": {func(i *eks.CreateClusterInput) {
+			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{AuthenticationMode: "NONE"}
+		}, "none of API"},
+		"no owner": {func(i *eks.CreateClusterInput) {
+			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{BootstrapClusterCreatorAdminPermissions: aws.Bool(false)}
+		}, "must be true"},
+		"what localaws cannot do": {func(i *eks.CreateClusterInput) { i.DeletionProtection = aws.Bool(true) }, "does not support the parameter deletionProtection"},
+		"more of it": {func(i *eks.CreateClusterInput) {
+			i.KubernetesNetworkConfig = &ekstypes.KubernetesNetworkConfigRequest{}
+		}, "does not support the parameter kubernetesNetworkConfig"},
+	} {
+		input := eks.CreateClusterInput{Name: aws.String("x"), RoleArn: &role, ResourcesVpcConfig: twoSubnets()}
+		test.change(&input)
+		_, err := eks.NewFromConfig(s.SDK()).CreateCluster(t.Context(), &input)
+		if code(err) != "InvalidParameterException" || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q in it", name, err, test.want)
+		}
+		if _, ok := s.Cluster("eu-west-2", "x"); ok {
+			t.Fatalf("%s: it is made", name)
+		}
+	}
+}
+
+func TestClusterQuota(t *testing.T) {
+	s := start(t, localaws.Config{})
+	for i := range 100 {
+		newCluster(t, s, s.SDK(), fmt.Sprintf("c%03d", i))
+	}
+	role := arn("role/eks")
+	_, err := eks.NewFromConfig(s.SDK()).CreateCluster(t.Context(), &eks.CreateClusterInput{Name: aws.String("x"), RoleArn: &role, ResourcesVpcConfig: twoSubnets()})
+	if code(err) != "ResourceLimitExceededException" {
+		t.Errorf("the 101st: %v", err)
+	}
+	var names []string
+	for pages := eks.NewListClustersPaginator(eks.NewFromConfig(s.SDK()), &eks.ListClustersInput{MaxResults: aws.Int32(33)}); pages.HasMorePages(); {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Clusters) > 33 {
+			t.Errorf("a page of %d", len(page.Clusters))
+		}
+		names = append(names, page.Clusters...)
+	}
+	if len(names) != 100 || !slices.IsSorted(names) {
+		t.Errorf("%q", names)
+	}
+	for _, input := range []eks.ListClustersInput{{MaxResults: aws.Int32(101)}, {NextToken: aws.String("!")}, {Include: []string{"some"}}} {
+		if _, err := eks.NewFromConfig(s.SDK()).ListClusters(t.Context(), &input); code(err) != "InvalidParameterException" {
+			t.Errorf("%+v: %v", input, err)
+		}
+	}
+}
+
+// TestClusterCreator says who is made the owner of a cluster.
+func TestClusterCreator(t *testing.T) {
+	s := start(t, localaws.Config{})
+	admin := iam.NewFromConfig(s.SDK())
+	all := statement("Allow", "*", "*")
+	alice := newUser(t, s, "alice", all)
+	if _, err := admin.CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName: aws.String("Maker"), Path: aws.String("/team/"), AssumeRolePolicyDocument: trust(`{"AWS":"` + account + `"}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("Maker"), PolicyName: aws.String("p"), PolicyDocument: &all}); err != nil {
+		t.Fatal(err)
+	}
+	assumed, err := sts.NewFromConfig(alice).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(arn("role/team/Maker")), RoleSessionName: aws.String("alice")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := s.SDKAs(localaws.AccessKey{ID: *assumed.Credentials.AccessKeyId, Secret: *assumed.Credentials.SecretAccessKey}, *assumed.Credentials.SessionToken)
+	for name, test := range map[string]struct {
+		by   aws.Config
+		want string
+	}{
+		"by-user": {alice, arn("user/alice")},
+		"by-role": {session, arn("role/Maker")}, // STS tells of no path, and so it must match
+	} {
+		newCluster(t, s, test.by, name)
+		if err := s.RegisterCluster("eu-west-2", name, "https://127.0.0.1:1", nil); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := s.Cluster("eu-west-2", name); got.CreatorARN != test.want {
+			t.Errorf("%s: its creator is %q, want %q", name, got.CreatorARN, test.want)
+		}
+	}
+}
+
+// TestEKSPermissions asks for each operation as who may do it and as who may do
+// all but it.
+func TestEKSPermissions(t *testing.T) {
+	s := start(t, localaws.Config{})
+	newCluster(t, s, s.SDK(), "c")
+	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil {
+		t.Fatal(err)
+	}
+	role := aws.String(arn("role/eks"))
+	name, principal := aws.String("c"), aws.String(arn("user/team/bob"))
+	admin := eks.NewFromConfig(s.SDK())
+	if _, err := admin.TagResource(t.Context(), &eks.TagResourceInput{ResourceArn: aws.String(clusterARN("c")), Tags: map[string]string{"env": "test"}}); err != nil {
+		t.Fatal(err)
+	}
+	entry := "arn:aws:eks:eu-west-2:" + account + ":access-entry/c/user/" + account + "/bob/*"
+	const noEntries = "InvalidRequestException"
+	for action, test := range map[string]struct {
+		resource  string
+		condition string
+		call      func(context.Context, *eks.Client) error
+		want      string // who may do it is answered by this code
+	}{
+		"CreateCluster": {clusterARN("new"), `"StringEquals":{"aws:RequestTag/team":"a","eks:authenticationMode":"CONFIG_MAP","eks:kubernetesVersion":"1.36"},"Bool":{"eks:bootstrapClusterCreatorAdminPermissions":"true","eks:endpointPublicAccess":"true"},"ForAllValues:StringEquals":{"aws:TagKeys":["team"]}`, func(ctx context.Context, c *eks.Client) error {
+			_, err := c.CreateCluster(ctx, &eks.CreateClusterInput{Name: aws.String("new"), RoleArn: role, ResourcesVpcConfig: twoSubnets(), Tags: map[string]string{"team": "a"}})
+			return err
+		}, ""},
+		"DescribeCluster": {clusterARN("c"), `"StringEquals":{"aws:ResourceTag/env":"test"}`, func(ctx context.Context, c *eks.Client) error {
+			_, err := c.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: name})
+			return err
+		}, ""},
+		"ListClusters": {clusterARN("*"), "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.ListClusters(ctx, &eks.ListClustersInput{})
+			return err
+		}, ""},
+		"UpdateClusterConfig": {clusterARN("c"), `"StringEquals":{"aws:ResourceTag/env":"test"}`, func(ctx context.Context, c *eks.Client) error {
+			_, err := c.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name})
+			return err
+		}, "InvalidParameterException"},
+		"ListUpdates": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.ListUpdates(ctx, &eks.ListUpdatesInput{Name: name})
+			return err
+		}, ""},
+		"DescribeUpdate": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.DescribeUpdate(ctx, &eks.DescribeUpdateInput{Name: name, UpdateId: aws.String("x")})
+			return err
+		}, "ResourceNotFoundException"},
+		"TagResource": {clusterARN("c"), `"StringEquals":{"aws:RequestTag/team":"a","aws:ResourceTag/env":"test"}`, func(ctx context.Context, c *eks.Client) error {
+			_, err := c.TagResource(ctx, &eks.TagResourceInput{ResourceArn: aws.String(clusterARN("c")), Tags: map[string]string{"team": "a"}})
+			return err
+		}, ""},
+		"UntagResource": {clusterARN("c"), `"ForAllValues:StringEquals":{"aws:TagKeys":["team"]}`, func(ctx context.Context, c *eks.Client) error {
+			_, err := c.UntagResource(ctx, &eks.UntagResourceInput{ResourceArn: aws.String(clusterARN("c")), TagKeys: []string{"team"}})
+			return err
+		}, ""},
+		"ListTagsForResource": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.ListTagsForResource(ctx, &eks.ListTagsForResourceInput{ResourceArn: aws.String(clusterARN("c"))})
+			return err
+		}, ""},
+		"ListAccessPolicies": {"*", "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.ListAccessPolicies(ctx, &eks.ListAccessPoliciesInput{})
+			return err
+		}, ""},
+		"CreateAccessEntry": {clusterARN("c"), `"StringEquals":{"eks:principalArn":"` + *principal + `","eks:username":"bob"},"ForAllValues:StringEquals":{"eks:kubernetesGroups":["a"]}`, func(ctx context.Context, c *eks.Client) error {
+			_, err := c.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: principal, KubernetesGroups: []string{"a"}, Username: aws.String("bob")})
+			return err
+		}, noEntries},
+		"ListAccessEntries": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.ListAccessEntries(ctx, &eks.ListAccessEntriesInput{ClusterName: name})
+			return err
+		}, noEntries},
+		"DescribeAccessEntry": {entry, `"StringEquals":{"eks:clusterName":"c","eks:principalArn":"` + *principal + `"}`, func(ctx context.Context, c *eks.Client) error {
+			_, err := c.DescribeAccessEntry(ctx, &eks.DescribeAccessEntryInput{ClusterName: name, PrincipalArn: principal})
+			return err
+		}, noEntries},
+		"UpdateAccessEntry": {entry, "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.UpdateAccessEntry(ctx, &eks.UpdateAccessEntryInput{ClusterName: name, PrincipalArn: principal, Username: aws.String("x")})
+			return err
+		}, noEntries},
+		"DeleteAccessEntry": {entry, "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.DeleteAccessEntry(ctx, &eks.DeleteAccessEntryInput{ClusterName: name, PrincipalArn: principal})
+			return err
+		}, noEntries},
+		"AssociateAccessPolicy": {entry, "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.AssociateAccessPolicy(ctx, &eks.AssociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal, PolicyArn: aws.String("arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"), AccessScope: &ekstypes.AccessScope{Type: "cluster"}})
+			return err
+		}, noEntries},
+		"ListAssociatedAccessPolicies": {entry, "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.ListAssociatedAccessPolicies(ctx, &eks.ListAssociatedAccessPoliciesInput{ClusterName: name, PrincipalArn: principal})
+			return err
+		}, noEntries},
+		"DisassociateAccessPolicy": {entry, "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.DisassociateAccessPolicy(ctx, &eks.DisassociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal, PolicyArn: aws.String("arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy")})
+			return err
+		}, noEntries},
+		"DeleteCluster": {clusterARN("gone"), "", func(ctx context.Context, c *eks.Client) error {
+			_, err := c.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: aws.String("gone")})
+			return err
+		}, "ResourceNotFoundException"},
+	} {
+		t.Run(action, func(t *testing.T) {
+			pass := `{"Effect":"Allow","Action":"iam:PassRole","Resource":"` + *role + `","Condition":{"StringEquals":{"iam:PassedToService":"eks.amazonaws.com"}}}`
+			may := newUser(t, s, "may-"+action, statements(pass, `{"Effect":"Allow","Action":"eks:`+action+`","Resource":"`+test.resource+`","Condition":{`+test.condition+`}}`))
+			mayNot := newUser(t, s, "may-not-"+action, statements(pass, `{"Effect":"Allow","NotAction":"eks:`+action+`","Resource":"*"}`))
+			err := test.call(t.Context(), eks.NewFromConfig(mayNot))
+			if code(err) != "AccessDeniedException" || !strings.Contains(err.Error(), "is not authorized to perform: eks:"+action+" on resource: "+test.resource+" because") {
+				t.Errorf("who may not: %v", err)
+			}
+			err = test.call(t.Context(), eks.NewFromConfig(may))
+			if code(err) != test.want {
+				t.Errorf("who may: %v, want %q", err, test.want)
+			}
+			if test.want == noEntries && !strings.Contains(err.Error(), "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.") {
+				t.Errorf("who may: %v", err)
+			}
+		})
+	}
+}
+
+func TestCreateClusterPassesRole(t *testing.T) {
+	s := start(t, localaws.Config{})
+	role := newServiceRole(t, s, "eks", "eks")
+	bob := newUser(t, s, "bob", statement("Allow", "eks:*", "*"))
+	_, err := eks.NewFromConfig(bob).CreateCluster(t.Context(), &eks.CreateClusterInput{Name: aws.String("x"), RoleArn: &role, ResourcesVpcConfig: twoSubnets()})
+	if code(err) != "AccessDeniedException" || !strings.Contains(err.Error(), "iam:PassRole on resource: "+role) {
+		t.Errorf("who may not pass the role: %v", err)
+	}
+}
+
+func TestAccessEntriesOfNoPrincipal(t *testing.T) {
+	s := start(t, localaws.Config{})
+	_, err := eks.NewFromConfig(s.SDK()).DescribeAccessEntry(t.Context(), &eks.DescribeAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: aws.String("bob")})
+	if code(err) != "InvalidParameterException" {
+		t.Errorf("of no ARN: %v", err)
+	}
+	_, err = eks.NewFromConfig(s.SDK()).DescribeAccessEntry(t.Context(), &eks.DescribeAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: aws.String(arn("user/bob"))})
+	if code(err) != "ResourceNotFoundException" {
+		t.Errorf("of no cluster: %v", err)
+	}
+}
+
+func TestListAccessPolicies(t *testing.T) {
+	s := start(t, localaws.Config{})
+	arns := map[string]string{}
+	var names []string
+	for pages := eks.NewListAccessPoliciesPaginator(eks.NewFromConfig(s.SDK()), &eks.ListAccessPoliciesInput{MaxResults: aws.Int32(7)}); pages.HasMorePages(); {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, policy := range page.AccessPolicies {
+			arns[*policy.Name] = *policy.Arn
+			names = append(names, *policy.Name)
+		}
+	}
+	if arns["AmazonEKSClusterAdminPolicy"] != "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy" || len(names) != len(arns) || len(names) < 20 || !slices.IsSorted(names) {
+		t.Errorf("%q", names)
+	}
+}
+
+func TestClusterTags(t *testing.T) {
+	s := start(t, localaws.Config{})
+	newCluster(t, s, s.SDK(), "c")
+	client, ctx, arn := eks.NewFromConfig(s.SDK()), t.Context(), aws.String(clusterARN("c"))
+	tag := func(tags map[string]string) string {
+		_, err := client.TagResource(ctx, &eks.TagResourceInput{ResourceArn: arn, Tags: tags})
+		return code(err)
+	}
+	for _, step := range []struct {
+		do   func() string
+		want map[string]string
+		code string
+	}{
+		{func() string { return tag(map[string]string{"a": "1", "B": "2"}) }, map[string]string{"a": "1", "B": "2"}, ""},
+		{func() string { return tag(map[string]string{"a": "3", "b": "4"}) }, map[string]string{"a": "3", "B": "2", "b": "4"}, ""},
+		{func() string { return tag(map[string]string{"aws:a": "3"}) }, map[string]string{"a": "3", "B": "2", "b": "4"}, "BadRequestException"},
+		{func() string { return tag(map[string]string{"": "3"}) }, map[string]string{"a": "3", "B": "2", "b": "4"}, "BadRequestException"},
+		{func() string { return tag(map[string]string{"c": strings.Repeat("x", 257)}) }, map[string]string{"a": "3", "B": "2", "b": "4"}, "BadRequestException"},
+		{func() string { return tag(map[string]string{}) }, map[string]string{"a": "3", "B": "2", "b": "4"}, "BadRequestException"},
+		{func() string {
+			many := map[string]string{}
+			for i := range 48 {
+				many[fmt.Sprint(i)] = ""
+			}
+			return tag(many)
+		}, map[string]string{"a": "3", "B": "2", "b": "4"}, "BadRequestException"},
+		{func() string {
+			_, err := client.UntagResource(ctx, &eks.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"a", "B", "nothing"}})
+			return code(err)
+		}, map[string]string{"b": "4"}, ""},
+	} {
+		if got := step.do(); got != step.code {
+			t.Errorf("%q, want %q", got, step.code)
+		}
+		got, err := client.ListTagsForResource(ctx, &eks.ListTagsForResourceInput{ResourceArn: arn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, got.Tags); diff != "" {
+			t.Error(diff)
+		}
+	}
+	for _, gone := range []string{clusterARN("d"), strings.Replace(*arn, "eu-west-2", "eu-west-1", 1), "x"} {
+		if _, err := client.ListTagsForResource(ctx, &eks.ListTagsForResourceInput{ResourceArn: &gone}); code(err) != "NotFoundException" {
+			t.Errorf("%s: %v", gone, err)
+		}
+	}
+}
+
+func TestUpdateClusterConfig(t *testing.T) {
+	s := start(t, localaws.Config{})
+	newCluster(t, s, s.SDK(), "c")
+	client, ctx, name := eks.NewFromConfig(s.SDK()), t.Context(), aws.String("c")
+	access := &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), PublicAccessCidrs: []string{"10.0.0.0/8"}}
+	if _, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: access}); code(err) != "InvalidRequestException" {
+		t.Errorf("one that is being made: %v", err)
+	}
+	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil {
+		t.Fatal(err)
+	}
+	for want, input := range map[string]eks.UpdateClusterConfigInput{
+		"The type for cluster update was not provided":                                {},
+		"Only one type of update":                                                     {ResourcesVpcConfig: access, Logging: &ekstypes.Logging{}},
+		"logging cannot be enabled":                                                   {Logging: &ekstypes.Logging{ClusterLogging: []ekstypes.LogSetup{{Enabled: aws.Bool(true)}}}},
+		"No changes needed for the logging config provided":                           {Logging: &ekstypes.Logging{ClusterLogging: []ekstypes.LogSetup{{Enabled: aws.Bool(false)}}}},
+		"Unsupported authentication mode update from CONFIG_MAP to API":               {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "API"}},
+		"Unsupported authentication mode update from CONFIG_MAP to CONFIG_MAP":        {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "CONFIG_MAP"}},
+		"localaws does not support authentication mode API_AND_CONFIG_MAP":            {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "API_AND_CONFIG_MAP"}},
+		"Cluster is already at the desired configuration with endpointPrivateAccess:": {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPublicAccess: aws.Bool(true)}},
+		"cannot be updated at a time":                                                 {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), SubnetIds: []string{"subnet-3", "subnet-4"}}},
+		"at least two different AZs":                                                  {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-3"}}},
+		"does not support the parameter upgradePolicy":                                {UpgradePolicy: &ekstypes.UpgradePolicyRequest{SupportType: "STANDARD"}},
+	} {
+		input.Name = name
+		if _, err := client.UpdateClusterConfig(ctx, &input); code(err) != "InvalidParameterException" || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+
+	token := aws.String("token")
+	updated, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: access, ClientRequestToken: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if updated.Update.Status != ekstypes.UpdateStatusInProgress || updated.Update.Type != ekstypes.UpdateTypeEndpointAccessUpdate {
+		t.Errorf("%+v", updated.Update)
+	}
+	if again, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: access, ClientRequestToken: token}); err != nil || *again.Update.Id != *updated.Update.Id {
+		t.Errorf("asked for again: %+v, %v", again, err)
+	}
+	if _, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-3", "subnet-4"}}}); err != nil {
+		t.Fatal(err)
+	}
+	described, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if vpc := described.Cluster.ResourcesVpcConfig; !vpc.EndpointPublicAccess || !vpc.EndpointPrivateAccess || !slices.Equal(vpc.PublicAccessCidrs, access.PublicAccessCidrs) || !slices.Equal(vpc.SubnetIds, []string{"subnet-3", "subnet-4"}) {
+		t.Errorf("%+v", vpc)
+	}
+	listed, err := client.ListUpdates(ctx, &eks.ListUpdatesInput{Name: name})
+	if err != nil || len(listed.UpdateIds) != 2 || !slices.Contains(listed.UpdateIds, *updated.Update.Id) {
+		t.Errorf("%+v, %v", listed, err)
+	}
+	one, err := client.DescribeUpdate(ctx, &eks.DescribeUpdateInput{Name: name, UpdateId: updated.Update.Id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.Update.Status != ekstypes.UpdateStatusSuccessful || one.Update.CreatedAt == nil || len(one.Update.Params) != 3 || *one.Update.Params[2].Value != `["10.0.0.0/8"]` {
+		t.Errorf("%+v", one.Update)
+	}
+}
+
+// TestEKSPaths sends what no client of AWS's sends.
+func TestEKSPaths(t *testing.T) {
+	s := start(t, localaws.Config{})
+	newCluster(t, s, s.SDK(), "c")
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"GET", "/clusters/c", "", 200, `"name":"c"`},
+		{"GET", "/clusters/%63", "", 200, `"name":"c"`},
+		{"GET", "/tags/arn%3Aaws%3Aeks%3Aeu-west-2%3A" + account + "%3Acluster%2Fc", "", 200, `{"tags":{}}`},
+		{"GET", "/tags/arn:aws:eks:eu-west-2:" + account + ":cluster/c", "", 404, "no EKS operation"},
+		{"GET", "/clusters/c/d", "", 404, "no EKS operation"},
+		{"PUT", "/clusters/c", "", 404, "no EKS operation"},
+		{"GET", "/", "", 404, "no EKS operation"},
+		{"GET", "/clusters/c?verbose=1", "", 400, "parameter verbose of DescribeCluster"},
+		{"POST", "/clusters", `{"name":`, 400, "cannot be read"},
+		{"POST", "/clusters", `{} {}`, 400, "something behind it"},
+		{"POST", "/clusters", `{"resourcesVpcConfig":{"ipFamily":"ipv6"}}`, 400, "does not support the parameter ipFamily"},
+		{"POST", "/clusters", "", 400, "cluster name"},
+	} {
+		status, body := askEKS(t, s, test.method, test.path, test.body)
+		if status != test.status || !strings.Contains(body, test.want) {
+			t.Errorf("%s %s: %d %s, want %d and %q", test.method, test.path, status, body, test.status, test.want)
+		}
+	}
+}
+
+// askEKS as the administrator, whatever it is.
+func askEKS(t *testing.T, s *localawstest.Server, method, path, body string) (status int, answered string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "https://eks.eu-west-2.amazonaws.com"+path, strings.NewReader(body))
+	if err != nil {
+		t.Skip(err)
+	}
+	credentials, err := s.SDK().Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(body))
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, request, hex.EncodeToString(sum[:]), "eks", "eu-west-2", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := s.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// FuzzEKS asks for anything: it is done, or refused for what the client did.
+func FuzzEKS(f *testing.F) {
+	s := start(f, localaws.Config{})
+	f.Add("POST", "/clusters", `{"name":"x","roleArn":"y","resourcesVpcConfig":{"subnetIds":["subnet-1"]},"accessConfig":{"authenticationMode":"API"}}`)
+	f.Add("POST", "/clusters/c/update-config", `{"logging":{"clusterLogging":[{}]}}`)
+	f.Add("DELETE", "/tags/arn%3Aaws?tagKeys=a", "")
+	f.Add("GET", "/clusters?maxResults=1&nextToken=YQ", "")
+	f.Add("POST", "/clusters/%2e%2E/access-entries", "[]")
+	f.Fuzz(func(t *testing.T, method, path, body string) {
+		if !strings.HasPrefix(path, "/") {
+			t.Skip()
+		}
+		if status, answered := askEKS(t, s, method, path, body); status >= 500 || status != 200 && !strings.Contains(answered, `"message":`) {
+			t.Errorf("%s %s %s: %d %s", method, path, body, status, answered)
+		}
+	})
+}

@@ -1,0 +1,38 @@
+package localaws
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// TestLink writes a state down and reads it again: what refers to a role or a user
+// finds it.
+func TestLink(t *testing.T) {
+	const account = "231144931069"
+	s := newState(account)
+	u, r := &user{entity: entity{Name: "bob", ID: "AIDA1"}}, &role{entity: entity{Name: "r", ID: "AROA1"}, Trusted: map[string]string{"arn": "AIDA1"}}
+	if err := r.Trust.UnmarshalText([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	s.Users["bob"], s.Roles["r"] = u, r
+	s.Profiles["full"], s.Profiles["empty"] = &instanceProfile{Name: "full", Role: r.ID, role: r}, &instanceProfile{Name: "empty"}
+	s.MFADevices["used"], s.MFADevices["free"] = &mfaDevice{Serial: "used", UserID: u.ID, user: u, Drift: -3}, &mfaDevice{Serial: "free"}
+	s.Deletions = []string{"task/x"}
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := decodeState(text, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read.Profiles["full"].role != read.Roles["r"] || read.Profiles["empty"].role != nil {
+		t.Error("the roles in instance profiles are others")
+	}
+	if read.MFADevices["used"].user != read.Users["bob"] || read.MFADevices["free"].user != nil || read.MFADevices["used"].Drift != -3 {
+		t.Error("the users of MFA devices are others")
+	}
+	if read.Roles["r"].Trusted["arn"] != "AIDA1" || read.Roles["r"].Trust.Document == nil || len(read.Deletions) != 1 {
+		t.Errorf("the role is read as %+v, the deletions as %q", read.Roles["r"], read.Deletions)
+	}
+}

@@ -1,0 +1,146 @@
+package localaws
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+)
+
+// serviceLinkedPath is where the roles are that services make for themselves.
+const serviceLinkedPath = "/aws-service-role/"
+
+// A serviceLinked is a service's role in an account.
+type serviceLinked struct {
+	service, role string
+	// suffixes tells that there may be several.
+	suffixes bool
+}
+
+// serviceLinkedRoles are those that the guides of EKS name. Nobody acts by them
+// here, so they have a trust policy and no others.
+func serviceLinkedRoles() []serviceLinked {
+	return []serviceLinked{
+		{"autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", true},
+		{"eks.amazonaws.com", "AWSServiceRoleForAmazonEKS", false},
+		{"eks-connector.amazonaws.com", "AWSServiceRoleForAmazonEKSConnector", false},
+		{"eks-fargate.amazonaws.com", "AWSServiceRoleForAmazonEKSForFargate", false},
+		{"eks-nodegroup.amazonaws.com", "AWSServiceRoleForAmazonEKSNodegroup", false},
+		{"elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing", false},
+		{"spot.amazonaws.com", "AWSServiceRoleForEC2Spot", false},
+		{"spotfleet.amazonaws.com", "AWSServiceRoleForEC2SpotFleet", false},
+	}
+}
+
+func serviceLinkedOperations() map[string]operation {
+	made := func(p *parameters) string {
+		name := ""
+		if linked, err := p.serviceLinked(); err == nil {
+			name = linked.role
+		}
+		return p.arn("iam", "", "role"+serviceLinkedPath+p.get("AWSServiceName")+"/"+name)
+	}
+	service := func(p *parameters) map[string][]string {
+		return map[string][]string{"iam:awsservicename": {p.get("AWSServiceName")}}
+	}
+	task := func(p *parameters) string {
+		return p.arn("iam", "", "role/"+path.Dir(strings.TrimPrefix(p.get("DeletionTaskId"), "task/")))
+	}
+	return map[string]operation{
+		"CreateServiceLinkedRole":            write(made, createServiceLinkedRole, "AWSServiceName", "Description", "CustomSuffix").with(service),
+		"DeleteServiceLinkedRole":            write(roleResource, deleteServiceLinkedRole, "RoleName"),
+		"GetServiceLinkedRoleDeletionStatus": read(task, getDeletionStatus, "DeletionTaskId"),
+	}
+}
+
+func (r *role) serviceLinked() bool { return strings.HasPrefix(r.Path, serviceLinkedPath) }
+
+// serviceLinked is what a call is about to make: the role's name has its suffix.
+func (p *parameters) serviceLinked() (serviceLinked, *Error) {
+	service, suffix := p.get("AWSServiceName"), p.get("CustomSuffix")
+	all := serviceLinkedRoles()
+	at := slices.IndexFunc(all, func(l serviceLinked) bool { return l.service == service })
+	if at < 0 {
+		var known []string
+		for _, linked := range all {
+			known = append(known, linked.service)
+		}
+		return serviceLinked{}, invalidInput("AWSServiceName " + service + " is no service that localaws has a service-linked role for; those are " + strings.Join(known, ", "))
+	}
+	linked := all[at]
+	if suffix != "" && !linked.suffixes {
+		return serviceLinked{}, invalidInput("Custom suffix is not allowed for " + service)
+	}
+	if suffix != "" {
+		linked.role += "_" + suffix
+	}
+	return linked, checkName("customSuffix", linked.role, maxRoleName)
+}
+
+func createServiceLinkedRole(c *call, p *parameters) (any, *Error) {
+	linked, err := p.serviceLinked()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := c.Roles[lower(linked.role)]; ok {
+		return nil, invalidInput("Service role name " + linked.role + " has been taken in this account, please try a different suffix.")
+	}
+	r := &role{
+		entity:     entity{Name: linked.role, Path: serviceLinkedPath + linked.service + "/", ID: newID("AROA", 17), Created: c.time},
+		MaxSession: 3600,
+	}
+	if r.Description, err = p.description(); err != nil {
+		return nil, err
+	}
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + linked.service + `"},"Action":"sts:AssumeRole"}]}`
+	if err := c.setTrust(r, trust); err != nil {
+		return nil, err
+	}
+	if err := c.addRole(r); err != nil {
+		return nil, err
+	}
+	return fields{{"Role", r.xml(true)}}, nil
+}
+
+// deleteServiceLinkedRole is done at once; the task that it answers is kept for
+// whoever asks how it went.
+func deleteServiceLinkedRole(c *call, p *parameters) (any, *Error) {
+	r, err := p.role()
+	if err != nil {
+		return nil, err
+	}
+	if !r.serviceLinked() {
+		return nil, noSuchEntity("There is no service-linked role with name " + r.Name + ".")
+	}
+	c.removeRole(r)
+	task := "task" + r.Path + r.Name + "/" + newRequestID()
+	c.Deletions = append(c.Deletions, task)
+	return fields{{"DeletionTaskId", task}}, nil
+}
+
+func getDeletionStatus(c *call, p *parameters) (any, *Error) {
+	task := p.get("DeletionTaskId")
+	if !slices.Contains(c.Deletions, task) {
+		return nil, noSuchEntity("The deletion task " + task + " cannot be found.")
+	}
+	return fields{{"Status", "SUCCEEDED"}}, nil
+}
+
+// protectServiceLinked keeps all but the service from changing what its role may
+// do, and who may assume it.
+func protectServiceLinked(operations map[string]operation) {
+	for _, name := range []string{
+		"AddRoleToInstanceProfile", "AttachRolePolicy", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy",
+		"DetachRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "UpdateAssumeRolePolicy",
+	} {
+		operation := operations[name]
+		run := operation.run
+		operation.run = func(c *call, p *parameters) (any, *Error) {
+			if r, ok := p.Roles[lower(p.get("RoleName"))]; ok && r.serviceLinked() {
+				return nil, newError(http.StatusBadRequest, "UnmodifiableEntity", "Cannot perform the operation on the protected role '"+r.Name+"' - this role is only modifiable by AWS")
+			}
+			return run(c, p)
+		}
+		operations[name] = operation
+	}
+}

@@ -1,0 +1,390 @@
+package localaws
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/policy"
+)
+
+func simulationOperations() map[string]operation {
+	all := func(*parameters) string { return "*" }
+	source := func(p *parameters) string { return p.get("PolicySourceArn") }
+	accepts := []string{
+		"PolicyInputList.member.N", "PermissionsBoundaryPolicyInputList.member.N", "ActionNames.member.N", "ResourceArns.member.N",
+		"ContextEntries.member.N.ContextKeyName", "ContextEntries.member.N.ContextKeyType", "ContextEntries.member.N.ContextKeyValues.member.N",
+		"MaxItems", "Marker",
+	}
+	return map[string]operation{
+		"SimulateCustomPolicy":             read(all, simulateCustomPolicy, accepts...),
+		"SimulatePrincipalPolicy":          read(source, simulatePrincipalPolicy, append(accepts, "PolicySourceArn")...),
+		"GetContextKeysForCustomPolicy":    read(all, contextKeysForCustomPolicy, "PolicyInputList.member.N"),
+		"GetContextKeysForPrincipalPolicy": read(source, contextKeysForPrincipalPolicy, "PolicySourceArn", "PolicyInputList.member.N"),
+	}
+}
+
+// A source is a policy that a simulation goes by, and what AWS calls it.
+type source struct {
+	id string
+	document
+}
+
+// sources are the policies of an entity, and of the groups that a user is in.
+func (a *AWS) sources(kind string, e *entity) []source {
+	var all []source
+	for _, inline := range e.Inline {
+		all = append(all, source{lower(kind) + "_" + e.Name + "_" + inline.Name, inline.Document})
+	}
+	for _, arn := range e.Attached {
+		if managed, ok := a.managedSource(arn); ok {
+			all = append(all, managed)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Groups)) {
+		if g := a.Groups[name]; slices.Contains(g.Members, e.ID) {
+			all = append(all, a.sources("Group", &g.entity)...)
+		}
+	}
+	return all
+}
+
+// managedSource is what a managed policy says now.
+func (a *AWS) managedSource(arn string) (source, bool) {
+	m := a.managedPolicy(arn)
+	if m == nil {
+		return source{}, false
+	}
+	at := m.find(m.Default)
+	if at < 0 {
+		return source{}, false
+	}
+	return source{m.Name, m.Versions[at].Document}, true
+}
+
+// inputs are the policies that a call gives in a list.
+func (p *parameters) inputs(list string) ([]source, *Error) {
+	var all []source
+	for i, text := range p.list(list+".member", "") {
+		id := list + "." + strconv.Itoa(i+1)
+		document, err := parseDocument(text)
+		if err != nil {
+			return nil, invalidInput("Invalid policy " + id + ": " + err.Message)
+		}
+		all = append(all, source{id, document})
+	}
+	return all, nil
+}
+
+// simulated is the user, group or role whose policies a call asks about, and the
+// name of its kind.
+func (p *parameters) simulated() (kind string, e *entity, err *Error) {
+	arn := p.get("PolicySourceArn")
+	for kind, e := range p.entities() {
+		if e.ARN == arn {
+			return kind, e, nil
+		}
+	}
+	for _, k := range kinds() {
+		if name, ok := strings.CutPrefix(arn, p.arn("iam", "", lower(k.name)+"/")); ok {
+			return "", nil, noSuchEntity("The " + lower(k.name) + " with name " + name[strings.LastIndex(name, "/")+1:] + " cannot be found.")
+		}
+	}
+	return "", nil, invalidInput("Invalid Entity Arn: " + arn + " is not that of a user, a group or a role of account " + p.accountID + ".")
+}
+
+// A simulation is what would be decided by some policies.
+type simulation struct {
+	policies []source
+	boundary *source // nil without one
+	context  map[string][]string
+}
+
+func simulateCustomPolicy(c *call, p *parameters) (any, *Error) {
+	policies, err := p.inputs("PolicyInputList")
+	if err != nil {
+		return nil, err
+	}
+	if len(policies) == 0 {
+		return nil, missing("policyInputList")
+	}
+	return p.simulate(&simulation{policies: policies, context: c.timeKeys()})
+}
+
+// simulatePrincipalPolicy knows of a user or a role what a call of theirs would
+// tell, unless the call says otherwise.
+func simulatePrincipalPolicy(c *call, p *parameters) (any, *Error) {
+	kind, e, err := p.simulated()
+	if err != nil {
+		return nil, err
+	}
+	added, err := p.inputs("PolicyInputList")
+	if err != nil {
+		return nil, err
+	}
+	s := &simulation{policies: append(c.sources(kind, e), added...), context: c.timeKeys()}
+	if boundary, ok := c.managedSource(e.Boundary); ok {
+		s.boundary = &boundary
+	}
+	if kind != "Group" {
+		s.context["aws:principalarn"] = []string{e.ARN}
+		s.context["aws:principalaccount"] = []string{c.accountID}
+		for _, tag := range e.Tags {
+			s.context["aws:principaltag/"+lower(tag.Key)] = []string{tag.Value}
+		}
+	}
+	if kind == "User" {
+		s.context["aws:username"], s.context["aws:userid"] = []string{e.Name}, []string{e.ID}
+	}
+	return p.simulate(s)
+}
+
+func (c *call) timeKeys() map[string][]string {
+	return map[string][]string{
+		"aws:currenttime": {c.time.Format(time.RFC3339)},
+		"aws:epochtime":   {strconv.FormatInt(c.time.Unix(), 10)},
+	}
+}
+
+// maxSimulated is how many pairs of an action and a resource one call may name: the
+// state is locked meanwhile.
+const maxSimulated = 10000
+
+type xmlEvaluation struct {
+	EvalActionName                    string
+	EvalResourceName                  string
+	EvalDecision                      string
+	MatchedStatements                 members[xmlMatched]
+	MissingContextValues              members[string]
+	PermissionsBoundaryDecisionDetail *xmlBoundaryDecision `xml:",omitempty"`
+}
+
+type xmlMatched struct {
+	SourcePolicyID             string `xml:"SourcePolicyId"`
+	SourcePolicyType           string
+	StartPosition, EndPosition position
+}
+
+type xmlBoundaryDecision struct{ AllowedByPermissionsBoundary bool }
+
+// simulate every action on every resource that a call names.
+func (p *parameters) simulate(s *simulation) (any, *Error) {
+	boundaries, err := p.inputs("PermissionsBoundaryPolicyInputList")
+	if err != nil {
+		return nil, err
+	}
+	if len(boundaries) > 1 {
+		return nil, invalidInput("Only one permissions boundary can be in effect at a time.")
+	}
+	for _, boundary := range boundaries {
+		s.boundary = &boundary
+	}
+	given, err := p.contextEntries()
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(s.context, given)
+	actions, err := p.actions()
+	if err != nil {
+		return nil, err
+	}
+	resources, err := p.resources()
+	if err != nil {
+		return nil, err
+	}
+	if len(actions)*len(resources) > maxSimulated {
+		return nil, invalidInput("More than " + strconv.Itoa(maxSimulated) + " pairs of an action and a resource cannot be simulated at once.")
+	}
+	var requests []policy.Request
+	for _, action := range actions {
+		for _, resource := range resources {
+			requests = append(requests, policy.Request{Action: action, Resource: resource, Context: s.context})
+		}
+	}
+	requests, more, err := page(p, requests)
+	if err != nil {
+		return nil, err
+	}
+	absent := s.absent()
+	var results []xmlEvaluation
+	for _, request := range requests {
+		result := s.evaluate(request)
+		result.MissingContextValues.Member = absent
+		results = append(results, result)
+	}
+	return append(fields{{"EvaluationResults", members[xmlEvaluation]{results}}}, more...), nil
+}
+
+func (p *parameters) actions() ([]string, *Error) {
+	actions := p.list("ActionNames.member", "")
+	if len(actions) == 0 {
+		return nil, missing("actionNames")
+	}
+	for _, action := range actions {
+		if vendor, name, ok := strings.Cut(action, ":"); !ok || vendor == "" || name == "" || len(action) > 128 || strings.ContainsAny(action, "*?") {
+			return nil, invalidInput("Invalid action " + strconv.Quote(action) + ": an action is <service>:<operation>, without wildcards.")
+		}
+	}
+	return actions, nil
+}
+
+// resources are everything unless a call names some.
+func (p *parameters) resources() ([]string, *Error) {
+	resources := p.list("ResourceArns.member", "")
+	if len(resources) == 0 {
+		return []string{"*"}, nil
+	}
+	for _, resource := range resources {
+		if resource != "*" && (!strings.HasPrefix(resource, "arn:") || strings.Count(resource, ":") < 5 || len(resource) > 2048) {
+			return nil, invalidInput("Invalid resource " + strconv.Quote(resource) + `: a resource is an ARN or "*".`)
+		}
+	}
+	return resources, nil
+}
+
+// contextEntries are the condition keys that a call gives, in lower case.
+func (p *parameters) contextEntries() (map[string][]string, *Error) {
+	const entries = "ContextEntries.member"
+	keys, types := p.list(entries, ".ContextKeyName"), p.list(entries, ".ContextKeyType")
+	if len(keys) != len(types) || p.has(entries+"."+strconv.Itoa(len(keys)+1)+".ContextKeyValues.member.1") {
+		return nil, invalidInput("Every context entry has a ContextKeyName and a ContextKeyType.")
+	}
+	context := map[string][]string{}
+	for i, key := range keys {
+		values := p.list(entries+"."+strconv.Itoa(i+1)+".ContextKeyValues.member", "")
+		one, isList := strings.CutSuffix(types[i], "List")
+		switch {
+		case !slices.Contains([]string{"string", "numeric", "boolean", "ip", "binary", "date"}, one):
+			return nil, invalid("contextKeyType", "failed to satisfy constraint: Member must satisfy enum value set: [string, stringList, numeric, numericList, boolean, booleanList, ip, ipList, binary, binaryList, date, dateList]")
+		case !isList && len(values) != 1:
+			return nil, invalidInput("Context key " + key + " is of type " + types[i] + " and has one value, not " + strconv.Itoa(len(values)) + ".")
+		}
+		context[lower(key)] = values
+	}
+	return context, nil
+}
+
+// all policies of a simulation, its boundary last.
+func (s *simulation) all() []source {
+	if s.boundary == nil {
+		return s.policies
+	}
+	return append(slices.Clip(s.policies), *s.boundary)
+}
+
+// evaluate a request. The statements that match are those that decide: if any
+// denies, those that do.
+func (s *simulation) evaluate(request policy.Request) xmlEvaluation {
+	var policies policy.Policies
+	for _, source := range s.policies {
+		policies.Identity = append(policies.Identity, source.Document)
+	}
+	result := xmlEvaluation{EvalActionName: request.Action, EvalResourceName: request.Resource}
+	if s.boundary != nil {
+		policies.Boundary = s.boundary.Document
+		result.PermissionsBoundaryDecisionDetail = &xmlBoundaryDecision{policy.Evaluate(request, policies.Boundary) == policy.Allow}
+	}
+	decision := policy.Authorize(request, policies).Decision
+	result.EvalDecision = decision.String()
+	if decision == policy.ImplicitDeny {
+		return result
+	}
+	for _, source := range s.all() {
+		for _, statement := range source.Matching(request) {
+			if statement.Deny == (decision == policy.ExplicitDeny) {
+				begin, end := source.bounds(statement.Index)
+				result.MatchedStatements.Member = append(result.MatchedStatements.Member,
+					xmlMatched{source.id, "IAM Policy", positionOf(source.text[:begin]), positionOf(source.text[:end])})
+			}
+		}
+	}
+	return result
+}
+
+// absent are the keys that the policies ask for and nobody gave.
+func (s *simulation) absent() []string {
+	return slices.DeleteFunc(contextKeys(s.all()), func(key string) bool {
+		_, given := s.context[lower(key)]
+		return given
+	})
+}
+
+// contextKeys of policies, sorted, each once.
+func contextKeys(policies []source) []string {
+	spelling := map[string]string{}
+	for _, source := range policies {
+		for _, key := range source.ContextKeys() {
+			if spelling[lower(key)] == "" {
+				spelling[lower(key)] = key
+			}
+		}
+	}
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(spelling)) {
+		keys = append(keys, spelling[key])
+	}
+	return keys
+}
+
+func contextKeysForCustomPolicy(_ *call, p *parameters) (any, *Error) {
+	policies, err := p.inputs("PolicyInputList")
+	if err != nil {
+		return nil, err
+	}
+	if len(policies) == 0 {
+		return nil, missing("policyInputList")
+	}
+	return fields{{"ContextKeyNames", members[string]{contextKeys(policies)}}}, nil
+}
+
+func contextKeysForPrincipalPolicy(c *call, p *parameters) (any, *Error) {
+	kind, e, err := p.simulated()
+	if err != nil {
+		return nil, err
+	}
+	added, err := p.inputs("PolicyInputList")
+	if err != nil {
+		return nil, err
+	}
+	return fields{{"ContextKeyNames", members[string]{contextKeys(append(c.sources(kind, e), added...))}}}, nil
+}
+
+// bounds of a statement in the text of a policy, which has been parsed before: from
+// behind what comes before it, as AWS has it, to behind its end.
+func (d document) bounds(index int) (begin, end int) {
+	decoder := json.NewDecoder(strings.NewReader(d.text))
+	token := func() json.Token { token, _ := decoder.Token(); return token }
+	skip := func() { _ = decoder.Decode(new(json.RawMessage)) }
+	behind := func(mark byte) int {
+		at := int(decoder.InputOffset())
+		return at + strings.IndexByte(d.text[at:], mark) + 1
+	}
+	token() // the brace
+	for name, ok := token().(string); ok && name != "Statement"; name, ok = token().(string) {
+		skip()
+	}
+	begin = behind(':')
+	if strings.HasPrefix(strings.TrimSpace(d.text[begin:]), "[") {
+		token()
+		begin = int(decoder.InputOffset())
+		for range index {
+			skip()
+			begin = behind(',')
+		}
+	}
+	skip()
+	return begin, int(decoder.InputOffset())
+}
+
+// A position in a text, from 1.
+type position struct{ Line, Column int }
+
+// positionOf what follows a text.
+func positionOf(text string) position {
+	line := strings.LastIndexByte(text, '\n') + 1
+	return position{strings.Count(text, "\n") + 1, utf8.RuneCountInString(text[line:]) + 1}
+}

@@ -1,0 +1,157 @@
+package policy
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// A text of a policy, in which policy variables such as ${aws:username} may stand.
+type text struct {
+	literal   string // up to the first variable
+	variables []variable
+}
+
+// A variable, and the literal text behind it.
+type variable struct {
+	name, key  string // as it is written, and in lower case
+	fallback   string
+	hasDefault bool
+	literal    string
+}
+
+// escape is what stands before the characters that mean themselves, though they
+// would be wildcards.
+const escape = '\x00'
+
+// escaped does that to a text that is to become part of a pattern.
+func escaped(value string) string {
+	if !strings.ContainsAny(value, "*?\x00") {
+		return value
+	}
+	return strings.NewReplacer("*", "\x00*", "?", "\x00?", "\x00", "\x00\x00").Replace(value)
+}
+
+func verbatim(value string) string { return value }
+
+// text reads a text of the policy; quote is as for parseText.
+func (p *parser) text(written string, quote func(string) string) (text, error) {
+	if !p.variables {
+		return text{literal: written}, nil
+	}
+	t, ok := parseText(written, quote)
+	if !ok {
+		return text{}, malformed(unreadable)
+	}
+	return t, nil
+}
+
+// parseText reads the variables in a text; quote is what a wildcard that means
+// itself needs. It reports whether the text is well-formed.
+func parseText(written string, quote func(string) string) (text, bool) {
+	var t text
+	literal := &t.literal
+	for {
+		before, after, found := strings.Cut(written, "${")
+		*literal += before
+		if !found {
+			return t, true
+		}
+		inside, rest, closed := strings.Cut(after, "}")
+		switch {
+		case !closed:
+			return text{}, false
+		case inside == "*" || inside == "?" || inside == "$":
+			*literal += quote(inside)
+		default:
+			v, ok := parseVariable(inside)
+			if !ok {
+				return text{}, false
+			}
+			t.variables = append(t.variables, v)
+			literal = &t.variables[len(t.variables)-1].literal
+		}
+		written = rest
+	}
+}
+
+// What stands in the braces: a key, or a key and what to put without it.
+var variablePattern = regexp.MustCompile(`^([^ ,'${]+)(, '([^']*)')?$`)
+
+func parseVariable(inside string) (variable, bool) {
+	parts := variablePattern.FindStringSubmatch(inside)
+	if parts == nil {
+		return variable{}, false
+	}
+	return variable{name: parts[1], key: strings.ToLower(parts[1]), hasDefault: parts[2] != "", fallback: parts[3]}, true
+}
+
+// expand puts the values of the variables into the text, quoted. A key that has
+// not one value but none or several makes a variable without a default null:
+// then there is no text, and nothing is equal to it or like it.
+func (t text) expand(context map[string][]string, quote func(string) string) (string, bool) {
+	if len(t.variables) == 0 {
+		return t.literal, true
+	}
+	var b strings.Builder
+	b.WriteString(t.literal)
+	for _, v := range t.variables {
+		switch values := context[v.key]; {
+		case len(values) == 1:
+			b.WriteString(quote(values[0]))
+		case v.hasDefault:
+			b.WriteString(quote(v.fallback))
+		default:
+			return "", false
+		}
+		b.WriteString(v.literal)
+	}
+	return b.String(), true
+}
+
+// names are handed the names of the variables.
+func (t text) names(found func(name string)) {
+	for _, v := range t.variables {
+		found(v.name)
+	}
+}
+
+// wildcard matches * (any run of characters) and ? (any one), in linear space
+// and without recursion: policies come from users. With foldCase the pattern is
+// in lower case, and the value may be in any.
+func wildcard(pattern, value string, foldCase bool) bool {
+	p, v := 0, 0
+	star, mark := -1, 0
+	for v < len(value) {
+		c := value[v]
+		if foldCase && 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		switch {
+		case p+1 < len(pattern) && pattern[p] == escape && pattern[p+1] == c:
+			p, v = p+2, v+1
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, v
+			p++
+		case p < len(pattern) && pattern[p] == '?':
+			p, v = p+1, v+width(value[v:])
+		case p < len(pattern) && pattern[p] != escape && pattern[p] == c:
+			p, v = p+1, v+1
+		case star >= 0:
+			mark += width(value[mark:])
+			p, v = star+1, mark
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
+
+// width of the character that a text begins with.
+func width(text string) int {
+	_, n := utf8.DecodeRuneInString(text)
+	return n
+}

@@ -1,0 +1,66 @@
+package localaws
+
+import (
+	"bytes"
+	"compress/flate"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// packedRoom is what session policies and tags may take in bytes, packed. How AWS
+// packs them it keeps to itself; here it is DEFLATE.
+const packedRoom = 2048
+
+// bound reads the session policies of a call into a session, and says how much of
+// the room for them and for the tags that are passed is taken, in percent; 0 if
+// there are none.
+func (p *parameters) bound(s *session, passed []tag) (percent int, e *Error) {
+	text, err := p.optional("Policy", 1, 2048, sessionPolicyPattern)
+	if err != nil {
+		return 0, err
+	}
+	if text != "" {
+		if s.Policy, err = parseDocument(text); err != nil {
+			return 0, err
+		}
+	}
+	s.PolicyARNs = p.list("PolicyArns.member", ".arn")
+	if len(s.PolicyARNs) > 10 {
+		return 0, invalid("policyArns", "failed to satisfy constraint: Member must have length less than or equal to 10")
+	}
+	for _, arn := range s.PolicyARNs {
+		if p.policyDocument(arn) == nil {
+			return 0, newError(http.StatusBadRequest, "MalformedPolicyDocument", "The session policy "+arn+" does not exist.")
+		}
+	}
+	policies := text != "" || len(s.PolicyARNs) > 0
+	if !policies && len(passed) == 0 {
+		return 0, nil
+	}
+	switch percent = packedPercent(text, s.PolicyARNs, passed); {
+	case percent <= 100:
+		return percent, nil
+	case policies:
+		return 0, packedTooLarge(fmt.Sprintf("Packed policy consumes %d%% of allotted space, please use smaller policy.", percent))
+	default:
+		return 0, packedTooLarge(fmt.Sprintf("Packed size of session tags consumes %d%% of allotted space.", percent))
+	}
+}
+
+func packedTooLarge(message string) *Error {
+	return newError(http.StatusBadRequest, "PackedPolicyTooLarge", message)
+}
+
+func packedPercent(policy string, arns []string, tags []tag) int {
+	parts := append([]string{policy}, arns...)
+	for _, tag := range tags {
+		parts = append(parts, tag.Key, tag.Value)
+	}
+	var packed bytes.Buffer
+	packer, _ := flate.NewWriter(&packed, flate.BestCompression) // fails for levels that there are not
+	_, _ = io.WriteString(packer, strings.Join(parts, "\n"))     // to memory, which never fails
+	_ = packer.Close()
+	return max(1, packed.Len()*100/packedRoom)
+}

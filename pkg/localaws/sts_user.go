@@ -1,0 +1,95 @@
+package localaws
+
+import (
+	"net/http"
+	"time"
+)
+
+// maxUserSession of a user or a federated user in seconds: 36 hours.
+const maxUserSession = 129600
+
+type getSessionTokenResult struct{ Credentials credentials }
+
+func getSessionToken(c *call, p *parameters) (any, *Error) {
+	duration, err := p.duration(maxUserSession, 12*time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	mfa, err := p.mfa()
+	if err != nil {
+		return nil, err
+	}
+	s := &session{user: c.caller.user, UserID: c.caller.user.ID, MFA: mfa}
+	c.open(s, duration)
+	return getSessionTokenResult{s.credentials()}, nil
+}
+
+// mfa reports whether a call proves that its caller has an MFA device at hand.
+func (p *parameters) mfa() (bool, *Error) {
+	serial, err := p.optional("SerialNumber", 9, 256, externalIDPattern)
+	if err != nil {
+		return false, err
+	}
+	code, err := p.optional("TokenCode", 6, 6, digitPattern)
+	if err != nil || serial == "" && code == "" {
+		return false, err
+	}
+	if serial == "" || code == "" {
+		return false, mfaFailed(", must provide both MFA serial number and one time pass code.")
+	}
+	device, ok := p.MFADevices[serial]
+	if !ok || p.caller.user == nil || device.UserID != p.caller.user.ID || device.Enabled.IsZero() {
+		return false, mfaFailed(", unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.")
+	}
+	if !device.accepts(code, p.time) {
+		return false, mfaFailed(" with invalid MFA one time pass code.")
+	}
+	return true, nil
+}
+
+func mfaFailed(why string) *Error {
+	return newError(http.StatusForbidden, codeAccessDenied, "MultiFactorAuthentication failed"+why)
+}
+
+type federatedUser struct {
+	FederatedUserID string `xml:"FederatedUserId" json:"FederatedUserId"`
+	Arn             string
+}
+
+type getFederationTokenResult struct {
+	Credentials      credentials
+	FederatedUser    federatedUser
+	PackedPolicySize int `xml:",omitempty" json:",omitempty"`
+}
+
+// federatedUserARN is that of the user whom a call federates.
+func federatedUserARN(p *parameters) string {
+	return p.arn("sts", "", "federated-user/"+p.get("Name"))
+}
+
+func getFederationToken(c *call, p *parameters) (any, *Error) {
+	s := &session{user: c.caller.user, UserID: c.caller.user.ID, Federated: true}
+	var err *Error
+	if s.Name, err = p.required("Name", 2, 32, sessionNamePattern); err != nil {
+		return nil, err
+	}
+	duration, err := p.duration(maxUserSession, 12*time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	if s.Tags, err = p.sessionTags(); err != nil {
+		return nil, err
+	}
+	if len(s.Tags) > 0 {
+		if err := c.authorize("sts:TagSession", federatedUserARN(p), tagKeys(s.Tags)); err != nil {
+			return nil, err
+		}
+	}
+	packed, err := p.bound(s, s.Tags)
+	if err != nil {
+		return nil, err
+	}
+	c.open(s, duration)
+	who := c.sessionPrincipal(s)
+	return getFederationTokenResult{s.credentials(), federatedUser{who.userID, who.arn}, packed}, nil
+}
