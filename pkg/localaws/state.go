@@ -186,11 +186,12 @@ type memberships struct {
 	groups  map[string][]*group
 }
 
-// groupsOf a user.
+// groupsOf a user, by name.
 func (a *AWS) groupsOf(userID string) []*group {
 	if a.members.groups == nil || a.members.changes != a.changes {
 		a.members = memberships{a.changes, map[string][]*group{}}
-		for _, g := range a.Groups {
+		for _, name := range slices.Sorted(maps.Keys(a.Groups)) {
+			g := a.Groups[name]
 			for _, member := range g.Members {
 				a.members.groups[member] = append(a.members.groups[member], g)
 			}
