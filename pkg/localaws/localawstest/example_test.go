@@ -42,7 +42,7 @@ func Example() {
 }
 
 // A session ends when the clock says so.
-func ExampleServer_Role() {
+func ExampleServer_NewRole() {
 	server := localawstest.Start(t, localaws.Config{})
 	role := server.NewRole(t, "Admin", trustsAccount, nil)
 	caller := sts.NewFromConfig(server.SDKAs(server.NewUser(t, "alice", mayAssume), ""))

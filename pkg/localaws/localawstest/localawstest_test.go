@@ -60,7 +60,7 @@ func TestServingEndsWithTheTest(t *testing.T) {
 	var url string
 	t.Run("serves", func(t *testing.T) {
 		s := localawstest.Start(t, localaws.Config{StateFile: file})
-		s.User(t, "bob", "")
+		s.NewUser(t, "bob", "")
 		if url = s.URL(); s.URL() != url {
 			t.Error("its URL changes")
 		}
@@ -117,12 +117,12 @@ func TestClient(t *testing.T) {
 // TestSetUps are what they say.
 func TestSetUps(t *testing.T) {
 	s := localawstest.Start(t, localaws.Config{})
-	key := s.User(t, "bob", "")
+	key := s.NewUser(t, "bob", "")
 	_, err := iam.NewFromConfig(s.SDKAs(key, "")).GetUser(t.Context(), nil)
 	if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "AccessDenied" {
 		t.Errorf("a user without a policy: %v", err)
 	}
-	s.Role(t, "r", trustsAccount, map[string]string{"a": mayAssume, "b": mayDescribe})
+	s.NewRole(t, "r", trustsAccount, map[string]string{"a": mayAssume, "b": mayDescribe})
 	policies, err := iam.NewFromConfig(s.SDK()).ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: new("r")})
 	if err != nil || !slices.Equal(policies.PolicyNames, []string{"a", "b"}) {
 		t.Errorf("%+v, %v", policies, err)
