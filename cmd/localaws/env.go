@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,11 +54,26 @@ func (p *place) dialed() string {
 	return net.JoinHostPort(host, port)
 }
 
+// startTimeout is how long a server may take to start: one types env right after
+// serve, and a shell that then had no environment would go on to the real AWS.
+const startTimeout = 2 * time.Second
+
 // askRegion asks the server, and so finds out that there is one.
 func (p *place) askRegion(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	var health struct{ Region string }
-	err := p.askJSON(ctx, http.MethodGet, "health", nil, &health)
-	return health.Region, err
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var health struct{ Region string }
+		err := p.askJSON(ctx, http.MethodGet, "health", nil, &health)
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return health.Region, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", err
+		}
+	}
 }

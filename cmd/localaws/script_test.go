@@ -48,7 +48,7 @@ func TestScript(t *testing.T) {
 					ts.Fatalf("%s has mode %v", args[0], info.Mode())
 				}
 			},
-			"stop": func(ts *testscript.TestScript, _ bool, _ []string) {
+			"terminate": func(ts *testscript.TestScript, _ bool, _ []string) {
 				for _, command := range ts.BackgroundCmds() {
 					ts.Check(command.Process.Signal(syscall.SIGTERM))
 				}
