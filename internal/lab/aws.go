@@ -11,7 +11,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -93,14 +97,22 @@ func (l *Lab) files() localaws.Files { return l.info.files() }
 
 func (i Info) files() localaws.Files { return localaws.Files{Dir: filepath.Join(i.Dir, "aws")} }
 
-// populateAWS makes the users and roles that the story finds.
+// populateAWS makes the users and roles that the story finds, and the cluster, as
+// its owner.
 func (l *Lab) populateAWS(ctx context.Context) error {
-	client, err := l.info.IAM()
+	admin, err := l.files().Administrator()
 	if err != nil {
 		return err
 	}
+	configuration, err := l.info.sdk(admin)
+	if err != nil {
+		return err
+	}
+	client := iam.NewFromConfig(configuration)
+	roles := map[string]string{}
 	for _, role := range []struct{ name, trusted string }{
 		{OwnerRole, `"AWS":"` + Account + `"`},
+		{clusterRole, `"Service":"eks.amazonaws.com"`},
 		{nodeRole, `"Service":"ec2.amazonaws.com"`},
 	} {
 		made, err := client.CreateRole(ctx, &iam.CreateRoleInput{
@@ -110,11 +122,40 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("making role %s: %w", role.name, err)
 		}
-		if role.name == OwnerRole {
-			l.info.OwnerARN = aws.ToString(made.Role.Arn)
-		}
+		roles[role.name] = aws.ToString(made.Role.Arn)
 	}
+	if _, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: aws.String(OwnerRole), PolicyName: aws.String("CreateCluster"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[` +
+			`{"Effect":"Allow","Action":"eks:CreateCluster","Resource":"` + ClusterARN + `"},` +
+			`{"Effect":"Allow","Action":"iam:PassRole","Resource":"` + roles[clusterRole] + `"}]}`),
+	}); err != nil {
+		return fmt.Errorf("giving role %s its policy: %w", OwnerRole, err)
+	}
+	if err := createCluster(ctx, configuration, roles[OwnerRole], roles[clusterRole]); err != nil {
+		return err
+	}
+	cluster, ok := l.aws.aws.Cluster(Region, ClusterName)
+	if !ok {
+		return fmt.Errorf("finding who made cluster %s: local AWS does not know the cluster", ClusterName)
+	}
+	l.info.OwnerARN = cluster.CreatorARN
 	return l.createAuthenticatorUser(ctx, client)
+}
+
+// createCluster makes the cluster as its owner: who makes a cluster of EKS may do
+// all in it, and no ConfigMap says so.
+func createCluster(ctx context.Context, configuration aws.Config, ownerARN, roleARN string) error {
+	owner := configuration.Copy()
+	owner.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(configuration), ownerARN)
+	_, err := eks.NewFromConfig(owner).CreateCluster(ctx, &eks.CreateClusterInput{
+		Name: aws.String(ClusterName), RoleArn: &roleARN,
+		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: []string{"subnet-0a", "subnet-0b"}},
+	})
+	if err != nil {
+		return fmt.Errorf("making cluster %s: %w", ClusterName, err)
+	}
+	return nil
 }
 
 // createAuthenticatorUser makes who the authenticator is in AWS, and writes its

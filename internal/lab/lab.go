@@ -31,6 +31,8 @@ const (
 	// system:masters without standing in any ConfigMap. It is a role kept for
 	// the purpose, never a person's user, so that it cannot leave the company.
 	OwnerRole = "KubedemyClusterOwner"
+	// clusterRole is who the cluster's control plane is in AWS.
+	clusterRole = "KubedemyCluster"
 	// nodeRole is the role of the cluster's nodes.
 	nodeRole = "KubedemyNode"
 	// authenticatorUser is who the authenticator is in AWS; it may describe

@@ -325,16 +325,22 @@ func decodeRequest(w http.ResponseWriter, r *http.Request, into any) error {
 
 // decodeStrictly refuses what it would have to ignore.
 func decodeStrictly(text []byte, into any) error {
-	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil {
-		return located(err)
-	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
+	if err := decoder.Decode(into); err != nil {
+		return located(err, text)
+	}
+	if rest := bytes.TrimSpace(text[decoder.InputOffset():]); len(rest) > 0 {
+		return fmt.Errorf("there is more after its end, at byte %d", len(text)-len(rest))
+	}
+	return nil
 }
 
 // located says where JSON goes wrong, too.
-func located(err error) error {
+func located(err error, text []byte) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("unexpected end of JSON input at byte %d", len(text))
+	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("%w at byte %d", err, syntax.Offset)
 	}

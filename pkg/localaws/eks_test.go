@@ -279,7 +279,7 @@ func TestEKSPermissions(t *testing.T) {
 		call      func(context.Context, *eks.Client) error
 		want      string // who may do it is answered by this code
 	}{
-		"CreateCluster": {clusterARN("new"), `"StringEquals":{"aws:RequestTag/team":"a","eks:authenticationMode":"CONFIG_MAP","eks:kubernetesVersion":"1.36"},"Bool":{"eks:bootstrapClusterCreatorAdminPermissions":"true","eks:endpointPublicAccess":"true"},"ForAllValues:StringEquals":{"aws:TagKeys":["team"]}`, func(ctx context.Context, c *eks.Client) error {
+		"CreateCluster": {clusterARN("new"), `"StringEquals":{"aws:RequestTag/team":"a","eks:authenticationMode":"CONFIG_MAP","eks:kubernetesVersion":"1.36"},"Bool":{"eks:bootstrapClusterCreatorAdminPermissions":"true","eks:endpointPublicAccess":"true"},"ForAnyValue:StringEquals":{"aws:TagKeys":["team"]}`, func(ctx context.Context, c *eks.Client) error {
 			_, err := c.CreateCluster(ctx, &eks.CreateClusterInput{Name: aws.String("new"), RoleArn: role, ResourcesVpcConfig: twoSubnets(), Tags: map[string]string{"team": "a"}})
 			return err
 		}, ""},
@@ -307,7 +307,7 @@ func TestEKSPermissions(t *testing.T) {
 			_, err := c.TagResource(ctx, &eks.TagResourceInput{ResourceArn: aws.String(clusterARN("c")), Tags: map[string]string{"team": "a"}})
 			return err
 		}, ""},
-		"UntagResource": {clusterARN("c"), `"ForAllValues:StringEquals":{"aws:TagKeys":["team"]}`, func(ctx context.Context, c *eks.Client) error {
+		"UntagResource": {clusterARN("c"), `"ForAnyValue:StringEquals":{"aws:TagKeys":["team"]}`, func(ctx context.Context, c *eks.Client) error {
 			_, err := c.UntagResource(ctx, &eks.UntagResourceInput{ResourceArn: aws.String(clusterARN("c")), TagKeys: []string{"team"}})
 			return err
 		}, ""},
@@ -319,7 +319,7 @@ func TestEKSPermissions(t *testing.T) {
 			_, err := c.ListAccessPolicies(ctx, &eks.ListAccessPoliciesInput{})
 			return err
 		}, ""},
-		"CreateAccessEntry": {clusterARN("c"), `"StringEquals":{"eks:principalArn":"` + *principal + `","eks:username":"bob"},"ForAllValues:StringEquals":{"eks:kubernetesGroups":["a"]}`, func(ctx context.Context, c *eks.Client) error {
+		"CreateAccessEntry": {clusterARN("c"), `"StringEquals":{"eks:principalArn":"` + *principal + `","eks:username":"bob"},"ForAnyValue:StringEquals":{"eks:kubernetesGroups":["a"]}`, func(ctx context.Context, c *eks.Client) error {
 			_, err := c.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: principal, KubernetesGroups: []string{"a"}, Username: aws.String("bob")})
 			return err
 		}, noEntries},
@@ -457,6 +457,9 @@ func TestClusterTags(t *testing.T) {
 		if diff := cmp.Diff(step.want, got.Tags); diff != "" {
 			t.Error(diff)
 		}
+	}
+	if err := s.RegisterCluster("eu-west-1", "c", "https://127.0.0.1:1", nil); err != nil {
+		t.Fatal(err)
 	}
 	for _, gone := range []string{clusterARN("d"), strings.Replace(*arn, "eu-west-2", "eu-west-1", 1), "x"} {
 		if _, err := client.ListTagsForResource(ctx, &eks.ListTagsForResourceInput{ResourceArn: &gone}); code(err) != "NotFoundException" {

@@ -153,7 +153,7 @@ func (c *call) entityDetail(kind string, e *entity) fields {
 	switch kind {
 	case "User":
 		var groups []string
-		for _, g := range c.groupsOf(c.Users[lower(e.Name)]) {
+		for _, g := range c.groupsOf(e.ID) {
 			groups = append(groups, g.Name)
 		}
 		detail = append(detail, field{"GroupList", members[string]{groups}})

@@ -55,17 +55,6 @@ func (p *parameters) group() (*group, *Error) {
 	return g, nil
 }
 
-// groupsOf a user, by name.
-func (s *state) groupsOf(u *user) []*group {
-	var found []*group
-	for _, name := range slices.Sorted(maps.Keys(s.Groups)) {
-		if g := s.Groups[name]; slices.Contains(g.Members, u.ID) {
-			found = append(found, g)
-		}
-	}
-	return found
-}
-
 type xmlGroup struct {
 	Path       string
 	GroupName  string
@@ -170,7 +159,7 @@ func addUserToGroup(c *call, p *parameters) (any, *Error) {
 	if err != nil || slices.Contains(g.Members, u.ID) {
 		return nil, err
 	}
-	if len(c.groupsOf(u)) >= maxGroupsPerUser {
+	if len(c.groupsOf(u.ID)) >= maxGroupsPerUser {
 		return nil, limitExceeded("Cannot exceed quota for GroupsPerUser: " + strconv.Itoa(maxGroupsPerUser))
 	}
 	g.Members = append(g.Members, u.ID)
@@ -193,7 +182,7 @@ func listGroupsForUser(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []xmlGroup
-	for _, g := range c.groupsOf(u) {
+	for _, g := range c.groupsOf(u.ID) {
 		all = append(all, g.xml())
 	}
 	return paged(p, "Groups", all)

@@ -178,7 +178,7 @@ func deleteUser(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	switch {
-	case len(c.groupsOf(u)) > 0:
+	case len(c.groupsOf(u.ID)) > 0:
 		return nil, inUse("remove users from group")
 	case len(u.Keys) > 0:
 		return nil, deleteConflict("access keys")

@@ -115,6 +115,7 @@ type AWS struct {
 	mu sync.Mutex
 	*state
 	changes uint64 // that have been made to it
+	members memberships
 }
 
 // A preparer is a service with something to do before the state is locked: what

@@ -106,10 +106,8 @@ func (a *AWS) policiesOf(e *entity) policy.Policies {
 		}
 	}
 	add(e)
-	for _, g := range a.Groups {
-		if slices.Contains(g.Members, e.ID) {
-			add(&g.entity)
-		}
+	for _, g := range a.groupsOf(e.ID) {
+		add(&g.entity)
 	}
 	if e.Boundary != "" {
 		all.Boundary = a.policyDocument(e.Boundary)

@@ -57,7 +57,7 @@ func decodeState(text []byte, account string) (*state, error) {
 		Account string
 	}
 	if err := json.Unmarshal(text, &of); err != nil {
-		return nil, fmt.Errorf("reading the state: %w", located(err))
+		return nil, fmt.Errorf("reading the state: %w", located(err, text))
 	}
 	if of.Version != stateVersion {
 		return nil, fmt.Errorf("reading the state: it has version %d, and this localaws reads version %d", of.Version, stateVersion)
@@ -177,6 +177,27 @@ func (s *state) link() error {
 // dropExpired sessions, which nobody can use any more.
 func (s *state) dropExpired(now time.Time) {
 	maps.DeleteFunc(s.Sessions, func(_ string, session *session) bool { return !now.Before(session.Expires) })
+}
+
+// memberships are the groups of every user, by its ID, as they are after a number
+// of changes: every call asks for its caller's, and few calls change any.
+type memberships struct {
+	changes uint64
+	groups  map[string][]*group
+}
+
+// groupsOf a user, by name.
+func (a *AWS) groupsOf(userID string) []*group {
+	if a.members.groups == nil || a.members.changes != a.changes {
+		a.members = memberships{a.changes, map[string][]*group{}}
+		for _, name := range slices.Sorted(maps.Keys(a.Groups)) {
+			g := a.Groups[name]
+			for _, member := range g.Members {
+				a.members.groups[member] = append(a.members.groups[member], g)
+			}
+		}
+	}
+	return a.members.groups[userID]
 }
 
 // A document is an identity policy: as it was written, and as it was understood.
