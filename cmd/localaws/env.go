@@ -56,7 +56,7 @@ func (p *place) dialed() string {
 
 // startTimeout is how long a server may take to start: one types env right after
 // serve, and a shell that then had no environment would go on to the real AWS.
-const startTimeout = 2 * time.Second
+const startTimeout = 5 * time.Second
 
 // askRegion asks the server, and so finds out that there is one.
 func (p *place) askRegion(ctx context.Context) (string, error) {
