@@ -48,8 +48,8 @@ type session struct {
 	// Policy and PolicyARNs bound what the session may do.
 	Policy     document `json:"policy,omitzero"`
 	PolicyARNs []string `json:"policyARNs,omitempty"`
-	// Tags of the session. Those with a transitive key, in lower case, go on to the
-	// sessions of roles that it assumes.
+	// Tags of the session. Those whose keys are transitive go on to the sessions of
+	// roles that it assumes.
 	Tags       []tag    `json:"tags,omitempty"`
 	Transitive []string `json:"transitiveTagKeys,omitempty"`
 	// SourceIdentity is who began a chain of sessions; it stays the same all along.
