@@ -44,15 +44,17 @@ type Event struct {
 }
 
 // UserIdentity is who made a call. Its type is IAMUser, AssumedRole,
-// FederatedUser, or Unknown: then nothing proves the access key ID.
+// FederatedUser, WebIdentityUser, or Unknown: then nothing proves the access key
+// ID.
 type UserIdentity struct {
-	Type           string          `json:"type"`
-	PrincipalID    string          `json:"principalId,omitempty"`
-	ARN            string          `json:"arn,omitempty"`
-	AccountID      string          `json:"accountId,omitempty"`
-	AccessKeyID    string          `json:"accessKeyId,omitempty"`
-	UserName       string          `json:"userName,omitempty"`
-	SessionContext *SessionContext `json:"sessionContext,omitempty"`
+	Type             string          `json:"type"`
+	PrincipalID      string          `json:"principalId,omitempty"`
+	ARN              string          `json:"arn,omitempty"`
+	AccountID        string          `json:"accountId,omitempty"`
+	AccessKeyID      string          `json:"accessKeyId,omitempty"`
+	UserName         string          `json:"userName,omitempty"`
+	IdentityProvider string          `json:"identityProvider,omitempty"`
+	SessionContext   *SessionContext `json:"sessionContext,omitempty"`
 }
 
 // SessionContext is about temporary credentials: whose role or user they are of,
@@ -80,6 +82,12 @@ func (c *call) identify(signature *sigv4.Signature) UserIdentity {
 	var key string
 	if signature != nil {
 		key = cut(signature.AccessKeyID, 128)
+	}
+	if w := c.webIdentity; w != nil {
+		return UserIdentity{
+			Type: "WebIdentityUser", PrincipalID: w.Provider + ":" + w.Audience + ":" + w.Subject,
+			UserName: w.Subject, IdentityProvider: w.Provider,
+		}
 	}
 	p := c.caller
 	if p == nil {
