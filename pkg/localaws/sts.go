@@ -184,11 +184,11 @@ func (p *parameters) required(name string, least, most int, pattern *regexp.Rege
 	length := utf8.RuneCountInString(value)
 	switch {
 	case !p.has(name):
-		return "", invalid(field, "failed to satisfy constraint: Member must not be null")
+		return "", missing(field)
 	case length < least:
 		return "", invalid(field, "failed to satisfy constraint: Member must have length greater than or equal to "+strconv.Itoa(least))
 	case length > most:
-		return "", invalid(field, "failed to satisfy constraint: Member must have length less than or equal to "+strconv.Itoa(most))
+		return "", tooLong(field, most)
 	case pattern != nil && !pattern.MatchString(value):
 		return "", invalid(field, "failed to satisfy constraint: Member must satisfy regular expression pattern: "+pattern.String()[1:len(pattern.String())-1])
 	}

@@ -473,6 +473,20 @@ func TestDecodeAuthorizationMessage(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 
+	bounds, err := iam.NewFromConfig(s.SDK()).CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("bounds"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Sid":"Bound","Effect":"Deny","Action":"ec2:*","Resource":"*"},{"Sid":"Other","Effect":"Deny","Action":"s3:*","Resource":"*"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bounded := newUser(t, s, "bounded", anything)
+	if _, err := iam.NewFromConfig(s.SDK()).PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: aws.String("bounded"), PermissionsBoundary: bounds.Policy.Arn}); err != nil {
+		t.Fatal(err)
+	}
+	d = decode(encoded(bounded))
+	if !d.ExplicitDeny || len(d.MatchedStatements.Items) != 1 || d.MatchedStatements.Items[0].StatementID != "Bound" {
+		t.Errorf("%+v", d)
+	}
+
 	// One with all the tags that it can have, which are too much for a message.
 	many := newUser(t, s, "many", "")
 	var values []iamtypes.Tag
