@@ -392,9 +392,9 @@ func TestAssumeRoleInJSON(t *testing.T) {
 	var got struct {
 		AssumeRoleResponse struct {
 			AssumeRoleResult struct {
-				AssumedRoleUser struct{ Arn, AssumedRoleId string }
+				AssumedRoleUser struct{ Arn, AssumedRoleID string }
 				Credentials     struct {
-					AccessKeyId, SecretAccessKey, SessionToken string
+					AccessKeyID, SecretAccessKey, SessionToken string
 					Expiration                                 float64
 				}
 			}
@@ -408,7 +408,7 @@ func TestAssumeRoleInJSON(t *testing.T) {
 		t.Errorf("the session lasts %s", lasts)
 	}
 	made := result.Credentials
-	if arn, id := whoami(t, s.SDKAs(localaws.AccessKey{ID: made.AccessKeyId, Secret: made.SecretAccessKey}, made.SessionToken)); arn != result.AssumedRoleUser.Arn || id != result.AssumedRoleUser.AssumedRoleId {
+	if arn, id := whoami(t, s.SDKAs(localaws.AccessKey{ID: made.AccessKeyID, Secret: made.SecretAccessKey}, made.SessionToken)); arn != result.AssumedRoleUser.Arn || id != result.AssumedRoleUser.AssumedRoleID {
 		t.Errorf("it is %s %s; the answer says %+v", arn, id, result.AssumedRoleUser)
 	}
 }

@@ -123,12 +123,12 @@ func TestCallerIdentityInEveryForm(t *testing.T) {
 					t.Fatal(err)
 				}
 				var inXML struct {
-					Result struct{ Arn, UserId, Account string } `xml:"GetCallerIdentityResult"`
+					Result struct{ Arn string } `xml:"GetCallerIdentityResult"`
 				}
 				var inJSON struct {
 					GetCallerIdentityResponse struct {
-						GetCallerIdentityResult struct{ Arn, UserId, Account string }
-						ResponseMetadata        struct{ RequestId string }
+						GetCallerIdentityResult struct{ Arn string }
+						ResponseMetadata        struct{ RequestID string }
 					}
 				}
 				contentType, got := "text/xml", &inXML.Result.Arn

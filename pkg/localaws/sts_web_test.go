@@ -566,14 +566,14 @@ func TestWebIdentityInJSON(t *testing.T) {
 	var got struct {
 		AssumeRoleWithWebIdentityResponse struct {
 			AssumeRoleWithWebIdentityResult struct {
-				Credentials                                     struct{ AccessKeyId string }
+				Credentials                                     struct{ AccessKeyID string }
 				SubjectFromWebIdentityToken, Audience, Provider string
 			}
 		}
 	}
 	err := json.Unmarshal(text, &got)
 	if result := got.AssumeRoleWithWebIdentityResponse.AssumeRoleWithWebIdentityResult; err != nil || status != http.StatusOK ||
-		!strings.HasPrefix(result.Credentials.AccessKeyId, "ASIA") || result.Audience != "sts.amazonaws.com" || result.Provider != arn("oidc-provider/"+i.provider()) {
+		!strings.HasPrefix(result.Credentials.AccessKeyID, "ASIA") || result.Audience != "sts.amazonaws.com" || result.Provider != arn("oidc-provider/"+i.provider()) {
 		t.Errorf("%d %s, %v", status, text, err)
 	}
 	status, text = ask("nonsense")
