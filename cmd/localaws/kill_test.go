@@ -39,7 +39,7 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	var acknowledged []string
 	begun := 0
 	for range kills {
-		server := startServer(t, dir)
+		server := startServer(t, dir, "localaws")
 		if random.IntN(10) == 0 { // while it starts, or has just started
 			time.Sleep(time.Duration(random.IntN(int(50 * time.Millisecond)))) // no event tells how far it is
 			server.kill(t)
@@ -48,7 +48,7 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 		server.ready(t)
 		acknowledged = append(acknowledged, server.load(t, &begun, 1+random.IntN(8), time.Duration(random.IntN(int(5*time.Millisecond))))...)
 	}
-	server := startServer(t, dir)
+	server := startServer(t, dir, "localaws")
 	server.ready(t)
 	server.holds(t, acknowledged)
 	server.kill(t)
@@ -66,8 +66,8 @@ type killedServer struct {
 	client  *iam.Client
 }
 
-// startServer starts the program itself, which serves the state in a directory.
-func startServer(t *testing.T, dir string) *killedServer {
+// startServer starts a program of ours, which serves the state in a directory.
+func startServer(t *testing.T, dir, program string) *killedServer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,7 +77,7 @@ func startServer(t *testing.T, dir string) *killedServer {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.process = exec.Command("localaws", "serve", "--listen", s.address, "--state-dir", dir, "--state", filepath.Join(dir, "state.json"))
+	s.process = exec.Command(program, "serve", "--listen", s.address, "--state-dir", dir, "--state", filepath.Join(dir, "state.json"))
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)

@@ -100,10 +100,14 @@ func (s *state) tagsOf(arn string) []tag {
 	return nil
 }
 
-var (
-	tagKeyPattern   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
-	tagValuePattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
-)
+// tagPattern says nothing of the length: a pattern is compiled to as many copies as
+// it counts, and this one is large.
+var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+
+func isTag(text string, atLeast, atMost int) bool {
+	n := utf8.RuneCountInString(text)
+	return atLeast <= n && n <= atMost && tagPattern.MatchString(text)
+}
 
 // tags that a call gives. Their keys are told apart without regard to case.
 func (p *parameters) tags() ([]tag, *Error) {
@@ -118,9 +122,9 @@ func (p *parameters) tags() ([]tag, *Error) {
 	for i, key := range keys {
 		member := "tags." + strconv.Itoa(i+1) + ".member."
 		switch {
-		case !tagKeyPattern.MatchString(key):
+		case !isTag(key, 1, 128):
 			return nil, invalid(member+"key", `failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}`)
-		case !tagValuePattern.MatchString(values[i]):
+		case !isTag(values[i], 0, 256):
 			return nil, invalid(member+"value", `failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}`)
 		case strings.HasPrefix(lower(key), "aws:"):
 			return nil, invalidInput("Tag key " + key + " is reserved: keys that begin with aws: are AWS's own.")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
@@ -187,12 +188,12 @@ func checkRolePath(name, path string) (string, *Error) {
 	return path, nil
 }
 
-var descriptionPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{7E}\x{A1}-\x{FF}]{0,1000}$`)
+var descriptionPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{7E}\x{A1}-\x{FF}]*$`)
 
 // description of a role.
 func (p *parameters) description() (string, *Error) {
 	text := p.get("Description")
-	if !descriptionPattern.MatchString(text) {
+	if utf8.RuneCountInString(text) > 1000 || !descriptionPattern.MatchString(text) {
 		return "", invalid("description", "failed to satisfy constraint: Member must have at most 1000 characters, all of Latin-1")
 	}
 	return text, nil

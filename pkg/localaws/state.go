@@ -135,6 +135,9 @@ func (p *managedPolicy) check() error {
 			return errNoDocument
 		}
 	}
+	if !slices.ContainsFunc(p.Versions, func(v policyVersion) bool { return v.ID == p.Default }) {
+		return fmt.Errorf("it has no version %q, which is to act", p.Default)
+	}
 	return nil
 }
 

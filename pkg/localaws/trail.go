@@ -44,15 +44,18 @@ type Event struct {
 }
 
 // UserIdentity is who made a call. Its type is IAMUser, AssumedRole,
-// FederatedUser, or Unknown: then nothing proves the access key ID.
+// FederatedUser, WebIdentityUser, or Unknown: then nothing proves the access key
+// ID.
 type UserIdentity struct {
-	Type           string          `json:"type"`
-	PrincipalID    string          `json:"principalId,omitempty"`
-	ARN            string          `json:"arn,omitempty"`
-	AccountID      string          `json:"accountId,omitempty"`
-	AccessKeyID    string          `json:"accessKeyId,omitempty"`
-	UserName       string          `json:"userName,omitempty"`
-	SessionContext *SessionContext `json:"sessionContext,omitempty"`
+	Type        string `json:"type"`
+	PrincipalID string `json:"principalId,omitempty"`
+	ARN         string `json:"arn,omitempty"`
+	AccountID   string `json:"accountId,omitempty"`
+	AccessKeyID string `json:"accessKeyId,omitempty"`
+	UserName    string `json:"userName,omitempty"`
+	// IdentityProvider is the ARN of the one that vouches for a WebIdentityUser.
+	IdentityProvider string          `json:"identityProvider,omitempty"`
+	SessionContext   *SessionContext `json:"sessionContext,omitempty"`
 }
 
 // SessionContext is about temporary credentials: whose role or user they are of,
@@ -60,6 +63,8 @@ type UserIdentity struct {
 type SessionContext struct {
 	SessionIssuer *UserIdentity     `json:"sessionIssuer,omitempty"`
 	Attributes    SessionAttributes `json:"attributes"`
+	// SourceIdentity is who began the chain of sessions, if they said so.
+	SourceIdentity string `json:"sourceIdentity,omitempty"`
 }
 
 // SessionAttributes of temporary credentials.
@@ -81,6 +86,11 @@ func (c *call) identify(signature *sigv4.Signature) UserIdentity {
 	if signature != nil {
 		key = cut(signature.AccessKeyID, 128)
 	}
+	if w := c.webIdentity; w != nil {
+		return UserIdentity{
+			Type: "WebIdentityUser", PrincipalID: cut(w.Provider+":"+w.Audience+":"+w.Subject, 1024), UserName: cut(w.Subject, 256), IdentityProvider: w.Provider,
+		}
+	}
 	p := c.caller
 	if p == nil {
 		return UserIdentity{Type: "Unknown", AccessKeyID: key}
@@ -90,7 +100,7 @@ func (c *call) identify(signature *sigv4.Signature) UserIdentity {
 		identity.UserName = p.user.Name
 		return identity
 	}
-	identity.SessionContext = &SessionContext{Attributes: SessionAttributes{
+	identity.SessionContext = &SessionContext{SourceIdentity: p.session.SourceIdentity, Attributes: SessionAttributes{
 		CreationDate: p.session.Issued.UTC().Truncate(time.Second), MFAAuthenticated: strconv.FormatBool(p.session.MFA),
 	}}
 	issuer := UserIdentity{PrincipalID: p.entity().ID, ARN: p.entity().ARN, AccountID: c.accountID, UserName: p.entity().Name}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
+)
+
+// TestStartIsLight starts the program, as it is built, with a state of 1 000 users.
+// Of time it counts the processors' alone, which other programs do not lengthen.
+func TestStartIsLight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the program")
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "localaws")
+	if output, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("building: %v: %s", err, output)
+	}
+	crowd(t, filepath.Join(dir, "state.json"))
+	s := startServer(t, dir, program)
+	s.ready(t)
+	memory := peakMemory(t, s.process.Process.Pid)
+	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-s.ended
+	ended := s.process.ProcessState
+	took := ended.UserTime() + ended.SystemTime()
+	t.Logf("%s of the processors, %d KiB", took, memory)
+	if took > 100*time.Millisecond || memory > 40<<10 || !ended.Success() {
+		t.Errorf("it took %s of the processors and %d KiB, %v: %s", took, memory, ended, s.output)
+	}
+}
+
+// peakMemory of a process, in KiB. The kernel's other count, of a process that has
+// ended, begins with that of its parent.
+func peakMemory(t *testing.T, pid int) (kib int) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscan(peak, &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib
+}
+
+// crowd writes a state of 1 000 users, each with a key and a policy.
+func crowd(t *testing.T, file string) {
+	t.Helper()
+	s := localawstest.Start(t, localaws.Config{AccountID: "231144931069", Region: "eu-west-2"})
+	for i := range 1000 {
+		s.NewUser(t, fmt.Sprintf("user%d", i), `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "eks:DescribeCluster", "Resource": "*"}]}`)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/_localaws/state", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set(localaws.SecretHeader, s.ControlSecret())
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s, %v", answer.Status, err)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
