@@ -34,6 +34,7 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a while")
 	}
+	t.Parallel()
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(1, 2))
 	var acknowledged []string
