@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"go.uber.org/goleak"
@@ -180,6 +183,47 @@ func TestStateGoesElsewhere(t *testing.T) {
 	}
 	if ask(bob) != "" || ask(s.Administrator()) != "" {
 		t.Error("elsewhere they are not both there")
+	}
+}
+
+// TestImportsOfLess than was exported: what is left out is as it is by default, and
+// what is not there any more allows nothing.
+func TestImportsOfLess(t *testing.T) {
+	const id = "i-0123456789abcdef0"
+	s := start(t, localaws.Config{Instances: []localaws.Instance{{ID: id, PrivateDNSName: "x"}}})
+	policy, err := iam.NewFromConfig(s.SDK()).CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(statement("Allow", "*", "*"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := s.NewUser(t, "bob", statement("Allow", "*", "*"))
+	if _, err := iam.NewFromConfig(s.SDK()).PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: aws.String("bob"), PermissionsBoundary: policy.Policy.Arn}); err != nil {
+		t.Fatal(err)
+	}
+	_, exported := control(t, s, "GET", "state", "", secret(s))
+	var all map[string]any
+	if err := json.Unmarshal([]byte(exported), &all); err != nil {
+		t.Fatal(err)
+	}
+	instance := all["instances"].(map[string]any)[id].(map[string]any)
+	delete(instance, "state")
+	delete(instance, "tags")
+	all["policies"] = map[string]any{}
+	less, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, localaws.Config{})
+	if status, text := control(t, s, "PUT", "state", string(less), secret(s)); status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	if got := described(t, s, id).State.Name; got != "running" {
+		t.Errorf("the instance is %s", got)
+	}
+	if _, err := ec2.NewFromConfig(s.SDK()).CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{id}, Tags: []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := iam.NewFromConfig(s.SDKAs(bob, "")).ListUsers(t.Context(), nil); code(err) != "AccessDenied" || !strings.Contains(err.Error(), "no permissions boundary allows") {
+		t.Errorf("whose boundary is gone: %v", err)
 	}
 }
 
