@@ -299,14 +299,16 @@ func TestEventsAreStreamed(t *testing.T) {
 	})
 }
 
-// TestSlowReaderHoldsUpNobody: it does not read at all.
+// TestSlowReaderHoldsUpNobody, not even the end of the server: it does not read at
+// all, and stays.
 func TestSlowReaderHoldsUpNobody(t *testing.T) {
 	s := start(t, localaws.Config{})
+	var connection net.Conn
+	t.Cleanup(func() { _ = connection.Close() }) // comes after the server's, as s.URL is called after it
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer connection.Close()
 	fmt.Fprintf(connection, "GET /_localaws/events?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	form := url.Values{"Action": {"Large"}}
 	for i := range 20 {
