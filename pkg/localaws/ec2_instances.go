@@ -276,11 +276,11 @@ func (p *parameters) count(name string) (int, *Error) {
 	if !p.has(name) {
 		return 0, missingParameter(name)
 	}
-	n, err := strconv.Atoi(p.get(name))
+	n, err := strconv.ParseInt(p.get(name), 10, 32)
 	if err != nil || n < 1 {
-		return 0, invalidEC2("Invalid value '" + p.get(name) + "' for " + name + ". It must be at least 1.")
+		return 0, invalidEC2("Invalid value '" + p.get(name) + "' for " + name + ". It must be a number of at least 1, and of 32 bits.")
 	}
-	return n, nil
+	return int(n), nil
 }
 
 // digest tells what a call asks for from what another does.

@@ -2,6 +2,9 @@ package localaws_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
 	"fmt"
 	"maps"
 	"net/http"
@@ -320,6 +323,9 @@ func TestInstanceQuota(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got := askEC2(t, s, "Action=RunInstances&Version=2016-11-15&ImageId=ami-0123456789abcdef0&MinCount=9223372036854775807&MaxCount=9223372036854775807"); got != "InvalidParameterValue" {
+		t.Errorf("more than an int32 holds: %q", got)
+	}
 	rest, err := client.RunInstances(t.Context(), launch(count(1, 100)))
 	if err != nil || len(rest.Instances) != 50 {
 		t.Errorf("%d, %v: want as many as there is room for", len(rest.Instances), err)
@@ -334,6 +340,27 @@ func TestInstanceQuota(t *testing.T) {
 	if err != nil || *one.Instances[0].PrivateIpAddress != *first.Instances[7].PrivateIpAddress {
 		t.Errorf("in the room that one left: %+v, %v", one, err)
 	}
+}
+
+// askEC2 sends a form that no SDK would, and gives the code of the error that is
+// answered.
+func askEC2(t testing.TB, s *localawstest.Server, form string) (code string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://ec2.eu-west-2.amazonaws.com/", strings.NewReader(form))
+	must(t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	credentials, err := s.SDK().Credentials.Retrieve(t.Context())
+	must(t, err)
+	hash := sha256.Sum256([]byte(form))
+	must(t, v4.NewSigner().SignHTTP(t.Context(), credentials, request, hex.EncodeToString(hash[:]), "ec2", "eu-west-2", time.Now()))
+	answer, err := s.Client().Do(request)
+	must(t, err)
+	defer answer.Body.Close()
+	var failure struct {
+		Code string `xml:"Errors>Error>Code"`
+	}
+	must(t, xml.NewDecoder(answer.Body).Decode(&failure))
+	return failure.Code
 }
 
 // TestInstanceStates goes through what can be done to an instance.
