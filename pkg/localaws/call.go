@@ -251,7 +251,10 @@ func (c *call) authorize(action, resource string, keys map[string][]string) *Err
 		return nil
 	}
 	e := c.denied(action, resource, verdict)
-	e.denial = &denial{request, c.caller, verdict}
+	e.denial = &denial{request: request, caller: c.caller, verdict: verdict}
+	if u := c.caller.user; u != nil && u.ARN == c.caller.arn {
+		e.denial.name = u.Name
+	}
 	return e
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -513,4 +514,26 @@ func TestDecodeAuthorizationMessage(t *testing.T) {
 		attempt{"another AWS's", ask(sts.NewFromConfig(other.SDK()), first), "InvalidAuthorizationMessageException"},
 		attempt{"without permission", ask(sts.NewFromConfig(silent), first), "AccessDenied"},
 	)
+}
+
+// TestDenialsWhileUsersMove: what an encoded message tells of its caller is read
+// while nobody changes it. The race detector sees it.
+func TestDenialsWhileUsersMove(t *testing.T) {
+	s := start(t, localaws.Config{})
+	silent, admin := ec2.NewFromConfig(newUser(t, s, "silent", "")), iam.NewFromConfig(s.SDK())
+	var moves sync.WaitGroup
+	moves.Go(func() {
+		for i := range 50 {
+			path := fmt.Sprintf("/%d/", i)
+			if _, err := admin.UpdateUser(t.Context(), &iam.UpdateUserInput{UserName: aws.String("silent"), NewPath: &path}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 50 {
+		if _, err := silent.DescribeInstances(t.Context(), nil); code(err) != "UnauthorizedOperation" {
+			t.Error(err)
+		}
+	}
+	moves.Wait()
 }
