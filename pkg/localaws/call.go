@@ -210,6 +210,9 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 	if signature.Service != c.service {
 		return newError(http.StatusForbidden, codeSignatureMismatch, "Credential should be scoped to correct service: '"+c.service+"'.")
 	}
+	if _, ok := partitionOf(signature.Region); !ok || signature.Region != cmp.Or(regionOf(c.request.Host), signature.Region) {
+		return newError(http.StatusForbidden, codeSignatureMismatch, "Credential should be scoped to a valid region, not '"+signature.Region+"'.")
+	}
 	secret, caller, e := c.credentials(signature)
 	if e != nil {
 		return e

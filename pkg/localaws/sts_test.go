@@ -537,3 +537,24 @@ func TestDenialsWhileUsersMove(t *testing.T) {
 	}
 	moves.Wait()
 }
+
+// TestRegionsOfSignatures: a signature is for a region of AWS's, and for that of the
+// host, if the host is in one.
+func TestRegionsOfSignatures(t *testing.T) {
+	s := start(t, localaws.Config{})
+	for region, hosts := range map[string]map[string]string{
+		"eu-west-2": {"https://eks.eu-west-2.amazonaws.com": "", "http://127.0.0.1:4566": ""},
+		"us-east-1": {"https://eks.eu-west-2.amazonaws.com": "InvalidSignatureException", "http://127.0.0.1:4566": ""},
+		"eu-west2":  {"http://127.0.0.1:4566": "InvalidSignatureException"},
+		"EU-WEST-2": {"http://127.0.0.1:4566": "InvalidSignatureException"},
+	} {
+		for host, want := range hosts {
+			config := s.SDK()
+			config.Region, config.BaseEndpoint = region, &host
+			_, err := eks.NewFromConfig(config).ListClusters(t.Context(), nil)
+			if code(err) != want || want != "" && !strings.Contains(err.Error(), "Credential should be scoped to a valid region, not '"+region+"'.") {
+				t.Errorf("%s at %s: %v", region, host, err)
+			}
+		}
+	}
+}
