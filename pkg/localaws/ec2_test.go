@@ -270,6 +270,7 @@ func TestRunInstancesRefuses(t *testing.T) {
 		}, "InvalidParameterCombination", "iamInstanceProfile.name"},
 		"an empty profile": {withProfile("empty"), "InvalidParameterValue", "has no associated IAM Roles"},
 		"tags of a volume": {tags("volume", tag("a", "b")), "InvalidParameterValue", "'volume' is not a valid taggable resource type"},
+		"tags of nothing":  {tags("", tag("a", "b")), "InvalidParameterValue", "'' is not a valid taggable resource type"},
 		"a tag of AWS's":   {tags("instance", tag("aws:a", "b")), "InvalidParameterValue", "reserved"},
 		"a long tag":       {tags("instance", tag(strings.Repeat("x", 128), "b")), "InvalidParameterValue", "127"},
 		"a tag twice":      {tags("instance", tag("a", "b"), tag("a", "c")), "InvalidParameterValue", "Duplicate tag key 'a'"},
@@ -558,6 +559,13 @@ func TestInstanceTags(t *testing.T) {
 	}
 	if _, err := client.DescribeTags(ctx, &ec2.DescribeTagsInput{Filters: []ec2types.Filter{filter("owner", "x")}}); code(err) != "InvalidParameterValue" {
 		t.Errorf("by a filter of none: %v", err)
+	}
+	if _, err := client.DescribeTags(ctx, &ec2.DescribeTagsInput{Filters: []ec2types.Filter{{Values: []string{"x"}}}}); code(err) != "InvalidParameterValue" {
+		t.Errorf("by a filter without a name: %v", err)
+	}
+	nameless := []ec2types.Tag{{Key: aws.String("d"), Value: aws.String("4")}, {Value: aws.String("x")}}
+	if _, err := client.CreateTags(ctx, &ec2.CreateTagsInput{Resources: both, Tags: nameless}); code(err) != "InvalidParameterValue" {
+		t.Errorf("a tag without a key: %v", err)
 	}
 	if err := remove(both[:1])(); err != nil {
 		t.Fatal(err)
