@@ -112,8 +112,8 @@ type AWS struct {
 
 	// mu guards the state. A call holds it from its authorization to its answer,
 	// so that calls take effect one after the other.
-	mu sync.Mutex
-	*state
+	mu      sync.Mutex
+	state   *state
 	changes uint64 // that have been made to it
 	members memberships
 }
@@ -319,7 +319,9 @@ func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Pr
 	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err = server.Shutdown(deadline)
+	if err = server.Shutdown(deadline); err != nil {
+		err = errors.Join(err, server.Close()) // leaves nobody behind
+	}
 	p.Close()
 	<-ended
 	if err != nil {

@@ -67,7 +67,7 @@ func (o operation) keys(p *parameters) map[string][]string {
 	if p.has("PermissionsBoundary") {
 		keys["iam:permissionsboundary"] = []string{p.get("PermissionsBoundary")}
 	}
-	for _, t := range p.tagsOf(o.resource(p)) {
+	for _, t := range p.state.tagsOf(o.resource(p)) {
 		keys["aws:resourcetag/"+lower(t.Key)] = []string{t.Value}
 		keys["iam:resourcetag/"+lower(t.Key)] = []string{t.Value}
 	}
