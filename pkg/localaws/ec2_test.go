@@ -2,8 +2,6 @@ package localaws_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -353,20 +351,11 @@ func TestInstanceQuota(t *testing.T) {
 // answered.
 func askEC2(t testing.TB, s *localawstest.Server, form string) (code string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://ec2.eu-west-2.amazonaws.com/", strings.NewReader(form))
-	must(t, err)
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	credentials, err := s.SDK().Credentials.Retrieve(t.Context())
-	must(t, err)
-	hash := sha256.Sum256([]byte(form))
-	must(t, v4.NewSigner().SignHTTP(t.Context(), credentials, request, hex.EncodeToString(hash[:]), "ec2", "eu-west-2", time.Now()))
-	answer, err := s.Client().Do(request)
-	must(t, err)
-	defer answer.Body.Close()
+	text := sendForm(t, s, s.SDK(), "ec2.eu-west-2.amazonaws.com", form, "ec2", "eu-west-2")
 	var failure struct {
 		Code string `xml:"Errors>Error>Code"`
 	}
-	must(t, xml.NewDecoder(answer.Body).Decode(&failure))
+	must(t, xml.Unmarshal([]byte(text), &failure))
 	return failure.Code
 }
 
