@@ -21,6 +21,8 @@
 //	GET    ca.pem       the certificate that clients trust
 //	GET    events       a line of JSON for each [Event], the oldest first; ?since= a time,
 //	                    or how long it is ago; ?follow=true goes on until the client leaves
+//	GET    instances    {"instances": […]}: the EC2 instances, each with the
+//	                    "metadataEndpoint" where its metadata is served
 //	GET    clock        {"now": "2026-11-23T08:00:00Z", "frozen": false}
 //	POST   clock        {"action": "freeze"}, {"action": "advance", "by": "5m"},
 //	                    {"action": "set", "to": "2026-11-23T08:00:00Z"} or
