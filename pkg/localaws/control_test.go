@@ -255,6 +255,19 @@ func TestEventsAreStreamed(t *testing.T) {
 	})
 }
 
+// TestEventsAreAllThere, though they are written a thousand at a time.
+func TestEventsAreAllThere(t *testing.T) {
+	s := start(t, localaws.Config{})
+	for range 1001 {
+		if _, err := s.Client().Get("https://sts.amazonaws.com/?Action=X"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := len(strings.Fields(names(t, follow(t.Context(), t, s, ""), -1))); got != 1001 {
+		t.Errorf("%d events", got)
+	}
+}
+
 // TestSlowReaderHoldsUpNobody: it does not read at all.
 func TestSlowReaderHoldsUpNobody(t *testing.T) {
 	s := start(t, localaws.Config{})
