@@ -34,7 +34,7 @@ told.`,
 	flags := command.Flags()
 	flags.StringVarP(&o.token, "token", "t", "", "the token; - reads it from standard input, where other users of the machine cannot see it")
 	flags.StringVarP(&o.output, "output", "o", "", "json, yaml or wide (default: the main things)")
-	o.stsOptions.addFlags(flags)
+	o.addFlags(flags)
 	return command
 }
 

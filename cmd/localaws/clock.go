@@ -69,7 +69,7 @@ func (c clock) String() string {
 	if c.Frozen {
 		text += ", frozen"
 	}
-	switch difference := c.Now.Sub(time.Now()).Round(time.Second); {
+	switch difference := time.Until(c.Now).Round(time.Second); {
 	case difference > 0:
 		text += fmt.Sprintf(", %s ahead", difference)
 	case difference < 0:

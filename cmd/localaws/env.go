@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -30,7 +31,7 @@ AWS; what would outrank them is unset. Your own ~/.aws is never touched.`,
 			if err != nil {
 				return err
 			}
-			region, err := where.askRegion(cmd.Context())
+			region, err := where.askRegion(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -56,14 +57,16 @@ func (p *place) dialed() string {
 
 // startTimeout is how long a server may take to start: one types env right after
 // serve, and a shell that then had no environment would go on to the real AWS.
-const startTimeout = 2 * time.Second
+const startTimeout = 10 * time.Second
 
-// askRegion asks the server, and so finds out that there is one.
-func (p *place) askRegion(ctx context.Context) (string, error) {
+// askRegion asks the server, and so finds out that there is one. A wait that
+// people notice is told of.
+func (p *place) askRegion(ctx context.Context, stderr io.Writer) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	noticed := time.After(time.Second)
 	for {
 		var health struct{ Region string }
 		err := p.askJSON(ctx, http.MethodGet, "health", nil, &health)
@@ -72,6 +75,8 @@ func (p *place) askRegion(ctx context.Context) (string, error) {
 		}
 		select {
 		case <-tick.C:
+		case <-noticed:
+			fmt.Fprintf(stderr, "localaws: waiting for one to serve on %s\n", p.listen)
 		case <-ctx.Done():
 			return "", err
 		}

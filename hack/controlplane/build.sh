@@ -7,6 +7,12 @@
 set -euo pipefail
 
 if [[ -n "${KUBEBUILDER_ASSETS:-}" ]]; then
+  for program in kube-apiserver etcd kubectl; do
+    if [[ ! -x "$KUBEBUILDER_ASSETS/$program" ]]; then
+      echo "control plane: KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS has no program $program (unset it to have one built)" >&2
+      exit 1
+    fi
+  done
   echo "control plane: using KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS" >&2
   exit 0
 fi
@@ -32,23 +38,20 @@ done
 
 echo "control plane: Kubernetes $version for $(go env GOOS)/$(go env GOARCH), into $out (some minutes the first time)" >&2
 rm -f "$out/.built"
-rm -rf "$out/.partial"
-mkdir "$out/.partial"
+partial=$(mktemp -d "$out/.partial-XXXXXX") # its own: another build may be under way
 # One build for all three, so that compiling goes on while one of them is linked;
 # without debugging information, which takes time to make and is thrown away.
-CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -buildvcs=false -trimpath -gcflags=all=-dwarf=false -ldflags "$ldflags" -o "$out/.partial/" \
+CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -buildvcs=false -trimpath -gcflags=all=-dwarf=false -ldflags "$ldflags" -o "$partial/" \
   go.etcd.io/etcd/server/v3 k8s.io/kubernetes/cmd/kubectl k8s.io/kubernetes/cmd/kube-apiserver &
 pid=$!
-trap 'kill "$pid" 2>/dev/null || true' EXIT
+trap 'kill "$pid" 2>/dev/null || true; rm -rf "$partial"' EXIT
 while kill -0 "$pid" 2>/dev/null; do
   sleep 1
   if ((SECONDS % 15 == 0)); then printf 'control plane: building, %d s\n' "$SECONDS" >&2; fi
 done
 wait "$pid"
-trap - EXIT
-mv "$out/.partial/server" "$out/.partial/etcd"
+mv "$partial/server" "$partial/etcd"
 # Moved only when whole: a build that is killed leaves nothing that looks done.
-mv "$out/.partial/"* "$out/"
-rmdir "$out/.partial"
+mv "$partial/"* "$out/"
 echo "$stamp" > "$out/.built"
 printf 'control plane: built in %d s\n' "$SECONDS" >&2

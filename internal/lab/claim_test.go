@@ -208,7 +208,7 @@ func TestRemoveState(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
 	claim := claimed(t, dir)
-	for _, name := range []string{"aws/ca.pem", "authenticator/key.pem", "controlplane/etcd/member", "kubeconfig", "tour/aws-auth.yaml", LogFile, "mine.txt"} {
+	for _, name := range []string{"aws/ca.pem", "authenticator/key.pem", "controlplane/etcd/member", "kubeconfig", "kube-cache/discovery/x", "tour/aws-auth.yaml", LogFile, "mine.txt"} {
 		write(t, filepath.Join(dir, name), "")
 	}
 	if err := claim.publish(Info{}); err != nil {

@@ -70,7 +70,7 @@ func openLog(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer claim.release()
+	defer func() { _ = claim.release() }()
 	log, err := os.OpenFile(filepath.Join(dir, LogFile), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the lab's log: %w", err)

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
@@ -16,6 +17,7 @@ func (i Info) awsEnvironment() localaws.Environment {
 func (i Info) environment(path string) localaws.Environment {
 	environment := i.awsEnvironment()
 	environment.Set["KUBECONFIG"] = i.Kubeconfig
+	environment.Set["KUBECACHEDIR"] = filepath.Join(i.Dir, "kube-cache") // else kubectl keeps it in ~/.kube
 	environment.Set["PATH"] = withFirst(path, i.Assets)
 	return environment
 }

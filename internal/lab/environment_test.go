@@ -32,13 +32,14 @@ func TestWithFirst(t *testing.T) {
 func TestEnviron(t *testing.T) {
 	t.Parallel()
 	environ := testInfo().Environ([]string{
-		"HOME=/home/me", "PATH=/usr/bin", "KUBECONFIG=/home/me/.kube/config",
+		"HOME=/home/me", "PATH=/usr/bin", "KUBECONFIG=/home/me/.kube/config", "KUBECACHEDIR=/home/me/.kube/cache",
 		"AWS_PROFILE=work", "AWS_ACCESS_KEY_ID=AKIAREAL", "AWS_ENDPOINT_URL_EKS=https://elsewhere.example", "HTTPS_PROXY=http://corporate.example", "NO_PROXY=*",
 	})
 	for name, want := range map[string]string{
 		"HOME":                        "/home/me",
 		"PATH":                        "/the lab/k8s:/usr/bin",
 		"KUBECONFIG":                  "/the lab/it's/kubeconfig",
+		"KUBECACHEDIR":                "/the lab/it's/kube-cache",
 		"HTTPS_PROXY":                 "http://127.0.0.1:4566",
 		"AWS_REGION":                  Region,
 		"AWS_SHARED_CREDENTIALS_FILE": "/the lab/it's/aws/credentials",

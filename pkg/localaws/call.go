@@ -115,6 +115,8 @@ func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
 		if c.service == "" {
 			c.service = signature.Service
 		}
+	} else {
+		c.region = cmp.Or(regionOf(c.request.Host), c.AWS.region)
 	}
 	known, ok := c.services[c.service]
 	if !ok {
@@ -178,6 +180,16 @@ func serviceOf(host string) string {
 	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
 		switch label = strings.TrimSuffix(label, "-fips"); label {
 		case "sts", "iam", "ec2", "eks", "cloudtrail":
+			return label
+		}
+	}
+	return ""
+}
+
+// regionOf is the region that a host name of AWS's is in; empty for others.
+func regionOf(host string) string {
+	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
+		if _, ok := partitionOf(label); ok {
 			return label
 		}
 	}

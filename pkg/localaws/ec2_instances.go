@@ -136,8 +136,6 @@ func (c *call) forgetInstances() {
 	})
 }
 
-func (a *AWS) instanceARN(i *instance) string { return a.arn("ec2", i.Region, "instance/"+i.ID) }
-
 // zone is the availability zone of an instance: a region here has but one.
 func (i *instance) zone() string { return i.Region + "a" }
 

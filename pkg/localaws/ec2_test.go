@@ -2,10 +2,14 @@ package localaws_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +19,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 
@@ -413,6 +419,77 @@ func TestInstanceStates(t *testing.T) {
 		if _, err := client.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}); code(err) != test.code {
 			t.Errorf("%s after its end: %v, want %q", test.later, err, test.code)
 		}
+	}
+}
+
+// TestInstancesAndClustersAreKept in a state file.
+func TestInstancesAndClustersAreKept(t *testing.T) {
+	config := localaws.Config{StateFile: filepath.Join(t.TempDir(), "state.json"), Instances: []localaws.Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "worker-1"}}}
+	s := start(t, config)
+	newProfile(t, s, "node", "ec2")
+	id := run(t, s, withProfile("node"), named("n"), func(i *ec2.RunInstancesInput) {
+		i.ClientToken, i.MetadataOptions = aws.String("token"), &ec2types.InstanceMetadataOptionsRequest{HttpTokens: "optional"}
+	})
+	if _, err := ec2.NewFromConfig(s.SDK()).CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{"i-0123456789abcdef0"}, Tags: []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}); err != nil {
+		t.Fatal(err)
+	}
+	newCluster(t, s, s.SDK(), "c")
+	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := eks.NewFromConfig(s.SDK()).UpdateClusterConfig(t.Context(), &eks.UpdateClusterConfigInput{Name: aws.String("c"), ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true)}}); err != nil {
+		t.Fatal(err)
+	}
+	credentials := func() string {
+		_, body, _ := ask(t, http.MethodGet, metadata(t, s, id)+"/latest/meta-data/iam/security-credentials/node", nil)
+		return body
+	}
+	all := func() []any {
+		instances, err := ec2.NewFromConfig(s.SDK()).DescribeInstances(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		associations, err := ec2.NewFromConfig(s.SDK()).DescribeIamInstanceProfileAssociations(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cluster, err := eks.NewFromConfig(s.SDK()).DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: aws.String("c")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		updates, err := eks.NewFromConfig(s.SDK()).ListUpdates(t.Context(), &eks.ListUpdatesInput{Name: aws.String("c")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, _ := s.Cluster("eu-west-2", "c")
+		return []any{instances.Reservations, associations.IamInstanceProfileAssociations, cluster.Cluster, updates.UpdateIds, kept.CreatorARN, credentials()}
+	}
+	before := all()
+	var told struct{ AccessKeyID string }
+	if err := json.Unmarshal([]byte(credentials()), &told); err != nil || told.AccessKeyID == "" {
+		t.Fatalf("%+v, %v", told, err)
+	}
+	if text, err := os.ReadFile(config.StateFile); err != nil || !strings.Contains(string(text), told.AccessKeyID) {
+		t.Errorf("credentials were told that are not kept: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, config)
+	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil { // which is of a run, not of the state
+		t.Fatal(err)
+	}
+	after := all()
+	for i := range before {
+		if !reflect.DeepEqual(before[i], after[i]) {
+			t.Errorf("%s", cmp.Diff(fmt.Sprintf("%+v", before[i]), fmt.Sprintf("%+v", after[i])))
+		}
+	}
+	again, err := ec2.NewFromConfig(s.SDK()).RunInstances(t.Context(), launch(withProfile("node"), named("n"), func(i *ec2.RunInstancesInput) {
+		i.ClientToken, i.MetadataOptions = aws.String("token"), &ec2types.InstanceMetadataOptionsRequest{HttpTokens: "optional"}
+	}))
+	if err != nil || *again.Instances[0].InstanceId != id {
+		t.Errorf("asked for again: %+v, %v", again, err)
 	}
 }
 

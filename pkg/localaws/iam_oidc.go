@@ -144,8 +144,9 @@ func (o *oidcProvider) addClient(id string) *Error {
 
 var thumbprintPattern = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
 
-// thumbprints that a call gives. Nothing depends on them: AWS, too, looks at them
-// only for certificates that it does not trust anyway.
+// thumbprints that a call gives: of certificates that are trusted when the keys of
+// the issuer are fetched. AWS, too, needs them for those alone that are not trusted
+// anyway.
 func (p *parameters) thumbprints() ([]string, *Error) {
 	list := p.list("ThumbprintList.member", "")
 	if len(list) > maxThumbprints {

@@ -109,9 +109,11 @@ func (a *AWS) newMetadataService(instanceID string) *metadataService {
 
 func (m *metadataService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, text, change := m.answer(w.Header(), r)
-	if err := m.aws.save(change); err != nil {
-		m.aws.log.Error("saving the state failed", "error", err)
-		status = http.StatusInternalServerError
+	if change != 0 {
+		if err := m.aws.save(change); err != nil {
+			m.aws.log.Error("saving the state failed", "error", err)
+			status = http.StatusInternalServerError
+		}
 	}
 	m.aws.log.Info("answered", "service", "imds", "instance", m.id, "method", r.Method, "path", r.URL.Path, "status", status)
 	if status != http.StatusOK {

@@ -173,6 +173,9 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("its hardware address is %q", mac)
 	}
 
+	if status, got := read(metadata(t, s, run(t, s, named("n"))), "/latest/meta-data/tags/instance/Name"); status != 404 {
+		t.Errorf("tags that nobody asked for: %d %q", status, got)
+	}
 	given := metadata(t, s, "i-0123456789abcdef0")
 	for path, want := range map[string]int{
 		"/latest/meta-data/local-hostname":            200,
@@ -257,6 +260,39 @@ func TestInstanceCredentials(t *testing.T) {
 		if got := retrieve(); (got.AccessKeyID == first.AccessKeyID) != test.same {
 			t.Errorf("%s later: %s, and the first was %s", test.later, got.AccessKeyID, first.AccessKeyID)
 		}
+	}
+}
+
+// TestInstanceCredentialsFollowTheProfile to another role.
+func TestInstanceCredentialsFollowTheProfile(t *testing.T) {
+	s := start(t, localaws.Config{})
+	newProfile(t, s, "node", "ec2")
+	newRole(t, s, "other", byEC2())
+	url := metadata(t, s, run(t, s, withProfile("node")))
+	whose := func() string {
+		t.Helper()
+		found, err := ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = imds.New(imds.Options{Endpoint: url}) }).Retrieve(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		who, err := sts.NewFromConfig(s.SDKAs(localaws.AccessKey{ID: found.AccessKeyID, Secret: found.SecretAccessKey}, found.SessionToken)).GetCallerIdentity(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(*who.Arn, "/")[1]
+	}
+	if got := whose(); got != "node" {
+		t.Errorf("they are %s's", got)
+	}
+	client, name := iam.NewFromConfig(s.SDK()), aws.String("node")
+	if _, err := client.RemoveRoleFromInstanceProfile(t.Context(), &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: name, RoleName: name}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.AddRoleToInstanceProfile(t.Context(), &iam.AddRoleToInstanceProfileInput{InstanceProfileName: name, RoleName: aws.String("other")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := whose(); got != "other" {
+		t.Errorf("the profile has another role, and they are %s's", got)
 	}
 }
 

@@ -50,9 +50,6 @@ type issuerKeys struct {
 // unreachableError means that an identity provider gave no answer.
 type unreachableError struct{ error }
 
-// Unwrap is the reason.
-func (e *unreachableError) Unwrap() error { return e.error }
-
 // verify that the provider signed a token: by the keys that it had a moment ago, or
 // by those that it has now.
 func (i *issuers) verify(ctx context.Context, provider oidcProvider, token *jwt.Token, now time.Time) error {

@@ -48,8 +48,8 @@ type session struct {
 	// Policy and PolicyARNs bound what the session may do.
 	Policy     document `json:"policy,omitzero"`
 	PolicyARNs []string `json:"policyARNs,omitempty"`
-	// Tags of the session. Those with a transitive key, in lower case, go on to the
-	// sessions of roles that it assumes.
+	// Tags of the session. Those whose keys are transitive go on to the sessions of
+	// roles that it assumes.
 	Tags       []tag    `json:"tags,omitempty"`
 	Transitive []string `json:"transitiveTagKeys,omitempty"`
 	// SourceIdentity is who began a chain of sessions; it stays the same all along.
@@ -184,11 +184,11 @@ func (p *parameters) required(name string, least, most int, pattern *regexp.Rege
 	length := utf8.RuneCountInString(value)
 	switch {
 	case !p.has(name):
-		return "", invalid(field, "failed to satisfy constraint: Member must not be null")
+		return "", missing(field)
 	case length < least:
 		return "", invalid(field, "failed to satisfy constraint: Member must have length greater than or equal to "+strconv.Itoa(least))
 	case length > most:
-		return "", invalid(field, "failed to satisfy constraint: Member must have length less than or equal to "+strconv.Itoa(most))
+		return "", tooLong(field, most)
 	case pattern != nil && !pattern.MatchString(value):
 		return "", invalid(field, "failed to satisfy constraint: Member must satisfy regular expression pattern: "+pattern.String()[1:len(pattern.String())-1])
 	}

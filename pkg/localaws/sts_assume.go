@@ -25,7 +25,7 @@ type assumeRoleResult struct {
 func assumeRole(c *call, p *parameters) (any, *Error) {
 	s := &session{Transitive: p.list("TransitiveTagKeys.member", "")}
 	var err *Error
-	if s.Tags, err = p.sessionTags(); err != nil {
+	if s.Tags, err = p.tags(); err != nil {
 		return nil, err
 	}
 	if s.SourceIdentity, err = p.optional("SourceIdentity", 2, 64, sessionNamePattern); err != nil {
@@ -53,7 +53,7 @@ func assumeRole(c *call, p *parameters) (any, *Error) {
 	if a.role != nil {
 		who = a.role.trustee(c.caller)
 	}
-	if action, verdict := a.allowed(c, who, c.caller); verdict.Decision != policy.Allow {
+	if action, verdict := a.allowed(c, who, c.caller.policies); verdict.Decision != policy.Allow {
 		return nil, c.denied(action, p.get("RoleArn"), verdict)
 	}
 	return a.open(c)
@@ -116,14 +116,6 @@ func (a *AWS) roleByARN(arn string) (*role, bool) {
 	return role, ok && role.ARN == arn
 }
 
-// sessionTags that a call passes.
-func (p *parameters) sessionTags() ([]tag, *Error) {
-	if len(p.list("Tags.member", ".Key")) > 50 {
-		return nil, invalid("tags", "failed to satisfy constraint: Member must have length less than or equal to 50")
-	}
-	return p.tags()
-}
-
 // tagKeys are the condition keys that tell of the tags that are passed.
 func tagKeys(tags []tag) map[string][]string {
 	keys := map[string][]string{}
@@ -134,14 +126,10 @@ func tagKeys(tags []tag) map[string][]string {
 	return keys
 }
 
-func hasTag(tags []tag, key string) bool {
-	return slices.ContainsFunc(tags, func(t tag) bool { return strings.EqualFold(t.Key, key) })
-}
-
 // checkTransitive makes sure that what is to be transitive is passed.
 func (s *session) checkTransitive() *Error {
 	for _, key := range s.Transitive {
-		if !hasTag(s.Tags, key) {
+		if findTag(s.Tags, key) < 0 {
 			return invalidParameter("The specified transitive tag key must be included in the requested tags.")
 		}
 	}
@@ -155,16 +143,14 @@ func (s *session) inherit(from *session) *Error {
 		return newError(http.StatusForbidden, codeAccessDenied, "The source identity is already set for this assume role session")
 	}
 	s.SourceIdentity = cmp.Or(from.SourceIdentity, s.SourceIdentity)
-	for _, key := range from.Transitive {
-		if hasTag(s.Tags, key) {
+	for _, tag := range from.Tags {
+		if !slices.ContainsFunc(from.Transitive, func(key string) bool { return strings.EqualFold(key, tag.Key) }) {
+			continue
+		}
+		if findTag(s.Tags, tag.Key) >= 0 {
 			return invalidParameter("One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
 		}
-		s.Transitive = append(s.Transitive, key)
-		for _, tag := range from.Tags {
-			if strings.EqualFold(tag.Key, key) {
-				s.Tags = append(s.Tags, tag)
-			}
-		}
+		s.Tags, s.Transitive = append(s.Tags, tag), append(s.Transitive, tag.Key)
 	}
 	return nil
 }
@@ -173,17 +159,12 @@ func invalidParameter(message string) *Error {
 	return newError(http.StatusBadRequest, "InvalidParameterValue", message)
 }
 
-// trustPolicy can be blamed for a denial, like the kinds of policy that a caller
-// has.
-const trustPolicy policy.Kind = "role trust policy"
-
-// allowed asks whether somebody may assume the role as they want to: with tags and
-// with a source identity they need permission for these, too. The action is the one
-// that the verdict is about. There is nobody whose own policies count if an identity
-// provider vouches for who it is.
-func (a *assumption) allowed(c *call, who policy.Principal, own *principal) (action string, verdict policy.Verdict) {
+// allowed asks whether somebody with these policies may assume the role as they want
+// to: for tags and for a source identity they need permission, too. The action is
+// the one that the verdict is about.
+func (a *assumption) allowed(c *call, who policy.Principal, own policy.Policies) (action string, verdict policy.Verdict) {
 	if a.role == nil { // AWS does not say which roles there are, either
-		return a.action, policy.Verdict{Decision: policy.ImplicitDeny, By: trustPolicy}
+		return a.action, policy.Verdict{Decision: policy.ImplicitDeny, By: policy.TrustPolicy}
 	}
 	actions := []string{a.action}
 	if len(a.session.Tags) > 0 {
@@ -192,35 +173,14 @@ func (a *assumption) allowed(c *call, who policy.Principal, own *principal) (act
 	if a.session.SourceIdentity != "" {
 		actions = append(actions, "sts:SetSourceIdentity")
 	}
+	own.Resource = a.role.Trust.Document
 	for _, action = range actions {
 		request := policy.Request{Action: action, Resource: a.role.ARN, Principal: who, Context: c.conditionKeys(a.keys)}
-		if verdict = a.role.admits(request, own); verdict.Decision != policy.Allow {
+		if verdict = policy.Authorize(request, own); verdict.Decision != policy.Allow {
 			break
 		}
 	}
 	return action, verdict
-}
-
-// admits decides by the trust policy and by the principal's own policies, if it has
-// any: both must allow the request. The trust policy alone is enough when it names
-// the principal itself, not its account; if it names the role whose session the
-// principal is, what bounds the session still does.
-func (r *role) admits(request policy.Request, own *principal) policy.Verdict {
-	if trust := policy.Evaluate(request, r.Trust.Document); trust != policy.Allow || own == nil {
-		return policy.Verdict{Decision: trust, By: trustPolicy}
-	}
-	verdict := policy.Authorize(request, own.policies)
-	if verdict.Decision != policy.ImplicitDeny || !r.Trust.AllowsDirectly(request) {
-		return verdict
-	}
-	itself := request
-	itself.Principal.ARNs = []string{own.arn}
-	if r.Trust.AllowsDirectly(itself) {
-		return policy.Verdict{Decision: policy.Allow}
-	}
-	bounds := own.policies
-	bounds.Identity = []*policy.Document{r.Trust.Document}
-	return policy.Authorize(request, bounds)
 }
 
 // open opens the session that was asked for, of a role that may be assumed.

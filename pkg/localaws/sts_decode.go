@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
@@ -141,7 +142,7 @@ func decodeAuthorizationMessage(c *call, p *parameters) (any, *Error) {
 	if err == nil {
 		opened, err = c.sealer.Open(nil, nil, sealed, nil)
 	}
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // which the decoder passes over
 		return nil, newError(http.StatusBadRequest, "InvalidAuthorizationMessageException", "The message is not one that this local AWS encoded.")
 	}
 	return struct{ DecodedMessage string }{string(opened)}, nil

@@ -28,7 +28,7 @@ func (p *parameters) bound(s *session, passed []tag) (percent int, e *Error) {
 	}
 	s.PolicyARNs = p.list("PolicyArns.member", ".arn")
 	if len(s.PolicyARNs) > 10 {
-		return 0, invalid("policyArns", "failed to satisfy constraint: Member must have length less than or equal to 10")
+		return 0, tooLong("policyArns", 10)
 	}
 	for _, arn := range s.PolicyARNs {
 		if p.policyDocument(arn) == nil {

@@ -77,7 +77,7 @@ func getFederationToken(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Tags, err = p.sessionTags(); err != nil {
+	if s.Tags, err = p.tags(); err != nil {
 		return nil, err
 	}
 	if len(s.Tags) > 0 {

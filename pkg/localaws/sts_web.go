@@ -3,8 +3,11 @@ package localaws
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/jwt"
@@ -53,11 +56,9 @@ func assumeRoleWithWebIdentity(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range w.keys() {
-		a.keys[name] = values
-	}
-	who := policy.Principal{Federated: w.Provider}
-	if action, verdict := a.allowed(c, who, nil); verdict.Decision != policy.Allow {
+	maps.Copy(a.keys, w.keys())
+	who := policy.Principal{Federated: w.Provider} // which has no policies of its own
+	if action, verdict := a.allowed(c, who, policy.Policies{}); verdict.Decision != policy.Allow {
 		return nil, newError(http.StatusForbidden, codeAccessDenied, "Not authorized to perform "+action)
 	}
 	opened, err := a.open(c)
@@ -83,7 +84,11 @@ func verifyWebIdentity(c *call, p *parameters) *Error {
 		return invalidToken("No OpenIDConnect provider found in your account for " + token.Issuer)
 	}
 	// What needs no network goes first.
-	if c.webIdentity, err = provider.identity(token, c.seconds()); err != nil {
+	claimed, err := provider.identity(token, c.seconds())
+	if err != nil {
+		return err
+	}
+	if err := claimed.checkTags(c); err != nil {
 		return err
 	}
 	var unreachable *unreachableError
@@ -95,6 +100,7 @@ func verifyWebIdentity(c *call, p *parameters) *Error {
 	case err != nil:
 		return invalidToken("Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements: " + err.Error())
 	}
+	c.webIdentity = claimed
 	return nil
 }
 
@@ -168,6 +174,20 @@ func (w *webIdentity) read(token *jwt.Token) *Error {
 	w.transitive = tags.Transitive
 	if n := len(w.sourceIdentity); n > 0 && (n < 2 || n > 64 || !sessionNamePattern.MatchString(w.sourceIdentity)) {
 		return invalidToken(`The source identity must have 2 to 64 characters that satisfy the pattern [\w+=,.@-]*`)
+	}
+	return nil
+}
+
+// checkTags holds the session tags of a token to what goes for those of a call.
+func (w *webIdentity) checkTags(c *call) *Error {
+	form := url.Values{}
+	for i, tag := range w.tags {
+		member := "Tags.member." + strconv.Itoa(i+1)
+		form.Set(member+".Key", tag.Key)
+		form.Set(member+".Value", tag.Value)
+	}
+	if _, err := (&parameters{c, form}).tags(); err != nil {
+		return invalidToken(err.Message)
 	}
 	return nil
 }

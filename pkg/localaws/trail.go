@@ -47,12 +47,13 @@ type Event struct {
 // FederatedUser, WebIdentityUser, or Unknown: then nothing proves the access key
 // ID.
 type UserIdentity struct {
-	Type             string          `json:"type"`
-	PrincipalID      string          `json:"principalId,omitempty"`
-	ARN              string          `json:"arn,omitempty"`
-	AccountID        string          `json:"accountId,omitempty"`
-	AccessKeyID      string          `json:"accessKeyId,omitempty"`
-	UserName         string          `json:"userName,omitempty"`
+	Type        string `json:"type"`
+	PrincipalID string `json:"principalId,omitempty"`
+	ARN         string `json:"arn,omitempty"`
+	AccountID   string `json:"accountId,omitempty"`
+	AccessKeyID string `json:"accessKeyId,omitempty"`
+	UserName    string `json:"userName,omitempty"`
+	// IdentityProvider is the ARN of the one that vouches for a WebIdentityUser.
 	IdentityProvider string          `json:"identityProvider,omitempty"`
 	SessionContext   *SessionContext `json:"sessionContext,omitempty"`
 }
@@ -62,6 +63,8 @@ type UserIdentity struct {
 type SessionContext struct {
 	SessionIssuer *UserIdentity     `json:"sessionIssuer,omitempty"`
 	Attributes    SessionAttributes `json:"attributes"`
+	// SourceIdentity is who began the chain of sessions, if they said so.
+	SourceIdentity string `json:"sourceIdentity,omitempty"`
 }
 
 // SessionAttributes of temporary credentials.
@@ -85,8 +88,7 @@ func (c *call) identify(signature *sigv4.Signature) UserIdentity {
 	}
 	if w := c.webIdentity; w != nil {
 		return UserIdentity{
-			Type: "WebIdentityUser", PrincipalID: w.Provider + ":" + w.Audience + ":" + w.Subject,
-			UserName: w.Subject, IdentityProvider: w.Provider,
+			Type: "WebIdentityUser", PrincipalID: cut(w.Provider+":"+w.Audience+":"+w.Subject, 1024), UserName: cut(w.Subject, 256), IdentityProvider: w.Provider,
 		}
 	}
 	p := c.caller
@@ -98,7 +100,7 @@ func (c *call) identify(signature *sigv4.Signature) UserIdentity {
 		identity.UserName = p.user.Name
 		return identity
 	}
-	identity.SessionContext = &SessionContext{Attributes: SessionAttributes{
+	identity.SessionContext = &SessionContext{SourceIdentity: p.session.SourceIdentity, Attributes: SessionAttributes{
 		CreationDate: p.session.Issued.UTC().Truncate(time.Second), MFAAuthenticated: strconv.FormatBool(p.session.MFA),
 	}}
 	issuer := UserIdentity{PrincipalID: p.entity().ID, ARN: p.entity().ARN, AccountID: c.accountID, UserName: p.entity().Name}

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -104,6 +105,21 @@ func (i issuer) keys(t testing.TB) jwt.Keys {
 	return keys
 }
 
+// inASN1 is a token of ES256 with its signature as X.509 has it.
+func inASN1(t testing.TB, token string) string {
+	t.Helper()
+	at := strings.LastIndex(token, ".") + 1
+	signature, err := base64.RawURLEncoding.DecodeString(token[at:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := asn1.Marshal([]*big.Int{new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token[:at] + base64url(encoded)
+}
+
 const claims = `{"iss":"https://issuer","sub":"s","aud":["a","b"],"exp":1700000000.5,"nbf":1,"iat":2,"Iss":"another","extra":{"deep":[1]}}`
 
 func TestVerify(t *testing.T) {
@@ -112,6 +128,7 @@ func TestVerify(t *testing.T) {
 	other := newIssuer(t)
 	other.rsa = i.rsa // so that the key IDs are the same, and two of three keys others
 	keys := i.keys(t)
+	good := i.token(t, "ES256", `{"alg":"ES256"}`, claims)
 	for name, test := range map[string]struct {
 		token string
 		want  error
@@ -128,6 +145,9 @@ func TestVerify(t *testing.T) {
 		"a hash that it was not signed": {i.token(t, "RS256", `{"alg":"RS512","kid":"rsa"}`, claims), jwt.ErrSignature},
 		"another key":                   {other.token(t, "ES256", `{"alg":"ES256","kid":"p256"}`, claims), jwt.ErrSignature},
 		"another padding":               {i.token(t, "PS256", `{"alg":"RS256","kid":"rsa"}`, claims), jwt.ErrSignature},
+		"no signature":                  {good[:strings.LastIndex(good, ".")+1], jwt.ErrSignature},
+		"half a signature":              {good[:len(good)-38], jwt.ErrSignature},
+		"a signature in ASN.1":          {inASN1(t, good), jwt.ErrSignature},
 	} {
 		token, err := jwt.Parse(test.token)
 		if err != nil {

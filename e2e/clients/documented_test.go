@@ -1,0 +1,74 @@
+//go:build e2e
+
+package clients
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestDocumentedCommands runs the commands of docs/localaws.md, as typed, one
+// after the other in one shell.
+func TestDocumentedCommands(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "localaws.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "set -e\ntrap 'kill $!' EXIT\n"
+	for _, block := range strings.Split(string(document), "\n```sh\n")[1:] {
+		commands, _, _ := strings.Cut(block, "\n```\n")
+		script += commands + "\n"
+	}
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, "sh", "-c", script)
+	command.Dir = dir
+	command.Env = append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+dir, "AWS_PAGER=", "PATH="+programs(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	command.WaitDelay = 10 * time.Second
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, want := range []string{
+		"user/administrator", "arn:aws:iam::231144931069:user/alice", "AccessDenied", "iam:ListUsers", "assumed-role/Node/i-",
+		"14m0s ahead", "throttle", "users: 1,", "users: 2,", `"EventName": "RunInstances"`,
+	} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("nothing says %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", output)
+	}
+}
+
+// programs are localaws and an AWS CLI, in a directory. The localaws is at an
+// address of its own, so that another may be at the usual one.
+func programs(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	program, err := filepath.Abs(filepath.Join("..", "..", "bin", "localaws"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	wrapper := "#!/bin/sh\nexec '" + program + "' \"$@\" --listen " + listener.Addr().String() + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "localaws"), []byte(wrapper), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/usr/bin/aws", filepath.Join(dir, "aws")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

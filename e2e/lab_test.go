@@ -1,0 +1,60 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/kube-iam/authenticator/internal/lab"
+)
+
+// TestKilledLab kills a lab of its own as nobody should, and brings it up again
+// in the same place.
+func TestKilledLab(t *testing.T) {
+	bin, err := filepath.Abs(filepath.Join("..", "bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "lab")
+	s := newShell(t, awsCLIs(t)[0])
+	run := func(arguments string) result {
+		return s.try("KUBEBUILDER_ASSETS=" + suite.Info().Assets + " " + bin + "/lab " + arguments + " --dir " + dir)
+	}
+	t.Cleanup(func() {
+		if r := run("down"); r.err != nil {
+			t.Errorf("down: %v: %s", r.err, r.stderr)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "aws")); err == nil {
+			t.Error("its files are still there")
+		}
+	})
+	up := func() lab.Info {
+		t.Helper()
+		if r := run("up"); r.err != nil {
+			t.Fatalf("up: %v: %s", r.err, r.stderr)
+		}
+		info, err := lab.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	first := up()
+	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if r := run("status"); r.err == nil || !strings.Contains(r.stdout, "false") {
+		t.Errorf("status of the killed lab: %v: %s", r.err, r.stdout)
+	}
+	if again := up(); again.PID == first.PID || again.Endpoint == first.Endpoint {
+		t.Errorf("the second lab has process %d and endpoint %s of the first", again.PID, again.Endpoint)
+	}
+	output := s.run(bin + "/lab tour --dir " + dir)
+	if !strings.Contains(output, "[system:masters system:authenticated]") {
+		t.Errorf("nobody is signed in:\n%s", output)
+	}
+}
