@@ -36,6 +36,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("PORT", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
 			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each program ends a second later
 			return listener.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

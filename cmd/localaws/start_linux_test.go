@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -23,12 +22,8 @@ func TestStartIsLight(t *testing.T) {
 		t.Skip("it builds the program")
 	}
 	dir := t.TempDir()
-	program := filepath.Join(dir, "localaws")
-	if output, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v: %s", err, output)
-	}
 	crowd(t, filepath.Join(dir, "state.json"))
-	s := startServer(t, dir, program)
+	s := startServer(t, dir, build(t))
 	s.ready(t)
 	memory := peakMemory(t, s.process.Process.Pid)
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
