@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -72,24 +72,34 @@ func build(t *testing.T) string {
 
 type killedServer struct {
 	process *exec.Cmd
-	output  *bytes.Buffer
+	output  *serverOutput
 	ended   chan struct{}
-	address string
-	client  *iam.Client
+	place
+	client *iam.Client
+}
+
+// serverOutput tells where it serves.
+type serverOutput struct {
+	text    bytes.Buffer
+	serving chan string
+}
+
+func (o *serverOutput) String() string { return o.text.String() }
+
+var servingOn = regexp.MustCompile(`serving account .* on (127\.0\.0\.1:\d+);`)
+
+func (o *serverOutput) Write(text []byte) (int, error) {
+	if found := servingOn.FindSubmatch(text); found != nil {
+		o.serving <- string(found[1])
+	}
+	return o.text.Write(text)
 }
 
 // startServer starts the program, which serves the state in a directory.
 func startServer(t *testing.T, dir, program string) *killedServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &killedServer{output: &bytes.Buffer{}, ended: make(chan struct{}), address: listener.Addr().String()}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s.process = exec.Command(program, "serve", "--listen", s.address, "--state-dir", dir, "--state", filepath.Join(dir, "state.json"))
+	s := &killedServer{output: &serverOutput{serving: make(chan string, 1)}, ended: make(chan struct{}), place: place{stateDir: dir}}
+	s.process = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--state-dir", dir, "--state", filepath.Join(dir, "state.json"))
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
@@ -105,31 +115,24 @@ func startServer(t *testing.T, dir, program string) *killedServer {
 	return s
 }
 
-// ready waits until it answers.
+// ready waits until it serves.
 func (s *killedServer) ready(t *testing.T) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if answer, err := client.Get("http://" + s.address + "/_localaws/health"); err == nil {
-			_ = answer.Body.Close()
-			break
-		}
-		select {
-		case <-s.ended:
-			t.Fatalf("the server does not start: %s", s.output)
-		case <-tick.C:
-		}
+	select {
+	case s.listen = <-s.output.serving:
+	case <-s.ended:
+		t.Fatalf("the server does not start: %s", s.output)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the server does not say that it serves")
 	}
-	key, err := localaws.Files{Dir: filepath.Dir(s.process.Args[len(s.process.Args)-1])}.Administrator()
+	key, err := localaws.Files{Dir: s.stateDir}.Administrator()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.client = iam.New(iam.Options{
-		Region: "eu-west-2", BaseEndpoint: aws.String("http://" + s.address), RetryMaxAttempts: 1,
+		Region: "eu-west-2", BaseEndpoint: aws.String("http://" + s.listen), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-		HTTPClient:  &http.Client{Timeout: 20 * time.Second},
+		HTTPClient:  &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
 	})
 }
 
@@ -139,6 +142,15 @@ func (s *killedServer) kill(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-s.ended
+}
+
+func (s *killedServer) hasEnded() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // load creates users until the server is dead, which is killed a time after a
@@ -157,7 +169,10 @@ func (s *killedServer) load(t *testing.T, begun *int, answers int, after time.Du
 				name := fmt.Sprintf("user%d", *begun)
 				mu.Unlock()
 				if _, err := s.client.CreateUser(context.Background(), &iam.CreateUserInput{UserName: &name}); err != nil {
-					return
+					if s.hasEnded() {
+						return
+					}
+					continue
 				}
 				mu.Lock()
 				created = append(created, name)
@@ -173,7 +188,7 @@ func (s *killedServer) load(t *testing.T, begun *int, answers int, after time.Du
 	case <-s.ended:
 		t.Fatalf("the server ended: %s", s.output)
 	case <-time.After(20 * time.Second):
-		t.Fatalf("the server does not answer: %s", s.output)
+		t.Fatal("the server does not answer")
 	}
 	time.Sleep(after) // no event tells how far a write is
 	s.kill(t)
@@ -184,19 +199,12 @@ func (s *killedServer) load(t *testing.T, begun *int, answers int, after time.Du
 // holds fails unless the server has all the users.
 func (s *killedServer) holds(t *testing.T, users []string) {
 	t.Helper()
-	found := map[string]bool{}
-	pages := iam.NewListUsersPaginator(s.client, &iam.ListUsersInput{MaxItems: aws.Int32(1000)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, user := range page.Users {
-			found[*user.UserName] = true
-		}
+	var state struct{ Users map[string]any }
+	if err := s.askJSON(t.Context(), http.MethodGet, "state", nil, &state); err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range users {
-		if !found[name] {
+		if state.Users[name] == nil {
 			t.Errorf("%s was created, and is gone", name)
 		}
 	}
