@@ -24,6 +24,25 @@ type recordedRequest struct {
 	Headers                     [][2]string
 }
 
+func recordedRequests(t *testing.T) []recordedRequest {
+	t.Helper()
+	file, err := os.Open("sigv4/testdata/requests-aws-cli-2.9.19.jsonl")
+	must(t, err)
+	defer file.Close()
+	var all []recordedRequest
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var r recordedRequest
+		must(t, json.Unmarshal(lines.Bytes(), &r))
+		all = append(all, r)
+	}
+	if err := lines.Err(); err != nil || len(all) < 150 {
+		t.Fatalf("%d requests, %v: the recording has more", len(all), err)
+	}
+	return all
+}
+
 // request is as a server sees it, and when it was signed.
 func (r recordedRequest) request(t *testing.T) (request *http.Request, signed time.Time) {
 	t.Helper()
@@ -75,11 +94,6 @@ func TestRecordedRequests(t *testing.T) {
 		"create-access-entry InvalidRequestException": {133},
 		"associate InvalidRequestException":           {135},
 	}
-	file, err := os.Open("sigv4/testdata/requests-aws-cli-2.9.19.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
 	now := time.Now()
 	s := start(t, localaws.Config{
 		Now:           func() time.Time { return now },
@@ -87,14 +101,8 @@ func TestRecordedRequests(t *testing.T) {
 		Instances:     []localaws.Instance{{ID: "i-0123456789abcdef0"}},
 	})
 	s.NewRole(t, "eks", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`, nil)
-	requests, got := 0, map[string][]int{}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for ; lines.Scan(); requests++ {
-		var r recordedRequest
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			t.Fatal(err)
-		}
+	got := map[string][]int{}
+	for _, r := range recordedRequests(t) {
 		var request *http.Request
 		request, now = r.request(t)
 		answer := httptest.NewRecorder()
@@ -104,11 +112,35 @@ func TestRecordedRequests(t *testing.T) {
 			got[what] = append(got[what], r.Seq)
 		}
 	}
-	if err := lines.Err(); err != nil || requests < 150 {
-		t.Errorf("%d requests, %v: the recording has more", requests, err)
-	}
 	if diff := cmp.Diff(refused, got); diff != "" {
 		t.Errorf("what is refused (-want +got):\n%s", diff)
+	}
+}
+
+// TestChangedRequests adds a byte to every recorded request: it is refused in the
+// words of its service.
+func TestChangedRequests(t *testing.T) {
+	now := time.Now()
+	s := start(t, localaws.Config{
+		Now:           func() time.Time { return now },
+		Administrator: localaws.AccessKey{ID: "AKIATLABCDEFGHIJKLM2", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"},
+	})
+	for _, r := range recordedRequests(t) {
+		r.Body += "x"
+		request, signed := r.request(t)
+		now = signed
+		want := "SignatureDoesNotMatch"
+		switch scope := request.Header.Get("Authorization"); {
+		case strings.Contains(scope, "/eks/"):
+			want = "InvalidSignatureException"
+		case strings.Contains(scope, "/ec2/"):
+			want = "AuthFailure"
+		}
+		answer := httptest.NewRecorder()
+		s.ServeHTTP(answer, request)
+		if got := refusal(answer); got != want {
+			t.Errorf("%d %s: %d %q, want %s", r.Seq, r.Command, answer.Code, got, want)
+		}
 	}
 }
 
