@@ -33,6 +33,7 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each program ends a second later
 			for _, name := range []string{"PORT", "HEALTH"} {
 				port, err := freePort()
 				if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -65,7 +66,7 @@ policy. Kinds:
 			if err := where.askJSON(cmd.Context(), http.MethodPost, "faults", fault, &added); err != nil {
 				return err
 			}
-			return printFaults(cmd, []localaws.Fault{added})
+			return printFaults(cmd.OutOrStdout(), []localaws.Fault{added})
 		},
 	}
 	flags := command.Flags()
@@ -84,21 +85,28 @@ func kinds() []string {
 	return names
 }
 
-type faultList struct{ Faults []localaws.Fault }
+type faultList struct {
+	Faults []localaws.Fault `json:"faults"`
+}
 
 func newFaultsList(where *place) *cobra.Command {
-	return &cobra.Command{
+	var format output
+	command := &cobra.Command{
 		Use:   "list",
 		Short: "List them, and how many calls each has struck",
-		Args:  cobra.NoArgs,
+		Example: `  localaws faults list
+  localaws faults list -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list faultList
 			if err := where.askJSON(cmd.Context(), http.MethodGet, "faults", nil, &list); err != nil {
 				return err
 			}
-			return printFaults(cmd, list.Faults)
+			return format.print(cmd.OutOrStdout(), list, func(w io.Writer) error { return printFaults(w, list.Faults) })
 		},
 	}
+	format.addFlag(command.Flags())
+	return command
 }
 
 func newFaultsClear(where *place) *cobra.Command {
@@ -126,8 +134,8 @@ func newFaultsClear(where *place) *cobra.Command {
 	}
 }
 
-func printFaults(cmd *cobra.Command, faults []localaws.Fault) error {
-	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
+func printFaults(w io.Writer, faults []localaws.Fault) error {
+	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tACTION\tKIND\tSTRUCK\tHOW")
 	for _, fault := range faults {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", fault.ID, fault.Action, fault.Kind, fault.Struck, how(fault))

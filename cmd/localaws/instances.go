@@ -14,6 +14,7 @@ import (
 
 func newInstances() *cobra.Command {
 	var where place
+	var format output
 	command := &cobra.Command{
 		Use:   "instances",
 		Short: "List the EC2 instances, and where their metadata is served",
@@ -21,24 +22,28 @@ func newInstances() *cobra.Command {
 of each is served: a client that asks there has the role in the instance's
 profile, as if it ran on the instance.`,
 		Example: `  localaws instances
+  localaws instances -o json | jq -r '.instances[0].metadataEndpoint'
   env -u AWS_PROFILE AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=false \
     AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:40123/ aws sts get-caller-identity`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var told struct{ Instances []instance }
+			var told struct {
+				Instances []instance `json:"instances"`
+			}
 			if err := where.askJSON(cmd.Context(), http.MethodGet, "instances", nil, &told); err != nil {
 				return err
 			}
-			return printInstances(cmd.OutOrStdout(), told.Instances)
+			return format.print(cmd.OutOrStdout(), told, func(w io.Writer) error { return printInstances(w, told.Instances) })
 		},
 	}
 	where.addFlags(command.Flags())
+	format.addFlag(command.Flags())
 	return command
 }
 
 type instance struct {
 	localaws.Instance
-	MetadataEndpoint string `json:"metadataEndpoint"`
+	MetadataEndpoint string `json:"metadataEndpoint,omitempty"`
 }
 
 func printInstances(w io.Writer, instances []instance) error {

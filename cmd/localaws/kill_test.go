@@ -72,23 +72,23 @@ func build(t *testing.T) string {
 
 type killedServer struct {
 	process *exec.Cmd
-	output  *output
+	output  *serverOutput
 	ended   chan struct{}
 	place
 	client *iam.Client
 }
 
-// output of a server, which tells where it serves.
-type output struct {
+// serverOutput tells where it serves.
+type serverOutput struct {
 	text    bytes.Buffer
 	serving chan string
 }
 
-func (o *output) String() string { return o.text.String() }
+func (o *serverOutput) String() string { return o.text.String() }
 
 var servingOn = regexp.MustCompile(`serving account .* on (127\.0\.0\.1:\d+);`)
 
-func (o *output) Write(text []byte) (int, error) {
+func (o *serverOutput) Write(text []byte) (int, error) {
 	if found := servingOn.FindSubmatch(text); found != nil {
 		o.serving <- string(found[1])
 	}
@@ -98,7 +98,7 @@ func (o *output) Write(text []byte) (int, error) {
 // startServer starts the program, which serves the state in a directory.
 func startServer(t *testing.T, dir, program string) *killedServer {
 	t.Helper()
-	s := &killedServer{output: &output{serving: make(chan string, 1)}, ended: make(chan struct{}), place: place{stateDir: dir}}
+	s := &killedServer{output: &serverOutput{serving: make(chan string, 1)}, ended: make(chan struct{}), place: place{stateDir: dir}}
 	s.process = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--state-dir", dir, "--state", filepath.Join(dir, "state.json"))
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	if err := s.process.Start(); err != nil {

@@ -210,6 +210,9 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 	if signature.Service != c.service {
 		return newError(http.StatusForbidden, codeSignatureMismatch, "Credential should be scoped to correct service: '"+c.service+"'.")
 	}
+	if _, ok := partitionOf(signature.Region); !ok || signature.Region != cmp.Or(regionOf(c.request.Host), signature.Region) {
+		return newError(http.StatusForbidden, codeSignatureMismatch, "Credential should be scoped to a valid region, not '"+signature.Region+"'.")
+	}
 	secret, caller, e := c.credentials(signature)
 	if e != nil {
 		return e
@@ -229,10 +232,10 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 // credentials are the secret that belongs to an access key ID, and whose it is.
 func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *principal, e *Error) {
 	invalid := newError(http.StatusForbidden, codeInvalidToken, "The security token included in the request is invalid.")
-	if key, ok := c.keys[signature.AccessKeyID]; ok && key.Active && signature.SessionToken == "" {
+	if key, ok := c.state.keys[signature.AccessKeyID]; ok && key.Active && signature.SessionToken == "" {
 		return key.Secret, c.userPrincipal(key.user), nil
 	}
-	if session, ok := c.Sessions[signature.AccessKeyID]; ok && session.Token == signature.SessionToken {
+	if session, ok := c.state.Sessions[signature.AccessKeyID]; ok && session.Token == signature.SessionToken {
 		if !c.time.Before(session.Expires) {
 			return "", nil, newError(http.StatusForbidden, codeExpiredToken, "The security token included in the request is expired")
 		}
@@ -251,7 +254,10 @@ func (c *call) authorize(action, resource string, keys map[string][]string) *Err
 		return nil
 	}
 	e := c.denied(action, resource, verdict)
-	e.denial = &denial{request, c.caller, verdict}
+	e.denial = &denial{request: request, caller: c.caller, verdict: verdict}
+	if u := c.caller.user; u != nil && u.ARN == c.caller.arn {
+		e.denial.name = u.Name
+	}
 	return e
 }
 

@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"bytes"
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -123,6 +124,11 @@ func (a *AWS) getEvents(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	if follow {
 		extendDeadlines(w, 0)
+		// At the end, too, a reader who does not read is not waited for: one who
+		// does hears of it at once.
+		defer context.AfterFunc(r.Context(), func() {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second))
+		})()
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	for number := uint64(0); ; {

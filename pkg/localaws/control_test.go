@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"go.uber.org/goleak"
@@ -183,6 +186,47 @@ func TestStateGoesElsewhere(t *testing.T) {
 	}
 }
 
+// TestImportsOfLess than was exported: what is left out is as it is by default, and
+// what is not there any more allows nothing.
+func TestImportsOfLess(t *testing.T) {
+	const id = "i-0123456789abcdef0"
+	s := start(t, localaws.Config{Instances: []localaws.Instance{{ID: id, PrivateDNSName: "x"}}})
+	policy, err := iam.NewFromConfig(s.SDK()).CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: aws.String("boundary"), PolicyDocument: aws.String(statement("Allow", "*", "*"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := s.NewUser(t, "bob", statement("Allow", "*", "*"))
+	if _, err := iam.NewFromConfig(s.SDK()).PutUserPermissionsBoundary(t.Context(), &iam.PutUserPermissionsBoundaryInput{UserName: aws.String("bob"), PermissionsBoundary: policy.Policy.Arn}); err != nil {
+		t.Fatal(err)
+	}
+	_, exported := control(t, s, "GET", "state", "", secret(s))
+	var all map[string]any
+	if err := json.Unmarshal([]byte(exported), &all); err != nil {
+		t.Fatal(err)
+	}
+	instance := all["instances"].(map[string]any)[id].(map[string]any)
+	delete(instance, "state")
+	delete(instance, "tags")
+	all["policies"] = map[string]any{}
+	less, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, localaws.Config{})
+	if status, text := control(t, s, "PUT", "state", string(less), secret(s)); status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	if got := described(t, s, id).State.Name; got != "running" {
+		t.Errorf("the instance is %s", got)
+	}
+	if _, err := ec2.NewFromConfig(s.SDK()).CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: []string{id}, Tags: []ec2types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := iam.NewFromConfig(s.SDKAs(bob, "")).ListUsers(t.Context(), nil); code(err) != "AccessDenied" || !strings.Contains(err.Error(), "no permissions boundary allows") {
+		t.Errorf("whose boundary is gone: %v", err)
+	}
+}
+
 // follow the events of a server, line by line.
 func follow(ctx context.Context, t testing.TB, s *localawstest.Server, query string) *bufio.Scanner {
 	t.Helper()
@@ -268,14 +312,16 @@ func TestEventsAreAllThere(t *testing.T) {
 	}
 }
 
-// TestSlowReaderHoldsUpNobody: it does not read at all.
+// TestSlowReaderHoldsUpNobody, not even the end of the server: it does not read at
+// all, and stays.
 func TestSlowReaderHoldsUpNobody(t *testing.T) {
 	s := start(t, localaws.Config{})
+	var connection net.Conn
+	t.Cleanup(func() { _ = connection.Close() }) // comes after the server's, as s.URL is called after it
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer connection.Close()
 	fmt.Fprintf(connection, "GET /_localaws/events?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	form := url.Values{"Action": {"Large"}}
 	for i := range 20 {

@@ -137,8 +137,11 @@ const maxFilterValues = 200
 // field tells what a filter looks at: values of a thing, of which one must match
 // one of the filter's. It is nil for a filter that there is not.
 func filtered[T any](p *parameters, all []T, field func(name string) func(T) []string) ([]T, *Error) {
-	for n := 1; p.has("Filter." + strconv.Itoa(n) + ".Name"); n++ {
+	for n := 1; ; n++ {
 		prefix := "Filter." + strconv.Itoa(n)
+		if !p.has(prefix+".Name") && !p.has(prefix+".Value.1") {
+			return all, nil
+		}
 		name, wanted := p.get(prefix+".Name"), p.list(prefix+".Value", "")
 		values := field(name)
 		if values == nil {
@@ -150,7 +153,6 @@ func filtered[T any](p *parameters, all []T, field func(name string) func(T) []s
 		matches := like(wanted)
 		all = slices.DeleteFunc(slices.Clone(all), func(item T) bool { return !slices.ContainsFunc(values(item), matches) })
 	}
-	return all, nil
 }
 
 // like matches what one of the patterns of a filter does: * is any run of

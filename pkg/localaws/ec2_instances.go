@@ -102,13 +102,13 @@ func checkInstances(instances []Instance) error {
 func (a *AWS) addInstances(given []Instance) {
 	for _, g := range given {
 		g.Region = cmp.Or(g.Region, a.region)
-		i, ok := a.Instances[g.ID]
+		i, ok := a.state.Instances[g.ID]
 		if !ok {
 			i = &instance{
 				Image: defaultImage, Type: defaultInstanceType, Reservation: "r" + strings.TrimPrefix(g.ID, "i"),
 				Launched: a.now().UTC(), Tags: map[string]string{}, Metadata: defaultMetadataOptions(),
 			}
-			a.Instances[g.ID] = i
+			a.state.Instances[g.ID] = i
 		}
 		i.Instance = g
 		i.associate(g.InstanceProfile, a.now())
@@ -131,7 +131,7 @@ func instanceOperations() map[string]operation {
 
 // forgetInstances that were terminated a while ago.
 func (c *call) forgetInstances() {
-	maps.DeleteFunc(c.Instances, func(_ string, i *instance) bool {
+	maps.DeleteFunc(c.state.Instances, func(_ string, i *instance) bool {
 		return i.State == "terminated" && !i.Ended.IsZero() && !c.time.Before(i.Ended.Add(terminatedFor))
 	})
 }
@@ -148,7 +148,7 @@ func (a *AWS) instanceKeys(i *instance) map[string][]string {
 	for key, value := range i.Tags {
 		keys["ec2:resourcetag/"+lower(key)] = []string{value}
 	}
-	if profile, ok := a.Profiles[lower(i.InstanceProfile)]; ok {
+	if profile, ok := a.state.Profiles[lower(i.InstanceProfile)]; ok {
 		keys["ec2:instanceprofile"] = []string{profile.ARN}
 	}
 	return keys
@@ -156,7 +156,7 @@ func (a *AWS) instanceKeys(i *instance) map[string][]string {
 
 // instances of the region, in the order of their launch.
 func (c *call) instances() []*instance {
-	return slices.DeleteFunc(sortedInstances(c.Instances), func(i *instance) bool { return i.Region != c.region })
+	return slices.DeleteFunc(sortedInstances(c.state.Instances), func(i *instance) bool { return i.Region != c.region })
 }
 
 func sortedInstances(of map[string]*instance) []*instance {
@@ -183,7 +183,7 @@ func (c *call) findInstances(ids []string) ([]*instance, *Error) {
 	var found []*instance
 	var missing []string
 	for _, id := range ids {
-		if i, ok := c.Instances[id]; ok && i.Region == c.region {
+		if i, ok := c.state.Instances[id]; ok && i.Region == c.region {
 			found = append(found, i)
 		} else {
 			missing = append(missing, id)
@@ -207,7 +207,7 @@ func (p *parameters) permitted(action string, ids []string, keys map[string][]st
 	}
 	for _, id := range ids {
 		g := grant{action, p.arn("ec2", p.region, "instance/"+id), keys}
-		if i, ok := p.Instances[id]; ok && i.Region == p.region {
+		if i, ok := p.state.Instances[id]; ok && i.Region == p.region {
 			g.keys = merged(keys, p.instanceKeys(i))
 		}
 		if err := p.permit(g); err != nil {
@@ -276,11 +276,11 @@ func (p *parameters) count(name string) (int, *Error) {
 	if !p.has(name) {
 		return 0, missingParameter(name)
 	}
-	n, err := strconv.Atoi(p.get(name))
+	n, err := strconv.ParseInt(p.get(name), 10, 32)
 	if err != nil || n < 1 {
-		return 0, invalidEC2("Invalid value '" + p.get(name) + "' for " + name + ". It must be at least 1.")
+		return 0, invalidEC2("Invalid value '" + p.get(name) + "' for " + name + ". It must be a number of at least 1, and of 32 bits.")
 	}
-	return n, nil
+	return int(n), nil
 }
 
 // digest tells what a call asks for from what another does.
@@ -380,7 +380,7 @@ func runInstances(c *call, p *parameters) (any, *Error) {
 		return c.reservation(done), err
 	}
 	living := 0
-	for _, i := range c.Instances {
+	for _, i := range c.state.Instances {
 		if i.State != "terminated" {
 			living++
 		}
@@ -399,7 +399,7 @@ func runInstances(c *call, p *parameters) (any, *Error) {
 		used[i.PrivateIP] = true
 		i.PrivateDNSName = privateDNSName(i.PrivateIP, i.Region)
 		i.associate(l.InstanceProfile, c.time)
-		c.Instances[i.ID] = &i
+		c.state.Instances[i.ID] = &i
 		launched = append(launched, &i)
 	}
 	told := c.reservation(launched)
@@ -573,7 +573,7 @@ func (c *call) instanceFilter(name string) func(*instance) []string {
 		return one(func(i *instance) string { return i.Token })
 	case "iam-instance-profile.arn":
 		return func(i *instance) []string {
-			if profile, ok := c.Profiles[lower(i.InstanceProfile)]; ok {
+			if profile, ok := c.state.Profiles[lower(i.InstanceProfile)]; ok {
 				return []string{profile.ARN}
 			}
 			return nil

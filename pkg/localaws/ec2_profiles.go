@@ -38,12 +38,12 @@ func (p *parameters) namedProfile() (*instanceProfile, *Error) {
 	case name != "" && arn != "":
 		return nil, newError(http.StatusBadRequest, "InvalidParameterCombination", "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
 	case name != "":
-		if profile, ok := p.Profiles[lower(name)]; ok {
+		if profile, ok := p.state.Profiles[lower(name)]; ok {
 			return profile, nil
 		}
 		return nil, invalidEC2("Value (" + name + ") for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name")
 	default:
-		if profile, ok := p.Profiles[lower(arn[strings.LastIndex(arn, "/")+1:])]; ok && profile.ARN == arn {
+		if profile, ok := p.state.Profiles[lower(arn[strings.LastIndex(arn, "/")+1:])]; ok && profile.ARN == arn {
 			return profile, nil
 		}
 		return nil, invalidEC2("Value (" + arn + ") for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN")
@@ -61,7 +61,7 @@ func (c *call) mayPassProfile(profile *instanceProfile) *Error {
 
 // xmlProfile is nil if there is no instance profile of the name.
 func (a *AWS) xmlProfile(name string) *xmlProfile {
-	profile, ok := a.Profiles[lower(name)]
+	profile, ok := a.state.Profiles[lower(name)]
 	if !ok {
 		return nil
 	}

@@ -20,7 +20,10 @@ func instanceTagOperations() map[string]operation {
 // ec2Tags are those that a call names under a prefix: Prefix.1.Key, Prefix.1.Value.
 func (p *parameters) ec2Tags(prefix string) (map[string]string, *Error) {
 	tags := map[string]string{}
-	for n := 1; p.has(prefix + "." + strconv.Itoa(n) + ".Key"); n++ {
+	has := func(n int) bool {
+		return p.has(prefix+"."+strconv.Itoa(n)+".Key") || p.has(prefix+"."+strconv.Itoa(n)+".Value")
+	}
+	for n := 1; has(n); n++ {
 		key, value := p.get(prefix+"."+strconv.Itoa(n)+".Key"), p.get(prefix+"."+strconv.Itoa(n)+".Value")
 		switch _, twice := tags[key]; {
 		case twice:
@@ -45,8 +48,11 @@ func tagLimitExceeded() *Error {
 // tagSpecification are the tags for what a call makes, which is instances.
 func (p *parameters) tagSpecification() (map[string]string, *Error) {
 	all := map[string]string{}
-	for n := 1; p.has("TagSpecification." + strconv.Itoa(n) + ".ResourceType"); n++ {
+	for n := 1; ; n++ {
 		prefix := "TagSpecification." + strconv.Itoa(n)
+		if !p.has(prefix+".ResourceType") && !p.has(prefix+".Tag.1.Key") {
+			return all, nil
+		}
 		if kind := p.get(prefix + ".ResourceType"); kind != "instance" || n > 1 {
 			return nil, invalidEC2("'" + kind + "' is not a valid taggable resource type for this operation: localaws tags instances, once.")
 		}
@@ -56,7 +62,6 @@ func (p *parameters) tagSpecification() (map[string]string, *Error) {
 		}
 		maps.Copy(all, tags)
 	}
-	return all, nil
 }
 
 // taggedInstances are the instances that a call names and may tag, and the tags.

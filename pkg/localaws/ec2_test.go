@@ -3,6 +3,7 @@ package localaws_test
 import (
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"maps"
 	"net/http"
@@ -273,6 +274,7 @@ func TestRunInstancesRefuses(t *testing.T) {
 		}, "InvalidParameterCombination", "iamInstanceProfile.name"},
 		"an empty profile": {withProfile("empty"), "InvalidParameterValue", "has no associated IAM Roles"},
 		"tags of a volume": {tags("volume", tag("a", "b")), "InvalidParameterValue", "'volume' is not a valid taggable resource type"},
+		"tags of nothing":  {tags("", tag("a", "b")), "InvalidParameterValue", "'' is not a valid taggable resource type"},
 		"a tag of AWS's":   {tags("instance", tag("aws:a", "b")), "InvalidParameterValue", "reserved"},
 		"a long tag":       {tags("instance", tag(strings.Repeat("x", 128), "b")), "InvalidParameterValue", "127"},
 		"a tag twice":      {tags("instance", tag("a", "b"), tag("a", "c")), "InvalidParameterValue", "Duplicate tag key 'a'"},
@@ -326,6 +328,9 @@ func TestInstanceQuota(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got := askEC2(t, s, "Action=RunInstances&Version=2016-11-15&ImageId=ami-0123456789abcdef0&MinCount=9223372036854775807&MaxCount=9223372036854775807"); got != "InvalidParameterValue" {
+		t.Errorf("more than an int32 holds: %q", got)
+	}
 	rest, err := client.RunInstances(t.Context(), launch(count(1, 100)))
 	if err != nil || len(rest.Instances) != 50 {
 		t.Errorf("%d, %v: want as many as there is room for", len(rest.Instances), err)
@@ -340,6 +345,18 @@ func TestInstanceQuota(t *testing.T) {
 	if err != nil || *one.Instances[0].PrivateIpAddress != *first.Instances[7].PrivateIpAddress {
 		t.Errorf("in the room that one left: %+v, %v", one, err)
 	}
+}
+
+// askEC2 sends a form that no SDK would, and gives the code of the error that is
+// answered.
+func askEC2(t testing.TB, s *localawstest.Server, form string) (code string) {
+	t.Helper()
+	text := sendForm(t, s, s.SDK(), "ec2.eu-west-2.amazonaws.com", form, "ec2", "eu-west-2")
+	var failure struct {
+		Code string `xml:"Errors>Error>Code"`
+	}
+	must(t, xml.Unmarshal([]byte(text), &failure))
+	return failure.Code
 }
 
 // TestInstanceStates goes through what can be done to an instance.
@@ -608,6 +625,13 @@ func TestInstanceTags(t *testing.T) {
 	}
 	if _, err := client.DescribeTags(ctx, &ec2.DescribeTagsInput{Filters: []ec2types.Filter{filter("owner", "x")}}); code(err) != "InvalidParameterValue" {
 		t.Errorf("by a filter of none: %v", err)
+	}
+	if _, err := client.DescribeTags(ctx, &ec2.DescribeTagsInput{Filters: []ec2types.Filter{{Values: []string{"x"}}}}); code(err) != "InvalidParameterValue" {
+		t.Errorf("by a filter without a name: %v", err)
+	}
+	nameless := []ec2types.Tag{{Key: aws.String("d"), Value: aws.String("4")}, {Value: aws.String("x")}}
+	if _, err := client.CreateTags(ctx, &ec2.CreateTagsInput{Resources: both, Tags: nameless}); code(err) != "InvalidParameterValue" {
+		t.Errorf("a tag without a key: %v", err)
 	}
 	if err := remove(both[:1])(); err != nil {
 		t.Fatal(err)

@@ -102,7 +102,7 @@ func accessEntry(c *eksCall) (any, *Error) {
 	if err := c.authorize(c.operation, arn, map[string][]string{"eks:clustername": {name}, "eks:principalarn": {principal}}); err != nil {
 		return nil, err
 	}
-	if _, ok := c.Clusters[c.clusterARN(c.region, name)]; !ok {
+	if _, ok := c.state.Clusters[c.clusterARN(c.region, name)]; !ok {
 		return nil, noCluster(name)
 	}
 	return nil, noAccessEntries()

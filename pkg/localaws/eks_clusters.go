@@ -92,8 +92,8 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	return a.update(func() error {
 		arn := a.clusterARN(region, name)
 		a.apiServers[arn] = apiServer{endpoint, ca}
-		if _, ok := a.Clusters[arn]; !ok {
-			a.Clusters[arn] = &cluster{
+		if _, ok := a.state.Clusters[arn]; !ok {
+			a.state.Clusters[arn] = &cluster{
 				Name: name, Region: region, ARN: arn, Version: defaultKubernetesVersion, Created: a.now(), Tags: map[string]string{},
 				RoleARN: a.arn("iam", "", "role/eks-cluster-role"), VPC: defaultCluster().VPC, Creator: a.arn("iam", "", "user/"+administratorName),
 			}
@@ -106,7 +106,7 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 func (a *AWS) Cluster(region, name string) (Cluster, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c, ok := a.Clusters[a.clusterARN(region, name)]
+	c, ok := a.state.Clusters[a.clusterARN(region, name)]
 	if !ok {
 		return Cluster{}, false
 	}
@@ -122,7 +122,7 @@ func (a *AWS) clusterARN(region, name string) string { return a.arn("eks", regio
 func (a *AWS) endpoint(hostPort string) (address string, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for arn := range a.Clusters {
+	for arn := range a.state.Clusters {
 		if server, ok := a.apiServers[arn]; ok {
 			if address, err := endpointAddress(server.endpoint); err == nil && strings.EqualFold(address, hostPort) {
 				return address, true
@@ -144,7 +144,7 @@ func endpointAddress(endpoint string) (string, error) {
 // cluster of a name, after permission to act on it was asked for.
 func (c *eksCall) cluster(name string, keys map[string][]string) (*cluster, *Error) {
 	arn := c.clusterARN(c.region, name)
-	found, ok := c.Clusters[arn]
+	found, ok := c.state.Clusters[arn]
 	if ok {
 		keys = merged(keys, resourceTags(found.Tags))
 	}
@@ -182,7 +182,7 @@ func listClusters(c *eksCall) (any, *Error) {
 // clusterNames of the region, sorted.
 func (c *eksCall) clusterNames() []string {
 	names := []string{}
-	for _, cluster := range c.Clusters {
+	for _, cluster := range c.state.Clusters {
 		if cluster.Region == c.region {
 			names = append(names, cluster.Name)
 		}
@@ -204,7 +204,7 @@ func deleteCluster(c *eksCall) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	delete(c.Clusters, found.ARN)
+	delete(c.state.Clusters, found.ARN)
 	return c.describe(found, "DELETING"), nil
 }
 
@@ -261,7 +261,7 @@ func createCluster(c *eksCall) (any, *Error) {
 		return nil, err
 	}
 	request := input.digest()
-	if existing, ok := c.Clusters[arn]; ok {
+	if existing, ok := c.state.Clusters[arn]; ok {
 		if input.Token != "" && input.Token == existing.Token && request == existing.Request {
 			return c.describe(existing, c.clusterStatus(existing)), nil
 		}
@@ -274,7 +274,7 @@ func createCluster(c *eksCall) (any, *Error) {
 		Name: input.Name, Region: c.region, ARN: arn, Version: input.Version, Created: c.time,
 		RoleARN: role.ARN, VPC: input.VPC, Tags: input.Tags, Creator: c.creator(), Token: input.Token, Request: request,
 	}
-	c.Clusters[arn] = made
+	c.state.Clusters[arn] = made
 	return c.describe(made, c.clusterStatus(made)), nil
 }
 

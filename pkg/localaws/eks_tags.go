@@ -34,7 +34,7 @@ func tagsProblem(tags map[string]string) string {
 // tagged is the resource that a call names, after permission to act on it was
 // asked for: a cluster, as nothing else has tags.
 func (c *eksCall) tagged(keys map[string][]string) (*cluster, *Error) {
-	found, ok := c.Clusters[c.path["resourceArn"]]
+	found, ok := c.state.Clusters[c.path["resourceArn"]]
 	if ok = ok && found.Region == c.region; ok {
 		keys = merged(keys, resourceTags(found.Tags))
 	}

@@ -2,18 +2,13 @@ package localaws_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -568,23 +563,7 @@ func askEKS(t *testing.T, s *localawstest.Server, method, path, body string) (st
 	if err != nil {
 		t.Skip(err)
 	}
-	credentials, err := s.SDK().Credentials.Retrieve(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256([]byte(body))
-	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, request, hex.EncodeToString(sum[:]), "eks", "eu-west-2", time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := s.Client().Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(text)
+	return send(t, s, s.SDK(), request, body, "eks", "eu-west-2")
 }
 
 // FuzzEKS asks for anything: it is done, or refused for what the client did.

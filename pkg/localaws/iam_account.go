@@ -29,26 +29,26 @@ func createAccountAlias(c *call, p *parameters) (any, *Error) {
 		return nil, invalid("accountAlias", "failed to satisfy constraint: Member must have 3 to 63 lowercase letters, digits and single dashes, and neither begin nor end with a dash")
 	case accountIDPattern.MatchString(alias):
 		return nil, invalidInput("The account alias " + alias + " looks like an account ID.")
-	case alias == c.Alias:
+	case alias == c.state.Alias:
 		return nil, alreadyExists("The account alias " + alias + " already exists.")
 	}
-	c.Alias = alias
+	c.state.Alias = alias
 	return nil, nil
 }
 
 func deleteAccountAlias(c *call, p *parameters) (any, *Error) {
 	alias := p.get("AccountAlias")
-	if alias == "" || alias != c.Alias {
+	if alias == "" || alias != c.state.Alias {
 		return nil, noSuchEntity("The account alias " + alias + " cannot be found.")
 	}
-	c.Alias = ""
+	c.state.Alias = ""
 	return nil, nil
 }
 
 func listAccountAliases(c *call, p *parameters) (any, *Error) {
 	var all []string
-	if c.Alias != "" {
-		all = append(all, c.Alias)
+	if c.state.Alias != "" {
+		all = append(all, c.state.Alias)
 	}
 	return paged(p, "AccountAliases", all)
 }
@@ -61,22 +61,22 @@ type xmlEntry struct {
 
 func getAccountSummary(c *call, _ *parameters) (any, *Error) {
 	versions, inUse := 0, 0
-	for _, policy := range c.Policies {
+	for _, policy := range c.state.Policies {
 		versions += len(policy.Versions)
 	}
-	for _, device := range c.MFADevices {
+	for _, device := range c.state.MFADevices {
 		if device.user != nil {
 			inUse++
 		}
 	}
 	// The root user, whom the keys that begin with Account are about, has nothing.
 	summary := []xmlEntry{
-		{"Users", len(c.Users)}, {"UsersQuota", maxUsers}, {"AccessKeysPerUserQuota", maxKeys}, {"GroupsPerUserQuota", maxGroupsPerUser},
-		{"Groups", len(c.Groups)}, {"GroupsQuota", maxGroups},
-		{"Roles", len(c.Roles)}, {"RolesQuota", maxRoles}, {"AssumeRolePolicySizeQuota", maxTrust},
-		{"Policies", len(c.Policies)}, {"PolicyVersionsInUse", versions}, {"PolicySizeQuota", maxPolicySize}, {"VersionsPerPolicyQuota", maxVersions},
-		{"InstanceProfiles", len(c.Profiles)}, {"InstanceProfilesQuota", maxProfiles},
-		{"Providers", len(c.Providers)}, {"MFADevices", len(c.MFADevices)}, {"MFADevicesInUse", inUse},
+		{"Users", len(c.state.Users)}, {"UsersQuota", maxUsers}, {"AccessKeysPerUserQuota", maxKeys}, {"GroupsPerUserQuota", maxGroupsPerUser},
+		{"Groups", len(c.state.Groups)}, {"GroupsQuota", maxGroups},
+		{"Roles", len(c.state.Roles)}, {"RolesQuota", maxRoles}, {"AssumeRolePolicySizeQuota", maxTrust},
+		{"Policies", len(c.state.Policies)}, {"PolicyVersionsInUse", versions}, {"PolicySizeQuota", maxPolicySize}, {"VersionsPerPolicyQuota", maxVersions},
+		{"InstanceProfiles", len(c.state.Profiles)}, {"InstanceProfilesQuota", maxProfiles},
+		{"Providers", len(c.state.Providers)}, {"MFADevices", len(c.state.MFADevices)}, {"MFADevicesInUse", inUse},
 		{"AccountMFAEnabled", 0}, {"AccountAccessKeysPresent", 0}, {"AccountPasswordPresent", 0}, {"AccountSigningCertificatesPresent", 0},
 	}
 	for _, k := range kinds() {
@@ -104,15 +104,15 @@ func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
 		tell func() any // of what is on the page, no more
 	}
 	var all []detail
-	for kind, e := range c.entities() {
+	for kind, e := range c.state.entities() {
 		if wants(kind) {
 			all = append(all, detail{kind + "DetailList", func() any { return c.entityDetail(kind, e) }})
 		}
 	}
-	used := c.usage()
-	for _, arn := range slices.Sorted(maps.Keys(c.Policies)) {
+	used := c.state.usage()
+	for _, arn := range slices.Sorted(maps.Keys(c.state.Policies)) {
 		if wants("LocalManagedPolicy") {
-			all = append(all, detail{"Policies", func() any { return c.Policies[arn].detail(used[arn]) }})
+			all = append(all, detail{"Policies", func() any { return c.state.Policies[arn].detail(used[arn]) }})
 		}
 	}
 	for _, arn := range slices.Sorted(maps.Keys(used)) {
@@ -158,9 +158,9 @@ func (c *call) entityDetail(kind string, e *entity) fields {
 		}
 		detail = append(detail, field{"GroupList", members[string]{groups}})
 	case "Role":
-		r := c.Roles[lower(e.Name)]
+		r := c.state.Roles[lower(e.Name)]
 		var profiles []xmlInstanceProfile
-		for _, profile := range c.profilesOf(r) {
+		for _, profile := range c.state.profilesOf(r) {
 			profiles = append(profiles, profile.xml(false))
 		}
 		detail = append(detail,

@@ -28,6 +28,6 @@ func (a *AWS) AddUsers(n int) {
 	defer a.mu.Unlock()
 	for i := range n {
 		name := "added-" + strconv.Itoa(i)
-		a.Users[name] = &user{entity: entity{Name: name, Path: "/", ID: newID("AIDA", 17), ARN: a.arn("iam", "", "user/"+name)}}
+		a.state.Users[name] = &user{entity: entity{Name: name, Path: "/", ID: newID("AIDA", 17), ARN: a.arn("iam", "", "user/"+name)}}
 	}
 }

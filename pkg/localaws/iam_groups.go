@@ -37,7 +37,7 @@ func groupOperations() map[string]operation {
 // groupResource is the ARN of the group that a call names, if there is one, else
 // of one that would be made.
 func groupResource(p *parameters) string {
-	if g, ok := p.Groups[lower(p.get("GroupName"))]; ok {
+	if g, ok := p.state.Groups[lower(p.get("GroupName"))]; ok {
 		return g.ARN
 	}
 	return p.arn("iam", "", "group"+orSlash(p.get("Path"))+p.get("GroupName"))
@@ -48,7 +48,7 @@ func (p *parameters) group() (*group, *Error) {
 	if err := checkName("groupName", name, maxGroupName); err != nil {
 		return nil, err
 	}
-	g, ok := p.Groups[lower(name)]
+	g, ok := p.state.Groups[lower(name)]
 	if !ok {
 		return nil, noSuchEntity("The group with name " + name + " cannot be found.")
 	}
@@ -76,14 +76,14 @@ func createGroup(c *call, p *parameters) (any, *Error) {
 	if g.Path, err = checkPath(p.get("Path")); err != nil {
 		return nil, err
 	}
-	if _, ok := c.Groups[lower(g.Name)]; ok {
+	if _, ok := c.state.Groups[lower(g.Name)]; ok {
 		return nil, alreadyExists("Group with name " + g.Name + " already exists.")
 	}
-	if len(c.Groups) >= maxGroups {
+	if len(c.state.Groups) >= maxGroups {
 		return nil, limitExceeded("Cannot exceed quota for GroupsPerAccount: " + strconv.Itoa(maxGroups))
 	}
 	g.ARN = c.arn("iam", "", "group"+g.Path+g.Name)
-	c.Groups[lower(g.Name)] = g
+	c.state.Groups[lower(g.Name)] = g
 	return fields{{"Group", g.xml()}}, nil
 }
 
@@ -93,7 +93,7 @@ func getGroup(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	users := map[string]*user{}
-	for _, u := range c.Users {
+	for _, u := range c.state.Users {
 		users[u.ID] = u
 	}
 	var all []xmlUser
@@ -112,8 +112,8 @@ func listGroups(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []xmlGroup
-	for _, name := range slices.Sorted(maps.Keys(c.Groups)) {
-		if g := c.Groups[name]; strings.HasPrefix(g.Path, prefix) {
+	for _, name := range slices.Sorted(maps.Keys(c.state.Groups)) {
+		if g := c.state.Groups[name]; strings.HasPrefix(g.Path, prefix) {
 			all = append(all, g.xml())
 		}
 	}
@@ -125,7 +125,7 @@ func updateGroup(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, move(p, c.Groups, &g.entity, "Group", maxGroupName)
+	return nil, move(p, c.state.Groups, &g.entity, "Group", maxGroupName)
 }
 
 func deleteGroup(c *call, p *parameters) (any, *Error) {
@@ -139,7 +139,7 @@ func deleteGroup(c *call, p *parameters) (any, *Error) {
 	if err := g.deletable(); err != nil {
 		return nil, err
 	}
-	delete(c.Groups, lower(g.Name))
+	delete(c.state.Groups, lower(g.Name))
 	return nil, nil
 }
 

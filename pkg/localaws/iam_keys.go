@@ -40,7 +40,7 @@ func accessKeyOperations() map[string]operation {
 // keyOwner is the ARN of the user whose key a call names; of no user in particular
 // if there is no such key.
 func keyOwner(p *parameters) string {
-	if key, ok := p.keys[p.get("AccessKeyId")]; ok {
+	if key, ok := p.state.keys[p.get("AccessKeyId")]; ok {
 		return key.user.ARN
 	}
 	return p.arn("iam", "", "user/*")
@@ -50,7 +50,7 @@ func keyOwner(p *parameters) string {
 // a role.
 func (c *call) noteUse(keyID string) {
 	use := keyUse{c.time, c.service, c.region}
-	if key, ok := c.keys[keyID]; ok {
+	if key, ok := c.state.keys[keyID]; ok {
 		key.LastUse = use
 	} else if c.caller.role != nil {
 		c.caller.role.LastUse = use
@@ -87,7 +87,7 @@ func createAccessKey(c *call, p *parameters) (any, *Error) {
 		return nil, limitExceeded("Cannot exceed quota for AccessKeysPerUser: " + strconv.Itoa(maxKeys))
 	}
 	key := &accessKey{user: u, ID: newID("AKIA", 16), Secret: newSecret(), Active: true, Created: c.time}
-	c.addKey(key)
+	c.state.addKey(key)
 	x := key.xml()
 	x.SecretAccessKey = key.Secret // this once
 	return fields{{"AccessKey", x}}, nil
@@ -114,7 +114,7 @@ func (p *parameters) accessKey() (*accessKey, *Error) {
 	if !keyIDPattern.MatchString(id) {
 		return nil, invalid("accessKeyId", `failed to satisfy constraint: Member must satisfy regular expression pattern: [\w]{16,128}`)
 	}
-	key, ok := p.keys[id]
+	key, ok := p.state.keys[id]
 	if !ok {
 		return nil, noSuchEntity("The Access Key with id " + id + " cannot be found.")
 	}
@@ -158,7 +158,7 @@ func deleteAccessKey(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	delete(c.keys, key.ID)
+	delete(c.state.keys, key.ID)
 	key.user.Keys = slices.DeleteFunc(key.user.Keys, func(k *accessKey) bool { return k == key })
 	return nil, nil
 }

@@ -79,7 +79,7 @@ func managedPolicyOperations() map[string]operation {
 
 // managedPolicy of the account or of AWS; nil if there is none.
 func (a *AWS) managedPolicy(arn string) *managedPolicy {
-	if m, ok := a.Policies[arn]; ok {
+	if m, ok := a.state.Policies[arn]; ok {
 		return m
 	}
 	return a.awsManaged[arn]
@@ -129,7 +129,7 @@ func (p *parameters) policy() (*managedPolicy, *Error) {
 // of AWS.
 func (p *parameters) ownPolicy() (*managedPolicy, *Error) {
 	m, err := p.policy()
-	if err == nil && p.Policies[m.ARN] != m {
+	if err == nil && p.state.Policies[m.ARN] != m {
 		return nil, newError(http.StatusForbidden, codeAccessDenied, "User: "+p.caller.arn+" is not authorized to perform: "+p.operation+" on resource: "+m.ARN+" because AWS manages it")
 	}
 	return m, err
@@ -249,14 +249,14 @@ func createPolicy(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, other := range c.Policies {
+	for _, other := range c.state.Policies {
 		if lower(other.Name) == lower(m.Name) {
 			return nil, alreadyExists("A policy called " + m.Name + " already exists. Duplicate names are not allowed.")
 		}
 	}
 	m.ARN = c.arn("iam", "", "policy"+m.Path+m.Name)
 	m.Default = m.add(d, c.time).ID
-	c.Policies[m.ARN] = m
+	c.state.Policies[m.ARN] = m
 	return fields{{"Policy", m.xml(usage{}, true)}}, nil
 }
 
@@ -265,7 +265,7 @@ func getPolicy(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields{{"Policy", m.xml(c.usage()[m.ARN], true)}}, nil
+	return fields{{"Policy", m.xml(c.state.usage()[m.ARN], true)}}, nil
 }
 
 func listPolicies(c *call, p *parameters) (any, *Error) {
@@ -286,7 +286,7 @@ func listPolicies(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []xmlPolicy
-	used := c.usage()
+	used := c.state.usage()
 	list := func(policies map[string]*managedPolicy) {
 		for _, arn := range slices.Sorted(maps.Keys(policies)) {
 			m, u := policies[arn], used[arn]
@@ -296,7 +296,7 @@ func listPolicies(c *call, p *parameters) (any, *Error) {
 		}
 	}
 	if scope != "AWS" {
-		list(c.Policies)
+		list(c.state.Policies)
 	}
 	if scope != "Local" {
 		list(c.awsManaged)
@@ -322,13 +322,13 @@ func deletePolicy(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.usage()[m.ARN] != (usage{}) {
+	if c.state.usage()[m.ARN] != (usage{}) {
 		return nil, newError(http.StatusConflict, "DeleteConflict", "Cannot delete a policy attached to entities.")
 	}
 	if len(m.Versions) > 1 {
 		return nil, newError(http.StatusConflict, "DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
 	}
-	delete(c.Policies, m.ARN)
+	delete(c.state.Policies, m.ARN)
 	return nil, nil
 }
 
@@ -354,7 +354,7 @@ func listEntitiesForPolicy(c *call, p *parameters) (any, *Error) {
 		*entity
 	}
 	var all []holder
-	for kind, e := range c.entities() {
+	for kind, e := range c.state.entities() {
 		attached, bounds := slices.Contains(e.Attached, m.ARN), e.Boundary == m.ARN
 		if (attached || bounds) && filter.lets(attached, bounds) && (only == "" || only == kind) && strings.HasPrefix(e.Path, prefix) {
 			all = append(all, holder{kind, e})

@@ -63,7 +63,7 @@ func (p *parameters) device() (*mfaDevice, *Error) {
 	if serial == "" {
 		return nil, missing("serialNumber")
 	}
-	device, ok := p.MFADevices[serial]
+	device, ok := p.state.MFADevices[serial]
 	if !ok {
 		return nil, noSuchEntity("VirtualMFADevice with serial number " + serial + " doesn't exist.")
 	}
@@ -108,11 +108,11 @@ func createMFADevice(c *call, p *parameters) (any, *Error) {
 	if device.Tags, err = p.tags(); err != nil {
 		return nil, err
 	}
-	if _, ok := c.MFADevices[device.Serial]; ok {
+	if _, ok := c.state.MFADevices[device.Serial]; ok {
 		return nil, alreadyExists("MFADevice entity at the same path and name already exists.")
 	}
 	_, _ = rand.Read(device.Seed) // never fails: the program is ended instead
-	c.MFADevices[device.Serial] = device
+	c.state.MFADevices[device.Serial] = device
 	seed := base64.StdEncoding.EncodeToString([]byte(base32.StdEncoding.EncodeToString(device.Seed)))
 	made := fields{{"SerialNumber", device.Serial}, {"Base32StringSeed", seed}}
 	if len(device.Tags) > 0 {
@@ -133,7 +133,7 @@ func enableMFADevice(c *call, p *parameters) (any, *Error) {
 	if device.user != nil {
 		return nil, alreadyExists("MFA Device " + device.Serial + " is already in use.")
 	}
-	if len(c.devicesOf(u)) >= maxDevicesPerUser {
+	if len(c.state.devicesOf(u)) >= maxDevicesPerUser {
 		return nil, limitExceeded("Cannot exceed quota for MFADevicesPerUser: " + strconv.Itoa(maxDevicesPerUser))
 	}
 	if err := p.synchronise(device); err != nil {
@@ -184,7 +184,7 @@ func deleteMFADevice(c *call, p *parameters) (any, *Error) {
 	if device.user != nil {
 		return nil, newError(http.StatusConflict, "DeleteConflict", "MFA VirtualDevice in use. Must deactivate first.")
 	}
-	delete(c.MFADevices, device.Serial)
+	delete(c.state.MFADevices, device.Serial)
 	return nil, nil
 }
 
@@ -194,7 +194,7 @@ func listMFADevices(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []fields
-	for _, device := range c.devicesOf(u) {
+	for _, device := range c.state.devicesOf(u) {
 		all = append(all, fields{{"UserName", u.Name}, {"SerialNumber", device.Serial}, {"EnableDate", timestamp(device.Enabled)}})
 	}
 	return paged(p, "MFADevices", all)
@@ -206,8 +206,8 @@ func listVirtualMFADevices(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []fields
-	for _, serial := range slices.Sorted(maps.Keys(c.MFADevices)) {
-		device := c.MFADevices[serial]
+	for _, serial := range slices.Sorted(maps.Keys(c.state.MFADevices)) {
+		device := c.state.MFADevices[serial]
 		x := fields{{"SerialNumber", serial}}
 		switch {
 		case device.user == nil && status == "Assigned", device.user != nil && status == "Unassigned":

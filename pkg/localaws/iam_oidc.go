@@ -66,7 +66,7 @@ func withoutScheme(url string) string {
 
 func (p *parameters) provider() (*oidcProvider, *Error) {
 	arn := p.get("OpenIDConnectProviderArn")
-	provider, ok := p.Providers[arn]
+	provider, ok := p.state.Providers[arn]
 	if !ok {
 		return nil, noSuchEntity("OpenIDConnect Provider not found for arn " + arn)
 	}
@@ -91,13 +91,13 @@ func createProvider(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	provider.ARN = c.providerARN(provider.URL)
-	if _, ok := c.Providers[provider.ARN]; ok {
+	if _, ok := c.state.Providers[provider.ARN]; ok {
 		return nil, alreadyExists("Provider with url " + provider.URL + " already exists.")
 	}
-	if len(c.Providers) >= maxProviders {
+	if len(c.state.Providers) >= maxProviders {
 		return nil, limitExceeded("Cannot exceed quota for OpenIdConnectProvidersPerAccount: " + strconv.Itoa(maxProviders))
 	}
-	c.Providers[provider.ARN] = provider
+	c.state.Providers[provider.ARN] = provider
 	made := fields{{"OpenIDConnectProviderArn", provider.ARN}}
 	if len(provider.Tags) > 0 {
 		made = append(made, field{"Tags", members[tag]{provider.Tags}})
@@ -179,7 +179,7 @@ func getProvider(_ *call, p *parameters) (any, *Error) {
 
 func listProviders(c *call, _ *parameters) (any, *Error) {
 	var all []fields
-	for _, arn := range slices.Sorted(maps.Keys(c.Providers)) {
+	for _, arn := range slices.Sorted(maps.Keys(c.state.Providers)) {
 		all = append(all, fields{{"Arn", arn}})
 	}
 	return fields{{"OpenIDConnectProviderList", members[fields]{all}}}, nil
@@ -218,6 +218,6 @@ func updateThumbprint(_ *call, p *parameters) (any, *Error) {
 
 // deleteProvider does not mind if there is no such provider.
 func deleteProvider(c *call, p *parameters) (any, *Error) {
-	delete(c.Providers, p.get("OpenIDConnectProviderArn"))
+	delete(c.state.Providers, p.get("OpenIDConnectProviderArn"))
 	return nil, nil
 }

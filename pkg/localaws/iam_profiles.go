@@ -52,7 +52,7 @@ func instanceProfileOperations() map[string]operation {
 // profileResource is the ARN of the instance profile that a call names, if there
 // is one, else of one that would be made.
 func profileResource(p *parameters) string {
-	if profile, ok := p.Profiles[lower(p.get("InstanceProfileName"))]; ok {
+	if profile, ok := p.state.Profiles[lower(p.get("InstanceProfileName"))]; ok {
 		return profile.ARN
 	}
 	return p.arn("iam", "", "instance-profile"+orSlash(p.get("Path"))+p.get("InstanceProfileName"))
@@ -63,7 +63,7 @@ func (p *parameters) profile() (*instanceProfile, *Error) {
 	if err := checkName("instanceProfileName", name, maxProfileName); err != nil {
 		return nil, err
 	}
-	profile, ok := p.Profiles[lower(name)]
+	profile, ok := p.state.Profiles[lower(name)]
 	if !ok {
 		return nil, noSuchEntity("Instance Profile " + name + " cannot be found.")
 	}
@@ -115,14 +115,14 @@ func createInstanceProfile(c *call, p *parameters) (any, *Error) {
 	if profile.Tags, err = p.tags(); err != nil {
 		return nil, err
 	}
-	if _, ok := c.Profiles[lower(profile.Name)]; ok {
+	if _, ok := c.state.Profiles[lower(profile.Name)]; ok {
 		return nil, alreadyExists("Instance Profile " + profile.Name + " already exists.")
 	}
-	if len(c.Profiles) >= maxProfiles {
+	if len(c.state.Profiles) >= maxProfiles {
 		return nil, limitExceeded("Cannot exceed quota for InstanceProfilesPerAccount: " + strconv.Itoa(maxProfiles))
 	}
 	profile.ARN = c.arn("iam", "", "instance-profile"+profile.Path+profile.Name)
-	c.Profiles[lower(profile.Name)] = profile
+	c.state.Profiles[lower(profile.Name)] = profile
 	return fields{{"InstanceProfile", profile.xml(true)}}, nil
 }
 
@@ -140,8 +140,8 @@ func listInstanceProfiles(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []xmlInstanceProfile
-	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
-		if profile := c.Profiles[name]; strings.HasPrefix(profile.Path, prefix) {
+	for _, name := range slices.Sorted(maps.Keys(c.state.Profiles)) {
+		if profile := c.state.Profiles[name]; strings.HasPrefix(profile.Path, prefix) {
 			all = append(all, profile.xml(false))
 		}
 	}
@@ -154,7 +154,7 @@ func listInstanceProfilesForRole(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []xmlInstanceProfile
-	for _, profile := range c.profilesOf(r) {
+	for _, profile := range c.state.profilesOf(r) {
 		all = append(all, profile.xml(false))
 	}
 	return paged(p, "InstanceProfiles", all)
@@ -209,6 +209,6 @@ func deleteInstanceProfile(c *call, p *parameters) (any, *Error) {
 	if profile.role != nil {
 		return nil, inUse("remove roles from instance profile")
 	}
-	delete(c.Profiles, lower(profile.Name))
+	delete(c.state.Profiles, lower(profile.Name))
 	return nil, nil
 }

@@ -51,7 +51,7 @@ func roleOperations() map[string]operation {
 // roleResource is the ARN of the role that a call names, if there is one, else of
 // one that would be made.
 func roleResource(p *parameters) string {
-	if r, ok := p.Roles[lower(p.get("RoleName"))]; ok {
+	if r, ok := p.state.Roles[lower(p.get("RoleName"))]; ok {
 		return r.ARN
 	}
 	return p.arn("iam", "", "role"+orSlash(p.get("Path"))+p.get("RoleName"))
@@ -62,7 +62,7 @@ func (p *parameters) role() (*role, *Error) {
 	if err := checkName("roleName", name, maxRoleName); err != nil {
 		return nil, err
 	}
-	r, ok := p.Roles[lower(name)]
+	r, ok := p.state.Roles[lower(name)]
 	if !ok {
 		return nil, noSuchEntity("The role with name " + name + " cannot be found.")
 	}
@@ -144,7 +144,7 @@ func createRole(c *call, p *parameters) (any, *Error) {
 	if err := c.setTrust(r, p.get("AssumeRolePolicyDocument")); err != nil {
 		return nil, err
 	}
-	if _, ok := c.Roles[lower(r.Name)]; ok {
+	if _, ok := c.state.Roles[lower(r.Name)]; ok {
 		return nil, alreadyExists("Role with name " + r.Name + " already exists.")
 	}
 	if err := c.addRole(r); err != nil {
@@ -155,11 +155,11 @@ func createRole(c *call, p *parameters) (any, *Error) {
 
 // addRole gives a new role its ARN and its place.
 func (c *call) addRole(r *role) *Error {
-	if len(c.Roles) >= maxRoles {
+	if len(c.state.Roles) >= maxRoles {
 		return limitExceeded("Cannot exceed quota for RolesPerAccount: " + strconv.Itoa(maxRoles))
 	}
 	r.ARN = c.arn("iam", "", "role"+r.Path+r.Name)
-	c.Roles[lower(r.Name)] = r
+	c.state.Roles[lower(r.Name)] = r
 	return nil
 }
 
@@ -228,7 +228,7 @@ func (c *call) setTrust(r *role, text string) *Error {
 		if !strings.HasPrefix(arn, c.arn("iam", "", "")) {
 			continue
 		}
-		named := c.userOrRole(arn)
+		named := c.state.userOrRole(arn)
 		if named == nil {
 			return newError(http.StatusBadRequest, "MalformedPolicyDocument", `Invalid principal in policy: "AWS":"`+arn+`"`)
 		}
@@ -292,8 +292,8 @@ func listRoles(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []xmlRole
-	for _, name := range slices.Sorted(maps.Keys(c.Roles)) {
-		if r := c.Roles[name]; strings.HasPrefix(r.Path, prefix) {
+	for _, name := range slices.Sorted(maps.Keys(c.state.Roles)) {
+		if r := c.state.Roles[name]; strings.HasPrefix(r.Path, prefix) {
 			all = append(all, r.xml(false))
 		}
 	}
@@ -354,7 +354,7 @@ func deleteRole(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.profilesOf(r)) > 0 {
+	if len(c.state.profilesOf(r)) > 0 {
 		return nil, inUse("remove roles from instance profile")
 	}
 	if err := r.deletable(); err != nil {
@@ -366,6 +366,6 @@ func deleteRole(c *call, p *parameters) (any, *Error) {
 
 // removeRole and what its sessions may do.
 func (c *call) removeRole(r *role) {
-	c.closeSessions(&r.entity)
-	delete(c.Roles, lower(r.Name))
+	c.state.closeSessions(&r.entity)
+	delete(c.state.Roles, lower(r.Name))
 }

@@ -82,7 +82,7 @@ func createServiceLinkedRole(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := c.Roles[lower(linked.role)]; ok {
+	if _, ok := c.state.Roles[lower(linked.role)]; ok {
 		return nil, invalidInput("Service role name " + linked.role + " has been taken in this account, please try a different suffix.")
 	}
 	r := &role{
@@ -114,13 +114,13 @@ func deleteServiceLinkedRole(c *call, p *parameters) (any, *Error) {
 	}
 	c.removeRole(r)
 	task := "task" + r.Path + r.Name + "/" + newRequestID()
-	c.Deletions = append(c.Deletions, task)
+	c.state.Deletions = append(c.state.Deletions, task)
 	return fields{{"DeletionTaskId", task}}, nil
 }
 
 func getDeletionStatus(c *call, p *parameters) (any, *Error) {
 	task := p.get("DeletionTaskId")
-	if !slices.Contains(c.Deletions, task) {
+	if !slices.Contains(c.state.Deletions, task) {
 		return nil, noSuchEntity("The deletion task " + task + " cannot be found.")
 	}
 	return fields{{"Status", "SUCCEEDED"}}, nil
@@ -136,7 +136,7 @@ func protectServiceLinked(operations map[string]operation) {
 		operation := operations[name]
 		run := operation.run
 		operation.run = func(c *call, p *parameters) (any, *Error) {
-			if r, ok := p.Roles[lower(p.get("RoleName"))]; ok && r.serviceLinked() {
+			if r, ok := p.state.Roles[lower(p.get("RoleName"))]; ok && r.serviceLinked() {
 				return nil, newError(http.StatusBadRequest, "UnmodifiableEntity", "Cannot perform the operation on the protected role '"+r.Name+"' - this role is only modifiable by AWS")
 			}
 			return run(c, p)

@@ -45,8 +45,8 @@ func (a *AWS) sources(kind string, e *entity) []source {
 			all = append(all, managed)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.Groups)) {
-		if g := a.Groups[name]; slices.Contains(g.Members, e.ID) {
+	for _, name := range slices.Sorted(maps.Keys(a.state.Groups)) {
+		if g := a.state.Groups[name]; slices.Contains(g.Members, e.ID) {
 			all = append(all, a.sources("Group", &g.entity)...)
 		}
 	}
@@ -84,7 +84,7 @@ func (p *parameters) inputs(list string) ([]source, *Error) {
 // name of its kind.
 func (p *parameters) simulated() (kind string, e *entity, err *Error) {
 	arn := p.get("PolicySourceArn")
-	for kind, e := range p.entities() {
+	for kind, e := range p.state.entities() {
 		if e.ARN == arn {
 			return kind, e, nil
 		}

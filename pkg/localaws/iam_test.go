@@ -1,21 +1,15 @@
 package localaws_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
-	"io"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
@@ -53,23 +47,28 @@ func must(t testing.TB, err error) {
 // askIAM sends a form that no SDK would, and gives the error that is answered.
 func askIAM(t testing.TB, s *localawstest.Server, as aws.Config, action, form string) (code, message string) {
 	t.Helper()
-	body := "Action=" + action + "&Version=2010-05-08&" + form
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://iam.amazonaws.com/", strings.NewReader(body))
-	must(t, err)
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	credentials, err := as.Credentials.Retrieve(t.Context())
-	must(t, err)
-	hash := sha256.Sum256([]byte(body))
-	must(t, v4.NewSigner().SignHTTP(t.Context(), credentials, request, hex.EncodeToString(hash[:]), "iam", "us-east-1", time.Now()))
-	answer, err := s.Client().Do(request)
-	must(t, err)
-	text, err := io.ReadAll(answer.Body)
-	must(t, err)
+	text := sendForm(t, s, as, "iam.amazonaws.com", "Action="+action+"&Version=2010-05-08&"+form, "iam", "us-east-1")
 	var failure struct {
 		Error struct{ Code, Message string }
 	}
-	must(t, xml.Unmarshal(text, &failure))
+	must(t, xml.Unmarshal([]byte(text), &failure))
 	return failure.Error.Code, failure.Error.Message
+}
+
+// TestNothingFollowsAGap: a member of a list that would not be read is refused.
+func TestNothingFollowsAGap(t *testing.T) {
+	s := start(t, localaws.Config{})
+	const tag = "Tags.member.1.Key=a&Tags.member.1.Value=b&"
+	for form, want := range map[string]string{
+		"UserName=bob&" + tag + "Tags.member.3.Key=c&Tags.member.3.Value=d": "ValidationError",
+		"UserName=bob&Tags.member.2.Key=c&Tags.member.2.Value=d":            "ValidationError",
+		"UserName=bob&" + tag + "Tags.member.2.Key=c&Tags.member.2.Value=d": "",
+	} {
+		code, message := askIAM(t, s, s.SDK(), "CreateUser", form)
+		if code != want || want != "" && !strings.Contains(message, "follows a gap") {
+			t.Errorf("%s: %s: %s, want %q", form, code, message, want)
+		}
+	}
 }
 
 func TestUnknownParametersAreRefused(t *testing.T) {

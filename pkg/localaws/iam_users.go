@@ -34,13 +34,13 @@ const administratorName = "administrator"
 
 // addAdministrator makes sure of the user who may do all, and of its key.
 func (a *AWS) addAdministrator(key AccessKey) {
-	u, ok := a.Users[administratorName]
+	u, ok := a.state.Users[administratorName]
 	if !ok {
 		u = &user{entity: entity{
 			Name: administratorName, Path: "/", ID: newID("AIDA", 17), Created: a.now(),
 			ARN: a.arn("iam", "", "user/"+administratorName), Attached: []string{a.awsPolicyARN("AdministratorAccess")},
 		}}
-		a.Users[administratorName] = u
+		a.state.Users[administratorName] = u
 	}
 	if key == (AccessKey{}) && len(u.Keys) > 0 {
 		key = AccessKey{u.Keys[0].ID, u.Keys[0].Secret}
@@ -48,8 +48,8 @@ func (a *AWS) addAdministrator(key AccessKey) {
 	if key == (AccessKey{}) {
 		key = AccessKey{newID("AKIA", 16), newSecret()}
 	}
-	if _, ok := a.keys[key.ID]; !ok {
-		a.addKey(&accessKey{user: u, ID: key.ID, Secret: key.Secret, Active: true, Created: a.now()})
+	if _, ok := a.state.keys[key.ID]; !ok {
+		a.state.addKey(&accessKey{user: u, ID: key.ID, Secret: key.Secret, Active: true, Created: a.now()})
 	}
 	a.administrator = key
 }
@@ -61,7 +61,7 @@ func userResource(p *parameters) string {
 	if name == "" && p.caller.user != nil {
 		return p.caller.user.ARN
 	}
-	if u, ok := p.Users[lower(name)]; ok {
+	if u, ok := p.state.Users[lower(name)]; ok {
 		return u.ARN
 	}
 	return p.arn("iam", "", "user"+orSlash(p.get("Path"))+name)
@@ -84,7 +84,7 @@ func (p *parameters) namedUser() (*user, *Error) {
 	if err := checkName("userName", name, 128); err != nil {
 		return nil, err
 	}
-	u, ok := p.Users[lower(name)]
+	u, ok := p.state.Users[lower(name)]
 	if !ok {
 		return nil, noSuchEntity("The user with name " + name + " cannot be found.")
 	}
@@ -129,14 +129,14 @@ func createUser(c *call, p *parameters) (any, *Error) {
 	if u.Boundary, err = p.boundary(); err != nil {
 		return nil, err
 	}
-	if _, ok := c.Users[lower(u.Name)]; ok {
+	if _, ok := c.state.Users[lower(u.Name)]; ok {
 		return nil, alreadyExists("User with name " + u.Name + " already exists.")
 	}
-	if len(c.Users) >= maxUsers {
+	if len(c.state.Users) >= maxUsers {
 		return nil, limitExceeded("Cannot exceed quota for UsersPerAccount: " + strconv.Itoa(maxUsers))
 	}
 	u.ARN = c.arn("iam", "", "user"+u.Path+u.Name)
-	c.Users[lower(u.Name)] = u
+	c.state.Users[lower(u.Name)] = u
 	return fields{{"User", u.xml(true)}}, nil
 }
 
@@ -154,8 +154,8 @@ func listUsers(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	var all []xmlUser
-	for _, name := range slices.Sorted(maps.Keys(c.Users)) {
-		if u := c.Users[name]; strings.HasPrefix(u.Path, prefix) {
+	for _, name := range slices.Sorted(maps.Keys(c.state.Users)) {
+		if u := c.state.Users[name]; strings.HasPrefix(u.Path, prefix) {
 			all = append(all, u.xml(false))
 		}
 	}
@@ -169,7 +169,7 @@ func updateUser(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, move(p, c.Users, &u.entity, "User", maxUserName)
+	return nil, move(p, c.state.Users, &u.entity, "User", maxUserName)
 }
 
 func deleteUser(c *call, p *parameters) (any, *Error) {
@@ -182,14 +182,14 @@ func deleteUser(c *call, p *parameters) (any, *Error) {
 		return nil, inUse("remove users from group")
 	case len(u.Keys) > 0:
 		return nil, deleteConflict("access keys")
-	case len(c.devicesOf(u)) > 0:
+	case len(c.state.devicesOf(u)) > 0:
 		return nil, deleteConflict("MFA device")
 	}
 	if err := u.deletable(); err != nil {
 		return nil, err
 	}
-	c.closeSessions(&u.entity)
-	delete(c.Users, lower(u.Name))
+	c.state.closeSessions(&u.entity)
+	delete(c.state.Users, lower(u.Name))
 	return nil, nil
 }
 

@@ -87,7 +87,7 @@ func (m metadataOptions) xml() xmlMetadataOptions {
 func (a *AWS) IMDS(instanceID string) (http.Handler, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, ok := a.Instances[instanceID]; !ok {
+	if _, ok := a.state.Instances[instanceID]; !ok {
 		return nil, fmt.Errorf("there is no instance %s", instanceID)
 	}
 	return a.newMetadataService(instanceID), nil
@@ -142,7 +142,7 @@ func (m *metadataService) answer(header http.Header, r *http.Request) (status in
 func (m *metadataService) ask(header http.Header, r *http.Request) (status int, text string) {
 	now := m.aws.now().UTC()
 	path := strings.Trim(r.URL.Path, "/")
-	i, ok := m.aws.Instances[m.id]
+	i, ok := m.aws.state.Instances[m.id]
 	switch {
 	case !ok || !i.hasMetadata():
 		return http.StatusNotFound, ""
@@ -256,7 +256,7 @@ func (a *AWS) metadata(i *instance, now time.Time) metadata {
 	if i.InstanceProfile != "" {
 		all["latest/meta-data/iam/info"] = func() string { return a.profileInfo(i, now) }
 	}
-	if profile, ok := a.Profiles[lower(i.InstanceProfile)]; ok && profile.role != nil {
+	if profile, ok := a.state.Profiles[lower(i.InstanceProfile)]; ok && profile.role != nil {
 		all["latest/meta-data/iam/security-credentials/"+profile.role.Name] = func() string { return a.instanceCredentials(i, profile.role, now) }
 	}
 	return all
@@ -308,7 +308,7 @@ type metadataFailure struct {
 }
 
 func (a *AWS) profileInfo(i *instance, now time.Time) string {
-	profile, ok := a.Profiles[lower(i.InstanceProfile)]
+	profile, ok := a.state.Profiles[lower(i.InstanceProfile)]
 	if !ok {
 		return indented(metadataFailure{
 			"InstanceProfileNotFound",
@@ -326,7 +326,7 @@ func (a *AWS) profileInfo(i *instance, now time.Time) string {
 
 // instanceCredentials are of a session of the role, named after the instance.
 func (a *AWS) instanceCredentials(i *instance, r *role, now time.Time) string {
-	s, ok := a.Sessions[i.Session]
+	s, ok := a.state.Sessions[i.Session]
 	if !ok || s.role != r || s.Expires.Sub(now) <= credentialsLeft {
 		if !a.trusts(r, "ec2") {
 			return indented(metadataFailure{

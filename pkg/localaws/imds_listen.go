@@ -150,7 +150,7 @@ func (a *AWS) listInstances() ([]instanceJSON, error) {
 func (a *AWS) allInstances() (all []instanceJSON, ids []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, i := range sortedInstances(a.Instances) {
+	for _, i := range sortedInstances(a.state.Instances) {
 		all = append(all, instanceJSON{Instance: i.Instance})
 		if i.hasMetadata() {
 			ids = append(ids, i.ID)

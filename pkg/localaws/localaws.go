@@ -21,7 +21,8 @@
 //	GET    ca.pem       the certificate that clients trust
 //	GET    events       a line of JSON for each Event, the oldest first; ?since= a time,
 //	                    or how long it is ago; ?follow=true goes on until the client leaves
-//	GET    instances    {"instances": […]}, each an Instance with its "metadataEndpoint"
+//	GET    instances    {"instances": […]}: the EC2 instances, each with the
+//	                    "metadataEndpoint" where its metadata is served
 //	GET    clock        {"now": "2026-11-23T08:00:00Z", "frozen": false}
 //	POST   clock        {"action": "freeze"}, {"action": "advance", "by": "5m"},
 //	                    {"action": "set", "to": "2026-11-23T08:00:00Z"} or
@@ -113,8 +114,8 @@ type AWS struct {
 
 	// mu guards the state. A call holds it from its authorization to its answer,
 	// so that calls take effect one after the other.
-	mu sync.Mutex
-	*state
+	mu      sync.Mutex
+	state   *state
 	changes uint64 // that have been made to it
 	members memberships
 }
@@ -320,7 +321,9 @@ func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Pr
 	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err = server.Shutdown(deadline)
+	if err = server.Shutdown(deadline); err != nil {
+		err = errors.Join(err, server.Close()) // leaves nobody behind
+	}
 	p.Close()
 	<-ended
 	if err != nil {

@@ -2,6 +2,8 @@ package localaws_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
@@ -41,6 +44,30 @@ func code(err error) string {
 		return e.ErrorCode()
 	}
 	return ""
+}
+
+// send a request that no SDK would send, signed for a service in a region.
+func send(t testing.TB, s *localawstest.Server, as aws.Config, request *http.Request, body, service, region string) (status int, answered string) {
+	t.Helper()
+	credentials, err := as.Credentials.Retrieve(t.Context())
+	must(t, err)
+	hash := sha256.Sum256([]byte(body))
+	must(t, v4.NewSigner().SignHTTP(t.Context(), credentials, request, hex.EncodeToString(hash[:]), service, region, time.Now()))
+	answer, err := s.Client().Do(request)
+	must(t, err)
+	text, err := io.ReadAll(answer.Body)
+	must(t, err)
+	return answer.StatusCode, string(text)
+}
+
+// sendForm sends a form to a service of the Query protocol.
+func sendForm(t testing.TB, s *localawstest.Server, as aws.Config, host, form, service, region string) (answered string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+host+"/", strings.NewReader(form))
+	must(t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	_, answered = send(t, s, as, request, form, service, region)
+	return answered
 }
 
 // newUser makes a user who may do what the actions say.

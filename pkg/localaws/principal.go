@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -110,7 +111,7 @@ func (a *AWS) policiesOf(e *entity) policy.Policies {
 		add(&g.entity)
 	}
 	if e.Boundary != "" {
-		all.Boundary = a.policyDocument(e.Boundary)
+		all.Boundary = cmp.Or(a.policyDocument(e.Boundary), &policy.Document{}) // one that is not there allows nothing
 	}
 	return all
 }

@@ -67,7 +67,7 @@ func (o operation) keys(p *parameters) map[string][]string {
 	if p.has("PermissionsBoundary") {
 		keys["iam:permissionsboundary"] = []string{p.get("PermissionsBoundary")}
 	}
-	for _, t := range p.tagsOf(o.resource(p)) {
+	for _, t := range p.state.tagsOf(o.resource(p)) {
 		keys["aws:resourcetag/"+lower(t.Key)] = []string{t.Value}
 		keys["iam:resourcetag/"+lower(t.Key)] = []string{t.Value}
 	}
@@ -176,10 +176,35 @@ func (s *queryService) find(c *call) (*parameters, operation, *Error) {
 			return nil, found, invalid(name, "is not supported by localaws for "+action)
 		}
 	}
+	if name, ok := p.afterGap(); ok {
+		return nil, found, invalid(name, "follows a gap: the members of a list are numbered from 1 on")
+	}
 	return p, found, nil
 }
 
 var listIndex = regexp.MustCompile(`\.[1-9]\d{0,3}(\.|$)`)
+
+// afterGap is a parameter in a list that lacks the member before it: whoever reads
+// the list would stop at the gap, and take no notice of what follows.
+func (p *parameters) afterGap() (name string, ok bool) {
+	members := map[string]bool{}
+	before := map[string]string{} // the member that must be there, and a parameter that wants it
+	for name := range p.form {
+		for _, at := range listIndex.FindAllStringIndex(name, -1) {
+			list, index := name[:at[0]], strings.Trim(name[at[0]:at[1]], ".")
+			members[list+"."+index] = true
+			if n, err := strconv.Atoi(index); err == nil && n > 1 {
+				before[list+"."+strconv.Itoa(n-1)] = name
+			}
+		}
+	}
+	for member, name := range before {
+		if !members[member] {
+			return name, true
+		}
+	}
+	return "", false
+}
 
 func (o operation) knows(name string) bool {
 	if name == "Action" || name == "Version" || strings.HasPrefix(name, "X-Amz-") {

@@ -87,7 +87,7 @@ func (s *state) check() error {
 		checkAll("MFA device", s.MFADevices, func(d *mfaDevice) (string, error) { return d.Serial, nil }),
 		checkAll("session", s.Sessions, func(s *session) (string, error) { return s.AccessKeyID, nil }),
 		checkAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, nil }),
-		checkAll("instance", s.Instances, func(i *instance) (string, error) { return i.ID, checkInstances([]Instance{i.Instance}) }),
+		checkAll("instance", s.Instances, func(i *instance) (string, error) { return i.ID, i.check() }),
 	)
 }
 
@@ -139,6 +139,17 @@ func (p *managedPolicy) check() error {
 		return fmt.Errorf("it has no version %q, which is to act", p.Default)
 	}
 	return nil
+}
+
+// check also fills in what goes without saying.
+func (i *instance) check() error {
+	given := []Instance{i.Instance}
+	err := checkInstances(given)
+	i.Instance = given[0]
+	if i.Tags == nil {
+		i.Tags = map[string]string{}
+	}
+	return err
 }
 
 func (d trustDocument) check() error {
@@ -193,8 +204,8 @@ type memberships struct {
 func (a *AWS) groupsOf(userID string) []*group {
 	if a.members.groups == nil || a.members.changes != a.changes {
 		a.members = memberships{a.changes, map[string][]*group{}}
-		for _, name := range slices.Sorted(maps.Keys(a.Groups)) {
-			g := a.Groups[name]
+		for _, name := range slices.Sorted(maps.Keys(a.state.Groups)) {
+			g := a.state.Groups[name]
 			for _, member := range g.Members {
 				a.members.groups[member] = append(a.members.groups[member], g)
 			}

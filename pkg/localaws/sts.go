@@ -98,8 +98,8 @@ func (c *call) open(s *session, duration time.Duration) {
 	s.AccessKeyID, s.Secret, s.Token = newID("ASIA", 16), newSecret(), newSessionToken()
 	s.Issued, s.Expires = c.time, c.time.Add(duration)
 	// What has expired long since cannot be used any more and need not be kept.
-	maps.DeleteFunc(c.Sessions, func(_ string, s *session) bool { return s.Expires.Add(time.Hour).Before(c.time) })
-	c.Sessions[s.AccessKeyID] = s
+	maps.DeleteFunc(c.state.Sessions, func(_ string, s *session) bool { return s.Expires.Add(time.Hour).Before(c.time) })
+	c.state.Sessions[s.AccessKeyID] = s
 }
 
 // closeSessions ends those of a user or role that is deleted.
@@ -152,8 +152,8 @@ func getAccessKeyInfo(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	_, long := c.keys[id]
-	_, temporary := c.Sessions[id]
+	_, long := c.state.keys[id]
+	_, temporary := c.state.Sessions[id]
 	if !long && !temporary {
 		return nil, validationError("The access key ID " + id + " does not exist.")
 	}

@@ -112,7 +112,7 @@ func (p *parameters) assumption(action string, s *session) (*assumption, *Error)
 }
 
 func (a *AWS) roleByARN(arn string) (*role, bool) {
-	role, ok := a.Roles[lower(arn[strings.LastIndex(arn, "/")+1:])]
+	role, ok := a.state.Roles[lower(arn[strings.LastIndex(arn, "/")+1:])]
 	return role, ok && role.ARN == arn
 }
 

@@ -3,7 +3,6 @@ package localaws_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -368,27 +366,12 @@ func TestDenialsOfTrust(t *testing.T) {
 func TestAssumeRoleInJSON(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newRole(t, s, "r", trusting(withTagsAndSource, `{}`))
-	credentials, err := s.SDK().Credentials.Retrieve(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://sts.eu-west-2.amazonaws.com/?Action=AssumeRole&Version=2011-06-15&RoleSessionName=session&RoleArn="+arn("role/r"), http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Accept", "application/json")
-	const ofNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, request, ofNothing, "sts", "eu-west-2", time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := s.Client().Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, text := send(t, s, s.SDK(), request, "", "sts", "eu-west-2")
 	var got struct {
 		AssumeRoleResponse struct {
 			AssumeRoleResult struct {
@@ -400,7 +383,7 @@ func TestAssumeRoleInJSON(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(text, &got); err != nil {
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
 	result := got.AssumeRoleResponse.AssumeRoleResult

@@ -21,6 +21,9 @@ const maxEncoded = 10240
 type denial struct {
 	request policy.Request
 	caller  *principal
+	// name of the caller, if it is a user: by the time that the message is encoded,
+	// the user may have another.
+	name    string
 	verdict policy.Verdict
 }
 
@@ -102,10 +105,7 @@ type conditionKey struct {
 func (d *denial) message(keys map[string][]string) denialMessage {
 	m := denialMessage{ExplicitDeny: d.verdict.Decision == policy.ExplicitDeny}
 	m.MatchedStatements.Items, m.Failures.Items = d.matched(), []struct{}{}
-	m.Context.Principal.ID, m.Context.Principal.ARN = d.caller.userID, d.caller.arn
-	if d.caller.user != nil && d.caller.arn == d.caller.user.ARN {
-		m.Context.Principal.Name = d.caller.user.Name
-	}
+	m.Context.Principal.ID, m.Context.Principal.Name, m.Context.Principal.ARN = d.caller.userID, d.name, d.caller.arn
 	m.Context.Action, m.Context.Resource = d.request.Action, d.request.Resource
 	m.Context.Conditions.Items = []conditionKey{}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -513,4 +514,47 @@ func TestDecodeAuthorizationMessage(t *testing.T) {
 		attempt{"another AWS's", ask(sts.NewFromConfig(other.SDK()), first), "InvalidAuthorizationMessageException"},
 		attempt{"without permission", ask(sts.NewFromConfig(silent), first), "AccessDenied"},
 	)
+}
+
+// TestDenialsWhileUsersMove: what an encoded message tells of its caller is read
+// while nobody changes it. The race detector sees it.
+func TestDenialsWhileUsersMove(t *testing.T) {
+	s := start(t, localaws.Config{})
+	silent, admin := ec2.NewFromConfig(newUser(t, s, "silent", "")), iam.NewFromConfig(s.SDK())
+	var moves sync.WaitGroup
+	moves.Go(func() {
+		for i := range 50 {
+			path := fmt.Sprintf("/%d/", i)
+			if _, err := admin.UpdateUser(t.Context(), &iam.UpdateUserInput{UserName: aws.String("silent"), NewPath: &path}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 50 {
+		if _, err := silent.DescribeInstances(t.Context(), nil); code(err) != "UnauthorizedOperation" {
+			t.Error(err)
+		}
+	}
+	moves.Wait()
+}
+
+// TestRegionsOfSignatures: a signature is for a region of AWS's, and for that of the
+// host, if the host is in one.
+func TestRegionsOfSignatures(t *testing.T) {
+	s := start(t, localaws.Config{})
+	for region, hosts := range map[string]map[string]string{
+		"eu-west-2": {"https://eks.eu-west-2.amazonaws.com": "", "http://127.0.0.1:4566": ""},
+		"us-east-1": {"https://eks.eu-west-2.amazonaws.com": "InvalidSignatureException", "http://127.0.0.1:4566": ""},
+		"eu-west2":  {"http://127.0.0.1:4566": "InvalidSignatureException"},
+		"EU-WEST-2": {"http://127.0.0.1:4566": "InvalidSignatureException"},
+	} {
+		for host, want := range hosts {
+			config := s.SDK()
+			config.Region, config.BaseEndpoint = region, &host
+			_, err := eks.NewFromConfig(config).ListClusters(t.Context(), nil)
+			if code(err) != want || want != "" && !strings.Contains(err.Error(), "Credential should be scoped to a valid region, not '"+region+"'.") {
+				t.Errorf("%s at %s: %v", region, host, err)
+			}
+		}
+	}
 }

@@ -37,7 +37,7 @@ func (p *parameters) mfa() (bool, *Error) {
 	if serial == "" || code == "" {
 		return false, mfaFailed(", must provide both MFA serial number and one time pass code.")
 	}
-	device, ok := p.MFADevices[serial]
+	device, ok := p.state.MFADevices[serial]
 	if !ok || p.caller.user == nil || device.UserID != p.caller.user.ID || device.Enabled.IsZero() {
 		return false, mfaFailed(", unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.")
 	}

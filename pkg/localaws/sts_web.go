@@ -115,7 +115,7 @@ func (c *call) seconds() float64 { return float64(c.time.UnixMilli()) / 1000 }
 func (a *AWS) providerOf(issuer string) (oidcProvider, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, provider := range a.Providers {
+	for _, provider := range a.state.Providers {
 		if provider.URL == issuer {
 			found := *provider
 			found.ClientIDs, found.Thumbprints = slices.Clone(provider.ClientIDs), slices.Clone(provider.Thumbprints)
