@@ -19,7 +19,7 @@
 //
 //	GET    health       {"status": "ok", "account": "231144931069", "region": "eu-west-2"}
 //	GET    ca.pem       the certificate that clients trust
-//	GET    events       a line of JSON for each [Event], the oldest first; ?since= a time,
+//	GET    events       a line of JSON for each Event, the oldest first; ?since= a time,
 //	                    or how long it is ago; ?follow=true goes on until the client leaves
 //	GET    instances    {"instances": […]}: the EC2 instances, each with the
 //	                    "metadataEndpoint" where its metadata is served
@@ -29,7 +29,7 @@
 //	                    {"action": "resume"}, the real time again; answers as GET
 //	GET    faults       {"faults": […]}, each as below
 //	POST   faults       {"action": "sts:*", "kind": "error", "status": 503, "rate": 0.5, "count": 3}
-//	                    adds a [Fault], and answers it with its "id", and how often it
+//	                    adds a Fault, and answers it with its "id", and how often it
 //	                    has "struck"; kind latency has a "latency": "2s"
 //	DELETE faults/{id}  removes one, DELETE faults all; both answer as GET
 //	GET    state        all that the account holds, secrets too; wants the secret
