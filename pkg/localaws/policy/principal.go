@@ -87,11 +87,6 @@ func (d *Document) allows(r *Request) naming {
 	return closest
 }
 
-// AllowsDirectly reports whether a trust policy allows a request by the principal's
-// own ARN, not by its account: then the principal needs no permission of its own
-// to assume the role.
-func (d *Document) AllowsDirectly(r Request) bool { return d.allows(&r) >= theRole }
-
 // PrincipalARNs are those that a trust policy names.
 func (d *Document) PrincipalARNs() []string {
 	var arns []string
