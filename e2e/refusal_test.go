@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -39,11 +38,6 @@ func (s *shell) review(token string) authenticationv1.TokenReviewStatus {
 
 func postTokenReview(t *testing.T, token string) (authenticationv1.TokenReviewStatus, int) {
 	t.Helper()
-	client, err := suite.WebhookClient()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.CloseIdleConnections()
 	body, err := json.Marshal(authenticationv1.TokenReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "authentication.k8s.io/v1", Kind: "TokenReview"},
 		Spec:     authenticationv1.TokenReviewSpec{Token: token},
@@ -51,18 +45,17 @@ func postTokenReview(t *testing.T, token string) (authenticationv1.TokenReviewSt
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := client.Post(suite.Info().Webhook+"/authenticate", "application/json", bytes.NewReader(body))
+	code, answer, err := suite.PostToWebhook(t.Context(), "/authenticate", body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
 	var review authenticationv1.TokenReview
-	if answer.StatusCode == http.StatusOK {
-		if err := json.NewDecoder(answer.Body).Decode(&review); err != nil {
+	if code == http.StatusOK {
+		if err := json.Unmarshal(answer, &review); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return review.Status, answer.StatusCode
+	return review.Status, code
 }
 
 // mapped is a shell of a new IAM user who is mapped in aws-auth and signed in.

@@ -253,12 +253,7 @@ func eventually(t *testing.T, within time.Duration, what string, check func() bo
 
 func authenticatorLog(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(suite.Info().Dir, "authenticator", "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-8):], "\n")
+	return suite.AuthenticatorLog(context.Background())
 }
 
 // awsCLIs are the AWS CLIs of this machine: the one on the PATH and Debian's.

@@ -16,9 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -195,27 +192,8 @@ func (l *Lab) authenticatorEnvironment() []string {
 	return environment.Apply(os.Environ())
 }
 
-// registerCluster binds the control plane to the cluster's name in EKS, and makes
-// the aws-auth that a cluster with nodes has.
-func (l *Lab) registerCluster(ctx context.Context) error {
-	l.info.Endpoint = l.controlPlane.endpoint()
-	l.info.Cluster = ClusterName
-	if err := l.aws.aws.RegisterCluster(Region, ClusterName, l.info.Endpoint, l.controlPlane.ca); err != nil {
-		return err
-	}
-	client, err := l.Kubernetes()
-	if err != nil {
-		return err
-	}
-	_, err = client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: "aws-auth", Namespace: metav1.NamespaceSystem,
-			Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}, // kubectl apply takes it over without a warning
-		},
-		Data: map[string]string{"mapRoles": unindented(nodeRoleEntry)},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("making aws-auth: %w", err)
-	}
-	return nil
+// bindCluster says where the API server of the cluster is that EKS describes.
+func (l *Lab) bindCluster(endpoint string, ca []byte) error {
+	l.info.Endpoint, l.info.Cluster = endpoint, ClusterName
+	return l.aws.aws.RegisterCluster(Region, ClusterName, endpoint, ca)
 }

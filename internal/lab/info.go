@@ -13,6 +13,9 @@ type Info struct {
 	// PID is the lab's process. A lab that has one and does not run yet is coming up.
 	PID int `json:"pid,omitempty"`
 
+	// Provider is what the cluster runs on.
+	Provider string `json:"provider,omitempty"`
+
 	Account  string `json:"account,omitempty"`
 	Region   string `json:"region,omitempty"`
 	Cluster  string `json:"cluster,omitempty"`

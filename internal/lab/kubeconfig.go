@@ -3,9 +3,9 @@ package lab
 import (
 	"fmt"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
 // adminKubeconfig is the kubeconfig of who uses the lab.
@@ -16,8 +16,7 @@ func (l *Lab) webhookKubeconfig() string { return l.path("authenticator", "webho
 
 // writeKubeconfig writes a kubeconfig of one user who signs in with a client
 // certificate; its context has the name given.
-func writeKubeconfig(path, name string, user *envtest.AuthenticatedUser) error {
-	config := user.Config()
+func writeKubeconfig(path, name string, config *rest.Config) error {
 	return writeConfig(path, name, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData},
 		&api.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData})
 }

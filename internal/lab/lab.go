@@ -19,6 +19,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"k8s.io/client-go/rest"
 )
 
 // The cast of the story: what the lab's AWS account holds when it is up.
@@ -54,8 +56,12 @@ const ClusterARN = "arn:aws:eks:" + Region + ":" + Account + ":cluster/" + Clust
 type Config struct {
 	// Dir holds all state. Empty means [DefaultDir].
 	Dir string
-	// Assets is the directory of kube-apiserver, etcd and kubectl. Empty means
-	// KUBEBUILDER_ASSETS, or else k8s beside this program.
+	// Provider is what the cluster runs on: [Envtest] or [Kind]. Empty means Envtest.
+	Provider string
+	// Kind is for the provider of that name alone.
+	Kind KindConfig
+	// Assets is the directory of kubectl, and with Envtest of kube-apiserver and
+	// etcd. Empty means KUBEBUILDER_ASSETS, or else k8s beside this program.
 	Assets string
 	// Authenticator is the authenticator's program. Empty means the one beside
 	// this program, or else the one on PATH.
@@ -81,10 +87,11 @@ type Lab struct {
 	started time.Time
 	claim   *claim
 
-	aws           *awsServer
-	controlPlane  *controlPlane
-	authenticator *authenticatorProcess
-	info          Info
+	aws      *awsServer
+	provider provider
+	// admin may do anything; it is how the lab itself works on the cluster.
+	admin *rest.Config
+	info  Info
 }
 
 // DefaultDir is where a lab lives unless told otherwise.
@@ -103,7 +110,10 @@ func (c Config) withDefaults() (Config, error) {
 			return c, err
 		}
 	}
-	if c.Assets, err = findAssets(c.Assets); err != nil {
+	if c.Provider == "" {
+		c.Provider = Envtest
+	}
+	if c.Assets, err = findAssets(c.Assets, c.Provider); err != nil {
 		return c, err
 	}
 	if c.Authenticator, err = findProgram(c.Authenticator, "authenticator"); err != nil {
@@ -136,7 +146,10 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 			err = errors.Join(err, lab.stop())
 		}
 	}()
-	lab.info = Info{Dir: lab.config.Dir, PID: os.Getpid(), Assets: config.Assets, Authenticator: config.Authenticator}
+	lab.info = Info{
+		Dir: lab.config.Dir, PID: os.Getpid(), Provider: config.Provider,
+		Assets: config.Assets, Authenticator: config.Authenticator,
+	}
 	lab.info.Kubeconfig = lab.adminKubeconfig()
 	if err := lab.claim.clear(ctx, config.Progress); err != nil {
 		return nil, err
@@ -144,18 +157,12 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	if err := lab.claim.publish(lab.info); err != nil {
 		return nil, err
 	}
-	for _, step := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"starting local AWS", lab.startAWS},
-		{"making the authenticator's certificate", lab.makeCertificate},
-		{"starting etcd and kube-apiserver", lab.startControlPlane},
-		{"registering cluster " + ClusterName + " in local AWS", lab.registerCluster},
-		{"starting the authenticator", lab.startAuthenticator},
-	} {
-		if err := lab.step(ctx, step.name, step.run); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
+	if lab.provider, err = lab.newProvider(); err != nil {
+		return nil, err
+	}
+	for _, stage := range lab.provider.stages() {
+		if err := lab.step(ctx, stage.name, stage.run); err != nil {
+			return nil, fmt.Errorf("%s: %w", stage.name, err)
 		}
 	}
 	lab.info.Running = true
@@ -197,11 +204,8 @@ func (l *Lab) Close() error { return l.stop() }
 
 func (l *Lab) stop() error {
 	errs := []error{l.claim.withdraw()}
-	if l.authenticator != nil {
-		errs = append(errs, l.authenticator.stop())
-	}
-	if l.controlPlane != nil {
-		errs = append(errs, l.controlPlane.stop())
+	if l.provider != nil {
+		errs = append(errs, l.provider.stop())
 	}
 	if l.aws != nil {
 		errs = append(errs, l.aws.stop())
@@ -215,16 +219,6 @@ func (l *Lab) stop() error {
 
 // Info describes the running lab.
 func (l *Lab) Info() Info { return l.info }
-
-// RestartAuthenticator stops the authenticator and starts it again; with
-// waitReady it returns when the authenticator has read aws-auth, else as soon
-// as it serves.
-func (l *Lab) RestartAuthenticator(ctx context.Context, waitReady bool) error {
-	if err := l.authenticator.stop(); err != nil {
-		return fmt.Errorf("stopping the authenticator: %w", err)
-	}
-	return l.runAuthenticator(ctx, waitReady)
-}
 
 // path of a file in the lab's directory.
 func (l *Lab) path(elements ...string) string {

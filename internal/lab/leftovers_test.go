@@ -94,7 +94,7 @@ func TestEndIsOfOneProcess(t *testing.T) {
 // TestEndIfCancelled: whoever gives up does not wait for what envtest waits for.
 func TestEndIfCancelled(t *testing.T) {
 	t.Parallel()
-	l := &Lab{config: Config{Dir: realDir(t)}}
+	l := &envtestProvider{Lab: &Lab{config: Config{Dir: realDir(t)}}}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the user thought better of it")
 	err := l.endIfCancelled(ctx, func() error {

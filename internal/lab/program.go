@@ -7,15 +7,20 @@ import (
 	"path/filepath"
 )
 
-// findAssets finds the directory of kube-apiserver, etcd and kubectl.
-func findAssets(dir string) (string, error) {
+// findAssets finds the directory of kubectl, and of kube-apiserver and etcd if the
+// provider is one that runs those.
+func findAssets(dir, provider string) (string, error) {
 	if dir == "" {
 		dir = os.Getenv("KUBEBUILDER_ASSETS")
 	}
 	if dir == "" {
 		dir = besideThisProgram("k8s")
 	}
-	for _, name := range []string{"kube-apiserver", "etcd", "kubectl"} {
+	names := []string{"kubectl"}
+	if provider == Envtest {
+		names = append(names, "kube-apiserver", "etcd")
+	}
+	for _, name := range names {
 		if err := executable(filepath.Join(dir, name)); err != nil {
 			return "", fmt.Errorf("finding a control plane: %w (make control-plane builds one; KUBEBUILDER_ASSETS names another)", err)
 		}

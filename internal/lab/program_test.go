@@ -38,7 +38,7 @@ func TestFindAssets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBEBUILDER_ASSETS", test.environment)
-			got, err := findAssets(test.dir)
+			got, err := findAssets(test.dir, Envtest)
 			if test.missing == "" {
 				if err != nil || got != test.want {
 					t.Errorf("findAssets = %q, %v, want %q", got, err, test.want)

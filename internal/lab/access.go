@@ -1,0 +1,94 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// authenticatorKubernetesUser is who the authenticator is in Kubernetes.
+const authenticatorKubernetesUser = "aws-iam-authenticator"
+
+// Kubernetes is a client of the lab's cluster with an administrator's rights.
+func (l *Lab) Kubernetes() (kubernetes.Interface, error) {
+	client, err := kubernetes.NewForConfig(l.admin)
+	if err != nil {
+		return nil, fmt.Errorf("making a Kubernetes client: %w", err)
+	}
+	return client, nil
+}
+
+// allowAuthenticator gives the authenticator the least rights that it needs: to
+// watch one ConfigMap and to report on it.
+func (l *Lab) allowAuthenticator(ctx context.Context) error {
+	if err := l.createRole(ctx); err != nil {
+		return fmt.Errorf("making the authenticator's Role: %w", err)
+	}
+	if err := l.AllowAWSAuth(ctx); err != nil {
+		return fmt.Errorf("binding the authenticator's Role: %w", err)
+	}
+	return nil
+}
+
+func (l *Lab) createRole(ctx context.Context) error {
+	client, err := l.Kubernetes()
+	if err != nil {
+		return err
+	}
+	role := &rbacv1.Role{
+		ObjectMeta: metav1.ObjectMeta{Name: authenticatorKubernetesUser, Namespace: metav1.NamespaceSystem},
+		Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{corev1.GroupName}, Resources: []string{"configmaps"}, ResourceNames: []string{"aws-auth"}, Verbs: []string{"get", "list", "watch"}},
+			{APIGroups: []string{corev1.GroupName}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
+		},
+	}
+	_, err = client.RbacV1().Roles(metav1.NamespaceSystem).Create(ctx, role, metav1.CreateOptions{})
+	return err
+}
+
+// AllowAWSAuth lets the authenticator read aws-auth, as it may when a lab is up.
+func (l *Lab) AllowAWSAuth(ctx context.Context) error {
+	client, err := l.Kubernetes()
+	if err != nil {
+		return err
+	}
+	binding := &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: authenticatorKubernetesUser, Namespace: metav1.NamespaceSystem},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: authenticatorKubernetesUser},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: authenticatorKubernetesUser}},
+	}
+	_, err = client.RbacV1().RoleBindings(metav1.NamespaceSystem).Create(ctx, binding, metav1.CreateOptions{})
+	return err
+}
+
+// DenyAWSAuth takes the authenticator's right to read aws-auth away.
+func (l *Lab) DenyAWSAuth(ctx context.Context) error {
+	client, err := l.Kubernetes()
+	if err != nil {
+		return err
+	}
+	return client.RbacV1().RoleBindings(metav1.NamespaceSystem).Delete(ctx, authenticatorKubernetesUser, metav1.DeleteOptions{})
+}
+
+// createAWSAuth makes the aws-auth that a cluster with nodes has.
+func (l *Lab) createAWSAuth(ctx context.Context) error {
+	client, err := l.Kubernetes()
+	if err != nil {
+		return err
+	}
+	_, err = client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "aws-auth", Namespace: metav1.NamespaceSystem,
+			Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}, // kubectl apply takes it over without a warning
+		},
+		Data: map[string]string{"mapRoles": unindented(nodeRoleEntry)},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("making aws-auth: %w", err)
+	}
+	return nil
+}

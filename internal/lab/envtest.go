@@ -1,0 +1,152 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// A controlPlane is a kube-apiserver and its etcd, as plain processes.
+type controlPlane struct {
+	envtest.ControlPlane
+	logs []*os.File
+}
+
+// envtestProvider runs kube-apiserver, etcd and the authenticator as processes.
+type envtestProvider struct {
+	*Lab
+	plane         *controlPlane
+	authenticator *authenticatorProcess
+}
+
+func (p *envtestProvider) stages() []stage {
+	return []stage{
+		{"starting local AWS", p.startAWS},
+		{"making the authenticator's certificate", p.makeCertificate},
+		{"starting etcd and kube-apiserver", p.startControlPlane},
+		{"registering cluster " + ClusterName + " in local AWS", p.registerCluster},
+		{"starting the authenticator", p.startAuthenticator},
+	}
+}
+
+func (p *envtestProvider) stop() error {
+	var errs []error
+	if p.authenticator != nil {
+		errs = append(errs, p.authenticator.stop())
+	}
+	if p.plane != nil {
+		errs = append(errs, p.plane.stop())
+	}
+	return errors.Join(errs...)
+}
+
+func (p *envtestProvider) startControlPlane(ctx context.Context) error {
+	dir := p.path("controlplane")
+	plane := &controlPlane{}
+	p.plane = plane
+	plane.KubectlPath = filepath.Join(p.config.Assets, "kubectl")
+	plane.Etcd = &envtest.Etcd{Path: filepath.Join(p.config.Assets, "etcd"), DataDir: filepath.Join(dir, "etcd"), StartTimeout: time.Minute}
+	plane.APIServer = &envtest.APIServer{Path: filepath.Join(p.config.Assets, "kube-apiserver"), CertDir: filepath.Join(dir, "apiserver"), StartTimeout: 2 * time.Minute}
+	for _, path := range []string{plane.Etcd.DataDir, plane.APIServer.CertDir} {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return fmt.Errorf("making the control plane's directory: %w", err)
+		}
+	}
+	var err error
+	if plane.Etcd.Err, err = plane.log(filepath.Join(dir, "etcd.log")); err != nil {
+		return err
+	}
+	if plane.APIServer.Err, err = plane.log(filepath.Join(dir, "kube-apiserver.log")); err != nil {
+		return err
+	}
+	// What an operator adds to a kube-apiserver, and all of it.
+	arguments := plane.GetAPIServer().Configure()
+	arguments.Set("authentication-token-webhook-config-file", p.webhookKubeconfig())
+	arguments.Set("authentication-token-webhook-version", "v1")
+	if p.config.WebhookCacheTTL > 0 {
+		arguments.Set("authentication-token-webhook-cache-ttl", p.config.WebhookCacheTTL.String())
+	}
+	if err := p.endIfCancelled(ctx, plane.Start); err != nil {
+		return fmt.Errorf("%w (its logs are in %s)", err, dir)
+	}
+	if err := p.writeAdminKubeconfig(); err != nil {
+		return err
+	}
+	if err := p.writeAuthenticatorKubeconfig(); err != nil {
+		return err
+	}
+	return p.allowAuthenticator(ctx)
+}
+
+// endIfCancelled starts the control plane. envtest waits for its programs
+// whatever the context says: they are ended under it, which it does notice.
+func (p *envtestProvider) endIfCancelled(ctx context.Context, start func() error) error {
+	started := make(chan error, 1)
+	go func() { started <- start() }()
+	select {
+	case err := <-started:
+		return err
+	case <-ctx.Done():
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := endLeftovers(context.WithoutCancel(ctx), p.config.Dir); err != nil {
+			return err
+		}
+		select {
+		case <-started:
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *controlPlane) log(path string) (*os.File, error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening a log of the control plane: %w", err)
+	}
+	p.logs = append(p.logs, file)
+	return file, nil
+}
+
+func (p *controlPlane) stop() error {
+	errs := []error{p.Stop()}
+	for _, file := range p.logs {
+		errs = append(errs, file.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// writeAdminKubeconfig writes the kubeconfig with which step 4 of the story
+// edits aws-auth. update-kubeconfig will add its own context to the same file.
+func (p *envtestProvider) writeAdminKubeconfig() error {
+	admin, err := p.plane.AddUser(envtest.User{Name: "lab-administrator", Groups: []string{"system:masters"}}, nil)
+	if err != nil {
+		return fmt.Errorf("making an administrator: %w", err)
+	}
+	p.admin = admin.Config()
+	return writeKubeconfig(p.adminKubeconfig(), administratorContext, p.admin)
+}
+
+func (p *envtestProvider) writeAuthenticatorKubeconfig() error {
+	user, err := p.plane.AddUser(envtest.User{Name: authenticatorKubernetesUser}, nil)
+	if err != nil {
+		return fmt.Errorf("making the authenticator's Kubernetes user: %w", err)
+	}
+	return writeKubeconfig(p.path("authenticator", "kubeconfig"), "authenticator", user.Config())
+}
+
+func (p *envtestProvider) registerCluster(ctx context.Context) error {
+	endpoint := p.plane.APIServer.SecureServing.URL("https", "").String()
+	if err := p.bindCluster(endpoint, p.plane.APIServer.CA); err != nil {
+		return err
+	}
+	return p.createAWSAuth(ctx)
+}

@@ -1,0 +1,205 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// An authenticatorProcess is the authenticator's own program at work.
+type authenticatorProcess struct {
+	command *exec.Cmd
+	log     *os.File
+	// exited is closed when the program has ended, with why in err.
+	exited chan struct{}
+	err    error
+}
+
+func (p *envtestProvider) makeCertificate(ctx context.Context) error {
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	p.info.Webhook = "https://" + address
+	return p.initAuthenticator(ctx)
+}
+
+func (p *envtestProvider) startAuthenticator(ctx context.Context) error {
+	return p.runAuthenticator(ctx, true)
+}
+
+func (p *envtestProvider) restartAuthenticator(ctx context.Context, waitReady bool) error {
+	if err := p.authenticator.stop(); err != nil {
+		return fmt.Errorf("stopping the authenticator: %w", err)
+	}
+	return p.runAuthenticator(ctx, waitReady)
+}
+
+func (p *envtestProvider) runAuthenticator(ctx context.Context, waitReady bool) error {
+	log, err := os.OpenFile(p.authenticatorLogFile(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the authenticator's log: %w", err)
+	}
+	arguments := append([]string{"server"}, p.servingArguments()...)
+	arguments = append(arguments,
+		"--backend-mode", "EKSConfigMap",
+		"--kubeconfig", p.path("authenticator", "kubeconfig"),
+		"--cluster-owner-arn", p.info.OwnerARN,
+		"--health-port", "0", // several labs can run on one machine
+	)
+	if ttl := p.config.VerificationCacheTTL; ttl > 0 {
+		arguments = append(arguments, "--verification-cache-ttl", ttl.String())
+	}
+	if p.config.TrustEndpoint {
+		arguments = append(arguments, "--sts-endpoint", p.info.AWS)
+	}
+	process := &authenticatorProcess{log: log, exited: make(chan struct{})}
+	process.command = exec.Command(p.config.Authenticator, arguments...)
+	process.command.Args[0] = "authenticator" // whatever the file is called: leftovers are known by it
+	process.command.Env = p.authenticatorEnvironment()
+	process.command.Stdout, process.command.Stderr = log, log
+	// Ctrl-C on a terminal is the lab's to handle, in order.
+	process.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := process.command.Start(); err != nil {
+		_ = log.Close()
+		return fmt.Errorf("starting %s: %w", p.config.Authenticator, err)
+	}
+	go func() {
+		defer close(process.exited)
+		if process.err = process.command.Wait(); process.err == nil {
+			process.err = errors.New("exit status 0")
+		}
+	}()
+	p.authenticator = process
+	path := "/readyz"
+	if !waitReady {
+		path = "/healthz"
+	}
+	return p.waitForAuthenticator(ctx, path)
+}
+
+func (p *envtestProvider) waitForAuthenticator(ctx context.Context, path string) error {
+	client, err := p.webhookClient()
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		last := probe(ctx, client, p.info.Webhook+path)
+		if last == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-p.authenticator.exited:
+			return fmt.Errorf("the authenticator ended (%w); its log says:\n%s", p.authenticator.err, tail(p.authenticatorLogFile()))
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the authenticator: %w; its log says:\n%s", last, tail(p.authenticatorLogFile()))
+		}
+	}
+}
+
+func (p *envtestProvider) post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
+	client, err := p.webhookClient()
+	if err != nil {
+		return 0, nil, err
+	}
+	defer client.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.info.Webhook+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(response.Body)
+	return response.StatusCode, answer, err
+}
+
+func (p *envtestProvider) authenticatorLog(context.Context) string {
+	return tail(p.authenticatorLogFile())
+}
+
+func (p *envtestProvider) authenticatorLogFile() string { return p.path("authenticator", "log") }
+
+// webhookClient is an HTTP client that trusts the authenticator's certificate.
+func (p *envtestProvider) webhookClient() (*http.Client, error) {
+	certificate, err := os.ReadFile(p.path("authenticator", "cert.pem"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the authenticator's certificate: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(certificate) {
+		return nil, errors.New("reading the authenticator's certificate: no certificate in it")
+	}
+	return &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
+		Timeout:   10 * time.Second,
+	}, nil
+}
+
+func probe(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 4096))
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s: %s", url, answer.Status, strings.TrimSpace(string(body)))
+	}
+	return nil
+}
+
+// stop ends the program as an operator's supervisor does: SIGTERM, and after
+// its own limit of 10 s has passed, SIGKILL.
+func (p *authenticatorProcess) stop() error {
+	defer p.log.Close()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("ending the authenticator: %w", err)
+	}
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(12 * time.Second):
+	}
+	_ = p.command.Process.Kill()
+	<-p.exited
+	return errors.New("ending the authenticator: it did not stop within 12 s of SIGTERM and was killed")
+}
+
+// freeAddress is an address of 127.0.0.1 that nobody listens on.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	defer listener.Close()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)), nil
+}

@@ -1,0 +1,6 @@
+package lab
+
+// KindConfig is for the provider kind alone.
+type KindConfig struct{}
+
+func newKind(*Lab) (provider, error) { return nil, nil }

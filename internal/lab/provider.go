@@ -1,0 +1,64 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+)
+
+// Providers of a lab's cluster.
+const (
+	// Envtest is a kube-apiserver and its etcd as plain processes, without nodes.
+	Envtest = "envtest"
+	// Kind is a whole cluster whose nodes are containers.
+	Kind = "kind"
+)
+
+// Providers are the values of [Config.Provider].
+func Providers() []string { return []string{Envtest, Kind} }
+
+// A provider runs the lab's cluster, with the authenticator as its token webhook.
+type provider interface {
+	// stages bring it up, in this order, and local AWS where it is needed.
+	stages() []stage
+	// restartAuthenticator stops the authenticator and starts it again; with
+	// waitReady it returns when that has read aws-auth, else as soon as it serves.
+	restartAuthenticator(ctx context.Context, waitReady bool) error
+	// post a body to the authenticator, as kube-apiserver does.
+	post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error)
+	// authenticatorLog is the end of what the authenticator has logged.
+	authenticatorLog(ctx context.Context) string
+	// stop ends what the stages have started, of however many.
+	stop() error
+}
+
+// A stage of bringing a lab up.
+type stage struct {
+	name string
+	run  func(context.Context) error
+}
+
+func (l *Lab) newProvider() (provider, error) {
+	switch l.config.Provider {
+	case Envtest:
+		return &envtestProvider{Lab: l}, nil
+	case Kind:
+		return newKind(l)
+	}
+	return nil, fmt.Errorf("there is no provider %q: it is one of %q", l.config.Provider, Providers())
+}
+
+// RestartAuthenticator stops the authenticator and starts it again; with
+// waitReady it returns when the authenticator has read aws-auth, else as soon
+// as it serves.
+func (l *Lab) RestartAuthenticator(ctx context.Context, waitReady bool) error {
+	return l.provider.restartAuthenticator(ctx, waitReady)
+}
+
+// PostToWebhook sends a body to the authenticator itself, as kube-apiserver does,
+// and answers the HTTP status and the body that came back.
+func (l *Lab) PostToWebhook(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
+	return l.provider.post(ctx, path, body)
+}
+
+// AuthenticatorLog is the end of what the authenticator has logged.
+func (l *Lab) AuthenticatorLog(ctx context.Context) string { return l.provider.authenticatorLog(ctx) }
