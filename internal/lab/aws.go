@@ -29,7 +29,7 @@ type awsServer struct {
 	err   error
 }
 
-func (l *Lab) startAWS(ctx context.Context) error {
+func (l *Lab) startAWS(ctx context.Context, instances ...localaws.Instance) error {
 	files := l.files()
 	ca, err := files.LoadOrCreateCA(time.Now())
 	if err != nil {
@@ -43,7 +43,7 @@ func (l *Lab) startAWS(ctx context.Context) error {
 	l.aws = server
 	server.aws, err = localaws.New(localaws.Config{
 		AccountID: Account, Region: Region, CA: ca,
-		Instances: []localaws.Instance{{ID: NodeInstanceID, PrivateDNSName: NodeName}},
+		Instances: append(instances, localaws.Instance{ID: NodeInstanceID, PrivateDNSName: NodeName}),
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {

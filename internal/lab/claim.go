@@ -160,6 +160,9 @@ func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 	for _, process := range ended {
 		fmt.Fprintf(progress, "lab: ended %s, left behind by a killed lab\n", process)
 	}
+	if err == nil {
+		err = removeKind(ctx, c.dir, progress)
+	}
 	if err != nil {
 		return fmt.Errorf("cleaning up after a killed lab: %w", err)
 	}
@@ -169,7 +172,7 @@ func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 // removeState removes what a lab keeps in its directory besides the mark that it
 // is a lab's, and its log, which tells of the failure that one looks for.
 func (c *claim) removeState() error {
-	return c.remove(infoFile, newInfoFile, "aws", "authenticator", "controlplane", "kubeconfig", "kube-cache", "tour")
+	return c.remove(infoFile, newInfoFile, "aws", "authenticator", "controlplane", kindDir, "kubeconfig", "kube-cache", "tour")
 }
 
 func (c *claim) remove(names ...string) error {

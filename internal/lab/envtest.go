@@ -26,7 +26,7 @@ type envtestProvider struct {
 
 func (p *envtestProvider) stages() []stage {
 	return []stage{
-		{"starting local AWS", p.startAWS},
+		{"starting local AWS", func(ctx context.Context) error { return p.startAWS(ctx) }},
 		{"making the authenticator's certificate", p.makeCertificate},
 		{"starting etcd and kube-apiserver", p.startControlPlane},
 		{"registering cluster " + ClusterName + " in local AWS", p.registerCluster},

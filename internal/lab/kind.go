@@ -1,6 +1,362 @@
 package lab
 
-// KindConfig is for the provider kind alone.
-type KindConfig struct{}
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
-func newKind(*Lab) (provider, error) { return nil, nil }
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/kind/pkg/cluster"
+)
+
+// KindConfig is for the provider [Kind] alone.
+type KindConfig struct {
+	// ControlPlanes is how many control-plane nodes there are, each with an
+	// authenticator. Zero means one.
+	ControlPlanes int
+	// Nodes is how many worker nodes there are. They join through IAM, as on EKS.
+	Nodes int
+	// NodeImage is the image of the nodes. Empty means KIND_NODE_IMAGE, or else
+	// kind's own for KubernetesVersion; where the engine does not have that but
+	// one that `make kind-node-image` built, it is that one.
+	NodeImage string
+	// KubernetesVersion, such as v1.36.3. Empty means that of the image.
+	KubernetesVersion string
+	// Image is the archive of the authenticator's image. Empty means
+	// images/authenticator.tar beside this program.
+	Image string
+	// LocalAWS is the program localaws, of which the relay is made. Empty means
+	// the one beside this program, or else the one on PATH.
+	LocalAWS string
+	// Keep the containers of a lab that failed to come up, for a look at them.
+	Keep bool
+}
+
+// kindProvider runs a cluster whose nodes are containers.
+type kindProvider struct {
+	*Lab
+	engine  engine
+	name    string
+	cluster *cluster.Provider
+	image   authenticatorImage
+	network network
+	// made says that there is something in the engine to be removed.
+	made bool
+}
+
+func newKind(l *Lab) (provider, error) {
+	k := &kindProvider{Lab: l, name: kindName(l.config.Dir)}
+	k.cluster = cluster.NewProvider(cluster.ProviderWithDocker(), cluster.ProviderWithLogger(kindLog{l.progress}))
+	return k, nil
+}
+
+// kindName is the name of the cluster of the lab in dir, of which containers are
+// named: several labs can run on one engine.
+func kindName(dir string) string {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(dir))
+	return fmt.Sprintf("%s-%06x", ClusterName, sum.Sum32()&0xffffff)
+}
+
+func (k *kindProvider) stages() []stage {
+	return []stage{
+		{"finding a container engine and the node image", k.findEngine},
+		{"making the network " + k.name, k.makeNetwork},
+		{"starting local AWS", k.startLocalAWS},
+		{"leading the network to local AWS", k.leadNetworkToAWS},
+		{"making certificates and manifests", k.writeFiles},
+		{"making the cluster " + k.name, k.createCluster},
+		{"waiting for the authenticator and the nodes", k.waitUntilReady},
+		{"registering cluster " + ClusterName + " in local AWS", k.registerCluster},
+		{"writing the kubeconfig by aws eks update-kubeconfig, and signing in by it", k.signInAsOwner},
+	}
+}
+
+func (k *kindProvider) findEngine(ctx context.Context) error {
+	if err := k.engine.check(ctx); err != nil {
+		return err
+	}
+	if strings.Contains(k.config.Dir, ":") {
+		return fmt.Errorf("the directory %s has a colon in its name, and cannot be mounted into containers (--dir names another)", k.config.Dir)
+	}
+	var err error
+	if k.image, err = readImage(k.config.Kind.Image); err != nil {
+		return err
+	}
+	if err := k.findNodeImage(ctx); err != nil {
+		return err
+	}
+	return k.engine.checkPrivileges(ctx, k.config.Kind.NodeImage)
+}
+
+func (k *kindProvider) startLocalAWS(ctx context.Context) error {
+	if err := k.startAWS(ctx, k.instances()...); err != nil {
+		return err
+	}
+	return k.createInstanceProfile(ctx)
+}
+
+func (k *kindProvider) registerCluster(context.Context) error {
+	return k.bindCluster(k.admin.Host, k.admin.CAData)
+}
+
+// waitUntilReady waits for the authenticators and for all nodes.
+func (k *kindProvider) waitUntilReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	var last error
+	err := poll(ctx, 250*time.Millisecond, func() bool {
+		last = errors.Join(k.authenticatorsReady(ctx), k.nodesReady(ctx))
+		return last == nil
+	})
+	if err != nil && last != nil {
+		return fmt.Errorf("%w; the authenticator's log says:\n%s", last, k.authenticatorLog(context.WithoutCancel(ctx)))
+	}
+	return err
+}
+
+func (k *kindProvider) nodesReady(ctx context.Context) error {
+	client, err := k.Kubernetes()
+	if err != nil {
+		return err
+	}
+	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	ready := map[string]bool{}
+	for _, node := range nodes.Items {
+		for _, condition := range node.Status.Conditions {
+			if condition.Type == corev1.NodeReady {
+				ready[node.Name] = condition.Status == corev1.ConditionTrue
+			}
+		}
+	}
+	for _, name := range append(k.controlPlanes(), k.workers()...) {
+		if !ready[name] {
+			return fmt.Errorf("node %s is not ready", name)
+		}
+	}
+	return nil
+}
+
+func (k *kindProvider) authenticatorsReady(ctx context.Context) error {
+	client, err := k.Kubernetes()
+	if err != nil {
+		return err
+	}
+	for _, node := range k.controlPlanes() {
+		pod, err := client.CoreV1().Pods(metav1.NamespaceSystem).Get(ctx, authenticatorPod+"-"+node, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if !podReady(pod) {
+			return fmt.Errorf("pod %s is not ready", pod.Name)
+		}
+	}
+	return nil
+}
+
+func podReady(pod *corev1.Pod) bool {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// controlPlanes are the names of the control-plane nodes, as kind gives them.
+func (k *kindProvider) controlPlanes() []string {
+	return nodeNames(k.name+"-control-plane", max(1, k.config.Kind.ControlPlanes))
+}
+
+// workers are the names of the worker nodes, as kind gives them.
+func (k *kindProvider) workers() []string {
+	return nodeNames(k.name+"-worker", k.config.Kind.Nodes)
+}
+
+func nodeNames(first string, count int) []string {
+	var names []string
+	for i := range count {
+		name := first
+		if i > 0 {
+			name += strconv.Itoa(i + 1)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// restartAuthenticator removes the pods' containers: the kubelets make new ones.
+func (k *kindProvider) restartAuthenticator(ctx context.Context, waitReady bool) error {
+	for _, node := range k.controlPlanes() {
+		if _, err := k.engine.run(ctx, "exec", node, "sh", "-c", "crictl rmp --force $(crictl pods --quiet --name '^"+authenticatorPod+"-')"); err != nil {
+			return fmt.Errorf("removing the authenticator's pod: %w", err)
+		}
+	}
+	path := "/healthz"
+	if waitReady {
+		path = "/readyz"
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, node := range k.controlPlanes() {
+		err := poll(ctx, 100*time.Millisecond, func() bool {
+			_, err := k.engine.run(ctx, "exec", node, "curl", "--silent", "--fail", "http://127.0.0.1:21363"+path)
+			return err == nil
+		})
+		if err != nil {
+			return fmt.Errorf("waiting for the authenticator on %s: %w; its log says:\n%s", node, err, k.authenticatorLog(context.WithoutCancel(ctx)))
+		}
+	}
+	return nil
+}
+
+// post from the first control-plane node: nobody else reaches its loopback.
+func (k *kindProvider) post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
+	output, err := k.engine.feed(ctx, strings.NewReader(string(body)), "exec", "--interactive", k.controlPlanes()[0],
+		"curl", "--silent", "--show-error", "--cacert", nodeStateDir+"/cert.pem", "--header", "Content-Type: application/json",
+		"--data-binary", "@-", "--write-out", `\n%{http_code}`, k.info.Webhook+path)
+	if err != nil {
+		return 0, nil, fmt.Errorf("asking the authenticator: %w", err)
+	}
+	text, code, _ := cutLast(output, "\n")
+	status, err = strconv.Atoi(code)
+	return status, []byte(text), err
+}
+
+func cutLast(text, separator string) (before, after string, ok bool) {
+	if at := strings.LastIndex(text, separator); at >= 0 {
+		return text[:at], text[at+len(separator):], true
+	}
+	return "", text, false
+}
+
+func (k *kindProvider) authenticatorLog(ctx context.Context) string {
+	var all strings.Builder
+	for _, node := range k.controlPlanes() {
+		text, err := k.engine.run(ctx, "exec", node, "sh", "-c", "tail -n 10 /var/log/pods/kube-system_"+authenticatorPod+"-*/*/*.log")
+		if err != nil {
+			text = err.Error()
+		}
+		fmt.Fprintf(&all, "%s\n", text)
+	}
+	return strings.TrimSpace(all.String())
+}
+
+// stop removes the cluster and its network, or keeps them for a look.
+func (k *kindProvider) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	k.network.close()
+	if !k.made {
+		return nil
+	}
+	if !k.info.Running {
+		k.collectLogs()
+		if k.config.Kind.Keep {
+			k.progress("keeping the containers of %s; lab down removes them", k.name)
+			return nil
+		}
+	}
+	return removeKind(ctx, k.config.Dir, k.config.Progress)
+}
+
+// collectLogs of a cluster that failed to come up.
+func (k *kindProvider) collectLogs() {
+	dir := k.path(kindDir, "logs")
+	if err := k.cluster.CollectLogs(k.name, dir); err != nil {
+		k.progress("collecting the nodes' logs: %v", err)
+	}
+	k.progress("the nodes' logs are in %s", dir)
+}
+
+const (
+	// kindDir of the lab's directory holds what the provider writes.
+	kindDir = "kind"
+	// leftoverFile in it says what is in which engine, from before anything is
+	// made there until after all is removed.
+	leftoverFile = "made.json"
+)
+
+// A leftover is what a killed lab may have left in an engine.
+type leftover struct {
+	Name       string `json:"name"`
+	DockerHost string `json:"dockerHost,omitempty"`
+}
+
+// declare that there will be something in the engine.
+func (k *kindProvider) declare() error {
+	if err := os.MkdirAll(k.path(kindDir), 0o700); err != nil {
+		return fmt.Errorf("making the cluster's directory: %w", err)
+	}
+	text, err := json.Marshal(leftover{k.name, os.Getenv("DOCKER_HOST")})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(k.path(kindDir, leftoverFile), text, 0o600); err != nil {
+		return fmt.Errorf("writing what is made in the engine: %w", err)
+	}
+	k.made = true
+	return nil
+}
+
+// leftoverOf the lab that was in dir, if it was of this provider.
+func leftoverOf(dir string) (left leftover, ok bool, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, kindDir, leftoverFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return left, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &left)
+	}
+	if err != nil {
+		return left, false, fmt.Errorf("reading what is made in the engine: %w", err)
+	}
+	return left, true, nil
+}
+
+// removeKind removes from the engine what the lab in dir has made there.
+func removeKind(ctx context.Context, dir string, progress io.Writer) error {
+	left, ok, err := leftoverOf(dir)
+	if err != nil || !ok {
+		return err
+	}
+	fmt.Fprintf(progress, "lab: removing cluster %s and its network\n", left.Name)
+	e := engine{left.DockerHost}
+	if err := e.remove(ctx, kindLabel+"="+left.Name, labLabel+"="+left.Name); err != nil {
+		return fmt.Errorf("removing cluster %s: %w", left.Name, err)
+	}
+	return os.Remove(filepath.Join(dir, kindDir, leftoverFile))
+}
+
+const (
+	// kindLabel is what kind labels its containers with.
+	kindLabel = "io.x-k8s.kind.cluster"
+	// labLabel is what we label ours with.
+	labLabel = "kube-iam.lab"
+)
+
+// poll until done, at once and then every interval.
+func poll(ctx context.Context, every time.Duration, done func() bool) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}

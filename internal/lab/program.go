@@ -13,12 +13,15 @@ func findAssets(dir, provider string) (string, error) {
 	if dir == "" {
 		dir = os.Getenv("KUBEBUILDER_ASSETS")
 	}
+	names := []string{"kube-apiserver", "etcd", "kubectl"}
+	if provider == Kind {
+		names = []string{"kubectl"}
+	}
 	if dir == "" {
 		dir = besideThisProgram("k8s")
-	}
-	names := []string{"kubectl"}
-	if provider == Envtest {
-		names = append(names, "kube-apiserver", "etcd")
+		if path, err := exec.LookPath("kubectl"); provider == Kind && err == nil && executable(filepath.Join(dir, "kubectl")) != nil {
+			dir = filepath.Dir(path)
+		}
 	}
 	for _, name := range names {
 		if err := executable(filepath.Join(dir, name)); err != nil {

@@ -62,8 +62,7 @@ func (t *tour) configure() sdkCall {
 	}
 }
 
-// updateKubeconfig writes a kubeconfig whose credential plugin is our own
-// `authenticator token`, in place of `aws eks get-token`.
+// updateKubeconfig writes a kubeconfig whose credential plugin is ours.
 func (t *tour) updateKubeconfig() sdkCall {
 	return func(ctx context.Context) ([]byte, error) {
 		client, err := t.info.eksAs(t.key)
@@ -79,16 +78,21 @@ func (t *tour) updateKubeconfig() sdkCall {
 			return nil, fmt.Errorf("reading the cluster's CA: %w", err)
 		}
 		cluster := &api.Cluster{Server: aws.ToString(answer.Cluster.Endpoint), CertificateAuthorityData: ca}
-		user := &api.AuthInfo{Exec: &api.ExecConfig{
-			APIVersion:      "client.authentication.k8s.io/v1",
-			Command:         t.info.Authenticator,
-			Args:            []string{"token", "--cluster-id", ClusterName, "--region", Region},
-			InteractiveMode: api.NeverExecInteractiveMode,
-		}}
+		user := &api.AuthInfo{Exec: t.info.plugin()}
 		if err := mergeConfig(t.info.Kubeconfig, ClusterARN, cluster, user); err != nil {
 			return nil, err
 		}
 		return fmt.Appendf(nil, "Added new context %s to %s\n", ClusterARN, t.info.Kubeconfig), nil
+	}
+}
+
+// plugin is our own `authenticator token`, in place of `aws eks get-token`.
+func (i Info) plugin() *api.ExecConfig {
+	return &api.ExecConfig{
+		APIVersion:      "client.authentication.k8s.io/v1",
+		Command:         i.Authenticator,
+		Args:            []string{"token", "--cluster-id", ClusterName, "--region", Region},
+		InteractiveMode: api.NeverExecInteractiveMode,
 	}
 }
 

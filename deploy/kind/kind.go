@@ -1,0 +1,16 @@
+// Package kind holds the files of a kind cluster that people sign in to with AWS
+// IAM, for programs that make one. README.md explains them.
+package kind
+
+import _ "embed"
+
+var (
+	// Cluster is kind's configuration of the cluster, cluster.yaml.
+	//
+	//go:embed cluster.yaml
+	Cluster string
+	// Authenticator is the authenticator's static pod.
+	//
+	//go:embed manifests/authenticator.yaml
+	Authenticator string
+)

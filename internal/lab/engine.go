@@ -1,0 +1,108 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+)
+
+// An engine is a Docker engine. It is spoken to by the docker command, as kind does.
+type engine struct {
+	// host is DOCKER_HOST for the command; empty means what the command finds.
+	host string
+}
+
+// errNoEngine means that there is nobody to run containers.
+var errNoEngine = errors.New("provider kind needs a Docker engine; provider envtest needs none")
+
+// run a docker command, and answer what it prints.
+func (e engine) run(ctx context.Context, arguments ...string) (string, error) {
+	return e.feed(ctx, nil, arguments...)
+}
+
+// feed a docker command, and answer what it prints.
+func (e engine) feed(ctx context.Context, stdin io.Reader, arguments ...string) (string, error) {
+	command := exec.CommandContext(ctx, "docker", arguments...)
+	if e.host != "" {
+		command.Env = append(command.Environ(), "DOCKER_HOST="+e.host)
+	}
+	var stdout, stderr bytes.Buffer
+	command.Stdin, command.Stdout, command.Stderr = stdin, &stdout, &stderr
+	if err := command.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		if said := lastLine(stderr.String()); said != "" {
+			err = errors.New(said)
+		}
+		return stdout.String(), fmt.Errorf("docker %s: %w", arguments[0], err)
+	}
+	return strings.TrimSpace(stdout.String()), nil
+}
+
+// check that an engine answers us.
+func (e engine) check(ctx context.Context) error {
+	if _, err := exec.LookPath("docker"); err != nil {
+		return fmt.Errorf("%w: the docker command is not installed", errNoEngine)
+	}
+	_, err := e.run(ctx, "version", "--format", "{{.Server.Version}}")
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case strings.Contains(err.Error(), "permission denied"):
+		return fmt.Errorf("%w, and this user may not use the one there is (its group is docker): %w", errNoEngine, err)
+	default:
+		return fmt.Errorf("%w: start one, or name it by DOCKER_HOST: %w", errNoEngine, err)
+	}
+}
+
+// checkPrivileges: a node of kind is a container that may do nearly all.
+func (e engine) checkPrivileges(ctx context.Context, image string) error {
+	_, err := e.run(ctx, "run", "--rm", "--privileged", "--network", "none", "--entrypoint", "true", image)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("the Docker engine runs no privileged containers, and kind's nodes are such (a rootful engine does, on a machine that lets it): %w", err)
+	}
+	return err
+}
+
+// has reports whether the engine has an image.
+func (e engine) has(ctx context.Context, image string) bool {
+	_, err := e.run(ctx, "image", "inspect", "--format", "{{.Id}}", image)
+	return err == nil
+}
+
+// remove all containers and networks that carry one of the labels.
+func (e engine) remove(ctx context.Context, labels ...string) error {
+	for _, label := range labels {
+		containers, err := e.run(ctx, "ps", "--all", "--quiet", "--filter", "label="+label)
+		if err != nil {
+			return err
+		}
+		if ids := strings.Fields(containers); len(ids) > 0 {
+			if _, err := e.run(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...); err != nil {
+				return err
+			}
+		}
+	}
+	for _, label := range labels {
+		networks, err := e.run(ctx, "network", "ls", "--quiet", "--filter", "label="+label)
+		if err != nil {
+			return err
+		}
+		if ids := strings.Fields(networks); len(ids) > 0 {
+			if _, err := e.run(ctx, append([]string{"network", "rm"}, ids...)...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

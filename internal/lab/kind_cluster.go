@@ -1,0 +1,348 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+	"sigs.k8s.io/kind/pkg/cluster"
+	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/deploy/kind"
+)
+
+const (
+	// authenticatorPod is the name of the static pod; a node's name follows it.
+	authenticatorPod = "aws-iam-authenticator"
+	// nodeStateDir is where a control-plane node has the authenticator's files.
+	nodeStateDir = "/etc/kubernetes/aws-iam-authenticator"
+)
+
+// writeFiles writes all that nodes have mounted: the cluster is made of it.
+func (k *kindProvider) writeFiles(ctx context.Context) error {
+	k.info.Webhook = "https://127.0.0.1:21362"
+	if err := k.initAuthenticator(ctx); err != nil {
+		return err
+	}
+	ca, err := newClusterCA(time.Now())
+	if err != nil {
+		return err
+	}
+	caKey, err := ca.keyPEM()
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{
+		filepath.Join(kindDir, "ca.crt"):             ca.certificatePEM(),
+		filepath.Join(kindDir, "ca.key"):             caKey,
+		filepath.Join("authenticator", "aws-ca.pem"): k.aws.aws.CA(),
+	} {
+		if err := writeFile(k.path(name), string(content), 0o600); err != nil {
+			return err
+		}
+	}
+	certificate, key, err := ca.client(authenticatorKubernetesUser, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := writeKubeconfig(k.path("authenticator", "kubeconfig"), "authenticator", &rest.Config{
+		Host:            k.internalEndpoint(),
+		TLSClientConfig: rest.TLSClientConfig{CAData: ca.certificatePEM(), CertData: certificate, KeyData: key},
+	}); err != nil {
+		return err
+	}
+	if err := k.writeWorkerFiles(ca.certificatePEM()); err != nil {
+		return err
+	}
+	if err := k.writeStaticPod(k.image.name); err != nil {
+		return err
+	}
+	return k.giveToAuthenticator()
+}
+
+// internalEndpoint is the API server as nodes see it.
+func (k *kindProvider) internalEndpoint() string {
+	host := k.controlPlanes()[0]
+	if len(k.controlPlanes()) > 1 {
+		host = k.name + "-external-load-balancer"
+	}
+	return "https://" + host + ":6443"
+}
+
+// writeStaticPod writes the authenticator's static pod: that of deploy/kind, with
+// the lab's image and what a lab can be asked for.
+func (k *kindProvider) writeStaticPod(image string) error {
+	var pod corev1.Pod
+	if err := yaml.UnmarshalStrict([]byte(kind.Authenticator), &pod); err != nil {
+		return fmt.Errorf("reading the authenticator's static pod: %w", err)
+	}
+	container := &pod.Spec.Containers[0]
+	container.Image = image
+	container.Args = append(container.Args, "--cluster-owner-arn="+k.info.OwnerARN)
+	if ttl := k.config.VerificationCacheTTL; ttl > 0 {
+		container.Args = append(container.Args, "--verification-cache-ttl="+ttl.String())
+	}
+	if k.config.TrustEndpoint {
+		container.Args = append(container.Args, "--sts-endpoint="+k.info.AWS, "--sts-endpoint-dial="+k.relayName()+":"+relayPort)
+	}
+	if uid := int64(os.Geteuid()); uid != 0 { // the files are ours, and for nobody else to read
+		gid := int64(os.Getegid())
+		pod.Spec.SecurityContext.RunAsUser, pod.Spec.SecurityContext.RunAsGroup = &uid, &gid
+	}
+	text, err := yaml.Marshal(pod)
+	if err != nil {
+		return fmt.Errorf("encoding the authenticator's static pod: %w", err)
+	}
+	return writeFile(k.path(kindDir, "authenticator.yaml"), string(text), 0o644)
+}
+
+// authenticatorUID is that of the authenticator's image.
+const authenticatorUID = 10000
+
+// giveToAuthenticator lets the pod read its files, if it is not us.
+func (k *kindProvider) giveToAuthenticator() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	dir := k.path("authenticator")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("reading the authenticator's directory: %w", err)
+	}
+	paths := []string{dir}
+	for _, entry := range entries {
+		paths = append(paths, filepath.Join(dir, entry.Name()))
+	}
+	for _, path := range paths {
+		if err := os.Chown(path, authenticatorUID, authenticatorUID); err != nil {
+			return fmt.Errorf("giving the authenticator its files: %w", err)
+		}
+	}
+	return nil
+}
+
+// config is the configuration of the cluster: that of deploy/kind, with what is
+// this lab's own.
+func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
+	var config v1alpha4.Cluster
+	if err := yaml.UnmarshalStrict([]byte(kind.Cluster), &config); err != nil {
+		return nil, fmt.Errorf("reading the cluster's configuration: %w", err)
+	}
+	config.Name = k.name
+	config.Networking.APIServerAddress = "127.0.0.1"
+	if ttl := k.config.WebhookCacheTTL; ttl > 0 {
+		config.KubeadmConfigPatches = append(config.KubeadmConfigPatches,
+			"kind: ClusterConfiguration\napiServer:\n  extraArgs:\n    authentication-token-webhook-cache-ttl: "+ttl.String()+"\n")
+	}
+	controlPlane := config.Nodes[0]
+	for i := range controlPlane.ExtraMounts {
+		mount := &controlPlane.ExtraMounts[i]
+		switch mount.HostPath {
+		case "run":
+			mount.HostPath = k.path("authenticator")
+		case "manifests/authenticator.yaml":
+			mount.HostPath = k.path(kindDir, "authenticator.yaml")
+		}
+	}
+	config.Nodes = nil
+	for i := range k.controlPlanes() {
+		node := *controlPlane.DeepCopy()
+		if i == 0 { // kubeadm takes it over, and kind copies it to the others
+			for _, name := range []string{"ca.crt", "ca.key"} {
+				node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{
+					HostPath: k.path(kindDir, name), ContainerPath: "/etc/kubernetes/pki/" + name, Readonly: true,
+				})
+			}
+		}
+		config.Nodes = append(config.Nodes, node)
+	}
+	for range k.workers() {
+		config.Nodes = append(config.Nodes, k.worker())
+	}
+	return &config, nil
+}
+
+// createCluster has kind make the cluster. What its nodes need to go on is done
+// beside it, as soon as there is something to do it to: the image of the
+// authenticator for the static pods, and aws-auth for the workers to join by.
+func (k *kindProvider) createCluster(ctx context.Context) error {
+	config, err := k.clusterConfig()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var beside sync.WaitGroup
+	for _, run := range []func(context.Context) error{k.loadImage, k.prepareAccess} {
+		beside.Go(func() {
+			if err := run(ctx); err != nil {
+				cancel(err) // no use in going on
+			}
+		})
+	}
+	err = k.runKind(ctx, config)
+	if err != nil {
+		cancel(err)
+	}
+	beside.Wait()
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
+}
+
+// runKind makes the cluster. kind goes on whatever the context says: its
+// containers are removed under it, which it does notice.
+func (k *kindProvider) runKind(ctx context.Context, config *v1alpha4.Cluster) error {
+	restore := environmentForKind(k.name)
+	defer restore()
+	created := make(chan error, 1)
+	go func() {
+		created <- k.cluster.Create(k.name,
+			cluster.CreateWithV1Alpha4Config(config),
+			cluster.CreateWithNodeImage(k.config.Kind.NodeImage),
+			cluster.CreateWithKubeconfigPath(k.path(kindDir, "kubeconfig")), // never ~/.kube/config
+			cluster.CreateWithRetain(true),                                  // ours to remove
+		)
+	}()
+	select {
+	case err := <-created:
+		return err
+	case <-ctx.Done():
+	}
+	if k.config.Kind.Keep && context.Cause(ctx) != nil {
+		<-created // for a look at all of it
+		return context.Cause(ctx)
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		if err := k.engine.remove(context.WithoutCancel(ctx), kindLabel+"="+k.name); err != nil {
+			return err
+		}
+		select {
+		case <-created:
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// environmentForKind has this process's variables as kind is to see them, until
+// they are restored: it copies those of proxies into the nodes, and takes the name
+// of its network from one.
+func environmentForKind(network string) (restore func()) {
+	before := map[string]string{}
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		if strings.HasSuffix(strings.ToUpper(name), "_PROXY") || strings.HasPrefix(name, "KIND_EXPERIMENTAL_") {
+			before[name] = value
+			_ = os.Unsetenv(name)
+		}
+	}
+	_ = os.Setenv("KIND_EXPERIMENTAL_DOCKER_NETWORK", network)
+	return func() {
+		_ = os.Unsetenv("KIND_EXPERIMENTAL_DOCKER_NETWORK")
+		for name, value := range before {
+			_ = os.Setenv(name, value)
+		}
+	}
+}
+
+// loadImage loads the authenticator's image into the control-plane nodes, each as
+// soon as it takes it.
+func (k *kindProvider) loadImage(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*time.Minute, fmt.Errorf("loading the image %s: the nodes do not take it", k.image.name))
+	defer cancel()
+	loaded := map[string]bool{}
+	err := poll(ctx, 500*time.Millisecond, func() bool {
+		nodes, err := k.cluster.ListInternalNodes(k.name)
+		if err != nil {
+			return false
+		}
+		for _, node := range nodes {
+			if role, err := node.Role(); err != nil || role != "control-plane" || loaded[node.String()] {
+				continue
+			}
+			archive, err := os.Open(k.image.path)
+			if err != nil {
+				return false
+			}
+			loaded[node.String()] = nodeutils.LoadImageArchive(node, archive) == nil
+			_ = archive.Close()
+		}
+		return len(loaded) == len(k.controlPlanes()) && allTrue(loaded)
+	})
+	if err == nil {
+		k.progress("image %s loaded", k.image.name)
+	}
+	return err
+}
+
+func allTrue(values map[string]bool) bool {
+	for _, value := range values {
+		if !value {
+			return false
+		}
+	}
+	return true
+}
+
+// prepareAccess makes the authenticator's rights and aws-auth, as soon as
+// kube-apiserver answers.
+func (k *kindProvider) prepareAccess(ctx context.Context) error {
+	waiting, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, fmt.Errorf("waiting for kube-apiserver: it does not answer"))
+	defer cancel()
+	err := poll(waiting, 500*time.Millisecond, func() bool { return k.connect(waiting) == nil })
+	if err != nil {
+		return err
+	}
+	if err := writeKubeconfig(k.adminKubeconfig(), administratorContext, k.admin); err != nil {
+		return err
+	}
+	if err := k.allowAuthenticator(ctx); err != nil {
+		return err
+	}
+	if err := k.createAWSAuth(ctx); err != nil {
+		return err
+	}
+	k.progress("kube-apiserver answers at %s; aws-auth is made", k.admin.Host)
+	return nil
+}
+
+// connect to kube-apiserver as an administrator.
+func (k *kindProvider) connect(ctx context.Context) error {
+	text, err := k.cluster.KubeConfig(k.name, false)
+	if err != nil {
+		return err
+	}
+	if k.admin, err = clientcmd.RESTConfigFromKubeConfig([]byte(text)); err != nil {
+		return err
+	}
+	client, err := k.Kubernetes()
+	if err != nil {
+		return err
+	}
+	_, err = client.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	return err
+}
+
+func writeFile(path, text string, mode os.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/kind/pkg/log"
+)
+
+// kindLog passes on what kind says.
+type kindLog struct {
+	progress func(format string, args ...any)
+}
+
+var _ log.Logger = kindLog{}
+
+func (l kindLog) Warn(message string) {
+	// It is we who named the network.
+	if !strings.Contains(message, "KIND_EXPERIMENTAL_DOCKER_NETWORK") && !strings.Contains(message, "Here be dragons") {
+		l.Info("warning: " + message)
+	}
+}
+
+func (l kindLog) Warnf(format string, args ...any)  { l.Warn(fmt.Sprintf(format, args...)) }
+func (l kindLog) Error(message string)              { l.Info(message) }
+func (l kindLog) Errorf(format string, args ...any) { l.Error(fmt.Sprintf(format, args...)) }
+
+func (l kindLog) Info(message string) {
+	for line := range strings.Lines(message) {
+		if line = strings.TrimSpace(line); line != "" {
+			l.progress("kind: %s", line)
+		}
+	}
+}
+
+func (l kindLog) Infof(format string, args ...any) { l.Info(fmt.Sprintf(format, args...)) }
+func (l kindLog) Enabled() bool                    { return true }
+
+// V is the log of a level of verbosity; of those above 0 nothing is passed on.
+func (l kindLog) V(level log.Level) log.InfoLogger {
+	if level > 0 {
+		return log.NoopInfoLogger{}
+	}
+	return l
+}

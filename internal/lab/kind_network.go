@@ -1,0 +1,196 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+// A network is the containers' own. Its gateway is this machine, where local AWS
+// listens for them.
+type network struct {
+	gateway netip.Addr
+	subnet  netip.Prefix
+	// metadata is where instances find their metadata service.
+	metadata string
+
+	end     context.CancelFunc
+	serving sync.WaitGroup
+	servers []*http.Server
+}
+
+func (n *network) close() {
+	if n.end == nil {
+		return
+	}
+	n.end()
+	for _, server := range n.servers {
+		_ = server.Close()
+	}
+	n.serving.Wait()
+}
+
+// makeNetwork makes the lab's own network: what is in it reaches nothing else of
+// this machine's, and it goes when the lab goes.
+func (k *kindProvider) makeNetwork(ctx context.Context) error {
+	if err := k.declare(); err != nil {
+		return err
+	}
+	if _, err := k.engine.run(ctx, "network", "create", "--label", labLabel+"="+k.name, k.name); err != nil {
+		return fmt.Errorf("making network %s: %w", k.name, err)
+	}
+	text, err := k.engine.run(ctx, "network", "inspect", "--format", "{{json .IPAM.Config}}", k.name)
+	if err != nil {
+		return fmt.Errorf("reading network %s: %w", k.name, err)
+	}
+	var ranges []struct {
+		Subnet  netip.Prefix
+		Gateway netip.Addr
+	}
+	if err := json.Unmarshal([]byte(text), &ranges); err != nil {
+		return fmt.Errorf("reading network %s: %w", k.name, err)
+	}
+	for _, r := range ranges {
+		if r.Gateway.Is4() {
+			k.network.gateway, k.network.subnet = r.Gateway, r.Subnet
+			return nil
+		}
+	}
+	return fmt.Errorf("reading network %s: it has no IPv4 gateway: %s", k.name, text)
+}
+
+// relayName is the container that wears AWS's names on the network.
+func (k *kindProvider) relayName() string { return k.name + "-aws" }
+
+// leadNetworkToAWS has AWS's own names lead to local AWS on the containers'
+// network, as they are resolved by the nodes and, through CoreDNS, by the pods. A
+// relay has the names, and port 443, for which this machine would want rights.
+func (k *kindProvider) leadNetworkToAWS(ctx context.Context) error {
+	var serving context.Context
+	serving, k.network.end = context.WithCancel(context.WithoutCancel(ctx))
+	tls, err := k.listen()
+	if err != nil {
+		return err
+	}
+	plain, err := k.listen()
+	if err != nil {
+		return errors.Join(err, tls.Close())
+	}
+	metadata, err := k.listen()
+	if err != nil {
+		return errors.Join(err, tls.Close(), plain.Close())
+	}
+	allow := []netip.Prefix{k.network.subnet}
+	k.network.serving.Go(func() { _ = k.aws.aws.ServeTLS(serving, tls, allow) })
+	k.network.serving.Go(func() { _ = k.aws.aws.Serve(serving, plain, allow) })
+	k.network.metadata = "http://" + metadata.Addr().String() + "/"
+	k.serveMetadata(metadata)
+	return k.runRelay(ctx, tls.Addr().String(), plain.Addr().String())
+}
+
+// listen on the network's gateway.
+func (k *kindProvider) listen() (net.Listener, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(k.network.gateway.String(), "0"))
+	if err != nil {
+		return nil, fmt.Errorf("listening on the gateway of network %s: %w (is the engine on another machine, or in a virtual one? the lab must run where it does)", k.name, err)
+	}
+	return listener, nil
+}
+
+// awsNames are the names of AWS's that lead to the relay.
+func awsNames() []string {
+	names := []string{"sts.amazonaws.com", "iam.amazonaws.com"}
+	for _, region := range []string{Region, "us-east-1"} {
+		for _, service := range []string{"sts", "ec2", "eks"} {
+			names = append(names, service+"."+region+".amazonaws.com")
+		}
+	}
+	return names
+}
+
+func (k *kindProvider) runRelay(ctx context.Context, tls, plain string) error {
+	program, err := findProgram(k.config.Kind.LocalAWS, "localaws")
+	if err != nil {
+		return err
+	}
+	arguments := []string{
+		"run", "--detach", "--name", k.relayName(), "--label", labLabel + "=" + k.name, "--network", k.name,
+		"--volume", program + ":/localaws:ro", "--entrypoint", "/localaws",
+	}
+	for _, name := range awsNames() {
+		arguments = append(arguments, "--network-alias", name)
+	}
+	arguments = append(arguments, k.config.Kind.NodeImage, "relay", "--relay", ":443="+tls, "--relay", ":"+relayPort+"="+plain)
+	if _, err := k.engine.run(ctx, arguments...); err != nil {
+		return fmt.Errorf("starting the relay to local AWS: %w", err)
+	}
+	return nil
+}
+
+// relayPort is where the relay leads to local AWS's endpoint without TLS.
+const relayPort = "4566"
+
+// serveMetadata serves the metadata of instances on the network: each node finds
+// its own there, told by its address, as at 169.254.169.254.
+func (k *kindProvider) serveMetadata(listener net.Listener) {
+	server := &http.Server{
+		Handler:           http.HandlerFunc(k.metadata),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 64 * 1024,
+		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+	}
+	k.network.servers = append(k.network.servers, server)
+	k.network.serving.Go(func() { _ = server.Serve(listener) })
+}
+
+func (k *kindProvider) metadata(w http.ResponseWriter, r *http.Request) {
+	instance, err := k.instanceAt(r.Context(), r.RemoteAddr)
+	if err != nil {
+		http.Error(w, "lab: "+err.Error(), http.StatusForbidden)
+		return
+	}
+	service, err := k.aws.aws.IMDS(instance.ID)
+	if err != nil {
+		http.Error(w, "lab: "+err.Error(), http.StatusNotFound)
+		return
+	}
+	service.ServeHTTP(w, r)
+}
+
+// instanceAt is the instance whose node has the address now: one that is
+// restarted may come back with another's.
+func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.Instance, error) {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return localaws.Instance{}, err
+	}
+	instances := k.instances()
+	arguments := []string{"inspect", "--format", "{{.Name}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"}
+	for _, instance := range instances {
+		arguments = append(arguments, instance.PrivateDNSName)
+	}
+	containers, err := k.engine.run(ctx, arguments...)
+	if err != nil && containers == "" {
+		return localaws.Instance{}, err
+	}
+	for line := range strings.Lines(containers) {
+		fields := strings.Fields(strings.TrimPrefix(line, "/"))
+		for _, instance := range instances {
+			if len(fields) > 1 && fields[0] == instance.PrivateDNSName && fields[1] == host {
+				return instance, nil
+			}
+		}
+	}
+	return localaws.Instance{}, fmt.Errorf("there is no instance at %s", host)
+}
+

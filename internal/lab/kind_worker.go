@@ -1,0 +1,106 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+
+	"github.com/kube-iam/authenticator/pkg/localaws"
+)
+
+// A worker joins as a node of EKS does: it has no bootstrap token and no client
+// certificate. Its kubelet runs `authenticator token` with the credentials of its
+// instance profile, and aws-auth maps the role to system:node:NAME.
+
+// instances are the EC2 instances that the workers are. EC2 knows each by the
+// name that the node has, so that kube-apiserver's Node authorizer agrees.
+func (k *kindProvider) instances() []localaws.Instance {
+	var instances []localaws.Instance
+	for i, name := range k.workers() {
+		instances = append(instances, localaws.Instance{
+			ID: fmt.Sprintf("i-%017x", i+1), PrivateDNSName: name, InstanceProfile: nodeRole,
+		})
+	}
+	return instances
+}
+
+// createInstanceProfile gives the nodes' instances their role.
+func (k *kindProvider) createInstanceProfile(ctx context.Context) error {
+	client, err := k.info.IAM()
+	if err != nil {
+		return err
+	}
+	if _, err := client.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{InstanceProfileName: aws.String(nodeRole)}); err != nil {
+		return fmt.Errorf("making instance profile %s: %w", nodeRole, err)
+	}
+	if _, err := client.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{
+		InstanceProfileName: aws.String(nodeRole), RoleName: aws.String(nodeRole),
+	}); err != nil {
+		return fmt.Errorf("adding role %s to its instance profile: %w", nodeRole, err)
+	}
+	return nil
+}
+
+const (
+	// kubeletKubeconfig is where kubeadm and the kubelet look for it.
+	kubeletKubeconfig = "/etc/kubernetes/kubelet.conf"
+	// pluginPath is the authenticator's program on a worker.
+	pluginPath = "/usr/local/bin/authenticator"
+	// patchDir holds what kubeadm changes in a worker's kubelet configuration.
+	patchDir = "/etc/kubernetes/patches"
+)
+
+// writeWorkerFiles writes what makes a worker join through IAM.
+func (k *kindProvider) writeWorkerFiles(ca []byte) error {
+	user := &api.AuthInfo{Exec: &api.ExecConfig{
+		APIVersion:      "client.authentication.k8s.io/v1",
+		Command:         pluginPath,
+		Args:            []string{"token", "--cluster-id", ClusterName, "--region", Region},
+		InteractiveMode: api.NeverExecInteractiveMode,
+		// In the kubeconfig, since kubeadm join signs in by it too.
+		Env: []api.ExecEnvVar{{Name: "AWS_EC2_METADATA_SERVICE_ENDPOINT", Value: k.network.metadata}},
+	}}
+	server := &api.Cluster{Server: k.internalEndpoint(), CertificateAuthorityData: ca}
+	if err := writeConfig(k.path(kindDir, "kubelet.conf"), "kubelet", server, user); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		// kubeadm's own drop-in has --bootstrap-kubeconfig too, of which there is none.
+		"iam.conf": "[Service]\nEnvironment=\"KUBELET_KUBECONFIG_ARGS=--kubeconfig=" + kubeletKubeconfig + "\"\n",
+		// A kubelet that rotates gets itself a client certificate, and needs no IAM any more.
+		"patches/kubeletconfiguration.yaml": "rotateCertificates: false\n",
+	} {
+		if err := writeFile(k.path(kindDir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// worker is the configuration of a worker node.
+func (k *kindProvider) worker() v1alpha4.Node {
+	mount := func(from, to string) v1alpha4.Mount {
+		return v1alpha4.Mount{HostPath: from, ContainerPath: to, Readonly: true}
+	}
+	return v1alpha4.Node{
+		Role: v1alpha4.WorkerRole,
+		ExtraMounts: []v1alpha4.Mount{
+			mount(k.config.Authenticator, pluginPath),
+			mount(k.path(kindDir, "kubelet.conf"), kubeletKubeconfig),
+			mount(k.path(kindDir, "iam.conf"), "/etc/systemd/system/kubelet.service.d/20-iam.conf"),
+			mount(k.path(kindDir, "patches"), patchDir),
+		},
+		KubeadmConfigPatches: []string{`kind: JoinConfiguration
+discovery:
+  bootstrapToken: null
+  file:
+    kubeConfigPath: ` + kubeletKubeconfig + `
+patches:
+  directory: ` + patchDir + `
+`},
+	}
+}
