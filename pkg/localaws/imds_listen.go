@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
 // metadataListeners are addresses on loopback at which the metadata of instances
@@ -104,6 +107,20 @@ func listenForMetadata(handler http.Handler, log *slog.Logger) (*metadataListene
 		}
 	}()
 	return l, nil
+}
+
+// ServeIMDS answers on a listener as the metadata service of an instance (see
+// [AWS.IMDS]) until ctx ends. Clients must be on this machine, or in one of the
+// networks that allow names.
+func (a *AWS) ServeIMDS(ctx context.Context, instanceID string, listener net.Listener, allow []netip.Prefix) error {
+	if err := checkAllow(listener, allow); err != nil {
+		return err
+	}
+	handler, err := a.IMDS(instanceID)
+	if err != nil {
+		return err
+	}
+	return a.serve(ctx, proxy.Only(listener, allow, a.log), byAddress(handler))
 }
 
 // byAddress refuses whoever asks by a name: a browser that was made to resolve a

@@ -290,18 +290,49 @@ var ErrAllow = errors.New("listening beyond loopback needs the networks of the c
 // Serve answers on a listener, as an endpoint and as a proxy, until ctx ends.
 // Clients must be on this machine, or in one of the networks that allow names.
 func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Prefix) error {
-	if address, ok := listener.Addr().(*net.TCPAddr); (!ok || !address.IP.IsLoopback()) && len(allow) == 0 {
-		return ErrAllow
-	}
-	p, err := proxy.New(proxy.Config{
-		CA: a.ca, AWS: a, Control: a.control(), Endpoint: a.endpoint, Allow: allow, Log: a.log,
-	})
+	p, err := a.newProxy(listener, allow)
 	if err != nil {
 		return err
 	}
+	defer p.Close()
 	defer a.metadataListeners.serve()()
+	return a.serve(ctx, listener, p)
+}
+
+// ServeTLS answers on a listener under AWS's own names, over TLS, until ctx ends:
+// for clients that are led here by DNS and know no proxy, such as those of a
+// container network. They must be on this machine, or in one of the networks that
+// allow names, and ask for one of AWS's names, or get no connection. Control
+// endpoints are not there.
+func (a *AWS) ServeTLS(ctx context.Context, listener net.Listener, allow []netip.Prefix) error {
+	p, err := a.newProxy(listener, allow)
+	if err != nil {
+		return err
+	}
+	return a.serve(ctx, p.ListenTLS(listener), http.HandlerFunc(p.ServeTLS))
+}
+
+// newProxy for a listener, if it is known who may connect.
+func (a *AWS) newProxy(listener net.Listener, allow []netip.Prefix) (*proxy.Proxy, error) {
+	if err := checkAllow(listener, allow); err != nil {
+		return nil, err
+	}
+	return proxy.New(proxy.Config{
+		CA: a.ca, AWS: a, Control: a.control(), Endpoint: a.endpoint, Allow: allow, Log: a.log,
+	})
+}
+
+func checkAllow(listener net.Listener, allow []netip.Prefix) error {
+	if address, ok := listener.Addr().(*net.TCPAddr); (!ok || !address.IP.IsLoopback()) && len(allow) == 0 {
+		return ErrAllow
+	}
+	return nil
+}
+
+// serve on a listener until ctx ends.
+func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler: p,
+		Handler: handler,
 		// What waits, for a fault or for events, ends when we do.
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
@@ -315,16 +346,15 @@ func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Pr
 	go func() { ended <- server.Serve(listener) }()
 	select {
 	case err := <-ended:
-		p.Close()
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err = server.Shutdown(deadline); err != nil {
+	err := server.Shutdown(deadline)
+	if err != nil {
 		err = errors.Join(err, server.Close()) // leaves nobody behind
 	}
-	p.Close()
 	<-ended
 	if err != nil {
 		return fmt.Errorf("stopping: %w", err)

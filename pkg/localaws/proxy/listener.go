@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"log/slog"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -43,4 +46,40 @@ type closingConn struct {
 func (c *closingConn) Close() error {
 	c.end()
 	return c.Conn.Close()
+}
+
+// notAllowed is why a client is refused by its address.
+const notAllowed = "clients at this address are not allowed (serve --allow names networks that are)"
+
+// allowed reports whether a client is on this machine or in one of the networks.
+func allowed(remote string, networks []netip.Prefix) bool {
+	address, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	ip := address.Addr().Unmap()
+	return ip.IsLoopback() || slices.ContainsFunc(networks, func(network netip.Prefix) bool { return network.Contains(ip) })
+}
+
+// An onlyListener accepts those who are allowed.
+type onlyListener struct {
+	net.Listener
+	networks []netip.Prefix
+	log      *slog.Logger
+}
+
+// Only hangs up on whoever is neither on this machine nor in one of the networks.
+func Only(listener net.Listener, networks []netip.Prefix, log *slog.Logger) net.Listener {
+	return &onlyListener{listener, networks, log}
+}
+
+func (l *onlyListener) Accept() (net.Conn, error) {
+	for {
+		connection, err := l.Listener.Accept()
+		if err != nil || allowed(connection.RemoteAddr().String(), l.networks) {
+			return connection, err
+		}
+		l.log.Warn("refused", "from", connection.RemoteAddr(), "why", notAllowed)
+		_ = connection.Close()
+	}
 }

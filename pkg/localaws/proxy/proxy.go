@@ -18,7 +18,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -75,8 +74,8 @@ func New(config Config) (*Proxy, error) {
 // send it that are given a URL of ours for their endpoint.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case !p.allowed(r.RemoteAddr):
-		p.refuse(w, r, "clients at this address are not allowed (serve --allow names networks that are)")
+	case !allowed(r.RemoteAddr, p.config.Allow):
+		p.refuse(w, r, notAllowed)
 	case r.Method == http.MethodConnect:
 		p.connect(w, r)
 	case strings.HasPrefix(r.URL.Path, ControlPrefix):
@@ -91,15 +90,6 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, why string) {
 	p.config.Log.Warn("refused", "method", r.Method, "host", r.Host, "from", r.RemoteAddr, "why", why)
 	http.Error(w, "localaws: "+why, http.StatusForbidden)
-}
-
-func (p *Proxy) allowed(remote string) bool {
-	address, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return false
-	}
-	ip := address.Addr().Unmap()
-	return ip.IsLoopback() || slices.ContainsFunc(p.config.Allow, func(prefix netip.Prefix) bool { return prefix.Contains(ip) })
 }
 
 // control serves the control endpoints to this machine alone, and to no browser:
@@ -157,29 +147,8 @@ func (p *Proxy) terminate(connection net.Conn, host string) {
 		return
 	}
 	defer p.untrack(server)
-	secure := func(connection net.Conn) net.Conn {
-		return tls.Server(connection, &tls.Config{
-			MinVersion:     tls.VersionTLS12,
-			NextProtos:     []string{"http/1.1"},
-			GetCertificate: p.certificate(host),
-		})
-	}
+	secure := func(connection net.Conn) net.Conn { return tls.Server(connection, p.tlsConfig(host)) }
 	_ = server.Serve(newSingleListener(connection, secure)) // ends when the connection does
-}
-
-// certificate answers for the name that a client asks for; one that dials an
-// address asks for none.
-func (p *Proxy) certificate(host string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		name := hello.ServerName
-		if name == "" {
-			name = host
-		}
-		if !IsAWS(name) {
-			return nil, fmt.Errorf("%q is not AWS's", name)
-		}
-		return p.config.CA.Certificate(name)
-	}
 }
 
 // tunnel copies bytes to and from a registered cluster.
@@ -201,15 +170,7 @@ func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, address string) {
 		return
 	}
 	defer p.untrack(both)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = io.Copy(upstream, client)
-		_ = upstream.Close()
-	}()
-	_, _ = io.Copy(client, upstream)
-	_ = client.Close()
-	<-done
+	Splice(client, upstream)
 }
 
 // A pair of connections is closed as one.
