@@ -74,6 +74,7 @@ func printStatusTable(out io.Writer, info lab.Info, wide bool) error {
 	row("RUNNING", info.Running)
 	if info.Running {
 		row("CLUSTER", info.Cluster)
+		row("PROVIDER", info.Provider)
 		row("ENDPOINT", info.Endpoint)
 		row("REGION", info.Region)
 		row("ACCOUNT", info.Account)

@@ -7,6 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,14 +23,21 @@ func newUp() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the lab up and wait until it is ready",
-		Long: `Bring up a local AWS, kube-apiserver with its etcd and the authenticator, and
-return when all are ready. They go on in the background until "lab down".
+		Long: `Bring up a local AWS, a Kubernetes cluster and the authenticator, and return when
+all are ready. They go on in the background until "lab down".
+
+The cluster is a kube-apiserver and its etcd, started in seconds, unless
+--provider kind makes it a whole one: its nodes are containers of a Docker engine,
+the authenticator is a static pod beside each kube-apiserver, and the workers join
+through IAM, as on EKS.
 
 What a killed lab left behind in the directory is cleaned up first. If a lab
 runs there already, nothing is done.`,
 		Example: `  lab up
   lab up --foreground     # stay; Ctrl-C ends the lab
-  lab up --dir /tmp/lab2  # a second one`,
+  lab up --dir /tmp/lab2  # a second one
+  lab up --provider kind --nodes 2
+  lab up --provider kind --kubernetes-version v1.36.3 --keep`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -43,6 +53,9 @@ runs there already, nothing is done.`,
 					return fmt.Errorf("--%s %s: must be more than 0 (leave the flag out for the default)", ttl, value)
 				}
 			}
+			if err := checkProvider(cmd.Flags(), config); err != nil {
+				return err
+			}
 			if foreground {
 				return upForeground(cmd.Context(), config, cmd.ErrOrStderr())
 			}
@@ -52,15 +65,49 @@ runs there already, nothing is done.`,
 	flags := command.Flags()
 	addDirFlag(command)
 	flags.BoolVar(&foreground, "foreground", false, "stay in the foreground; Ctrl-C ends the lab")
+	flags.StringVar(&config.Provider, "provider", lab.Envtest, "what the cluster runs on: "+strings.Join(lab.Providers(), " or "))
+	flags.IntVar(&config.Kind.Nodes, "nodes", 1, "kind: how many workers; they join through IAM")
+	flags.IntVar(&config.Kind.ControlPlanes, "control-planes", 1, "kind: how many control-plane nodes, each with an authenticator")
+	flags.StringVar(&config.Kind.KubernetesVersion, "kubernetes-version", "", "kind: version of Kubernetes, such as v1.36.3 (default: that of the node image)")
+	flags.StringVar(&config.Kind.NodeImage, "node-image", "", "kind: image of the nodes (default: $KIND_NODE_IMAGE, or kind's own, or what make kind-node-image built)")
+	flags.StringVar(&config.Kind.Image, "image", "", "kind: archive of the authenticator's image (default: images/authenticator.tar beside this program)")
+	flags.BoolVar(&config.Kind.Keep, "keep", false, "kind: keep the containers when the cluster does not come up")
 	flags.StringVar(&config.Listen, "listen", "", "address of the local AWS (default: a free port of 127.0.0.1)")
 	flags.StringVar(&config.Assets, "assets", "", "directory of kube-apiserver, etcd and kubectl (default: $KUBEBUILDER_ASSETS, or k8s beside this program)")
 	flags.StringVar(&config.Authenticator, "authenticator", "", "the authenticator's program (default: beside this program, or on PATH)")
 	flags.DurationVar(&config.WebhookCacheTTL, "webhook-cache-ttl", 0, "how long kube-apiserver remembers an answer of the webhook (default: its own 2m)")
 	flags.DurationVar(&config.VerificationCacheTTL, "verification-cache-ttl", 0, "how long the authenticator remembers an answer of STS (default: its own 60s)")
+	_ = command.RegisterFlagCompletionFunc("provider", cobra.FixedCompletions(lab.Providers(), cobra.ShellCompDirectiveNoFileComp))
+	_ = command.MarkFlagFilename("image", "tar")
 	_ = command.MarkFlagDirname("assets")
 	_ = command.MarkFlagFilename("authenticator")
 	return command
 }
+
+// checkProvider says what is wrong with the flags of providers.
+func checkProvider(flags *pflag.FlagSet, config lab.Config) error {
+	if !slices.Contains(lab.Providers(), config.Provider) {
+		return fmt.Errorf("--provider %q is none of %s", config.Provider, strings.Join(lab.Providers(), ", "))
+	}
+	for _, name := range []string{"nodes", "control-planes", "kubernetes-version", "node-image", "image", "keep"} {
+		if flags.Changed(name) && config.Provider != lab.Kind {
+			return fmt.Errorf("--%s is for --provider %s alone", name, lab.Kind)
+		}
+	}
+	switch kind := config.Kind; {
+	case kind.Nodes < 0:
+		return fmt.Errorf("--nodes %d is less than none", kind.Nodes)
+	case kind.ControlPlanes < 1:
+		return fmt.Errorf("--control-planes %d: a cluster has one or more", kind.ControlPlanes)
+	case kind.KubernetesVersion != "" && kind.NodeImage != "":
+		return errors.New("--kubernetes-version and --node-image both say what the nodes are: give one of them")
+	case kind.KubernetesVersion != "" && !versionPattern.MatchString(kind.KubernetesVersion):
+		return fmt.Errorf("--kubernetes-version %q is not a version, such as v1.36.3", kind.KubernetesVersion)
+	}
+	return nil
+}
+
+var versionPattern = regexp.MustCompile(`^v1\.\d+\.\d+(-[\w.]+)?$`)
 
 func upForeground(ctx context.Context, config lab.Config, stderr io.Writer) error {
 	config.Progress = stderr

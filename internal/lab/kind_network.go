@@ -24,6 +24,10 @@ type network struct {
 	// metadata is where instances find their metadata service.
 	metadata string
 
+	// services are the metadata services, by the ID of the instance: each remembers
+	// the session tokens that it gave.
+	services map[string]http.Handler
+
 	end     context.CancelFunc
 	serving sync.WaitGroup
 	servers []*http.Server
@@ -94,7 +98,9 @@ func (k *kindProvider) leadNetworkToAWS(ctx context.Context) error {
 	k.network.serving.Go(func() { _ = k.aws.aws.ServeTLS(serving, tls, allow) })
 	k.network.serving.Go(func() { _ = k.aws.aws.Serve(serving, plain, allow) })
 	k.network.metadata = "http://" + metadata.Addr().String() + "/"
-	k.serveMetadata(metadata)
+	if err := k.serveMetadata(metadata); err != nil {
+		return err
+	}
 	return k.runRelay(ctx, tls.Addr().String(), plain.Addr().String())
 }
 
@@ -142,7 +148,15 @@ const relayPort = "4566"
 
 // serveMetadata serves the metadata of instances on the network: each node finds
 // its own there, told by its address, as at 169.254.169.254.
-func (k *kindProvider) serveMetadata(listener net.Listener) {
+func (k *kindProvider) serveMetadata(listener net.Listener) error {
+	k.network.services = map[string]http.Handler{}
+	for _, instance := range k.instances() {
+		service, err := k.aws.aws.IMDS(instance.ID)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		k.network.services[instance.ID] = service
+	}
 	server := &http.Server{
 		Handler:           http.HandlerFunc(k.metadata),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
@@ -151,6 +165,7 @@ func (k *kindProvider) serveMetadata(listener net.Listener) {
 	}
 	k.network.servers = append(k.network.servers, server)
 	k.network.serving.Go(func() { _ = server.Serve(listener) })
+	return nil
 }
 
 func (k *kindProvider) metadata(w http.ResponseWriter, r *http.Request) {
@@ -159,12 +174,7 @@ func (k *kindProvider) metadata(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "lab: "+err.Error(), http.StatusForbidden)
 		return
 	}
-	service, err := k.aws.aws.IMDS(instance.ID)
-	if err != nil {
-		http.Error(w, "lab: "+err.Error(), http.StatusNotFound)
-		return
-	}
-	service.ServeHTTP(w, r)
+	k.network.services[instance.ID].ServeHTTP(w, r)
 }
 
 // instanceAt is the instance whose node has the address now: one that is
