@@ -84,6 +84,9 @@ func printStatusTable(out io.Writer, info lab.Info, wide bool) error {
 		row("LOCAL AWS", info.AWS)
 		row("WEBHOOK", info.Webhook)
 		row("KUBECONFIG", info.Kubeconfig)
+		if info.OwnerKubeconfig != "" {
+			row("OWNER'S", info.OwnerKubeconfig)
+		}
 		row("PROCESS", info.PID)
 		row("READY AFTER", fmt.Sprintf("%.1f s", info.StartSeconds))
 	}

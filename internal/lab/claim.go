@@ -172,7 +172,7 @@ func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 // removeState removes what a lab keeps in its directory besides the mark that it
 // is a lab's, and its log, which tells of the failure that one looks for.
 func (c *claim) removeState() error {
-	return c.remove(infoFile, newInfoFile, "aws", "authenticator", "controlplane", kindDir, "kubeconfig", "kube-cache", "tour")
+	return c.remove(infoFile, newInfoFile, "aws", "authenticator", "controlplane", kindDir, "kubeconfig", "owner.kubeconfig", "kube-cache", "tour")
 }
 
 func (c *claim) remove(names ...string) error {

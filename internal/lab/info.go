@@ -24,9 +24,11 @@ type Info struct {
 	AWS      string `json:"aws,omitempty"`
 	Webhook  string `json:"webhook,omitempty"`
 
-	Kubeconfig    string `json:"kubeconfig,omitempty"`
-	Assets        string `json:"assets,omitempty"`
-	Authenticator string `json:"authenticator,omitempty"`
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	// OwnerKubeconfig signs in as the cluster's owner, through IAM.
+	OwnerKubeconfig string `json:"ownerKubeconfig,omitempty"`
+	Assets          string `json:"assets,omitempty"`
+	Authenticator   string `json:"authenticator,omitempty"`
 	// StartSeconds is how long the lab took to be ready.
 	StartSeconds float64 `json:"startSeconds,omitempty"`
 }

@@ -11,36 +11,34 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// ownerContext is the name of the context by which the cluster's owner signs in.
-const ownerContext = "owner"
+// ownerKubeconfig is the kubeconfig by which the cluster's owner signs in. It is
+// apart from that of who uses the lab, to which the story adds the same context.
+func (l *Lab) ownerKubeconfig() string { return l.path("owner.kubeconfig") }
 
-// signInAsOwner adds to the kubeconfig a context by which the cluster's owner
-// signs in, as anybody would, and does so: by then all parts work together.
+// signInAsOwner writes a kubeconfig by which the cluster's owner signs in, as
+// anybody would, and does so: by then all parts work together.
 func (l *Lab) signInAsOwner(ctx context.Context) error {
-	environment := append(l.info.Environ(os.Environ()), "AWS_CLI_AUTO_PROMPT=off")
+	environment := append(l.info.Environ(os.Environ()), "AWS_CLI_AUTO_PROMPT=off", "KUBECONFIG="+l.ownerKubeconfig())
 	if _, err := lookPath("aws", environment); err == nil {
-		command := "aws eks update-kubeconfig --name " + ClusterName + " --role-arn " + l.info.OwnerARN + " --alias " + ownerContext
-		if _, err := shell(ctx, environment, command); err != nil {
+		if _, err := shell(ctx, environment, "aws eks update-kubeconfig --name "+ClusterName+" --role-arn "+l.info.OwnerARN); err != nil {
 			return err
 		}
-	} else if err := l.addOwner(); err != nil {
+	} else if err := l.writeOwnerKubeconfig(); err != nil {
 		return err
 	}
-	if err := useAdministrator(l.info.Kubeconfig); err != nil {
-		return err
-	}
-	_, err := shell(ctx, environment, "kubectl --context "+ownerContext+" auth whoami")
-	if err != nil {
+	if _, err := shell(ctx, environment, "kubectl auth whoami"); err != nil {
 		return fmt.Errorf("%w; the authenticator's log says:\n%s", err, l.AuthenticatorLog(context.WithoutCancel(ctx)))
 	}
+	l.info.OwnerKubeconfig = l.ownerKubeconfig()
 	return nil
 }
 
-// addOwner does what update-kubeconfig does, where the AWS CLI is not installed.
-func (l *Lab) addOwner() error {
+// writeOwnerKubeconfig does what update-kubeconfig does, where the AWS CLI is not
+// installed.
+func (l *Lab) writeOwnerKubeconfig() error {
 	plugin := l.info.plugin()
 	plugin.Args = append(plugin.Args, "--role", l.info.OwnerARN)
-	return mergeConfig(l.info.Kubeconfig, ownerContext,
+	return writeConfig(l.ownerKubeconfig(), ClusterARN,
 		&api.Cluster{Server: l.info.Endpoint, CertificateAuthorityData: l.admin.CAData}, &api.AuthInfo{Exec: plugin})
 }
 
