@@ -261,7 +261,7 @@ func files(t *testing.T, p listed) []sourceFile {
 	var parsed []sourceFile
 	for _, name := range p.GoFiles {
 		set := token.NewFileSet()
-		syntax, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		syntax, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution|parser.ParseComments)
 		if err != nil {
 			t.Fatalf("parsing %s: %v", name, err)
 		}

@@ -16,9 +16,6 @@ type engine struct {
 	host string
 }
 
-// errNoEngine means that there is nobody to run containers.
-var errNoEngine = errors.New("provider kind needs a Docker engine; provider envtest needs none")
-
 // run a docker command, and answer what it prints.
 func (e engine) run(ctx context.Context, arguments ...string) (string, error) {
 	return e.feed(ctx, nil, arguments...)
@@ -46,17 +43,18 @@ func (e engine) feed(ctx context.Context, stdin io.Reader, arguments ...string) 
 
 // check that an engine answers us.
 func (e engine) check(ctx context.Context) error {
+	const instead = "--provider envtest needs none"
 	if _, err := exec.LookPath("docker"); err != nil {
-		return fmt.Errorf("%w: the docker command is not installed", errNoEngine)
+		return fmt.Errorf("the docker command is not on PATH: install Docker (%s)", instead)
 	}
 	_, err := e.run(ctx, "version", "--format", "{{.Server.Version}}")
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err
 	case strings.Contains(err.Error(), "permission denied"):
-		return fmt.Errorf("%w, and this user may not use the one there is (its group is docker): %w", errNoEngine, err)
+		return fmt.Errorf("this user may not use the Docker engine: join its group, docker, or be root (%s): %w", instead, err)
 	default:
-		return fmt.Errorf("%w: start one, or name it by DOCKER_HOST: %w", errNoEngine, err)
+		return fmt.Errorf("no Docker engine answers: start one, or name it by DOCKER_HOST (%s): %w", instead, err)
 	}
 }
 

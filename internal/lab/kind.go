@@ -49,8 +49,9 @@ type kindProvider struct {
 	cluster *cluster.Provider
 	image   authenticatorImage
 	network network
-	// made says that there is something in the engine to be removed.
-	made bool
+	// made says that there is something in the engine to be removed, and nodes that
+	// there may be a cluster.
+	made, nodes bool
 }
 
 func newKind(l *Lab) (provider, error) {
@@ -69,7 +70,8 @@ func kindName(dir string) string {
 
 func (k *kindProvider) stages() []stage {
 	return []stage{
-		{"finding a container engine and the node image", k.findEngine},
+		{"finding a Docker engine", k.findEngine},
+		{"finding the node image", k.findNodeImage},
 		{"making the network " + k.name, k.makeNetwork},
 		{"starting local AWS", k.startLocalAWS},
 		{"leading the network to local AWS", k.leadNetworkToAWS},
@@ -89,13 +91,8 @@ func (k *kindProvider) findEngine(ctx context.Context) error {
 		return fmt.Errorf("the directory %s has a colon in its name, and cannot be mounted into containers (--dir names another)", k.config.Dir)
 	}
 	var err error
-	if k.image, err = readImage(k.config.Kind.Image); err != nil {
-		return err
-	}
-	if err := k.findNodeImage(ctx); err != nil {
-		return err
-	}
-	return k.engine.checkPrivileges(ctx, k.config.Kind.NodeImage)
+	k.image, err = readImage(k.config.Kind.Image)
+	return err
 }
 
 func (k *kindProvider) startLocalAWS(ctx context.Context) error {
@@ -262,7 +259,7 @@ func (k *kindProvider) stop() error {
 	if !k.made {
 		return nil
 	}
-	if !k.info.Running {
+	if k.nodes && !k.info.Running {
 		k.collectLogs()
 		if k.config.Kind.Keep {
 			k.progress("keeping the containers of %s; lab down removes them", k.name)

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -131,7 +132,7 @@ func (k *kindProvider) giveToAuthenticator() error {
 	return nil
 }
 
-// config is the configuration of the cluster: that of deploy/kind, with what is
+// clusterConfig is the configuration of the cluster: that of deploy/kind, with what is
 // this lab's own.
 func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
 	var config v1alpha4.Cluster
@@ -145,14 +146,14 @@ func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
 			"kind: ClusterConfiguration\napiServer:\n  extraArgs:\n    authentication-token-webhook-cache-ttl: "+ttl.String()+"\n")
 	}
 	controlPlane := config.Nodes[0]
+	files := map[string]string{"run": k.path("authenticator"), "manifests/authenticator.yaml": k.path(kindDir, "authenticator.yaml")}
 	for i := range controlPlane.ExtraMounts {
 		mount := &controlPlane.ExtraMounts[i]
-		switch mount.HostPath {
-		case "run":
-			mount.HostPath = k.path("authenticator")
-		case "manifests/authenticator.yaml":
-			mount.HostPath = k.path(kindDir, "authenticator.yaml")
+		ours, ok := files[mount.HostPath]
+		if !ok {
+			return nil, fmt.Errorf("reading the cluster's configuration: the lab has no %s", mount.HostPath)
 		}
+		mount.HostPath = ours
 	}
 	config.Nodes = nil
 	for i := range k.controlPlanes() {
@@ -180,62 +181,69 @@ func (k *kindProvider) createCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	k.nodes = true
+	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var beside sync.WaitGroup
 	for _, run := range []func(context.Context) error{k.loadImage, k.prepareAccess} {
 		beside.Go(func() {
-			if err := run(ctx); err != nil {
+			if err := run(working); err != nil {
 				cancel(err) // no use in going on
 			}
 		})
 	}
-	err = k.runKind(ctx, config)
-	if err != nil {
-		cancel(err)
-	}
-	beside.Wait()
-	if err == nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return err
-}
-
-// runKind makes the cluster. kind goes on whatever the context says: its
-// containers are removed under it, which it does notice.
-func (k *kindProvider) runKind(ctx context.Context, config *v1alpha4.Cluster) error {
-	restore := environmentForKind(k.name)
-	defer restore()
 	created := make(chan error, 1)
-	go func() {
-		created <- k.cluster.Create(k.name,
-			cluster.CreateWithV1Alpha4Config(config),
-			cluster.CreateWithNodeImage(k.config.Kind.NodeImage),
-			cluster.CreateWithKubeconfigPath(k.path(kindDir, "kubeconfig")), // never ~/.kube/config
-			cluster.CreateWithRetain(true),                                  // ours to remove
-		)
-	}()
+	go func() { created <- k.runKind(config) }()
 	select {
 	case err := <-created:
-		return err
-	case <-ctx.Done():
-	}
-	if k.config.Kind.Keep && context.Cause(ctx) != nil {
-		<-created // for a look at all of it
-		return context.Cause(ctx)
-	}
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		if err := k.engine.remove(context.WithoutCancel(ctx), kindLabel+"="+k.name); err != nil {
-			return err
+		if err != nil {
+			cancel(err)
 		}
+		beside.Wait()
+		return context.Cause(working)
+	case <-working.Done():
+	}
+	beside.Wait()
+	if ctx.Err() != nil { // whoever gave up wants no look at it
+		k.nodes = false
+		err = k.endKind(created)
+	} else if !k.config.Kind.Keep {
+		k.collectLogs()
+		err = k.endKind(created)
+	} else {
+		<-created
+	}
+	return errors.Join(context.Cause(working), err)
+}
+
+// endKind ends kind, which goes on whatever a context says: its containers are
+// removed under it, and that it does notice.
+func (k *kindProvider) endKind(created <-chan error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	k.nodes = false
+	var failed error
+	err := poll(ctx, time.Second, func() bool {
+		failed = k.engine.remove(ctx, kindLabel+"="+k.name)
 		select {
 		case <-created:
-			return context.Cause(ctx)
-		case <-tick.C:
+			return true
+		default:
+			return failed != nil
 		}
-	}
+	})
+	return errors.Join(failed, err)
+}
+
+func (k *kindProvider) runKind(config *v1alpha4.Cluster) error {
+	restore := environmentForKind(k.name)
+	defer restore()
+	return k.cluster.Create(k.name,
+		cluster.CreateWithV1Alpha4Config(config),
+		cluster.CreateWithNodeImage(k.config.Kind.NodeImage),
+		cluster.CreateWithKubeconfigPath(k.path(kindDir, "kubeconfig")), // never ~/.kube/config
+		cluster.CreateWithRetain(true),                                  // ours to remove
+	)
 }
 
 // environmentForKind has this process's variables as kind is to see them, until
@@ -301,7 +309,7 @@ func allTrue(values map[string]bool) bool {
 // prepareAccess makes the authenticator's rights and aws-auth, as soon as
 // kube-apiserver answers.
 func (k *kindProvider) prepareAccess(ctx context.Context) error {
-	waiting, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, fmt.Errorf("waiting for kube-apiserver: it does not answer"))
+	waiting, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, errors.New("waiting for kube-apiserver: it does not answer"))
 	defer cancel()
 	err := poll(waiting, 500*time.Millisecond, func() bool { return k.connect(waiting) == nil })
 	if err != nil {

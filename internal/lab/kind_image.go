@@ -26,14 +26,13 @@ func (k *kindProvider) findNodeImage(ctx context.Context) error {
 		return err
 	}
 	config.NodeImage = image
-	if k.engine.has(ctx, image) {
-		return nil
+	if !k.engine.has(ctx, image) {
+		k.progress("pulling %s", image)
+		if _, err := k.engine.run(ctx, "pull", "--quiet", image); err != nil {
+			return fmt.Errorf("there is no image %s (without a registry, make kind-node-image builds one; KIND_NODE_IMAGE names any other): %w", image, err)
+		}
 	}
-	k.progress("pulling %s", image)
-	if _, err := k.engine.run(ctx, "pull", "--quiet", image); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("finding the node image %s: %w (without a registry, make kind-node-image builds one; KIND_NODE_IMAGE names any other)", image, err)
-	}
-	return ctx.Err()
+	return k.engine.checkPrivileges(ctx, image)
 }
 
 func (k *kindProvider) chooseNodeImage(ctx context.Context) (string, error) {

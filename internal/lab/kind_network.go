@@ -203,4 +203,3 @@ func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.
 	}
 	return localaws.Instance{}, fmt.Errorf("there is no instance at %s", host)
 }
-

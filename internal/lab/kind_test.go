@@ -1,0 +1,309 @@
+package lab
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+	"sigs.k8s.io/yaml"
+)
+
+// aKind is a provider of a lab that does not run.
+func aKind(t *testing.T, config KindConfig) *kindProvider {
+	t.Helper()
+	dir := realDir(t)
+	k := &kindProvider{Lab: &Lab{config: Config{Dir: dir, Kind: config, Authenticator: "/bin/authenticator", Progress: &bytes.Buffer{}}}, name: kindName(dir)}
+	k.info.OwnerARN = "arn:aws:iam::231144931069:role/Owner"
+	k.network.metadata = "http://172.18.0.1:1234/"
+	return k
+}
+
+// TestClusterConfig: all that kind mounts into nodes is there, written by the lab,
+// whatever deploy/kind says.
+func TestClusterConfig(t *testing.T) {
+	t.Parallel()
+	k := aKind(t, KindConfig{ControlPlanes: 2, Nodes: 2})
+	k.config.WebhookCacheTTL = 2 * time.Second
+	config, err := k.clusterConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var roles []string
+	for _, node := range config.Nodes {
+		roles = append(roles, string(node.Role))
+		for _, mount := range node.ExtraMounts {
+			inside, ok := strings.CutPrefix(mount.HostPath, k.config.Dir+"/")
+			if !ok && mount.HostPath != k.config.Authenticator {
+				t.Errorf("a node mounts %s, which is not the lab's", mount.HostPath)
+			}
+			if !mount.Readonly {
+				t.Errorf("a node may write to %s", inside)
+			}
+		}
+	}
+	if want := []string{"control-plane", "control-plane", "worker", "worker"}; !slices.Equal(roles, want) {
+		t.Errorf("nodes are %q, want %q", roles, want)
+	}
+	if !mounts(config.Nodes[0], "/etc/kubernetes/pki/ca.key") || mounts(config.Nodes[1], "/etc/kubernetes/pki/ca.key") {
+		t.Error("the CA is for the first control plane, and for kind to copy to the others")
+	}
+	if patches := strings.Join(config.KubeadmConfigPatches, ""); !strings.Contains(patches, "authentication-token-webhook-cache-ttl: 2s") {
+		t.Errorf("the webhook's cache is not told its TTL: %s", patches)
+	}
+	if got := k.internalEndpoint(); got != "https://"+k.name+"-external-load-balancer:6443" {
+		t.Errorf("nodes find the API server at %s", got)
+	}
+}
+
+func mounts(node v1alpha4.Node, path string) bool {
+	return slices.ContainsFunc(node.ExtraMounts, func(m v1alpha4.Mount) bool { return m.ContainerPath == path })
+}
+
+func TestStaticPod(t *testing.T) {
+	t.Parallel()
+	k := aKind(t, KindConfig{})
+	k.config.VerificationCacheTTL = 3 * time.Second
+	k.config.TrustEndpoint, k.info.AWS = true, "http://127.0.0.1:4566"
+	if err := k.writeStaticPod("kube-iam/authenticator:v1"); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(k.path(kindDir, "authenticator.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pod corev1.Pod
+	if err := yaml.UnmarshalStrict(text, &pod); err != nil {
+		t.Fatal(err)
+	}
+	container := pod.Spec.Containers[0]
+	if pod.Name != authenticatorPod || container.Image != "kube-iam/authenticator:v1" {
+		t.Errorf("pod %s runs %s", pod.Name, container.Image)
+	}
+	for _, want := range []string{
+		"--cluster-id=" + ClusterName, "--cluster-owner-arn=" + k.info.OwnerARN, "--state-dir=" + nodeStateDir,
+		"--verification-cache-ttl=3s", "--sts-endpoint=http://127.0.0.1:4566", "--sts-endpoint-dial=" + k.relayName() + ":" + relayPort,
+	} {
+		if !slices.Contains(container.Args, want) {
+			t.Errorf("the authenticator is not told %s: %q", want, container.Args)
+		}
+	}
+}
+
+func TestNodeNames(t *testing.T) {
+	t.Parallel()
+	k := aKind(t, KindConfig{Nodes: 3})
+	want := []string{k.name + "-worker", k.name + "-worker2", k.name + "-worker3"}
+	if got := k.workers(); !slices.Equal(got, want) {
+		t.Errorf("workers are %q, want %q", got, want)
+	}
+	if got := k.controlPlanes(); !slices.Equal(got, []string{k.name + "-control-plane"}) {
+		t.Errorf("control planes are %q", got)
+	}
+	ids := map[string]bool{}
+	for i, instance := range k.instances() {
+		ids[instance.ID] = true
+		if instance.PrivateDNSName != want[i] { // else kube-apiserver takes it for another node
+			t.Errorf("EC2 knows node %s as %s", want[i], instance.PrivateDNSName)
+		}
+	}
+	if len(ids) != 3 {
+		t.Errorf("the instances have IDs %v", ids)
+	}
+}
+
+// TestKindNameIsOfTheDirectory: what a killed lab left is found again by it.
+func TestKindNameIsOfTheDirectory(t *testing.T) {
+	t.Parallel()
+	if kindName("/a") != kindName("/a") || kindName("/a") == kindName("/b") {
+		t.Errorf("/a is %s and %s, /b is %s", kindName("/a"), kindName("/a"), kindName("/b"))
+	}
+}
+
+func TestClusterCA(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	ca, err := newClusterCA(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, _, err := ca.client("somebody", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca.certificatePEM())
+	block, _ := pem.Decode(certificate)
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		t.Error(err)
+	}
+	if leaf.Subject.CommonName != "somebody" || len(leaf.Subject.Organization) != 0 {
+		t.Errorf("the certificate is of %s", leaf.Subject)
+	}
+}
+
+func TestImageName(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		file, content, want, refused string
+	}{
+		"as docker save writes it": {file: "manifest.json", content: `[{"RepoTags":["a/b:v1"]}]`, want: "a/b:v1"},
+		"an OCI layout":            {file: "index.json", content: "{}", refused: "it has no manifest.json"},
+		"two images":               {file: "manifest.json", content: `[{"RepoTags":["a:1"]},{"RepoTags":["b:1"]}]`, refused: "one image"},
+		"without a name":           {file: "manifest.json", content: `[{}]`, refused: "that has a name"},
+		"not JSON":                 {file: "manifest.json", content: `[`, refused: "reading manifest.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "image.tar")
+			writeArchive(t, path, test.file, test.content)
+			image, err := readImage(path)
+			if test.refused == "" {
+				if err != nil || image.name != test.want {
+					t.Errorf("readImage = %q, %v, want %q", image.name, err, test.want)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), path) {
+				t.Errorf("readImage = %q, %v, want it to say %q of %s", image.name, err, test.refused, path)
+			}
+		})
+	}
+	if _, err := readImage("/no/such.tar"); err == nil || !strings.Contains(err.Error(), "make image builds it") {
+		t.Errorf("without an archive: %v", err)
+	}
+}
+
+func writeArchive(t *testing.T, path, name, content string) {
+	t.Helper()
+	var archive bytes.Buffer
+	writer := tar.NewWriter(&archive)
+	if err := writer.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Write([]byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, archive.String())
+}
+
+// TestEnvironmentForKind: kind copies the variables of proxies into the nodes,
+// where they would keep kubelets from their instance metadata.
+func TestEnvironmentForKind(t *testing.T) {
+	proxies := []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "NO_PROXY", "KIND_EXPERIMENTAL_PROVIDER"}
+	for _, name := range proxies {
+		t.Setenv(name, "http://127.0.0.1:1")
+	}
+	t.Setenv("KIND_EXPERIMENTAL_DOCKER_NETWORK", "")
+	_ = os.Unsetenv("KIND_EXPERIMENTAL_DOCKER_NETWORK")
+	restore := environmentForKind("the-network")
+	for _, name := range proxies {
+		if value, ok := os.LookupEnv(name); ok {
+			t.Errorf("kind sees %s=%s", name, value)
+		}
+	}
+	if got := os.Getenv("KIND_EXPERIMENTAL_DOCKER_NETWORK"); got != "the-network" {
+		t.Errorf("kind's network is %q", got)
+	}
+	restore()
+	for _, name := range proxies {
+		if got := os.Getenv(name); got != "http://127.0.0.1:1" {
+			t.Errorf("%s is %q afterwards", name, got)
+		}
+	}
+	if value, ok := os.LookupEnv("KIND_EXPERIMENTAL_DOCKER_NETWORK"); ok {
+		t.Errorf("kind's network is still %q", value)
+	}
+}
+
+// TestEngineThatIsNotThere: one sentence, of what is wrong and what helps.
+func TestEngineThatIsNotThere(t *testing.T) {
+	docker := func(t *testing.T, stderr string) {
+		t.Helper()
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "docker"), "#!/bin/sh\necho '"+stderr+"' >&2\nexit 1\n")
+		if err := os.Chmod(filepath.Join(dir, "docker"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+	t.Run("no command", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		says(t, engine{}.check(t.Context()), "the docker command is not on PATH: install Docker")
+	})
+	t.Run("nobody answers", func(t *testing.T) {
+		docker(t, "Cannot connect to the Docker daemon")
+		says(t, engine{}.check(t.Context()), "no Docker engine answers: start one, or name it by DOCKER_HOST")
+	})
+	t.Run("not for this user", func(t *testing.T) {
+		docker(t, "permission denied while trying to connect")
+		says(t, engine{}.check(t.Context()), "this user may not use the Docker engine: join its group")
+	})
+	t.Run("without privileges", func(t *testing.T) {
+		docker(t, "unable to apply caps: operation not permitted")
+		says(t, engine{}.checkPrivileges(t.Context(), "image"), "runs no privileged containers, and kind's nodes are such", "unable to apply caps")
+	})
+	t.Run("given up", func(t *testing.T) {
+		why := errors.New("interrupted")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(why)
+		if err := (engine{}).check(ctx); !errors.Is(err, why) {
+			t.Errorf("check = %v, want %v", err, why)
+		}
+	})
+}
+
+func says(t *testing.T, err error, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("the error is %v, want it to say %q", err, word)
+		}
+	}
+}
+
+// TestLeftover: what a lab has in an engine is written down from before it is
+// there until after it is removed.
+func TestLeftover(t *testing.T) {
+	k := aKind(t, KindConfig{})
+	t.Setenv("DOCKER_HOST", "unix:///somewhere.sock")
+	if _, ok, err := leftoverOf(k.config.Dir); ok || err != nil {
+		t.Errorf("before: %v, %v", ok, err)
+	}
+	if err := k.declare(); err != nil {
+		t.Fatal(err)
+	}
+	left, ok, err := leftoverOf(k.config.Dir)
+	if want := (leftover{k.name, "unix:///somewhere.sock"}); err != nil || !ok || left != want {
+		t.Errorf("leftoverOf = %+v, %v, %v, want %+v", left, ok, err, want)
+	}
+	write(t, k.path(kindDir, leftoverFile), "{")
+	if _, _, err := leftoverOf(k.config.Dir); err == nil {
+		t.Error("half a file is taken for one")
+	}
+}
+
+func TestAWSNamesAreAWSs(t *testing.T) {
+	t.Parallel()
+	names := awsNames()
+	for _, want := range []string{"sts." + Region + ".amazonaws.com", "ec2." + Region + ".amazonaws.com", "sts.amazonaws.com"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s does not lead to the relay", want)
+		}
+	}
+}
