@@ -100,7 +100,13 @@ func (e engine) remove(ctx context.Context, labels ...string) error {
 	return nil
 }
 
+// lastLine of what a command says, but for where it sends for help.
 func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
+	last := ""
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "Run 'docker ") && !strings.HasPrefix(line, "See 'docker ") {
+			last = line
+		}
+	}
+	return last
 }

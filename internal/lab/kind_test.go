@@ -236,7 +236,7 @@ func TestEngineThatIsNotThere(t *testing.T) {
 	docker := func(t *testing.T, stderr string) {
 		t.Helper()
 		dir := t.TempDir()
-		write(t, filepath.Join(dir, "docker"), "#!/bin/sh\necho '"+stderr+"' >&2\nexit 1\n")
+		write(t, filepath.Join(dir, "docker"), "#!/bin/sh\ncat >&2 <<'END'\n"+stderr+"\nEND\nexit 1\n")
 		if err := os.Chmod(filepath.Join(dir, "docker"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func TestEngineThatIsNotThere(t *testing.T) {
 		says(t, engine{}.check(t.Context()), "this user may not use the Docker engine: join its group")
 	})
 	t.Run("without privileges", func(t *testing.T) {
-		docker(t, "unable to apply caps: operation not permitted")
+		docker(t, "unable to apply caps: operation not permitted\n\nRun 'docker run --help' for more information")
 		says(t, engine{}.checkPrivileges(t.Context(), "image"), "runs no privileged containers, and kind's nodes are such", "unable to apply caps")
 	})
 	t.Run("given up", func(t *testing.T) {
