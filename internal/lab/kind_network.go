@@ -82,26 +82,29 @@ func (k *kindProvider) relayName() string { return k.name + "-aws" }
 func (k *kindProvider) leadNetworkToAWS(ctx context.Context) error {
 	var serving context.Context
 	serving, k.network.end = context.WithCancel(context.WithoutCancel(ctx))
-	tls, err := k.listen()
+	metadata, err := k.listen()
 	if err != nil {
 		return err
 	}
-	plain, err := k.listen()
-	if err != nil {
-		return errors.Join(err, tls.Close())
-	}
-	metadata, err := k.listen()
-	if err != nil {
-		return errors.Join(err, tls.Close(), plain.Close())
-	}
-	allow := []netip.Prefix{k.network.subnet}
-	k.network.serving.Go(func() { _ = k.aws.aws.ServeTLS(serving, tls, allow) })
-	k.network.serving.Go(func() { _ = k.aws.aws.Serve(serving, plain, allow) })
 	k.network.metadata = "http://" + metadata.Addr().String() + "/"
 	if err := k.serveMetadata(metadata); err != nil {
 		return err
 	}
-	return k.runRelay(ctx, tls.Addr().String(), plain.Addr().String())
+	listener, err := k.listen()
+	if err != nil {
+		return err
+	}
+	allow := []netip.Prefix{k.network.subnet}
+	k.network.serving.Go(func() { _ = k.aws.aws.ServeTLS(serving, listener, allow) })
+	relays := []string{":443=" + listener.Addr().String()}
+	if k.config.TrustEndpoint {
+		if listener, err = k.listen(); err != nil {
+			return err
+		}
+		k.network.serving.Go(func() { _ = k.aws.aws.Serve(serving, listener, allow) })
+		relays = append(relays, ":"+relayPort+"="+listener.Addr().String())
+	}
+	return k.runRelay(ctx, relays...)
 }
 
 // listen on the network's gateway.
@@ -124,7 +127,7 @@ func awsNames() []string {
 	return names
 }
 
-func (k *kindProvider) runRelay(ctx context.Context, tls, plain string) error {
+func (k *kindProvider) runRelay(ctx context.Context, relays ...string) error {
 	program, err := findProgram(k.config.Kind.LocalAWS, "localaws")
 	if err != nil {
 		return err
@@ -136,7 +139,8 @@ func (k *kindProvider) runRelay(ctx context.Context, tls, plain string) error {
 	for _, name := range awsNames() {
 		arguments = append(arguments, "--network-alias", name)
 	}
-	arguments = append(arguments, k.config.Kind.NodeImage, "relay", "--relay", ":443="+tls, "--relay", ":"+relayPort+"="+plain)
+	arguments = append(arguments, k.config.Kind.NodeImage, "relay")
+	arguments = append(arguments, relays...)
 	if _, err := k.engine.run(ctx, arguments...); err != nil {
 		return fmt.Errorf("starting the relay to local AWS: %w", err)
 	}
