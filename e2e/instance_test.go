@@ -12,7 +12,6 @@ import (
 // instance metadata service, for the role of its instance profile, and EC2 knows
 // it by its private DNS name.
 func TestInstanceProfile(t *testing.T) {
-	resetAWSAuth(t)
 	role := newRoleOf(t, "/", "Kubedemy_Node", `"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"`)
 	setAWSAuth(t, map[string]string{"mapRoles": `
 - rolearn: ` + role + `

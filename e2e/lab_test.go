@@ -34,7 +34,7 @@ func TestKilledLab(t *testing.T) {
 	})
 	up := func() lab.Info {
 		t.Helper()
-		if r := run("up"); r.err != nil {
+		if r := run("up --provider " + suite.Info().Provider); r.err != nil {
 			t.Fatalf("up: %v: %s", r.err, r.stderr)
 		}
 		info, err := lab.Open(dir)

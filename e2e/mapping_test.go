@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/kube-iam/authenticator/internal/lab"
 )
@@ -20,36 +22,48 @@ import (
 // milliseconds, and this is what a busy machine is allowed.
 const watchDelay = 5 * time.Second
 
-// setAWSAuth makes aws-auth hold what is given; nil deletes it.
-func setAWSAuth(t *testing.T, data map[string]string) {
+// awsAuth is where aws-auth is, for an administrator.
+func awsAuth(t *testing.T) typedcorev1.ConfigMapInterface {
 	t.Helper()
 	client, err := suite.Kubernetes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps, ctx := client.CoreV1().ConfigMaps(metav1.NamespaceSystem), context.Background()
-	if data == nil {
-		if err := maps.Delete(ctx, "aws-auth", metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			t.Fatal(err)
-		}
-		return
-	}
-	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: metav1.NamespaceSystem}, Data: data}
-	if _, err := maps.Update(ctx, object, metav1.UpdateOptions{}); apierrors.IsNotFound(err) {
-		_, err = maps.Create(ctx, object, metav1.CreateOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-	} else if err != nil {
-		t.Fatal(err)
-	}
+	return client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
 }
 
-// resetAWSAuth deletes aws-auth, and again when the test ends.
-func resetAWSAuth(t *testing.T) {
+// keepAWSAuth has aws-auth be what it is now when the test ends.
+func keepAWSAuth(t *testing.T) {
 	t.Helper()
-	setAWSAuth(t, nil)
-	t.Cleanup(func() { setAWSAuth(t, nil) })
+	found, err := awsAuth(t).Get(t.Context(), "aws-auth", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { putAWSAuth(t, found.Annotations, found.Data) })
+}
+
+// setAWSAuth makes aws-auth hold what is given, until the test ends. The nodes'
+// entry stays below it: whomever one maps, without it the nodes are lost.
+func setAWSAuth(t *testing.T, data map[string]string) {
+	t.Helper()
+	keepAWSAuth(t)
+	data = maps.Clone(data)
+	data["mapRoles"] += lab.NodesMapping()
+	putAWSAuth(t, nil, data)
+}
+
+func putAWSAuth(t *testing.T, annotations, data map[string]string) {
+	t.Helper()
+	object := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: metav1.NamespaceSystem, Annotations: annotations}, Data: data,
+	}
+	_, err := awsAuth(t).Update(context.Background(), object, metav1.UpdateOptions{})
+	if apierrors.IsNotFound(err) {
+		_, err = awsAuth(t).Create(context.Background(), object, metav1.CreateOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // signIn is a shell whose kubeconfig signs in to the cluster as its AWS
@@ -75,7 +89,6 @@ func becomes(t *testing.T, s *shell, username string, groups ...string) {
 }
 
 func TestAssumedRoleWithSessionName(t *testing.T) {
-	resetAWSAuth(t)
 	role := newRole(t, "KubernetesAdmin")
 	setAWSAuth(t, map[string]string{"mapRoles": `
 - rolearn: ` + role + `
@@ -98,7 +111,6 @@ func TestAssumedRoleWithSessionName(t *testing.T) {
 }
 
 func TestNodeRoleWithPrivateDNSName(t *testing.T) {
-	resetAWSAuth(t)
 	role := newRole(t, "Kubedemy_EKS_Managed_Nodegroup_Role")
 	setAWSAuth(t, map[string]string{"mapRoles": `
 - rolearn: ` + role + `
@@ -124,7 +136,6 @@ func TestNodeRoleWithPrivateDNSName(t *testing.T) {
 }
 
 func TestMapAccounts(t *testing.T) {
-	resetAWSAuth(t)
 	setAWSAuth(t, map[string]string{"mapAccounts": "- \"231144931069\"\n"})
 	user := newUser(t, "FromTheAccount")
 	s := signIn(t, "")
@@ -133,7 +144,6 @@ func TestMapAccounts(t *testing.T) {
 }
 
 func TestEditActsOnTheNextTokenReview(t *testing.T) {
-	resetAWSAuth(t)
 	user := newUser(t, "editor")
 	s := signIn(t, "")
 	user.configure(s)
@@ -155,7 +165,10 @@ func TestEditActsOnTheNextTokenReview(t *testing.T) {
 }
 
 func TestOwnerSurvivesTheDeletionOfAWSAuth(t *testing.T) {
-	resetAWSAuth(t)
+	keepAWSAuth(t)
+	if err := awsAuth(t).Delete(t.Context(), "aws-auth", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	s := signIn(t, "--role-arn "+suite.Info().OwnerARN)
 	becomes(t, s, "kubernetes-admin", "system:masters")
 }
@@ -163,7 +176,6 @@ func TestOwnerSurvivesTheDeletionOfAWSAuth(t *testing.T) {
 // TestTypoLocksNobodyOut breaks one section of aws-auth: who stands in it stays,
 // and the other section's edits act.
 func TestTypoLocksNobodyOut(t *testing.T) {
-	resetAWSAuth(t)
 	role := newRole(t, "Engineers")
 	user := newUser(t, "leaver")
 	good := "- rolearn: " + role + "\n  username: engineer:{{SessionName}}\n  groups: [engineers]\n"

@@ -58,7 +58,6 @@ func newMFAApp(t *testing.T, user accessKey) (app mfaApp, code string) {
 // TestMFA signs in by a role that only who has shown a code may assume. The code
 // is typed where kubectl runs.
 func TestMFA(t *testing.T) {
-	resetAWSAuth(t)
 	role := newRoleOf(t, "/", "Careful", `"Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`)
 	setAWSAuth(t, map[string]string{"mapRoles": "- rolearn: " + role + "\n  username: careful:{{SessionName}}\n  groups: [careful]\n"})
 	for _, plugin := range plugins() {

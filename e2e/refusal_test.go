@@ -61,7 +61,6 @@ func postTokenReview(t *testing.T, token string) (authenticationv1.TokenReviewSt
 // mapped is a shell of a new IAM user who is mapped in aws-auth and signed in.
 func mapped(t *testing.T, name string) (*shell, accessKey) {
 	t.Helper()
-	resetAWSAuth(t)
 	setAWSAuth(t, map[string]string{"mapUsers": "- userarn: arn:aws:iam::231144931069:user/" + name + "\n  username: " + name + "\n  groups: [people]\n"})
 	user := newUser(t, name)
 	s := signIn(t, "")

@@ -26,7 +26,6 @@ func plugins() []plugin {
 // TestRoleChain goes from a user by one role to another, which trusts the first
 // role and nobody else.
 func TestRoleChain(t *testing.T) {
-	resetAWSAuth(t)
 	user := newUser(t, "chained")
 	hop := newRoleOf(t, "/", "Hop", `"Principal":{"AWS":"arn:aws:iam::231144931069:user/chained"},"Action":"sts:AssumeRole"`)
 	target := newRoleOf(t, "/", "Target", `"Principal":{"AWS":"`+hop+`"},"Action":"sts:AssumeRole"`)
@@ -55,7 +54,6 @@ role_session_name = onward
 // TestSSORole signs in as IAM Identity Center does it: the role has a path, which
 // STS does not answer.
 func TestSSORole(t *testing.T) {
-	resetAWSAuth(t)
 	role := func(name string) string {
 		return newRoleOf(t, "/aws-reserved/sso.amazonaws.com/eu-west-2/", name, `"Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole"`)
 	}

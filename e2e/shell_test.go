@@ -17,12 +17,15 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"github.com/kube-iam/authenticator/internal/lab"
 )
 
 // A shell is one person at a terminal: an environment, a home and files of
 // their own. What they type is run as typed.
 type shell struct {
 	t           *testing.T
+	lab         *lab.Lab
 	dir         string
 	environment map[string]string
 }
@@ -31,8 +34,13 @@ type shell struct {
 // `aws` is the one given. Its AWS files and kubeconfig are its own copies.
 func newShell(t *testing.T, aws string) *shell {
 	t.Helper()
-	s := &shell{t: t, dir: t.TempDir(), environment: labEnvironment()}
-	for name, path := range labFiles() {
+	return newShellIn(t, suite, aws)
+}
+
+func newShellIn(t *testing.T, l *lab.Lab, aws string) *shell {
+	t.Helper()
+	s := &shell{t: t, lab: l, dir: t.TempDir(), environment: environmentOf(l)}
+	for name, path := range filesOf(l) {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -70,20 +78,20 @@ func (s *shell) hideAWS() {
 	s.set("PATH", bin)
 }
 
-// labEnvironment is this process's with the lab's over it.
-func labEnvironment() map[string]string {
+// environmentOf a lab is this process's with the lab's over it.
+func environmentOf(l *lab.Lab) map[string]string {
 	environment := map[string]string{}
-	for _, variable := range suite.Info().Environ(os.Environ()) {
+	for _, variable := range l.Info().Environ(os.Environ()) {
 		name, value, _ := strings.Cut(variable, "=")
 		environment[name] = value
 	}
 	return environment
 }
 
-// labFiles are the lab's own files that aws and kubectl change, by the variables
-// that name them.
-func labFiles() map[string]string {
-	environment, files := labEnvironment(), map[string]string{}
+// filesOf a lab are those that aws and kubectl change, by the variables that name
+// them.
+func filesOf(l *lab.Lab) map[string]string {
+	environment, files := environmentOf(l), map[string]string{}
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"} {
 		files[name] = environment[name]
 	}
@@ -97,7 +105,7 @@ func (s *shell) leadByEndpointURL() {
 		s.set(name, "http://127.0.0.1:1")
 	}
 	delete(s.environment, "AWS_CA_BUNDLE")
-	s.set("AWS_ENDPOINT_URL", suite.Info().AWS)
+	s.set("AWS_ENDPOINT_URL", s.lab.Info().AWS)
 }
 
 // profile adds a profile to the shell's AWS configuration.
@@ -130,6 +138,9 @@ type result struct {
 	err            error
 }
 
+// typedTimeout is for what is typed, of which lab up takes the longest.
+const typedTimeout = 3 * time.Minute
+
 // command is what is typed, ready to run in the shell's environment.
 func (s *shell) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, name, arguments...)
@@ -143,7 +154,7 @@ func (s *shell) command(ctx context.Context, name string, arguments ...string) *
 // try runs what is typed, with answers to its prompts, and tells how it went.
 func (s *shell) try(typed string, answers ...string) result {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), typedTimeout)
 	defer cancel()
 	command := s.command(ctx, "sh", "-c", typed)
 	command.Stdin = strings.NewReader(strings.Join(answers, "\n") + "\n")
@@ -158,7 +169,7 @@ func (s *shell) run(typed string, answers ...string) string {
 	s.t.Helper()
 	r := s.try(typed, answers...)
 	if r.err != nil {
-		s.t.Fatalf("$ %s\n%s%s%v\nthe authenticator's log:\n%s", typed, r.stdout, r.stderr, r.err, authenticatorLog(s.t))
+		s.t.Fatalf("$ %s\n%s%s%v\nthe authenticator's log:\n%s", typed, r.stdout, r.stderr, r.err, s.authenticatorLog())
 	}
 	return r.stdout
 }
@@ -168,7 +179,7 @@ func (s *shell) run(typed string, answers ...string) string {
 // answered.
 func (s *shell) runOnTerminal(typed, prompt, answer string) string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), typedTimeout)
 	defer cancel()
 	command := s.command(ctx, "script", "--quiet", "--return", "--command", typed, os.DevNull)
 	keyboard, err := command.StdinPipe()
@@ -196,7 +207,7 @@ func (s *shell) runOnTerminal(typed, prompt, answer string) string {
 		}
 	}
 	if err := command.Wait(); err != nil || !asked {
-		s.t.Fatalf("$ %s\n%s\nprompted with %q: %v (%v)\nthe authenticator's log:\n%s", typed, shown.String(), prompt, asked, err, authenticatorLog(s.t))
+		s.t.Fatalf("$ %s\n%s\nprompted with %q: %v (%v)\nthe authenticator's log:\n%s", typed, shown.String(), prompt, asked, err, s.authenticatorLog())
 	}
 	return shown.String()
 }
@@ -246,15 +257,12 @@ func eventually(t *testing.T, within time.Duration, what string, check func() bo
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("after %s: not yet %s\nthe authenticator's log:\n%s", within, what, authenticatorLog(t))
+			t.Fatalf("after %s: not yet %s\nthe authenticator's log:\n%s", within, what, suite.AuthenticatorLog(context.Background()))
 		}
 	}
 }
 
-func authenticatorLog(t *testing.T) string {
-	t.Helper()
-	return suite.AuthenticatorLog(context.Background())
-}
+func (s *shell) authenticatorLog() string { return s.lab.AuthenticatorLog(context.Background()) }
 
 // awsCLIs are the AWS CLIs of this machine: the one on the PATH and Debian's.
 func awsCLIs(t *testing.T) []string {

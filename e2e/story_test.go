@@ -40,7 +40,7 @@ func story(s *shell) {
 	t := s.t
 	t.Log(strings.TrimSpace(s.run("aws --version 2>&1")))
 	t.Cleanup(func() { forgetUser(t, "kubedemy") })
-	resetAWSAuth(t)
+	keepAWSAuth(t)
 
 	// 1. Create an IAM user
 	s.run(`aws iam create-user --user-name kubedemy --tags Key=owner,Value=kubedemy`)
@@ -144,6 +144,7 @@ func TestTour(t *testing.T) {
 			}
 			t.Cleanup(func() { forgetUser(t, "kubedemy") })
 			keepFiles(t)
+			keepAWSAuth(t)
 			output := s.run(absolute + " tour --dir " + suite.Info().Dir)
 			for _, want := range []string{"6/6", "Username", "kubedemy", "[system:masters system:authenticated]", "[arn:aws:iam::231144931069:user/kubedemy]"} {
 				if !strings.Contains(output, want) {
@@ -161,7 +162,7 @@ func TestTour(t *testing.T) {
 // them, and every shell begins with a copy.
 func keepFiles(t *testing.T) {
 	t.Helper()
-	for _, path := range labFiles() {
+	for _, path := range filesOf(suite) {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

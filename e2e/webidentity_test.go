@@ -84,7 +84,6 @@ func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 // TestWebIdentity signs in as a workload does: by a token of a Kubernetes service
 // account, with no key of AWS's at all.
 func TestWebIdentity(t *testing.T) {
-	resetAWSAuth(t)
 	issuer := newIssuer(t)
 	name := strings.TrimPrefix(issuer.url, "http://")
 	provider := "arn:aws:iam::231144931069:oidc-provider/" + name

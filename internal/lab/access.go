@@ -74,6 +74,10 @@ func (l *Lab) DenyAWSAuth(ctx context.Context) error {
 	return client.RbacV1().RoleBindings(metav1.NamespaceSystem).Delete(ctx, authenticatorKubernetesUser, metav1.DeleteOptions{})
 }
 
+// NodesMapping is the entry of mapRoles by which nodes are let in. It stands in
+// aws-auth when a lab is up, as a node group writes it there.
+func NodesMapping() string { return unindented(nodeRoleEntry) }
+
 // createAWSAuth makes the aws-auth that a cluster with nodes has.
 func (l *Lab) createAWSAuth(ctx context.Context) error {
 	client, err := l.Kubernetes()
@@ -85,7 +89,7 @@ func (l *Lab) createAWSAuth(ctx context.Context) error {
 			Name: "aws-auth", Namespace: metav1.NamespaceSystem,
 			Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}, // kubectl apply takes it over without a warning
 		},
-		Data: map[string]string{"mapRoles": unindented(nodeRoleEntry)},
+		Data: map[string]string{"mapRoles": NodesMapping()},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return fmt.Errorf("making aws-auth: %w", err)
