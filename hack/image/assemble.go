@@ -23,7 +23,14 @@ func assemble(config *v1.ConfigFile, layers []v1.Layer) (v1.Image, error) {
 	}
 	var additions []mutate.Addendum
 	for i, layer := range layers {
-		additions = append(additions, mutate.Addendum{Layer: layer, History: config.History[i]})
+		mediaType, err := layer.MediaType()
+		if err != nil {
+			return nil, err
+		}
+		if mediaType == types.DockerLayer {
+			mediaType = types.OCILayer
+		}
+		additions = append(additions, mutate.Addendum{Layer: layer, History: config.History[i], MediaType: mediaType})
 	}
 	if image, err = mutate.Append(image, additions...); err != nil {
 		return nil, err
@@ -53,15 +60,24 @@ func describe(tag name.Tag, platform string, image v1.Image) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	manifest, err := image.Manifest()
+	size, err := sizeOf(image)
 	if err != nil {
 		return "", err
+	}
+	return line(tag, platform, size, digest), nil
+}
+
+// sizeOf is what a registry stores of an image but its manifest.
+func sizeOf(image v1.Image) (int64, error) {
+	manifest, err := image.Manifest()
+	if err != nil {
+		return 0, err
 	}
 	size := manifest.Config.Size
 	for _, layer := range manifest.Layers {
 		size += layer.Size
 	}
-	return line(tag, platform, size, digest), nil
+	return size, nil
 }
 
 func line(tag name.Tag, platform string, size int64, digest v1.Hash) string {

@@ -29,7 +29,7 @@ root, and their time is $SOURCE_DATE_EPOCH, or else the epoch.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newBuild(getenv))
+	root.AddCommand(newBuild(getenv), newIndex())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	return root.Execute()
