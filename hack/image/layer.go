@@ -75,6 +75,9 @@ func entries(files []file, below map[string]*tar.Header, modified time.Time) ([]
 		if other, twice := byName[name]; twice {
 			return nil, fmt.Errorf("%s is to be both %s and %s", f.destination, other.source, f.source)
 		}
+		if there, ok := below[name]; ok && there.Typeflag == tar.TypeDir {
+			return nil, fmt.Errorf("%s is a directory in the archives: %s cannot be it", f.destination, f.source)
+		}
 		byName[name] = entry{&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: f.size, Mode: f.mode, ModTime: modified}, f.source}
 	}
 	for _, f := range files {
