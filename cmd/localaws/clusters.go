@@ -31,11 +31,11 @@ type apiServer struct {
 
 // parse gives the API servers by the names of their clusters.
 func (f *clusterFlags) parse() (map[string]apiServer, error) {
-	endpoints, err := byName("--cluster-endpoint", "https://HOST:PORT", f.endpoints)
+	endpoints, err := byName("--cluster-endpoint", "NAME=https://HOST:PORT", f.endpoints)
 	if err != nil {
 		return nil, err
 	}
-	files, err := byName("--cluster-ca", "FILE", f.cas)
+	files, err := byName("--cluster-ca", "NAME=FILE", f.cas)
 	if err != nil {
 		return nil, err
 	}
@@ -59,13 +59,13 @@ func (f *clusterFlags) parse() (map[string]apiServer, error) {
 	return servers, nil
 }
 
-// byName takes the values of a flag, NAME=VALUE, apart.
-func byName(flag, value string, texts []string) (map[string]string, error) {
+// byName takes the values of a flag apart: the form is NAME=VALUE.
+func byName(flag, form string, texts []string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, text := range texts {
 		name, given, ok := strings.Cut(text, "=")
 		if !ok || name == "" || given == "" {
-			return nil, fmt.Errorf("%s %q is not NAME=%s", flag, text, value)
+			return nil, fmt.Errorf("%s %q is not %s", flag, text, form)
 		}
 		if _, twice := values[name]; twice {
 			return nil, fmt.Errorf("%s is given twice for %s", flag, name)

@@ -39,7 +39,7 @@ permission, and never reaches the real AWS.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServe(), newEnv(), newInstances(), newClock(), newFaults(), newState(), newEvents(), newVersion())
+	root.AddCommand(newServe(), newEnv(), newInstances(), newClock(), newFaults(), newState(), newEvents(), newRelay(), newVersion())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

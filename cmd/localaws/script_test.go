@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -30,19 +33,24 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				return err
+			for _, name := range []string{"PORT", "TLS", "METADATA", "RELAY", "RELAY2", "SPARE"} {
+				listener, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					return err
+				}
+				defer listener.Close() // after the last, so that no two are the same
+				env.Setenv(name, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
 			}
-			env.Setenv("PORT", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
 			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each program ends a second later
-			return listener.Close()
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready,
-			"call":  callIdentity,
+			"ready":    ready,
+			"call":     callIdentity,
+			"byname":   callByName,
+			"metadata": askMetadata,
 			"private": func(ts *testscript.TestScript, _ bool, args []string) {
 				info, err := os.Stat(ts.MkAbs(args[0]))
 				ts.Check(err)
@@ -62,33 +70,36 @@ func TestScript(t *testing.T) {
 // ready waits until a local AWS answers on a port.
 func ready(ts *testscript.TestScript, _ bool, args []string) {
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	eventually(ts, func() error {
+		answer, err := client.Get("http://127.0.0.1:" + args[0] + "/_localaws/health")
+		if err != nil {
+			return fmt.Errorf("no local AWS: %w", err)
+		}
+		return answer.Body.Close()
+	})
+}
+
+// eventually something succeeds.
+func eventually(ts *testscript.TestScript, try func() error) {
 	limit := time.After(20 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		answer, err := client.Get("http://127.0.0.1:" + args[0] + "/_localaws/health")
+		err := try()
 		if err == nil {
-			_ = answer.Body.Close()
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-limit:
-			ts.Check(errors.Join(errors.New("no local AWS"), err))
+			ts.Check(err)
 		}
 	}
 }
 
 // callIdentity has the administrator ask who it is.
 func callIdentity(ts *testscript.TestScript, fails bool, args []string) {
-	files := localaws.Files{Dir: filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "localaws", "127.0.0.1_"+ts.Getenv("PORT"))}
-	key, err := files.Administrator()
-	ts.Check(err)
-	client := sts.New(sts.Options{
-		Region: "eu-west-2", BaseEndpoint: aws.String("http://127.0.0.1:" + ts.Getenv("PORT")), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-		HTTPClient:  &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
-	})
+	client := administrator(ts, &http.Transport{}, aws.String("http://127.0.0.1:"+ts.Getenv("PORT")))
 	who, err := client.GetCallerIdentity(context.Background(), nil)
 	switch {
 	case err == nil && fails:
@@ -98,4 +109,52 @@ func callIdentity(ts *testscript.TestScript, fails bool, args []string) {
 	case err != nil && len(args) > 0 && !strings.Contains(err.Error(), args[0]):
 		ts.Fatalf("%v, want %q", err, args[0])
 	}
+}
+
+// callByName has the administrator ask AWS by its own name, which DNS leads to a
+// port.
+func callByName(ts *testscript.TestScript, _ bool, args []string) {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(ts.ReadFile(files(ts).CA())))
+	client := administrator(ts, &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+args[0])
+		},
+		TLSClientConfig: &tls.Config{RootCAs: pool},
+	}, nil)
+	eventually(ts, func() error {
+		_, err := client.GetCallerIdentity(context.Background(), nil)
+		return err
+	})
+}
+
+// administrator is a client with the administrator's key.
+func administrator(ts *testscript.TestScript, transport *http.Transport, endpoint *string) *sts.Client {
+	key, err := files(ts).Administrator()
+	ts.Check(err)
+	transport.DisableKeepAlives = true
+	return sts.New(sts.Options{
+		Region: "eu-west-2", BaseEndpoint: endpoint, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+		HTTPClient:  &http.Client{Timeout: 20 * time.Second, Transport: transport},
+	})
+}
+
+func files(ts *testscript.TestScript) localaws.Files {
+	return localaws.Files{Dir: filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "localaws", "127.0.0.1_"+ts.Getenv("PORT"))}
+}
+
+// askMetadata asks the metadata service on a port for the instance's ID.
+func askMetadata(ts *testscript.TestScript, _ bool, args []string) {
+	client := imds.New(imds.Options{
+		Endpoint: "http://127.0.0.1:" + args[0], ClientEnableState: imds.ClientEnabled, Retryer: aws.NopRetryer{},
+		HTTPClient: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
+	})
+	eventually(ts, func() error {
+		document, err := client.GetInstanceIdentityDocument(context.Background(), nil)
+		if err == nil && document.InstanceID != args[1] {
+			ts.Fatalf("it is %s", document.InstanceID)
+		}
+		return err
+	})
 }

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
@@ -31,13 +30,15 @@ secrets, and one server at a time has it. --state-dir is another thing, what
 clients of this server need to find and trust it.
 
 Clients must be on this machine. For containers, listen on their network's
-address and name the network with --allow.`,
+address and name the network with --allow. Those that know no proxy are led here
+by DNS, to --tls-listen: localaws relay helps.`,
 		Example: `  localaws serve
   localaws serve --state ~/localaws.json
   localaws serve --listen 127.0.0.1:4567 --region us-west-2
   localaws serve --instance i-0123456789abcdef0=ip-10-0-1-23.eu-west-2.compute.internal
   localaws serve --cluster-endpoint kubedemy=https://127.0.0.1:6443 --cluster-ca kubedemy=ca.pem
-  localaws serve --listen 172.18.0.1:4566 --allow 172.18.0.0/16`,
+  localaws serve --listen 172.18.0.1:4566 --allow 172.18.0.0/16
+  localaws serve --tls-listen 172.18.0.1:4567 --allow 172.18.0.0/16`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return options.serve(cmd.Context(), cmd.ErrOrStderr())
@@ -50,6 +51,7 @@ address and name the network with --allow.`,
 	flags.StringVar(&options.account, "account-id", "231144931069", "the AWS account")
 	flags.StringVar(&options.region, "region", "eu-west-2", "region that clients use unless told otherwise")
 	options.clusters.addFlags(flags)
+	options.containers.addFlags(flags)
 	flags.StringSliceVar(&options.instances, "instance", nil, "EC2 instance there is, as ID=PRIVATE-DNS-NAME (repeatable)")
 	return command
 }
@@ -60,6 +62,7 @@ type serveOptions struct {
 	account, region string
 	instances       []string
 	clusters        clusterFlags
+	containers      containerFlags
 	state           string
 }
 
@@ -80,12 +83,9 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", o.listen)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("listening on %s: something listens there already; is it another localaws? --listen takes another address", o.listen)
-	}
+	listener, err := listen("--listen", o.listen)
 	if err != nil {
-		return fmt.Errorf("listening: %w", err)
+		return err
 	}
 	defer listener.Close()
 	// Whoever holds the port holds the directory: only now may it be written.
@@ -107,6 +107,10 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	if err := registerClusters(a, apiServers); err != nil {
 		return err
 	}
+	services, err := o.containers.services(a)
+	if err != nil {
+		return err
+	}
 	if err := files.Write(a); err != nil {
 		return err
 	}
@@ -115,7 +119,12 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 		kept = "kept in " + o.state
 	}
 	fmt.Fprintf(stderr, "localaws: serving account %s, %s, on %s; in a shell: eval \"$(localaws env%s)\"\n", o.account, kept, listener.Addr(), o.envFlags())
-	return errors.Join(a.Serve(ctx, listener, allow), a.Close())
+	group, serving := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.Serve(serving, listener, allow) })
+	for _, s := range services {
+		group.Go(func() error { return s.run(serving, allow, stderr) })
+	}
+	return errors.Join(group.Wait(), a.Close())
 }
 
 // envFlags are what env must be given to find this server.

@@ -175,10 +175,12 @@ func TestServeTLSRefuses(t *testing.T) {
 
 func TestServeWantsAllow(t *testing.T) {
 	s := start(t, localaws.Config{Instances: []localaws.Instance{{ID: "i-0123456789abcdef0"}}})
+	ended, end := context.WithCancel(t.Context())
+	end() // whoever serves for all that ends at once
 	for name, serve := range map[string]func(net.Listener) error{
-		"Serve":     func(l net.Listener) error { return s.Serve(t.Context(), l, nil) },
-		"ServeTLS":  func(l net.Listener) error { return s.ServeTLS(t.Context(), l, nil) },
-		"ServeIMDS": func(l net.Listener) error { return s.ServeIMDS(t.Context(), "i-0123456789abcdef0", l, nil) },
+		"Serve":     func(l net.Listener) error { return s.Serve(ended, l, nil) },
+		"ServeTLS":  func(l net.Listener) error { return s.ServeTLS(ended, l, nil) },
+		"ServeIMDS": func(l net.Listener) error { return s.ServeIMDS(ended, "i-0123456789abcdef0", l, nil) },
 	} {
 		listener, err := net.Listen("tcp", "0.0.0.0:0")
 		must(t, err)

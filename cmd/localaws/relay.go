@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
+)
+
+const (
+	// maxRelayed connections of one address; more clients wait to be accepted.
+	maxRelayed  = 256
+	dialTimeout = 5 * time.Second
+)
+
+func newRelay() *cobra.Command {
+	return &cobra.Command{
+		Use:   "relay LISTEN=HOST:PORT...",
+		Short: "Carry TCP connections on to a local AWS that listens elsewhere",
+		Long: `Carry TCP connections on, from each address to listen on to the host and port
+after it, until interrupted. In a container that has AWS's names on a container
+network it leads the network's clients to a local AWS of the host.
+
+To the local AWS they all come from where the relay runs: --allow lets in the
+relay, and the relay whoever can reach it.`,
+		Example: `  localaws relay :443=172.18.0.1:4567
+  localaws relay :443=172.18.0.1:4567 :4566=172.18.0.1:4566`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			relays, err := parseRelays(args)
+			if err != nil {
+				return err
+			}
+			return serveRelays(cmd.Context(), relays, cmd.ErrOrStderr())
+		},
+	}
+}
+
+// A relay carries the connections of one address on to another.
+type relay struct{ listen, to string }
+
+func parseRelays(texts []string) ([]relay, error) {
+	var relays []relay
+	for _, text := range texts {
+		listen, to, _ := strings.Cut(text, "=")
+		_, _, listenErr := net.SplitHostPort(listen)
+		host, port, err := net.SplitHostPort(to)
+		if listenErr != nil || err != nil || host == "" || port == "" {
+			return nil, fmt.Errorf("%q is not LISTEN=HOST:PORT, such as :443=172.18.0.1:4567", text)
+		}
+		relays = append(relays, relay{listen, to})
+	}
+	return relays, nil
+}
+
+// serveRelays until ctx ends, or one of them.
+func serveRelays(ctx context.Context, relays []relay, stderr io.Writer) error {
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	group, ctx := errgroup.WithContext(ctx)
+	for _, r := range relays {
+		group.Go(func() error {
+			listener, err := net.Listen("tcp", r.listen)
+			if err != nil {
+				return fmt.Errorf("listening: %w", err)
+			}
+			defer listener.Close()
+			fmt.Fprintf(stderr, "localaws: relaying %s to %s\n", listener.Addr(), r.to)
+			return r.serve(ctx, listener, log)
+		})
+	}
+	return group.Wait()
+}
+
+// serve on a listener until ctx ends, which ends every connection.
+func (r relay) serve(ctx context.Context, listener net.Listener, log *slog.Logger) error {
+	var connections sync.WaitGroup
+	defer connections.Wait()
+	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
+	slots := make(chan struct{}, maxRelayed)
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		client, err := listener.Accept()
+		if ctx.Err() != nil && errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("accepting a connection: %w", err)
+		}
+		connections.Go(func() {
+			if err := r.carry(ctx, client); err != nil {
+				log.Warn("not relayed", "from", client.RemoteAddr(), "to", r.to, "error", err)
+			}
+			<-slots
+		})
+	}
+}
+
+// carry a client's connection until either side is done, or ctx.
+func (r relay) carry(ctx context.Context, client net.Conn) error {
+	defer client.Close()
+	server, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", r.to)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	defer context.AfterFunc(ctx, func() { _, _ = client.Close(), server.Close() })()
+	proxy.Splice(client, server)
+	return nil
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startRelay relays from loopback to an address until the test ends, or stop.
+func startRelay(t *testing.T, to string, log io.Writer) (address string, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() {
+		defer listener.Close()
+		ended <- relay{to: to}.serve(ctx, listener, slog.New(slog.NewTextHandler(log, nil)))
+	}()
+	stop = func() {
+		cancel()
+		select {
+		case err := <-ended:
+			ended <- nil
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("the relay does not end")
+		}
+	}
+	t.Cleanup(stop)
+	return listener.Addr().String(), stop
+}
+
+// dial gives both ends of a connection through a relay.
+func dial(t *testing.T, address string, accepting net.Listener) (client, server *net.TCPConn) {
+	t.Helper()
+	dialled, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dialled.Close() })
+	accepted, err := accepting.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = accepted.Close() })
+	for _, connection := range []net.Conn{dialled, accepted} {
+		if err := connection.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dialled.(*net.TCPConn), accepted.(*net.TCPConn)
+}
+
+func loopback(t *testing.T) *net.TCPListener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.(*net.TCPListener)
+}
+
+// TestRelayKeepsHalvesOpen: who has said all may still be answered, either way.
+func TestRelayKeepsHalvesOpen(t *testing.T) {
+	t.Parallel()
+	accepting := loopback(t)
+	address, _ := startRelay(t, accepting.Addr().String(), io.Discard)
+	client, server := dial(t, address, accepting)
+	for name, ends := range map[string][2]*net.TCPConn{"the client": {client, server}, "the server": {server, client}} {
+		if _, err := io.WriteString(ends[0], name); err != nil {
+			t.Fatal(err)
+		}
+		if err := ends[0].CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if said, err := io.ReadAll(ends[1]); err != nil || string(said) != name {
+			t.Errorf("%s said %q, %v", name, said, err)
+		}
+	}
+}
+
+// TestRelayEnds ends with its context, and so do the connections.
+func TestRelayEnds(t *testing.T) {
+	t.Parallel()
+	accepting := loopback(t)
+	address, stop := startRelay(t, accepting.Addr().String(), io.Discard)
+	client, server := dial(t, address, accepting)
+	stop()
+	for name, end := range map[string]net.Conn{"the client": client, "the server": server} {
+		if n, err := end.Read(make([]byte, 1)); n != 0 || err == nil || strings.Contains(err.Error(), "timeout") {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+	}
+	if _, err := net.Dial("tcp", address); err == nil {
+		t.Error("somebody still listens")
+	}
+}
+
+// TestRelayIsBounded has one client wait until another leaves.
+func TestRelayIsBounded(t *testing.T) {
+	t.Parallel()
+	accepting := loopback(t)
+	address, _ := startRelay(t, accepting.Addr().String(), io.Discard)
+	var first *net.TCPConn
+	for range maxRelayed {
+		first, _ = dial(t, address, accepting)
+	}
+	waiting, err := net.Dial("tcp", address) // the kernel's queue takes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiting.Close()
+	if err := accepting.SetDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := accepting.Accept(); err == nil {
+		t.Fatal("it is relayed")
+	}
+	if err := accepting.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.SetLinger(0); err != nil { // a reset ends both ways
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	relayed, err := accepting.Accept()
+	if err != nil {
+		t.Fatalf("one left, but: %v", err)
+	}
+	_ = relayed.Close()
+}
+
+// TestRelayToNobody hangs up on the client, and says why.
+func TestRelayToNobody(t *testing.T) {
+	t.Parallel()
+	nobody := loopback(t)
+	_ = nobody.Close()
+	var log bytes.Buffer
+	address, stop := startRelay(t, nobody.Addr().String(), &log)
+	client, err := net.DialTimeout("tcp", address, 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, client); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	stop()
+	if !strings.Contains(log.String(), "not relayed") || !strings.Contains(log.String(), "to="+nobody.Addr().String()) {
+		t.Errorf("the log says %s", log.String())
+	}
+}
