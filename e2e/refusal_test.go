@@ -13,9 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/kube-iam/authenticator/internal/lab"
-	"github.com/kube-iam/authenticator/pkg/token/presign"
 )
 
 // bearerToken is a token for a cluster, made by the AWS CLI.
@@ -104,22 +101,8 @@ func TestTokenOfAnotherCluster(t *testing.T) {
 
 func TestExpiredToken(t *testing.T) {
 	s, user := mapped(t, "expired")
-	t.Setenv("AWS_ACCESS_KEY_ID", user.id)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", user.secret)
 	at := func(age time.Duration) string {
-		t.Helper()
-		presigner, err := presign.New(t.Context(), presign.Config{
-			ClusterID: lab.ClusterName, Region: lab.Region,
-			Now: func() time.Time { return time.Now().Add(-age) },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, err := presigner.Token(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return token.Token
+		return tokensAt(t, user, func() time.Time { return time.Now().Add(-age) })()
 	}
 	if got := s.whoami(as(at(14 * time.Minute))).Username; got != "expired" {
 		t.Errorf("14 minutes old: %q", got)

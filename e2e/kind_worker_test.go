@@ -1,0 +1,159 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"github.com/kube-iam/authenticator/internal/lab"
+)
+
+// kubeletKubeconfig is how a kubelet signs in.
+const kubeletKubeconfig = "/etc/kubernetes/kubelet.conf"
+
+// TestWorkerJoinsThroughIAM: the worker is a node by the role of its EC2 instance,
+// and has no other way in.
+func TestWorkerJoinsThroughIAM(t *testing.T) {
+	onKind(t)
+	worker := worker(t)
+	if !worker.ready() {
+		t.Errorf("%s is not ready", worker.name)
+	}
+
+	if command := worker.run("sh", "-c", `tr '\0' ' ' < /proc/$(pidof kubelet)/cmdline`); !strings.Contains(command, "--kubeconfig="+kubeletKubeconfig+" ") || strings.Contains(command, "--bootstrap-kubeconfig") {
+		t.Errorf("the kubelet is started by %s", command)
+	}
+	var kubeconfig struct{ Users []struct{ User map[string]any } }
+	worker.decode(&kubeconfig, "kubectl", "--kubeconfig="+kubeletKubeconfig, "config", "view", "--raw", "--output=json")
+	if users := kubeconfig.Users; len(users) != 1 || len(users[0].User) != 1 || users[0].User["exec"] == nil {
+		t.Errorf("the kubelet's kubeconfig has more than one exec plugin: %v", users)
+	}
+	if files := worker.run("ls", "/var/lib/kubelet/pki"); strings.Contains(files, "kubelet-client") {
+		t.Errorf("the kubelet has got itself a client certificate: %s", files)
+	}
+
+	var review authenticationv1.SelfSubjectReview
+	worker.decode(&review, "kubectl", "--kubeconfig="+kubeletKubeconfig, "auth", "whoami", "--output=json")
+	user := review.Status.UserInfo
+	if user.Username != "system:node:"+worker.name {
+		t.Errorf("Username = %q", user.Username)
+	}
+	if want := []string{"system:bootstrappers", "system:nodes", "system:authenticated"}; !slices.Equal(user.Groups, want) {
+		t.Errorf("Groups = %q, want %q", user.Groups, want)
+	}
+	if want := "arn:aws:sts::231144931069:assumed-role/KubedemyNode/i-"; len(user.Extra["arn"]) != 1 || !strings.HasPrefix(user.Extra["arn"][0], want) {
+		t.Errorf("arn = %q, want %s…", user.Extra["arn"], want)
+	}
+}
+
+// TestWorkerWithoutItsRole is what every guide to aws-auth warns of: who takes the
+// node role out of it, loses the nodes. They come back with it.
+func TestWorkerWithoutItsRole(t *testing.T) {
+	onKind(t)
+	const (
+		lease       = 10 * time.Second // that a kubelet renews its lease after
+		gracePeriod = 50 * time.Second // that a lease may be old by
+		monitoring  = 5 * time.Second  // that leases are looked at after
+	)
+	worker := worker(t)
+	keepAWSAuth(t)
+	putAWSAuth(t, nil, map[string]string{"mapRoles": "[]"})
+	removed := time.Now()
+	eventually(t, watchDelay+tokenCacheTTL+webhookCacheTTL+lease+gracePeriod+monitoring, "the worker lost", func() bool { return !worker.ready() })
+	t.Logf("not ready after %.1f s", time.Since(removed).Seconds())
+	if output, err := worker.try("kubectl", "--kubeconfig="+kubeletKubeconfig, "auth", "whoami"); err == nil || !strings.Contains(output, "Unauthorized") {
+		t.Errorf("the kubelet is answered: %s", output)
+	}
+
+	putAWSAuth(t, nil, map[string]string{"mapRoles": lab.NodesMapping()})
+	restored := time.Now()
+	eventually(t, 2*lease+watchDelay, "the worker back", worker.ready)
+	t.Logf("ready again after %.1f s", time.Since(restored).Seconds())
+}
+
+// TestPodAsksAWS runs a pod on the worker, with an authenticator in it that people
+// ask who a token is: AWS's own name leads the pod to local AWS, which has a
+// certificate for it, and the pod knows of no proxy.
+func TestPodAsksAWS(t *testing.T) {
+	onKind(t)
+	worker := worker(t)
+	image := loadAuthenticator(t, worker)
+	admin := newShell(t, awsCLIs(t)[0])
+	admin.run("kubectl create configmap local-aws --from-file ca.pem=$AWS_CA_BUNDLE")
+	t.Cleanup(func() { admin.run("kubectl delete --now --ignore-not-found pod/whose configmap/local-aws") })
+	admin.write("pod.yaml", fmt.Sprintf(`apiVersion: v1
+kind: Pod
+metadata:
+  name: whose
+spec:
+  containers:
+  - name: authenticator
+    image: %s
+    imagePullPolicy: Never
+    args: [server, --cluster-id=kubedemy, --state-dir=/state, --generate-kubeconfig=/state/kubeconfig]
+    env:
+    - {name: AWS_CA_BUNDLE, value: /local-aws/ca.pem}
+    volumeMounts:
+    - {name: state, mountPath: /state}
+    - {name: local-aws, mountPath: /local-aws}
+  securityContext: {fsGroup: 10000}
+  volumes:
+  - {name: state, emptyDir: {}}
+  - {name: local-aws, configMap: {name: local-aws}}
+`, image))
+	admin.run("kubectl apply -f pod.yaml")
+	admin.run("kubectl wait --for=condition=Ready pod/whose --timeout=60s")
+	if on := admin.run("kubectl get pod whose -o jsonpath={.spec.nodeName}"); on != worker.name {
+		t.Errorf("the pod runs on %s", on)
+	}
+	eventually(t, 10*time.Second, "a log", func() bool { return strings.Contains(admin.run("kubectl logs whose"), "serving") })
+
+	user := newUser(t, "whose")
+	admin.write("token", newTokens(t, user)())
+	answer := admin.run("kubectl exec --stdin whose -- /authenticator verify --cluster-id=kubedemy --token=- < token")
+	if !strings.Contains(answer, "arn:aws:iam::231144931069:user/whose") {
+		t.Errorf("AWS says: %s", answer)
+	}
+}
+
+// loadAuthenticator loads the authenticator's image into a node and answers the
+// image's name.
+func loadAuthenticator(t *testing.T, n node) string {
+	t.Helper()
+	archive, err := os.Open(filepath.Join("..", "bin", "images", "authenticator.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	if _, err := tryDocker(archive, "exec", "--interactive", n.name, "ctr", "--namespace=k8s.io", "images", "import", "-"); err != nil {
+		t.Fatal(err)
+	}
+	pod, err := controlPlane(t).authenticator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pod.Spec.Containers[0].Image
+}
+
+// TestNodesFindAWS: each of AWS's names that the lab has leads to local AWS.
+func TestNodesFindAWS(t *testing.T) {
+	onKind(t)
+	plane := controlPlane(t)
+	for _, name := range []string{"sts.amazonaws.com", "iam.amazonaws.com", "sts.eu-west-2.amazonaws.com", "ec2.eu-west-2.amazonaws.com", "eks.eu-west-2.amazonaws.com", "sts.us-east-1.amazonaws.com"} {
+		output := plane.run("curl", "--silent", "--show-error", "--noproxy", "*", "--cacert", "/etc/kubernetes/aws-iam-authenticator/aws-ca.pem", "--output", "/dev/null", "--write-out", "%{http_code}", "https://"+name+"/")
+		t.Log(name, output)
+	}
+	if environment := plane.run("env"); strings.Contains(strings.ToLower(environment), "_proxy=") {
+		t.Errorf("the nodes have a proxy: %s", environment)
+	}
+	_ = context.Background
+}
