@@ -58,6 +58,7 @@ func configFlags() map[string]string {
 		"server.rolepaths":                 "role-paths",
 		"server.statedir":                  "state-dir",
 		"server.stsendpoint":               "sts-endpoint",
+		"server.stsendpointdial":           "sts-endpoint-dial",
 		"server.stsregions":                "sts-region",
 		"server.verificationcachettl":      "verification-cache-ttl",
 	}

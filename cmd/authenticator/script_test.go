@@ -65,7 +65,7 @@ func exampleKey() localaws.AccessKey {
 }
 
 // localAWS serves a local AWS, whose administrator has the script's key, until
-// the script ends; $AWS is its URL.
+// the script ends; $AWS is its URL, and $ADDRESS the host and port in that.
 func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
 	a, err := localaws.New(localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
 	ts.Check(err)
@@ -81,6 +81,7 @@ func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	})
 	ts.Setenv("AWS", "http://"+listener.Addr().String())
+	ts.Setenv("ADDRESS", listener.Addr().String())
 }
 
 // mfaSTS serves an STS that gives roles only for the MFA code 123456 of device

@@ -99,8 +99,15 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	dial, err := o.dial()
+	if err != nil {
+		return err
+	}
 	if hosts.Endpoint() != "" {
 		log.Warn("trusting an STS endpoint that is not AWS's (--sts-endpoint): whoever answers there can sign in as anybody", "endpoint", hosts.Endpoint())
+	}
+	if len(dial) > 0 {
+		log.Warn("connecting elsewhere for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the way there can sign in as anybody", "address", o.stsEndpointDial)
 	}
 	metrics := webhook.NewMetrics()
 	mappings, err := o.newMappings(p, o.partition, metrics, log)
@@ -114,7 +121,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	}
 	sts, err := verify.New(verify.Config{
 		ClusterID: p.clusterID, Partition: o.partition, MaxConnections: maxVerifications,
-		RootCAs: roots, UserAgent: userAgent(), Observe: metrics.ObserveSTS(),
+		RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(),
 	})
 	if err != nil {
 		return err

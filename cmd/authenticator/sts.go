@@ -3,7 +3,9 @@ package main
 import (
 	"crypto/x509"
 	"fmt"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -14,15 +16,17 @@ import (
 // stsOptions say which STS endpoints tokens may name. The commands server and
 // verify agree on it by the same flags.
 type stsOptions struct {
-	partition   string
-	stsRegions  []string
-	stsEndpoint string
+	partition       string
+	stsRegions      []string
+	stsEndpoint     string
+	stsEndpointDial string
 }
 
 func (o *stsOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.partition, "partition", "aws", "AWS partition of the identities: "+strings.Join(token.Partitions(), ", "))
 	flags.StringSliceVar(&o.stsRegions, "sts-region", nil, "accept tokens of this region only (repeatable; default: every region of the partition)")
 	flags.StringVar(&o.stsEndpoint, "sts-endpoint", "", "trust this endpoint too, as clients have it in AWS_ENDPOINT_URL; it can say of any token who it is, so it is for a local AWS")
+	flags.StringVar(&o.stsEndpointDial, "sts-endpoint-dial", "", "where to connect to for an --sts-endpoint of http, as HOST:PORT: in a container, loopback is another; it is not encrypted, so it is for a network of this machine")
 }
 
 func (o *stsOptions) hosts() (token.Hosts, error) {
@@ -37,6 +41,31 @@ func (o *stsOptions) hosts() (token.Hosts, error) {
 		return token.Hosts{}, usagef("--sts-endpoint: %w", err)
 	}
 	return hosts, nil
+}
+
+// dial is what to connect to in place of the endpoint, by its host and port; nil
+// for itself.
+func (o *stsOptions) dial() (map[string]string, error) {
+	if o.stsEndpointDial == "" {
+		return nil, nil
+	}
+	// Only there is no proxy in between, which would go where it likes.
+	endpoint, ok := strings.CutPrefix(strings.TrimSuffix(o.stsEndpoint, "/"), "http://")
+	if !ok {
+		return nil, usagef("--sts-endpoint-dial is for an --sts-endpoint of http, such as http://127.0.0.1:4566")
+	}
+	if host, port, err := net.SplitHostPort(o.stsEndpointDial); err != nil || host == "" || !isPort(port) {
+		return nil, usagef("--sts-endpoint-dial %q is not HOST:PORT, such as 172.18.0.1:4566", o.stsEndpointDial)
+	}
+	if !strings.Contains(endpoint, ":") {
+		endpoint += ":80"
+	}
+	return map[string]string{endpoint: o.stsEndpointDial}, nil
+}
+
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
 
 // userAgent is what AWS sees of us.

@@ -56,6 +56,10 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	dial, err := o.dial()
+	if err != nil {
+		return err
+	}
 	bearer, err := o.read(p.in)
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	sts, err := verify.New(verify.Config{ClusterID: p.clusterID, Partition: o.partition, RootCAs: roots, UserAgent: userAgent()})
+	sts, err := verify.New(verify.Config{ClusterID: p.clusterID, Partition: o.partition, RootCAs: roots, Dial: dial, UserAgent: userAgent()})
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	Client *http.Client
 	// RootCAs that vouch for STS, if Client is nil. Nil means the system's.
 	RootCAs *x509.CertPool
+	// Dial has what to connect to in place of a host and port, by that, if Client
+	// is nil. What is sent is the same.
+	Dial map[string]string
 	// MaxConnections to each STS host, idle ones too. Zero means 64.
 	MaxConnections int
 	// TryTimeout of one try; there are two. Zero means 4 s.
@@ -72,7 +75,7 @@ func New(config Config) (*STS, error) {
 	if config.Observe == nil {
 		config.Observe = func(Observation) {}
 	}
-	client := http.Client{Transport: newTransport(config.MaxConnections, config.RootCAs)}
+	client := http.Client{Transport: newTransport(config)}
 	if config.Client != nil {
 		client = *config.Client
 	}
@@ -83,15 +86,18 @@ func New(config Config) (*STS, error) {
 
 // newTransport keeps as many connections as are used at once: with net/http's
 // two, every burst pays for TLS handshakes.
-func newTransport(connections int, roots *x509.CertPool) *http.Transport {
+func newTransport(config Config) *http.Transport {
+	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, cmp.Or(config.Dial[address], address))
+		},
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs},
 		TLSHandshakeTimeout:   3 * time.Second,
-		MaxConnsPerHost:       connections,
-		MaxIdleConns:          connections,
-		MaxIdleConnsPerHost:   connections,
+		MaxConnsPerHost:       config.MaxConnections,
+		MaxIdleConns:          config.MaxConnections,
+		MaxIdleConnsPerHost:   config.MaxConnections,
 		IdleConnTimeout:       90 * time.Second,
 		ForceAttemptHTTP2:     true,
 		DisableCompression:    true,
