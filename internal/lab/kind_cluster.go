@@ -204,16 +204,15 @@ func (k *kindProvider) createCluster(ctx context.Context) error {
 	case <-working.Done():
 	}
 	beside.Wait()
-	if ctx.Err() != nil { // whoever gave up wants no look at it
-		k.nodes = false
-		err = k.endKind(created)
-	} else if !k.config.Kind.Keep {
-		k.collectLogs()
-		err = k.endKind(created)
-	} else {
+	gaveUp := ctx.Err() != nil // and wants no look at it
+	if k.config.Kind.Keep && !gaveUp {
 		<-created
+		return context.Cause(working)
 	}
-	return errors.Join(context.Cause(working), err)
+	if !gaveUp {
+		k.collectLogs()
+	}
+	return errors.Join(context.Cause(working), k.endKind(created))
 }
 
 // endKind ends kind, which goes on whatever a context says: its containers are

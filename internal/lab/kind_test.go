@@ -125,8 +125,9 @@ func TestNodeNames(t *testing.T) {
 // TestKindNameIsOfTheDirectory: what a killed lab left is found again by it.
 func TestKindNameIsOfTheDirectory(t *testing.T) {
 	t.Parallel()
-	if kindName("/a") != kindName("/a") || kindName("/a") == kindName("/b") {
-		t.Errorf("/a is %s and %s, /b is %s", kindName("/a"), kindName("/a"), kindName("/b"))
+	first := kindName("/a")
+	if again, other := kindName("/a"), kindName("/b"); again != first || other == first {
+		t.Errorf("/a is %s and %s, /b is %s", first, again, other)
 	}
 }
 

@@ -2,10 +2,11 @@
 // history as an http.Handler that really checks signatures, trust policies and
 // permissions, for one account, in memory or in a state file.
 //
-// Unmodified clients reach it in one of two ways. Through its proxy (HTTPS_PROXY
+// Unmodified clients reach it in one of three ways. Through its proxy (HTTPS_PROXY
 // and AWS_CA_BUNDLE, see [Environment]) their host names, signatures and tokens
-// are byte for byte what they are against AWS. Or its URL is their endpoint
-// (AWS_ENDPOINT_URL), which older clients do not know.
+// are byte for byte what they are against AWS. So they are if DNS leads them to it
+// (see [AWS.ServeTLS]). Or its URL is their endpoint (AWS_ENDPOINT_URL), which
+// older clients do not know.
 //
 // What it does not do it refuses by an error of AWS's shape that says so; nothing
 // is accepted and then ignored.

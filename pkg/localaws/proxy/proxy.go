@@ -3,9 +3,10 @@
 // that can vouch for nothing else.
 //
 // A client needs two variables, HTTPS_PROXY and AWS_CA_BUNDLE; its host names,
-// signatures and tokens are then byte for byte what they are against AWS. The
-// proxy dials nobody but the API servers of registered clusters, so that a
-// misconfigured client cannot reach the real AWS.
+// signatures and tokens are then byte for byte what they are against AWS. So they
+// are if DNS leads it to a listener of [Proxy.ListenTLS]. The proxy dials nobody
+// but the API servers of registered clusters, so that a misconfigured client
+// cannot reach the real AWS.
 package proxy
 
 import (

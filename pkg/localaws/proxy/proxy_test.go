@@ -157,6 +157,39 @@ func TestWhoMayConnect(t *testing.T) {
 	}
 }
 
+// TestServeTLSWantsTheName asks over connections that were begun for a name, or for
+// none, as those may be that go on with an older session.
+func TestServeTLSWantsTheName(t *testing.T) {
+	ca, err := proxy.NewCA(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "AWS") })
+	p, err := proxy.New(proxy.Config{CA: ca, AWS: answers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		connection *tls.ConnectionState
+		host       string
+		want       int
+	}{
+		"AWS's":      {&tls.ConnectionState{ServerName: "sts.amazonaws.com"}, "sts.amazonaws.com", http.StatusOK},
+		"another":    {&tls.ConnectionState{ServerName: "sts.amazonaws.com"}, "iam.amazonaws.com", http.StatusForbidden},
+		"a stranger": {&tls.ConnectionState{ServerName: "example.com"}, "example.com", http.StatusForbidden},
+		"none":       {&tls.ConnectionState{}, "sts.amazonaws.com", http.StatusForbidden},
+		"no TLS":     {nil, "sts.amazonaws.com", http.StatusForbidden},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.TLS, r.Host = test.connection, test.host
+		w := httptest.NewRecorder()
+		p.ServeTLS(w, r)
+		if w.Code != test.want {
+			t.Errorf("%s: %d %q", name, w.Code, w.Body)
+		}
+	}
+}
+
 func TestCloseEndsTunnels(t *testing.T) {
 	ca, err := proxy.NewCA(time.Now())
 	if err != nil {
