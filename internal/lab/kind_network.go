@@ -90,19 +90,20 @@ func (k *kindProvider) leadNetworkToAWS(ctx context.Context) error {
 	if err := k.serveMetadata(metadata); err != nil {
 		return err
 	}
-	listener, err := k.listen()
+	tls, err := k.listen()
 	if err != nil {
 		return err
 	}
 	allow := []netip.Prefix{k.network.subnet}
-	k.network.serving.Go(func() { _ = k.aws.aws.ServeTLS(serving, listener, allow) })
-	relays := []string{":443=" + listener.Addr().String()}
+	k.network.serving.Go(func() { _ = k.aws.aws.ServeTLS(serving, tls, allow) })
+	relays := []string{":443=" + tls.Addr().String()}
 	if k.config.TrustEndpoint {
-		if listener, err = k.listen(); err != nil {
+		plain, err := k.listen()
+		if err != nil {
 			return err
 		}
-		k.network.serving.Go(func() { _ = k.aws.aws.Serve(serving, listener, allow) })
-		relays = append(relays, ":"+relayPort+"="+listener.Addr().String())
+		k.network.serving.Go(func() { _ = k.aws.aws.Serve(serving, plain, allow) })
+		relays = append(relays, ":"+relayPort+"="+plain.Addr().String())
 	}
 	return k.runRelay(ctx, relays...)
 }
