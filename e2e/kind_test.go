@@ -77,7 +77,7 @@ func tryDocker(stdin io.Reader, arguments ...string) (string, error) {
 	command.Stdin = stdin
 	output, err := command.CombinedOutput()
 	if err != nil {
-		err = fmt.Errorf("$ docker %s\n%s%w", strings.Join(arguments, " "), output, err)
+		err = fmt.Errorf("$ docker %s …\n%s%w", strings.Join(arguments[:min(3, len(arguments))], " "), output, err)
 	}
 	return strings.TrimSpace(string(output)), err
 }
@@ -89,6 +89,12 @@ func docker(t *testing.T, arguments ...string) string {
 		t.Fatal(err)
 	}
 	return output
+}
+
+// containersOf a cluster, and its networks, in the engine.
+func containersOf(t *testing.T, cluster string) string {
+	t.Helper()
+	return docker(t, "ps", "--all", "--quiet", "--filter", "name="+cluster) + docker(t, "network", "ls", "--quiet", "--filter", "name="+cluster)
 }
 
 // try a command on the node.

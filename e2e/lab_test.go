@@ -15,21 +15,25 @@ import (
 // TestKilledLab kills a lab of its own as nobody should, and brings it up again
 // in the same place.
 func TestKilledLab(t *testing.T) {
-	bin, err := filepath.Abs(filepath.Join("..", "bin"))
+	config, err := newConfig("killed")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), "lab")
+	dir, bin := config.Dir, filepath.Dir(config.Authenticator)
 	s := newShell(t, awsCLIs(t)[0])
 	run := func(arguments string) result {
 		return s.try("KUBEBUILDER_ASSETS=" + suite.Info().Assets + " " + bin + "/lab " + arguments + " --dir " + dir)
 	}
+	var node string // of kind
 	t.Cleanup(func() {
 		if r := run("down"); r.err != nil {
 			t.Errorf("down: %v: %s", r.err, r.stderr)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "aws")); err == nil {
 			t.Error("its files are still there")
+		}
+		if cluster, ok := strings.CutSuffix(node, "-control-plane"); ok && containersOf(t, cluster) != "" {
+			t.Errorf("of cluster %s there are still containers: %s", cluster, containersOf(t, cluster))
 		}
 	})
 	up := func() lab.Info {
@@ -44,6 +48,8 @@ func TestKilledLab(t *testing.T) {
 		return info
 	}
 	first := up()
+	node = s.run("kubectl --kubeconfig " + first.Kubeconfig + " get nodes --output jsonpath='{.items[*].metadata.name}' | cut -d ' ' -f 1")
+	node = strings.TrimSpace(node)
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -42,26 +43,31 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (int, error) {
-	dir, err := os.MkdirTemp("", "e2e-lab-")
+	config, err := newConfig("suite")
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir)
+	config.Kind.Nodes = 1
+	if suite, err = lab.Up(context.Background(), config); err != nil {
+		return 0, err
+	}
+	code := m.Run()
+	return code, suite.Close()
+}
+
+// newConfig is that of a lab by a name. Its directory is where the last one of
+// that name was, so that what that may have left is cleaned up.
+func newConfig(name string) (lab.Config, error) {
 	bin, err := filepath.Abs(filepath.Join("..", "bin"))
 	if err != nil {
-		return 0, err
+		return lab.Config{}, err
 	}
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		assets = filepath.Join(bin, "k8s")
-	}
-	suite, err = lab.Up(context.Background(), lab.Config{
-		Dir:           dir,
+	return lab.Config{
+		Dir:           filepath.Join(bin, "e2e", name),
 		Provider:      os.Getenv("PROVIDER"),
-		Assets:        assets,
+		Assets:        cmp.Or(os.Getenv("KUBEBUILDER_ASSETS"), filepath.Join(bin, "k8s")),
 		Authenticator: filepath.Join(bin, "authenticator"),
 		Kind: lab.KindConfig{
-			Nodes:    1,
 			Image:    filepath.Join(bin, "images", "authenticator.tar"),
 			LocalAWS: filepath.Join(bin, "localaws"),
 		},
@@ -69,10 +75,5 @@ func run(m *testing.M) (int, error) {
 		VerificationCacheTTL: verificationCacheTTL,
 		TrustEndpoint:        true,
 		Progress:             os.Stderr,
-	})
-	if err != nil {
-		return 0, err
-	}
-	code := m.Run()
-	return code, suite.Close()
+	}, nil
 }

@@ -1,0 +1,137 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// refusals has something happen while a user asks who they are, over and over and
+// with a new token each time, until that is over and the tokens are good. It
+// answers for how long they were not. An administrator who has a certificate asks
+// too, and must not notice.
+func refusals(t *testing.T, user accessKey, happen func(), within time.Duration, what string, over func() bool) time.Duration {
+	t.Helper()
+	byToken, byCertificate := newBearer(t, user), controlPlane(t).client
+	var good atomic.Bool
+	var first, last time.Time
+	ctx, stop := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for ctx.Err() == nil {
+			err := byToken.signIn(t.Context())
+			good.Store(err == nil)
+			if apierrors.IsUnauthorized(err) {
+				last = time.Now()
+				if first.IsZero() {
+					first = last
+				}
+			} else if err != nil {
+				t.Errorf("by token: %v", err)
+				return
+			}
+			if _, err := byCertificate.CoreV1().Namespaces().Get(t.Context(), metav1.NamespaceSystem, metav1.GetOptions{}); err != nil {
+				t.Errorf("by certificate: %v", err)
+				return
+			}
+		}
+	})
+	defer asking.Wait()
+	defer stop()
+	happen()
+	eventually(t, within, what, func() bool { return over() && good.Load() })
+	stop()
+	asking.Wait()
+	return last.Sub(first)
+}
+
+// TestAuthenticatorKilled: the kubelet starts it again, and nobody has to be told.
+// Until then new tokens are refused, and certificates are not.
+func TestAuthenticatorKilled(t *testing.T) {
+	onKind(t)
+	plane := controlPlane(t)
+	_, user := mapped(t, "patient")
+	var killed string
+	took := refusals(t, user, func() { killed = plane.killAuthenticator() }, 30*time.Second, "signed in again", func() bool {
+		return plane.authenticatorServes() && plane.authenticatorContainer() != killed
+	})
+	t.Logf("tokens were refused for %.1f s", took.Seconds())
+	if took == 0 {
+		t.Error("nobody noticed: it was not killed")
+	}
+}
+
+// TestControlPlaneRestarted restarts the machine that all depends on: etcd,
+// kube-apiserver and the authenticator come back, people sign in, and the worker is
+// ready, for which its kubelet has to sign in too.
+func TestControlPlaneRestarted(t *testing.T) {
+	onKind(t)
+	plane, worker := controlPlane(t), worker(t)
+	_, user := mapped(t, "insistent")
+	person := newBearer(t, user)
+	docker(t, "restart", plane.name)
+	restarted := time.Now()
+	eventually(t, 2*time.Minute, "signed in again", func() bool { return person.signIn(t.Context()) == nil })
+	t.Logf("signed in %.1f s after the restart", time.Since(restarted).Seconds())
+	eventually(t, time.Minute, "the nodes ready", func() bool {
+		return plane.readySince(restarted) && worker.readySince(restarted)
+	})
+	t.Logf("all ready %.1f s after the restart", time.Since(restarted).Seconds())
+}
+
+// TestAuthenticatorUpgraded names another image in the static pod, as an operator
+// who upgrades does. The kubelet looks at the file every 20 s.
+func TestAuthenticatorUpgraded(t *testing.T) {
+	onKind(t)
+	plane := controlPlane(t)
+	_, user := mapped(t, "upgraded")
+	image := func() string {
+		pod, err := plane.authenticator()
+		if err != nil {
+			return ""
+		}
+		return pod.Spec.Containers[0].Image
+	}
+	const rolls = 20*time.Second + 30*time.Second
+	before := image()
+	after := before + "-next"
+	plane.run("ctr", "--namespace=k8s.io", "images", "tag", "docker.io/"+before, "docker.io/"+after)
+	manifest := docker(t, "inspect", "--format", `{{range .Mounts}}{{if eq .Destination "/etc/kubernetes/manifests/aws-iam-authenticator.yaml"}}{{.Source}}{{end}}{{end}}`, plane.name)
+	replace := func(from, to string) {
+		t.Helper()
+		text, err := os.ReadFile(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := strings.Replace(string(text), "image: "+from+"\n", "image: "+to+"\n", 1)
+		if changed == string(text) {
+			t.Fatalf("%s does not name the image %s", manifest, from)
+		}
+		if err := os.WriteFile(manifest, []byte(changed), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		replace(after, before)
+		eventually(t, rolls, "the image as before", func() bool { return image() == before && plane.authenticatorServes() })
+	})
+
+	old := plane.authenticatorContainer()
+	begun := time.Now()
+	took := refusals(t, user, func() { replace(before, after) }, rolls, "signed in by the new image", func() bool {
+		return image() == after && plane.authenticatorServes() && plane.authenticatorContainer() != old
+	})
+	t.Logf("upgraded in %.1f s; tokens were refused for %.1f s", time.Since(begun).Seconds(), took.Seconds())
+	if running := plane.run("crictl", "inspect", plane.authenticatorContainer()); !strings.Contains(running, after) {
+		t.Errorf("it is not the new image that runs: %s", running)
+	}
+}
