@@ -13,4 +13,8 @@ var (
 	//
 	//go:embed manifests/authenticator.yaml
 	Authenticator string
+	// RBAC is the Role of the authenticator's user and its RoleBinding, in this order.
+	//
+	//go:embed manifests/rbac.yaml
+	RBAC string
 )

@@ -2,12 +2,17 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/deploy/kind"
 )
 
 // authenticatorKubernetesUser is who the authenticator is in Kubernetes.
@@ -22,10 +27,28 @@ func (l *Lab) Kubernetes() (kubernetes.Interface, error) {
 	return client, nil
 }
 
-// allowAuthenticator gives the authenticator the least rights that it needs: to
-// watch one ConfigMap and to report on it.
+// authenticatorRights are the least that the authenticator needs: to watch one
+// ConfigMap and to report on it. They are those of a cluster made by hand.
+func authenticatorRights() (role *rbacv1.Role, binding *rbacv1.RoleBinding, err error) {
+	first, second, _ := strings.Cut(kind.RBAC, "\n---\n")
+	role, binding = &rbacv1.Role{}, &rbacv1.RoleBinding{}
+	if err := errors.Join(yaml.UnmarshalStrict([]byte(first), role), yaml.UnmarshalStrict([]byte(second), binding)); err != nil {
+		return nil, nil, fmt.Errorf("reading the authenticator's rights: %w", err)
+	}
+	return role, binding, nil
+}
+
+// allowAuthenticator gives the authenticator its rights.
 func (l *Lab) allowAuthenticator(ctx context.Context) error {
-	if err := l.createRole(ctx); err != nil {
+	role, _, err := authenticatorRights()
+	if err != nil {
+		return err
+	}
+	client, err := l.Kubernetes()
+	if err != nil {
+		return err
+	}
+	if _, err = client.RbacV1().Roles(role.Namespace).Create(ctx, role, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("making the authenticator's Role: %w", err)
 	}
 	if err := l.AllowAWSAuth(ctx); err != nil {
@@ -34,34 +57,17 @@ func (l *Lab) allowAuthenticator(ctx context.Context) error {
 	return nil
 }
 
-func (l *Lab) createRole(ctx context.Context) error {
-	client, err := l.Kubernetes()
-	if err != nil {
-		return err
-	}
-	role := &rbacv1.Role{
-		ObjectMeta: metav1.ObjectMeta{Name: authenticatorKubernetesUser, Namespace: metav1.NamespaceSystem},
-		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{corev1.GroupName}, Resources: []string{"configmaps"}, ResourceNames: []string{"aws-auth"}, Verbs: []string{"get", "list", "watch"}},
-			{APIGroups: []string{corev1.GroupName}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
-		},
-	}
-	_, err = client.RbacV1().Roles(metav1.NamespaceSystem).Create(ctx, role, metav1.CreateOptions{})
-	return err
-}
-
 // AllowAWSAuth lets the authenticator read aws-auth, as it may when a lab is up.
 func (l *Lab) AllowAWSAuth(ctx context.Context) error {
+	_, binding, err := authenticatorRights()
+	if err != nil {
+		return err
+	}
 	client, err := l.Kubernetes()
 	if err != nil {
 		return err
 	}
-	binding := &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: authenticatorKubernetesUser, Namespace: metav1.NamespaceSystem},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: authenticatorKubernetesUser},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: authenticatorKubernetesUser}},
-	}
-	_, err = client.RbacV1().RoleBindings(metav1.NamespaceSystem).Create(ctx, binding, metav1.CreateOptions{})
+	_, err = client.RbacV1().RoleBindings(binding.Namespace).Create(ctx, binding, metav1.CreateOptions{})
 	return err
 }
 

@@ -308,3 +308,15 @@ func TestAWSNamesAreAWSs(t *testing.T) {
 		}
 	}
 }
+
+// TestRights: the manifest is for the user that the lab makes.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	role, binding, err := authenticatorRights()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(role.Rules) != 2 || binding.RoleRef.Name != role.Name || binding.Subjects[0].Name != authenticatorKubernetesUser {
+		t.Errorf("%s binds %s to %v", binding.Name, binding.RoleRef.Name, binding.Subjects)
+	}
+}
