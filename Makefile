@@ -11,10 +11,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GCFLAGS := all=-dwarf=false
 PROVIDER ?= envtest
 
-.PHONY: help build test lint bench fuzz control-plane image demo e2e clean
+.PHONY: help build test lint bench fuzz control-plane image kind-node-image demo e2e clean
 
 help: ## say what can be made
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/authenticator, bin/localaws, bin/lab
 	@mkdir -p bin
@@ -24,6 +24,7 @@ test: ## unit tests with the race detector (needs a C compiler, no network, no D
 	$(GO) test -race ./...
 	cd hack/image && $(GO) test ./...
 	cd deploy/kubernetes/monitoring && $(GO) test ./...
+	cd deploy/kind/node-image && $(GO) test ./envoy
 
 lint: ## formatting, vet and golangci-lint, modules tidy
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [[ -z "$$unformatted" ]] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }
@@ -63,6 +64,9 @@ image: ## bin/images: authenticator.tar for docker load, authenticator/ (OCI, am
 	done
 	@bin/image index --output bin/images/authenticator --name kube-iam/authenticator:$(VERSION) $(IMAGE_ARCHITECTURES:%=bin/images/authenticator-%.tar)
 	@cp bin/images/authenticator-$$($(GO) env GOHOSTARCH).tar bin/images/authenticator.tar
+
+kind-node-image: ## kube-iam/kind-node: an image of nodes for kind where no registry can be reached (Debian, root)
+	@deploy/kind/node-image/build.sh
 
 demo: ## sign in to a real kube-apiserver with AWS IAM, offline: six steps, shown one by one
 	@SECONDS=0; $(MAKE) --no-print-directory build control-plane; \
