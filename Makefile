@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GCFLAGS := all=-dwarf=false
 PROVIDER ?= envtest
 
-.PHONY: help build test lint bench fuzz control-plane image kind-node-image demo e2e clean
+.PHONY: help build test lint bench fuzz control-plane image kind-node-image kind-nodes demo e2e clean
 
 help: ## say what can be made
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,8 +73,14 @@ demo: ## sign in to a real kube-apiserver with AWS IAM, offline: six steps, show
 	  dir=$$(mktemp -d); trap 'bin/lab down --dir "$$dir"; rm -rf "$$dir"' EXIT; \
 	  bin/lab up --dir "$$dir" && bin/lab tour --dir "$$dir" && echo "Done in $$SECONDS s, builds included."
 
+# kind's own image of nodes, if it is here or can be pulled, or KIND_NODE_IMAGE; else ours.
+kind-nodes:
+	@image=$${KIND_NODE_IMAGE:-$$(awk -F'"' '/^const Image/ { print $$2 }' "$$($(GO) list -m -f '{{.Dir}}' sigs.k8s.io/kind)/pkg/apis/config/defaults/image.go")}; \
+	  docker image inspect "$$image" >/dev/null 2>&1 || docker pull --quiet "$$image" 2>/dev/null || $(MAKE) --no-print-directory kind-node-image
+
 # One package at a time: the stories wait for bounds in seconds.
-e2e: build control-plane ## the same with the real AWS CLI, and all that can go wrong (PROVIDER=envtest)
+e2e: build control-plane $(if $(filter kind,$(PROVIDER)),image kind-nodes)
+e2e: ## the same with the real AWS CLI, and all that can go wrong (PROVIDER=envtest or kind)
 	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -p 1 -timeout 20m -v ./e2e/...
 
 clean: ## remove what was built
