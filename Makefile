@@ -22,6 +22,7 @@ build: ## bin/authenticator, bin/localaws, bin/lab
 
 test: ## unit tests with the race detector (needs a C compiler, no network, no Docker)
 	$(GO) test -race ./...
+	cd deploy/kubernetes && $(GO) test ./...
 
 lint: ## formatting, vet and golangci-lint, modules tidy
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [[ -z "$$unformatted" ]] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }

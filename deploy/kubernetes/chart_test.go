@@ -1,0 +1,97 @@
+package kubernetes_test
+
+import (
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v4/pkg/chart/v2/lint"
+	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
+)
+
+// TestChartRefuses holds that what is wrong with values is said by name.
+func TestChartRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ values, says string }{
+		{"{}", "clusterID must be set"},
+		{"clusterID: 7", "'/clusterID': got number, want string"},
+		{"{clusterID: c, clusterId: c}", "'clusterId' not allowed"},
+		{"{clusterID: c, clusterOwnerARNs: [ClusterOwner]}", "'/clusterOwnerARNs/0'"},
+		{"{clusterID: c, extraArgs: [server]}", "'/extraArgs/0'"},
+		{"{clusterID: c, extraEnv: [{value: v}]}", "'/extraEnv/0': missing property 'name'"},
+		{"{clusterID: c, aws: {profile: p}}", "'/aws': additional properties 'profile' not allowed"},
+		{"{clusterID: c, image: {digest: v1}}", "'/image/digest'"},
+		{"{clusterID: c, kind: StatefulSet}", "'/kind': value must be one of 'DaemonSet', 'Deployment'"},
+		{"{clusterID: c, address: localhost}", "'/address'"},
+		{"{clusterID: c, deployment: {replicas: 0}}", "'/deployment/replicas': minimum"},
+		{"{clusterID: c, deployment: {networkPolicy: {from: [{cidr: 192.0.2.0/24}]}}}", "'/deployment/networkPolicy/from/0'"},
+		{"{clusterID: c, deployment: {networkPolicy: {egressPorts: [https]}}}", "'/deployment/networkPolicy/egressPorts/0'"},
+		{"{clusterID: c, certificate: {source: file}}", "'/certificate/source'"},
+		{"{clusterID: c, certificate: {certManager: {issuerRef: {kind: ClusterIssuer}}}}", "'/certificate/certManager/issuerRef'"},
+		{"{clusterID: c, certificate: {certManager: {duration: 90d}}}", "'/certificate/certManager/duration'"},
+		{"{clusterID: c, certificate: {source: secret}}", "certificate.secretName must be set"},
+		{"{clusterID: c, certificate: {secretName: s}}", "certificate.secretName is set, and certificate.source is host"},
+		{"{clusterID: c, kind: Deployment}", "certificate.source is host, and a Deployment is on no host"},
+		{"{clusterID: c, resources: {limits: {memory: 64Mi}, requests: null}}", "'/resources': missing property 'requests'"},
+		{"{clusterID: c, affinity: {nodeSelector: {}}}", "'/affinity'"},
+		{"{clusterID: c, podAnnotations: {a: 1}}", "'/podAnnotations/a'"},
+		{"{clusterID: c, monitoring: {serviceMonitor: {enabled: true}}}", "needs address to be one that Prometheus reaches"},
+		{"{clusterID: c, monitoring: {dashboard: {enabled: yes please}}}", "'/monitoring/dashboard/enabled'"},
+	} {
+		_, err := renderChart(c.values)
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s\ngot  %v\nwant %s", c.values, err, c.says)
+		}
+	}
+}
+
+func TestChartIsClean(t *testing.T) {
+	t.Parallel()
+	for _, values := range []map[string]any{nil, {"clusterID": "c"}} {
+		for _, message := range lint.RunAll("chart", values, "kube-system").Messages {
+			if message.Severity > support.InfoSev {
+				t.Error(message)
+			}
+		}
+	}
+}
+
+// TestNotes holds that what is left to do depends on what was chosen.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		values       string
+		says, hushes []string
+	}{
+		{
+			"clusterID: c",
+			[]string{"serves cluster c", "install -d -o 10000", "daemonset/authenticator", "clusterOwnerARNs is empty", "get-token --cluster-name c"},
+			[]string{"get secret"},
+		},
+		{
+			"{clusterID: c, clusterOwnerARNs: ['arn:aws:iam::111122223333:role/R'], certificate: {source: cert-manager}}",
+			[]string{"get secret authenticator-serving", "server: https://127.0.0.1:21362/authenticate\n"},
+			[]string{"install -d", "clusterOwnerARNs", "tls-server-name"},
+		},
+		{
+			"{clusterID: c, kind: Deployment, deployment: {clusterIP: 10.0.0.9}, certificate: {source: secret, secretName: s}}",
+			[]string{"get secret s ", "server: https://10.0.0.9/authenticate\n", "tls-server-name: authenticator.kube-system.svc"},
+			[]string{"install -d"},
+		},
+	} {
+		rendered, err := renderChart(c.values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := rendered["authenticator/templates/NOTES.txt"]
+		for _, words := range c.says {
+			if !strings.Contains(notes, words) {
+				t.Errorf("%s: the notes do not say %q:\n%s", c.values, words, notes)
+			}
+		}
+		for _, words := range c.hushes {
+			if strings.Contains(notes, words) {
+				t.Errorf("%s: the notes say %q:\n%s", c.values, words, notes)
+			}
+		}
+	}
+}
