@@ -53,6 +53,7 @@ func configFlags() map[string]string {
 		"server.kubeconfig":                "kubeconfig",
 		"server.kubeconfigpregenerated":    "kubeconfig-pregenerated",
 		"server.master":                    "master",
+		"server.metricsbindaddress":        "metrics-bind-address",
 		"server.partition":                 "partition",
 		"server.port":                      "port",
 		"server.rolepaths":                 "role-paths",

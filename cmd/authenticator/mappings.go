@@ -152,6 +152,7 @@ func (o *mappingOptions) newMappings(p *program, partition string, metrics *webh
 	chain, accounts := []mapper.Mapper{owner}, []mapper.Mapper{}
 	for _, name := range o.sources() {
 		source := mapper.NewSource(names)
+		metrics.FollowMappings(name, source.Len)
 		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths}
 		onRead := func(result *awsauth.Result) {
 			failures, warnings := count(result)

@@ -34,7 +34,7 @@ func TestScript(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each program ends a second later
-			for _, name := range []string{"PORT", "HEALTH"} {
+			for _, name := range []string{"PORT", "HEALTH", "METRICS", "OTHER"} {
 				port, err := freePort()
 				if err != nil {
 					return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"sync"
 	"syscall"
@@ -26,6 +27,7 @@ const maxVerifications = 64
 type serverOptions struct {
 	endpoint
 	healthPort             int
+	metricsAddress         string
 	kubeconfigPregenerated bool
 	stsOptions
 	verificationCacheTTL time.Duration
@@ -56,6 +58,7 @@ unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
 	o.endpoint.addFlags(flags, "/var/aws-iam-authenticator", "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml")
 	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "do not write the kube-apiserver's kubeconfig: it is there already")
 	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 turns it off")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", "serve /metrics without TLS too, on this IP address and port (10.0.0.5:21364; :21364 is every address), for a Prometheus that does not reach --address")
 	o.stsOptions.addFlags(flags)
 	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "how long an answer of STS is remembered; 0 asks for every TokenReview")
 	o.mappingOptions.addFlags(flags)
@@ -78,6 +81,9 @@ func (o *serverOptions) check(p *program) error {
 			return usagef("--port and --health-port are both %d", o.port)
 		}
 	}
+	if err := o.checkMetricsAddress(); err != nil {
+		return err
+	}
 	if o.verificationCacheTTL < 0 {
 		return usagef("--verification-cache-ttl %s is negative: 0 turns the cache off", o.verificationCacheTTL)
 	}
@@ -85,6 +91,18 @@ func (o *serverOptions) check(p *program) error {
 		return usagef("--verification-cache-ttl %s is longer than a token lives, %s", o.verificationCacheTTL, token.Lifetime)
 	}
 	return o.mappingOptions.check(p)
+}
+
+func (o *serverOptions) checkMetricsAddress() error {
+	if o.metricsAddress == "" {
+		return nil
+	}
+	host, service, err := net.SplitHostPort(o.metricsAddress)
+	port, notNumber := strconv.Atoi(service)
+	if err != nil || notNumber != nil || host != "" && net.ParseIP(host) == nil {
+		return usagef("--metrics-bind-address %q is not an IP address and a port, as 10.0.0.5:21364", o.metricsAddress)
+	}
+	return checkPort("--metrics-bind-address", port)
 }
 
 func (o *serverOptions) run(ctx context.Context, p *program) error {
@@ -150,20 +168,20 @@ func (o *serverOptions) serve(ctx context.Context, authenticator *authn.Authenti
 	if err != nil {
 		return err
 	}
-	server := webhook.Server{
-		Handler:     handler,
-		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil },
-		Log:         log,
-	}
+	metrics.SetCertificate(certificate.Leaf.NotAfter)
 	listener, err := listen("--port", o.listenAddress())
 	if err != nil {
 		return err
 	}
-	if o.healthPort != 0 {
-		server.Health = webhook.NewHealthHandler(ready)
-		if server.HealthListener, err = listen("--health-port", net.JoinHostPort("", strconv.Itoa(o.healthPort))); err != nil {
-			return errors.Join(err, listener.Close())
-		}
+	plain, err := o.plain(webhook.NewHealthHandler(ready), webhook.NewMetricsHandler(metrics))
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := webhook.Server{
+		Handler:     handler,
+		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil },
+		Plain:       plain,
+		Log:         log,
 	}
 	// The sources stop last: requests under way still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -177,6 +195,35 @@ func (o *serverOptions) serve(ctx context.Context, authenticator *authn.Authenti
 	sources.Wait()
 	log.Info("stopped")
 	return err
+}
+
+// plain are the handlers without TLS that the flags want, each on its listener.
+func (o *serverOptions) plain(health, metrics http.Handler) ([]webhook.Plain, error) {
+	healthAddress := ""
+	if o.healthPort != 0 {
+		healthAddress = net.JoinHostPort("", strconv.Itoa(o.healthPort))
+	}
+	var plain []webhook.Plain
+	for _, wanted := range []struct {
+		flag, address string
+		handler       http.Handler
+	}{
+		{"--health-port", healthAddress, health},
+		{"--metrics-bind-address", o.metricsAddress, metrics},
+	} {
+		if wanted.address == "" {
+			continue
+		}
+		listener, err := listen(wanted.flag, wanted.address)
+		if err != nil {
+			for _, p := range plain {
+				_ = p.Listener.Close()
+			}
+			return nil, err
+		}
+		plain = append(plain, webhook.Plain{Handler: wanted.handler, Listener: listener})
+	}
+	return plain, nil
 }
 
 // listen on an address; flag is the one to change if that is taken.

@@ -3,6 +3,8 @@ package webhook
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,6 +22,8 @@ const namespace = "aws_iam_authenticator"
 // that no request can add series without bound.
 type Metrics struct {
 	registry *prometheus.Registry
+	// ready is set once there is a handler to be ready.
+	ready atomic.Pointer[func() error]
 
 	latency           *prometheus.HistogramVec
 	inFlight          prometheus.Gauge
@@ -30,6 +34,7 @@ type Metrics struct {
 	stsLatency        prometheus.Histogram
 	mappingProblem    *prometheus.GaugeVec
 	describeInstances prometheus.Counter
+	certificateEnds   prometheus.Gauge
 }
 
 // NewMetrics makes the metrics of one server.
@@ -66,7 +71,13 @@ func NewMetrics() *Metrics {
 		mappingProblem: f.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "mapping_problems", Help: "Problems in a source of mappings, by severity.",
 		}, []string{"source", "severity"}),
+		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate ends.",
+		}),
 	}
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "ready", Help: "1 if /readyz answers ok: the mappings are read and the server is not stopping.",
+	}, m.isReady)
 	for _, outcome := range authn.Outcomes() {
 		m.latency.WithLabelValues(string(outcome))
 	}
@@ -118,6 +129,25 @@ func (m *Metrics) ObserveSTS() func(verify.Observation) {
 
 // ObserveDescribeInstances counts a call of EC2.
 func (m *Metrics) ObserveDescribeInstances() func() { return m.describeInstances.Inc }
+
+func (m *Metrics) isReady() float64 {
+	if ready := m.ready.Load(); ready != nil && (*ready)() == nil {
+		return 1
+	}
+	return 0
+}
+
+// SetCertificate tells when the serving certificate ends.
+func (m *Metrics) SetCertificate(ends time.Time) { m.certificateEnds.Set(float64(ends.Unix())) }
+
+// FollowMappings asks at every scrape how many mappings of a source are in
+// force. A source is followed once.
+func (m *Metrics) FollowMappings(source string, inForce func() int) {
+	promauto.With(m.registry).NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "mapping_entries", Help: "Entries and accounts of a source of mappings that are in force.",
+		ConstLabels: prometheus.Labels{"source": source},
+	}, func() float64 { return float64(inForce()) })
+}
 
 // SetMappingProblems tells how many problems a source of mappings has.
 func (m *Metrics) SetMappingProblems(source string, errors, warnings int) {

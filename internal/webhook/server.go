@@ -23,30 +23,35 @@ type Server struct {
 	Handler http.Handler
 	// Certificate is asked for at every handshake.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	// Health, if not nil, is served without TLS on HealthListener.
-	Health         http.Handler
-	HealthListener net.Listener
+	// Plain are served beside it without TLS: health, metrics.
+	Plain []Plain
 	// Log of what goes wrong below HTTP. Nil means nowhere.
 	Log *slog.Logger
 	// ShutdownTimeout. Zero means the constant of that name.
 	ShutdownTimeout time.Duration
 }
 
+// Plain is a handler that is served without TLS, on a listener of its own.
+type Plain struct {
+	Handler  http.Handler
+	Listener net.Listener
+}
+
 // Serve serves until ctx is done; then it takes no new connections, lets every
-// request under way finish, and returns nil. It closes the listener.
+// request under way finish, and returns nil. It closes the listeners.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
 	main := s.server(s.Handler)
 	main.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate}
-	failed := make(chan error, 2)
+	failed := make(chan error, 1+len(s.Plain))
 	go func() { failed <- main.ServeTLS(listener, "", "") }()
 	servers := []*http.Server{main}
-	if s.Health != nil && s.HealthListener != nil {
-		health := s.server(s.Health)
-		servers = append(servers, health)
-		go func() { failed <- health.Serve(s.HealthListener) }()
+	for _, plain := range s.Plain {
+		server := s.server(plain.Handler)
+		servers = append(servers, server)
+		go func() { failed <- server.Serve(plain.Listener) }()
 	}
 	var err error
 	select {

@@ -35,6 +35,7 @@ func NewHandler(config Config) (http.Handler, error) {
 	if config.Ready == nil {
 		config.Ready = func() error { return nil }
 	}
+	config.Metrics.ready.Store(&config.Ready)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/authenticate", config.authenticate)
 	mux.HandleFunc("GET /healthz", healthz)
@@ -77,5 +78,13 @@ func NewHealthHandler(ready func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /readyz", config.readyz)
+	return mux
+}
+
+// NewMetricsHandler serves /metrics alone, for a listener without TLS that a
+// Prometheus on another node can reach.
+func NewMetricsHandler(metrics *Metrics) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics.Handler())
 	return mux
 }

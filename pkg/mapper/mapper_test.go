@@ -88,11 +88,17 @@ func TestSourceIsNotSyncedAtFirst(t *testing.T) {
 	if source.Synced() {
 		t.Error("it says that it is synced")
 	}
+	if source.Len() != 0 {
+		t.Errorf("%d are in force", source.Len())
+	}
 	empty := mapper.NewTable(nil, nil, mapper.RolePathsIgnore)
 	source.Swap(mapper.NewTable(nil, []mapper.Account{{ID: mappertest.Account}}, mapper.RolePathsIgnore))
 	source.Init(empty) // comes too late
 	if _, ok, err := source.Accounts().Map(t.Context(), mappertest.User(t, mappertest.Account, "bob")); !ok || err != nil {
 		t.Errorf("%v, %v", ok, err)
+	}
+	if source.Len() != 1 {
+		t.Errorf("%d are in force", source.Len())
 	}
 }
 
@@ -127,6 +133,9 @@ func TestRolePaths(t *testing.T) {
 		if err != nil || match.Username != want || ok != (want != "") {
 			t.Errorf("user %s is %+v, %v, %v; want %q", path, match, ok, err, want)
 		}
+	}
+	if source.Len() != 3 { // Alone, Both and the user
+		t.Errorf("%d are in force", source.Len())
 	}
 	var inert []string
 	for _, entry := range table.Inert() {

@@ -112,6 +112,9 @@ func (t *Table) addByName(byName map[string][]*Entry, paths RolePaths) {
 	}
 }
 
+// Len is how many entries and accounts are in force.
+func (t *Table) Len() int { return len(t.exact) + len(t.sso) + len(t.accounts) }
+
 // Inert are the entries that match nobody, because of their role path.
 func (t *Table) Inert() []Entry { return t.inert }
 
@@ -207,6 +210,14 @@ func (s *Source) Init(t *Table) { s.table.CompareAndSwap(nil, t) }
 
 // Synced reports whether a table is in force.
 func (s *Source) Synced() bool { return s.table.Load() != nil }
+
+// Len is how many entries and accounts are in force: none before there is a table.
+func (s *Source) Len() int {
+	if table := s.table.Load(); table != nil {
+		return table.Len()
+	}
+	return 0
+}
 
 // Entries maps by the table's entries, without its accounts.
 func (s *Source) Entries() Mapper {

@@ -1,0 +1,238 @@
+package monitoring_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/template"
+	"github.com/prometheus/prometheus/util/annotations"
+)
+
+// day is that of the tests, in minutes, of which each series has a sample.
+const day = 24*60 + 60
+
+// healthy is a day of two authenticators that sign in one person in a second, and
+// turn away one in ten seconds.
+func healthy() []string {
+	var all []string
+	for _, instance := range []string{"a", "b"} {
+		for _, series := range []string{
+			`up{job="authenticator"%s} 1x%d`,
+			`aws_iam_authenticator_ready{job="authenticator"%s} 1x%d`,
+			`aws_iam_authenticator_authenticate_latency_seconds_count{job="authenticator",result="mapped"%s} 0+60x%d`,
+			`aws_iam_authenticator_authenticate_latency_seconds_count{job="authenticator",result="unmapped"%s} 0+6x%d`,
+			`aws_iam_authenticator_authenticate_latency_seconds_count{job="authenticator",result="unreachable"%s} 0x%d`,
+			`aws_iam_authenticator_sts_latency_seconds_count{job="authenticator"%s} 0+30x%d`,
+			`aws_iam_authenticator_sts_latency_seconds_bucket{job="authenticator",le="0.5"%s} 0+30x%d`,
+			`aws_iam_authenticator_sts_latency_seconds_bucket{job="authenticator",le="1"%s} 0+30x%d`,
+			`aws_iam_authenticator_sts_latency_seconds_bucket{job="authenticator",le="2.5"%s} 0+30x%d`,
+			`aws_iam_authenticator_sts_latency_seconds_bucket{job="authenticator",le="+Inf"%s} 0+30x%d`,
+			`aws_iam_authenticator_sts_responses_total{job="authenticator",ResponseCode="200",StsRegion="eu-west-2"%s} 0+30x%d`,
+			`aws_iam_authenticator_sts_responses_total{job="authenticator",ResponseCode="503",StsRegion="eu-west-2"%s} 0+1x%d`,
+			`aws_iam_authenticator_sts_connection_failures_total{job="authenticator",StsRegion="eu-west-2"%s} 0+1x%d`,
+			`aws_iam_authenticator_sts_throttling_total{job="authenticator",StsRegion="eu-west-2"%s} 0x%d`,
+			`aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap"%s} 12x%d`,
+			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error"%s} 0x%d`,
+			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="warning"%s} 3x%d`,
+			`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator"%s} 8000000x%d`, // 92 days
+		} {
+			all = append(all, fmt.Sprintf(series, `,instance="`+instance+`"`, day))
+		}
+	}
+	return all
+}
+
+// TestAlerts has each alert fire on what it is for, and no other with it.
+func TestAlerts(t *testing.T) {
+	t.Parallel()
+	const decisions, sts = "aws_iam_authenticator_authenticate_latency_seconds_count", "aws_iam_authenticator_sts_"
+	// Each series takes the place of the healthy ones that it begins like, or is new.
+	// The last hour of the day is the bad one.
+	for name, c := range map[string]struct {
+		series []string
+		fires  []string
+	}{
+		"all is well": {},
+		"a restart of 4 minutes": {
+			[]string{`up{job="authenticator",instance="a"} 1x1496 0x3`, `aws_iam_authenticator_ready{job="authenticator",instance="a"} 1x1496 0x3`}, nil,
+		},
+		"one is down": {
+			[]string{`up{job="authenticator",instance="a"} 1x1440 0x59`}, []string{"AuthenticatorDown"},
+		},
+		"all are down": {
+			[]string{`up{job="authenticator",instance="a"} 1x1440 0x59`, `up{job="authenticator",instance="b"} 1x1440 0x59`}, []string{"AuthenticatorAbsent", "AuthenticatorDown", "AuthenticatorDown"},
+		},
+		"all are gone": {
+			[]string{`up{job="authenticator",instance="a"} 1x1440 _x59`, `up{job="authenticator",instance="b"} 1x1440 _x59`}, []string{"AuthenticatorAbsent"},
+		},
+		"aws-auth is not read": {
+			[]string{`aws_iam_authenticator_ready{job="authenticator",instance="a"} 1x1440 0x59`}, []string{"AuthenticatorNotReady"},
+		},
+		"one token in eleven could not be told about": {
+			[]string{decisions + `{job="authenticator",result="unreachable",instance="a"} 0x1440 0+6x59`}, []string{"AuthenticatorUndecided"},
+		},
+		"none, for 3 minutes": {
+			[]string{decisions + `{job="authenticator",result="unreachable",instance="a"} 0x1496 0+60x2`}, nil,
+		},
+		"one in a hundred": {
+			[]string{decisions + `{job="authenticator",result="unreachable",instance="a"} 0x1440 0+0.6x59`}, nil,
+		},
+		"EC2 knows nothing": {
+			[]string{decisions + `{job="authenticator",result="mapping_unknown",instance="a"} 0x1440 0+30x59`}, []string{"AuthenticatorUndecided"},
+		},
+		"STS is not reached": {
+			[]string{sts + `connection_failures_total{job="authenticator",StsRegion="eu-west-2",instance="a"} 0x1440 0+20x59`}, []string{"AuthenticatorSTSFailing"},
+		},
+		"STS fails": {
+			[]string{sts + `responses_total{job="authenticator",ResponseCode="503",StsRegion="eu-west-2",instance="a"} 0x1440 0+20x59`}, []string{"AuthenticatorSTSFailing"},
+		},
+		"STS throttles": {
+			[]string{sts + `throttling_total{job="authenticator",StsRegion="eu-west-2",instance="a"} 0x1440 0+1x59`}, []string{"AuthenticatorSTSThrottling"},
+		},
+		"STS throttled once": {
+			[]string{sts + `throttling_total{job="authenticator",StsRegion="eu-west-2",instance="a"} 0x1440 1x59`}, nil,
+		},
+		"STS is slow": {
+			[]string{sts + `latency_seconds_bucket{job="authenticator",le="1",instance="a"} 0+30x1440 43200+20x59`, sts + `latency_seconds_bucket{job="authenticator",le="0.5",instance="a"} 0+30x1440 43200+10x59`}, []string{"AuthenticatorSTSSlow"},
+		},
+		"a mistake in aws-auth": {
+			[]string{`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error",instance="a"} 0x1440 1x59`}, []string{"AuthenticatorMappingProblems"},
+		},
+		"aws-auth is deleted": {
+			[]string{`aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap",instance="a"} 12x1440 0x59`, `aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap",instance="b"} 12x1440 0x59`}, []string{"AuthenticatorMapsNobody"},
+		},
+		"somebody tries tokens": {
+			[]string{decisions + `{job="authenticator",result="malformed",instance="a"} 0x1440 0+600x59`}, []string{"AuthenticatorRejectsMany"},
+		},
+		"a client that always tried bad ones": {
+			[]string{decisions + `{job="authenticator",result="refused",instance="a"} 0+600x1499`}, nil,
+		},
+		"the certificate ends in 20 days": { // and 1 day has passed
+			[]string{`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator",instance="a"} 1814400x1499`}, []string{"AuthenticatorCertificateEnds"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			queryable := series(t, c.series)
+			var fired []string
+			for _, rule := range rules(t) {
+				for _, sample := range firing(t, rule, queryable) {
+					fired = append(fired, rule.Alert)
+					annotate(t, rule, sample)
+				}
+			}
+			slices.Sort(c.fires)
+			slices.Sort(fired)
+			if !slices.Equal(fired, c.fires) {
+				t.Errorf("%v fire, want %v", fired, c.fires)
+			}
+		})
+	}
+}
+
+// firing are an alert's instances at the end of the day: those that were there at
+// each evaluation for as long as the alert waits.
+func firing(t *testing.T, rule rulefmt.Rule, queryable storage.Queryable) (instances []promql.Sample) {
+	t.Helper()
+	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1e6, Timeout: time.Minute, Parser: parser.NewParser(parser.Options{})})
+	end := time.Unix((day-1)*60, 0)
+	query, err := engine.NewRangeQuery(t.Context(), queryable, nil, rule.Expr, end.Add(-time.Duration(rule.For)), end, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer query.Close()
+	result := query.Exec(t.Context())
+	matrix, err := result.Matrix()
+	if err != nil {
+		t.Fatalf("%s: %v", rule.Alert, err)
+	}
+	for _, instance := range matrix {
+		if len(instance.Floats) == int(time.Duration(rule.For)/time.Minute)+1 {
+			instances = append(instances, promql.Sample{Metric: instance.Metric, F: instance.Floats[len(instance.Floats)-1].F})
+		}
+	}
+	return instances
+}
+
+// annotate fills in what an alert says.
+func annotate(t *testing.T, rule rulefmt.Rule, sample promql.Sample) {
+	t.Helper()
+	data := template.AlertTemplateData(sample.Metric.Map(), nil, "", sample)
+	for _, name := range slices.Sorted(maps.Keys(rule.Annotations)) {
+		text := "{{$labels := .Labels}}{{$value := .Value}}" + rule.Annotations[name]
+		said, err := template.NewTemplateExpander(context.Background(), text, rule.Alert, data, model.TimeFromUnix(0), nil, &url.URL{}, nil).Expand()
+		if err != nil || strings.Contains(said, "NaN") {
+			t.Errorf("%s: %s: %q, %v", rule.Alert, name, said, err)
+		}
+		for _, label := range regexp.MustCompile(`\$labels\.(\w+)`).FindAllStringSubmatch(rule.Annotations[name], -1) {
+			if !sample.Metric.Has(label[1]) {
+				t.Errorf("%s: %s tells the label %s, and there is none", rule.Alert, name, label[1])
+			}
+		}
+	}
+}
+
+// series are the healthy ones, but for those that others are given for.
+func series(t *testing.T, others []string) storage.Queryable {
+	t.Helper()
+	all := map[string]storage.Series{}
+	for _, text := range append(healthy(), others...) {
+		metric, values, err := parser.NewParser(parser.Options{}).ParseSeriesDesc(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		read := promql.Series{Metric: metric}
+		for minute, value := range values {
+			if !value.Omitted {
+				read.Floats = append(read.Floats, promql.FPoint{T: int64(minute) * 60_000, F: value.Value})
+			}
+		}
+		all[metric.String()] = promql.NewStorageSeries(read)
+	}
+	return &storage.MockQueryable{MockQuerier: &storage.MockQuerier{
+		SelectMockFunction: func(_ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+			var found set
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				if matchesAll(all[name].Labels(), matchers) {
+					found.rest = append(found.rest, all[name])
+				}
+			}
+			return &found
+		},
+	}}
+}
+
+func matchesAll(metric labels.Labels, matchers []*labels.Matcher) bool {
+	return !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches(metric.Get(m.Name)) })
+}
+
+// A set gives its series one by one.
+type set struct {
+	at   storage.Series
+	rest []storage.Series
+}
+
+func (s *set) Next() bool {
+	if len(s.rest) == 0 {
+		return false
+	}
+	s.at, s.rest = s.rest[0], s.rest[1:]
+	return true
+}
+
+func (s *set) At() storage.Series                { return s.at }
+func (s *set) Err() error                        { return nil }
+func (s *set) Warnings() annotations.Annotations { return nil }

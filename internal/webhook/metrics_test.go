@@ -1,0 +1,131 @@
+package webhook_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+// everyMetric is the exposition of metrics of which each has been observed.
+func everyMetric() string {
+	m := webhook.NewMetrics()
+	observe := m.ObserveSTS()
+	observe(verify.Observation{Region: "eu-west-2"})
+	observe(verify.Observation{Region: "eu-west-2", Status: http.StatusBadRequest, Throttled: true})
+	m.SetMappingProblems("EKSConfigMap", 1, 2)
+	m.FollowMappings("EKSConfigMap", func() int { return 7 })
+	m.FollowMappings("AWSAuthFile", func() int { return 8 })
+	m.SetCertificate(time.Unix(1_000, 0))
+	return scrape(m)
+}
+
+func scrape(m *webhook.Metrics) string {
+	w := httptest.NewRecorder()
+	webhook.NewMetricsHandler(m).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return w.Body.String()
+}
+
+// TestMetricsAreDocumented holds the table of docs/operations.md to what is
+// exposed. Alerts and dashboards are held to that table.
+func TestMetricsAreDocumented(t *testing.T) {
+	text := everyMetric()
+	labels := map[string][]string{}
+	for _, series := range regexp.MustCompile(`(?m)^(aws_iam_authenticator_\w+)\{(.*)\} `).FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(series[1], "")
+		labels[name] = nil
+		for _, label := range regexp.MustCompile(`(\w+)="`).FindAllStringSubmatch(series[2], -1) {
+			if label[1] != "le" {
+				labels[name] = append(labels[name], "`"+label[1]+"`")
+			}
+		}
+	}
+	var exposed []string
+	for _, metric := range regexp.MustCompile(`# HELP (aws_iam_authenticator_\w+) (.*)\n# TYPE \w+ (\w+)\n`).FindAllStringSubmatch(text, -1) {
+		slices.Sort(labels[metric[1]])
+		row := fmt.Sprintf("| `%s` | %s | %s | %s |", metric[1], metric[3], strings.Join(labels[metric[1]], ", "), metric[2])
+		exposed = append(exposed, strings.ReplaceAll(row, "|  |", "| |"))
+	}
+	if diff := cmp.Diff(exposed, rows(t, "| `aws_iam_authenticator_")); diff != "" {
+		t.Errorf("docs/operations.md (-exposed +documented)\n%s", diff)
+	}
+}
+
+// TestOutcomesAreDocumented holds the table of results there to all there are.
+func TestOutcomesAreDocumented(t *testing.T) {
+	want := []string{"malformed_request"}
+	for _, outcome := range authn.Outcomes() {
+		want = append(want, string(outcome))
+	}
+	var documented []string
+	for _, row := range rows(t, "| `") {
+		result, answered, _ := strings.Cut(strings.TrimPrefix(row, "| `"), "` |")
+		if !regexp.MustCompile(`\| (200|400|503)[^|]* \|$`).MatchString(answered) {
+			continue // another table
+		}
+		documented = append(documented, result)
+		if status := post(handler(t, decide, nil), "application/json", review("v1", result)).Code; result != "malformed_request" && !strings.Contains(answered, fmt.Sprintf("| %d", status)) {
+			t.Errorf("%s is answered by %d: %s", result, status, row)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(documented)
+	if diff := cmp.Diff(want, documented); diff != "" {
+		t.Errorf("docs/operations.md (-there are +documented)\n%s", diff)
+	}
+}
+
+// rows of tables in docs/operations.md that begin so.
+func rows(t *testing.T, prefix string) (found []string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, prefix) {
+			found = append(found, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return found
+}
+
+func TestGauges(t *testing.T) {
+	text := everyMetric()
+	for _, want := range []string{
+		`aws_iam_authenticator_mapping_entries{source="EKSConfigMap"} 7`, `aws_iam_authenticator_mapping_entries{source="AWSAuthFile"} 8`,
+		`aws_iam_authenticator_mapping_problems{severity="warning",source="EKSConfigMap"} 2`,
+		"aws_iam_authenticator_certificate_expiration_timestamp_seconds 1000", "aws_iam_authenticator_ready 0",
+	} {
+		if !strings.Contains(text, "\n"+want+"\n") {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+}
+
+// TestReadyGauge follows /readyz.
+func TestReadyGauge(t *testing.T) {
+	m := webhook.NewMetrics()
+	missing := errors.New("something is missing")
+	if _, err := webhook.NewHandler(webhook.Config{Authenticate: decide, Metrics: m, Ready: func() error { return missing }}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\naws_iam_authenticator_ready 0\n", "\naws_iam_authenticator_ready 1\n"} {
+		if !strings.Contains(scrape(m), want) {
+			t.Errorf("/metrics lacks %s", want)
+		}
+		missing = nil
+	}
+}
