@@ -1,11 +1,13 @@
 package kubernetes_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
+	"sigs.k8s.io/yaml"
 )
 
 // TestChartRefuses holds that what is wrong with values is said by name.
@@ -21,7 +23,6 @@ func TestChartRefuses(t *testing.T) {
 		{"{clusterID: c, aws: {profile: p}}", "'/aws': additional properties 'profile' not allowed"},
 		{"{clusterID: c, image: {digest: v1}}", "'/image/digest'"},
 		{"{clusterID: c, kind: StatefulSet}", "'/kind': value must be one of 'DaemonSet', 'Deployment'"},
-		{"{clusterID: c, address: localhost}", "'/address'"},
 		{"{clusterID: c, deployment: {replicas: 0}}", "'/deployment/replicas': minimum"},
 		{"{clusterID: c, deployment: {networkPolicy: {from: [{cidr: 192.0.2.0/24}]}}}", "'/deployment/networkPolicy/from/0'"},
 		{"{clusterID: c, deployment: {networkPolicy: {egressPorts: [https]}}}", "'/deployment/networkPolicy/egressPorts/0'"},
@@ -34,7 +35,7 @@ func TestChartRefuses(t *testing.T) {
 		{"{clusterID: c, resources: {limits: {memory: 64Mi}, requests: null}}", "'/resources': missing property 'requests'"},
 		{"{clusterID: c, affinity: {nodeSelector: {}}}", "'/affinity'"},
 		{"{clusterID: c, podAnnotations: {a: 1}}", "'/podAnnotations/a'"},
-		{"{clusterID: c, monitoring: {serviceMonitor: {enabled: true}}}", "needs address to be one that Prometheus reaches"},
+		{"{clusterID: c, monitoring: {podMonitor: {interval: often}}}", "'/monitoring/podMonitor/interval'"},
 		{"{clusterID: c, monitoring: {dashboard: {enabled: yes please}}}", "'/monitoring/dashboard/enabled'"},
 	} {
 		_, err := renderChart(c.values)
@@ -94,4 +95,41 @@ func TestNotes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryValueActs takes the values of the file that has them all away, one by
+// one: without it something else must be rendered.
+func TestEveryValueActs(t *testing.T) {
+	t.Parallel()
+	var values map[string]any
+	if err := yaml.Unmarshal([]byte(read(t, "testdata/everything.values.yaml")), &values); err != nil {
+		t.Fatal(err)
+	}
+	rendered := func() map[string]string {
+		text, err := yaml.Marshal(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rendered, err := renderChart(string(text))
+		if err != nil {
+			return map[string]string{"error": err.Error()}
+		}
+		return rendered
+	}
+	all := rendered()
+	var without func(in map[string]any, path string)
+	without = func(in map[string]any, path string) {
+		for key, value := range maps.Clone(in) {
+			if inner, ok := value.(map[string]any); ok {
+				without(inner, path+key+".")
+				continue
+			}
+			delete(in, key)
+			if maps.Equal(all, rendered()) {
+				t.Errorf("%s%s changes nothing", path, key)
+			}
+			in[key] = value
+		}
+	}
+	without(values, "")
 }

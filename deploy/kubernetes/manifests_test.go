@@ -2,13 +2,14 @@ package kubernetes_test
 
 import (
 	"fmt"
-	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/google/go-cmp/cmp"
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -19,37 +20,40 @@ import (
 	"k8s.io/utils/ptr"
 )
 
+// contentHash is what kustomize puts behind the name of a ConfigMap.
+var contentHash = regexp.MustCompile("-[0-9a-z]{10}$")
+
 // TestObjects holds what a flavour is made of, and that nothing else is.
 func TestObjects(t *testing.T) {
 	t.Parallel()
-	const rights = "Role/authenticator RoleBinding/authenticator"
-	const account = " ServiceAccount/authenticator"
-	const certificates = "Certificate/authenticator Certificate/authenticator-ca "
-	const issuers = " Issuer/authenticator Issuer/authenticator-self-signed"
+	const (
+		rights     = " Role/authenticator RoleBinding/authenticator"
+		account    = " ServiceAccount/authenticator"
+		daemonSet  = "DaemonSet/authenticator PodDisruptionBudget/authenticator" + rights + account
+		issuers    = " Issuer/authenticator Issuer/authenticator-self-signed"
+		monitoring = " PodMonitor/authenticator PrometheusRule/authenticator"
+	)
 	want := map[string]string{
-		"static pod":            "Pod/authenticator " + rights,
-		"base":                  "ConfigMap/authenticator DaemonSet/authenticator PodDisruptionBudget/authenticator " + rights + account,
-		"example":               "ConfigMap/authenticator DaemonSet/authenticator PodDisruptionBudget/authenticator " + rights + account,
-		"every component":       certificates + "ConfigMap/authenticator DaemonSet/authenticator" + issuers + " PodDisruptionBudget/authenticator " + rights + account,
-		"chart":                 "DaemonSet/authenticator PodDisruptionBudget/authenticator " + rights + account,
-		"chart with a Secret":   "DaemonSet/authenticator PodDisruptionBudget/authenticator " + rights + account,
-		"chart as a Deployment": certificates + "Deployment/authenticator" + issuers + " NetworkPolicy/authenticator PodDisruptionBudget/authenticator " + rights + " Service/authenticator" + account,
+		"static pod":            "Pod/authenticator" + rights,
+		"base":                  "ConfigMap/authenticator " + daemonSet,
+		"example":               "ConfigMap/authenticator " + daemonSet,
+		"every component":       "Certificate/authenticator Certificate/authenticator-ca ConfigMap/authenticator ConfigMap/authenticator-dashboard DaemonSet/authenticator" + issuers + " PodDisruptionBudget/authenticator" + monitoring + rights + account,
+		"chart":                 daemonSet,
+		"chart with a Secret":   daemonSet,
+		"chart as a Deployment": "Certificate/authenticator Certificate/authenticator-ca Deployment/authenticator" + issuers + " NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + rights + " Service/authenticator" + account,
+		"chart with everything": "Certificate/authenticator ConfigMap/authenticator-dashboard Deployment/authenticator NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + monitoring + rights + " Service/authenticator" + account,
 	}
 	for _, f := range flavours(t) {
 		var got []string
 		for _, o := range f.objects {
-			name := o.GetName()
-			if kind(o) == "ConfigMap" {
-				name, _, _ = strings.Cut(name, "-") // the hash of its content
-			}
-			got = append(got, kind(o)+"/"+name)
+			got = append(got, kind(o)+"/"+contentHash.ReplaceAllString(o.GetName(), ""))
 			if o.GetNamespace() != metav1.NamespaceSystem {
 				t.Errorf("%s: %s is in namespace %q", f.name, got[len(got)-1], o.GetNamespace())
 			}
 		}
 		slices.Sort(got)
-		if want, known := want[f.name]; known && strings.Join(got, " ") != want {
-			t.Errorf("%s:\ngot  %s\nwant %s", f.name, strings.Join(got, " "), want)
+		if got := strings.Join(got, " "); got != want[f.name] {
+			t.Errorf("%s:\ngot  %s\nwant %s", f.name, got, want[f.name])
 		}
 	}
 }
@@ -69,7 +73,7 @@ func TestArguments(t *testing.T) {
 		"static pod":          append(slices.Clone(unnamed), "--kubeconfig=/etc/kubernetes/authenticator.conf"),
 		"base":                unnamed,
 		"example":             arguments(owner),
-		"every component":     arguments(owner, "--kubeconfig-pregenerated"),
+		"every component":     arguments(owner, "--kubeconfig-pregenerated", "--metrics-bind-address=[$(HOST_IP)]:21364"),
 		"chart":               arguments(""),
 		"chart with a Secret": arguments("", "--kubeconfig-pregenerated"),
 		"chart as a Deployment": {
@@ -78,7 +82,7 @@ func TestArguments(t *testing.T) {
 		},
 		"chart with everything": {
 			"server", "--cluster-id=123", "--cluster-owner-arn=" + owner + ",arn:aws:iam::111122223333:user/root", "--backend-mode=EKSConfigMap",
-			"--hostname=authenticator.kube-system.svc", "--address=::", "--kubeconfig-pregenerated", "--sts-region=eu-west-2", "--log-format=json",
+			"--hostname=authenticator.kube-system.svc", "--address=$(POD_IP)", "--kubeconfig-pregenerated", "--metrics-bind-address=[$(POD_IP)]:21364", "--sts-region=eu-west-2", "--log-format=json",
 		},
 	}
 	for _, f := range flavours(t) {
@@ -95,7 +99,13 @@ func TestChartAndKustomizeAgree(t *testing.T) {
 	const values = "clusterID: my-cluster\nclusterOwnerARNs: [arn:aws:iam::111122223333:role/ClusterOwner]\n"
 	for _, pair := range []struct{ chart, kustomization string }{
 		{values, "overlays/example"},
-		{values + "certificate: {source: cert-manager}\naws: {credentialsSecret: authenticator-aws}", "testdata/everything"},
+		{values + `
+certificate: {source: cert-manager}
+aws: {credentialsSecret: authenticator-aws}
+monitoring:
+  podMonitor: {enabled: true}
+  prometheusRule: {enabled: true}
+  dashboard: {enabled: true}`, "testdata/everything"},
 	} {
 		charted, kustomized := chart(t, pair.chart), kustomization(t, pair.kustomization)
 		if diff := cmp.Diff(podOf(t, kustomized).spec, podOf(t, charted).spec); diff != "" {
@@ -104,7 +114,8 @@ func TestChartAndKustomizeAgree(t *testing.T) {
 		for _, o := range kustomized {
 			twin := find(charted, kind(o), o.GetName())
 			if twin == nil {
-				if kind(o) != "ConfigMap" {
+				// The arguments' own, which are compared in the pod.
+				if !contentHash.MatchString(o.GetName()) {
 					t.Errorf("%s has %s %s, and the chart has not", pair.kustomization, kind(o), o.GetName())
 				}
 				continue
@@ -272,6 +283,8 @@ func selectors(t *testing.T, o object) []labels.Selector {
 		of = &o.Spec.PodSelector
 	case *corev1.Service:
 		of = &metav1.LabelSelector{MatchLabels: o.Spec.Selector}
+	case *monitoringv1.PodMonitor:
+		of = &o.Spec.Selector
 	default:
 		return nil
 	}
@@ -294,6 +307,10 @@ func ports(o object) (names []string) {
 			for _, port := range rule.Ports {
 				names = append(names, port.Port.StrVal)
 			}
+		}
+	case *monitoringv1.PodMonitor:
+		for _, endpoint := range o.Spec.PodMetricsEndpoints {
+			names = append(names, *endpoint.Port)
 		}
 	}
 	return names
@@ -442,6 +459,14 @@ func spec(o object) any {
 		return o.Spec
 	case *certmanagerv1.Issuer:
 		return o.Spec
+	case *monitoringv1.PodMonitor:
+		s := o.Spec.DeepCopy()
+		s.Selector = metav1.LabelSelector{}
+		return *s
+	case *monitoringv1.PrometheusRule:
+		return o.Spec
+	case *corev1.ConfigMap:
+		return []any{o.Data, o.Labels["grafana_dashboard"]}
 	}
-	return fmt.Sprintf("no way to compare a %s", slices.Sorted(maps.Keys(o.GetLabels())))
+	return o
 }

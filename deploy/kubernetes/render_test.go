@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -32,6 +33,11 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	sigsyaml "sigs.k8s.io/yaml"
 )
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // Helm tells of the chart's symbolic link each time
+	os.Exit(m.Run())
+}
 
 // An object is any Kubernetes object.
 type object interface {

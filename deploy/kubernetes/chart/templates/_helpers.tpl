@@ -22,9 +22,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- /* What values.schema.json cannot say of values that are right one by one. */ -}}
 {{- define "authenticator.check" -}}
 {{- $v := .Values }}
-{{- if not $v.clusterID }}
-{{- required "clusterID must be set: the ID that is signed into every token" "" }}
-{{- end }}
+{{- $_ := required "clusterID must be set: the ID that is signed into every token" $v.clusterID }}
 {{- if and (eq $v.kind "Deployment") (eq $v.certificate.source "host") }}
 {{- fail "certificate.source is host, and a Deployment is on no host of its own: secret or cert-manager" }}
 {{- end }}
@@ -34,7 +32,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and (ne $v.certificate.source "secret") $v.certificate.secretName }}
 {{- fail (printf "certificate.secretName is set, and certificate.source is %s: secret" $v.certificate.source) }}
 {{- end }}
-{{- if and $v.monitoring.serviceMonitor.enabled (eq $v.kind "DaemonSet") (has $v.address (list "" "127.0.0.1" "::1")) }}
-{{- fail "monitoring.serviceMonitor.enabled needs address to be one that Prometheus reaches, such as 0.0.0.0: the server listens on loopback" }}
 {{- end }}
+
+{{- /* Not empty if /metrics is served for Prometheus. */ -}}
+{{- define "authenticator.metrics" -}}
+{{ if or .Values.monitoring.metrics.enabled .Values.monitoring.podMonitor.enabled }}true{{ end }}
 {{- end }}
