@@ -1,0 +1,173 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// deployment is where what an operator applies to a cluster stands.
+const deployment = "deploy/kubernetes"
+
+func manifest(t *testing.T, path string) string {
+	t.Helper()
+	absolute, err := filepath.Abs(filepath.Join("..", deployment, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return absolute
+}
+
+// TestManifests has the kube-apiserver take all that an operator would apply.
+func TestManifests(t *testing.T) {
+	s := newShell(t, awsCLIs(t)[0])
+	for _, printed := range []string{
+		"kubectl kustomize " + manifest(t, "base"),
+		"kubectl kustomize " + manifest(t, "overlays/example"),
+		"cat " + manifest(t, "static-pod/authenticator.yaml"),
+		"cat " + manifest(t, "static-pod/rbac.yaml"),
+		"cat " + manifest(t, "overlays/example/aws-auth.yaml"),
+	} {
+		s.run(printed + " | kubectl apply --dry-run=server --validate=strict --filename -")
+	}
+}
+
+// TestExampleOfAWSAuth reads the example as the server would.
+func TestExampleOfAWSAuth(t *testing.T) {
+	text, err := os.ReadFile(manifest(t, "overlays/example/aws-auth.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var configMap corev1.ConfigMap
+	if err := yaml.UnmarshalStrict(text, &configMap); err != nil {
+		t.Fatal(err)
+	}
+	result := awsauth.Parse(configMap.Data, nil, awsauth.Options{Partition: "aws", RolePaths: mapper.RolePathsIgnore})
+	for _, problem := range result.Problems {
+		t.Error(problem)
+	}
+}
+
+// TestRightsOfTheManifests runs the authenticator with the arguments of the
+// manifests, as the ServiceAccount that they make: what that may do is enough to
+// follow aws-auth and to report on it, and it may do no more.
+func TestRightsOfTheManifests(t *testing.T) {
+	s := newShell(t, awsCLIs(t)[0])
+	const account = "system:serviceaccount:kube-system:authenticator"
+	rights := manifest(t, "base/rbac.yaml")
+	s.run("kubectl apply --namespace kube-system --filename " + rights)
+	t.Cleanup(func() { s.run("kubectl delete --namespace kube-system --filename " + rights) })
+
+	for asked, want := range map[string]string{
+		"list configmaps/aws-auth":   "yes",
+		"watch configmaps/aws-auth":  "yes",
+		"create events":              "yes",
+		"list configmaps":            "no",
+		"update configmaps/aws-auth": "no",
+		"get secrets":                "no",
+	} {
+		if answer := s.try("kubectl auth can-i --namespace kube-system --as " + account + " " + asked); strings.TrimSpace(answer.stdout) != want {
+			t.Errorf("may it %s? %s%s, and it should be %s", asked, answer.stdout, answer.stderr, want)
+		}
+	}
+
+	kubeconfig := s.write("of-the-account", s.run("kubectl config view --raw"))
+	s.run("kubectl config set-credentials authenticator --token \"$(kubectl create token authenticator --namespace kube-system)\" --kubeconfig " + kubeconfig)
+	s.run("kubectl config set-context --current --user authenticator --kubeconfig " + kubeconfig)
+	health := freePort(t)
+	arguments := append(argumentsOfTheManifests(s),
+		"--kubeconfig="+kubeconfig, "--state-dir="+s.dir, "--generate-kubeconfig="+filepath.Join(s.dir, "webhook.yaml"),
+		"--port="+freePort(t), "--health-port="+health)
+	ctx, cancel := context.WithCancel(context.Background())
+	server := s.command(ctx, suite.Info().Authenticator, arguments...)
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Stdout, server.Stderr = log, log
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = server.Wait()
+		_ = log.Close()
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			t.Logf("the log of authenticator %s:\n%s", strings.Join(arguments, " "), text)
+		}
+	})
+	eventually(t, 10*time.Second, "ready", func() bool {
+		answer, err := http.Get("http://127.0.0.1:" + health + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode == http.StatusOK
+	})
+	resetAWSAuth(t)
+	setAWSAuth(t, map[string]string{"mapAccounts": "nobody"})
+	uid := s.run("kubectl get configmap aws-auth --namespace kube-system --output 'jsonpath={.metadata.uid}'")
+	eventually(t, watchDelay, "reported by both the lab's server and this one", func() bool {
+		return len(strings.Fields(s.run("kubectl get events --namespace kube-system --output name --field-selector involvedObject.uid="+uid))) == 2
+	})
+}
+
+// argumentsOfTheManifests are the container's, with its environment filled in.
+func argumentsOfTheManifests(s *shell) []string {
+	s.t.Helper()
+	var list struct{ Items []json.RawMessage }
+	s.decode("kubectl kustomize "+manifest(s.t, "overlays/example")+" | kubectl apply --dry-run=server --output json --filename -", &list)
+	values, arguments := map[string]string{}, []string(nil)
+	for _, item := range list.Items {
+		var object struct {
+			metav1.TypeMeta
+			Data map[string]string
+			Spec struct{ Template corev1.PodTemplateSpec }
+		}
+		if err := json.Unmarshal(item, &object); err != nil {
+			s.t.Fatal(err)
+		}
+		switch object.Kind {
+		case "ConfigMap":
+			for key, value := range object.Data {
+				values["$("+strings.ToUpper(strings.ReplaceAll(key, "-", "_"))+")"] = value
+			}
+		case "DaemonSet":
+			arguments = object.Spec.Template.Spec.Containers[0].Args
+		}
+	}
+	for i, argument := range arguments {
+		for reference, value := range values {
+			argument = strings.ReplaceAll(argument, reference, value)
+		}
+		arguments[i] = argument
+	}
+	return arguments
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
