@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -118,6 +119,19 @@ func (n node) decode(into any, command ...string) {
 	output := n.run(command...)
 	if err := json.Unmarshal([]byte(output), into); err != nil {
 		n.t.Fatalf("%s: %q is not JSON: %v", n.name, output, err)
+	}
+}
+
+// load an archive's image into the node, as kind load does.
+func (n node) load(archive string) {
+	n.t.Helper()
+	file, err := os.Open(archive)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := tryDocker(file, "exec", "--interactive", n.name, "ctr", "--namespace=k8s.io", "images", "import", "-"); err != nil {
+		n.t.Fatal(err)
 	}
 }
 

@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -87,7 +85,8 @@ func TestWorkerWithoutItsRole(t *testing.T) {
 func TestPodAsksAWS(t *testing.T) {
 	onKind(t)
 	worker := worker(t)
-	image := loadAuthenticator(t, worker)
+	const image = "kube-iam/authenticator:whose"
+	worker.load(newImage(t, image))
 	admin := newShell(t, awsCLIs(t)[0])
 	admin.run("kubectl create configmap local-aws --from-file ca.pem=$AWS_CA_BUNDLE --from-literal 'aws-auth=mapUsers: []'")
 	t.Cleanup(func() { admin.run("kubectl delete --now --ignore-not-found pod/whose configmap/local-aws") })
@@ -124,25 +123,6 @@ spec:
 	if !strings.Contains(answer, "arn:aws:iam::231144931069:user/whose") {
 		t.Errorf("AWS says: %s", answer)
 	}
-}
-
-// loadAuthenticator loads the authenticator's image into a node and answers the
-// image's name.
-func loadAuthenticator(t *testing.T, n node) string {
-	t.Helper()
-	archive, err := os.Open(filepath.Join("..", "bin", "images", "authenticator.tar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer archive.Close()
-	if _, err := tryDocker(archive, "exec", "--interactive", n.name, "ctr", "--namespace=k8s.io", "images", "import", "-"); err != nil {
-		t.Fatal(err)
-	}
-	pod, err := controlPlane(t).authenticator()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pod.Spec.Containers[0].Image
 }
 
 // TestNodesFindAWS: AWS's names lead the nodes, and what runs beside kube-apiserver,
