@@ -253,8 +253,6 @@ func (k *kindProvider) authenticatorLog(ctx context.Context) string {
 
 // stop removes the cluster and its network, or keeps them for a look.
 func (k *kindProvider) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	k.network.close()
 	if !k.made {
 		return nil
@@ -266,6 +264,8 @@ func (k *kindProvider) stop() error {
 			return nil
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	return removeKind(ctx, k.config.Dir, k.config.Progress)
 }
 
@@ -301,16 +301,28 @@ func (k *kindProvider) declare() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(k.path(kindDir, leftoverFile), text, 0o600); err != nil {
+	// Whole or not at all, also where the disk is full: half of it no lab could read.
+	path := k.path(kindDir, leftoverFile)
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return fmt.Errorf("writing what is made in the engine: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("writing what is made in the engine: %w", err)
 	}
 	k.made = true
 	return nil
 }
 
+// disown what is in the engine under our name: it is not ours to remove.
+func (k *kindProvider) disown() error {
+	k.made = false
+	return os.Remove(k.path(kindDir, leftoverFile))
+}
+
 // leftoverOf the lab that was in dir, if it was of this provider.
 func leftoverOf(dir string) (left leftover, ok bool, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, kindDir, leftoverFile))
+	path := filepath.Join(dir, kindDir, leftoverFile)
+	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return left, false, nil
 	}
@@ -318,7 +330,7 @@ func leftoverOf(dir string) (left leftover, ok bool, err error) {
 		err = json.Unmarshal(text, &left)
 	}
 	if err != nil {
-		return left, false, fmt.Errorf("reading what is made in the engine: %w", err)
+		return left, false, fmt.Errorf("reading what is made in the engine, %s: %w", path, err)
 	}
 	return left, true, nil
 }

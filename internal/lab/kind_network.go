@@ -44,13 +44,19 @@ func (n *network) close() {
 	n.serving.Wait()
 }
 
-// makeNetwork makes the lab's own network: what is in it reaches nothing else of
-// this machine's, and it goes when the lab goes.
+// makeNetwork makes the lab's own network: other containers of the engine's are
+// not in it, and it goes when the lab goes.
 func (k *kindProvider) makeNetwork(ctx context.Context) error {
 	if err := k.declare(); err != nil {
 		return err
 	}
-	if _, err := k.engine.run(ctx, "network", "create", "--label", labLabel+"="+k.name, k.name); err != nil {
+	_, err := k.engine.run(ctx, "network", "create", "--label", labLabel+"="+k.name, k.name)
+	if err != nil && strings.Contains(err.Error(), "already exists") {
+		return errors.Join(fmt.Errorf("network %[1]s is there already: another machine's lab on this engine may be using it; "+
+			"if it is of a lab whose directory was removed, docker ps -aq --filter network=%[1]s | xargs -r docker rm -fv; docker network rm %[1]s", k.name),
+			k.disown())
+	}
+	if err != nil {
 		return fmt.Errorf("making network %s: %w", k.name, err)
 	}
 	text, err := k.engine.run(ctx, "network", "inspect", "--format", "{{json .IPAM.Config}}", k.name)
@@ -185,9 +191,13 @@ func (k *kindProvider) metadata(w http.ResponseWriter, r *http.Request) {
 // instanceAt is the instance whose node has the address now: one that is
 // restarted may come back with another's.
 func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.Instance, error) {
-	host, _, err := net.SplitHostPort(remote)
+	client, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return localaws.Instance{}, err
+	}
+	host := client.Addr().Unmap()
+	if !k.network.subnet.Contains(host) { // for a stranger docker is not even asked
+		return localaws.Instance{}, fmt.Errorf("there is no instance at %s", host)
 	}
 	instances := k.instances()
 	arguments := []string{"inspect", "--format", "{{.Name}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"}
@@ -201,7 +211,7 @@ func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.
 	for line := range strings.Lines(containers) {
 		fields := strings.Fields(strings.TrimPrefix(line, "/"))
 		for _, instance := range instances {
-			if len(fields) > 1 && fields[0] == instance.PrivateDNSName && fields[1] == host {
+			if len(fields) > 1 && fields[0] == instance.PrivateDNSName && fields[1] == host.String() {
 				return instance, nil
 			}
 		}
