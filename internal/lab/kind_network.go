@@ -100,18 +100,26 @@ func (k *kindProvider) leadNetworkToAWS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	allow := []netip.Prefix{k.network.subnet}
-	k.network.serving.Go(func() { _ = k.aws.aws.ServeTLS(serving, tls, allow) })
+	k.serveAWS(serving, k.aws.aws.ServeTLS, tls)
 	relays := []string{":443=" + tls.Addr().String()}
 	if k.config.TrustEndpoint {
 		plain, err := k.listen()
 		if err != nil {
 			return err
 		}
-		k.network.serving.Go(func() { _ = k.aws.aws.Serve(serving, plain, allow) })
+		k.serveAWS(serving, k.aws.aws.Serve, plain)
 		relays = append(relays, ":"+relayPort+"="+plain.Addr().String())
 	}
 	return k.runRelay(ctx, relays...)
+}
+
+// serveAWS to the containers of the network until ctx ends.
+func (k *kindProvider) serveAWS(ctx context.Context, serve func(context.Context, net.Listener, []netip.Prefix) error, listener net.Listener) {
+	k.network.serving.Go(func() {
+		if err := serve(ctx, listener, []netip.Prefix{k.network.subnet}); err != nil {
+			k.progress("local AWS on network %s: %v", k.name, err)
+		}
+	})
 }
 
 // listen on the network's gateway.
@@ -135,13 +143,10 @@ func awsNames() []string {
 }
 
 func (k *kindProvider) runRelay(ctx context.Context, relays ...string) error {
-	program, err := findProgram(k.config.Kind.LocalAWS, "localaws")
-	if err != nil {
-		return err
-	}
 	arguments := []string{
 		"run", "--detach", "--name", k.relayName(), "--label", labLabel + "=" + k.name, "--network", k.name,
-		"--volume", program + ":/localaws:ro", "--entrypoint", "/localaws",
+		"--restart", "on-failure:1", // as kind has its nodes come back when the engine does
+		"--volume", k.config.Kind.LocalAWS + ":/localaws:ro", "--entrypoint", "/localaws",
 	}
 	for _, name := range awsNames() {
 		arguments = append(arguments, "--network-alias", name)

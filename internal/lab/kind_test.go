@@ -264,7 +264,7 @@ func TestEngineThatIsNotThere(t *testing.T) {
 	})
 	t.Run("without privileges", func(t *testing.T) {
 		docker(t, "unable to apply caps: operation not permitted\n\nRun 'docker run --help' for more information")
-		says(t, engine{}.checkPrivileges(t.Context(), "image"), "runs no privileged containers, and kind's nodes are such", "unable to apply caps")
+		says(t, engine{}.checkPrivileges(t.Context(), "image"), "runs no privileged container of image, and kind's nodes are such", "unable to apply caps")
 	})
 	t.Run("given up", func(t *testing.T) {
 		why := errors.New("interrupted")
@@ -289,7 +289,7 @@ func says(t *testing.T, err error, words ...string) {
 // there until after it is removed.
 func TestLeftover(t *testing.T) {
 	k := aKind(t, KindConfig{})
-	t.Setenv("DOCKER_HOST", "unix:///somewhere.sock")
+	k.dockerHost = "unix:///somewhere.sock"
 	if _, ok, err := leftoverOf(k.config.Dir); ok || err != nil {
 		t.Errorf("before: %v, %v", ok, err)
 	}

@@ -92,6 +92,8 @@ type Lab struct {
 	// admin may do anything; it is how the lab itself works on the cluster.
 	admin *rest.Config
 	info  Info
+	// gaveUp says that whoever wanted the lab does not any more.
+	gaveUp bool
 }
 
 // DefaultDir is where a lab lives unless told otherwise.
@@ -143,6 +145,7 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	lab.config.Dir = lab.claim.dir
 	defer func() {
 		if err != nil {
+			lab.gaveUp = ctx.Err() != nil
 			err = errors.Join(err, lab.stop())
 		}
 	}()
