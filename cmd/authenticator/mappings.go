@@ -158,7 +158,7 @@ func (o *mappingOptions) newMappings(p *program, partition string, metrics *webh
 			failures, warnings := count(result)
 			metrics.SetMappingProblems(name, failures, warnings)
 		}
-		if err := o.follow(p, m, name, source, options, onRead, log); err != nil {
+		if err := o.follow(p, m, name, source, options, onRead, metrics.ObserveWatchFailure(), log); err != nil {
 			return nil, err
 		}
 		reserved := p.config.reserved(name)
@@ -179,7 +179,7 @@ func (o *mappingOptions) sources() []string {
 }
 
 // follow keeps a source up to date with what it is named after.
-func (o *mappingOptions) follow(p *program, m *mappings, name string, source *mapper.Source, options awsauth.Options, onRead func(*awsauth.Result), log *slog.Logger) error {
+func (o *mappingOptions) follow(p *program, m *mappings, name string, source *mapper.Source, options awsauth.Options, onRead func(*awsauth.Result), onFailure func(), log *slog.Logger) error {
 	switch name {
 	case backendMountedFile:
 		result := awsauth.ParseNode(p.config.server, nil, options)
@@ -193,7 +193,7 @@ func (o *mappingOptions) follow(p *program, m *mappings, name string, source *ma
 		if err != nil {
 			return err
 		}
-		follower, err := kube.New(kube.Config{REST: config, Source: source, Options: options, OnRead: onRead, Log: log})
+		follower, err := kube.New(kube.Config{REST: config, Source: source, Options: options, OnRead: onRead, OnFailure: onFailure, Log: log})
 		if err != nil {
 			return err
 		}

@@ -12,9 +12,12 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
@@ -35,6 +38,9 @@ type Config struct {
 	Options awsauth.Options
 	// OnRead is told the result of every reading. Nil means nobody.
 	OnRead func(*awsauth.Result)
+	// OnFailure is told of every list and every watch that the API server does
+	// not answer well: what is in force then grows old. Nil means nobody.
+	OnFailure func()
 	// Log of what is wrong with the ConfigMap. Nil means nowhere.
 	Log *slog.Logger
 }
@@ -63,13 +69,16 @@ func New(config Config) (*AWSAuth, error) {
 	if config.OnRead == nil {
 		config.OnRead = func(*awsauth.Result) {}
 	}
+	if config.OnFailure == nil {
+		config.OnFailure = func() {}
+	}
 	client, err := newClient(config.REST)
 	if err != nil {
 		return nil, err
 	}
 	a := &AWSAuth{config: config, events: newEventWriter(client, config.Log)}
 	_, a.controller = cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: cache.NewListWatchFromClient(client, "configmaps", metav1.NamespaceSystem, fields.OneTermEqualSelector(metav1.ObjectNameField, ConfigMapName)),
+		ListerWatcher: listWatch(client, config.OnFailure),
 		ObjectType:    &corev1.ConfigMap{},
 		Handler: cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(object any) { a.read(object) },
@@ -78,6 +87,29 @@ func New(config Config) (*AWSAuth, error) {
 		},
 	})
 	return a, nil
+}
+
+// listWatch lists and watches the one ConfigMap, and tells of what fails.
+func listWatch(client rest.Interface, failed func()) *cache.ListWatch {
+	tell := func(ctx context.Context, err error) {
+		// By Invalid an API server says that it is too old to list by watching.
+		if err != nil && ctx.Err() == nil && !apierrors.IsInvalid(err) {
+			failed()
+		}
+	}
+	lw := cache.NewListWatchFromClient(client, "configmaps", metav1.NamespaceSystem, fields.OneTermEqualSelector(metav1.ObjectNameField, ConfigMapName))
+	list, follow := lw.ListWithContextFunc, lw.WatchFuncWithContext
+	lw.ListWithContextFunc = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		listed, err := list(ctx, options)
+		tell(ctx, err)
+		return listed, err
+	}
+	lw.WatchFuncWithContext = func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+		watched, err := follow(ctx, options)
+		tell(ctx, err)
+		return watched, err
+	}
+	return lw
 }
 
 // Run follows the ConfigMap until ctx is done. Relisting, backing off and

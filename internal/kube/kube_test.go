@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
@@ -212,6 +214,52 @@ func TestNoConfigMap(t *testing.T) {
 	}
 	if got := bob(t, source); got != "added" {
 		t.Errorf("bob is %q", got)
+	}
+}
+
+// TestFailures forbids to list aws-auth, or to watch it.
+func TestFailures(t *testing.T) {
+	for _, forbidden := range []string{"list", "watch"} {
+		t.Run(forbidden, func(t *testing.T) {
+			s := newAPIServer(t, awsAuth("1", "a", bobIs("bob")))
+			var refused atomic.Bool
+			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				verb := "list"
+				if r.URL.Query().Get("watch") != "" {
+					verb = "watch"
+				}
+				if verb == forbidden && r.URL.Query().Get("sendInitialEvents") == "" {
+					refused.Store(true)
+					http.Error(w, "forbidden", http.StatusForbidden)
+					return
+				}
+				s.ServeHTTP(w, r)
+			}))
+			t.Cleanup(front.Close)
+			failed := make(chan struct{}, 16)
+			follower, err := kube.New(kube.Config{
+				REST: &rest.Config{Host: front.URL}, Source: mapper.NewSource(nil), Options: awsauth.Options{Partition: "aws"},
+				OnFailure: func() { failed <- struct{}{} },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { follower.Run(ctx) })
+			t.Cleanup(func() { stop(); running.Wait() })
+			select {
+			case <-failed:
+				if !refused.Load() {
+					t.Error("it is told of what did not fail")
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("nobody is told")
+			}
+			if forbidden == "list" && follower.Synced() {
+				t.Error("it is ready, and has read nothing")
+			}
+		})
 	}
 }
 

@@ -98,7 +98,7 @@ func Down(ctx context.Context, dir string, progress io.Writer) (was bool, err er
 	if !isALabs(dir) {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	claim, was, err := claimFromLab(ctx, dir, progress)
 	if err != nil {

@@ -62,7 +62,7 @@ func (e engine) check(ctx context.Context) error {
 func (e engine) checkPrivileges(ctx context.Context, image string) error {
 	_, err := e.run(ctx, "run", "--rm", "--privileged", "--network", "none", "--entrypoint", "true", image)
 	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("the Docker engine runs no privileged containers, and kind's nodes are such (a rootful engine does, on a machine that lets it): %w", err)
+		return fmt.Errorf("the Docker engine runs no privileged container of %s, and kind's nodes are such (a rootful engine does, on a machine that lets it): %w", image, err)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,20 +45,22 @@ type KindConfig struct {
 // kindProvider runs a cluster whose nodes are containers.
 type kindProvider struct {
 	*Lab
-	engine  engine
-	name    string
-	cluster *cluster.Provider
-	image   authenticatorImage
-	network network
+	engine engine
+	// dockerHost is the engine's address, whoever says it: a variable or a context.
+	dockerHost string
+	name       string
+	cluster    *cluster.Provider
+	image      authenticatorImage
+	network    network
 	// made says that there is something in the engine to be removed, and nodes that
 	// there may be a cluster.
 	made, nodes bool
 }
 
-func newKind(l *Lab) (provider, error) {
+func newKind(l *Lab) *kindProvider {
 	k := &kindProvider{Lab: l, name: kindName(l.config.Dir)}
 	k.cluster = cluster.NewProvider(cluster.ProviderWithDocker(), cluster.ProviderWithLogger(kindLog{l.progress}))
-	return k, nil
+	return k
 }
 
 // kindName is the name of the cluster of the lab in dir, of which containers are
@@ -87,10 +90,18 @@ func (k *kindProvider) findEngine(ctx context.Context) error {
 	if err := k.engine.check(ctx); err != nil {
 		return err
 	}
-	if strings.Contains(k.config.Dir, ":") {
-		return fmt.Errorf("the directory %s has a colon in its name, and cannot be mounted into containers (--dir names another)", k.config.Dir)
-	}
 	var err error
+	if k.dockerHost, err = k.engine.run(ctx, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"); err != nil {
+		return fmt.Errorf("finding the engine's address: %w", err)
+	}
+	if k.config.Kind.LocalAWS, err = findProgram(k.config.Kind.LocalAWS, "localaws"); err != nil {
+		return err
+	}
+	for _, path := range []string{k.config.Dir, k.config.Authenticator, k.config.Kind.LocalAWS} {
+		if strings.Contains(path, ":") {
+			return fmt.Errorf("%s has a colon in its name, and cannot be mounted into containers: give it another", path)
+		}
+	}
 	k.image, err = readImage(k.config.Kind.Image)
 	return err
 }
@@ -112,8 +123,11 @@ func (k *kindProvider) waitUntilReady(ctx context.Context) error {
 	defer cancel()
 	var last error
 	err := poll(ctx, 250*time.Millisecond, func() bool {
-		last = errors.Join(k.authenticatorsReady(ctx), k.nodesReady(ctx))
-		return last == nil
+		err := errors.Join(k.authenticatorsReady(ctx), k.nodesReady(ctx))
+		if ctx.Err() == nil { // else it says no more than that
+			last = err
+		}
+		return err == nil
 	})
 	if err != nil && last != nil {
 		return fmt.Errorf("%w; the authenticator's log says:\n%s", last, k.authenticatorLog(context.WithoutCancel(ctx)))
@@ -221,22 +235,15 @@ func (k *kindProvider) restartAuthenticator(ctx context.Context, waitReady bool)
 
 // post from the first control-plane node: nobody else reaches its loopback.
 func (k *kindProvider) post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
-	output, err := k.engine.feed(ctx, strings.NewReader(string(body)), "exec", "--interactive", k.controlPlanes()[0],
+	output, err := k.engine.feed(ctx, bytes.NewReader(body), "exec", "--interactive", k.controlPlanes()[0],
 		"curl", "--silent", "--show-error", "--cacert", nodeStateDir+"/cert.pem", "--header", "Content-Type: application/json",
 		"--data-binary", "@-", "--write-out", `\n%{http_code}`, k.info.Webhook+path)
 	if err != nil {
 		return 0, nil, fmt.Errorf("asking the authenticator: %w", err)
 	}
-	text, code, _ := cutLast(output, "\n")
-	status, err = strconv.Atoi(code)
-	return status, []byte(text), err
-}
-
-func cutLast(text, separator string) (before, after string, ok bool) {
-	if at := strings.LastIndex(text, separator); at >= 0 {
-		return text[:at], text[at+len(separator):], true
-	}
-	return "", text, false
+	at := strings.LastIndexByte(output, '\n')
+	status, err = strconv.Atoi(output[at+1:])
+	return status, []byte(output[:max(0, at)]), err
 }
 
 func (k *kindProvider) authenticatorLog(ctx context.Context) string {
@@ -253,19 +260,19 @@ func (k *kindProvider) authenticatorLog(ctx context.Context) string {
 
 // stop removes the cluster and its network, or keeps them for a look.
 func (k *kindProvider) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	k.network.close()
 	if !k.made {
 		return nil
 	}
-	if k.nodes && !k.info.Running {
+	if k.nodes && !k.info.Running && !k.gaveUp {
 		k.collectLogs()
 		if k.config.Kind.Keep {
 			k.progress("keeping the containers of %s; lab down removes them", k.name)
 			return nil
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	return removeKind(ctx, k.config.Dir, k.config.Progress)
 }
 
@@ -274,6 +281,7 @@ func (k *kindProvider) collectLogs() {
 	dir := k.path(kindDir, "logs")
 	if err := k.cluster.CollectLogs(k.name, dir); err != nil {
 		k.progress("collecting the nodes' logs: %v", err)
+		return
 	}
 	k.progress("the nodes' logs are in %s", dir)
 }
@@ -288,8 +296,9 @@ const (
 
 // A leftover is what a killed lab may have left in an engine.
 type leftover struct {
-	Name       string `json:"name"`
-	DockerHost string `json:"dockerHost,omitempty"`
+	Name string `json:"name"`
+	// DockerHost is the engine's address: what removes it may be run elsewhere.
+	DockerHost string `json:"dockerHost"`
 }
 
 // declare that there will be something in the engine.
@@ -297,20 +306,32 @@ func (k *kindProvider) declare() error {
 	if err := os.MkdirAll(k.path(kindDir), 0o700); err != nil {
 		return fmt.Errorf("making the cluster's directory: %w", err)
 	}
-	text, err := json.Marshal(leftover{k.name, os.Getenv("DOCKER_HOST")})
+	text, err := json.Marshal(leftover{k.name, k.dockerHost})
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(k.path(kindDir, leftoverFile), text, 0o600); err != nil {
+	// Whole or not at all, also where the disk is full: half of it no lab could read.
+	path := k.path(kindDir, leftoverFile)
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return fmt.Errorf("writing what is made in the engine: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("writing what is made in the engine: %w", err)
 	}
 	k.made = true
 	return nil
 }
 
+// disown what is in the engine under our name: it is not ours to remove.
+func (k *kindProvider) disown() error {
+	k.made = false
+	return os.Remove(k.path(kindDir, leftoverFile))
+}
+
 // leftoverOf the lab that was in dir, if it was of this provider.
 func leftoverOf(dir string) (left leftover, ok bool, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, kindDir, leftoverFile))
+	path := filepath.Join(dir, kindDir, leftoverFile)
+	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return left, false, nil
 	}
@@ -318,7 +339,7 @@ func leftoverOf(dir string) (left leftover, ok bool, err error) {
 		err = json.Unmarshal(text, &left)
 	}
 	if err != nil {
-		return left, false, fmt.Errorf("reading what is made in the engine: %w", err)
+		return left, false, fmt.Errorf("reading what is made in the engine, %s: %w", path, err)
 	}
 	return left, true, nil
 }
@@ -332,7 +353,7 @@ func removeKind(ctx context.Context, dir string, progress io.Writer) error {
 	fmt.Fprintf(progress, "lab: removing cluster %s and its network\n", left.Name)
 	e := engine{left.DockerHost}
 	if err := e.remove(ctx, kindLabel+"="+left.Name, labLabel+"="+left.Name); err != nil {
-		return fmt.Errorf("removing cluster %s: %w", left.Name, err)
+		return fmt.Errorf("removing cluster %s (the engine at %s must run for it): %w", left.Name, left.DockerHost, err)
 	}
 	return os.Remove(filepath.Join(dir, kindDir, leftoverFile))
 }

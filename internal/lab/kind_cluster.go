@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
+	"sigs.k8s.io/kind/pkg/cluster/nodes"
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 	"sigs.k8s.io/yaml"
 
@@ -204,7 +206,7 @@ func (k *kindProvider) createCluster(ctx context.Context) error {
 	case <-working.Done():
 	}
 	beside.Wait()
-	gaveUp := ctx.Err() != nil // and wants no look at it
+	gaveUp := ctx.Err() != nil // and then nobody wants a look at it
 	if k.config.Kind.Keep && !gaveUp {
 		<-created
 		return context.Cause(working)
@@ -221,17 +223,15 @@ func (k *kindProvider) endKind(created <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	k.nodes = false
-	var failed error
-	err := poll(ctx, time.Second, func() bool {
-		failed = k.engine.remove(ctx, kindLabel+"="+k.name)
+	return poll(ctx, time.Second, func() bool {
+		_ = k.engine.remove(ctx, kindLabel+"="+k.name) // and again, until it has an effect
 		select {
 		case <-created:
 			return true
 		default:
-			return failed != nil
+			return false
 		}
 	})
-	return errors.Join(failed, err)
 }
 
 func (k *kindProvider) runKind(config *v1alpha4.Cluster) error {
@@ -247,7 +247,7 @@ func (k *kindProvider) runKind(config *v1alpha4.Cluster) error {
 
 // environmentForKind has this process's variables as kind is to see them, until
 // they are restored: it copies those of proxies into the nodes, and takes the name
-// of its network from one.
+// of its network from one. Two labs of one process must not come up at once.
 func environmentForKind(network string) (restore func()) {
 	before := map[string]string{}
 	for _, variable := range os.Environ() {
@@ -269,40 +269,48 @@ func environmentForKind(network string) (restore func()) {
 // loadImage loads the authenticator's image into the control-plane nodes, each as
 // soon as it takes it.
 func (k *kindProvider) loadImage(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*time.Minute, fmt.Errorf("loading the image %s: the nodes do not take it", k.image.name))
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	loaded := map[string]bool{}
+	left := k.controlPlanes()
+	var last error
 	err := poll(ctx, 500*time.Millisecond, func() bool {
-		nodes, err := k.cluster.ListInternalNodes(k.name)
-		if err != nil {
-			return false
-		}
-		for _, node := range nodes {
-			if role, err := node.Role(); err != nil || role != "control-plane" || loaded[node.String()] {
-				continue
-			}
-			archive, err := os.Open(k.image.path)
+		left = slices.DeleteFunc(left, func(name string) bool {
+			err := k.loadImageInto(name)
 			if err != nil {
-				return false
+				last = err
 			}
-			loaded[node.String()] = nodeutils.LoadImageArchive(node, archive) == nil
-			_ = archive.Close()
-		}
-		return len(loaded) == len(k.controlPlanes()) && allTrue(loaded)
+			return err == nil
+		})
+		return len(left) == 0
 	})
+	if err != nil && last != nil {
+		return fmt.Errorf("loading the image %s: %w", k.image.path, last)
+	}
 	if err == nil {
 		k.progress("image %s loaded", k.image.name)
 	}
 	return err
 }
 
-func allTrue(values map[string]bool) bool {
-	for _, value := range values {
-		if !value {
-			return false
-		}
+// loadImageInto a node, if that is there and takes it yet.
+func (k *kindProvider) loadImageInto(name string) error {
+	all, err := k.cluster.ListInternalNodes(k.name)
+	if err != nil {
+		return err
 	}
-	return true
+	at := slices.IndexFunc(all, func(node nodes.Node) bool { return node.String() == name })
+	if at < 0 {
+		return fmt.Errorf("there is no node %s yet", name)
+	}
+	archive, err := os.Open(k.image.path)
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	if err := nodeutils.LoadImageArchive(all[at], archive); err != nil {
+		return fmt.Errorf("node %s does not take it: %w", name, err)
+	}
+	return nil
 }
 
 // prepareAccess makes the authenticator's rights and aws-auth, as soon as

@@ -44,13 +44,19 @@ func (n *network) close() {
 	n.serving.Wait()
 }
 
-// makeNetwork makes the lab's own network: what is in it reaches nothing else of
-// this machine's, and it goes when the lab goes.
+// makeNetwork makes the lab's own network: other containers of the engine's are
+// not in it, and it goes when the lab goes.
 func (k *kindProvider) makeNetwork(ctx context.Context) error {
 	if err := k.declare(); err != nil {
 		return err
 	}
-	if _, err := k.engine.run(ctx, "network", "create", "--label", labLabel+"="+k.name, k.name); err != nil {
+	_, err := k.engine.run(ctx, "network", "create", "--label", labLabel+"="+k.name, k.name)
+	if err != nil && strings.Contains(err.Error(), "already exists") {
+		return errors.Join(fmt.Errorf("network %[1]s is there already: another machine's lab on this engine may be using it; "+
+			"if it is of a lab whose directory was removed, docker ps -aq --filter network=%[1]s | xargs -r docker rm -fv; docker network rm %[1]s", k.name),
+			k.disown())
+	}
+	if err != nil {
 		return fmt.Errorf("making network %s: %w", k.name, err)
 	}
 	text, err := k.engine.run(ctx, "network", "inspect", "--format", "{{json .IPAM.Config}}", k.name)
@@ -94,18 +100,26 @@ func (k *kindProvider) leadNetworkToAWS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	allow := []netip.Prefix{k.network.subnet}
-	k.network.serving.Go(func() { _ = k.aws.aws.ServeTLS(serving, tls, allow) })
+	k.serveAWS(serving, k.aws.aws.ServeTLS, tls)
 	relays := []string{":443=" + tls.Addr().String()}
 	if k.config.TrustEndpoint {
 		plain, err := k.listen()
 		if err != nil {
 			return err
 		}
-		k.network.serving.Go(func() { _ = k.aws.aws.Serve(serving, plain, allow) })
+		k.serveAWS(serving, k.aws.aws.Serve, plain)
 		relays = append(relays, ":"+relayPort+"="+plain.Addr().String())
 	}
 	return k.runRelay(ctx, relays...)
+}
+
+// serveAWS to the containers of the network until ctx ends.
+func (k *kindProvider) serveAWS(ctx context.Context, serve func(context.Context, net.Listener, []netip.Prefix) error, listener net.Listener) {
+	k.network.serving.Go(func() {
+		if err := serve(ctx, listener, []netip.Prefix{k.network.subnet}); err != nil {
+			k.progress("local AWS on network %s: %v", k.name, err)
+		}
+	})
 }
 
 // listen on the network's gateway.
@@ -129,13 +143,10 @@ func awsNames() []string {
 }
 
 func (k *kindProvider) runRelay(ctx context.Context, relays ...string) error {
-	program, err := findProgram(k.config.Kind.LocalAWS, "localaws")
-	if err != nil {
-		return err
-	}
 	arguments := []string{
 		"run", "--detach", "--name", k.relayName(), "--label", labLabel + "=" + k.name, "--network", k.name,
-		"--volume", program + ":/localaws:ro", "--entrypoint", "/localaws",
+		"--restart", "on-failure:1", // as kind has its nodes come back when the engine does
+		"--volume", k.config.Kind.LocalAWS + ":/localaws:ro", "--entrypoint", "/localaws",
 	}
 	for _, name := range awsNames() {
 		arguments = append(arguments, "--network-alias", name)
@@ -185,9 +196,13 @@ func (k *kindProvider) metadata(w http.ResponseWriter, r *http.Request) {
 // instanceAt is the instance whose node has the address now: one that is
 // restarted may come back with another's.
 func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.Instance, error) {
-	host, _, err := net.SplitHostPort(remote)
+	client, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return localaws.Instance{}, err
+	}
+	host := client.Addr().Unmap()
+	if !k.network.subnet.Contains(host) { // for a stranger docker is not even asked
+		return localaws.Instance{}, fmt.Errorf("there is no instance at %s", host)
 	}
 	instances := k.instances()
 	arguments := []string{"inspect", "--format", "{{.Name}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"}
@@ -201,7 +216,7 @@ func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.
 	for line := range strings.Lines(containers) {
 		fields := strings.Fields(strings.TrimPrefix(line, "/"))
 		for _, instance := range instances {
-			if len(fields) > 1 && fields[0] == instance.PrivateDNSName && fields[1] == host {
+			if len(fields) > 1 && fields[0] == instance.PrivateDNSName && fields[1] == host.String() {
 				return instance, nil
 			}
 		}

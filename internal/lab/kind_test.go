@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -232,16 +233,22 @@ func TestEnvironmentForKind(t *testing.T) {
 	}
 }
 
+// standIn has a script for the docker command.
+func standIn(t *testing.T, script string) {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "docker"), "#!/bin/sh\n"+script)
+	if err := os.Chmod(filepath.Join(dir, "docker"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
 // TestEngineThatIsNotThere: one sentence, of what is wrong and what helps.
 func TestEngineThatIsNotThere(t *testing.T) {
 	docker := func(t *testing.T, stderr string) {
 		t.Helper()
-		dir := t.TempDir()
-		write(t, filepath.Join(dir, "docker"), "#!/bin/sh\ncat >&2 <<'END'\n"+stderr+"\nEND\nexit 1\n")
-		if err := os.Chmod(filepath.Join(dir, "docker"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+		standIn(t, "cat >&2 <<'END'\n"+stderr+"\nEND\nexit 1\n")
 	}
 	t.Run("no command", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
@@ -257,7 +264,7 @@ func TestEngineThatIsNotThere(t *testing.T) {
 	})
 	t.Run("without privileges", func(t *testing.T) {
 		docker(t, "unable to apply caps: operation not permitted\n\nRun 'docker run --help' for more information")
-		says(t, engine{}.checkPrivileges(t.Context(), "image"), "runs no privileged containers, and kind's nodes are such", "unable to apply caps")
+		says(t, engine{}.checkPrivileges(t.Context(), "image"), "runs no privileged container of image, and kind's nodes are such", "unable to apply caps")
 	})
 	t.Run("given up", func(t *testing.T) {
 		why := errors.New("interrupted")
@@ -282,7 +289,7 @@ func says(t *testing.T, err error, words ...string) {
 // there until after it is removed.
 func TestLeftover(t *testing.T) {
 	k := aKind(t, KindConfig{})
-	t.Setenv("DOCKER_HOST", "unix:///somewhere.sock")
+	k.dockerHost = "unix:///somewhere.sock"
 	if _, ok, err := leftoverOf(k.config.Dir); ok || err != nil {
 		t.Errorf("before: %v, %v", ok, err)
 	}
@@ -296,6 +303,79 @@ func TestLeftover(t *testing.T) {
 	write(t, k.path(kindDir, leftoverFile), "{")
 	if _, _, err := leftoverOf(k.config.Dir); err == nil {
 		t.Error("half a file is taken for one")
+	}
+}
+
+// TestEngineThatStopsBeforeTheLab: what is left in the engine is known to the next
+// lab, which removes it.
+func TestEngineThatStopsBeforeTheLab(t *testing.T) {
+	k := aKind(t, KindConfig{})
+	var err error
+	if k.claim, err = claimDir(k.config.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.declare(); err != nil {
+		t.Fatal(err)
+	}
+	k.provider, k.info.Running = k, true
+	standIn(t, "echo Cannot connect to the Docker daemon >&2; exit 1")
+	says(t, k.Lab.stop(), "removing cluster "+k.name, "Cannot connect")
+	if _, ok, err := leftoverOf(k.config.Dir); !ok || err != nil {
+		t.Errorf("nobody will remove what is left: %v, %v", ok, err)
+	}
+	standIn(t, "exit 0")
+	if was, err := Down(t.Context(), k.config.Dir, &bytes.Buffer{}); was || err != nil {
+		t.Errorf("Down = %v, %v", was, err)
+	}
+	if _, ok, err := leftoverOf(k.config.Dir); ok || err != nil {
+		t.Errorf("after Down: %v, %v", ok, err)
+	}
+}
+
+// TestNetworkOfAnother: what has our name and is not ours stays.
+func TestNetworkOfAnother(t *testing.T) {
+	k := aKind(t, KindConfig{})
+	removed := filepath.Join(t.TempDir(), "removed")
+	standIn(t, `case "$*" in
+*rm*) echo "$*" >> `+removed+` ;;
+"network create"*) echo "Error response from daemon: network with name x already exists" >&2; exit 1 ;;
+*) echo 1234 ;;
+esac`)
+	says(t, k.makeNetwork(t.Context()), "network "+k.name+" is there already", "docker network rm "+k.name)
+	if err := k.stop(); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(removed); err == nil {
+		t.Errorf("it ran docker %s", text)
+	}
+	if _, ok, err := leftoverOf(k.config.Dir); ok || err != nil {
+		t.Errorf("the next lab takes it for ours: %v, %v", ok, err)
+	}
+}
+
+// TestInstanceAt: a node has its own instance's metadata, and a stranger's question
+// does not even reach the engine.
+func TestInstanceAt(t *testing.T) {
+	k := aKind(t, KindConfig{Nodes: 2})
+	k.network.subnet = netip.MustParsePrefix("172.18.0.0/16")
+	asked := filepath.Join(t.TempDir(), "asked")
+	standIn(t, "echo >> "+asked+"\nprintf '/%s 172.18.0.3\n/%s 172.18.0.4\n' "+strings.Join(k.workers(), " "))
+	for remote, want := range map[string]string{
+		"172.18.0.3:1": k.workers()[0], "172.18.0.4:1": k.workers()[1], "[::ffff:172.18.0.4]:1": k.workers()[1], "172.18.0.5:1": "",
+	} {
+		if got, err := k.instanceAt(t.Context(), remote); got.PrivateDNSName != want || (err == nil) != (want != "") {
+			t.Errorf("at %s is %q, %v, want %q", remote, got.PrivateDNSName, err, want)
+		}
+	}
+	if err := os.Remove(asked); err != nil {
+		t.Fatal(err)
+	}
+	for _, remote := range []string{"172.19.0.3:1", "10.0.0.1:1", "127.0.0.1:1"} {
+		_, err := k.instanceAt(t.Context(), remote)
+		says(t, err, "there is no instance at ")
+	}
+	if _, err := os.Stat(asked); err == nil {
+		t.Error("strangers had docker asked")
 	}
 }
 

@@ -92,6 +92,8 @@ type Lab struct {
 	// admin may do anything; it is how the lab itself works on the cluster.
 	admin *rest.Config
 	info  Info
+	// gaveUp says that whoever wanted the lab does not any more.
+	gaveUp bool
 }
 
 // DefaultDir is where a lab lives unless told otherwise.
@@ -143,6 +145,7 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	lab.config.Dir = lab.claim.dir
 	defer func() {
 		if err != nil {
+			lab.gaveUp = ctx.Err() != nil
 			err = errors.Join(err, lab.stop())
 		}
 	}()
@@ -203,18 +206,19 @@ func (l *Lab) progress(format string, args ...any) {
 func (l *Lab) Close() error { return l.stop() }
 
 func (l *Lab) stop() error {
-	errs := []error{l.claim.withdraw()}
+	err := l.claim.withdraw()
 	if l.provider != nil {
-		errs = append(errs, l.provider.stop())
+		err = errors.Join(err, l.provider.stop())
 	}
 	if l.aws != nil {
-		errs = append(errs, l.aws.stop())
+		err = errors.Join(err, l.aws.stop())
 	}
-	// On failure the logs are what one needs: they stay until the next up.
-	if l.info.Running {
-		errs = append(errs, l.claim.removeState())
+	// On failure the logs are what one needs, and what says what is still to be
+	// removed: they stay until the next up, or down.
+	if l.info.Running && err == nil {
+		err = l.claim.removeState()
 	}
-	return errors.Join(append(errs, l.claim.release())...)
+	return errors.Join(err, l.claim.release())
 }
 
 // Info describes the running lab.

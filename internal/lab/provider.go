@@ -42,7 +42,7 @@ func (l *Lab) newProvider() (provider, error) {
 	case Envtest:
 		return &envtestProvider{Lab: l}, nil
 	case Kind:
-		return newKind(l)
+		return newKind(l), nil
 	}
 	return nil, fmt.Errorf("there is no provider %q: it is one of %q", l.config.Provider, Providers())
 }

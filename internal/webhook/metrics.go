@@ -35,6 +35,7 @@ type Metrics struct {
 	mappingProblem    *prometheus.GaugeVec
 	describeInstances prometheus.Counter
 	certificateEnds   prometheus.Gauge
+	watchFailures     prometheus.Counter
 }
 
 // NewMetrics makes the metrics of one server.
@@ -71,6 +72,9 @@ func NewMetrics() *Metrics {
 		mappingProblem: f.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "mapping_problems", Help: "Problems in a source of mappings, by severity.",
 		}, []string{"source", "severity"}),
+		watchFailures: f.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Tries to list or watch aws-auth that failed.",
+		}),
 		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate ends.",
 		}),
@@ -148,6 +152,9 @@ func (m *Metrics) FollowMappings(source string, inForce func() int) {
 		ConstLabels: prometheus.Labels{"source": source},
 	}, func() float64 { return float64(inForce()) })
 }
+
+// ObserveWatchFailure counts a try to list or watch aws-auth that failed.
+func (m *Metrics) ObserveWatchFailure() func() { return m.watchFailures.Inc }
 
 // SetMappingProblems tells how many problems a source of mappings has.
 func (m *Metrics) SetMappingProblems(source string, errors, warnings int) {

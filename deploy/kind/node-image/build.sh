@@ -48,7 +48,7 @@ run() {
   while kill -0 $! 2> /dev/null; do
     sleep 1
     if (((SECONDS - started) % 15 == 0)); then
-      say "$text: $((SECONDS - started)) s" "$(tail -qn1 "$log" | cut -c-70)"
+      say "$text: $((SECONDS - started)) s, $(tail -qn1 "$log" | cut -c-70)"
     fi
   done
   if ! wait $!; then
@@ -83,7 +83,7 @@ check() {
   ((EUID == 0)) || die 'this must be run as root, for it makes a Debian root: sudo make kind-node-image'
   command -v apt-get > /dev/null || die 'this must be run on Debian: elsewhere, docker load takes what docker save writes there'
   command -v debootstrap > /dev/null || die 'there is no debootstrap: apt-get install debootstrap'
-  command -v go > /dev/null || die 'there is no go on the PATH'
+  command -v go > /dev/null || die "there is no go on the PATH: sudo has its own, sudo env PATH=\$PATH make kind-node-image has yours"
   unshare --mount --pid --fork true 2> /dev/null || die 'root may not mount here: this cannot be run in a container that is not privileged'
   docker version > /dev/null 2>&1 || die 'no Docker engine answers: docker version says why, DOCKER_HOST names another'
 }
@@ -110,10 +110,10 @@ mirror() {
 # programs of our modules, built with the flags that Kubernetes' are.
 programs() {
   mkdir -p "$state/programs"
-  (cd "$here" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -buildvcs=false -trimpath -gcflags=all=-dwarf=false \
+  (cd "$here" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -v -buildvcs=false -trimpath -gcflags=all=-dwarf=false \
     -ldflags "-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=$crictl" -o "$state/programs/" \
     ./coredns ./pause ./envoy sigs.k8s.io/cri-tools/cmd/crictl)
-  (cd hack/image && GOFLAGS=-mod=readonly go build -buildvcs=false -o "$state/programs/" .)
+  (cd hack/image && GOFLAGS=-mod=readonly go build -v -buildvcs=false -o "$state/programs/" .)
 }
 
 # root is a Debian root with what a node needs.
@@ -145,14 +145,14 @@ part() {
 
 # images of a node are those that kubeadm names, each of one program.
 images() {
-  local to=$state/images.partial plugins names name program version from
+  local to=$state/images.partial plugins names name program version from with
   rm -rf "$to" "$state/images"
   mkdir -p "$to"
   # The plugins of iptables are nowhere named: it loads them when a rule asks for one.
-  mapfile -t plugins < <(cd "$state/root" && printf '/%s\n' usr/lib/*/xtables/*.so)
-  part /usr/sbin/{iptables,ip6tables}{,-save,-restore} /usr/sbin/{nft,conntrack} "${plugins[@]}" > "$state/kube-proxy.tar"
-  mapfile -t names < <(bin/k8s/kubeadm config images list --kubernetes-version "$kubernetes")
-  for name in "${names[@]}"; do
+  plugins=("$state"/root/usr/lib/*/xtables/*.so)
+  part /usr/sbin/{iptables,ip6tables}{,-save,-restore} /usr/sbin/{nft,conntrack} "${plugins[@]#"$state/root"}" > "$state/kube-proxy.tar"
+  names=$(bin/k8s/kubeadm config images list --kubernetes-version "$kubernetes")
+  for name in $names; do
     version=${name##*:} program=${name%:*} program=${program##*/} from=bin/k8s with=()
     case $program in
       coredns)
@@ -283,4 +283,4 @@ fi
 if ! has_loadbalancer; then
   run loadbalancer "making $balancer"
 fi
-say "the engine has $image, in $SECONDS s"
+say "done in $SECONDS s: the engine has $image"

@@ -32,6 +32,7 @@ func healthy() []string {
 		for _, series := range []string{
 			`up{job="authenticator"%s} 1x%d`,
 			`aws_iam_authenticator_ready{job="authenticator"%s} 1x%d`,
+			`aws_iam_authenticator_configmap_watch_failures_total{job="authenticator"%s} 0x%d`,
 			`aws_iam_authenticator_authenticate_latency_seconds_count{job="authenticator",result="mapped"%s} 0+60x%d`,
 			`aws_iam_authenticator_authenticate_latency_seconds_count{job="authenticator",result="unmapped"%s} 0+6x%d`,
 			`aws_iam_authenticator_authenticate_latency_seconds_count{job="authenticator",result="unreachable"%s} 0x%d`,
@@ -80,6 +81,12 @@ func TestAlerts(t *testing.T) {
 		},
 		"aws-auth is not read": {
 			[]string{`aws_iam_authenticator_ready{job="authenticator",instance="a"} 1x1440 0x59`}, []string{"AuthenticatorNotReady"},
+		},
+		"aws-auth cannot be followed": {
+			[]string{`aws_iam_authenticator_configmap_watch_failures_total{job="authenticator",instance="a"} 0x1440 0+1x59`}, []string{"AuthenticatorCannotFollow"},
+		},
+		"the kube-apiserver was away for 5 minutes": {
+			[]string{`aws_iam_authenticator_configmap_watch_failures_total{job="authenticator",instance="a"} 0x1490 3+2x4 11x9`}, nil,
 		},
 		"one token in eleven could not be told about": {
 			[]string{decisions + `{job="authenticator",result="unreachable",instance="a"} 0x1440 0+6x59`}, []string{"AuthenticatorUndecided"},

@@ -254,6 +254,8 @@ func TestConnectionsGoInTurnToThoseThatAreWell(t *testing.T) {
 	check()
 	check()
 	shares("two alone is well", "map[two:6]")
+	b.setEndpoints([]string{one.address(), three.address(), two.address()})
+	shares("told of the same servers again", "map[two:6]")
 }
 
 func TestTheLastThatIsNotWellIsStillTried(t *testing.T) {
