@@ -123,10 +123,14 @@ func TestRightsOfTheManifests(t *testing.T) {
 	})
 	setAWSAuth(t, map[string]string{"mapAccounts": "nobody"})
 	version := s.run("kubectl get configmap aws-auth --namespace kube-system --output 'jsonpath={.metadata.resourceVersion}'")
-	eventually(t, watchDelay, "reported by both the lab's server and this one", func() bool {
+	eventually(t, watchDelay+eventDelay, "reported by both the lab's server and this one", func() bool {
 		return len(strings.Fields(s.run("kubectl get events --namespace kube-system --output name --field-selector involvedObject.resourceVersion="+version))) == 2
 	})
 }
+
+// eventDelay is how long an Event may wait for those before it: they are written
+// five in a second, and another story's edits may have left 64.
+const eventDelay = 15 * time.Second
 
 // argumentsOfTheManifests are the container's, with its environment filled in.
 func argumentsOfTheManifests(s *shell) []string {
