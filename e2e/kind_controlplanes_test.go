@@ -20,6 +20,7 @@ import (
 // the authenticator is back, so is everybody.
 func TestOneOfTwoAuthenticatorsDown(t *testing.T) {
 	onKind(t)
+	t.Parallel()
 	config, err := newConfig("two")
 	if err != nil {
 		t.Fatal(err)

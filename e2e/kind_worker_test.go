@@ -58,6 +58,7 @@ func TestWorkerJoinsThroughIAM(t *testing.T) {
 // node role out of it, loses the nodes. They come back with it.
 func TestWorkerWithoutItsRole(t *testing.T) {
 	onKind(t)
+	t.Parallel()
 	const (
 		lease       = 10 * time.Second // that a kubelet renews its lease after
 		gracePeriod = 50 * time.Second // that a lease may be old by

@@ -15,6 +15,7 @@ import (
 // TestKilledLab kills a lab of its own as nobody should, and brings it up again
 // in the same place.
 func TestKilledLab(t *testing.T) {
+	t.Parallel()
 	config, err := newConfig("killed")
 	if err != nil {
 		t.Fatal(err)

@@ -76,9 +76,9 @@ func TestLoadWhileAWSAuthChanges(t *testing.T) {
 	edit := func(n int, users string) {
 		others := lab.NodesMapping()
 		for i := range n % 50 {
-			others += fmt.Sprintf("- rolearn: arn:aws:iam::231144931069:role/Other%d\n  username: other\n", i)
+			others += fmt.Sprintf("- rolearn: arn:aws:iam::231144931069:role/Other%d\n  username: other:{{SessionName}}\n", i)
 		}
-		if n%10 == 9 {
+		if n%50 == 49 {
 			others += "- rolearn: {{typo}}\n" // the section stays as it was
 		}
 		putAWSAuth(t, nil, map[string]string{"mapRoles": others, "mapUsers": users})

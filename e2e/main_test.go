@@ -28,7 +28,8 @@ const (
 	tokenCacheTTL = 10 * time.Second
 )
 
-// suite is what the stories share: one lab.
+// suite is what the stories share: one lab. One story is told at a time, but for
+// those that mostly wait, or have a lab of their own: they are parallel, at the end.
 var suite *lab.Lab
 
 func TestMain(m *testing.M) {
