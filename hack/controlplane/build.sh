@@ -59,9 +59,13 @@ partial=$(mktemp -d "$out/.partial-XXXXXX") # its own: another build may be unde
 CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -buildvcs=false -trimpath -gcflags=all=-dwarf=false -ldflags "$ldflags" -o "$partial/" "${packages[@]}" &
 pid=$!
 trap 'kill "$pid" 2>/dev/null || true; rm -rf "$partial"' EXIT
+told=$SECONDS
 while kill -0 "$pid" 2>/dev/null; do
   sleep 1
-  if ((SECONDS % 15 == 0)); then printf 'control plane: building, %d s\n' "$SECONDS" >&2; fi
+  if ((SECONDS - told >= 15)); then
+    told=$SECONDS
+    printf 'control plane: building, %d s\n' "$SECONDS" >&2
+  fi
 done
 wait "$pid"
 if [[ -f "$partial/server" ]]; then mv "$partial/server" "$partial/etcd"; fi

@@ -42,12 +42,13 @@ step() {
 # run NAME TEXT: runs the function NAME, which to people is TEXT. What it prints
 # goes to a log.
 run() {
-  local text=$2 log=$state/log/$1 started=$SECONDS
+  local text=$2 log=$state/log/$1 started=$SECONDS told=$SECONDS
   say "$text"
   "$1" > "$log" 2>&1 < /dev/null &
   while kill -0 $! 2> /dev/null; do
     sleep 1
-    if (((SECONDS - started) % 15 == 0)); then
+    if ((SECONDS - told >= 15)); then
+      told=$SECONDS
       say "$text: $((SECONDS - started)) s, $(tail -qn1 "$log" | cut -c-70)"
     fi
   done
