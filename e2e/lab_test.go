@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kube-iam/authenticator/internal/lab"
 )
@@ -53,9 +54,10 @@ func TestKilledLab(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if r := run("status"); r.err == nil || !strings.Contains(r.stdout, "false") {
-		t.Errorf("status of the killed lab: %v: %s", r.err, r.stdout)
-	}
+	eventually(t, 10*time.Second, "known to be dead", func() bool {
+		r := run("status")
+		return r.err != nil && strings.Contains(r.stdout, "false")
+	})
 	if again := up(); again.PID == first.PID || again.Endpoint == first.Endpoint {
 		t.Errorf("the second lab has process %d and endpoint %s of the first", again.PID, again.Endpoint)
 	}
