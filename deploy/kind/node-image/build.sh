@@ -89,7 +89,7 @@ check() {
   docker version > /dev/null 2>&1 || die 'no Docker engine answers: docker version says why, DOCKER_HOST names another'
 }
 
-# room MIB DIRECTORY: what a first build takes, so that it does not end half-way.
+# room MIB DIRECTORY: what a build takes, so that it does not end half-way.
 room() {
   mkdir -p "$2"
   (($(free "$2") >= $1)) || die "the disk is too full: $2 needs $1 MiB, and has $(free "$2")"
@@ -272,7 +272,7 @@ if has_node && has_loadbalancer; then
   exit
 fi
 room 3000 "$state"
-room 3000 "$(go env GOCACHE)"
+[[ -e $state/programs.stamp ]] || room 5000 "$(go env GOCACHE)"
 hack/controlplane/build.sh bin/k8s kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm kubectl etcd
 step programs 'building CoreDNS, crictl and what is our own'
 step root "making a Debian root, $suite"
