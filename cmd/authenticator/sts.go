@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
@@ -23,7 +24,7 @@ type stsOptions struct {
 }
 
 func (o *stsOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.partition, "partition", "aws", "AWS partition of the identities: "+strings.Join(token.Partitions(), ", "))
+	flags.StringVar(&o.partition, "partition", "aws", "AWS partition of the identities: "+strings.Join(partition.Names(), ", "))
 	flags.StringSliceVar(&o.stsRegions, "sts-region", nil, "accept tokens of this region only (repeatable; default: every region of the partition)")
 	flags.StringVar(&o.stsEndpoint, "sts-endpoint", "", "trust this endpoint too, as clients have it in AWS_ENDPOINT_URL; it can say of any token who it is, so it is for a local AWS")
 	flags.StringVar(&o.stsEndpointDial, "sts-endpoint-dial", "", "where to connect to for an --sts-endpoint of http, as HOST:PORT: in a container, loopback is another; it is not encrypted, so it is for a network of this machine")

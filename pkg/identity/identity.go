@@ -1,8 +1,7 @@
 // Package identity says who AWS says is calling.
 //
-// An [Identity] is made from the answer of sts:GetCallerIdentity and from
-// nothing else: it is proof, not a claim. [New] checks that the three parts of
-// the answer agree with one another.
+// A [Principal] is a claim: anybody can make one, to ask what it would map to.
+// An [Identity] is a Principal that AWS has proven: only an Identity signs in.
 package identity
 
 import (
@@ -10,9 +9,9 @@ import (
 	"strings"
 )
 
-// Identity is the caller that AWS vouched for. It is comparable; the zero
-// value is nobody.
-type Identity struct {
+// Principal is a user, a session of a role, a federated user or an account's
+// root, as AWS names it. It is comparable; the zero value names nobody.
+type Principal struct {
 	// ARN as STS answered it, in its original case:
 	// arn:aws:sts::231144931069:assumed-role/admin/alice.
 	ARN string
@@ -37,6 +36,31 @@ type Identity struct {
 	AccessKeyID string
 }
 
+// Answer is what STS answers to GetCallerIdentity.
+type Answer struct {
+	Account string
+	ARN     string
+	UserID  string
+}
+
+// Identity is a Principal that AWS has proven. The zero value is no identity.
+type Identity struct{ principal Principal }
+
+// Proven makes an Identity of the answer of STS to a request that the access key
+// signed. The verifier calls it, and nothing else does: the architecture's test
+// holds that.
+func Proven(answer Answer, accessKeyID string) (Identity, error) {
+	principal, err := New(answer)
+	if err != nil {
+		return Identity{}, err
+	}
+	principal.AccessKeyID = accessKeyID
+	return Identity{principal}, nil
+}
+
+// Principal returns who was proven.
+func (i Identity) Principal() Principal { return i.principal }
+
 // Kind of principal.
 type Kind int
 
@@ -49,17 +73,19 @@ const (
 	KindRoot
 )
 
-// New makes an identity of the three parts of STS's answer. The error says
-// which part is wrong, and satisfies errors.Is with [ErrInvalid].
-func New(account, arn, userID string) (Identity, error) {
+// New makes a Principal of the three parts of an answer of STS, and checks that
+// they agree with one another. The error says which part is wrong, and satisfies
+// errors.Is with [ErrInvalid].
+func New(answer Answer) (Principal, error) {
+	account, arn, userID := answer.Account, answer.ARN, answer.UserID
 	a, err := parseARN(arn)
 	if err != nil {
-		return Identity{}, err
+		return Principal{}, err
 	}
 	if a.account != account {
-		return Identity{}, fmt.Errorf("%w: its ARN is of account %q, its account is %q", ErrInvalid, a.account, account)
+		return Principal{}, fmt.Errorf("%w: its ARN is of account %q, its account is %q", ErrInvalid, a.account, account)
 	}
-	id := Identity{
+	p := Principal{
 		ARN:          arn,
 		CanonicalARN: a.canonical(),
 		Partition:    a.partition,
@@ -69,18 +95,18 @@ func New(account, arn, userID string) (Identity, error) {
 	}
 	if a.kind != KindRole {
 		if userID == "" {
-			return Identity{}, fmt.Errorf("%w: it has no user ID", ErrInvalid)
+			return Principal{}, fmt.Errorf("%w: it has no user ID", ErrInvalid)
 		}
-		return id, nil
+		return p, nil
 	}
 	if a.session == "" {
-		return Identity{}, fmt.Errorf("%w: %q is a role, and roles do not sign requests", ErrInvalid, arn)
+		return Principal{}, fmt.Errorf("%w: %q is a role, and roles do not sign requests", ErrInvalid, arn)
 	}
 	// The session is the user ID's last part too, and never has a colon.
 	principal, ok := strings.CutSuffix(userID, ":"+a.session)
 	if !ok || principal == "" {
-		return Identity{}, fmt.Errorf("%w: its user ID is not one of session %q", ErrInvalid, a.session)
+		return Principal{}, fmt.Errorf("%w: its user ID is not one of session %q", ErrInvalid, a.session)
 	}
-	id.PrincipalID, id.SessionName = principal, a.session
-	return id, nil
+	p.PrincipalID, p.SessionName = principal, a.session
+	return p, nil
 }

@@ -15,33 +15,33 @@ const account = "231144931069"
 func TestNew(t *testing.T) {
 	for _, test := range []struct {
 		name, account, arn, userID string
-		want                       identity.Identity
+		want                       identity.Principal
 	}{
-		{"user", account, "arn:aws:iam::231144931069:user/div/bob", "AIDAEXAMPLE", identity.Identity{
+		{"user", account, "arn:aws:iam::231144931069:user/div/bob", "AIDAEXAMPLE", identity.Principal{
 			CanonicalARN: "arn:aws:iam::231144931069:user/div/bob", Partition: "aws", PrincipalID: "AIDAEXAMPLE",
 		}},
-		{"assumed role", account, "arn:aws:sts::231144931069:assumed-role/admin/alice@example.com", "AROAEXAMPLE:alice@example.com", identity.Identity{
+		{"assumed role", account, "arn:aws:sts::231144931069:assumed-role/admin/alice@example.com", "AROAEXAMPLE:alice@example.com", identity.Principal{
 			CanonicalARN: "arn:aws:iam::231144931069:role/admin", Partition: "aws", PrincipalID: "AROAEXAMPLE", SessionName: "alice@example.com",
 		}},
-		{"role of an EC2 instance", account, "arn:aws:sts::231144931069:assumed-role/node/i-0123456789abcdef0", "AROAEXAMPLE:i-0123456789abcdef0", identity.Identity{
+		{"role of an EC2 instance", account, "arn:aws:sts::231144931069:assumed-role/node/i-0123456789abcdef0", "AROAEXAMPLE:i-0123456789abcdef0", identity.Principal{
 			CanonicalARN: "arn:aws:iam::231144931069:role/node", Partition: "aws", PrincipalID: "AROAEXAMPLE", SessionName: "i-0123456789abcdef0",
 		}},
-		{"EC2 instance identity", account, "arn:aws:sts::231144931069:assumed-role/aws:ec2-instance/i-0123456789abcdef0", "231144931069:aws:ec2-instance:i-0123456789abcdef0", identity.Identity{
+		{"EC2 instance identity", account, "arn:aws:sts::231144931069:assumed-role/aws:ec2-instance/i-0123456789abcdef0", "231144931069:aws:ec2-instance:i-0123456789abcdef0", identity.Principal{
 			CanonicalARN: "arn:aws:iam::231144931069:role/aws:ec2-instance", Partition: "aws", PrincipalID: "231144931069:aws:ec2-instance", SessionName: "i-0123456789abcdef0",
 		}},
-		{"federated user", account, "arn:aws:sts::231144931069:federated-user/bob", "231144931069:bob", identity.Identity{
+		{"federated user", account, "arn:aws:sts::231144931069:federated-user/bob", "231144931069:bob", identity.Principal{
 			CanonicalARN: "arn:aws:sts::231144931069:federated-user/bob", Partition: "aws", PrincipalID: "231144931069:bob",
 		}},
-		{"root", account, "arn:aws:iam::231144931069:root", account, identity.Identity{
+		{"root", account, "arn:aws:iam::231144931069:root", account, identity.Principal{
 			CanonicalARN: "arn:aws:iam::231144931069:root", Partition: "aws", PrincipalID: account,
 		}},
-		{"another partition", account, "arn:aws-us-gov:iam::231144931069:user/bob", "AIDAEXAMPLE", identity.Identity{
+		{"another partition", account, "arn:aws-us-gov:iam::231144931069:user/bob", "AIDAEXAMPLE", identity.Principal{
 			CanonicalARN: "arn:aws-us-gov:iam::231144931069:user/bob", Partition: "aws-us-gov", PrincipalID: "AIDAEXAMPLE",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.want.ARN, test.want.AccountID, test.want.UserID = test.arn, test.account, test.userID
-			got, err := identity.New(test.account, test.arn, test.userID)
+			got, err := identity.New(identity.Answer{Account: test.account, ARN: test.arn, UserID: test.userID})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,11 +77,11 @@ func TestNewRefuses(t *testing.T) {
 		"an assumed role's ARN at IAM": {account, "arn:aws:iam::231144931069:assumed-role/admin/alice", "AROAEXAMPLE:alice"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := identity.New(answer[0], answer[1], answer[2])
+			got, err := identity.New(identity.Answer{Account: answer[0], ARN: answer[1], UserID: answer[2]})
 			if !errors.Is(err, identity.ErrInvalid) {
 				t.Errorf("%+v, %v", got, err)
 			}
-			if got != (identity.Identity{}) {
+			if got != (identity.Principal{}) {
 				t.Errorf("refused, and yet %+v is answered", got)
 			}
 		})

@@ -11,9 +11,9 @@ import (
 // First asks mappers in turn and takes the first match. An error ends it: to go
 // on would let a later source grant what an earlier one could not be asked about.
 func First(mappers ...Mapper) Mapper {
-	return Func(func(ctx context.Context, id identity.Identity) (Match, bool, error) {
+	return Func(func(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
 		for _, m := range mappers {
-			if match, ok, err := m.Map(ctx, id); ok || err != nil {
+			if match, ok, err := m.Map(ctx, principal, trace); ok || err != nil {
 				return match, ok, err
 			}
 		}
@@ -54,9 +54,8 @@ func Owner(partition string, arns ...string) (Mapper, error) {
 		}
 		entries = append(entries, Entry{ARN: canonical, Username: username, Groups: []Template{group}, Rule: Rule{Source: ownerSource}})
 	}
-	owner := NewSource(nil)
-	owner.Swap(NewTable(entries, nil, RolePathsIgnore))
-	return owner.Entries(), nil
+	table := NewTable(entries, nil, RolePathsIgnore)
+	return Entries(func() *Table { return table }, nil), nil
 }
 
 // Reserve denies the matches of a mapper whose usernames begin with a reserved
@@ -65,8 +64,8 @@ func Reserve(m Mapper, prefixes []string) Mapper {
 	if len(prefixes) == 0 {
 		return m
 	}
-	return Func(func(ctx context.Context, id identity.Identity) (Match, bool, error) {
-		match, ok, err := m.Map(ctx, id)
+	return Func(func(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
+		match, ok, err := m.Map(ctx, principal, trace)
 		if !ok || err != nil {
 			return match, ok, err
 		}

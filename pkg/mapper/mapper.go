@@ -1,11 +1,11 @@
-// Package mapper turns an AWS identity into a Kubernetes username and groups.
+// Package mapper turns an AWS principal into a Kubernetes username and groups.
 //
 // A source of mappings (the aws-auth ConfigMap, a file) parses what it reads
-// into an immutable [Table] and swaps it into its [Source]. A source yields two
-// mappers, its explicit entries and its accounts, so that [First] can try every
-// source's entries before any account:
+// into an immutable [Table]. A table yields two mappers, its explicit entries
+// and its accounts, so that [First] can try every source's entries before any
+// account:
 //
-//	mapper.First(owner, a.Entries(), b.Entries(), a.Accounts(), b.Accounts())
+//	mapper.First(owner, Entries(a), Entries(b), Accounts(a), Accounts(b))
 package mapper
 
 import (
@@ -14,22 +14,23 @@ import (
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
-// A Mapper finds the Kubernetes user that an identity maps to.
+// A Mapper finds the Kubernetes user that a principal maps to.
 //
 // The answer has three values: (match, true, nil) is a match; (_, false, nil)
-// means that this mapper knows nothing of the identity; an error ends the chain.
-// A [*DeniedError] is a "no" with a reason; every other error means that the
-// mapper could not tell.
+// means that no mapping matches; an error ends the chain. A [*DeniedError] is a
+// "no" with a reason; every other error means that the mapper could not tell.
+//
+// A trace, if it is not nil, collects every rule tried. Nil costs nothing.
 type Mapper interface {
-	Map(ctx context.Context, id identity.Identity) (Match, bool, error)
+	Map(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error)
 }
 
 // Func adapts a function to a [Mapper].
-type Func func(ctx context.Context, id identity.Identity) (Match, bool, error)
+type Func func(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error)
 
 // Map calls f.
-func (f Func) Map(ctx context.Context, id identity.Identity) (Match, bool, error) {
-	return f(ctx, id)
+func (f Func) Map(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
+	return f(ctx, principal, trace)
 }
 
 // Match is the Kubernetes user an identity maps to, and why.

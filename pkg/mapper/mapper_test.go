@@ -14,14 +14,14 @@ import (
 )
 
 func answer(username string, ok bool, err error) mapper.Mapper {
-	return mapper.Func(func(context.Context, identity.Identity) (mapper.Match, bool, error) {
+	return mapper.Func(func(context.Context, identity.Principal, *mapper.Trace) (mapper.Match, bool, error) {
 		return mapper.Match{Username: username}, ok, err
 	})
 }
 
 func TestFirst(t *testing.T) {
 	broken := errors.New("broken")
-	never := mapper.Func(func(context.Context, identity.Identity) (mapper.Match, bool, error) {
+	never := mapper.Func(func(context.Context, identity.Principal, *mapper.Trace) (mapper.Match, bool, error) {
 		t.Error("the chain went on")
 		return mapper.Match{}, false, nil
 	})
@@ -36,7 +36,7 @@ func TestFirst(t *testing.T) {
 		"the first that matches": {mapper.First(no, answer("a", true, nil), never), "a", nil},
 		"an error ends it":       {mapper.First(no, answer("", false, broken), never), "", broken},
 	} {
-		match, ok, err := test.chain.Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"))
+		match, ok, err := test.chain.Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
 		if match.Username != test.username || ok != (test.username != "") || !errors.Is(err, test.err) {
 			t.Errorf("%s: %+v, %v, %v", name, match, ok, err)
 		}
@@ -48,15 +48,15 @@ func TestOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []identity.Identity{
+	for _, id := range []identity.Principal{
 		mappertest.Role(t, "Owner", "x"), mappertest.Role(t, "Other", "x"), mappertest.User(t, mappertest.Account, "div/root"),
 	} {
-		match, ok, err := owner.Map(t.Context(), id)
+		match, ok, err := owner.Map(t.Context(), id, nil)
 		if !ok || err != nil || match.Username != "kubernetes-admin" || strings.Join(match.Groups, " ") != "system:masters" || match.Rule.Source != "cluster owner" {
 			t.Errorf("%s is %+v, %v, %v", id.ARN, match, ok, err)
 		}
 	}
-	if match, ok, _ := owner.Map(t.Context(), mappertest.Role(t, "Stranger", "x")); ok {
+	if match, ok, _ := owner.Map(t.Context(), mappertest.Role(t, "Stranger", "x"), nil); ok {
 		t.Errorf("a stranger is %+v", match)
 	}
 	for _, arn := range []string{"", "Owner", "arn:aws:iam::231144931069:role/team/Owner", "arn:aws:iam::231144931069:group/x", "arn:aws-cn:iam::231144931069:role/Owner"} {
@@ -70,7 +70,7 @@ func TestReserve(t *testing.T) {
 	id := mappertest.User(t, mappertest.Account, "bob")
 	for username, denied := range map[string]bool{"system:node:x": true, "aws:bob": true, "bob": false, "xsystem:": false} {
 		reserved := mapper.Reserve(answer(username, true, nil), []string{"system:", "aws:"})
-		match, ok, err := reserved.Map(t.Context(), id)
+		match, ok, err := reserved.Map(t.Context(), id, nil)
 		_, isDenied := errors.AsType[*mapper.DeniedError](err)
 		if isDenied != denied || ok == denied || denied && match.Username != "" {
 			t.Errorf("%q: %+v, %v, %v", username, match, ok, err)
@@ -78,27 +78,12 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-func TestSourceIsNotSyncedAtFirst(t *testing.T) {
-	source := mapper.NewSource(nil)
-	for _, m := range []mapper.Mapper{source.Entries(), source.Accounts()} {
-		if _, ok, err := m.Map(t.Context(), mappertest.User(t, mappertest.Account, "bob")); ok || !errors.Is(err, mapper.ErrNotSynced) {
+func TestNotSynced(t *testing.T) {
+	none := func() *mapper.Table { return nil }
+	for _, m := range []mapper.Mapper{mapper.Entries(none, nil), mapper.Accounts(none)} {
+		if _, ok, err := m.Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil); ok || !errors.Is(err, mapper.ErrNotSynced) {
 			t.Errorf("%v, %v", ok, err)
 		}
-	}
-	if source.Synced() {
-		t.Error("it says that it is synced")
-	}
-	if source.Len() != 0 {
-		t.Errorf("%d are in force", source.Len())
-	}
-	empty := mapper.NewTable(nil, nil, mapper.RolePathsIgnore)
-	source.Swap(mapper.NewTable(nil, []mapper.Account{{ID: mappertest.Account}}, mapper.RolePathsIgnore))
-	source.Init(empty) // comes too late
-	if _, ok, err := source.Accounts().Map(t.Context(), mappertest.User(t, mappertest.Account, "bob")); !ok || err != nil {
-		t.Errorf("%v, %v", ok, err)
-	}
-	if source.Len() != 1 {
-		t.Errorf("%d are in force", source.Len())
 	}
 }
 
@@ -119,23 +104,22 @@ func TestRolePaths(t *testing.T) {
 		{ARN: prefix + "b/Ambiguous", Username: username("b")},
 		{ARN: "arn:aws:iam::231144931069:user/x:role/a/bob", Username: username("with a role in the path")},
 	}, nil, mapper.RolePathsStrip)
-	source := mapper.NewSource(nil)
-	source.Swap(table)
+	entries := mapper.Entries(func() *mapper.Table { return table }, nil)
 	for name, want := range map[string]string{"Alone": "alone", "alone": "alone", "Both": "without path", "Ambiguous": "", "team": ""} {
-		match, ok, err := source.Entries().Map(t.Context(), mappertest.Role(t, name, "x"))
+		match, ok, err := entries.Map(t.Context(), mappertest.Role(t, name, "x"), nil)
 		if err != nil || match.Username != want || ok != (want != "") {
 			t.Errorf("%s is %+v, %v, %v; want %q", name, match, ok, err, want)
 		}
 	}
 	// Paths of users may hold a colon, and with it what looks like a role.
 	for path, want := range map[string]string{"x:role/a/bob": "with a role in the path", "x:role/bob": ""} {
-		match, ok, err := source.Entries().Map(t.Context(), mappertest.User(t, mappertest.Account, path))
+		match, ok, err := entries.Map(t.Context(), mappertest.User(t, mappertest.Account, path), nil)
 		if err != nil || match.Username != want || ok != (want != "") {
 			t.Errorf("user %s is %+v, %v, %v; want %q", path, match, ok, err, want)
 		}
 	}
-	if source.Len() != 3 { // Alone, Both and the user
-		t.Errorf("%d are in force", source.Len())
+	if table.Len() != 3 { // Alone, Both and the user
+		t.Errorf("%d are in force", table.Len())
 	}
 	var inert []string
 	for _, entry := range table.Inert() {
@@ -187,14 +171,14 @@ func BenchmarkLookup(b *testing.B) {
 		}
 		entries = append(entries, mapper.Entry{ARN: "arn:aws:iam::231144931069:role/" + name, Username: username})
 	}
-	source := mapper.NewSource(nil)
-	source.Swap(mapper.NewTable(entries, nil, mapper.RolePathsIgnore))
+	table := mapper.NewTable(entries, nil, mapper.RolePathsIgnore)
+	lookup := mapper.Entries(func() *mapper.Table { return table }, nil)
 	known, unknown := mappertest.Role(b, "role-2500", "alice"), mappertest.Role(b, "stranger", "alice")
-	for name, id := range map[string]identity.Identity{"known": known, "unknown": unknown} {
+	for name, id := range map[string]identity.Principal{"known": known, "unknown": unknown} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := source.Entries().Map(b.Context(), id); err != nil {
+				if _, _, err := lookup.Map(b.Context(), id, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
@@ -147,8 +146,8 @@ func (s SSO) key() ssoKey {
 }
 
 // entry finds the entry for an identity: the exact ARN before a permission set.
-func (t *Table) entry(id identity.Identity) *Entry {
-	arn := lower(id.CanonicalARN)
+func (t *Table) entry(principal identity.Principal) *Entry {
+	arn := lower(principal.CanonicalARN)
 	if entry, ok := t.exact[arn]; ok {
 		return entry
 	}
@@ -159,7 +158,7 @@ func (t *Table) entry(id identity.Identity) *Entry {
 	if !ok {
 		return nil
 	}
-	return t.sso[ssoKey{id.Partition, id.AccountID, set}]
+	return t.sso[ssoKey{principal.Partition, principal.AccountID, set}]
 }
 
 // permissionSet answers the permission set that a role was made of by IAM
@@ -191,73 +190,47 @@ func lower(s string) string {
 	return s
 }
 
-// A Source holds the table that is in force and swaps it as a whole: a lookup
-// takes no lock, and sees one table or the other.
-type Source struct {
-	table atomic.Pointer[Table]
-	names InstanceNames
-}
-
-// NewSource makes a source that has no table yet. Names looks EC2 instances up;
-// if it is nil, a mapping that needs it cannot be told.
-func NewSource(names InstanceNames) *Source { return &Source{names: names} }
-
-// Swap puts a table in force.
-func (s *Source) Swap(t *Table) { s.table.Store(t) }
-
-// Init puts a table in force unless there is one already.
-func (s *Source) Init(t *Table) { s.table.CompareAndSwap(nil, t) }
-
-// Synced reports whether a table is in force.
-func (s *Source) Synced() bool { return s.table.Load() != nil }
-
-// Len is how many entries and accounts are in force: none before there is a table.
-func (s *Source) Len() int {
-	if table := s.table.Load(); table != nil {
-		return table.Len()
-	}
-	return 0
-}
-
-// Entries maps by the table's entries, without its accounts.
-func (s *Source) Entries() Mapper {
-	return Func(func(ctx context.Context, id identity.Identity) (Match, bool, error) {
-		table := s.table.Load()
+// Entries maps by the entries of the table in force, without its accounts.
+// Current returns that table, or nil if the source was not read yet. Names looks
+// EC2 instances up; if it is nil, a mapping that needs it cannot be resolved.
+func Entries(current func() *Table, names InstanceNames) Mapper {
+	return Func(func(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
+		table := current()
 		if table == nil {
 			return Match{}, false, ErrNotSynced
 		}
-		entry := table.entry(id)
+		entry := table.entry(principal)
 		if entry == nil {
 			return Match{}, false, nil
 		}
-		match, err := entry.render(ctx, id, s.names)
+		match, err := entry.render(ctx, principal, names)
 		return match, err == nil, err
 	})
 }
 
-// Accounts maps by the table's accounts alone.
-func (s *Source) Accounts() Mapper {
-	return Func(func(_ context.Context, id identity.Identity) (Match, bool, error) {
-		table := s.table.Load()
+// Accounts maps by the accounts of the table in force alone.
+func Accounts(current func() *Table) Mapper {
+	return Func(func(_ context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
+		table := current()
 		if table == nil {
 			return Match{}, false, ErrNotSynced
 		}
-		account, ok := table.accounts[id.AccountID]
+		account, ok := table.accounts[principal.AccountID]
 		if !ok {
 			return Match{}, false, nil
 		}
-		return Match{Username: id.CanonicalARN, Rule: account.Rule}, true, nil
+		return Match{Username: principal.CanonicalARN, Rule: account.Rule}, true, nil
 	})
 }
 
-func (e *Entry) render(ctx context.Context, id identity.Identity, names InstanceNames) (Match, error) {
+func (e *Entry) render(ctx context.Context, principal identity.Principal, names InstanceNames) (Match, error) {
 	match := Match{Rule: e.Rule, Groups: make([]string, 0, len(e.Groups))}
 	var err error
-	if match.Username, err = e.Username.expand(ctx, id, names); err != nil {
+	if match.Username, err = e.Username.expand(ctx, principal, names); err != nil {
 		return Match{}, e.blame(err)
 	}
 	for _, group := range e.Groups {
-		name, err := group.expand(ctx, id, names)
+		name, err := group.expand(ctx, principal, names)
 		if err != nil {
 			return Match{}, e.blame(err)
 		}

@@ -100,7 +100,7 @@ func (t Template) static() bool {
 }
 
 // expand yields the template for an identity.
-func (t Template) expand(ctx context.Context, id identity.Identity, names InstanceNames) (string, error) {
+func (t Template) expand(ctx context.Context, principal identity.Principal, names InstanceNames) (string, error) {
 	if t.static() {
 		return t.text, nil
 	}
@@ -110,7 +110,7 @@ func (t Template) expand(ctx context.Context, id identity.Identity, names Instan
 			b.WriteString(part.literal)
 			continue
 		}
-		value, err := part.placeholder.value(ctx, id, names)
+		value, err := part.placeholder.value(ctx, principal, names)
 		if err != nil {
 			return "", fmt.Errorf("expanding %q: %w", t.text, err)
 		}
@@ -119,37 +119,37 @@ func (t Template) expand(ctx context.Context, id identity.Identity, names Instan
 	return b.String(), nil
 }
 
-func (p placeholder) value(ctx context.Context, id identity.Identity, names InstanceNames) (string, error) {
+func (p placeholder) value(ctx context.Context, principal identity.Principal, names InstanceNames) (string, error) {
 	switch p {
 	case accountID:
-		return id.AccountID, nil
+		return principal.AccountID, nil
 	case accessKeyID:
-		return id.AccessKeyID, nil
+		return principal.AccessKeyID, nil
 	case ec2PrivateDNSName:
-		return instanceName(ctx, id, names)
+		return instanceName(ctx, principal, names)
 	}
-	if id.SessionName == "" {
+	if principal.SessionName == "" {
 		return "", &DeniedError{Reason: "its username needs a session name, and the identity has none"}
 	}
 	if p == sessionName {
-		return strings.ReplaceAll(id.SessionName, "@", "-"), nil
+		return strings.ReplaceAll(principal.SessionName, "@", "-"), nil
 	}
-	return id.SessionName, nil
+	return principal.SessionName, nil
 }
 
-func instanceName(ctx context.Context, id identity.Identity, names InstanceNames) (string, error) {
-	if !isInstanceID(id.SessionName) {
+func instanceName(ctx context.Context, principal identity.Principal, names InstanceNames) (string, error) {
+	if !isInstanceID(principal.SessionName) {
 		return "", &DeniedError{Reason: "its username needs an EC2 instance, and the session name is no instance ID"}
 	}
 	if names == nil {
 		return "", errors.New("no EC2 client to look instances up with")
 	}
-	name, err := names.PrivateDNSName(ctx, id.SessionName)
+	name, err := names.PrivateDNSName(ctx, principal.SessionName)
 	if err != nil {
-		return "", fmt.Errorf("looking up instance %s: %w", id.SessionName, err)
+		return "", fmt.Errorf("looking up instance %s: %w", principal.SessionName, err)
 	}
 	if name == "" {
-		return "", fmt.Errorf("looking up instance %s: it has no private DNS name", id.SessionName)
+		return "", fmt.Errorf("looking up instance %s: it has no private DNS name", principal.SessionName)
 	}
 	return name, nil
 }

@@ -8,54 +8,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/partition"
 )
-
-// A partition is one of AWS's separate clouds, with the names of its STS
-// endpoints: sts.<region>.<suffix>.
-type partition struct {
-	name string
-	// regions begin with one of these; then come a word and a number:
-	// eu-west-2, us-gov-east-1.
-	regions []string
-	// suffix of the plain and of the dual-stack endpoints.
-	suffix, dualStack string
-	// plainIsFIPS: sts-fips.<region>.<suffix> does not exist, since the plain
-	// endpoint is the FIPS one.
-	plainIsFIPS bool
-	// global is the endpoint of no region, if there is one; us-east-1 signs for it.
-	global string
-}
-
-const globalRegion = "us-east-1"
-
-// partitions is AWS's table: what the endpoint rules of its SDKs generate.
-func partitions() []partition {
-	return []partition{
-		{name: "aws", regions: []string{"us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"}, suffix: "amazonaws.com", dualStack: "api.aws", global: "sts.amazonaws.com"},
-		{name: "aws-cn", regions: []string{"cn"}, suffix: "amazonaws.com.cn", dualStack: "api.amazonwebservices.com.cn"},
-		{name: "aws-us-gov", regions: []string{"us-gov"}, suffix: "amazonaws.com", dualStack: "api.aws", plainIsFIPS: true},
-		{name: "aws-iso", regions: []string{"us-iso"}, suffix: "c2s.ic.gov", dualStack: "api.aws.ic.gov"},
-		{name: "aws-iso-b", regions: []string{"us-isob"}, suffix: "sc2s.sgov.gov", dualStack: "api.aws.scloud"},
-		{name: "aws-iso-e", regions: []string{"eu-isoe"}, suffix: "cloud.adc-e.uk", dualStack: "api.cloud-aws.adc-e.uk"},
-		{name: "aws-iso-f", regions: []string{"us-isof"}, suffix: "csp.hci.ic.gov", dualStack: "api.aws.hci.ic.gov"},
-		{name: "aws-eusc", regions: []string{"eusc-de"}, suffix: "amazonaws.eu", dualStack: "api.amazonwebservices.eu"},
-	}
-}
-
-// Partitions are the names of AWS's partitions.
-func Partitions() []string {
-	var names []string
-	for _, p := range partitions() {
-		names = append(names, p.name)
-	}
-	return names
-}
 
 // Hosts are the STS endpoints that tokens may name: those of one partition, and
 // of certain regions if so restricted, and perhaps one that is not AWS's. The
 // zero value accepts none.
 type Hosts struct {
-	partition partition
+	partition partition.Partition
 	regions   []string
 	// endpoint is the one that is not AWS's, as scheme://host:port; empty for none.
 	endpoint string
@@ -65,17 +26,16 @@ type Hosts struct {
 // exactly those accepted: fewer than the partition has, or one that is newer
 // than this program.
 func NewHosts(name string, regions ...string) (Hosts, error) {
-	all := partitions()
-	i := slices.IndexFunc(all, func(p partition) bool { return p.name == name })
-	if i < 0 {
-		return Hosts{}, fmt.Errorf("partition %q is none of %s", name, strings.Join(Partitions(), ", "))
+	p, err := partition.Named(name)
+	if err != nil {
+		return Hosts{}, err
 	}
 	for _, region := range regions {
-		if !isRegion(region) {
+		if !partition.IsRegion(region) {
 			return Hosts{}, fmt.Errorf("region %q is not the name of a region, like eu-west-2", region)
 		}
 	}
-	return Hosts{partition: all[i], regions: slices.Clone(regions)}, nil
+	return Hosts{partition: p, regions: slices.Clone(regions)}, nil
 }
 
 // WithEndpoint are the hosts and one endpoint besides, for clients that are told
@@ -126,70 +86,20 @@ func (h Hosts) cutEndpoint(url string) (query, host string, ok bool) {
 }
 
 // Partition is the name of the partition; empty for the zero value.
-func (h Hosts) Partition() string { return h.partition.name }
+func (h Hosts) Partition() string { return h.partition.Name }
 
 // Region answers the region of an STS endpoint and reports whether the endpoint
 // is accepted. The global endpoint's region is us-east-1.
 func (h Hosts) Region(host string) (region string, ok bool) {
-	if host == "" {
-		return "", false
-	}
-	if host == h.partition.global {
-		return globalRegion, h.accepts(globalRegion)
-	}
-	region, ok = h.partition.region(host)
+	region, ok = h.partition.STSRegion(host)
 	return region, ok && h.accepts(region)
 }
 
 func (h Hosts) accepts(region string) bool {
 	if h.regions == nil {
-		return h.partition.has(region)
+		return h.partition.Has(region)
 	}
 	return slices.Contains(h.regions, region)
-}
-
-// region is the part of an endpoint's name between service and suffix.
-func (p partition) region(host string) (string, bool) {
-	service, rest, _ := strings.Cut(host, ".")
-	region, suffix, _ := strings.Cut(rest, ".")
-	switch {
-	case p.name == "" || suffix != p.suffix && suffix != p.dualStack:
-		return "", false
-	case service == "sts":
-		return region, true
-	case service == "sts-fips":
-		return region, !p.plainIsFIPS || suffix == p.dualStack
-	default:
-		return "", false
-	}
-}
-
-// has reports whether a region's name is of the partition: one of its prefixes,
-// a word, a number.
-func (p partition) has(region string) bool {
-	prefix, number, ok := cutLast(region)
-	if !ok || !consistsOf(number, isDigit) {
-		return false
-	}
-	prefix, word, ok := cutLast(prefix)
-	return ok && consistsOf(word, isLowerOrDigit) && slices.Contains(p.regions, prefix)
-}
-
-// RegionalHost is the STS endpoint of a region, of whichever partition the
-// region's name shows it to be in.
-func RegionalHost(region string) (string, error) {
-	for _, p := range partitions() {
-		if p.has(region) {
-			return "sts." + region + "." + p.suffix, nil
-		}
-	}
-	return "", fmt.Errorf("region %q is not the name of an AWS region, like eu-west-2", region)
-}
-
-// isRegion reports whether a name could be a region's: words and dashes.
-func isRegion(name string) bool {
-	words := strings.Split(name, "-")
-	return len(words) >= 3 && !slices.ContainsFunc(words, func(word string) bool { return !consistsOf(word, isLowerOrDigit) })
 }
 
 func isPort(port string) bool {
@@ -207,14 +117,6 @@ func defaultPort(scheme string) string {
 func isLoopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.IsLoopback()
-}
-
-func cutLast(s string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, '-')
-	if i < 0 {
-		return "", "", false
-	}
-	return s[:i], s[i+1:], true
 }
 
 // consistsOf reports whether s is not empty and each of its bytes passes.

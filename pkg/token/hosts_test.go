@@ -99,18 +99,3 @@ func TestWithEndpointRefuses(t *testing.T) {
 		}
 	}
 }
-
-func TestRegionalHost(t *testing.T) {
-	for region, want := range map[string]string{
-		"eu-west-2":      "sts.eu-west-2.amazonaws.com",
-		"cn-north-1":     "sts.cn-north-1.amazonaws.com.cn",
-		"us-gov-west-1":  "sts.us-gov-west-1.amazonaws.com",
-		"us-isob-east-1": "sts.us-isob-east-1.sc2s.sgov.gov",
-		"aws-global":     "",
-		"":               "",
-	} {
-		if got, err := token.RegionalHost(region); got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v; want %q", region, got, err, want)
-		}
-	}
-}

@@ -40,7 +40,7 @@ func Parse(token string, hosts Hosts, now time.Time) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	return Request{url: text, host: host, region: region, accessKeyID: accessKeyID, signed: signed.Unix()}, nil
+	return Request{url: text, host: host, region: region, partition: hosts.Partition(), accessKeyID: accessKeyID, signed: signed.Unix()}, nil
 }
 
 // decode undoes the wire form's outer layer.

@@ -47,6 +47,7 @@ type Request struct {
 	url         string
 	host        string
 	region      string
+	partition   string
 	accessKeyID string
 	signed      int64 // seconds since 1970, so that equal requests compare equal
 }
@@ -73,6 +74,9 @@ func (r Request) Host() string { return r.host }
 
 // Region of the host; us-east-1 for the global one.
 func (r Request) Region() string { return r.region }
+
+// Partition that the token was accepted for: who signed it must be of it.
+func (r Request) Partition() string { return r.partition }
 
 // AccessKeyID that the token claims to be signed with; STS proves it.
 func (r Request) AccessKeyID() string { return r.accessKeyID }

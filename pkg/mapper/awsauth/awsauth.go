@@ -51,7 +51,7 @@ type Result struct {
 	// Table holds all that is in force.
 	Table *mapper.Table
 	// Problems in the order of their places.
-	Problems []Problem
+	Problems []mapper.Problem
 
 	// sections are kept for the next reading: one that cannot be parsed then
 	// keeps what it holds now.
@@ -69,7 +69,7 @@ type section struct {
 func (r *Result) KeptSections() []string {
 	var kept []string
 	for _, p := range r.Problems {
-		if p.Code == SectionSyntax || p.Code == SectionNotList {
+		if p.Code == mapper.SectionSyntax || p.Code == mapper.SectionNotList {
 			kept = append(kept, p.Section)
 		}
 	}

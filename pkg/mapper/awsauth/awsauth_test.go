@@ -19,16 +19,18 @@ const (
 	user = "arn:aws:iam::231144931069:user/"
 )
 
-func sourceOf(result *awsauth.Result) *mapper.Source {
-	source := mapper.NewSource(mappertest.Instances())
-	source.Swap(result.Table)
-	return source
+// tableOf is what a source offers that holds the result.
+func tableOf(result *awsauth.Result) func() *mapper.Table {
+	return func() *mapper.Table { return result.Table }
 }
 
-// username of an identity; empty if it is nobody.
-func username(t *testing.T, result *awsauth.Result, id identity.Identity) string {
+func entriesOf(result *awsauth.Result) mapper.Mapper {
+	return mapper.Entries(tableOf(result), mappertest.Instances())
+}
+
+func username(t *testing.T, result *awsauth.Result, id identity.Principal) string {
 	t.Helper()
-	match, _, err := sourceOf(result).Entries().Map(t.Context(), id)
+	match, _, err := entriesOf(result).Map(t.Context(), id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,7 @@ func TestConformance(t *testing.T) {
 	}
 	results["node"] = awsauth.ParseNode(node.Content[0], nil, options())
 	for name, result := range results {
-		t.Run(name, func(t *testing.T) { mappertest.Run(t, "test", sourceOf(result)) })
+		t.Run(name, func(t *testing.T) { mappertest.Run(t, "test", tableOf(result)) })
 	}
 }
 
@@ -77,47 +79,47 @@ func TestProblems(t *testing.T) {
 	const alice = "- rolearn: " + role + "Alice\n  username: alice:{{SessionName}}\n"
 	for _, test := range []struct {
 		name, section, text string
-		code                awsauth.Code
-		severity            awsauth.Severity
+		code                mapper.Code
+		severity            mapper.Severity
 		line                int
 		fix                 string // part of it
 	}{
-		{"an entry that is text", "mapRoles", alice + "- " + role + "Bob\n", awsauth.EntryNotMap, awsauth.Error, 3, "rolearn"},
-		{"no ARN", "mapRoles", alice + "- username: bob\n", awsauth.EntryNoARN, awsauth.Error, 3, "rolearn"},
-		{"userarn under mapRoles", "mapRoles", alice + "- userarn: " + user + "bob\n  username: bob\n", awsauth.EntryWrongField, awsauth.Error, 3, "rolearn"},
-		{"rolearn and sso", "mapRoles", alice + "- rolearn: " + role + "B\n  sso: {permissionSetName: A, accountID: '231144931069'}\n", awsauth.EntryWrongField, awsauth.Error, 3, "keep one"},
-		{"no ARN at all", "mapRoles", alice + "- rolearn: bob\n  username: bob\n", awsauth.EntryInvalidARN, awsauth.Error, 3, "arn:aws:iam"},
-		{"a group's ARN", "mapUsers", "- userarn: arn:aws:iam::231144931069:group/people\n  username: bob\n", awsauth.EntryInvalidARN, awsauth.Error, 1, "arn:aws:iam"},
-		{"an ARN that is a number", "mapRoles", alice + "- rolearn: 5\n", awsauth.EntryWrongType, awsauth.Error, 3, "text"},
-		{"another partition", "mapRoles", alice + "- rolearn: arn:aws-cn:iam::231144931069:role/B\n  username: b:{{SessionName}}\n", awsauth.EntryPartition, awsauth.Error, 3, "arn:aws:"},
-		{"a username that is a number", "mapRoles", alice + "- rolearn: " + role + "B\n  username: 123\n", awsauth.EntryWrongType, awsauth.Error, 4, "quotes"},
-		{"groups that are text", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: system:masters\n", awsauth.EntryWrongType, awsauth.Error, 5, "- "},
-		{"a group that is a map", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups:\n  - a: b\n", awsauth.EntryWrongType, awsauth.Error, 6, "quotes"},
-		{"an unknown placeholder", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{Session}}\n", awsauth.EntryTemplate, awsauth.Error, 4, "{{SessionName}}"},
-		{"an unknown placeholder in a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: ['{{Group}}']\n", awsauth.EntryTemplate, awsauth.Error, 5, "{{SessionName}}"},
-		{"a permission set without an account", "mapRoles", alice + "- sso: {permissionSetName: Admin}\n  username: b:{{SessionName}}\n", awsauth.InvalidAccountID, awsauth.Error, 3, "accountID"},
-		{"a permission set's name that is none", "mapRoles", alice + "- sso: {permissionSetName: 'a b', accountID: '231144931069'}\n  username: b:{{SessionName}}\n", awsauth.EntryInvalidSSO, awsauth.Error, 3, "permissionSetName"},
-		{"an account that is none", "mapAccounts", "- 12345\n", awsauth.InvalidAccountID, awsauth.Error, 1, "quotes"},
-		{"a syntax error", "mapRoles", alice + "- rolearn: [\n", awsauth.SectionSyntax, awsauth.Error, 3, ""},
-		{"a template that is not quoted", "mapRoles", alice + "- rolearn: " + role + "B\n  username: {{SessionName}}\n", awsauth.SectionSyntax, awsauth.Error, 4, `quote the value: username: "{{SessionName}}"`},
-		{"a template with text behind it", "mapRoles", alice + "- rolearn: " + role + "B\n  username: {{SessionName}}:x\n", awsauth.SectionSyntax, awsauth.Error, 4, `quote the value: username: "{{SessionName}}:x"`},
-		{"a tab", "mapRoles", alice + "- rolearn: " + role + "B\n\tusername: b\n", awsauth.SectionSyntax, awsauth.Error, 4, "tabs"},
-		{"a map for a list", "mapRoles", "rolearn: " + role + "B\nusername: b\n", awsauth.SectionNotList, awsauth.Error, 1, "- "},
-		{"text for a list", "mapUsers", "nobody", awsauth.SectionNotList, awsauth.Error, 1, "- "},
+		{"an entry that is text", "mapRoles", alice + "- " + role + "Bob\n", mapper.EntryNotMap, mapper.Error, 3, "rolearn"},
+		{"no ARN", "mapRoles", alice + "- username: bob\n", mapper.EntryNoARN, mapper.Error, 3, "rolearn"},
+		{"userarn under mapRoles", "mapRoles", alice + "- userarn: " + user + "bob\n  username: bob\n", mapper.EntryWrongField, mapper.Error, 3, "rolearn"},
+		{"rolearn and sso", "mapRoles", alice + "- rolearn: " + role + "B\n  sso: {permissionSetName: A, accountID: '231144931069'}\n", mapper.EntryWrongField, mapper.Error, 3, "keep one"},
+		{"no ARN at all", "mapRoles", alice + "- rolearn: bob\n  username: bob\n", mapper.EntryInvalidARN, mapper.Error, 3, "arn:aws:iam"},
+		{"a group's ARN", "mapUsers", "- userarn: arn:aws:iam::231144931069:group/people\n  username: bob\n", mapper.EntryInvalidARN, mapper.Error, 1, "arn:aws:iam"},
+		{"an ARN that is a number", "mapRoles", alice + "- rolearn: 5\n", mapper.EntryWrongType, mapper.Error, 3, "text"},
+		{"another partition", "mapRoles", alice + "- rolearn: arn:aws-cn:iam::231144931069:role/B\n  username: b:{{SessionName}}\n", mapper.EntryPartition, mapper.Error, 3, "arn:aws:"},
+		{"a username that is a number", "mapRoles", alice + "- rolearn: " + role + "B\n  username: 123\n", mapper.EntryWrongType, mapper.Error, 4, "quotes"},
+		{"groups that are text", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: system:masters\n", mapper.EntryWrongType, mapper.Error, 5, "- "},
+		{"a group that is a map", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups:\n  - a: b\n", mapper.EntryWrongType, mapper.Error, 6, "quotes"},
+		{"an unknown placeholder", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{Session}}\n", mapper.EntryTemplate, mapper.Error, 4, "{{SessionName}}"},
+		{"an unknown placeholder in a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: ['{{Group}}']\n", mapper.EntryTemplate, mapper.Error, 5, "{{SessionName}}"},
+		{"a permission set without an account", "mapRoles", alice + "- sso: {permissionSetName: Admin}\n  username: b:{{SessionName}}\n", mapper.InvalidAccountID, mapper.Error, 3, "accountID"},
+		{"a permission set's name that is none", "mapRoles", alice + "- sso: {permissionSetName: 'a b', accountID: '231144931069'}\n  username: b:{{SessionName}}\n", mapper.EntryInvalidSSO, mapper.Error, 3, "permissionSetName"},
+		{"an account that is none", "mapAccounts", "- 12345\n", mapper.InvalidAccountID, mapper.Error, 1, "quotes"},
+		{"a syntax error", "mapRoles", alice + "- rolearn: [\n", mapper.SectionSyntax, mapper.Error, 3, ""},
+		{"a template that is not quoted", "mapRoles", alice + "- rolearn: " + role + "B\n  username: {{SessionName}}\n", mapper.SectionSyntax, mapper.Error, 4, `quote the value: username: "{{SessionName}}"`},
+		{"a template with text behind it", "mapRoles", alice + "- rolearn: " + role + "B\n  username: {{SessionName}}:x\n", mapper.SectionSyntax, mapper.Error, 4, `quote the value: username: "{{SessionName}}:x"`},
+		{"a tab", "mapRoles", alice + "- rolearn: " + role + "B\n\tusername: b\n", mapper.SectionSyntax, mapper.Error, 4, "tabs"},
+		{"a map for a list", "mapRoles", "rolearn: " + role + "B\nusername: b\n", mapper.SectionNotList, mapper.Error, 1, "- "},
+		{"text for a list", "mapUsers", "nobody", mapper.SectionNotList, mapper.Error, 1, "- "},
 
-		{"a field twice", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [a]\n  Groups: [b]\n", awsauth.RepeatedField, awsauth.Warning, 6, "remove"},
-		{"a merge key", "mapRoles", alice + "- <<: {groups: [a]}\n  rolearn: " + role + "B\n  username: b:{{SessionName}}\n", awsauth.MergeKey, awsauth.Error, 3, "write the fields"},
-		{"the same role twice", "mapRoles", alice + "- rolearn: " + role + "alice\n  username: alice:{{SessionName}}\n", awsauth.DuplicateEntry, awsauth.Warning, 3, "remove"},
-		{"the same account twice", "mapAccounts", "- '231144931069'\n- '231144931069'\n", awsauth.DuplicateEntry, awsauth.Warning, 2, "remove"},
-		{"a role's path", "mapRoles", alice + "- rolearn: " + role + "team/B\n  username: b:{{SessionName}}\n", awsauth.RolePath, awsauth.Warning, 3, "write " + role + "B"},
-		{"no username", "mapRoles", alice + "- rolearn: " + role + "B\n  groups: [people]\n", awsauth.NoUsername, awsauth.Warning, 3, "username"},
-		{"a user under mapRoles", "mapRoles", alice + "- rolearn: " + user + "bob\n  username: bob\n", awsauth.WrongSection, awsauth.Warning, 3, "other section"},
-		{"a field that means nothing", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  group: [people]\n", awsauth.UnknownField, awsauth.Warning, 5, "groups"},
-		{"one username for all", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b\n", awsauth.SharedUsername, awsauth.Warning, 4, "{{SessionName}}"},
-		{"a node's name for a user", "mapUsers", "- userarn: " + user + "bob\n  username: system:node:{{EC2PrivateDNSName}}\n", awsauth.NodeNameOnUserRole, awsauth.Warning, 2, "role"},
-		{"a group of Kubernetes that is not", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:master]\n", awsauth.SystemGroup, awsauth.Warning, 5, "system:masters"},
-		{"a second document", "mapRoles", alice + "---\n" + alice, awsauth.SecondDocument, awsauth.Warning, 0, "---"},
-		{"a section misspelt", "maproles", alice, awsauth.UnknownSection, awsauth.Warning, 0, "mapRoles"},
+		{"a field twice", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [a]\n  Groups: [b]\n", mapper.RepeatedField, mapper.Warning, 6, "remove"},
+		{"a merge key", "mapRoles", alice + "- <<: {groups: [a]}\n  rolearn: " + role + "B\n  username: b:{{SessionName}}\n", mapper.MergeKey, mapper.Error, 3, "write the fields"},
+		{"the same role twice", "mapRoles", alice + "- rolearn: " + role + "alice\n  username: alice:{{SessionName}}\n", mapper.DuplicateEntry, mapper.Warning, 3, "remove"},
+		{"the same account twice", "mapAccounts", "- '231144931069'\n- '231144931069'\n", mapper.DuplicateEntry, mapper.Warning, 2, "remove"},
+		{"a role's path", "mapRoles", alice + "- rolearn: " + role + "team/B\n  username: b:{{SessionName}}\n", mapper.RolePath, mapper.Warning, 3, "write " + role + "B"},
+		{"no username", "mapRoles", alice + "- rolearn: " + role + "B\n  groups: [people]\n", mapper.NoUsername, mapper.Warning, 3, "username"},
+		{"a user under mapRoles", "mapRoles", alice + "- rolearn: " + user + "bob\n  username: bob\n", mapper.WrongSection, mapper.Warning, 3, "other section"},
+		{"a field that means nothing", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  group: [people]\n", mapper.UnknownField, mapper.Warning, 5, "groups"},
+		{"one username for all", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b\n", mapper.SharedUsername, mapper.Warning, 4, "{{SessionName}}"},
+		{"a node's name for a user", "mapUsers", "- userarn: " + user + "bob\n  username: system:node:{{EC2PrivateDNSName}}\n", mapper.NodeNameOnUserRole, mapper.Warning, 2, "role"},
+		{"a group of Kubernetes that is not", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:master]\n", mapper.SystemGroup, mapper.Warning, 5, "system:masters"},
+		{"a second document", "mapRoles", alice + "---\n" + alice, mapper.SecondDocument, mapper.Warning, 0, "---"},
+		{"a section misspelt", "maproles", alice, mapper.UnknownSection, mapper.Warning, 0, "mapRoles"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			// What stood there before, so that a section that does not parse has something to keep.
@@ -141,7 +143,7 @@ func TestProblems(t *testing.T) {
 			if got := username(t, result, mappertest.Role(t, "Alice", "x")); got != "alice:x" {
 				t.Errorf("alice is %q", got)
 			}
-			if got := username(t, result, mappertest.Role(t, "B", "x")); got != "" && problem.Severity == awsauth.Error {
+			if got := username(t, result, mappertest.Role(t, "B", "x")); got != "" && problem.Severity == mapper.Error {
 				t.Errorf("the bad entry acts: %q", got)
 			}
 		})
@@ -219,7 +221,7 @@ func TestRolePathsThatActForNobody(t *testing.T) {
 		"- rolearn: " + role + "Both\n  username: without:{{SessionName}}\n"}, nil, opts)
 	var lines []int
 	for _, problem := range result.Problems {
-		if problem.Code != awsauth.RolePath || problem.Severity != awsauth.Error {
+		if problem.Code != mapper.RolePath || problem.Severity != mapper.Error {
 			t.Errorf("%+v", problem)
 		}
 		lines = append(lines, problem.Line)
@@ -249,7 +251,7 @@ func TestDefaultUsernames(t *testing.T) {
 		"mapRoles": "- rolearn: " + role + "B\n- sso: {permissionSetName: Admin, accountID: '231144931069'}\n",
 		"mapUsers": "- userarn: " + user + "div/bob\n",
 	}, nil, options())
-	for want, id := range map[string]identity.Identity{
+	for want, id := range map[string]identity.Principal{
 		"arn:aws:sts::231144931069:assumed-role/B/x":                    mappertest.Role(t, "B", "x"),
 		"arn:aws:sts::231144931069:assumed-role/AWSReservedSSO_Admin/x": mappertest.Role(t, "AWSReservedSSO_Admin_0123456789abcdef", "x"),
 		user + "div/bob": mappertest.User(t, mappertest.Account, "div/bob"),
@@ -294,8 +296,8 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%+v lacks something", problem)
 			}
 		}
-		for _, id := range []identity.Identity{mappertest.Role(t, "Admin", "x"), mappertest.User(t, mappertest.Account, "div/Bob")} {
-			if match, ok, err := sourceOf(result).Entries().Map(t.Context(), id); ok && (match.Username == "" || err != nil) {
+		for _, id := range []identity.Principal{mappertest.Role(t, "Admin", "x"), mappertest.User(t, mappertest.Account, "div/Bob")} {
+			if match, ok, err := entriesOf(result).Map(t.Context(), id, nil); ok && (match.Username == "" || err != nil) {
 				t.Errorf("%s is %+v, %v", id.ARN, match, err)
 			}
 		}

@@ -24,7 +24,7 @@ type fields struct {
 
 func (r *reading) readEntry(s *section, name string, item *yaml.Node) {
 	if item.Kind != yaml.MappingNode {
-		r.drop(EntryNotMap, name, item, described(item)+" is not an entry", "write rolearn or userarn, username and groups, each on a line of its own")
+		r.drop(mapper.EntryNotMap, name, item, described(item)+" is not an entry", "write rolearn or userarn, username and groups, each on a line of its own")
 		return
 	}
 	f, ok := r.readFields(name, item)
@@ -60,19 +60,19 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 		value = resolve(value)
 		field := strings.ToLower(key.Value)
 		if seen[field] {
-			r.warn(RepeatedField, name, key, fmt.Sprintf("%s stands in the entry twice; the last one wins, as on EKS", key.Value), "remove one of them")
+			r.warn(mapper.RepeatedField, name, key, fmt.Sprintf("%s stands in the entry twice; the last one wins, as on EKS", key.Value), "remove one of them")
 		}
 		seen[field] = true
 		switch field {
 		case arnField:
 			f.arn = value
 		case otherField:
-			r.drop(EntryWrongField, name, key, fmt.Sprintf("%s has entries with %s, not %s", name, arnField, key.Value),
+			r.drop(mapper.EntryWrongField, name, key, fmt.Sprintf("%s has entries with %s, not %s", name, arnField, key.Value),
 				fmt.Sprintf("write %s, or move the entry to the other section", arnField))
 			return f, false
 		case "sso":
 			if name != mapRoles {
-				r.drop(EntryWrongField, name, key, "sso stands for roles, and has no place under "+name, "move the entry to mapRoles")
+				r.drop(mapper.EntryWrongField, name, key, "sso stands for roles, and has no place under "+name, "move the entry to mapRoles")
 				return f, false
 			}
 			f.sso = value
@@ -81,19 +81,19 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 		case "groups":
 			f.groups = value
 		case "<<":
-			r.drop(MergeKey, name, key, "YAML's merge key is not supported", "write the fields out")
+			r.drop(mapper.MergeKey, name, key, "YAML's merge key is not supported", "write the fields out")
 			return f, false
 		case "userid": // the incumbent's DynamicFile has it; nothing reads it
 		default:
-			r.warn(UnknownField, name, key, fmt.Sprintf("the field %q means nothing", key.Value), fmt.Sprintf("write one of %s, username, groups", arnField))
+			r.warn(mapper.UnknownField, name, key, fmt.Sprintf("the field %q means nothing", key.Value), fmt.Sprintf("write one of %s, username, groups", arnField))
 		}
 	}
 	switch {
 	case f.arn != nil && f.sso != nil:
-		r.drop(EntryWrongField, name, item, "it has both rolearn and sso", "keep one of them")
+		r.drop(mapper.EntryWrongField, name, item, "it has both rolearn and sso", "keep one of them")
 		return f, false
 	case f.arn == nil && f.sso == nil:
-		r.drop(EntryNoARN, name, item, "it has no "+arnField, "add "+arnField)
+		r.drop(mapper.EntryNoARN, name, item, "it has no "+arnField, "add "+arnField)
 		return f, false
 	}
 	return f, true
@@ -101,18 +101,18 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 
 func (r *reading) readARN(name string, node *yaml.Node) (string, identity.Kind, bool) {
 	if !isText(node) {
-		r.drop(EntryWrongType, name, node, described(node)+" is not an ARN", "write the ARN as text")
+		r.drop(mapper.EntryWrongType, name, node, described(node)+" is not an ARN", "write the ARN as text")
 		return "", 0, false
 	}
 	canonical, kind, err := identity.Canonicalize(normalized(node.Value))
 	if err != nil {
-		r.drop(EntryInvalidARN, name, node, fmt.Sprintf("%q is not the ARN of an IAM user, role, federated user or root", node.Value),
+		r.drop(mapper.EntryInvalidARN, name, node, fmt.Sprintf("%q is not the ARN of an IAM user, role, federated user or root", node.Value),
 			"write it like arn:aws:iam::123456789012:role/name or arn:aws:iam::123456789012:user/name")
 		return "", 0, false
 	}
 	partition := strings.Split(canonical, ":")[1]
 	if r.opts.Partition != "" && partition != r.opts.Partition {
-		r.drop(EntryPartition, name, node, fmt.Sprintf("the ARN is of partition %s, and this cluster is in %s", partition, r.opts.Partition),
+		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("the ARN is of partition %s, and this cluster is in %s", partition, r.opts.Partition),
 			fmt.Sprintf("write arn:%s:…", r.opts.Partition))
 		return "", 0, false
 	}
@@ -140,14 +140,14 @@ var permissionSetName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,32}$`)
 func (r *reading) readSSO(name string, node *yaml.Node) (*mapper.SSO, bool) {
 	const example = `write sso: {permissionSetName: Admin, accountID: "123456789012"}`
 	if node.Kind != yaml.MappingNode {
-		r.drop(EntryInvalidSSO, name, node, "sso is not a map", example)
+		r.drop(mapper.EntryInvalidSSO, name, node, "sso is not a map", example)
 		return nil, false
 	}
 	var sso mapper.SSO
 	for key, value := range pairs(node) {
 		value = resolve(value)
 		if value.Kind != yaml.ScalarNode {
-			r.drop(EntryInvalidSSO, name, value, described(value)+" is not text", example)
+			r.drop(mapper.EntryInvalidSSO, name, value, described(value)+" is not text", example)
 			return nil, false
 		}
 		switch strings.ToLower(key.Value) {
@@ -158,7 +158,7 @@ func (r *reading) readSSO(name string, node *yaml.Node) (*mapper.SSO, bool) {
 		case "partition":
 			sso.Partition = value.Value
 		default:
-			r.warn(UnknownField, name, key, fmt.Sprintf("the field %q means nothing", key.Value), "write one of permissionSetName, accountID, partition")
+			r.warn(mapper.UnknownField, name, key, fmt.Sprintf("the field %q means nothing", key.Value), "write one of permissionSetName, accountID, partition")
 		}
 	}
 	if sso.Partition == "" {
@@ -166,11 +166,11 @@ func (r *reading) readSSO(name string, node *yaml.Node) (*mapper.SSO, bool) {
 	}
 	switch {
 	case !permissionSetName.MatchString(sso.PermissionSet):
-		r.drop(EntryInvalidSSO, name, node, fmt.Sprintf("%q is not the name of a permission set", sso.PermissionSet), example)
+		r.drop(mapper.EntryInvalidSSO, name, node, fmt.Sprintf("%q is not the name of a permission set", sso.PermissionSet), example)
 	case !isAccountID(sso.AccountID):
-		r.drop(InvalidAccountID, name, node, fmt.Sprintf("%q is not an account ID", sso.AccountID), example)
+		r.drop(mapper.InvalidAccountID, name, node, fmt.Sprintf("%q is not an account ID", sso.AccountID), example)
 	case r.opts.Partition != "" && sso.Partition != r.opts.Partition:
-		r.drop(EntryPartition, name, node, fmt.Sprintf("partition %q is not this cluster's, %s", sso.Partition, r.opts.Partition), "leave partition out")
+		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %q is not this cluster's, %s", sso.Partition, r.opts.Partition), "leave partition out")
 	default:
 		return &sso, true
 	}
@@ -181,14 +181,14 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 	text := ""
 	if f.username != nil && f.username.Tag != "!!null" {
 		if !isText(f.username) {
-			r.drop(EntryWrongType, name, f.username, "username is not text but "+described(f.username), "put it in quotes")
+			r.drop(mapper.EntryWrongType, name, f.username, "username is not text but "+described(f.username), "put it in quotes")
 			return false
 		}
 		text = f.username.Value
 	}
 	if text == "" {
 		text = defaultUsername(*entry, kind)
-		r.warn(NoUsername, name, f.at, fmt.Sprintf("it has no username; EKS's default is used: %s", text), "add username")
+		r.warn(mapper.NoUsername, name, f.at, fmt.Sprintf("it has no username; EKS's default is used: %s", text), "add username")
 	}
 	return r.readTemplate(&entry.Username, name, f.username, text)
 }
@@ -214,13 +214,13 @@ func (r *reading) readGroups(entry *mapper.Entry, name string, f fields) bool {
 		return true
 	}
 	if f.groups.Kind != yaml.SequenceNode {
-		r.drop(EntryWrongType, name, f.groups, "groups is not a list but "+described(f.groups), `write each group on a line of its own after "- "`)
+		r.drop(mapper.EntryWrongType, name, f.groups, "groups is not a list but "+described(f.groups), `write each group on a line of its own after "- "`)
 		return false
 	}
 	for _, item := range f.groups.Content {
 		item = resolve(item)
 		if !isText(item) || item.Value == "" {
-			r.drop(EntryWrongType, name, item, "a group is not text but "+described(item), "put it in quotes")
+			r.drop(mapper.EntryWrongType, name, item, "a group is not text but "+described(item), "put it in quotes")
 			return false
 		}
 		var group mapper.Template
@@ -235,7 +235,7 @@ func (r *reading) readGroups(entry *mapper.Entry, name string, f fields) bool {
 func (r *reading) readTemplate(into *mapper.Template, name string, at *yaml.Node, text string) bool {
 	template, err := mapper.ParseTemplate(text)
 	if err != nil {
-		r.drop(EntryTemplate, name, at, err.Error(), "write one of {{"+strings.Join(mapper.Placeholders(), "}}, {{")+"}}")
+		r.drop(mapper.EntryTemplate, name, at, err.Error(), "write one of {{"+strings.Join(mapper.Placeholders(), "}}, {{")+"}}")
 		return false
 	}
 	*into = template
@@ -248,7 +248,7 @@ func (r *reading) replace(entries []mapper.Entry, entry mapper.Entry, name strin
 	if i < 0 {
 		return append(entries, entry)
 	}
-	r.warn(DuplicateEntry, name, f.at, fmt.Sprintf("the same principal stands in line %d; this entry wins, as on EKS", entries[i].Rule.Line), "remove one of them")
+	r.warn(mapper.DuplicateEntry, name, f.at, fmt.Sprintf("the same principal stands in line %d; this entry wins, as on EKS", entries[i].Rule.Line), "remove one of them")
 	return append(slices.Delete(entries, i, i+1), entry)
 }
 
@@ -266,15 +266,15 @@ func (r *reading) warnOf(entry mapper.Entry, kind identity.Kind, name string, f 
 	}
 	if entry.Username.Uses("EC2PrivateDNSName") {
 		if kind != identity.KindRole {
-			r.warn(NodeNameOnUserRole, name, f.username, "{{EC2PrivateDNSName}} stands for instances, which sign in by a role", "map the role of the instances")
+			r.warn(mapper.NodeNameOnUserRole, name, f.username, "{{EC2PrivateDNSName}} stands for instances, which sign in by a role", "map the role of the instances")
 		}
 	} else if kind == identity.KindRole && !entry.Username.Uses("SessionName") && !entry.Username.Uses("SessionNameRaw") && f.username != nil {
-		r.warn(SharedUsername, name, f.username, "all who assume the role have this one username, and look alike in the audit log",
+		r.warn(mapper.SharedUsername, name, f.username, "all who assume the role have this one username, and look alike in the audit log",
 			fmt.Sprintf("write %q", entry.Username.String()+":{{SessionName}}"))
 	}
 	for i, group := range entry.Groups {
 		if strings.HasPrefix(group.String(), "system:") && !slices.Contains(systemGroups(), group.String()) {
-			r.warn(SystemGroup, name, f.groups.Content[i], fmt.Sprintf("%q is not a group that Kubernetes knows", group), "write one of "+strings.Join(systemGroups(), ", "))
+			r.warn(mapper.SystemGroup, name, f.groups.Content[i], fmt.Sprintf("%q is not a group that Kubernetes knows", group), "write one of "+strings.Join(systemGroups(), ", "))
 		}
 	}
 }
@@ -282,11 +282,11 @@ func (r *reading) warnOf(entry mapper.Entry, kind identity.Kind, name string, f 
 func (r *reading) warnOfARN(arn string, kind identity.Kind, name string, at *yaml.Node) {
 	isRole := kind == identity.KindRole
 	if isRole && name == mapUsers || !isRole && name == mapRoles {
-		r.warn(WrongSection, name, at, "the ARN is of the other section's kind; it acts all the same", "move the entry to the other section")
+		r.warn(mapper.WrongSection, name, at, "the ARN is of the other section's kind; it acts all the same", "move the entry to the other section")
 	}
 	prefix, path, _ := strings.Cut(arn, ":role/")
 	if i := strings.LastIndexByte(path, '/'); isRole && i >= 0 && r.opts.RolePaths == mapper.RolePathsIgnore {
-		r.warn(RolePath, name, at, "AWS never answers a role's path, so that as on EKS this entry matches nobody", "write "+prefix+":role/"+path[i+1:])
+		r.warn(mapper.RolePath, name, at, "AWS never answers a role's path, so that as on EKS this entry matches nobody", "write "+prefix+":role/"+path[i+1:])
 	}
 }
 

@@ -20,7 +20,7 @@ type reading struct {
 	opts     Options
 	last     *Result
 	sections map[string]section
-	problems []Problem
+	problems []mapper.Problem
 }
 
 func newReading(last *Result, opts Options) *reading {
@@ -28,24 +28,24 @@ func newReading(last *Result, opts Options) *reading {
 }
 
 // report adds a problem at a node; a nil node means that there is no place.
-func (r *reading) report(code Code, severity Severity, section string, at *yaml.Node, message, fix string) {
-	p := Problem{Code: code, Severity: severity, Section: section, Message: message, Fix: fix}
+func (r *reading) report(code mapper.Code, severity mapper.Severity, section string, at *yaml.Node, message, fix string) {
+	p := mapper.Problem{Code: code, Severity: severity, Section: section, Message: message, Fix: fix}
 	if at != nil {
 		p.Line, p.Column = at.Line, at.Column
 	}
 	r.problems = append(r.problems, p)
 }
 
-func (r *reading) drop(code Code, section string, at *yaml.Node, message, fix string) {
-	r.report(code, Error, section, at, message+"; the entry is ignored", fix)
+func (r *reading) drop(code mapper.Code, section string, at *yaml.Node, message, fix string) {
+	r.report(code, mapper.Error, section, at, message+"; the entry is ignored", fix)
 }
 
-func (r *reading) warn(code Code, section string, at *yaml.Node, message, fix string) {
-	r.report(code, Warning, section, at, message, fix)
+func (r *reading) warn(code mapper.Code, section string, at *yaml.Node, message, fix string) {
+	r.report(code, mapper.Warning, section, at, message, fix)
 }
 
 // keepLast gives a section that does not parse its last good content.
-func (r *reading) keepLast(code Code, name string, at *yaml.Node, message, fix string) {
+func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message, fix string) {
 	consequence := "; nothing in it acts until it is mended"
 	if r.last != nil {
 		if section, ok := r.last.sections[name]; ok {
@@ -53,7 +53,7 @@ func (r *reading) keepLast(code Code, name string, at *yaml.Node, message, fix s
 			consequence = "; its last good content stays in force"
 		}
 	}
-	r.report(code, Error, name, at, message+consequence, fix)
+	r.report(code, mapper.Error, name, at, message+consequence, fix)
 }
 
 // readText reads a section given as YAML or JSON text.
@@ -65,16 +65,16 @@ func (r *reading) readText(name, text string) {
 	} else if err != nil {
 		line, message := syntaxError(err)
 		line, fix := diagnose(text, line)
-		r.keepLast(SectionSyntax, name, &yaml.Node{Line: line, Column: 1}, "the YAML does not parse: "+message, fix)
+		r.keepLast(mapper.SectionSyntax, name, &yaml.Node{Line: line, Column: 1}, "the YAML does not parse: "+message, fix)
 		return
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		r.warn(SecondDocument, name, &second, "there is something behind the end of the first YAML document; it is ignored", "remove the line --- and put all entries into one list")
+		r.warn(mapper.SecondDocument, name, &second, "there is something behind the end of the first YAML document; it is ignored", "remove the line --- and put all entries into one list")
 	}
 	if at := unquotedTemplate(&document); at != nil {
 		_, fix := diagnose(text, at.Line)
-		r.keepLast(SectionSyntax, name, at, "a value that begins with {{ is not quoted, so that YAML takes it for a map", fix)
+		r.keepLast(mapper.SectionSyntax, name, at, "a value that begins with {{ is not quoted, so that YAML takes it for a map", fix)
 		return
 	}
 	r.readValue(name, document.Content[0])
@@ -101,7 +101,7 @@ func (r *reading) readValue(name string, value *yaml.Node) {
 		return
 	}
 	if value.Kind != yaml.SequenceNode {
-		r.keepLast(SectionNotList, name, value, "it is not a list", `begin each entry with "- "`)
+		r.keepLast(mapper.SectionNotList, name, value, "it is not a list", `begin each entry with "- "`)
 		return
 	}
 	var s section
@@ -119,12 +119,12 @@ func (r *reading) readAccount(s *section, item *yaml.Node) {
 	// The text and not the number: as a number 012345678901 loses its zero, and
 	// 012345670123 is read as octal.
 	if item.Kind != yaml.ScalarNode || !isAccountID(item.Value) {
-		r.drop(InvalidAccountID, mapAccounts, item, fmt.Sprintf("%s is not an account ID", described(item)), `write the account's 12 digits in quotes, like "012345678901"`)
+		r.drop(mapper.InvalidAccountID, mapAccounts, item, fmt.Sprintf("%s is not an account ID", described(item)), `write the account's 12 digits in quotes, like "012345678901"`)
 		return
 	}
 	for _, account := range s.accounts {
 		if account.ID == item.Value {
-			r.warn(DuplicateEntry, mapAccounts, item, "account "+item.Value+" stands here twice", "remove one")
+			r.warn(mapper.DuplicateEntry, mapAccounts, item, "account "+item.Value+" stands here twice", "remove one")
 			return
 		}
 	}
@@ -142,7 +142,7 @@ func (r *reading) checkKey(key string, line, column int) {
 	}
 	for _, name := range sectionNames() {
 		if nearMiss(key, name) {
-			r.warn(UnknownSection, key, &yaml.Node{Line: line, Column: column}, fmt.Sprintf("the key %q means nothing, and what stands under it does not act", key), fmt.Sprintf("write %s", name))
+			r.warn(mapper.UnknownSection, key, &yaml.Node{Line: line, Column: column}, fmt.Sprintf("the key %q means nothing, and what stands under it does not act", key), fmt.Sprintf("write %s", name))
 		}
 	}
 }
@@ -163,7 +163,7 @@ func (r *reading) result() *Result {
 	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections}
 	r.reportInert(result.Table)
 	order := map[string]int{mapRoles: 0, mapUsers: 1, mapAccounts: 2}
-	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+	slices.SortStableFunc(r.problems, func(a, b mapper.Problem) int {
 		return cmp.Or(cmp.Compare(order[a.Section], order[b.Section]), cmp.Compare(a.Line, b.Line))
 	})
 	result.Problems = r.problems
@@ -177,7 +177,7 @@ func (r *reading) reportInert(table *mapper.Table) {
 		return
 	}
 	for _, entry := range table.Inert() {
-		r.drop(RolePath, entry.Rule.Section, &yaml.Node{Line: entry.Rule.Line, Column: 1},
+		r.drop(mapper.RolePath, entry.Rule.Section, &yaml.Node{Line: entry.Rule.Line, Column: 1},
 			"another entry is for a role of the same name, and AWS does not answer the paths that tell them apart", "keep the entry of the role that there is")
 	}
 }

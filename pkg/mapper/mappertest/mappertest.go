@@ -73,49 +73,44 @@ func (instances) PrivateDNSName(_ context.Context, id string) (string, error) {
 	return "", errInstance
 }
 
-// Source is a source of mappings under test, which has read [Data] and knows
-// [Instances].
-type Source interface {
-	Entries() mapper.Mapper
-	Accounts() mapper.Mapper
+// Run runs the suite on the table that a source made of [Data]. Current returns
+// that table, and name is what its rules give as their source.
+func Run(t *testing.T, name string, current func() *mapper.Table) {
+	entries, accounts := mapper.Entries(current, Instances()), mapper.Accounts(current)
+	t.Run("entries", func(t *testing.T) { testEntries(t, entries) })
+	t.Run("denials", func(t *testing.T) { testDenials(t, entries) })
+	t.Run("unknown", func(t *testing.T) { testUnknown(t, entries) })
+	t.Run("accounts", func(t *testing.T) { testAccounts(t, accounts) })
+	t.Run("rules", func(t *testing.T) { testRules(t, name, entries, accounts) })
+	t.Run("concurrently", func(t *testing.T) { testConcurrently(t, entries) })
 }
 
-// Run runs the suite. Name is what rules give as their source.
-func Run(t *testing.T, name string, source Source) {
-	t.Run("entries", func(t *testing.T) { testEntries(t, source.Entries()) })
-	t.Run("denials", func(t *testing.T) { testDenials(t, source.Entries()) })
-	t.Run("unknown", func(t *testing.T) { testUnknown(t, source.Entries()) })
-	t.Run("accounts", func(t *testing.T) { testAccounts(t, source) })
-	t.Run("rules", func(t *testing.T) { testRules(t, name, source) })
-	t.Run("concurrently", func(t *testing.T) { testConcurrently(t, source) })
-}
-
-// Role is the identity of a session of a role.
-func Role(t testing.TB, name, session string) identity.Identity {
+// Role is a session of a role.
+func Role(t testing.TB, name, session string) identity.Principal {
 	t.Helper()
-	return newIdentity(t, Account, "arn:aws:sts::"+Account+":assumed-role/"+name+"/"+session, "AROAEXAMPLE:"+session)
+	return newPrincipal(t, Account, "arn:aws:sts::"+Account+":assumed-role/"+name+"/"+session, "AROAEXAMPLE:"+session)
 }
 
-// User is the identity of a user.
-func User(t testing.TB, account, path string) identity.Identity {
+// User is a user.
+func User(t testing.TB, account, path string) identity.Principal {
 	t.Helper()
-	return newIdentity(t, account, "arn:aws:iam::"+account+":user/"+path, "AIDAEXAMPLE")
+	return newPrincipal(t, account, "arn:aws:iam::"+account+":user/"+path, "AIDAEXAMPLE")
 }
 
-func newIdentity(t testing.TB, account, arn, userID string) identity.Identity {
+func newPrincipal(t testing.TB, account, arn, userID string) identity.Principal {
 	t.Helper()
-	id, err := identity.New(account, arn, userID)
+	p, err := identity.New(identity.Answer{Account: account, ARN: arn, UserID: userID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	id.AccessKeyID = "ASIAEXAMPLE"
-	return id
+	p.AccessKeyID = "ASIAEXAMPLE"
+	return p
 }
 
 func testEntries(t *testing.T, entries mapper.Mapper) {
 	for _, test := range []struct {
 		name     string
-		id       identity.Identity
+		id       identity.Principal
 		username string
 		groups   []string
 	}{
@@ -133,7 +128,7 @@ func testEntries(t *testing.T, entries mapper.Mapper) {
 		{"a user in another case", User(t, Account, "DIV/bob"), "bob", []string{"people", "of:" + Account}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			match, ok, err := entries.Map(t.Context(), test.id)
+			match, ok, err := entries.Map(t.Context(), test.id, nil)
 			if err != nil || !ok {
 				t.Fatalf("%s: %v, %v", test.id.ARN, ok, err)
 			}
@@ -145,21 +140,21 @@ func testEntries(t *testing.T, entries mapper.Mapper) {
 }
 
 func testDenials(t *testing.T, entries mapper.Mapper) {
-	denied := map[string]identity.Identity{
+	denied := map[string]identity.Principal{
 		"a node whose session is no instance": Role(t, "Node", "mallory"),
 		"a node whose instance is misspelt":   Role(t, "Node", "i-0123456789ABCDEF0"),
 		"a session name that a user has not":  User(t, Account, "nobody"),
 	}
 	for name, id := range denied {
 		t.Run(name, func(t *testing.T) {
-			match, ok, err := entries.Map(t.Context(), id)
+			match, ok, err := entries.Map(t.Context(), id, nil)
 			if _, isDenied := errors.AsType[*mapper.DeniedError](err); !isDenied || ok {
 				t.Errorf("%s: %+v, %v, %v; want a denial", id.ARN, match, ok, err)
 			}
 		})
 	}
 	t.Run("an instance that cannot be looked up is no denial", func(t *testing.T) {
-		match, ok, err := entries.Map(t.Context(), Role(t, "Node", brokenInstance))
+		match, ok, err := entries.Map(t.Context(), Role(t, "Node", brokenInstance), nil)
 		if !errors.Is(err, errInstance) || ok {
 			t.Errorf("%+v, %v, %v; want an error", match, ok, err)
 		}
@@ -170,10 +165,10 @@ func testDenials(t *testing.T, entries mapper.Mapper) {
 }
 
 func testUnknown(t *testing.T, entries mapper.Mapper) {
-	for name, id := range map[string]identity.Identity{
+	for name, id := range map[string]identity.Principal{
 		"a role that is not mapped":                   Role(t, "Other", "alice"),
-		"a mapped name in another account":            newIdentity(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
-		"a mapped name in another partition":          newIdentity(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a mapped name in another account":            newPrincipal(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a mapped name in another partition":          newPrincipal(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
 		"a user with a role's name":                   User(t, Account, "Admin"),
 		"a user without its path":                     User(t, Account, "Bob"),
 		"a role mapped with its path":                 Role(t, "InPath", "alice"),
@@ -184,41 +179,41 @@ func testUnknown(t *testing.T, entries mapper.Mapper) {
 		"a role that a permission set's name is in":   Role(t, "xAWSReservedSSO_Admin_0123456789abcdef", "alice"),
 		"a user whose path looks like that of a role": User(t, Account, "x:role/AWSReservedSSO_Admin_0123456789abcdef"),
 		"an account that is mapped as a whole":        User(t, "012345678901", "carol"),
-		"the account's root":                          newIdentity(t, Account, "arn:aws:iam::"+Account+":root", Account),
+		"the account's root":                          newPrincipal(t, Account, "arn:aws:iam::"+Account+":root", Account),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if match, ok, err := entries.Map(t.Context(), id); ok || err != nil {
+			if match, ok, err := entries.Map(t.Context(), id, nil); ok || err != nil {
 				t.Errorf("%s is %+v, %v", id.ARN, match, err)
 			}
 		})
 	}
 }
 
-func testAccounts(t *testing.T, source Source) {
-	for arn, id := range map[string]identity.Identity{
+func testAccounts(t *testing.T, accounts mapper.Mapper) {
+	for arn, id := range map[string]identity.Principal{
 		"arn:aws:iam::012345678901:user/Carol":       User(t, "012345678901", "Carol"),
 		"arn:aws:iam::" + Account + ":role/Whatever": Role(t, "Whatever", "alice"),
 	} {
-		match, ok, err := source.Accounts().Map(t.Context(), id)
+		match, ok, err := accounts.Map(t.Context(), id, nil)
 		if err != nil || !ok || match.Username != arn || len(match.Groups) != 0 {
 			t.Errorf("%s is %+v, %v, %v; want %q in no group", id.ARN, match, ok, err, arn)
 		}
 	}
-	if match, ok, err := source.Accounts().Map(t.Context(), User(t, "111122223333", "mallory")); ok || err != nil {
+	if match, ok, err := accounts.Map(t.Context(), User(t, "111122223333", "mallory"), nil); ok || err != nil {
 		t.Errorf("a stranger is %+v, %v", match, err)
 	}
 }
 
-func testRules(t *testing.T, name string, source Source) {
+func testRules(t *testing.T, name string, entries, accounts mapper.Mapper) {
 	for want, ask := range map[mapper.Rule]func() (mapper.Match, bool, error){
 		{Source: name, Section: "mapRoles", Line: 2}: func() (mapper.Match, bool, error) {
-			return source.Entries().Map(t.Context(), Role(t, "Admin", "alice"))
+			return entries.Map(t.Context(), Role(t, "Admin", "alice"), nil)
 		},
 		{Source: name, Section: "mapUsers", Line: 2}: func() (mapper.Match, bool, error) {
-			return source.Entries().Map(t.Context(), User(t, Account, "div/Bob"))
+			return entries.Map(t.Context(), User(t, Account, "div/Bob"), nil)
 		},
 		{Source: name, Section: "mapAccounts", Line: 1}: func() (mapper.Match, bool, error) {
-			return source.Accounts().Map(t.Context(), User(t, Account, "x"))
+			return accounts.Map(t.Context(), User(t, Account, "x"), nil)
 		},
 	} {
 		match, ok, err := ask()
@@ -233,14 +228,14 @@ func testRules(t *testing.T, name string, source Source) {
 }
 
 // testConcurrently is for the race detector.
-func testConcurrently(t *testing.T, source Source) {
+func testConcurrently(t *testing.T, entries mapper.Mapper) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
 			session := fmt.Sprintf("session-%d", i)
 			id := Role(t, "Admin", session)
 			for range 100 {
-				match, ok, err := source.Entries().Map(t.Context(), id)
+				match, ok, err := entries.Map(t.Context(), id, nil)
 				if !ok || err != nil || match.Username != "admin:"+session {
 					t.Errorf("%s is %+v, %v, %v", id.ARN, match, ok, err)
 					return

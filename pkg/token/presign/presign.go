@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
@@ -102,10 +103,11 @@ func New(ctx context.Context, c Config) (*Presigner, error) {
 	}
 	// The token names AWS's own host, whatever endpoint the environment names
 	// for calls: the server accepts no other.
-	host, err := token.RegionalHost(loaded.Region)
+	of, err := partition.OfRegion(loaded.Region)
 	if err != nil {
 		return nil, fmt.Errorf("finding the STS endpoint: %w", err)
 	}
+	host := of.STSHost(loaded.Region)
 	p := &Presigner{config: c, credentials: loaded.Credentials, endpoint: "https://" + host + "/", region: loaded.Region}
 	if c.RoleARN != "" {
 		if err := p.assumeRole(ctx, loaded); err != nil {
