@@ -8,20 +8,20 @@ import (
 )
 
 // AuthenticateToken makes an Authenticator a k8s.io/apiserver token
-// authenticator: yes, no, or an error where it could not be told.
+// authenticator: yes, no, or an error if undecided.
 func (a *Authenticator) AuthenticateToken(ctx context.Context, bearer string) (*authenticator.Response, bool, error) {
 	d := a.Authenticate(ctx, bearer)
-	switch d.Outcome {
-	case Mapped:
+	switch d.Outcome.Verdict() {
+	case Yes:
 		info := &user.DefaultInfo{Name: d.User.Username, UID: d.User.UID, Groups: d.User.Groups, Extra: map[string][]string{}}
 		for key, values := range d.User.Extra {
 			info.Extra[key] = values
 		}
 		return &authenticator.Response{User: info}, true, nil
-	case Throttled, Unreachable, Saturated, MappingUnknown:
-		return nil, false, d.Err
-	default:
+	case No:
 		return nil, false, nil
+	default:
+		return nil, false, d.Err
 	}
 }
 

@@ -17,8 +17,8 @@ func audit(ctx context.Context, log *slog.Logger, d Decision) {
 	if d.Outcome == Mapped && !d.Scrubbed {
 		attributes = append(attributes, slog.String("username", d.User.Username), slog.Any("groups", d.User.Groups), slog.String("uid", d.User.UID))
 	}
-	if d.Identity.ARN != "" && !d.Scrubbed {
-		attributes = append(attributes, slog.String("arn", d.Identity.ARN), slog.String("accessKeyID", d.Identity.AccessKeyID))
+	if principal := d.Identity.Principal(); principal.ARN != "" && !d.Scrubbed {
+		attributes = append(attributes, slog.String("arn", principal.ARN), slog.String("accessKeyID", principal.AccessKeyID))
 	}
 	if d.Rule.Source != "" {
 		attributes = append(attributes, slog.Group("rule",
@@ -27,27 +27,17 @@ func audit(ctx context.Context, log *slog.Logger, d Decision) {
 	if d.Err != nil && !d.Scrubbed {
 		attributes = append(attributes, slog.String("error", d.Err.Error()))
 	}
-	log.LogAttrs(ctx, level(d.Outcome), message(d.Outcome), attributes...)
+	level, message := headline(d.Outcome.Verdict())
+	log.LogAttrs(ctx, level, message, attributes...)
 }
 
-func level(outcome Outcome) slog.Level {
-	switch outcome {
-	case Mapped:
-		return slog.LevelInfo
-	case Throttled, Unreachable, Saturated, MappingUnknown:
-		return slog.LevelError
+func headline(verdict Verdict) (slog.Level, string) {
+	switch verdict {
+	case Yes:
+		return slog.LevelInfo, "access granted"
+	case No:
+		return slog.LevelWarn, "access denied"
 	default:
-		return slog.LevelWarn
-	}
-}
-
-func message(outcome Outcome) string {
-	switch level(outcome) {
-	case slog.LevelInfo:
-		return "access granted"
-	case slog.LevelError:
-		return "access undecided"
-	default:
-		return "access denied"
+		return slog.LevelError, "access undecided"
 	}
 }

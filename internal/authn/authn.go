@@ -22,47 +22,18 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-// Outcome is what became of a token.
-type Outcome string
-
-// The outcomes, in the order of a token's way.
-const (
-	// Malformed: the token is wrong on its face. So is one that is Expired.
-	Malformed Outcome = "malformed"
-	Expired   Outcome = "expired"
-	// Refused: STS does not accept it.
-	Refused Outcome = "refused"
-	// Throttled, Unreachable and Saturated: it could not be told, since STS has
-	// too many requests, gives no answer, or we have too many under way.
-	Throttled   Outcome = "throttled"
-	Unreachable Outcome = "unreachable"
-	Saturated   Outcome = "saturated"
-	// Unmapped: the identity is proved, and nobody here. Denied: it matches a
-	// mapping that yields no user.
-	Unmapped Outcome = "unmapped"
-	Denied   Outcome = "denied"
-	// MappingUnknown: it could not be told what the identity maps to.
-	MappingUnknown Outcome = "mapping_unknown"
-	// Mapped: the token signs in as Decision.User.
-	Mapped Outcome = "mapped"
-)
-
-// Outcomes are all there are, for metrics.
-func Outcomes() []Outcome {
-	return []Outcome{Malformed, Expired, Refused, Throttled, Unreachable, Saturated, Unmapped, Denied, MappingUnknown, Mapped}
-}
-
 // Decision is what was decided about a token, and why.
 type Decision struct {
 	Outcome Outcome
 	// User is who the token signs in as; set if the outcome is Mapped.
 	User authenticationv1.UserInfo
-	// Reason is a sentence for the caller, set if the token was refused by STS
-	// or its identity by the mappings. It names the canonical ARN and why, and
-	// for scrubbed accounts not even that.
+	// Reason is a sentence for the caller, set if STS refused the token or the
+	// mappings its identity. It names the canonical ARN and why, and for scrubbed
+	// accounts not even that. It is empty for a token that is wrong on its face:
+	// that "no" stays true, so that the caller may cache it.
 	Reason string
 
-	// The rest is for the log. Identity is zero until STS has proved one.
+	// The rest is for the log. Identity is zero until STS has proven one.
 	Identity identity.Identity
 	Rule     mapper.Rule
 	// Cached: STS was not asked for this request.
@@ -74,8 +45,10 @@ type Decision struct {
 	Err error
 }
 
-// Config of [New]. Hosts, Verifier and Mapper must be set.
+// Config of [New]. ClusterID, Hosts, Verifier and Mapper must be set.
 type Config struct {
+	// ClusterID of the cluster that tokens must be for.
+	ClusterID string
 	// Hosts that tokens may name.
 	Hosts token.Hosts
 	// Verifier finds out who signed a token.
@@ -95,8 +68,8 @@ type Authenticator struct{ config Config }
 
 // New makes an authenticator.
 func New(config Config) (*Authenticator, error) {
-	if config.Hosts.Partition() == "" || config.Verifier == nil || config.Mapper == nil {
-		return nil, errors.New("deciding about tokens: hosts, a verifier and a mapper must be given")
+	if config.ClusterID == "" || config.Hosts.Partition() == "" || config.Verifier == nil || config.Mapper == nil {
+		return nil, errors.New("deciding about tokens: a cluster ID, hosts, a verifier and a mapper must be given")
 	}
 	if config.Audit == nil {
 		config.Audit = slog.New(slog.DiscardHandler)
@@ -123,20 +96,20 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 	if err != nil {
 		return Decision{Outcome: parseOutcome(err), Err: err}
 	}
-	var cached bool
-	id, err := a.config.Verifier.Verify(reportCached(ctx, &cached), request)
+	verified, err := a.config.Verifier.Verify(ctx, a.config.ClusterID, request)
 	if err != nil {
-		return Decision{Outcome: verifyOutcome(err), Err: err, Cached: cached, Reason: verifyReason(err)}
+		return Decision{Outcome: verifyOutcome(err), Err: err, Cached: verified.Cached, Reason: verifyReason(err)}
 	}
-	d := a.resolve(ctx, id)
-	d.Identity, d.Cached = id, cached
+	d := a.resolve(ctx, verified.Identity)
+	d.Identity, d.Cached = verified.Identity, verified.Cached
 	return d
 }
 
-// resolve maps a proved identity.
-func (a *Authenticator) resolve(ctx context.Context, id identity.Identity) Decision {
+// resolve maps a proven identity.
+func (a *Authenticator) resolve(ctx context.Context, proven identity.Identity) Decision {
+	id := proven.Principal()
 	scrubbed := slices.Contains(a.config.ScrubbedAccounts, id.AccountID)
-	match, ok, err := a.config.Mapper.Map(ctx, id)
+	match, ok, err := a.config.Mapper.Map(ctx, id, nil)
 	denied, isDenied := errors.AsType[*mapper.DeniedError](err)
 	switch {
 	case isDenied:
@@ -157,7 +130,7 @@ var (
 )
 
 // reason is what the caller is told.
-func reason(id identity.Identity, scrubbed bool, why string) string {
+func reason(id identity.Principal, scrubbed bool, why string) string {
 	if scrubbed {
 		return "the AWS identity is not allowed to sign in to this cluster"
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,19 +54,29 @@ func request(t testing.TB, n int) token.Request {
 	return r
 }
 
-func bob() identity.Identity {
-	return identity.Identity{
-		ARN: "arn:aws:sts::231144931069:assumed-role/people/bob", CanonicalARN: "arn:aws:iam::231144931069:role/people", Partition: "aws",
-		AccountID: "231144931069", UserID: "AROAEXAMPLE:bob", PrincipalID: "AROAEXAMPLE", SessionName: "bob", AccessKeyID: "ASIAEXAMPLE",
+func bob() identity.Identity { return proven("bob") }
+
+// proven is the identity of a session of role people, as STS answers it.
+func proven(session string) identity.Identity {
+	id, err := identity.Proven(identity.Answer{
+		Account: "231144931069", ARN: "arn:aws:sts::231144931069:assumed-role/people/" + session, UserID: "AROAEXAMPLE:" + session,
+	}, "ASIAEXAMPLE")
+	if err != nil {
+		panic(err)
 	}
+	return id
 }
 
 func verifies(id identity.Identity, err error) verify.Verifier {
-	return verify.Func(func(context.Context, token.Request) (identity.Identity, error) { return id, err })
+	return verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
+		return verify.Result{Identity: id}, err
+	})
 }
 
 func maps(match mapper.Match, ok bool, err error) mapper.Mapper {
-	return mapper.Func(func(context.Context, identity.Identity) (mapper.Match, bool, error) { return match, ok, err })
+	return mapper.Func(func(context.Context, identity.Principal, *mapper.Trace) (mapper.Match, bool, error) {
+		return match, ok, err
+	})
 }
 
 func rule() mapper.Rule { return mapper.Rule{Source: "EKSConfigMap", Section: "mapRoles", Line: 7} }
@@ -89,18 +100,18 @@ func TestDecisions(t *testing.T) {
 		"unreachable":      {bearer(1), verifies(identity.Identity{}, &verify.UnreachableError{Err: errors.New("no route")}), nil, authn.Unreachable, ""},
 		"nonsense":         {bearer(1), verifies(identity.Identity{}, &verify.AnswerError{Status: 200, Reason: "no"}), nil, authn.Unreachable, ""},
 		"saturated":        {bearer(1), verifies(identity.Identity{}, authn.ErrSaturated), nil, authn.Saturated, ""},
-		"unmapped":         {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, nil), authn.Unmapped, bob().CanonicalARN + ": it is not mapped to a Kubernetes user"},
-		"denied":           {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, &mapper.DeniedError{Reason: "reserved", Rule: rule()}), authn.Denied, bob().CanonicalARN + ": reserved"},
-		"no username":      {bearer(1), verifies(bob(), nil), maps(mapper.Match{Rule: rule()}, true, nil), authn.Denied, bob().CanonicalARN + ": its mapping yields an empty username"},
+		"unmapped":         {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, nil), authn.Unmapped, bob().Principal().CanonicalARN + ": it is not mapped to a Kubernetes user"},
+		"denied":           {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, &mapper.DeniedError{Reason: "reserved", Rule: rule()}), authn.Denied, bob().Principal().CanonicalARN + ": reserved"},
+		"no username":      {bearer(1), verifies(bob(), nil), maps(mapper.Match{Rule: rule()}, true, nil), authn.Denied, bob().Principal().CanonicalARN + ": its mapping yields an empty username"},
 		"not synced":       {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, mapper.ErrNotSynced), authn.MappingUnknown, ""},
 		"EC2 out of reach": {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, ec2), authn.MappingUnknown, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			never := verify.Func(func(context.Context, token.Request) (identity.Identity, error) {
+			never := verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
 				t.Error("STS is asked")
-				return identity.Identity{}, nil
+				return verify.Result{}, nil
 			})
-			config := authn.Config{Hosts: hosts(t), Verifier: never, Mapper: good, Now: signedAt}
+			config := authn.Config{ClusterID: "kubedemy", Hosts: hosts(t), Verifier: never, Mapper: good, Now: signedAt}
 			if test.verifier != nil {
 				config.Verifier = test.verifier
 			}
@@ -131,7 +142,7 @@ func TestDecisions(t *testing.T) {
 			}
 			// The same as a kube-apiserver's own authenticator: yes, no, or an error.
 			_, ok, err := a.AuthenticateToken(t.Context(), test.bearer)
-			undecided := test.want == authn.Throttled || test.want == authn.Unreachable || test.want == authn.Saturated || test.want == authn.MappingUnknown
+			undecided := slices.Contains([]authn.Outcome{authn.Throttled, authn.Unreachable, authn.Saturated, authn.MappingUnknown}, test.want)
 			if ok != (test.want == authn.Mapped) || (err != nil) != undecided {
 				t.Errorf("AuthenticateToken: %v, %v", ok, err)
 			}
@@ -148,7 +159,7 @@ func TestUser(t *testing.T) {
 		"as aws-iam-authenticator": {nil, authenticationv1.UserInfo{
 			Username: "bob", UID: "aws-iam-authenticator:231144931069:AROAEXAMPLE", Groups: []string{"people"},
 			Extra: map[string]authenticationv1.ExtraValue{
-				"arn": {bob().ARN}, "canonicalArn": {bob().CanonicalARN}, "sessionName": {"bob"}, "accessKeyId": {"ASIAEXAMPLE"},
+				"arn": {bob().Principal().ARN}, "canonicalArn": {bob().Principal().CanonicalARN}, "sessionName": {"bob"}, "accessKeyId": {"ASIAEXAMPLE"},
 				"principalId": {"AROAEXAMPLE"}, "sigs.k8s.io/aws-iam-authenticator/principalId": {"AROAEXAMPLE"},
 			},
 		}},
@@ -158,7 +169,7 @@ func TestUser(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		a, err := authn.New(authn.Config{
-			Hosts: hosts(t), Verifier: verifies(bob(), nil), Mapper: maps(match, true, nil), ScrubbedAccounts: test.scrubbed, Now: signedAt,
+			ClusterID: "kubedemy", Hosts: hosts(t), Verifier: verifies(bob(), nil), Mapper: maps(match, true, nil), ScrubbedAccounts: test.scrubbed, Now: signedAt,
 			Audit: slog.New(slog.NewTextHandler(&log, nil)),
 		})
 		if err != nil {
@@ -181,9 +192,10 @@ type counting struct {
 	answer func() (identity.Identity, error)
 }
 
-func (c *counting) Verify(context.Context, token.Request) (identity.Identity, error) {
+func (c *counting) Verify(context.Context, string, token.Request) (verify.Result, error) {
 	c.asked.Add(1)
-	return c.answer()
+	id, err := c.answer()
+	return verify.Result{Identity: id}, err
 }
 
 func TestCache(t *testing.T) {
@@ -207,14 +219,69 @@ func TestCache(t *testing.T) {
 		now := signedAt()
 		sts := &counting{answer: func() (identity.Identity, error) { return bob(), test.err }}
 		v := authn.Cache(sts, authn.CacheConfig{TTL: test.ttl, Now: func() time.Time { return now }})
-		_, first := v.Verify(t.Context(), request(t, 1))
+		_, first := v.Verify(t.Context(), "kubedemy", request(t, 1))
 		now = now.Add(test.wait)
-		_, second := v.Verify(t.Context(), request(t, 1))
+		_, second := v.Verify(t.Context(), "kubedemy", request(t, 1))
 		if sts.asked.Load() != test.want || !errors.Is(first, test.err) || !errors.Is(second, test.err) {
 			t.Errorf("%s: asked %d times, want %d (%v, %v)", name, sts.asked.Load(), test.want, first, second)
 		}
-		if _, err := v.Verify(t.Context(), request(t, 2)); sts.asked.Load() != test.want+1 || !errors.Is(err, test.err) {
+		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 2)); sts.asked.Load() != test.want+1 || !errors.Is(err, test.err) {
 			t.Errorf("%s: another token of the same key is answered from the cache", name)
+		}
+	}
+}
+
+// TestClustersShareNothing has two clusters share the verifiers: what STS says
+// for one says nothing for the other.
+func TestClustersShareNothing(t *testing.T) {
+	for _, wrap := range []func(verify.Verifier) verify.Verifier{
+		func(v verify.Verifier) verify.Verifier {
+			return authn.Cache(v, authn.CacheConfig{TTL: time.Minute, Now: signedAt})
+		},
+		authn.Coalesce,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			v := wrap(verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
+				<-release
+				if clusterID == "theirs" {
+					return verify.Result{Identity: bob()}, nil
+				}
+				return verify.Result{}, &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}
+			}))
+			var all sync.WaitGroup
+			all.Go(func() {
+				if _, err := v.Verify(t.Context(), "theirs", request(t, 1)); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			all.Go(func() {
+				if got, err := v.Verify(t.Context(), "ours", request(t, 1)); err == nil {
+					t.Errorf("a token for another cluster is %+v", got)
+				}
+			})
+			synctest.Wait()
+			close(release)
+			all.Wait()
+			if got, err := v.Verify(t.Context(), "ours", request(t, 1)); err == nil {
+				t.Errorf("afterwards a token for another cluster is %+v", got)
+			}
+		})
+	}
+}
+
+// TestVerdicts holds every outcome to its verdict.
+func TestVerdicts(t *testing.T) {
+	verdicts := map[authn.Outcome]authn.Verdict{
+		authn.Malformed: authn.No, authn.Expired: authn.No, authn.Refused: authn.No, authn.Unmapped: authn.No, authn.Denied: authn.No,
+		authn.Throttled: authn.Undecided, authn.Unreachable: authn.Undecided, authn.Saturated: authn.Undecided, authn.MappingUnknown: authn.Undecided,
+		authn.Mapped: authn.Yes, "unheard of": authn.Undecided,
+	}
+	for _, outcome := range append(authn.Outcomes(), "unheard of") {
+		want, known := verdicts[outcome]
+		if got := outcome.Verdict(); !known || got != want {
+			t.Errorf("%s: %v, want %v", outcome, got, want)
 		}
 	}
 }
@@ -223,14 +290,14 @@ func TestCache(t *testing.T) {
 func TestFloodOfRefusals(t *testing.T) {
 	sts := &counting{answer: func() (identity.Identity, error) { return bob(), nil }}
 	v := authn.Cache(sts, authn.CacheConfig{TTL: time.Minute, Size: 8, Now: signedAt})
-	if _, err := v.Verify(t.Context(), request(t, 0)); err != nil {
+	if _, err := v.Verify(t.Context(), "kubedemy", request(t, 0)); err != nil {
 		t.Fatal(err)
 	}
 	sts.answer = func() (identity.Identity, error) { return identity.Identity{}, &verify.RefusedError{} }
 	for n := range 100 {
-		_, _ = v.Verify(t.Context(), request(t, n+1))
+		_, _ = v.Verify(t.Context(), "kubedemy", request(t, n+1))
 	}
-	if _, err := v.Verify(t.Context(), request(t, 0)); err != nil {
+	if _, err := v.Verify(t.Context(), "kubedemy", request(t, 0)); err != nil {
 		t.Errorf("it is forgotten: %v", err)
 	}
 }
@@ -243,15 +310,15 @@ func TestCoalesce(t *testing.T) {
 		quitting, quit := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { // the first to ask, who hangs up
-			if _, err := v.Verify(quitting, request(t, 1)); !errors.Is(err, context.Canceled) {
+			if _, err := v.Verify(quitting, "kubedemy", request(t, 1)); !errors.Is(err, context.Canceled) {
 				t.Errorf("who hangs up gets %v", err)
 			}
 		})
 		synctest.Wait()
 		for range 100 {
 			all.Go(func() {
-				if id, err := v.Verify(t.Context(), request(t, 1)); err != nil || id != bob() {
-					t.Errorf("%v, %v", id, err)
+				if got, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil || got.Identity != bob() {
+					t.Errorf("%v, %v", got, err)
 				}
 			})
 		}
@@ -270,16 +337,16 @@ func TestLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var running, most atomic.Int32
-		v := authn.Limit(verify.Func(func(context.Context, token.Request) (identity.Identity, error) {
+		v := authn.Limit(verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
 			most.Store(max(most.Load(), running.Add(1)))
 			<-release
 			running.Add(-1)
-			return bob(), nil
+			return verify.Result{Identity: bob()}, nil
 		}), 3)
 		var all sync.WaitGroup
 		for n := range 10 {
 			all.Go(func() {
-				if _, err := v.Verify(t.Context(), request(t, n)); err != nil {
+				if _, err := v.Verify(t.Context(), "kubedemy", request(t, n)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -287,7 +354,7 @@ func TestLimit(t *testing.T) {
 		synctest.Wait()
 		hurried, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := v.Verify(hurried, request(t, 99)); !errors.Is(err, authn.ErrSaturated) {
+		if _, err := v.Verify(hurried, "kubedemy", request(t, 99)); !errors.Is(err, authn.ErrSaturated) {
 			t.Errorf("who cannot wait gets %v", err)
 		}
 		close(release)
@@ -299,15 +366,25 @@ func TestLimit(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := authn.New(authn.Config{Verifier: verifies(bob(), nil), Mapper: maps(mapper.Match{}, false, nil)}); err == nil {
-		t.Error("an authenticator that accepts no host is made")
+	good := authn.Config{ClusterID: "kubedemy", Hosts: hosts(t), Verifier: verifies(bob(), nil), Mapper: maps(mapper.Match{}, false, nil)}
+	for name, spoil := range map[string]func(*authn.Config){
+		"no cluster":  func(c *authn.Config) { c.ClusterID = "" },
+		"no hosts":    func(c *authn.Config) { c.Hosts = token.Hosts{} },
+		"no verifier": func(c *authn.Config) { c.Verifier = nil },
+		"no mapper":   func(c *authn.Config) { c.Mapper = nil },
+	} {
+		config := good
+		spoil(&config)
+		if _, err := authn.New(config); err == nil {
+			t.Errorf("%s: New accepts it", name)
+		}
 	}
 }
 
 func BenchmarkAuthenticate(b *testing.B) {
 	for name, ttl := range map[string]time.Duration{"cached": time.Minute, "verified": 0} {
 		a, err := authn.New(authn.Config{
-			Hosts: hosts(b), Now: signedAt, Mapper: maps(mapper.Match{Username: "bob"}, true, nil),
+			ClusterID: "kubedemy", Hosts: hosts(b), Now: signedAt, Mapper: maps(mapper.Match{Username: "bob"}, true, nil),
 			Verifier: authn.Cache(authn.Coalesce(authn.Limit(verifies(bob(), nil), 64)), authn.CacheConfig{TTL: ttl, Now: signedAt}),
 		})
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -64,50 +65,39 @@ type verificationCache struct {
 	// can choose keys that collide.
 	secret [sha256.Size]byte
 	// Two caches, so that a flood of refusals cannot push identities out. The
-	// key is the whole token: by access key ID alone anyone could have a victim
-	// refused.
+	// key is the cluster and the whole token: by the token alone one cluster would
+	// accept what is for another, and by access key ID alone anyone could have a
+	// victim refused.
 	identities, refusals *cache.LRUExpireCache
 }
 
 type cacheKey [sha256.Size]byte
 
-func (c *verificationCache) key(req token.Request) (key cacheKey) {
+func (c *verificationCache) key(clusterID string, req token.Request) (key cacheKey) {
 	mac := hmac.New(sha256.New, c.secret[:])
+	// The length tells where the cluster's ID ends.
+	mac.Write(binary.BigEndian.AppendUint32(nil, uint32(len(clusterID))))
+	mac.Write([]byte(clusterID))
 	mac.Write([]byte(req.URL()))
 	mac.Sum(key[:0])
 	return key
 }
 
-func (c *verificationCache) Verify(ctx context.Context, req token.Request) (identity.Identity, error) {
-	key := c.key(req)
+func (c *verificationCache) Verify(ctx context.Context, clusterID string, req token.Request) (verify.Result, error) {
+	key := c.key(clusterID, req)
 	if id, ok := c.identities.Get(key); ok {
-		cached(ctx)
-		return id.(identity.Identity), nil
+		return verify.Result{Identity: id.(identity.Identity), Cached: true}, nil
 	}
 	if refusal, ok := c.refusals.Get(key); ok {
-		cached(ctx)
-		return identity.Identity{}, refusal.(*verify.RefusedError)
+		return verify.Result{Cached: true}, refusal.(*verify.RefusedError)
 	}
-	id, err := c.verifier.Verify(ctx, req)
+	result, err := c.verifier.Verify(ctx, clusterID, req)
 	if err == nil {
-		c.identities.Add(key, id, min(c.config.TTL, req.Expires().Sub(c.config.Now())))
-		return id, nil
+		c.identities.Add(key, result.Identity, min(c.config.TTL, req.Expires().Sub(c.config.Now())))
+		return result, nil
 	}
 	if refusal, ok := errors.AsType[*verify.RefusedError](err); ok {
 		c.refusals.Add(key, refusal, min(c.config.TTL, refusalTTL))
 	}
-	return identity.Identity{}, err
-}
-
-type cachedKey struct{}
-
-// reportCached makes a context by which a cache can tell that it knew the answer.
-func reportCached(ctx context.Context, hit *bool) context.Context {
-	return context.WithValue(ctx, cachedKey{}, hit)
-}
-
-func cached(ctx context.Context) {
-	if hit, ok := ctx.Value(cachedKey{}).(*bool); ok {
-		*hit = true
-	}
+	return verify.Result{}, err
 }

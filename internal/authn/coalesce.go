@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
@@ -15,7 +14,7 @@ import (
 // an answer that says what is wrong.
 const verificationTimeout = 9 * time.Second
 
-// Coalesce has concurrent requests for one token share one verification. It
+// Coalesce has concurrent requests for one token and cluster share one verification. It
 // runs on a context of its own: a caller who hangs up fails nobody else.
 func Coalesce(verifier verify.Verifier) verify.Verifier {
 	c := &coalescing{verifier: verifier}
@@ -27,19 +26,19 @@ type coalescing struct {
 	group    singleflight.Group
 }
 
-func (c *coalescing) verify(ctx context.Context, req token.Request) (identity.Identity, error) {
-	result := c.group.DoChan(req.URL(), func() (any, error) {
+func (c *coalescing) verify(ctx context.Context, clusterID string, req token.Request) (verify.Result, error) {
+	result := c.group.DoChan(clusterID+"\x00"+req.URL(), func() (any, error) {
 		shared, cancel := context.WithTimeout(context.WithoutCancel(ctx), verificationTimeout)
 		defer cancel()
-		return c.verifier.Verify(shared, req)
+		return c.verifier.Verify(shared, clusterID, req)
 	})
 	select {
 	case r := <-result:
 		if r.Err != nil {
-			return identity.Identity{}, r.Err
+			return verify.Result{}, r.Err
 		}
-		return r.Val.(identity.Identity), nil
+		return r.Val.(verify.Result), nil
 	case <-ctx.Done():
-		return identity.Identity{}, &verify.UnreachableError{Err: context.Cause(ctx)}
+		return verify.Result{}, &verify.UnreachableError{Err: context.Cause(ctx)}
 	}
 }

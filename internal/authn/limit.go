@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
@@ -17,13 +16,13 @@ var ErrSaturated = errors.New("too many verifications are under way")
 // long as their contexts allow.
 func Limit(verifier verify.Verifier, concurrent int) verify.Verifier {
 	turns := make(chan struct{}, concurrent)
-	return verify.Func(func(ctx context.Context, req token.Request) (identity.Identity, error) {
+	return verify.Func(func(ctx context.Context, clusterID string, req token.Request) (verify.Result, error) {
 		select {
 		case turns <- struct{}{}:
 			defer func() { <-turns }()
-			return verifier.Verify(ctx, req)
+			return verifier.Verify(ctx, clusterID, req)
 		case <-ctx.Done():
-			return identity.Identity{}, ErrSaturated
+			return verify.Result{}, ErrSaturated
 		}
 	})
 }

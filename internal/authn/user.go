@@ -9,7 +9,7 @@ import (
 
 // userInfo is the Kubernetes user of an identity. UID and the keys of Extra are
 // those of aws-iam-authenticator: audit logs and policies read them.
-func userInfo(id identity.Identity, match mapper.Match, scrubbed bool) authenticationv1.UserInfo {
+func userInfo(id identity.Principal, match mapper.Match, scrubbed bool) authenticationv1.UserInfo {
 	info := authenticationv1.UserInfo{Username: match.Username, Groups: match.Groups}
 	if scrubbed {
 		info.UID = "aws-iam-authenticator:administrative:" + match.Username

@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/token"
 )
 
 // understand turns STS's answer into an identity or an error.
-func (s *STS) understand(status int, body []byte) (identity.Identity, error) {
+func understand(req token.Request, status int, body []byte) (identity.Identity, error) {
 	if len(body) > maxAnswer {
 		return identity.Identity{}, &AnswerError{status, "it is longer than 64 KiB"}
 	}
@@ -22,12 +23,12 @@ func (s *STS) understand(status int, body []byte) (identity.Identity, error) {
 	if !ok {
 		return identity.Identity{}, &AnswerError{status, "it is not an answer to GetCallerIdentity"}
 	}
-	id, err := identity.New(caller.Account, caller.Arn, caller.UserID)
+	id, err := identity.Proven(identity.Answer{Account: caller.Account, ARN: caller.Arn, UserID: caller.UserID}, req.AccessKeyID())
 	if err != nil {
 		return identity.Identity{}, &AnswerError{status, err.Error()}
 	}
-	if id.Partition != s.config.Partition {
-		return identity.Identity{}, &AnswerError{status, "the identity is of partition " + id.Partition + ", not " + s.config.Partition}
+	if partition := id.Principal().Partition; partition != req.Partition() {
+		return identity.Identity{}, &AnswerError{status, "the identity is of partition " + partition + ", not " + req.Partition()}
 	}
 	return id, nil
 }

@@ -20,13 +20,8 @@ import (
 // maxAnswer is how much of an answer is read. STS's have less than 1 KiB.
 const maxAnswer = 64 * 1024
 
-// Config of [New]. ClusterID and Partition must be set.
+// Config of [New]. The zero value is ready for use.
 type Config struct {
-	// ClusterID is sent in the signed header: a token that was made for another
-	// cluster fails STS's signature check.
-	ClusterID string
-	// Partition that identities must be of.
-	Partition string
 	// Client sends the requests. Nil means one of its own with a pool of
 	// connections, which honours HTTPS_PROXY. Redirects are never followed.
 	Client *http.Client
@@ -62,13 +57,7 @@ type STS struct {
 }
 
 // New makes a verifier that asks AWS STS.
-func New(config Config) (*STS, error) {
-	if config.ClusterID == "" {
-		return nil, errors.New("verifying tokens: no cluster ID is given")
-	}
-	if config.Partition == "" {
-		return nil, errors.New("verifying tokens: no partition is given")
-	}
+func New(config Config) *STS {
 	config.MaxConnections = cmp.Or(config.MaxConnections, 64)
 	config.TryTimeout = cmp.Or(config.TryTimeout, 4*time.Second)
 	config.UserAgent = cmp.Or(config.UserAgent, "kube-iam-authenticator")
@@ -81,7 +70,7 @@ func New(config Config) (*STS, error) {
 	}
 	// A redirect would have somebody else vouch for the caller.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &STS{config, &client}, nil
+	return &STS{config, &client}
 }
 
 // newTransport keeps as many connections as are used at once: with net/http's
@@ -108,14 +97,15 @@ func newTransport(config Config) *http.Transport {
 // Close closes the connections that are idle.
 func (s *STS) Close() { s.client.CloseIdleConnections() }
 
-// Verify sends the request to STS and answers who signed it. A try that gets no
-// answer, or a 5xx, is repeated once.
-func (s *STS) Verify(ctx context.Context, req token.Request) (identity.Identity, error) {
-	id, err := s.try(ctx, req)
+// Verify sends the request to STS and returns who signed it. The cluster's ID is
+// sent in the signed header: a token that was made for another cluster fails
+// STS's signature check. A try that gets no answer, or a 5xx, is repeated once.
+func (s *STS) Verify(ctx context.Context, clusterID string, req token.Request) (Result, error) {
+	id, err := s.try(ctx, clusterID, req)
 	if isTemporary(err) && ctx.Err() == nil {
-		id, err = s.try(ctx, req)
+		id, err = s.try(ctx, clusterID, req)
 	}
-	return id, err
+	return Result{Identity: id}, err
 }
 
 func isTemporary(err error) bool {
@@ -126,32 +116,28 @@ func isTemporary(err error) bool {
 	return ok && answer.Status >= http.StatusInternalServerError
 }
 
-func (s *STS) try(ctx context.Context, req token.Request) (identity.Identity, error) {
+func (s *STS) try(ctx context.Context, clusterID string, req token.Request) (identity.Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.TryTimeout)
 	defer cancel()
 	started := time.Now()
-	status, body, err := s.send(ctx, req)
+	status, body, err := s.send(ctx, clusterID, req)
 	observed := Observation{Region: req.Region(), Status: status, Duration: time.Since(started)}
 	defer func() { s.config.Observe(observed) }()
 	if err != nil {
 		return identity.Identity{}, &UnreachableError{err}
 	}
-	id, err := s.understand(status, body)
-	if err != nil {
-		_, observed.Throttled = errors.AsType[*ThrottledError](err)
-		return identity.Identity{}, err
-	}
-	id.AccessKeyID = req.AccessKeyID()
-	return id, nil
+	id, err := understand(req, status, body)
+	_, observed.Throttled = errors.AsType[*ThrottledError](err)
+	return id, err
 }
 
-// send answers the status and the body. Its error holds no part of the URL.
-func (s *STS) send(ctx context.Context, req token.Request) (int, []byte, error) {
+// send returns the status and the body. Its error holds no part of the URL.
+func (s *STS) send(ctx context.Context, clusterID string, req token.Request) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, req.URL(), nil)
 	if err != nil {
 		return 0, nil, errors.New("the URL is not valid")
 	}
-	request.Header.Set(token.ClusterIDHeader, s.config.ClusterID)
+	request.Header.Set(token.ClusterIDHeader, clusterID)
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", s.config.UserAgent)
 	answer, err := s.client.Do(request)

@@ -73,10 +73,7 @@ func sts(t testing.TB, handler http.HandlerFunc) *http.Client {
 
 func verifier(t testing.TB, client *http.Client, observe func(verify.Observation)) *verify.STS {
 	t.Helper()
-	v, err := verify.New(verify.Config{ClusterID: "kubedemy", Partition: "aws", Client: client, Observe: observe})
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := verify.New(verify.Config{Client: client, Observe: observe})
 	t.Cleanup(v.Close)
 	return v
 }
@@ -97,15 +94,15 @@ func TestVerify(t *testing.T) {
 				}
 				fmt.Fprint(w, body)
 			})
-			got, err := verifier(t, client, nil).Verify(t.Context(), request(t))
+			got, err := verifier(t, client, nil).Verify(t.Context(), "kubedemy", request(t))
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := identity.Identity{
+			want := identity.Principal{
 				ARN: "arn:aws:iam::231144931069:user/bob", CanonicalARN: "arn:aws:iam::231144931069:user/bob", Partition: "aws",
 				AccountID: "231144931069", UserID: "AIDAEXAMPLE", PrincipalID: "AIDAEXAMPLE", AccessKeyID: "AKIATLABCDEFGHIJKLM2",
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, got.Identity.Principal()); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -126,11 +123,11 @@ func TestEndpoint(t *testing.T) {
 	}))
 	defer server.Close()
 	v, r := verifier(t, server.Client(), nil), requestTo(t, server.URL)
-	if id, err := v.Verify(t.Context(), r); err != nil || id.ARN != "arn:aws:iam::231144931069:user/bob" {
-		t.Errorf("%+v, %v", id, err)
+	if got, err := v.Verify(t.Context(), "kubedemy", r); err != nil || got.Identity.Principal().ARN != "arn:aws:iam::231144931069:user/bob" {
+		t.Errorf("%+v, %v", got, err)
 	}
 	status = http.StatusFound
-	_, err := v.Verify(t.Context(), r)
+	_, err := v.Verify(t.Context(), "kubedemy", r)
 	if _, ok := errors.AsType[*verify.AnswerError](err); !ok {
 		t.Errorf("a redirect: %T %v", err, err)
 	}
@@ -185,12 +182,12 @@ func TestAnswers(t *testing.T) {
 				w.WriteHeader(test.status)
 				fmt.Fprint(w, test.body)
 			})
-			id, err := verifier(t, client, nil).Verify(t.Context(), request(t))
+			got, err := verifier(t, client, nil).Verify(t.Context(), "kubedemy", request(t))
 			if !errors.As(err, test.want) {
 				t.Errorf("%T %v, want %T", err, err, test.want)
 			}
-			if id != (identity.Identity{}) {
-				t.Errorf("an error, and yet %+v", id)
+			if got != (verify.Result{}) {
+				t.Errorf("an error, and yet %+v", got)
 			}
 			if int(tries.Load()) != test.tries {
 				t.Errorf("tried %d times, want %d", tries.Load(), test.tries)
@@ -223,7 +220,7 @@ func TestUnreachable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var observed []verify.Observation
 			v := verifier(t, &http.Client{Transport: failing{cause}}, func(o verify.Observation) { observed = append(observed, o) })
-			_, err := v.Verify(t.Context(), request(t))
+			_, err := v.Verify(t.Context(), "kubedemy", request(t))
 			unreachable, ok := errors.AsType[*verify.UnreachableError](err)
 			if !ok || !errors.Is(unreachable, cause) {
 				t.Errorf("%T %v", err, err)
@@ -245,7 +242,7 @@ func TestCallerGivesUp(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
-	_, err := verifier(t, client, nil).Verify(ctx, request(t))
+	_, err := verifier(t, client, nil).Verify(ctx, "kubedemy", request(t))
 	if _, ok := errors.AsType[*verify.UnreachableError](err); !ok || !errors.Is(err, context.Canceled) {
 		t.Errorf("%T %v", err, err)
 	}
@@ -260,12 +257,9 @@ func TestCertificateOfAnotherName(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
 	t.Setenv("HTTPS_PROXY", newConnectProxy(t, server.Listener.Addr().String()))
-	v, err := verify.New(verify.Config{ClusterID: "kubedemy", Partition: "aws", RootCAs: pool})
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := verify.New(verify.Config{RootCAs: pool})
 	defer v.Close()
-	_, err = v.Verify(t.Context(), request(t))
+	_, err := v.Verify(t.Context(), "kubedemy", request(t))
 	if _, ok := errors.AsType[x509.HostnameError](err); !ok {
 		t.Errorf("%T %v", err, err)
 	}
@@ -298,21 +292,13 @@ func newConnectProxy(t *testing.T, address string) string {
 	return server.URL
 }
 
-func TestNewRefuses(t *testing.T) {
-	for name, config := range map[string]verify.Config{"no cluster": {Partition: "aws"}, "no partition": {ClusterID: "x"}} {
-		if _, err := verify.New(config); err == nil {
-			t.Errorf("%s is accepted", name)
-		}
-	}
-}
-
 func BenchmarkVerify(b *testing.B) {
 	v := verifier(b, sts(b, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, jsonAnswer) }), nil)
 	r := request(b)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := v.Verify(context.Background(), r); err != nil {
+			if _, err := v.Verify(context.Background(), "kubedemy", r); err != nil {
 				b.Error(err)
 				return
 			}
