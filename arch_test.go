@@ -60,8 +60,9 @@ func leaves() map[string][]string {
 		return paths
 	}
 	return map[string][]string{
-		"pkg/token":             nil,
-		"pkg/identity":          {"github.com/aws/aws-sdk-go-v2/aws/arn"},
+		"pkg/partition":         nil,
+		"pkg/token":             ours("pkg/partition"),
+		"pkg/identity":          nil,
 		"pkg/mapper":            ours("pkg/identity"),
 		"pkg/mapper/awsauth":    append(ours("pkg/identity", "pkg/mapper"), yaml),
 		"pkg/mapper/mappertest": ours("pkg/identity", "pkg/mapper"),
@@ -71,6 +72,8 @@ func leaves() map[string][]string {
 		"pkg/localaws/jwt":      nil,
 		"pkg/localaws/policy":   nil,
 		"pkg/localaws/proxy":    nil,
+		"internal/source":       ours("pkg/mapper"),
+		"internal/cluster":      ours("internal/authn", "internal/source", "pkg/mapper", "pkg/token", "pkg/token/verify"),
 		"internal/authn":        append(ours("pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/apiserver/pkg/authentication/...", "k8s.io/utils/...", "golang.org/x/sync/..."),
 		"internal/ec2names":     append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
 	}
@@ -100,9 +103,11 @@ func TestLeavesImportOnlyWhatTheyMay(t *testing.T) {
 // importers says which packages alone may import a library, or a package of ours.
 func importers() map[string][]string {
 	return map[string][]string{
-		"k8s.io/client-go/...":                {"internal/kube", "internal/lab", "cmd/..."},
+		"k8s.io/client-go/...":                {"internal/kube", "internal/source/...", "internal/lab", "cmd/..."},
+		"go.yaml.in/yaml/v3":                  {"pkg/mapper/awsauth", "cmd/authenticator"},
+		"sigs.k8s.io/yaml":                    {"internal/...", "cmd/..."},
 		"sigs.k8s.io/controller-runtime/...":  {"internal/lab"},
-		"github.com/aws/aws-sdk-go-v2/...":    {"pkg/identity", "pkg/token/presign", "internal/ec2names", "pkg/localaws/localawstest", "internal/lab", "cmd/..."},
+		"github.com/aws/aws-sdk-go-v2/...":    {"pkg/token/presign", "internal/ec2names", "pkg/localaws/localawstest", "internal/lab", "cmd/..."},
 		module + "/pkg/localaws":              {"pkg/localaws/localawstest", "internal/lab", "cmd/localaws", "cmd/lab"},
 		module + "/pkg/localaws/sigv4":        {"pkg/localaws"},
 		module + "/pkg/localaws/policy":       {"pkg/localaws"},
@@ -114,8 +119,10 @@ func importers() map[string][]string {
 		module + "/deploy/kind":               {"internal/lab"},
 		module + "/internal/lab":              {"cmd/lab"},
 		module + "/internal/webhook":          {"cmd/authenticator"},
-		module + "/internal/authn":            {"internal/webhook", "cmd/authenticator"},
-		module + "/internal/kube":             {"cmd/authenticator"},
+		module + "/internal/authn":            {"internal/cluster", "internal/webhook", "cmd/authenticator"},
+		module + "/internal/cluster":          {"internal/webhook", "cmd/authenticator"},
+		module + "/internal/source":           {"internal/source/...", "internal/cluster", "internal/webhook", "cmd/authenticator"},
+		module + "/internal/kube":             {"internal/source/...", "cmd/authenticator"},
 		module + "/internal/ec2names":         {"cmd/authenticator"},
 	}
 }
@@ -173,6 +180,26 @@ func TestPackagesAreNamedAndDescribed(t *testing.T) {
 		if p.Doc == "" {
 			t.Errorf("%s has no package comment", p.path())
 		}
+	}
+}
+
+// Only who asks AWS can say that AWS has proven an identity.
+func TestOnlyVerifyProves(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	for _, p := range packages(t) {
+		inspect(t, p, func(position string, node ast.Node) {
+			selector, ok := node.(*ast.SelectorExpr)
+			if !ok || selector.Sel.Name != "Proven" {
+				return
+			}
+			if calls++; p.path() != "pkg/token/verify" {
+				t.Errorf("%s: identity.Proven outside of pkg/token/verify", position)
+			}
+		})
+	}
+	if calls != 1 {
+		t.Errorf("identity.Proven is used %d times, want once", calls)
 	}
 }
 

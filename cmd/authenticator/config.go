@@ -173,15 +173,13 @@ func (c *configFile) readReservedPrefixes(name string, list *yaml.Node) error {
 	return nil
 }
 
-// reserved are the prefixes that a backend's usernames may not begin with.
-func (c *configFile) reserved(backend string) []string {
-	var prefixes []string
+// reserved returns the prefixes that usernames may not begin with, by backend.
+func (c *configFile) reserved() map[string][]string {
+	reserved := map[string][]string{}
 	for _, r := range c.reservedPrefixes {
-		if r.backend == backend {
-			prefixes = append(prefixes, r.prefixes...)
-		}
+		reserved[r.backend] = append(reserved[r.backend], r.prefixes...)
 	}
-	return prefixes
+	return reserved
 }
 
 // flagText is a value as it would be given to a flag.

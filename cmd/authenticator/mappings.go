@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"slices"
 
@@ -10,8 +8,10 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/ec2names"
 	"github.com/kube-iam/authenticator/internal/kube"
-	"github.com/kube-iam/authenticator/internal/mappingfile"
-	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/internal/source/configmap"
+	"github.com/kube-iam/authenticator/internal/source/dynamicfile"
+	"github.com/kube-iam/authenticator/internal/source/mountedfile"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
@@ -103,70 +103,62 @@ func (o *mappingOptions) check(p *program) error {
 	return nil
 }
 
-// mappings are all sources at work.
-type mappings struct {
-	// mapper asks the owner, then every source's entries, then their accounts.
-	mapper mapper.Mapper
-	// run follow the sources, until their context is done.
-	run []func(context.Context)
-	// checks say what is missing before mappings are in force.
-	checks []func() error
-	closes []func()
-}
-
-func (m *mappings) ready() error {
-	var missing []error
-	for _, check := range m.checks {
-		missing = append(missing, check())
-	}
-	return errors.Join(missing...)
-}
-
-func (m *mappings) close() {
-	for _, f := range m.closes {
-		f()
-	}
-}
-
-func (o *mappingOptions) newMappings(p *program, partition string, metrics *webhook.Metrics, log *slog.Logger) (_ *mappings, err error) {
-	m := &mappings{}
-	defer func() {
-		if err != nil {
-			m.close()
-		}
-	}()
-	rolePaths, err := mapper.ParseRolePaths(o.rolePaths)
-	if err != nil {
-		return nil, usagef("--role-paths: %w", err)
-	}
+// owner maps the cluster's owner.
+func (o *mappingOptions) owner(partition string) (mapper.Mapper, error) {
 	owner, err := mapper.Owner(partition, o.ownerARNs...)
 	if err != nil {
 		return nil, usagef("--cluster-owner-arn: %w", err)
 	}
-	names, err := ec2names.New(ec2names.Config{
-		Client: lazyEC2(p.config.ec2RoleARN, p.config.sourceARN), QPS: o.ec2QPS, Burst: o.ec2Burst, Observe: metrics.ObserveDescribeInstances(),
+	return owner, nil
+}
+
+// instances looks EC2 instances up for {{EC2PrivateDNSName}}.
+func (o *mappingOptions) instances(p *program, observe func()) (mapper.InstanceNames, error) {
+	return ec2names.New(ec2names.Config{
+		Client: lazyEC2(p.config.ec2RoleARN, p.config.sourceARN), QPS: o.ec2QPS, Burst: o.ec2Burst, Observe: observe,
 	})
+}
+
+// newSources makes the sources, in the order in which they are asked. Close
+// releases them if they are not run.
+func (o *mappingOptions) newSources(p *program, partition string, onWatchFailure func(), log *slog.Logger) (sources []source.Source, close func(), err error) {
+	rolePaths, err := mapper.ParseRolePaths(o.rolePaths)
+	if err != nil {
+		return nil, nil, usagef("--role-paths: %w", err)
+	}
+	close = func() {}
+	for _, name := range o.sources() {
+		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths}
+		switch name {
+		case backendMountedFile:
+			result := awsauth.ParseNode(p.config.server, nil, options)
+			for _, problem := range result.Problems {
+				problem.Log(log, "problem in "+p.configPath)
+			}
+			sources = append(sources, mountedfile.New(name, result))
+		case backendEKSConfigMap:
+			followed, err := o.newConfigMap(options, onWatchFailure, log)
+			if err != nil {
+				return nil, nil, err
+			}
+			sources = append(sources, followed)
+		case sourceAWSAuthFile:
+			file, err := dynamicfile.New(dynamicfile.Config{Path: o.awsAuthFile, Options: options, Log: log})
+			if err != nil {
+				return nil, nil, usagef("--aws-auth-file: %w", err)
+			}
+			sources, close = append(sources, file), file.Close
+		}
+	}
+	return sources, close, nil
+}
+
+func (o *mappingOptions) newConfigMap(options awsauth.Options, onFailure func(), log *slog.Logger) (source.Source, error) {
+	config, err := kube.RESTConfig(o.kubeconfig, o.master)
 	if err != nil {
 		return nil, err
 	}
-	chain, accounts := []mapper.Mapper{owner}, []mapper.Mapper{}
-	for _, name := range o.sources() {
-		source := mapper.NewSource(names)
-		metrics.FollowMappings(name, source.Len)
-		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths}
-		onRead := func(result *awsauth.Result) {
-			failures, warnings := count(result)
-			metrics.SetMappingProblems(name, failures, warnings)
-		}
-		if err := o.follow(p, m, name, source, options, onRead, metrics.ObserveWatchFailure(), log); err != nil {
-			return nil, err
-		}
-		reserved := p.config.reserved(name)
-		chain = append(chain, mapper.Reserve(source.Entries(), reserved))
-		accounts = append(accounts, mapper.Reserve(source.Accounts(), reserved))
-	}
-	m.mapper = mapper.First(append(chain, accounts...)...)
-	return m, nil
+	return configmap.New(configmap.Config{REST: config, Options: options, OnFailure: onFailure, Log: log})
 }
 
 // sources in the order in which they are asked.
@@ -176,47 +168,4 @@ func (o *mappingOptions) sources() []string {
 		sources = append(sources, sourceAWSAuthFile)
 	}
 	return sources
-}
-
-// follow keeps a source up to date with what it is named after.
-func (o *mappingOptions) follow(p *program, m *mappings, name string, source *mapper.Source, options awsauth.Options, onRead func(*awsauth.Result), onFailure func(), log *slog.Logger) error {
-	switch name {
-	case backendMountedFile:
-		result := awsauth.ParseNode(p.config.server, nil, options)
-		for _, problem := range result.Problems {
-			problem.Log(log, "problem in "+p.configPath)
-		}
-		onRead(result)
-		source.Swap(result.Table)
-	case backendEKSConfigMap:
-		config, err := kube.RESTConfig(o.kubeconfig, o.master)
-		if err != nil {
-			return err
-		}
-		follower, err := kube.New(kube.Config{REST: config, Source: source, Options: options, OnRead: onRead, OnFailure: onFailure, Log: log})
-		if err != nil {
-			return err
-		}
-		m.run = append(m.run, follower.Run)
-		m.checks = append(m.checks, follower.Ready)
-	case sourceAWSAuthFile:
-		file, err := mappingfile.New(mappingfile.Config{Path: o.awsAuthFile, Source: source, Options: options, OnRead: onRead, Log: log})
-		if err != nil {
-			return usagef("--aws-auth-file: %w", err)
-		}
-		m.run = append(m.run, file.Run)
-		m.closes = append(m.closes, file.Close)
-	}
-	return nil
-}
-
-func count(result *awsauth.Result) (failures, warnings int) {
-	for _, problem := range result.Problems {
-		if problem.Severity == awsauth.Error {
-			failures++
-		} else {
-			warnings++
-		}
-	}
-	return failures, warnings
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
@@ -128,39 +129,48 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		log.Warn("connecting elsewhere for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the way there can sign in as anybody", "address", o.stsEndpointDial)
 	}
 	metrics := webhook.NewMetrics()
-	mappings, err := o.newMappings(p, o.partition, metrics, log)
+	owner, err := o.owner(o.partition)
 	if err != nil {
 		return err
 	}
-	defer mappings.close()
+	instances, err := o.instances(p, metrics.ObserveDescribeInstances())
+	if err != nil {
+		return err
+	}
 	roots, err := caBundle(p.getenv)
 	if err != nil {
 		return err
 	}
-	sts, err := verify.New(verify.Config{
-		ClusterID: p.clusterID, Partition: o.partition, MaxConnections: maxVerifications,
-		RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(),
-	})
+	sources, closeSources, err := o.newSources(p, o.partition, metrics.ObserveWatchFailure(), log)
 	if err != nil {
 		return err
 	}
+	defer closeSources()
+	sts := verify.New(verify.Config{
+		MaxConnections: maxVerifications, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(),
+	})
 	defer sts.Close()
-	authenticator, err := authn.New(authn.Config{
+	served, err := cluster.New(cluster.Config{
+		ID:    p.clusterID,
 		Hosts: hosts,
 		Verifier: authn.Cache(authn.Coalesce(authn.Limit(sts, maxVerifications)), authn.CacheConfig{
 			TTL: o.verificationCacheTTL,
 		}),
-		Mapper:           mappings.mapper,
+		Owner:            owner,
+		Sources:          sources,
+		ReservedPrefixes: p.config.reserved(),
+		Instances:        instances,
 		ScrubbedAccounts: p.config.scrubbedAccounts,
 		Audit:            log,
 	})
 	if err != nil {
 		return err
 	}
-	return o.serve(ctx, authenticator, mappings, metrics, log)
+	metrics.FollowMappings(served.ID(), served.Sources())
+	return o.serve(ctx, served, metrics, log)
 }
 
-func (o *serverOptions) serve(ctx context.Context, authenticator *authn.Authenticator, mappings *mappings, metrics *webhook.Metrics, log *slog.Logger) error {
+func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metrics *webhook.Metrics, log *slog.Logger) error {
 	certificate, err := o.certificate()
 	if err != nil {
 		return err
@@ -170,8 +180,9 @@ func (o *serverOptions) serve(ctx context.Context, authenticator *authn.Authenti
 			return err
 		}
 	}
-	ready := webhook.Draining(ctx, mappings.ready)
-	handler, err := webhook.NewHandler(webhook.Config{Authenticate: authenticator.Authenticate, Ready: ready, Metrics: metrics})
+	ready := webhook.Draining(ctx, served.Ready)
+	metrics.FollowReady(ready)
+	handler, err := webhook.NewHandler(webhook.Config{Authenticate: served.Authenticate, Ready: ready, Metrics: metrics})
 	if err != nil {
 		return err
 	}
@@ -193,9 +204,7 @@ func (o *serverOptions) serve(ctx context.Context, authenticator *authn.Authenti
 	// The sources stop last: requests under way still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources sync.WaitGroup
-	for _, run := range mappings.run {
-		sources.Go(func() { run(following) })
-	}
+	sources.Go(func() { served.Run(following) })
 	log.Info("serving", "address", listener.Addr().String(), "version", version, "partition", o.partition)
 	err = server.Serve(ctx, listener)
 	stop()

@@ -72,19 +72,16 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	sts, err := verify.New(verify.Config{ClusterID: p.clusterID, Partition: o.partition, RootCAs: roots, Dial: dial, UserAgent: userAgent()})
-	if err != nil {
-		return err
-	}
+	sts := verify.New(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()})
 	defer sts.Close()
-	id, err := sts.Verify(ctx, request)
+	result, err := sts.Verify(ctx, p.clusterID, request)
 	if refused, ok := errors.AsType[*verify.RefusedError](err); ok {
 		return fmt.Errorf("the token is not good: %w", refused)
 	}
 	if err != nil {
 		return &exitError{exitUnknown, fmt.Errorf("it could not be told whether the token is good: %w", err)}
 	}
-	return o.print(p.out, id)
+	return o.print(p.out, result.Identity.Principal())
 }
 
 // maxStdin is more than a token may have, so that one that is too long is
@@ -106,7 +103,7 @@ func (o *verifyOptions) read(stdin io.Reader) (string, error) {
 	}
 }
 
-func (o *verifyOptions) print(out io.Writer, id identity.Identity) error {
+func (o *verifyOptions) print(out io.Writer, id identity.Principal) error {
 	if o.output == "json" || o.output == "yaml" {
 		return printAs(out, o.output, struct {
 			ARN          string `json:"arn"`

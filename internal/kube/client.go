@@ -1,3 +1,5 @@
+// Package kube talks to a Kubernetes API server: a lean client of the kinds that
+// the authenticator reads and writes, and the Events that it writes.
 package kube
 
 import (
@@ -28,10 +30,10 @@ func RESTConfig(kubeconfig, master string) (*rest.Config, error) {
 	return config, nil
 }
 
-// newClient makes a client of the two kinds we know. The clientset would
+// NewClient makes a client of the two kinds we know. The clientset would
 // register every group of Kubernetes at start, and this program starts at every
 // kubectl call.
-func newClient(config *rest.Config) (rest.Interface, error) {
+func NewClient(config *rest.Config) (rest.Interface, error) {
 	scheme := runtime.NewScheme()
 	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.ConfigMap{}, &corev1.ConfigMapList{}, &corev1.Event{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)

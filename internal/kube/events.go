@@ -8,26 +8,27 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-
-	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
 // component is the source of our Events.
 const component = "aws-iam-authenticator"
 
-// An eventWriter writes Events by and by, so that reporting a problem never
-// delays what the ConfigMap says.
-type eventWriter struct {
+// An EventWriter writes Events in the background, so that reporting a problem
+// never delays what the ConfigMap says.
+type EventWriter struct {
 	client rest.Interface
 	log    *slog.Logger
 	queue  chan *corev1.Event
 }
 
-func newEventWriter(client rest.Interface, log *slog.Logger) *eventWriter {
-	return &eventWriter{client, log, make(chan *corev1.Event, 64)}
+// NewEventWriter makes a writer that queues Events; [EventWriter.Run] writes
+// them.
+func NewEventWriter(client rest.Interface, log *slog.Logger) *EventWriter {
+	return &EventWriter{client, log, make(chan *corev1.Event, 64)}
 }
 
-func (w *eventWriter) run(ctx context.Context) {
+// Run writes what is queued until ctx is done.
+func (w *EventWriter) Run(ctx context.Context) {
 	for {
 		select {
 		case event := <-w.queue:
@@ -38,7 +39,7 @@ func (w *eventWriter) run(ctx context.Context) {
 	}
 }
 
-func (w *eventWriter) post(ctx context.Context, event *corev1.Event) {
+func (w *EventWriter) post(ctx context.Context, event *corev1.Event) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := w.client.Post().Namespace(event.Namespace).Resource("events").Body(event).Do(ctx).Error(); err != nil {
@@ -46,18 +47,18 @@ func (w *eventWriter) post(ctx context.Context, event *corev1.Event) {
 	}
 }
 
-// write queues an Event; with the queue full it is dropped, for it is in the
-// log too.
-func (w *eventWriter) write(configMap *corev1.ConfigMap, problem awsauth.Problem) {
+// Warn queues a warning about a ConfigMap. With the queue full the Event is
+// dropped: what it says is in the log too.
+func (w *EventWriter) Warn(configMap *corev1.ConfigMap, reason, message string) {
 	now := metav1.Now()
 	event := &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: ConfigMapName + ".", Namespace: configMap.Namespace},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: configMap.Name + ".", Namespace: configMap.Namespace},
 		InvolvedObject: corev1.ObjectReference{
 			APIVersion: "v1", Kind: "ConfigMap", Namespace: configMap.Namespace, Name: configMap.Name,
 			UID: configMap.UID, ResourceVersion: configMap.ResourceVersion,
 		},
-		Reason:         string(problem.Code),
-		Message:        problem.String(),
+		Reason:         reason,
+		Message:        message,
 		Type:           corev1.EventTypeWarning,
 		Source:         corev1.EventSource{Component: component},
 		FirstTimestamp: now,

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
@@ -22,7 +23,7 @@ const namespace = "aws_iam_authenticator"
 // that no request can add series without bound.
 type Metrics struct {
 	registry *prometheus.Registry
-	// ready is set once there is a handler to be ready.
+	// ready is set by FollowReady.
 	ready atomic.Pointer[func() error]
 
 	latency           *prometheus.HistogramVec
@@ -32,7 +33,7 @@ type Metrics struct {
 	stsFailures       *prometheus.CounterVec
 	stsThrottled      *prometheus.CounterVec
 	stsLatency        prometheus.Histogram
-	mappingProblem    *prometheus.GaugeVec
+	mappings          *mappings
 	describeInstances prometheus.Counter
 	certificateEnds   prometheus.Gauge
 	watchFailures     prometheus.Counter
@@ -69,9 +70,7 @@ func NewMetrics() *Metrics {
 		describeInstances: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "ec2_describe_instances_calls_total", Help: "Calls of EC2 for the names of instances.",
 		}),
-		mappingProblem: f.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "mapping_problems", Help: "Problems in a source of mappings, by severity.",
-		}, []string{"source", "severity"}),
+		mappings: newMappings(),
 		watchFailures: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Tries to list or watch aws-auth that failed.",
 		}),
@@ -79,6 +78,7 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate ends.",
 		}),
 	}
+	registry.MustRegister(m.mappings)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "ready", Help: "1 if /readyz answers ok: the mappings are read and the server is not stopping.",
 	}, m.isReady)
@@ -144,20 +144,13 @@ func (m *Metrics) isReady() float64 {
 // SetCertificate tells when the serving certificate ends.
 func (m *Metrics) SetCertificate(ends time.Time) { m.certificateEnds.Set(float64(ends.Unix())) }
 
-// FollowMappings asks at every scrape how many mappings of a source are in
-// force. A source is followed once.
-func (m *Metrics) FollowMappings(source string, inForce func() int) {
-	promauto.With(m.registry).NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "mapping_entries", Help: "Entries and accounts of a source of mappings that are in force.",
-		ConstLabels: prometheus.Labels{"source": source},
-	}, func() float64 { return float64(inForce()) })
+// FollowMappings has every scrape show what a cluster's sources have in force.
+func (m *Metrics) FollowMappings(cluster string, sources []source.Source) {
+	m.mappings.follow(cluster, sources)
 }
+
+// FollowReady has every scrape show whether the server is ready.
+func (m *Metrics) FollowReady(ready func() error) { m.ready.Store(&ready) }
 
 // ObserveWatchFailure counts a try to list or watch aws-auth that failed.
 func (m *Metrics) ObserveWatchFailure() func() { return m.watchFailures.Inc }
-
-// SetMappingProblems tells how many problems a source of mappings has.
-func (m *Metrics) SetMappingProblems(source string, errors, warnings int) {
-	m.mappingProblem.WithLabelValues(source, "error").Set(float64(errors))
-	m.mappingProblem.WithLabelValues(source, "warning").Set(float64(warnings))
-}

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,7 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
@@ -25,11 +28,36 @@ func everyMetric() string {
 	observe := m.ObserveSTS()
 	observe(verify.Observation{Region: "eu-west-2"})
 	observe(verify.Observation{Region: "eu-west-2", Status: http.StatusBadRequest, Throttled: true})
-	m.SetMappingProblems("EKSConfigMap", 1, 2)
-	m.FollowMappings("EKSConfigMap", func() int { return 7 })
-	m.FollowMappings("AWSAuthFile", func() int { return 8 })
+	m.FollowMappings("blue", []source.Source{
+		fixed("EKSConfigMap", source.Snapshot{Table: accounts(2), Problems: []mapper.Problem{{Severity: mapper.Error}, {Severity: mapper.Warning}, {Severity: mapper.Warning}}}),
+		fixed("AWSAuthFile", source.Snapshot{}),
+	})
+	m.FollowMappings("green", []source.Source{fixed("EKSConfigMap", source.Snapshot{Table: accounts(1)})})
 	m.SetCertificate(time.Unix(1_000, 0))
 	return scrape(m)
+}
+
+// unchanging is a source that always has the same in force.
+type unchanging struct {
+	source.InForce
+	name string
+}
+
+func fixed(name string, snapshot source.Snapshot) source.Source {
+	s := &unchanging{name: name}
+	s.Swap(snapshot)
+	return s
+}
+
+func (s *unchanging) Name() string        { return s.name }
+func (s *unchanging) Run(context.Context) {}
+
+func accounts(n int) *mapper.Table {
+	var accounts []mapper.Account
+	for i := range n {
+		accounts = append(accounts, mapper.Account{ID: fmt.Sprintf("%012d", i)})
+	}
+	return mapper.NewTable(nil, accounts, mapper.RolePathsIgnore)
 }
 
 func scrape(m *webhook.Metrics) string {
@@ -105,8 +133,11 @@ func rows(t *testing.T, prefix string) (found []string) {
 func TestGauges(t *testing.T) {
 	text := everyMetric()
 	for _, want := range []string{
-		`aws_iam_authenticator_mapping_entries{source="EKSConfigMap"} 7`, `aws_iam_authenticator_mapping_entries{source="AWSAuthFile"} 8`,
-		`aws_iam_authenticator_mapping_problems{severity="warning",source="EKSConfigMap"} 2`,
+		`aws_iam_authenticator_mapping_entries{cluster="blue",source="EKSConfigMap"} 2`,
+		`aws_iam_authenticator_mapping_entries{cluster="blue",source="AWSAuthFile"} 0`,
+		`aws_iam_authenticator_mapping_entries{cluster="green",source="EKSConfigMap"} 1`,
+		`aws_iam_authenticator_mapping_problems{cluster="blue",severity="error",source="EKSConfigMap"} 1`,
+		`aws_iam_authenticator_mapping_problems{cluster="blue",severity="warning",source="EKSConfigMap"} 2`,
 		"aws_iam_authenticator_certificate_expiration_timestamp_seconds 1000", "aws_iam_authenticator_ready 0",
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
@@ -119,9 +150,7 @@ func TestGauges(t *testing.T) {
 func TestReadyGauge(t *testing.T) {
 	m := webhook.NewMetrics()
 	missing := errors.New("something is missing")
-	if _, err := webhook.NewHandler(webhook.Config{Authenticate: decide, Metrics: m, Ready: func() error { return missing }}); err != nil {
-		t.Fatal(err)
-	}
+	m.FollowReady(func() error { return missing })
 	for _, want := range []string{"\naws_iam_authenticator_ready 0\n", "\naws_iam_authenticator_ready 1\n"} {
 		if !strings.Contains(scrape(m), want) {
 			t.Errorf("/metrics lacks %s", want)

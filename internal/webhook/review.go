@@ -18,29 +18,6 @@ import (
 // maxBody is how much of a request is read: a token of 16 KiB and room to spare.
 const maxBody = 64 * 1024
 
-// answer is what the kube-apiserver is told.
-//
-// A 200 that says no without an error is cached by it, one with an error is not.
-// A 503 is neither cached nor retried; a 429 would be retried five times, each
-// time with a call to STS, and a 403 is logged as an outage.
-type answer struct {
-	status int
-	// explained: the reason stands in status.error.
-	explained bool
-}
-
-// answerTo is the one place where an outcome becomes a status.
-func answerTo(outcome authn.Outcome) answer {
-	switch outcome {
-	case authn.Mapped, authn.Malformed, authn.Expired:
-		return answer{status: http.StatusOK}
-	case authn.Refused, authn.Unmapped, authn.Denied:
-		return answer{status: http.StatusOK, explained: true}
-	default:
-		return answer{status: http.StatusServiceUnavailable}
-	}
-}
-
 // A requestError is a request that is no TokenReview.
 type requestError struct {
 	status  int
@@ -95,21 +72,25 @@ func decodeReview(body []byte) (*authenticationv1.TokenReview, *requestError) {
 	return nil, badRequest("the request's apiVersion is neither authentication.k8s.io/v1 nor authentication.k8s.io/v1beta1")
 }
 
-// respond makes the answer to a review. It carries the request's version and
-// kind; status.audiences stays empty, so that the kube-apiserver takes the token
-// for its own audiences only.
+// respond makes the answer to a review: a yes, or a no. It carries the request's
+// version and kind; status.audiences stays empty, so that the kube-apiserver
+// takes the token for its own audiences only.
+//
+// A kube-apiserver caches a no without an error, and not one with an error: the
+// decision has a reason just if it could change.
 func respond(review *authenticationv1.TokenReview, d authn.Decision) *authenticationv1.TokenReview {
 	response := &authenticationv1.TokenReview{TypeMeta: review.TypeMeta}
-	if d.Outcome == authn.Mapped {
+	if d.Outcome.Verdict() == authn.Yes {
 		response.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: d.User}
-	} else if answerTo(d.Outcome).explained {
+	} else {
 		response.Status.Error = d.Reason
 	}
 	return response
 }
 
-// undecided is the body of a 503: what could not be told, in words that name
-// nobody.
+// undecided is the answer to a token that could not be decided, in words that
+// name nobody. A kube-apiserver neither caches nor repeats a 503; it would repeat
+// a 429 five times, each time with a call to STS, and logs a 403 as an outage.
 func undecided(outcome authn.Outcome) *requestError {
 	message := "the token could not be verified: AWS STS is not reachable"
 	switch outcome {

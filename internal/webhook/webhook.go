@@ -35,7 +35,6 @@ func NewHandler(config Config) (http.Handler, error) {
 	if config.Ready == nil {
 		config.Ready = func() error { return nil }
 	}
-	config.Metrics.ready.Store(&config.Ready)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/authenticate", config.authenticate)
 	mux.HandleFunc("GET /healthz", healthz)
@@ -54,7 +53,7 @@ func (c *Config) authenticate(w http.ResponseWriter, r *http.Request) {
 	}
 	decision := c.Authenticate(r.Context(), review.Spec.Token)
 	c.Metrics.observe(decision)
-	if status := answerTo(decision.Outcome).status; status != http.StatusOK {
+	if decision.Outcome.Verdict() == authn.Undecided {
 		writeError(w, undecided(decision.Outcome))
 		return
 	}

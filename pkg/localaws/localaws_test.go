@@ -423,11 +423,8 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for cluster, good := range map[string]bool{"kubedemy": true, "production": false} {
-		verifier, err := verify.New(verify.Config{ClusterID: cluster, Partition: "aws", Client: s.Client()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, err := verifier.Verify(t.Context(), request)
+		result, err := verify.New(verify.Config{Client: s.Client()}).Verify(t.Context(), cluster, request)
+		id := result.Identity.Principal()
 		if good && (err != nil || id.ARN != "arn:aws:iam::"+account+":user/administrator" || id.AccessKeyID != key.ID) {
 			t.Errorf("%s: %+v, %v", cluster, id, err)
 		}

@@ -1,4 +1,4 @@
-package mappingfile_test
+package dynamicfile_test
 
 import (
 	"context"
@@ -11,13 +11,24 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/kube-iam/authenticator/internal/mappingfile"
+	"github.com/kube-iam/authenticator/internal/source/dynamicfile"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bob returns the username that the file maps bob to.
+func bob(t *testing.T, file *dynamicfile.File) string {
+	t.Helper()
+	table := func() *mapper.Table { return file.Current().Table }
+	match, _, err := mapper.Entries(table, nil).Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return match.Username
+}
 
 const entry = "mapUsers:\n- userarn: arn:aws:iam::231144931069:user/bob\n  username: "
 
@@ -31,11 +42,10 @@ func TestFollow(t *testing.T) {
 		}
 	}
 	write(path, entry+"first\n")
-	source := mapper.NewSource(nil)
 	read := make(chan struct{}, 16)
-	file, err := mappingfile.New(mappingfile.Config{
-		Path: path, Source: source, Options: awsauth.Options{Source: "test"},
-		OnRead: func(*awsauth.Result) { read <- struct{}{} },
+	file, err := dynamicfile.New(dynamicfile.Config{
+		Path: path, Options: awsauth.Options{Source: "test"},
+		OnRead: func() { read <- struct{}{} },
 		After:  func(time.Duration) <-chan time.Time { return time.After(0) },
 	})
 	if err != nil {
@@ -49,17 +59,14 @@ func TestFollow(t *testing.T) {
 	becomes := func(want string) {
 		t.Helper()
 		for {
-			match, _, err := source.Entries().Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if match.Username == want {
+			got := bob(t, file)
+			if got == want {
 				return
 			}
 			select {
 			case <-read: // a file written in place may be read half written, and again
 			case <-t.Context().Done():
-				t.Fatalf("bob is %q, want %q", match.Username, want)
+				t.Fatalf("bob is %q, want %q", got, want)
 			}
 		}
 	}
@@ -90,19 +97,15 @@ func TestFileWrittenInPlace(t *testing.T) {
 	if err := os.WriteFile(path, []byte(entry+"good\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	source := mapper.NewSource(nil)
-	read, written := make(chan string, 64), make(chan struct{})
-	file, err := mappingfile.New(mappingfile.Config{
-		Path: path, Source: source, Options: awsauth.Options{Source: "test"},
+	read, written := make(chan struct{}, 64), make(chan struct{})
+	file, err := dynamicfile.New(dynamicfile.Config{
+		Path: path, Options: awsauth.Options{Source: "test"},
 		After: func(time.Duration) <-chan time.Time {
 			settled := make(chan time.Time)
 			go func() { <-written; close(settled) }()
 			return settled
 		},
-		OnRead: func(*awsauth.Result) {
-			match, _, _ := source.Entries().Map(context.Background(), mappertest.User(t, mappertest.Account, "bob"))
-			read <- match.Username
-		},
+		OnRead: func() { read <- struct{}{} },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -123,8 +126,9 @@ func TestFileWrittenInPlace(t *testing.T) {
 		}
 	}
 	close(written)
-	if got := <-read; got != "third" {
-		t.Errorf("bob is %q on the way to third", got)
+	<-read
+	if got := bob(t, file); got != "third" {
+		t.Errorf("bob is %q after the first reading, want third", got)
 	}
 }
 
@@ -135,7 +139,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"", filepath.Join(dir, "nowhere"), filepath.Join(dir, "no", "where"), broken, dir} {
-		if _, err := mappingfile.New(mappingfile.Config{Path: path, Source: mapper.NewSource(nil)}); err == nil {
+		if _, err := dynamicfile.New(dynamicfile.Config{Path: path}); err == nil {
 			t.Errorf("%q is followed", path)
 		}
 	}
@@ -153,11 +157,10 @@ func TestConformance(t *testing.T) {
 	if err := os.WriteFile(path, []byte("kind: ConfigMap\n"+content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	source := mapper.NewSource(mappertest.Instances())
-	file, err := mappingfile.New(mappingfile.Config{Path: path, Source: source, Options: awsauth.Options{Source: "test", Partition: "aws"}})
+	file, err := dynamicfile.New(dynamicfile.Config{Path: path, Options: awsauth.Options{Source: "test", Partition: "aws"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	mappertest.Run(t, "test", source)
+	mappertest.Run(t, "test", func() *mapper.Table { return file.Current().Table })
 }

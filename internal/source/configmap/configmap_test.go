@@ -1,4 +1,4 @@
-package kube_test
+package configmap_test
 
 import (
 	"context"
@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/source/configmap"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
@@ -121,29 +122,33 @@ func bobIs(username string) map[string]string {
 }
 
 // follow follows a server's aws-auth until the test ends.
-func follow(t *testing.T, s *apiServer) (source *mapper.Source, follower *kube.AWSAuth, read chan *awsauth.Result) {
+func follow(t *testing.T, s *apiServer) (source *configmap.ConfigMap, read chan struct{}) {
 	t.Helper()
-	source, read = mapper.NewSource(mappertest.Instances()), make(chan *awsauth.Result, 16)
-	follower, err := kube.New(kube.Config{
-		REST: &rest.Config{Host: s.url}, Source: source, Options: awsauth.Options{Source: "EKSConfigMap", Partition: "aws"},
-		OnRead: func(result *awsauth.Result) { read <- result },
+	read = make(chan struct{}, 16)
+	source, err := configmap.New(configmap.Config{
+		REST: &rest.Config{Host: s.url}, Options: awsauth.Options{Source: "EKSConfigMap", Partition: "aws"},
+		OnRead: func() { read <- struct{}{} },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if follower.Ready() == nil || follower.Synced() {
-		t.Error("it is ready before it has read anything")
+	if source.Current().Table != nil {
+		t.Error("a table is in force before anything is read")
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { follower.Run(ctx) })
+	running.Go(func() { source.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
-	return source, follower, read
+	return source, read
 }
 
-func bob(t *testing.T, source *mapper.Source) string {
+func tableOf(source *configmap.ConfigMap) func() *mapper.Table {
+	return func() *mapper.Table { return source.Current().Table }
+}
+
+func bob(t *testing.T, source *configmap.ConfigMap) string {
 	t.Helper()
-	match, _, err := source.Entries().Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"))
+	match, _, err := mapper.Entries(tableOf(source), nil).Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,18 +156,15 @@ func bob(t *testing.T, source *mapper.Source) string {
 }
 
 func TestConformance(t *testing.T) {
-	source, follower, read := follow(t, newAPIServer(t, awsAuth("1", "a", mappertest.Data())))
+	source, read := follow(t, newAPIServer(t, awsAuth("1", "a", mappertest.Data())))
 	<-read
-	if err := follower.Ready(); err != nil {
-		t.Error(err)
-	}
-	mappertest.Run(t, "EKSConfigMap", source)
+	mappertest.Run(t, "EKSConfigMap", tableOf(source))
 }
 
 // TestEdits goes through the life of a ConfigMap.
 func TestEdits(t *testing.T) {
 	s := newAPIServer(t, awsAuth("1", "a", bobIs("first")))
-	source, _, read := follow(t, s)
+	source, read := follow(t, s)
 	<-read
 	becomes := func(want string) {
 		t.Helper()
@@ -178,8 +180,9 @@ func TestEdits(t *testing.T) {
 	// A typo locks nobody out, and is told of in an Event.
 	broken := awsAuth("3", "a", map[string]string{"mapUsers": "- userarn: x\n  username: {{SessionName}}:y\n"})
 	s.send(t, "MODIFIED", broken)
-	if result := <-read; len(result.Problems) != 1 {
-		t.Errorf("%v", result.Problems)
+	<-read
+	if problems := source.Current().Problems; len(problems) != 1 {
+		t.Errorf("%v", problems)
 	}
 	becomes("second")
 	<-s.wrote
@@ -206,12 +209,9 @@ func TestEdits(t *testing.T) {
 // TestNoConfigMap is known to map nobody, which is not the same as not knowing.
 func TestNoConfigMap(t *testing.T) {
 	s := newAPIServer(t)
-	source, follower, read := follow(t, s)
+	source, read := follow(t, s)
 	s.send(t, "ADDED", awsAuth("2", "a", bobIs("added"))) // comes after the empty list
 	<-read
-	if err := follower.Ready(); err != nil {
-		t.Error(err)
-	}
 	if got := bob(t, source); got != "added" {
 		t.Errorf("bob is %q", got)
 	}
@@ -237,8 +237,8 @@ func TestFailures(t *testing.T) {
 			}))
 			t.Cleanup(front.Close)
 			failed := make(chan struct{}, 16)
-			follower, err := kube.New(kube.Config{
-				REST: &rest.Config{Host: front.URL}, Source: mapper.NewSource(nil), Options: awsauth.Options{Partition: "aws"},
+			source, err := configmap.New(configmap.Config{
+				REST: &rest.Config{Host: front.URL}, Options: awsauth.Options{Partition: "aws"},
 				OnFailure: func() { failed <- struct{}{} },
 			})
 			if err != nil {
@@ -246,7 +246,7 @@ func TestFailures(t *testing.T) {
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			var running sync.WaitGroup
-			running.Go(func() { follower.Run(ctx) })
+			running.Go(func() { source.Run(ctx) })
 			t.Cleanup(func() { stop(); running.Wait() })
 			select {
 			case <-failed:
@@ -256,7 +256,7 @@ func TestFailures(t *testing.T) {
 			case <-time.After(10 * time.Second):
 				t.Error("nobody is told")
 			}
-			if forbidden == "list" && follower.Synced() {
+			if forbidden == "list" && source.Current().Table != nil {
 				t.Error("it is ready, and has read nothing")
 			}
 		})
@@ -264,7 +264,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := kube.New(kube.Config{}); err == nil {
+	if _, err := configmap.New(configmap.Config{}); err == nil {
 		t.Error("a follower of nothing is made")
 	}
 	if _, err := kube.RESTConfig("nowhere", ""); err == nil || !strings.Contains(err.Error(), "nowhere") {

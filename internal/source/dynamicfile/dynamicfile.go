@@ -1,6 +1,6 @@
-// Package mappingfile keeps the mappings in force up to date with a file: the
-// manifest or the data of an aws-auth ConfigMap.
-package mappingfile
+// Package dynamicfile is the source that follows a file: the manifest or the
+// data of an aws-auth ConfigMap.
+package dynamicfile
 
 import (
 	"bytes"
@@ -15,20 +15,19 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// Config of [New]. Path and Source must be set.
+// Config of [New]. Path must be set.
 type Config struct {
 	// Path of the file.
 	Path string
-	// Source gets a new table for every version of the file.
-	Source *mapper.Source
-	// Options of reading the file.
+	// Options of reading the file. Its Source is the name of this one.
 	Options awsauth.Options
-	// OnRead is told the result of every reading. Nil means nobody.
-	OnRead func(*awsauth.Result)
+	// OnRead is called after every reading. Nil means never.
+	OnRead func()
 	// Log of what is wrong with the file. Nil means nowhere.
 	Log *slog.Logger
 	// After is the clock. Nil means time.After.
@@ -41,6 +40,7 @@ const settling = 100 * time.Millisecond
 
 // File follows a file of mappings.
 type File struct {
+	source.InForce
 	config  Config
 	watcher *fsnotify.Watcher
 	last    *awsauth.Result
@@ -51,8 +51,8 @@ type File struct {
 // on a version that does not parse leaves the last good one in force, and the
 // file's removal revokes all that it granted.
 func New(config Config) (*File, error) {
-	if config.Path == "" || config.Source == nil {
-		return nil, errors.New("following a file of mappings: a path and a source must be given")
+	if config.Path == "" {
+		return nil, errors.New("following a file of mappings: no path is given")
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -61,7 +61,7 @@ func New(config Config) (*File, error) {
 		config.After = time.After
 	}
 	if config.OnRead == nil {
-		config.OnRead = func(*awsauth.Result) {}
+		config.OnRead = func() {}
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -78,6 +78,9 @@ func New(config Config) (*File, error) {
 	}
 	return f, nil
 }
+
+// Name is the name that rules give as their source.
+func (f *File) Name() string { return f.config.Options.Source }
 
 // Close ends the watch of a file that [File.Run] does not follow.
 func (f *File) Close() { _ = f.watcher.Close() }
@@ -117,8 +120,8 @@ func (f *File) reread() {
 	case errors.Is(err, fs.ErrNotExist):
 		if f.last != nil {
 			f.last = nil
-			f.config.Source.Swap(mapper.NewTable(nil, nil, f.config.Options.RolePaths))
-			f.config.OnRead(&awsauth.Result{})
+			f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths)})
+			f.config.OnRead()
 			f.config.Log.Warn("the file of mappings is gone: nobody is mapped by it any more", "file", f.config.Path)
 		}
 	case err != nil:
@@ -139,11 +142,13 @@ func (f *File) read() error {
 		return fmt.Errorf("%s: %w", f.config.Path, err)
 	}
 	f.last, f.content = result, content
-	f.config.Source.Swap(result.Table)
-	f.config.OnRead(result)
+	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems})
+	f.config.OnRead()
 	f.config.Log.Info("read the file of mappings", "file", f.config.Path, "problems", len(result.Problems))
 	for _, problem := range result.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)
 	}
 	return nil
 }
+
+var _ source.Source = (*File)(nil)

@@ -1,0 +1,151 @@
+package cluster_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const account = "231144931069"
+
+// textSource is a source that has read a text; an empty one has read nothing.
+type textSource struct {
+	source.InForce
+	name    string
+	running chan struct{}
+}
+
+func newSource(name, text string) *textSource {
+	s := &textSource{name: name, running: make(chan struct{})}
+	if text != "" {
+		read := awsauth.Parse(map[string]string{"mapUsers": text, "mapAccounts": "- '" + account + "'"}, nil, awsauth.Options{Source: name})
+		s.Swap(source.Snapshot{Table: read.Table, Problems: read.Problems})
+	}
+	return s
+}
+
+func (s *textSource) Name() string { return s.name }
+
+func (s *textSource) Run(ctx context.Context) {
+	close(s.running)
+	<-ctx.Done()
+}
+
+func maps(user, username string) string {
+	return "- userarn: arn:aws:iam::" + account + ":user/" + user + "\n  username: " + username + "\n"
+}
+
+// newCluster makes a cluster whose STS says that every token is the user's.
+func newCluster(t *testing.T, user string, spoil func(*cluster.Config), sources ...source.Source) (*cluster.Cluster, error) {
+	t.Helper()
+	hosts, err := token.NewHosts("aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := mapper.Owner("aws", "arn:aws:iam::"+account+":user/owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := cluster.Config{
+		ID: "blue", Hosts: hosts, Owner: owner, Sources: sources,
+		Verifier: verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
+			if clusterID != "blue" {
+				t.Errorf("a token is verified for cluster %q", clusterID)
+			}
+			id, err := identity.Proven(identity.Answer{Account: account, ARN: "arn:aws:iam::" + account + ":user/" + user, UserID: "AIDAEXAMPLE"}, "AKIAEXAMPLE")
+			return verify.Result{Identity: id}, err
+		}),
+		ReservedPrefixes: map[string][]string{"guarded": {"system:", "arn:"}},
+		Now:              func() time.Time { return time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC) },
+	}
+	if spoil != nil {
+		spoil(&config)
+	}
+	return cluster.New(config)
+}
+
+func bearer() string {
+	return token.Encode("https://sts.eu-west-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15" +
+		"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIATLABCDEFGHIJKLM2%2F20261123%2Feu-west-2%2Fsts%2Faws4_request" +
+		"&X-Amz-Date=20261123T082457Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=" + strings.Repeat("0", 64))
+}
+
+// TestOrder asks the owner, then every source's entries, then their accounts.
+func TestOrder(t *testing.T) {
+	first, second := newSource("first", maps("alice", "alice-of-first")), newSource("second", maps("alice", "alice-of-second")+maps("bob", "bob-of-second"))
+	guarded, unread := newSource("guarded", maps("alice", "system:admin")), newSource("unread", "")
+	for name, test := range map[string]struct {
+		user     string
+		sources  []source.Source
+		outcome  authn.Outcome
+		username string
+	}{
+		"the owner comes first, whatever was read":      {"owner", []source.Source{unread}, authn.Mapped, "kubernetes-admin"},
+		"the first source that matches":                 {"alice", []source.Source{first, second}, authn.Mapped, "alice-of-first"},
+		"a later source before an account":              {"bob", []source.Source{first, second}, authn.Mapped, "bob-of-second"},
+		"an account after all":                          {"carol", []source.Source{first, second}, authn.Mapped, "arn:aws:iam::" + account + ":user/carol"},
+		"nothing":                                       {"carol", nil, authn.Unmapped, ""},
+		"a source that was not read could know better":  {"alice", []source.Source{unread, first}, authn.MappingUnknown, ""},
+		"a source before one that was not read decides": {"alice", []source.Source{first, unread}, authn.Mapped, "alice-of-first"},
+		"reserved prefixes guard entries":               {"alice", []source.Source{guarded, first}, authn.Denied, ""},
+		"reserved prefixes guard accounts":              {"carol", []source.Source{guarded}, authn.Denied, ""},
+	} {
+		c, err := newCluster(t, test.user, nil, test.sources...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := c.Authenticate(t.Context(), bearer()); d.Outcome != test.outcome || d.User.Username != test.username {
+			t.Errorf("%s: %s %q (%v), want %s %q", name, d.Outcome, d.User.Username, d.Err, test.outcome, test.username)
+		}
+	}
+}
+
+func TestReadyAndRun(t *testing.T) {
+	read, unread := newSource("read", maps("bob", "bob")), newSource("unread", "")
+	c, err := newCluster(t, "bob", nil, read, unread)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ready(); err == nil || !strings.Contains(err.Error(), "source unread is not read yet") || strings.Contains(err.Error(), "source read") {
+		t.Errorf("with a source that was not read: %v", err)
+	}
+	unread.Swap(read.Current())
+	if err := c.Ready(); err != nil {
+		t.Error(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { c.Run(ctx) })
+	<-read.running
+	<-unread.running
+	stop()
+	running.Wait()
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, spoil := range map[string]func(*cluster.Config){
+		"no ID":       func(c *cluster.Config) { c.ID = "" },
+		"no hosts":    func(c *cluster.Config) { c.Hosts = token.Hosts{} },
+		"no verifier": func(c *cluster.Config) { c.Verifier = nil },
+		"no owner":    func(c *cluster.Config) { c.Owner = nil },
+	} {
+		if _, err := newCluster(t, "bob", spoil); err == nil {
+			t.Errorf("%s: New accepts it", name)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+// Package configmap is the source that follows the ConfigMap kube-system/aws-auth
+// of a Kubernetes API server. It reports the problems found there where an
+// operator looks: as Events on the ConfigMap.
+package configmap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// Name of the ConfigMap, in namespace kube-system.
+const Name = "aws-auth"
+
+// Config of [New]. REST must be set.
+type Config struct {
+	// REST says where the API server is and who we are there.
+	REST *rest.Config
+	// Options of reading the ConfigMap. Its Source is the name of this one.
+	Options awsauth.Options
+	// OnRead is called after every reading. Nil means never.
+	OnRead func()
+	// OnFailure is called for every list and every watch that fails: what is in
+	// force then grows old. Nil means never.
+	OnFailure func()
+	// Log of what is wrong with the ConfigMap. Nil means nowhere.
+	Log *slog.Logger
+}
+
+// ConfigMap follows aws-auth.
+type ConfigMap struct {
+	source.InForce
+	config     Config
+	controller cache.Controller
+	events     *kube.EventWriter
+
+	// uid of the ConfigMap that last was read of: one that was deleted and made
+	// anew inherits nothing.
+	uid  types.UID
+	last *awsauth.Result
+}
+
+// New makes a follower of the ConfigMap; it does not ask the API server yet,
+// which may not be up: a kube-apiserver wants its webhook at start.
+func New(config Config) (*ConfigMap, error) {
+	if config.REST == nil {
+		return nil, errors.New("following aws-auth: no REST configuration is given")
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.OnRead == nil {
+		config.OnRead = func() {}
+	}
+	if config.OnFailure == nil {
+		config.OnFailure = func() {}
+	}
+	client, err := kube.NewClient(config.REST)
+	if err != nil {
+		return nil, err
+	}
+	c := &ConfigMap{config: config, events: kube.NewEventWriter(client, config.Log)}
+	_, c.controller = cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: listWatch(client, config.OnFailure),
+		ObjectType:    &corev1.ConfigMap{},
+		Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(object any) { c.read(object) },
+			UpdateFunc: func(_, object any) { c.read(object) },
+			DeleteFunc: func(any) { c.deleted() },
+		},
+	})
+	return c, nil
+}
+
+// listWatch lists and watches the one ConfigMap, and tells of what fails.
+func listWatch(client rest.Interface, failed func()) *cache.ListWatch {
+	tell := func(ctx context.Context, err error) {
+		// By Invalid an API server says that it is too old to list by watching.
+		if err != nil && ctx.Err() == nil && !apierrors.IsInvalid(err) {
+			failed()
+		}
+	}
+	lw := cache.NewListWatchFromClient(client, "configmaps", metav1.NamespaceSystem, fields.OneTermEqualSelector(metav1.ObjectNameField, Name))
+	list, follow := lw.ListWithContextFunc, lw.WatchFuncWithContext
+	lw.ListWithContextFunc = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		listed, err := list(ctx, options)
+		tell(ctx, err)
+		return listed, err
+	}
+	lw.WatchFuncWithContext = func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+		watched, err := follow(ctx, options)
+		tell(ctx, err)
+		return watched, err
+	}
+	return lw
+}
+
+// Name is the name that rules give as their source.
+func (c *ConfigMap) Name() string { return c.config.Options.Source }
+
+// Run follows the ConfigMap until ctx is done. Relisting, backing off and
+// closing the gaps of a watch are client-go's.
+func (c *ConfigMap) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { c.events.Run(ctx) })
+	running.Go(func() { c.sync(ctx) })
+	c.controller.RunWithContext(ctx)
+	running.Wait()
+}
+
+// sync puts an empty table in force if the first list shows that there is no
+// aws-auth: then it is known that nobody is mapped.
+func (c *ConfigMap) sync(ctx context.Context) {
+	if cache.WaitForCacheSync(ctx.Done(), c.controller.HasSynced) {
+		c.Init(source.Snapshot{Table: emptyTable(c.config.Options)})
+	}
+}
+
+func (c *ConfigMap) read(object any) {
+	configMap, ok := object.(*corev1.ConfigMap)
+	if !ok {
+		return
+	}
+	if configMap.UID != c.uid {
+		c.uid, c.last = configMap.UID, nil
+	}
+	before := c.last
+	c.last = awsauth.Parse(configMap.Data, before, c.config.Options)
+	c.Swap(source.Snapshot{Table: c.last.Table, Problems: c.last.Problems})
+	c.config.OnRead()
+	c.config.Log.Info("read aws-auth", "resourceVersion", configMap.ResourceVersion, "problems", len(c.last.Problems))
+	for _, problem := range c.last.Problems {
+		if before == nil || !slices.Contains(before.Problems, problem) {
+			c.report(configMap, problem)
+		}
+	}
+}
+
+func (c *ConfigMap) report(configMap *corev1.ConfigMap, problem mapper.Problem) {
+	problem.Log(c.config.Log, "problem in aws-auth")
+	c.events.Warn(configMap, string(problem.Code), problem.String())
+}
+
+// deleted revokes all that the ConfigMap granted.
+func (c *ConfigMap) deleted() {
+	c.uid, c.last = "", nil
+	c.Swap(source.Snapshot{Table: emptyTable(c.config.Options)})
+	c.config.OnRead()
+	c.config.Log.Warn("aws-auth was deleted: nobody is mapped by it any more")
+}
+
+func emptyTable(options awsauth.Options) *mapper.Table {
+	return mapper.NewTable(nil, nil, options.RolePaths)
+}
+
+var _ source.Source = (*ConfigMap)(nil)

@@ -1,0 +1,49 @@
+// Package source is where mappings come from: each package below it follows one
+// kind of place, and offers what it read there as an immutable table, with the
+// problems it found.
+package source
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+// A Source follows the place where mappings are kept. It is safe for concurrent
+// use.
+type Source interface {
+	// Name is the source's name in rules, logs and metrics.
+	Name() string
+	// Run follows the place until ctx is done. It is called once.
+	Run(ctx context.Context)
+	// Current returns what is in force now.
+	Current() Snapshot
+}
+
+// Snapshot is what one reading of a source put in force.
+type Snapshot struct {
+	// Table of the mappings. Nil means that the source was not read yet.
+	Table *mapper.Table
+	// Problems found, in the order of their places.
+	Problems []mapper.Problem
+}
+
+// InForce holds the snapshot that is in force and swaps it as a whole: a lookup
+// takes no lock, and sees one table or the other. Sources embed it. The zero
+// value holds none.
+type InForce struct{ snapshot atomic.Pointer[Snapshot] }
+
+// Current returns the snapshot in force.
+func (f *InForce) Current() Snapshot {
+	if snapshot := f.snapshot.Load(); snapshot != nil {
+		return *snapshot
+	}
+	return Snapshot{}
+}
+
+// Swap puts a snapshot in force.
+func (f *InForce) Swap(s Snapshot) { f.snapshot.Store(&s) }
+
+// Init puts a snapshot in force unless there is one already.
+func (f *InForce) Init(s Snapshot) { f.snapshot.CompareAndSwap(nil, &s) }

@@ -1,0 +1,27 @@
+package source_test
+
+import (
+	"testing"
+
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+func TestInForce(t *testing.T) {
+	table := func(accounts ...mapper.Account) source.Snapshot {
+		return source.Snapshot{Table: mapper.NewTable(nil, accounts, mapper.RolePathsIgnore)}
+	}
+	var f source.InForce
+	if f.Current().Table != nil {
+		t.Error("a table is in force before anything was read")
+	}
+	f.Init(table())
+	if got := f.Current().Table; got == nil || got.Len() != 0 {
+		t.Errorf("%+v is in force, want an empty table", got)
+	}
+	f.Swap(table(mapper.Account{ID: "012345678901"}))
+	f.Init(table()) // comes too late
+	if got := f.Current().Table.Len(); got != 1 {
+		t.Errorf("%d mappings are in force, want 1", got)
+	}
+}
