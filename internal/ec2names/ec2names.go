@@ -1,54 +1,80 @@
-// Package ec2names finds the private DNS names of EC2 instances, by which nodes
-// are called in Kubernetes.
+// Package ec2names finds the private DNS names of EC2 instances, which are the
+// names of nodes in Kubernetes.
 //
-// Lookups are coalesced and sent in batches, so that a cluster whose nodes all
-// start at once makes a few calls; names are remembered for a while, and that an
-// instance is not there only briefly, for EC2 may know it in a moment.
+// A name belongs to one running instance at a time, and only for as long as EC2
+// confirms it. An instance that EC2 no longer answers as running loses its name
+// within a minute. While EC2 does not answer, instances keep their names for up
+// to ten minutes.
+//
+// Calls to EC2 are few. Lookups that arrive together share one, and a call that
+// is made anyway asks again for the names that were confirmed longest ago, 100
+// instances in all. In a cluster of 1,000 nodes whose tokens are reviewed every
+// two minutes, 8 lookups a second find the names that are older than 30 s and
+// renew them: 1,000 names, 100 a call, once in 30 s each, make one call in 3 s,
+// and hardly any lookup waits for it. Even a call for each lookup would make 8 a
+// second, of the 15 that the limiter allows and the 20 that EC2 grants an account
+// in a region.
 package ec2names
 
 import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/util/cache"
 )
 
-// ErrNoName means that there is no running instance of the ID, or that it has
-// no private DNS name.
+// The age of a name counts from when the call that confirmed it was made, for
+// the instance may have stopped right after.
+const (
+	// refreshAfter is the age from which a lookup asks EC2 again, without
+	// waiting. It leaves a slow call time to end before the name is stale.
+	refreshAfter = 30 * time.Second
+	// freshFor is the age up to which a name needs no answer. It is what an
+	// instance keeps its name for after it has stopped, while EC2 answers.
+	freshFor = 50 * time.Second
+	// keepFor is the age up to which a name stands while EC2 does not answer.
+	keepFor = 10 * time.Minute
+	// failingFor is how long after a failed call lookups do not wait for the
+	// next, if they have a name that stands.
+	failingFor = 10 * time.Second
+	// missFor is how long an instance has no name without EC2 being asked again.
+	// It is short, since EC2 may learn of the instance at any moment.
+	missFor = 10 * time.Second
+
+	// maxNames bounds the names that are remembered, and maxMisses the instances
+	// without one. Beyond it the oldest is forgotten, and EC2 is asked again.
+	maxNames, maxMisses = 4096, 4096
+	// maxWaiting bounds the lookups that wait for EC2. Beyond it a lookup fails at
+	// once, unless it has a name that stands.
+	maxWaiting = 4096
+)
+
+// ErrNoName means that no running instance has the ID, or that it has no private
+// DNS name.
 var ErrNoName = errors.New("no running instance with a private DNS name")
 
-// maxBatch is how many instances one call asks for: EC2 takes 200 values of a filter.
-const maxBatch = 100
+var errTooManyWaiting = errors.New("too many lookups of instances are waiting for EC2")
 
-// Config of [New]. Client must be set.
+// Config configures [New]. Client must be set.
 type Config struct {
-	// Client of EC2, made when it is first needed: a server whose mappings have
-	// no {{EC2PrivateDNSName}} needs no AWS credentials.
+	// Client returns a client of EC2. It is called when a name is first needed: a
+	// server without {{EC2PrivateDNSName}} in its mappings needs no AWS credentials.
 	Client func(context.Context) (ec2.DescribeInstancesAPIClient, error)
-	// TTL of a name. Zero means 10 min: an instance keeps its name for life.
-	TTL time.Duration
-	// MissTTL is how long it is remembered that there is none. Zero means 10 s.
-	MissTTL time.Duration
-	// Size is how many names, and how many misses, are remembered. Zero means 4096.
-	Size int
-	// Window is how long a lookup waits for others to join it. Zero means 20 ms.
-	Window time.Duration
-	// Timeout of one call. Zero means 8 s.
-	Timeout time.Duration
 	// QPS and Burst limit the calls. Zero means 15 and 5.
 	QPS   float64
 	Burst int
-	// Observe is told of every call. Nil means nobody.
+	// Observe is called before every call. Nil means nothing is.
 	Observe func()
-	// Now is the clock of the caches. Nil means time.Now.
+	// Log gets a line when EC2 starts to fail and when it answers again. Nil
+	// discards them.
+	Log *slog.Logger
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
@@ -56,36 +82,26 @@ type Config struct {
 type Resolver struct {
 	config  Config
 	limiter *rate.Limiter
-	// Two caches, so that misses, which anyone with a role can cause, do not
-	// push names out.
-	names, misses *cache.LRUExpireCache
+	// misses has the errors of instances without a name. It is apart from names,
+	// since anyone with a role can cause misses, and they must not push names out.
+	misses *cache.LRUExpireCache
 
-	mu sync.Mutex
-	// open is the batch that lookups join; underway are all that are not answered.
+	mu    sync.Mutex
+	names *names
+	// open is the batch that lookups join; underway has the batch of every
+	// instance that EC2 is being asked for.
 	open     *batch
 	underway map[string]*batch
+	waiting  int
+	// failed is when the last call failed. It is zero if that call succeeded.
+	failed time.Time
 }
 
-// A batch is one call of DescribeInstances and those who wait for it.
-type batch struct {
-	ids  []string
-	full chan struct{}
-	done chan struct{}
-	// names and err are set when done is closed.
-	names map[string]string
-	err   error
-}
-
-// New makes a resolver.
+// New returns a resolver.
 func New(config Config) (*Resolver, error) {
 	if config.Client == nil {
 		return nil, errors.New("looking up instance names: no EC2 client is given")
 	}
-	config.TTL = cmp.Or(config.TTL, 10*time.Minute)
-	config.MissTTL = cmp.Or(config.MissTTL, 10*time.Second)
-	config.Size = cmp.Or(config.Size, 4096)
-	config.Window = cmp.Or(config.Window, 20*time.Millisecond)
-	config.Timeout = cmp.Or(config.Timeout, 8*time.Second)
 	config.QPS = cmp.Or(config.QPS, 15)
 	config.Burst = cmp.Or(config.Burst, 5)
 	if config.Now == nil {
@@ -94,11 +110,14 @@ func New(config Config) (*Resolver, error) {
 	if config.Observe == nil {
 		config.Observe = func() {}
 	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Resolver{
 		config:   config,
 		limiter:  rate.NewLimiter(rate.Limit(config.QPS), config.Burst),
-		names:    cache.NewLRUExpireCacheWithClock(config.Size, clock(config.Now)),
-		misses:   cache.NewLRUExpireCacheWithClock(config.Size, clock(config.Now)),
+		names:    newNames(maxNames),
+		misses:   cache.NewLRUExpireCacheWithClock(maxMisses, clock(config.Now)),
 		underway: map[string]*batch{},
 	}, nil
 }
@@ -107,123 +126,52 @@ type clock func() time.Time
 
 func (c clock) Now() time.Time { return c() }
 
-// PrivateDNSName is the private DNS name of a running instance. The error is
-// [ErrNoName] if there is none, and any other if it cannot be told.
+// PrivateDNSName returns the private DNS name of a running instance. The error is
+// [ErrNoName] if EC2 answers that there is none. Any other error means that the
+// name is unknown: EC2 does not answer, or answers the name of another running
+// instance.
 func (r *Resolver) PrivateDNSName(ctx context.Context, id string) (string, error) {
-	if name, ok := r.names.Get(id); ok {
-		return name.(string), nil
+	last, pending, err := r.lookUp(id)
+	if pending == nil {
+		return last.name, err
 	}
-	if _, missed := r.misses.Get(id); missed {
-		return "", ErrNoName
-	}
-	b := r.join(id)
-	select {
-	case <-b.done:
-	case <-ctx.Done():
-		return "", fmt.Errorf("waiting for EC2: %w", context.Cause(ctx))
-	}
-	if b.err != nil {
-		return "", b.err
-	}
-	name, ok := b.names[id]
-	if !ok {
-		return "", ErrNoName
-	}
-	return name, nil
-}
-
-// join makes a lookup part of the batch that asks for it.
-func (r *Resolver) join(id string) *batch {
+	found, err := pending.wait(ctx, id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if b, ok := r.underway[id]; ok {
-		return b
+	r.waiting--
+	if err == nil {
+		return found.name, found.err
 	}
-	if r.open == nil {
-		r.open = &batch{full: make(chan struct{}), done: make(chan struct{})}
-		go r.run(r.open)
+	// The name may have gone to another instance in the meantime.
+	if last, known := r.names.of(id); known && r.config.Now().Sub(last.asked) < keepFor {
+		return last.name, nil
 	}
-	b := r.open
-	b.ids = append(b.ids, id)
-	r.underway[id] = b
-	if len(b.ids) == maxBatch {
-		r.open = nil
-		close(b.full)
-	}
-	return b
+	return "", err
 }
 
-// run waits for others to join, asks EC2 and lets all who wait know. It runs on
-// a context of its own: a caller who hangs up fails nobody else.
-func (r *Resolver) run(b *batch) {
-	window := time.NewTimer(r.config.Window)
-	defer window.Stop()
-	select {
-	case <-window.C:
-	case <-b.full:
-	}
+// lookUp returns what is known of an instance, or the batch to wait for if that
+// does not suffice.
+func (r *Resolver) lookUp(id string) (last holding, pending *batch, err error) {
 	r.mu.Lock()
-	if r.open == b {
-		r.open = nil
+	defer r.mu.Unlock()
+	now := r.config.Now()
+	last, known := r.names.of(id)
+	age := now.Sub(last.asked)
+	if known && age < refreshAfter {
+		return last, nil, nil
 	}
-	r.mu.Unlock()
-
-	ctx, cancel := context.WithTimeout(context.Background(), r.config.Timeout)
-	defer cancel()
-	b.names, b.err = r.describe(ctx, b.ids)
-	if b.err == nil {
-		r.remember(b)
+	if miss, missed := r.misses.Get(id); missed && !known {
+		return holding{}, nil, miss.(error)
 	}
-	r.mu.Lock()
-	for _, id := range b.ids {
-		delete(r.underway, id)
+	isCrowded := r.waiting == maxWaiting
+	isFailing := now.Sub(r.failed) < failingFor
+	if known && (age < freshFor || age < keepFor && (isFailing || isCrowded)) {
+		r.join(id)
+		return last, nil, nil
 	}
-	r.mu.Unlock()
-	close(b.done)
-}
-
-func (r *Resolver) remember(b *batch) {
-	for _, id := range b.ids {
-		if name, ok := b.names[id]; ok {
-			r.names.Add(id, name, r.config.TTL)
-		} else {
-			r.misses.Add(id, struct{}{}, r.config.MissTTL)
-		}
+	if isCrowded {
+		return holding{}, nil, errTooManyWaiting
 	}
-}
-
-// describe asks EC2 by a filter: by InstanceIds, one ID that EC2 does not know
-// would fail the whole batch.
-func (r *Resolver) describe(ctx context.Context, ids []string) (map[string]string, error) {
-	client, err := r.config.Client(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("making an EC2 client: %w", err)
-	}
-	names := map[string]string{}
-	pages := ec2.NewDescribeInstancesPaginator(client, &ec2.DescribeInstancesInput{Filters: []types.Filter{
-		{Name: aws.String("instance-id"), Values: ids},
-		{Name: aws.String("instance-state-name"), Values: []string{"pending", "running"}},
-	}})
-	for pages.HasMorePages() {
-		if err := r.limiter.Wait(ctx); err != nil {
-			return nil, fmt.Errorf("waiting for a turn to ask EC2: %w", err)
-		}
-		r.config.Observe()
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("asking EC2: %w", err)
-		}
-		for _, reservation := range page.Reservations {
-			for _, instance := range reservation.Instances {
-				if name := aws.ToString(instance.PrivateDnsName); name != "" && isAlive(instance.State) {
-					names[aws.ToString(instance.InstanceId)] = name
-				}
-			}
-		}
-	}
-	return names, nil
-}
-
-func isAlive(state *types.InstanceState) bool {
-	return state != nil && (state.Name == types.InstanceStateNamePending || state.Name == types.InstanceStateNameRunning)
+	r.waiting++
+	return holding{}, r.join(id), nil
 }
