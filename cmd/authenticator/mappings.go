@@ -113,9 +113,9 @@ func (o *mappingOptions) owner(partition string) (mapper.Mapper, error) {
 }
 
 // instances looks EC2 instances up for {{EC2PrivateDNSName}}.
-func (o *mappingOptions) instances(p *program, observe func()) (mapper.InstanceNames, error) {
+func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger) (mapper.InstanceNames, error) {
 	return ec2names.New(ec2names.Config{
-		Client: lazyEC2(p.config.ec2RoleARN, p.config.sourceARN), QPS: o.ec2QPS, Burst: o.ec2Burst, Observe: observe,
+		Client: lazyEC2(p.config.ec2RoleARN, p.config.sourceARN), QPS: o.ec2QPS, Burst: o.ec2Burst, Observe: observe, Log: log,
 	})
 }
 

@@ -133,7 +133,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	instances, err := o.instances(p, metrics.ObserveDescribeInstances())
+	instances, err := o.instances(p, metrics.ObserveDescribeInstances(), log)
 	if err != nil {
 		return err
 	}
