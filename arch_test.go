@@ -75,6 +75,8 @@ func leaves() map[string][]string {
 		"internal/source":       ours("pkg/mapper"),
 		"internal/cluster":      ours("internal/authn", "internal/source", "pkg/mapper", "pkg/token", "pkg/token/verify"),
 		"internal/authn":        append(ours("pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/apiserver/pkg/authentication/...", "k8s.io/utils/...", "golang.org/x/sync/..."),
+		"internal/cli":          {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "sigs.k8s.io/yaml"},
+		"internal/cli/clitest":  append(ours("internal/cli"), "github.com/spf13/cobra", "github.com/rogpeppe/go-internal/testscript"),
 		"internal/ec2names":     append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
 	}
 }
@@ -118,6 +120,8 @@ func importers() map[string][]string {
 		"sigs.k8s.io/kind/...":                {"internal/lab"},
 		module + "/deploy/kind":               {"internal/lab"},
 		module + "/internal/lab":              {"cmd/lab"},
+		module + "/internal/cli":              {"internal/cli/clitest", "cmd/..."},
+		module + "/internal/cli/clitest":      nil,
 		module + "/internal/webhook":          {"cmd/authenticator"},
 		module + "/internal/authn":            {"internal/cluster", "internal/webhook", "cmd/authenticator"},
 		module + "/internal/cluster":          {"internal/webhook", "cmd/authenticator"},

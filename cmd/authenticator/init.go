@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/webhook"
 )
 
@@ -20,7 +21,7 @@ kept. The server does the same at its start; this is for clusters whose
 kube-apiserver starts first.`,
 		Example: `  authenticator init --cluster-id my-cluster
   authenticator init --cluster-id my-cluster --state-dir /var/aws-iam-authenticator --generate-kubeconfig /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := p.needClusterID(); err != nil {
 				return err

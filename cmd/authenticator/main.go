@@ -3,36 +3,15 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	// A scratch image has no CA bundle.
 	_ "golang.org/x/crypto/x509roots/fallback"
+
+	"github.com/kube-iam/authenticator/internal/cli"
 )
 
 // version is set by the linker.
 var version = "unknown"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv, streams{os.Stdin, os.Stdout, os.Stderr})
-	stop()
-	if err == nil {
-		return
-	}
-	fmt.Fprintf(os.Stderr, "authenticator: %v\n", err)
-	if failed, ok := errors.AsType[*exitError](err); ok {
-		os.Exit(failed.code)
-	}
-	os.Exit(1)
-}
-
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-}
+func main() { os.Exit(cli.Main("authenticator", run)) }

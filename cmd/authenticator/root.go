@@ -3,38 +3,21 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/internal/cli"
 )
-
-// Exit codes. All other failures are 1.
-const (
-	exitUsage   = 2 // flags or configuration are wrong
-	exitUnknown = 3 // verify: it could not be told
-)
-
-// An exitError ends the program with a code of its own.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-// usagef is an error in flags or configuration.
-func usagef(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
-}
 
 // program is what all commands share.
 type program struct {
-	streams
-	getenv func(string) string
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
 
 	clusterID    string
 	configPath   string
@@ -45,8 +28,12 @@ type program struct {
 	config *configFile
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, streams streams) error {
-	p := &program{streams: streams, getenv: getenv, config: &configFile{}}
+func run(ctx context.Context, args []string, env cli.Environment, streams cli.Streams) error {
+	return cli.Execute(ctx, newRoot(env, streams), args, streams)
+}
+
+func newRoot(env cli.Environment, streams cli.Streams) *cobra.Command {
+	p := &program{in: streams.In, out: streams.Out, err: streams.Err, getenv: env.Get, config: &configFile{}}
 	root := &cobra.Command{
 		Use:   "authenticator",
 		Short: "Sign in to Kubernetes with AWS IAM",
@@ -56,8 +43,6 @@ Operators run "authenticator server" beside the kube-apiserver, which asks it wh
 a token is. People have kubectl run "authenticator token", or "aws eks get-token".`,
 		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig admin.conf
   authenticator token --cluster-id my-cluster`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
 		PersistentPreRunE: p.configure,
 	}
 	flags := root.PersistentFlags()
@@ -67,23 +52,8 @@ a token is. People have kubectl run "authenticator token", or "aws eks get-token
 	flags.StringVarP(&p.logVerbosity, "log-verbosity", "v", "info", "error, warning, info or debug ($AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY)")
 	flags.StringVar(&p.featureGates, "feature-gates", "", "accepted for compatibility; what it turned on always is")
 	_ = flags.MarkHidden("feature-gates")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w (%s --help lists the flags)", err, cmd.CommandPath())
-	})
 	root.AddCommand(newServer(p), newInit(p), newToken(p), newVerify(p), newVersion(p))
-	root.SetArgs(args)
-	root.SetIn(streams.in)
-	root.SetOut(streams.out)
-	root.SetErr(streams.err)
-	return root.ExecuteContext(ctx)
-}
-
-// noArgs is cobra.NoArgs with the exit code of wrong usage.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("%s takes flags only, not %q", cmd.CommandPath(), args[0])
-	}
-	return nil
+	return root
 }
 
 // configure fills in what is not said by flags: from the environment, then from
@@ -95,7 +65,7 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 		{"DEFAULT_ROLE", "role"},
 	} {
 		if err := setDefault(cmd.Flags(), variable.flag, p.getenv(variable.name)); err != nil {
-			return usagef("$%s: %w", variable.name, err)
+			return cli.Usagef("$%s: %w", variable.name, err)
 		}
 	}
 	if p.configPath == "" {
@@ -103,17 +73,17 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	}
 	content, err := os.ReadFile(p.configPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("reading the configuration: there is no file %s", p.configPath)
+		return cli.Usagef("reading the configuration: there is no file %s", p.configPath)
 	}
 	if err != nil {
-		return usagef("reading the configuration: %w", err)
+		return cli.Usagef("reading the configuration: %w", err)
 	}
 	if p.config, err = parseConfig(content); err != nil {
-		return usagef("reading the configuration %s: %w", p.configPath, err)
+		return cli.Usagef("reading the configuration %s: %w", p.configPath, err)
 	}
 	for _, value := range p.config.values {
 		if err := setDefault(cmd.Flags(), value.flag, value.text); err != nil {
-			return usagef("reading the configuration %s: line %d: %s: %w", p.configPath, value.line, value.key, err)
+			return cli.Usagef("reading the configuration %s: line %d: %s: %w", p.configPath, value.line, value.key, err)
 		}
 	}
 	return nil
@@ -128,10 +98,15 @@ func setDefault(flags *pflag.FlagSet, name, value string) error {
 	return flags.Set(name, value)
 }
 
+// usagef and noArgs are those of cli.
+func usagef(format string, args ...any) error { return cli.Usagef(format, args...) }
+
+func noArgs(cmd *cobra.Command, args []string) error { return cli.NoArgs(cmd, args) }
+
 // needClusterID says how to name the cluster.
 func (p *program) needClusterID() error {
 	if p.clusterID == "" {
-		return usagef("the cluster ID is missing: name it with --cluster-id, $KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID or clusterID in the file of --config")
+		return cli.Usagef("the cluster ID is missing: name it with --cluster-id, $KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID or clusterID in the file of --config")
 	}
 	return nil
 }

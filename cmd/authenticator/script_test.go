@@ -9,9 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +18,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/cli/clitest"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
@@ -30,17 +31,8 @@ func TestMain(m *testing.M) {
 }
 
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+	clitest.Scripts(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each program ends a second later
-			for _, name := range []string{"PORT", "HEALTH", "METRICS", "OTHER"} {
-				port, err := freePort()
-				if err != nil {
-					return err
-				}
-				env.Setenv(name, strconv.Itoa(port))
-			}
 			env.Setenv("AWS_ACCESS_KEY_ID", exampleKey().ID)
 			env.Setenv("AWS_SECRET_ACCESS_KEY", exampleKey().Secret)
 			env.Setenv("AWS_CONFIG_FILE", env.WorkDir+"/none")
@@ -49,14 +41,17 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"occupy":    occupy,
-			"answers":   answers,
-			"terminate": terminate,
-			"localaws":  localAWS,
-			"presign":   presignToken,
-			"mfasts":    mfaSTS,
+			"occupy":   occupy,
+			"answers":  answers,
+			"localaws": localAWS,
+			"presign":  presignToken,
+			"mfasts":   mfaSTS,
 		},
-	})
+	}, "PORT", "HEALTH", "METRICS", "OTHER")
+}
+
+func TestCommands(t *testing.T) {
+	clitest.Commands(t, func() *cobra.Command { return newRoot(nil, cli.Streams{}) })
 }
 
 // exampleKey is AWS's own example.
@@ -114,22 +109,6 @@ func presignToken(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(token.Encode(signed.URL)), 0o600))
-}
-
-// terminate sends SIGTERM to what runs in the background, as a supervisor does.
-func terminate(ts *testscript.TestScript, _ bool, _ []string) {
-	for _, command := range ts.BackgroundCmds() {
-		ts.Check(command.Process.Signal(syscall.SIGTERM))
-	}
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 // occupy listens on a port until the script ends.

@@ -20,6 +20,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kube-iam/authenticator/internal/cli/clitest"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
@@ -40,12 +41,13 @@ func TestServerIsLight(t *testing.T) {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v: %s", err, output)
 	}
-	port, err := freePort()
+	ports, err := clitest.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	port := strconv.Itoa(ports[0])
 	server := exec.Command(program, "server", "--cluster-id", "c", "--aws-auth-file", thousandMappings(t, dir),
-		"--state-dir", dir, "--generate-kubeconfig", filepath.Join(dir, "kubeconfig.yaml"), "--port", strconv.Itoa(port), "--health-port", "0", "-v", "error")
+		"--state-dir", dir, "--generate-kubeconfig", filepath.Join(dir, "kubeconfig.yaml"), "--port", port, "--health-port", "0", "-v", "error")
 	server.Env = cloud.Environment()
 	var output bytes.Buffer
 	server.Stderr = &output
@@ -55,7 +57,7 @@ func TestServerIsLight(t *testing.T) {
 	t.Cleanup(func() { _ = server.Process.Kill() }) // fails, as it should, once it has ended
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 32}}
 	defer client.CloseIdleConnections()
-	url := "https://127.0.0.1:" + strconv.Itoa(port)
+	url := "https://127.0.0.1:" + port
 	awaitReady(t, client, url)
 	idle := memoryOf(t, server.Process.Pid, "VmRSS:")
 

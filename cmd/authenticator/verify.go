@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
@@ -28,29 +28,25 @@ The exit code is 0 if the token is good, 1 if it is not, 3 if it could not be
 told.`,
 		Example: `  authenticator token -i my-cluster --token-only | authenticator verify -i my-cluster --token -
   authenticator verify -i my-cluster --token - -o json < token`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), p) },
 	}
 	flags := command.Flags()
 	flags.StringVarP(&o.token, "token", "t", "", "the token; - reads it from standard input, where other users of the machine cannot see it")
-	flags.StringVarP(&o.output, "output", "o", "", "json, yaml or wide (default: the main things)")
+	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	o.addFlags(flags)
 	return command
 }
 
 type verifyOptions struct {
-	token, output string
+	token  string
+	output cli.Output
 	stsOptions
 }
 
 func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err := p.needClusterID(); err != nil {
 		return err
-	}
-	switch o.output {
-	case "", "wide", "json", "yaml":
-	default:
-		return usagef("--output %q is none of json, yaml, wide", o.output)
 	}
 	hosts, err := o.hosts()
 	if err != nil {
@@ -74,12 +70,14 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	}
 	sts := verify.New(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()})
 	defer sts.Close()
+	answered := cli.Waiting(p.err, "authenticator: waiting for AWS STS")
 	result, err := sts.Verify(ctx, p.clusterID, request)
+	answered()
 	if refused, ok := errors.AsType[*verify.RefusedError](err); ok {
 		return fmt.Errorf("the token is not good: %w", refused)
 	}
 	if err != nil {
-		return &exitError{exitUnknown, fmt.Errorf("it could not be told whether the token is good: %w", err)}
+		return &cli.Error{Code: cli.ExitUndecided, Err: fmt.Errorf("it could not be told whether the token is good: %w", err)}
 	}
 	return o.print(p.out, result.Identity.Principal())
 }
@@ -91,7 +89,7 @@ const maxStdin = 2 * token.MaxLength
 func (o *verifyOptions) read(stdin io.Reader) (string, error) {
 	switch o.token {
 	case "":
-		return "", usagef("the token is missing: give it with --token, or --token - for standard input")
+		return "", cli.Usagef("the token is missing: give it with --token, or --token - for standard input")
 	case "-":
 		text, err := io.ReadAll(io.LimitReader(stdin, maxStdin))
 		if err != nil {
@@ -104,20 +102,23 @@ func (o *verifyOptions) read(stdin io.Reader) (string, error) {
 }
 
 func (o *verifyOptions) print(out io.Writer, id identity.Principal) error {
-	if o.output == "json" || o.output == "yaml" {
-		return printAs(out, o.output, struct {
-			ARN          string `json:"arn"`
-			CanonicalARN string `json:"canonicalArn"`
-			AccountID    string `json:"accountId"`
-			PrincipalID  string `json:"principalId"`
-			SessionName  string `json:"sessionName"`
-			AccessKeyID  string `json:"accessKeyId"`
-		}{id.ARN, id.CanonicalARN, id.AccountID, id.PrincipalID, id.SessionName, id.AccessKeyID})
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "ARN\t%s\nCANONICAL ARN\t%s\nACCOUNT\t%s\n", id.ARN, id.CanonicalARN, id.AccountID)
-	if o.output == "wide" {
-		fmt.Fprintf(table, "PRINCIPAL ID\t%s\nSESSION NAME\t%s\nACCESS KEY ID\t%s\n", id.PrincipalID, id.SessionName, id.AccessKeyID)
-	}
-	return table.Flush()
+	value := struct {
+		ARN          string `json:"arn"`
+		CanonicalARN string `json:"canonicalArn"`
+		AccountID    string `json:"accountId"`
+		PrincipalID  string `json:"principalId"`
+		SessionName  string `json:"sessionName"`
+		AccessKeyID  string `json:"accessKeyId"`
+	}{id.ARN, id.CanonicalARN, id.AccountID, id.PrincipalID, id.SessionName, id.AccessKeyID}
+	return o.output.Print(out, value, func(wide bool) (rows cli.Rows) {
+		rows.Add("ARN", id.ARN)
+		rows.Add("CANONICAL ARN", id.CanonicalARN)
+		rows.Add("ACCOUNT", id.AccountID)
+		if wide {
+			rows.Add("PRINCIPAL ID", id.PrincipalID)
+			rows.Add("SESSION NAME", id.SessionName)
+			rows.Add("ACCESS KEY ID", id.AccessKeyID)
+		}
+		return rows
+	})
 }

@@ -5,29 +5,31 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/cli"
 )
 
 func newVersion(p *program) *cobra.Command {
 	var short bool
-	var output string
+	var output cli.Output
 	command := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  authenticator version --short",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if short {
 				fmt.Fprintln(p.out, version)
 				return nil
 			}
-			return printAs(p.out, output, struct {
+			return output.Print(p.out, struct {
 				Version  string `json:"version"`
 				Go       string `json:"go"`
 				Platform string `json:"platform"`
-			}{version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+			}{version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}, nil)
 		},
 	}
 	command.Flags().BoolVarP(&short, "short", "s", false, "the version number alone")
-	command.Flags().StringVarP(&output, "output", "o", "json", "json or yaml")
+	output.AddFlag(command, cli.JSON, cli.YAML)
 	return command
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
@@ -15,7 +16,7 @@ func newDown() *cobra.Command {
 		Long: `End the lab and remove its files, but for its log. What a killed lab left behind
 is cleaned up too.`,
 		Example: "  lab down",
-		Args:    cobra.NoArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := dirOf(cmd)
 			if err != nil {

@@ -2,14 +2,14 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-func newEnv() *cobra.Command {
+func newEnv(env cli.Environment) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "env",
 		Short: "Print what a shell needs to use the lab",
@@ -19,7 +19,7 @@ with an administrator's context, and a PATH on which kubectl is found.`,
 		Example: `  eval "$(lab env)"
   aws sts get-caller-identity
   kubectl get configmap -n kube-system`,
-		Args: cobra.NoArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := dirOf(cmd)
 			if err != nil {
@@ -29,7 +29,7 @@ with an administrator's context, and a PATH on which kubectl is found.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), info.Shell(os.Environ()))
+			_, err = fmt.Fprint(cmd.OutOrStdout(), info.Shell(env))
 			return err
 		},
 	}

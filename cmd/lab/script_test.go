@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/cli/clitest"
 )
 
 func TestMain(m *testing.M) {
@@ -12,12 +15,12 @@ func TestMain(m *testing.M) {
 
 // TestScript is what a lab says that does not run; one that runs is e2e's.
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each program ends a second later
-			return nil
-		},
-	})
+	clitest.Scripts(t, testscript.Params{Setup: func(env *testscript.Env) error {
+		env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
+		return nil
+	}})
+}
+
+func TestCommands(t *testing.T) {
+	clitest.Commands(t, func() *cobra.Command { return newRoot(nil) })
 }

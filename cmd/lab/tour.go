@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
@@ -17,7 +18,7 @@ aws-auth, configure the CLI, get a kubeconfig and sign in.
 The commands are run as they are printed, with the AWS CLI if it is installed;
 else its calls are made with the AWS SDK. The tour can be taken again.`,
 		Example: "  lab up && lab tour",
-		Args:    cobra.NoArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := dirOf(cmd)
 			if err != nil {

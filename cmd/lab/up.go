@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
@@ -38,7 +39,7 @@ runs there already, nothing is done.`,
   lab up --dir /tmp/lab2  # a second one
   lab up --provider kind --nodes 2
   lab up --provider kind --kubernetes-version v1.36.3 --keep`,
-		Args: cobra.NoArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if config.Dir, err = dirOf(cmd); err != nil {
@@ -50,7 +51,7 @@ runs there already, nothing is done.`,
 					return err
 				}
 				if cmd.Flags().Changed(ttl) && value <= 0 {
-					return fmt.Errorf("--%s %s: must be more than 0 (leave the flag out for the default)", ttl, value)
+					return cli.Usagef("--%s %s: must be more than 0 (leave the flag out for the default)", ttl, value)
 				}
 			}
 			if err := checkProvider(cmd.Flags(), config); err != nil {
@@ -87,22 +88,22 @@ runs there already, nothing is done.`,
 // checkProvider says what is wrong with the flags of providers.
 func checkProvider(flags *pflag.FlagSet, config lab.Config) error {
 	if !slices.Contains(lab.Providers(), config.Provider) {
-		return fmt.Errorf("--provider %q is none of %s", config.Provider, strings.Join(lab.Providers(), ", "))
+		return cli.Unknown("provider", config.Provider, lab.Providers())
 	}
 	for _, name := range []string{"nodes", "control-planes", "kubernetes-version", "node-image", "image", "keep"} {
 		if flags.Changed(name) && config.Provider != lab.Kind {
-			return fmt.Errorf("--%s is for --provider %s alone", name, lab.Kind)
+			return cli.Usagef("--%s is for --provider %s alone", name, lab.Kind)
 		}
 	}
 	switch kind := config.Kind; {
 	case kind.Nodes < 0:
-		return fmt.Errorf("--nodes %d is less than none", kind.Nodes)
+		return cli.Usagef("--nodes %d must not be negative", kind.Nodes)
 	case kind.ControlPlanes < 1:
-		return fmt.Errorf("--control-planes %d: a cluster has one or more", kind.ControlPlanes)
+		return cli.Usagef("--control-planes %d: a cluster has one or more", kind.ControlPlanes)
 	case kind.KubernetesVersion != "" && kind.NodeImage != "":
-		return errors.New("--kubernetes-version and --node-image both say what the nodes are: give one of them")
+		return cli.Usagef("--kubernetes-version and --node-image both say what the nodes are: give one of them")
 	case kind.KubernetesVersion != "" && !versionPattern.MatchString(kind.KubernetesVersion):
-		return fmt.Errorf("--kubernetes-version %q is not a version, such as v1.36.3", kind.KubernetesVersion)
+		return cli.Usagef("--kubernetes-version %q is not a version, such as v1.36.3", kind.KubernetesVersion)
 	}
 	return nil
 }

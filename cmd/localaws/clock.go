@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/cli"
 )
 
 func newClock() *cobra.Command {
@@ -25,36 +27,48 @@ and resume.`,
   localaws clock resume`,
 	}
 	where.addFlags(command.PersistentFlags())
-	type order struct {
-		Action string `json:"action"`
-		By     string `json:"by,omitempty"`
-		To     string `json:"to,omitempty"`
-	}
-	steer := func(use, short string, args cobra.PositionalArgs, order func(args []string) order) *cobra.Command {
-		return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
-			var now clock
-			if err := where.askJSON(cmd.Context(), http.MethodPost, "clock", order(args), &now); err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), now)
-			return nil
-		}}
-	}
 	command.AddCommand(
-		&cobra.Command{Use: "show", Short: "Print the time", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			var now clock
-			if err := where.askJSON(cmd.Context(), http.MethodGet, "clock", nil, &now); err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), now)
-			return nil
-		}},
-		steer("freeze", "Stop it where it is", cobra.NoArgs, func([]string) order { return order{Action: "freeze"} }),
-		steer("advance DURATION", "Move it on, or back if negative (after --)", cobra.ExactArgs(1), func(args []string) order { return order{Action: "advance", By: args[0]} }),
-		steer("set TIME", "Move it to a time, in RFC 3339", cobra.ExactArgs(1), func(args []string) order { return order{Action: "set", To: args[0]} }),
-		steer("resume", "Go by the real time again", cobra.NoArgs, func([]string) order { return order{Action: "resume"} }),
+		where.clockCommand(cobra.Command{Use: "show", Short: "Print the time", Example: "  localaws clock show", Args: cli.NoArgs}, nil),
+		where.clockCommand(cobra.Command{
+			Use: "freeze", Short: "Stop it where it is", Example: "  localaws clock freeze", Args: cli.NoArgs,
+		}, func([]string) clockOrder { return clockOrder{Action: "freeze"} }),
+		where.clockCommand(cobra.Command{
+			Use: "advance DURATION", Short: "Move it on, or back if negative (after --)", Args: cobra.ExactArgs(1),
+			Example: "  localaws clock advance 14m\n  localaws clock advance -- -5m",
+		}, func(args []string) clockOrder { return clockOrder{Action: "advance", By: args[0]} }),
+		where.clockCommand(cobra.Command{
+			Use: "set TIME", Short: "Move it to a time, in RFC 3339", Example: "  localaws clock set 2026-11-23T08:00:00Z", Args: cobra.ExactArgs(1),
+		}, func(args []string) clockOrder { return clockOrder{Action: "set", To: args[0]} }),
+		where.clockCommand(cobra.Command{
+			Use: "resume", Short: "Go by the real time again", Example: "  localaws clock resume", Args: cli.NoArgs,
+		}, func([]string) clockOrder { return clockOrder{Action: "resume"} }),
 	)
 	return command
+}
+
+// A clockOrder is what the server's clock is to do.
+type clockOrder struct {
+	Action string `json:"action"`
+	By     string `json:"by,omitempty"`
+	To     string `json:"to,omitempty"`
+}
+
+// clockCommand completes a command: it sends an order, if there is one, and prints
+// the time.
+func (p *place) clockCommand(command cobra.Command, order func(args []string) clockOrder) *cobra.Command {
+	command.RunE = func(cmd *cobra.Command, args []string) error {
+		method, body := http.MethodGet, any(nil)
+		if order != nil {
+			method, body = http.MethodPost, order(args)
+		}
+		var now clock
+		if err := p.askJSON(cmd.Context(), method, "clock", body, &now); err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), now)
+		return nil
+	}
+	return &command
 }
 
 // A clock is that of the server.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -43,17 +44,17 @@ func (f *clusterFlags) parse() (map[string]apiServer, error) {
 	for name, endpoint := range endpoints {
 		file, ok := files[name]
 		if !ok {
-			return nil, fmt.Errorf("--cluster-endpoint %s=%s wants --cluster-ca %s=FILE, too", name, endpoint, name)
+			return nil, cli.Usagef("--cluster-endpoint %s=%s wants --cluster-ca %s=FILE, too", name, endpoint, name)
 		}
 		ca, err := readCA(file)
 		if err != nil {
-			return nil, fmt.Errorf("--cluster-ca %s: %w", name, err)
+			return nil, cli.Usagef("--cluster-ca %s: %w", name, err)
 		}
 		servers[name] = apiServer{endpoint, ca}
 	}
 	for name, file := range files {
 		if _, ok := endpoints[name]; !ok {
-			return nil, fmt.Errorf("--cluster-ca %s=%s wants --cluster-endpoint %s=https://HOST:PORT, too", name, file, name)
+			return nil, cli.Usagef("--cluster-ca %s=%s wants --cluster-endpoint %s=https://HOST:PORT, too", name, file, name)
 		}
 	}
 	return servers, nil
@@ -65,10 +66,10 @@ func byName(flag, form string, texts []string) (map[string]string, error) {
 	for _, text := range texts {
 		name, given, ok := strings.Cut(text, "=")
 		if !ok || name == "" || given == "" {
-			return nil, fmt.Errorf("%s %q is not %s", flag, text, form)
+			return nil, cli.Usagef("%s %q is not %s", flag, text, form)
 		}
 		if _, twice := values[name]; twice {
-			return nil, fmt.Errorf("%s is given twice for %s", flag, name)
+			return nil, cli.Usagef("%s is given twice for %s", flag, name)
 		}
 		values[name] = given
 	}

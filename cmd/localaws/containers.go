@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -44,7 +45,7 @@ func (f *containerFlags) services(a *localaws.AWS) ([]service, error) {
 	var services []service
 	for _, id := range slices.Sorted(maps.Keys(addresses)) {
 		if _, err := a.IMDS(id); err != nil {
-			return nil, fmt.Errorf("--metadata-listen %s=%s: %w", id, addresses[id], err)
+			return nil, cli.Usagef("--metadata-listen %s=%s: %w", id, addresses[id], err)
 		}
 		serve := func(ctx context.Context, listener net.Listener, allow []netip.Prefix) error {
 			return a.ServeIMDS(ctx, id, listener, allow)

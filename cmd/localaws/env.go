@@ -8,14 +8,15 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-func newEnv() *cobra.Command {
+func newEnv(env cli.Environment) *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "env",
@@ -25,7 +26,7 @@ shell to evaluate. With them the programs of the shell can never reach the real
 AWS; what would outrank them is unset. Your own ~/.aws is never touched.`,
 		Example: `  eval "$(localaws env)"
   aws sts get-caller-identity`,
-		Args: cobra.NoArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files, err := where.files()
 			if err != nil {
@@ -35,7 +36,7 @@ AWS; what would outrank them is unset. Your own ~/.aws is never touched.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(cmd.OutOrStdout(), files.Environment(where.dialed(), region).Shell(os.Environ()))
+			fmt.Fprint(cmd.OutOrStdout(), files.Environment(where.dialed(), region).Shell(env))
 			return nil
 		},
 	}
@@ -59,14 +60,13 @@ func (p *place) dialed() string {
 // serve, and a shell that then had no environment would go on to the real AWS.
 const startTimeout = 10 * time.Second
 
-// askRegion asks the server, and so finds out that there is one. A wait that
-// people notice is told of.
+// askRegion asks the server, and so finds out that there is one.
 func (p *place) askRegion(ctx context.Context, stderr io.Writer) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	noticed := time.After(time.Second)
+	defer cli.Waiting(stderr, "localaws: waiting for one to serve on "+p.listen)()
 	for {
 		var health struct{ Region string }
 		err := p.askJSON(ctx, http.MethodGet, "health", nil, &health)
@@ -75,8 +75,6 @@ func (p *place) askRegion(ctx context.Context, stderr io.Writer) (string, error)
 		}
 		select {
 		case <-tick.C:
-		case <-noticed:
-			fmt.Fprintf(stderr, "localaws: waiting for one to serve on %s\n", p.listen)
 		case <-ctx.Done():
 			return "", err
 		}

@@ -10,32 +10,29 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
 func newEvents() *cobra.Command {
 	var where place
 	var follow bool
-	var since, output string
+	var since string
+	var output cli.Output
 	command := &cobra.Command{
 		Use:   "events",
 		Short: "Print who called what, and how it ended",
 		Long: `Print the calls to the local AWS, the oldest first: who called what, and how it
 ended. The server remembers the last 10 000, in memory; aws cloudtrail
-lookup-events finds the same.`,
+lookup-events finds the same. As JSON they are CloudTrail's records, one a line.`,
 		Example: `  localaws events --since 10m
   localaws events --follow
   localaws events -o json | jq 'select(.errorCode)'`,
-		Args: cobra.NoArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			print, ok := printers()[output]
-			if !ok {
-				return fmt.Errorf("--output %q is none of table, wide, json", output)
-			}
 			query := url.Values{}
 			if follow {
 				query.Set("follow", "true")
@@ -48,7 +45,7 @@ lookup-events finds the same.`,
 				return err
 			}
 			defer answer.Body.Close()
-			if err := print(cmd.OutOrStdout(), answer.Body); err != nil && cmd.Context().Err() == nil {
+			if err := printers()[output.String()](cmd.OutOrStdout(), answer.Body); err != nil && cmd.Context().Err() == nil {
 				return fmt.Errorf("reading the events: %w", err)
 			}
 			return nil
@@ -58,7 +55,7 @@ lookup-events finds the same.`,
 	flags := command.Flags()
 	flags.BoolVarP(&follow, "follow", "f", false, "go on with those to come, until interrupted")
 	flags.StringVar(&since, "since", "", "from a time on, in RFC 3339, or how long it is ago, such as 10m (default: all)")
-	flags.StringVarP(&output, "output", "o", "table", "table, wide or json: CloudTrail's record, one a line")
+	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON)
 	return command
 }
 
@@ -67,17 +64,17 @@ type printer func(out io.Writer, events io.Reader) error
 
 func printers() map[string]printer {
 	return map[string]printer{
-		"json": func(out io.Writer, events io.Reader) error {
+		cli.JSON: func(out io.Writer, events io.Reader) error {
 			_, err := io.Copy(out, events)
 			return err
 		},
-		"table": columns("%-20s  %-31s  %-31s  %s\n", []any{"TIME", "CALL", "WHO", "RESULT"}, func(event localaws.Event) []any {
+		cli.Table: columns("%-20s  %-31s  %-31s  %s\n", []any{"TIME", "CALL", "WHO", "RESULT"}, func(event localaws.Event) []any {
 			return []any{event.EventTime.Format(time.RFC3339), call(event), who(event), cmp.Or(event.ErrorCode, "ok")}
 		}),
-		"wide": columns("%-20s  %-31s  %-31s  %-21s  %-15s  %-21s  %s\n", []any{"TIME", "CALL", "WHO", "KEY", "FROM", "RESULT", "MESSAGE"}, func(event localaws.Event) []any {
+		cli.Wide: columns("%-20s  %-31s  %-31s  %-21s  %-15s  %-21s  %s\n", []any{"TIME", "CALL", "WHO", "KEY", "FROM", "RESULT", "MESSAGE"}, func(event localaws.Event) []any {
 			return []any{
-				event.EventTime.Format(time.RFC3339), call(event), who(event), printable(event.UserIdentity.AccessKeyID), event.SourceIPAddress,
-				cmp.Or(event.ErrorCode, "ok"), printable(event.ErrorMessage),
+				event.EventTime.Format(time.RFC3339), call(event), who(event), cli.Printable(event.UserIdentity.AccessKeyID), event.SourceIPAddress,
+				cmp.Or(event.ErrorCode, "ok"), cli.Printable(event.ErrorMessage),
 			}
 		}),
 	}
@@ -100,23 +97,13 @@ func columns(format string, header []any, row func(localaws.Event) []any) printe
 }
 
 func call(event localaws.Event) string {
-	return printable(strings.TrimSuffix(event.EventSource, ".amazonaws.com") + ":" + event.EventName)
+	return cli.Printable(strings.TrimSuffix(event.EventSource, ".amazonaws.com") + ":" + event.EventName)
 }
 
 // who called, without the account, which is always the same.
 func who(event localaws.Event) string {
 	if parts := strings.SplitN(event.UserIdentity.ARN, ":", 6); len(parts) == 6 {
-		return printable(parts[5])
+		return cli.Printable(parts[5])
 	}
 	return "unknown"
-}
-
-// printable text of anybody's, which could steer the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/cli"
 )
 
 // TestEventsAreFollowed until the server ends.
@@ -27,7 +29,7 @@ func TestEventsAreFollowed(t *testing.T) {
 	logs, log := io.Pipe()
 	served := make(chan error, 1)
 	go func() {
-		err := run(ctx, []string{"serve", "--listen", address, "--state-dir", dir}, io.Discard, log)
+		err := run(ctx, []string{"serve", "--listen", address, "--state-dir", dir}, nil, cli.Streams{Out: io.Discard, Err: log})
 		served <- errors.Join(err, log.Close())
 	}()
 	says(t, logs, "serving account")
@@ -44,7 +46,7 @@ func TestEventsAreFollowed(t *testing.T) {
 	events, out := io.Pipe()
 	followed := make(chan error, 1)
 	go func() {
-		err := run(t.Context(), []string{"events", "--follow", "--listen", address, "--state-dir", dir}, out, io.Discard)
+		err := run(t.Context(), []string{"events", "--follow", "--listen", address, "--state-dir", dir}, nil, cli.Streams{Out: out, Err: io.Discard})
 		followed <- errors.Join(err, out.Close())
 	}()
 	lines := bufio.NewScanner(events)

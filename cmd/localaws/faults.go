@@ -1,16 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -34,6 +32,7 @@ are cleared or the server ends. A call that a fault answers is not done.`,
 
 func newFaultsAdd(where *place) *cobra.Command {
 	var fault localaws.Fault
+	var output cli.Output
 	command := &cobra.Command{
 		Use:   "add ACTION KIND",
 		Short: "Add one",
@@ -60,13 +59,13 @@ policy. Kinds:
 		RunE: func(cmd *cobra.Command, args []string) error {
 			fault.Action, fault.Kind = args[0], localaws.FaultKind(args[1])
 			if cmd.Flags().Changed("rate") && fault.Rate <= 0 {
-				return fmt.Errorf("--rate %v befalls nothing; it is above 0 and up to 1", fault.Rate)
+				return cli.Usagef("--rate %v befalls nothing; it is above 0 and up to 1", fault.Rate)
 			}
 			var added localaws.Fault
 			if err := where.askJSON(cmd.Context(), http.MethodPost, "faults", fault, &added); err != nil {
 				return err
 			}
-			return printFaults(cmd.OutOrStdout(), []localaws.Fault{added})
+			return output.Print(cmd.OutOrStdout(), added, func(bool) cli.Rows { return faultRows(added) })
 		},
 	}
 	flags := command.Flags()
@@ -74,6 +73,7 @@ policy. Kinds:
 	flags.IntVar(&fault.Status, "status", 0, "HTTP status, 500 to 599, for kind error (default 500)")
 	flags.Float64Var(&fault.Rate, "rate", 1, "which part of the calls it befalls, up to 1")
 	flags.IntVar(&fault.Count, "count", 0, "how many calls it befalls before it is over (default: no end)")
+	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML, cli.Name)
 	return command
 }
 
@@ -90,22 +90,22 @@ type faultList struct {
 }
 
 func newFaultsList(where *place) *cobra.Command {
-	var format output
+	var output cli.Output
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List them, and how many calls each has struck",
 		Example: `  localaws faults list
   localaws faults list -o json`,
-		Args: cobra.NoArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list faultList
 			if err := where.askJSON(cmd.Context(), http.MethodGet, "faults", nil, &list); err != nil {
 				return err
 			}
-			return format.print(cmd.OutOrStdout(), list, func(w io.Writer) error { return printFaults(w, list.Faults) })
+			return output.Print(cmd.OutOrStdout(), list, func(bool) cli.Rows { return faultRows(list.Faults...) })
 		},
 	}
-	format.addFlag(command.Flags())
+	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML, cli.Name)
 	return command
 }
 
@@ -113,6 +113,8 @@ func newFaultsClear(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clear [ID...]",
 		Short: "Remove them all, or some",
+		Example: `  localaws faults clear
+  localaws faults clear 2 3`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			paths := []string{"faults"}
 			if len(ids) > 0 {
@@ -120,7 +122,7 @@ func newFaultsClear(where *place) *cobra.Command {
 			}
 			for _, id := range ids {
 				if id == "" {
-					return errors.New("an ID is empty; localaws faults list shows them")
+					return cli.Usagef("an ID is empty; localaws faults list shows them")
 				}
 				paths = append(paths, "faults/"+url.PathEscape(id))
 			}
@@ -134,13 +136,12 @@ func newFaultsClear(where *place) *cobra.Command {
 	}
 }
 
-func printFaults(w io.Writer, faults []localaws.Fault) error {
-	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tACTION\tKIND\tSTRUCK\tHOW")
+func faultRows(faults ...localaws.Fault) cli.Rows {
+	rows := cli.Rows{Header: []string{"ID", "ACTION", "KIND", "STRUCK", "HOW"}}
 	for _, fault := range faults {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", fault.ID, fault.Action, fault.Kind, fault.Struck, how(fault))
+		rows.Add(fault.ID, fault.Action, fault.Kind, fault.Struck, how(fault))
 	}
-	return table.Flush()
+	return rows
 }
 
 // how a fault strikes, beyond its kind.

@@ -2,19 +2,17 @@ package main
 
 import (
 	"cmp"
-	"fmt"
-	"io"
 	"net/http"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
 func newInstances() *cobra.Command {
 	var where place
-	var format output
+	var output cli.Output
 	command := &cobra.Command{
 		Use:   "instances",
 		Short: "List the EC2 instances, and where their metadata is served",
@@ -25,7 +23,7 @@ profile, as if it ran on the instance.`,
   localaws instances -o json | jq -r '.instances[0].metadataEndpoint'
   env -u AWS_PROFILE AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=false \
     AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:40123/ aws sts get-caller-identity`,
-		Args: cobra.NoArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var told struct {
 				Instances []instance `json:"instances"`
@@ -33,11 +31,11 @@ profile, as if it ran on the instance.`,
 			if err := where.askJSON(cmd.Context(), http.MethodGet, "instances", nil, &told); err != nil {
 				return err
 			}
-			return format.print(cmd.OutOrStdout(), told, func(w io.Writer) error { return printInstances(w, told.Instances) })
+			return output.Print(cmd.OutOrStdout(), told, func(bool) cli.Rows { return instanceRows(told.Instances) })
 		},
 	}
 	where.addFlags(command.Flags())
-	format.addFlag(command.Flags())
+	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML, cli.Name)
 	return command
 }
 
@@ -46,12 +44,10 @@ type instance struct {
 	MetadataEndpoint string `json:"metadataEndpoint,omitempty"`
 }
 
-func printInstances(w io.Writer, instances []instance) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "INSTANCE\tSTATE\tREGION\tPRIVATE DNS NAME\tPROFILE\tMETADATA")
+func instanceRows(instances []instance) cli.Rows {
+	rows := cli.Rows{Header: []string{"INSTANCE", "STATE", "REGION", "PRIVATE DNS NAME", "PROFILE", "METADATA"}}
 	for _, i := range instances {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", i.ID, i.State, i.Region,
-			cmp.Or(i.PrivateDNSName, "-"), cmp.Or(i.InstanceProfile, "-"), cmp.Or(i.MetadataEndpoint, "-"))
+		rows.Add(i.ID, i.State, i.Region, cmp.Or(i.PrivateDNSName, "-"), cmp.Or(i.InstanceProfile, "-"), cmp.Or(i.MetadataEndpoint, "-"))
 	}
-	return table.Flush()
+	return rows
 }

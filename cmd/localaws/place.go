@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -26,7 +27,7 @@ func (p *place) addFlags(flags *pflag.FlagSet) {
 // files in the state directory.
 func (p *place) files() (localaws.Files, error) {
 	if _, _, err := net.SplitHostPort(p.listen); err != nil {
-		return localaws.Files{}, fmt.Errorf("--listen %q is not host:port, such as %s", p.listen, defaultListen)
+		return localaws.Files{}, cli.Usagef("--listen %q is not host:port, such as %s", p.listen, defaultListen)
 	}
 	if p.stateDir != "" {
 		dir, err := filepath.Abs(p.stateDir)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
@@ -56,7 +57,7 @@ func parseRelays(texts []string) ([]relay, error) {
 		_, _, listenErr := net.SplitHostPort(listen)
 		host, port, err := net.SplitHostPort(to)
 		if listenErr != nil || err != nil || host == "" || port == "" {
-			return nil, fmt.Errorf("%q is not LISTEN=HOST:PORT, such as :443=172.18.0.1:4567", text)
+			return nil, cli.Usagef("%q is not LISTEN=HOST:PORT, such as :443=172.18.0.1:4567", text)
 		}
 		relays = append(relays, relay{listen, to})
 	}

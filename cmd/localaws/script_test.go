@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/cli/clitest"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -30,20 +30,10 @@ func TestMain(m *testing.M) {
 
 func TestScript(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+	clitest.Scripts(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
-			for _, name := range []string{"PORT", "TLS", "METADATA", "RELAY", "RELAY2", "SPARE"} {
-				listener, err := net.Listen("tcp", "127.0.0.1:0")
-				if err != nil {
-					return err
-				}
-				defer listener.Close() // after the last, so that no two are the same
-				env.Setenv(name, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
-			}
 			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
 			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each program ends a second later
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -58,13 +48,12 @@ func TestScript(t *testing.T) {
 					ts.Fatalf("%s has mode %v", args[0], info.Mode())
 				}
 			},
-			"terminate": func(ts *testscript.TestScript, _ bool, _ []string) {
-				for _, command := range ts.BackgroundCmds() {
-					ts.Check(command.Process.Signal(syscall.SIGTERM))
-				}
-			},
 		},
-	})
+	}, "PORT", "TLS", "METADATA", "RELAY", "RELAY2", "SPARE")
+}
+
+func TestCommands(t *testing.T) {
+	clitest.Commands(t, func() *cobra.Command { return newRoot(nil) })
 }
 
 // ready waits until a local AWS answers on a port.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -39,7 +40,7 @@ by DNS, to --tls-listen: localaws relay helps.`,
   localaws serve --cluster-endpoint kubedemy=https://127.0.0.1:6443 --cluster-ca kubedemy=ca.pem
   localaws serve --listen 172.18.0.1:4566 --allow 172.18.0.0/16
   localaws serve --tls-listen 172.18.0.1:4567 --allow 172.18.0.0/16`,
-		Args: cobra.NoArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return options.serve(cmd.Context(), cmd.ErrOrStderr())
 		},
@@ -144,7 +145,7 @@ func parseNetworks(texts []string) ([]netip.Prefix, error) {
 	for _, text := range texts {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("--allow %q is not a CIDR, such as 172.18.0.0/16", text)
+			return nil, cli.Usagef("--allow %q is not a CIDR, such as 172.18.0.0/16", text)
 		}
 		networks = append(networks, network)
 	}
@@ -156,7 +157,7 @@ func parseInstances(texts []string) ([]localaws.Instance, error) {
 	for _, text := range texts {
 		id, name, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return nil, fmt.Errorf("--instance %q is not ID=PRIVATE-DNS-NAME", text)
+			return nil, cli.Usagef("--instance %q is not ID=PRIVATE-DNS-NAME", text)
 		}
 		instances = append(instances, localaws.Instance{ID: id, PrivateDNSName: name})
 	}

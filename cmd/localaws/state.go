@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/cli"
 )
 
 func newState() *cobra.Command {
@@ -30,7 +32,9 @@ func newStateExport(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:   "export [FILE]",
 		Short: "Write it to a file that nobody else may read, or to the standard output",
-		Args:  cobra.MaximumNArgs(1),
+		Example: `  localaws state export state.json
+  localaws state export | jq .`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			answer, err := where.ask(cmd.Context(), http.MethodGet, "state", nil)
 			if err != nil {
@@ -70,9 +74,10 @@ func writePrivate(path string, content io.Reader) error {
 
 func newStateImport(where *place) *cobra.Command {
 	return &cobra.Command{
-		Use:   "import FILE",
-		Short: "Put an exported one in its place; - is the standard input",
-		Args:  cobra.ExactArgs(1),
+		Use:     "import FILE",
+		Short:   "Put an exported one in its place; - is the standard input",
+		Example: "  localaws state import state.json",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from := cmd.InOrStdin()
 			if args[0] != "-" {
@@ -90,9 +95,10 @@ func newStateImport(where *place) *cobra.Command {
 
 func newStateReset(where *place) *cobra.Command {
 	return &cobra.Command{
-		Use:   "reset",
-		Short: "Begin anew; the administrator stays, with the same key",
-		Args:  cobra.NoArgs,
+		Use:     "reset",
+		Short:   "Begin anew; the administrator stays, with the same key",
+		Example: "  localaws state reset",
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return replaceState(cmd, where, http.MethodDelete, nil)
 		},

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Execute runs the command that the arguments name. Whatever is wrong before that
+// command runs is a usage error.
+func Execute(ctx context.Context, root *cobra.Command, args []string, streams Streams) error {
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.Long += "\n\n" + exitCodes
+	root.Args = cobra.ArbitraryArgs // help, below, rejects them with our hint
+	root.SetFlagErrorFunc(flagError)
+	root.SetArgs(args)
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	// cobra shows the help of a group of commands in place of one it does not know.
+	var unknown error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if asked, _ := cmd.Flags().GetBool("help"); !asked && cmd.Flags().NArg() > 0 && !cmd.Runnable() {
+			unknown = unknownCommand(cmd)
+			return
+		}
+		help(cmd, args)
+	})
+	started := false
+	walk(root, func(command *cobra.Command) {
+		if run := command.RunE; run != nil {
+			command.RunE = func(cmd *cobra.Command, args []string) error {
+				started = true
+				return run(cmd, args)
+			}
+		}
+	})
+	command, err := root.ExecuteContextC(ctx)
+	if unknown != nil {
+		return unknown
+	}
+	if _, coded := errors.AsType[*Error](err); err == nil || started || coded {
+		return err
+	}
+	return &Error{Code: ExitUsage, Hint: command.CommandPath() + " --help shows how it is used", Err: err}
+}
+
+func walk(command *cobra.Command, visit func(*cobra.Command)) {
+	visit(command)
+	for _, child := range command.Commands() {
+		walk(child, visit)
+	}
+}
+
+// NoArgs rejects positional arguments.
+func NoArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return Usagef("unexpected argument %q (%s takes flags only)", args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// unknownCommand is the error for a group of commands that has no such command.
+func unknownCommand(group *cobra.Command) error {
+	name := group.Flags().Arg(0)
+	var names []string
+	for _, child := range group.Commands() {
+		if child.IsAvailableCommand() {
+			names = append(names, child.Name())
+		}
+	}
+	return orList(fmt.Errorf("unknown command %q for %q", name, group.CommandPath()), name, names, group.CommandPath()+" --help lists the commands")
+}
+
+// flagError turns an error of the flags into a usage error with a hint.
+func flagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
+		return unknownCommand(cmd) // whose flag it is
+	}
+	help := cmd.CommandPath() + " --help lists the flags"
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		if cause, ok := errors.AsType[*Error](err); ok {
+			return &Error{Code: ExitUsage, Hint: cause.Hint, Err: fmt.Errorf("--%s: %w", invalid.GetFlag().Name, cause)}
+		}
+	}
+	if missing, ok := errors.AsType[*pflag.NotExistError](err); ok && missing.GetSpecifiedShortnames() == "" {
+		var names []string
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			if !flag.Hidden {
+				names = append(names, "--"+flag.Name)
+			}
+		})
+		return orList(err, "--"+missing.GetSpecifiedName(), names, help)
+	}
+	return &Error{Code: ExitUsage, Hint: help, Err: err}
+}
+
+// orList hints at the nearest name, or else at how to list all.
+func orList(err error, text string, names []string, list string) error {
+	return &Error{Code: ExitUsage, Hint: cmp.Or(nearestHint(text, names), list), Err: err}
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The exit codes of every command; 0 is success.
+const (
+	ExitFailure   = 1 // the command failed, or the answer is no
+	ExitUsage     = 2 // a flag, an argument or the configuration is wrong
+	ExitUndecided = 3 // the answer could not be determined
+)
+
+// exitCodes are the same for people, at the end of a program's help.
+const exitCodes = `Exit codes: 0 success; 1 failure, or the answer is no; 2 wrong flags, arguments or
+configuration; 3 the answer could not be determined.`
+
+// An Error ends a program with an exit code, and may hint at the remedy.
+type Error struct {
+	Code int
+	Hint string
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Usagef returns an error for wrong flags, arguments or configuration.
+func Usagef(format string, args ...any) error {
+	return &Error{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
+}
+
+// Unknown returns the usage error for a value that is none of the supported
+// ones. It hints at the nearest.
+func Unknown(what, value string, supported []string) error {
+	return &Error{
+		Code: ExitUsage,
+		Hint: nearestHint(value, supported),
+		Err:  fmt.Errorf("unknown %s %q (supported: %s)", what, value, strings.Join(supported, ", ")),
+	}
+}
+
+func exitCode(err error) int {
+	if coded, ok := errors.AsType[*Error](err); ok {
+		return coded.Code
+	}
+	return ExitFailure
+}
+
+// report prints an error and its hint, and returns the exit code.
+func report(w io.Writer, program string, err error, colored bool) int {
+	fmt.Fprintf(w, "%s: %v\n", program, err)
+	if e, ok := errors.AsType[*Error](err); ok && e.Hint != "" {
+		label := "hint:"
+		if colored {
+			label = "\x1b[1m" + label + "\x1b[0m"
+		}
+		fmt.Fprintln(w, label, e.Hint)
+	}
+	return exitCode(err)
+}

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+)
+
+// Streams are a program's standard streams.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// IsTerminal reports whether a stream is a terminal.
+func IsTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// Environment holds a process's environment variables, as NAME=value.
+type Environment []string
+
+// Get returns the value of a variable; it is empty if the variable is not set.
+func (e Environment) Get(name string) string {
+	prefix := name + "="
+	i := slices.IndexFunc(e, func(variable string) bool { return strings.HasPrefix(variable, prefix) })
+	if i < 0 {
+		return ""
+	}
+	return strings.TrimPrefix(e[i], prefix)
+}
+
+// colored reports whether text on a stream may be styled: see no-color.org.
+func colored(terminal bool, env Environment) bool {
+	return terminal && env.Get("NO_COLOR") == "" && env.Get("TERM") != "dumb"
+}
+
+// Printable replaces what could steer a terminal: text from elsewhere may hold it.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
