@@ -123,16 +123,16 @@ func (broken) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	for took, want := range map[time.Duration]string{
-		patience - time.Millisecond: "",
-		patience + time.Millisecond: "lab: waiting\n",
-		10 * patience:               "lab: waiting\n",
+		1999 * time.Millisecond: "",
+		2001 * time.Millisecond: "lab: waiting\n",
+		time.Minute:             "lab: waiting\n",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
 			done := Waiting(&out, "lab: waiting")
 			time.Sleep(took)
 			done()
-			time.Sleep(10 * patience)
+			time.Sleep(time.Minute)
 			synctest.Wait()
 			if out.String() != want {
 				t.Errorf("a wait of %s prints %q, want %q", took, out.String(), want)

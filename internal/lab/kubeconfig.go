@@ -23,40 +23,38 @@ func writeKubeconfig(path, name string, config *rest.Config) error {
 
 func writeConfig(path, name string, cluster *api.Cluster, user *api.AuthInfo) error {
 	config := api.NewConfig()
-	config.Clusters[name] = cluster
-	config.AuthInfos[name] = user
-	config.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
-	config.CurrentContext = name
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
-		return fmt.Errorf("writing kubeconfig %s: %w", path, err)
-	}
-	return nil
+	addContext(config, name, cluster, user)
+	return saveConfig(path, config)
 }
 
 // mergeConfig adds a cluster, its user and a context to the kubeconfig, and
 // makes that the current one, as update-kubeconfig does.
 func mergeConfig(path, name string, cluster *api.Cluster, user *api.AuthInfo) error {
-	config, err := clientcmd.LoadFromFile(path)
-	if err != nil {
-		return fmt.Errorf("reading kubeconfig %s: %w", path, err)
-	}
-	config.Clusters[name] = cluster
-	config.AuthInfos[name] = user
-	config.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
-	config.CurrentContext = name
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
-		return fmt.Errorf("writing kubeconfig %s: %w", path, err)
-	}
-	return nil
+	return editConfig(path, func(config *api.Config) { addContext(config, name, cluster, user) })
 }
 
 // useAdministrator makes the administrator's context the current one.
 func useAdministrator(path string) error {
+	return editConfig(path, func(config *api.Config) { config.CurrentContext = administratorContext })
+}
+
+func addContext(config *api.Config, name string, cluster *api.Cluster, user *api.AuthInfo) {
+	config.Clusters[name] = cluster
+	config.AuthInfos[name] = user
+	config.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
+	config.CurrentContext = name
+}
+
+func editConfig(path string, edit func(*api.Config)) error {
 	config, err := clientcmd.LoadFromFile(path)
 	if err != nil {
 		return fmt.Errorf("reading kubeconfig %s: %w", path, err)
 	}
-	config.CurrentContext = administratorContext
+	edit(config)
+	return saveConfig(path, config)
+}
+
+func saveConfig(path string, config *api.Config) error {
 	if err := clientcmd.WriteToFile(*config, path); err != nil {
 		return fmt.Errorf("writing kubeconfig %s: %w", path, err)
 	}
