@@ -35,18 +35,12 @@ func TestServerIsLight(t *testing.T) {
 	}
 	cloud := localawstest.Start(t, localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
 	dir := t.TempDir()
-	program := filepath.Join(dir, "authenticator")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-gcflags", "all=-dwarf=false", "-ldflags", "-s -w", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building: %v: %s", err, output)
-	}
 	ports, err := clitest.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := strconv.Itoa(ports[0])
-	server := exec.Command(program, "server", "--cluster-id", "c", "--aws-auth-file", thousandMappings(t, dir),
+	server := exec.Command(clitest.Build(t), "server", "--cluster-id", "c", "--aws-auth-file", thousandMappings(t, dir),
 		"--state-dir", dir, "--generate-kubeconfig", filepath.Join(dir, "kubeconfig.yaml"), "--port", port, "--health-port", "0", "-v", "error")
 	server.Env = cloud.Environment()
 	var output bytes.Buffer
@@ -59,13 +53,13 @@ func TestServerIsLight(t *testing.T) {
 	defer client.CloseIdleConnections()
 	url := "https://127.0.0.1:" + port
 	awaitReady(t, client, url)
-	idle := memoryOf(t, server.Process.Pid, "VmRSS:")
+	idle := clitest.Memory(t, server.Process.Pid, "VmRSS")
 
 	reviews := reviewsOf(t, 800)
 	for range 2 { // the second time they are remembered
 		ask(t, client, url+"/authenticate", reviews)
 	}
-	peak := memoryOf(t, server.Process.Pid, "VmHWM:")
+	peak := clitest.Memory(t, server.Process.Pid, "VmHWM")
 	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -168,18 +162,4 @@ func awaitReady(t *testing.T, client *http.Client, url string) {
 			t.Fatal("the server does not become ready")
 		}
 	}
-}
-
-// memoryOf a process, in KiB: VmRSS: now, VmHWM: at most.
-func memoryOf(t *testing.T, pid int, which string) (kib int) {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, value, _ := strings.Cut(string(status), which)
-	if _, err := fmt.Sscan(value, &kib); err != nil {
-		t.Fatal(err)
-	}
-	return kib
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/lab"
 )
 
 func newEnv(env cli.Environment) *cobra.Command {
@@ -21,11 +20,7 @@ with an administrator's context, and a PATH on which kubectl is found.`,
   kubectl get configmap -n kube-system`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := dirOf(cmd)
-			if err != nil {
-				return err
-			}
-			info, err := lab.Open(dir)
+			info, err := open(cmd)
 			if err != nil {
 				return err
 			}

@@ -20,11 +20,7 @@ else its calls are made with the AWS SDK. The tour can be taken again.`,
 		Example: "  lab up && lab tour",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := dirOf(cmd)
-			if err != nil {
-				return err
-			}
-			info, err := lab.Open(dir)
+			info, err := open(cmd)
 			if err != nil {
 				return err
 			}

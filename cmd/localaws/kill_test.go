@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/kube-iam/authenticator/internal/cli/clitest"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -35,7 +36,7 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 		t.Skip("it takes a while")
 	}
 	t.Parallel()
-	dir, program := t.TempDir(), build(t)
+	dir, program := t.TempDir(), clitest.Build(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	var acknowledged []string
 	begun := 0
@@ -57,17 +58,6 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	if len(acknowledged) < kills {
 		t.Errorf("only %d creations were answered", len(acknowledged))
 	}
-}
-
-// build the program as it is released: without the race detector it starts in a
-// quarter of the time.
-func build(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "localaws")
-	if output, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v: %s", err, output)
-	}
-	return program
 }
 
 type killedServer struct {

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/kube-iam/authenticator/internal/cli/clitest"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
@@ -23,9 +23,9 @@ func TestStartIsLight(t *testing.T) {
 	}
 	dir := t.TempDir()
 	crowd(t, filepath.Join(dir, "state.json"))
-	s := startServer(t, dir, build(t))
+	s := startServer(t, dir, clitest.Build(t))
 	s.ready(t)
-	memory := peakMemory(t, s.process.Process.Pid)
+	memory := clitest.Memory(t, s.process.Process.Pid, "VmHWM")
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -36,21 +36,6 @@ func TestStartIsLight(t *testing.T) {
 	if memory > 40<<10 || !ended.Success() {
 		t.Errorf("it took %d KiB, %v: %s", memory, ended, s.output)
 	}
-}
-
-// peakMemory of a process, in KiB. The kernel's other count, of a process that has
-// ended, begins with that of its parent.
-func peakMemory(t *testing.T, pid int) (kib int) {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, peak, _ := strings.Cut(string(status), "VmHWM:")
-	if _, err := fmt.Sscan(peak, &kib); err != nil {
-		t.Fatal(err)
-	}
-	return kib
 }
 
 // crowd writes a state of 1 000 users, each with a key and a policy.

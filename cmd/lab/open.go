@@ -1,0 +1,16 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/lab"
+)
+
+// open describes the running lab that a command is for.
+func open(command *cobra.Command) (lab.Info, error) {
+	dir, err := dirOf(command)
+	if err != nil {
+		return lab.Info{}, err
+	}
+	return lab.Open(dir)
+}
