@@ -42,7 +42,7 @@ func TestNearest(t *testing.T) {
 	t.Parallel()
 	names := []string{"server", "init", "token", "verify", "version"}
 	for text, want := range map[string]string{
-		"sevrer": "server", "tokn": "token", "Token": "token", "versoin": "version", "verfy": "verify", "intt": "init",
+		"sevrer": "server", "tokn": "token", "Token": "token", "vsersion": "version", "verfy": "verify", "intt": "init",
 		"delete": "", "": "", "x": "", strings.Repeat("token", 20): "",
 	} {
 		if got := nearest(text, names); got != want {
@@ -158,7 +158,7 @@ func TestStreams(t *testing.T) {
 			t.Errorf("%s: colored = %v", name, got)
 		}
 	}
-	if IsTerminal(&bytes.Buffer{}) {
+	if isTerminal(&bytes.Buffer{}) {
 		t.Error("a buffer is a terminal")
 	}
 	env := Environment{"HOME=/root", "HOMEPAGE=x=y"}

@@ -16,8 +16,8 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
-// IsTerminal reports whether a stream is a terminal.
-func IsTerminal(stream any) bool {
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
