@@ -27,12 +27,8 @@ test: ## unit tests with the race detector (needs a C compiler, no network, no D
 	cd deploy/kubernetes/monitoring && $(GO) test ./...
 	cd deploy/kind/node-image && $(GO) test ./envoy
 
-lint: ## formatting, vet and golangci-lint, modules tidy
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [[ -z "$$unformatted" ]] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }
-	$(GO) mod tidy -diff
-	$(GO) vet -tags e2e ./...
-	cd hack/lint && $(GO) build -o ../../bin/lint/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	bin/lint/golangci-lint run --build-tags e2e ./...
+lint: ## formatting, go.mod, vet and golangci-lint, in every module
+	@hack/lint/lint.sh
 
 bench: ## benchmarks of the paths that every request takes, summed up by benchstat
 	cd hack/lint && $(GO) build -o ../../bin/lint/ golang.org/x/perf/cmd/benchstat

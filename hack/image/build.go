@@ -99,7 +99,7 @@ func (b building) run(getenv func(string) string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--output: %w", err)
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }() // what stays behind harms nobody
 
 	layers, err := b.layers(filepath.Join(work, "files.tar"), created)
 	if err != nil {

@@ -81,7 +81,7 @@ func writeIndex(output string, tag name.Tag, archives []string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("--output: %w", err)
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }() // what stays behind harms nobody
 	written := filepath.Join(work, "layout")
 	if err := writeLayout(written, tag, index); err != nil {
 		return "", fmt.Errorf("writing %s: %w", output, err)

@@ -117,7 +117,7 @@ func (c contract) check(t *testing.T, name, text string) (metrics []string) {
 func (c contract) checkMatcher(t *testing.T, name, metric string, matcher *labels.Matcher) {
 	t.Helper()
 	switch {
-	case slices.Contains([]string{labels.MetricName, "job", "instance"}, matcher.Name):
+	case slices.Contains([]string{model.MetricNameLabel, "job", "instance"}, matcher.Name):
 	case !slices.Contains(c.labels[metric], matcher.Name):
 		t.Errorf("%s: %s has no label %s", name, metric, matcher.Name)
 	case matcher.Name == "result":

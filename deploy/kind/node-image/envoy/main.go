@@ -26,8 +26,9 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *path); err != nil {
+	err := run(ctx, *path)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "envoy (stand-in):", err)
 		os.Exit(1)
 	}
