@@ -65,10 +65,22 @@ func TestDistance(t *testing.T) {
 
 func TestUnknown(t *testing.T) {
 	t.Parallel()
-	for value, hint := range map[string]string{"kin": "did you mean kind?", "minikube": ""} {
-		err, ok := errors.AsType[*Error](Unknown("provider", value, []string{"envtest", "kind"}))
-		if want := fmt.Sprintf("unknown provider %q (supported: envtest, kind)", value); !ok || err.Error() != want || err.Hint != hint || err.Code != ExitUsage {
-			t.Errorf("%+v, want %s with hint %q", err, want, hint)
+	few := []string{"envtest", "kind"}
+	many := append(strings.Split(strings.Repeat("x", maxListed-2), ""), few...)
+	for _, test := range []struct {
+		value      string
+		supported  []string
+		want, hint string
+	}{
+		{"kin", few, `unknown provider "kin" (supported: envtest, kind)`, "did you mean kind?"},
+		{"minikube", few, `unknown provider "minikube" (supported: envtest, kind)`, ""},
+		{"kin", many, `unknown provider "kin" (supported: x, x, x, x, x, x, x, x, x, x, envtest, kind)`, "did you mean kind?"},
+		{"kin", append(many, "x"), `unknown provider "kin"`, "did you mean kind?"},
+	} {
+		err := Usagef("line 3: %w", Unknown("provider", test.value, test.supported))
+		got, ok := errors.AsType[*Error](err)
+		if !ok || got.Error() != "line 3: "+test.want || got.Hint != test.hint || got.Code != ExitUsage {
+			t.Errorf("%+v, want %s with hint %q", got, test.want, test.hint)
 		}
 	}
 }

@@ -85,7 +85,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	help := cmd.CommandPath() + " --help lists the flags"
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		if cause, ok := errors.AsType[*Error](err); ok {
-			return &Error{Code: ExitUsage, Hint: cause.Hint, Err: fmt.Errorf("--%s: %w", invalid.GetFlag().Name, cause)}
+			return Usagef("--%s: %w", invalid.GetFlag().Name, cause)
 		}
 	}
 	if missing, ok := errors.AsType[*pflag.NotExistError](err); ok && missing.GetSpecifiedShortnames() == "" {

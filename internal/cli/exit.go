@@ -28,19 +28,27 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Usagef returns an error for wrong flags, arguments or configuration.
+// Usagef returns an error for wrong flags, arguments or configuration. It keeps
+// the hint of an error that it wraps.
 func Usagef(format string, args ...any) error {
-	return &Error{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
+	usage := &Error{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
+	if wrapped, ok := errors.AsType[*Error](usage.Err); ok {
+		usage.Hint = wrapped.Hint
+	}
+	return usage
 }
 
+// maxListed names fit into a line.
+const maxListed = 12
+
 // Unknown returns the usage error for a value that is none of the supported
-// ones. It hints at the nearest.
+// ones. It lists them, unless they are many, and hints at the nearest.
 func Unknown(what, value string, supported []string) error {
-	return &Error{
-		Code: ExitUsage,
-		Hint: nearestHint(value, supported),
-		Err:  fmt.Errorf("unknown %s %q (supported: %s)", what, value, strings.Join(supported, ", ")),
+	text := fmt.Sprintf("unknown %s %q", what, value)
+	if len(supported) <= maxListed {
+		text += " (supported: " + strings.Join(supported, ", ") + ")"
 	}
+	return &Error{Code: ExitUsage, Hint: nearestHint(value, supported), Err: errors.New(text)}
 }
 
 func exitCode(err error) int {
