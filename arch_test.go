@@ -106,7 +106,7 @@ func TestLeavesImportOnlyWhatTheyMay(t *testing.T) {
 func importers() map[string][]string {
 	return map[string][]string{
 		"k8s.io/client-go/...":                {"internal/kube", "internal/source/...", "internal/lab", "cmd/..."},
-		"go.yaml.in/yaml/v3":                  {"pkg/mapper/awsauth", "cmd/authenticator"},
+		"go.yaml.in/yaml/v3":                  {"pkg/mapper/awsauth", "internal/config"},
 		"sigs.k8s.io/yaml":                    {"internal/...", "cmd/..."},
 		"sigs.k8s.io/controller-runtime/...":  {"internal/lab"},
 		"github.com/aws/aws-sdk-go-v2/...":    {"pkg/token/presign", "internal/ec2names", "pkg/localaws/localawstest", "internal/lab", "cmd/..."},
@@ -124,6 +124,7 @@ func importers() map[string][]string {
 		module + "/internal/cli/clitest":      nil,
 		module + "/internal/webhook":          {"cmd/authenticator"},
 		module + "/internal/authn":            {"internal/cluster", "internal/webhook", "cmd/authenticator"},
+		module + "/internal/config":           {"cmd/authenticator"},
 		module + "/internal/cluster":          {"internal/webhook", "cmd/authenticator"},
 		module + "/internal/source":           {"internal/source/...", "internal/cluster", "internal/webhook", "cmd/authenticator"},
 		module + "/internal/kube":             {"internal/source/...", "cmd/authenticator"},

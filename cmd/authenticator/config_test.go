@@ -1,23 +1,55 @@
 package main
 
-import "testing"
+import (
+	"slices"
+	"testing"
 
-// FuzzConfig holds that nothing in a configuration file crashes the program, and
-// that every value is a flag's.
-func FuzzConfig(f *testing.F) {
-	f.Add("clusterID: c\nserver:\n  port: 21362\n  mapUsers: []\n  backendMode: [MountedFile, EKSConfigMap]\n")
-	f.Add("server:\n  reservedPrefixConfig:\n  - backendmode: EKSConfigMap\n    usernamePrefixReserveList: [a]\n")
-	f.Add("&a [*a]")
-	f.Add("server: &s\n  server: *s\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		c, err := parseConfig([]byte(text))
-		if err != nil {
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/config"
+)
+
+func commandNamed(t *testing.T, root *cobra.Command, name string) *cobra.Command {
+	t.Helper()
+	command, _, err := root.Find([]string{name})
+	if err != nil || command.Name() != name {
+		t.Fatalf("command %q: %v", name, err)
+	}
+	return command
+}
+
+// TestEveryServerFlagHasAConfigKey holds that whatever the server's flags say,
+// the configuration file can say too.
+func TestEveryServerFlagHasAConfigKey(t *testing.T) {
+	server := commandNamed(t, newRoot(cli.Environment{}, cli.Streams{}), "server")
+	flags := config.Flags()
+	server.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "help", "check-config": // they say what to do now, not how
 			return
 		}
-		for _, value := range c.values {
-			if value.flag == "" || value.line < 1 {
-				t.Errorf("%+v", value)
-			}
+		if !slices.Contains(flags[""], flag.Name) && !slices.Contains(flags["server"], flag.Name) {
+			t.Errorf("--%s has no key in the configuration file", flag.Name)
 		}
 	})
+}
+
+// TestEveryConfigKeyHasAFlag holds that no key is accepted and then ignored.
+func TestEveryConfigKeyHasAFlag(t *testing.T) {
+	root := newRoot(cli.Environment{}, cli.Streams{})
+	for name, flags := range config.Flags() {
+		commands := root.Commands()
+		if name != "" {
+			commands = []*cobra.Command{commandNamed(t, root, name)}
+		}
+		for _, flag := range flags {
+			if !slices.ContainsFunc(commands, func(c *cobra.Command) bool {
+				return c.Flags().Lookup(flag) != nil || root.PersistentFlags().Lookup(flag) != nil
+			}) {
+				t.Errorf("the key for --%s of %q sets a flag that does not exist", flag, name)
+			}
+		}
+	}
 }

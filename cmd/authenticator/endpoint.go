@@ -4,11 +4,13 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/webhook"
 )
 
@@ -31,29 +33,38 @@ func (e *endpoint) addFlags(flags *pflag.FlagSet, stateDir, kubeconfig string) {
 
 func (e *endpoint) check() error {
 	if net.ParseIP(e.address) == nil {
-		return usagef("--address %q is not an IP address", e.address)
+		return cli.Usagef("--address %q is not an IP address", e.address)
 	}
 	if err := checkPort("--port", e.port); err != nil {
 		return err
 	}
 	if e.hostname == "" {
-		return usagef("--hostname is empty")
+		return cli.Usagef("--hostname is empty")
 	}
 	return nil
 }
 
 func checkPort(flag string, port int) error {
 	if port < 1 || port > 65535 {
-		return usagef("%s %d is not a port: 1 to 65535", flag, port)
+		return cli.Usagef("%s %d is not a port: 1 to 65535", flag, port)
 	}
 	return nil
 }
 
 func (e *endpoint) listenAddress() string { return net.JoinHostPort(e.address, strconv.Itoa(e.port)) }
 
-// certificate loads the serving certificate, or makes one.
-func (e *endpoint) certificate() (*tls.Certificate, error) {
-	return webhook.LoadOrGenerateCertificate(e.stateDir, e.hostname, e.address, time.Now())
+// certificate loads the serving certificate, or makes one. The warning, if it is
+// not empty, says why a kube-apiserver would not trust it.
+func (e *endpoint) certificate() (certificate *tls.Certificate, warning string, err error) {
+	certificate, err = webhook.LoadOrGenerateCertificate(e.stateDir, e.hostname, e.address, time.Now())
+	if err != nil {
+		return nil, "", err
+	}
+	if certificate.Leaf.VerifyHostname(e.hostname) != nil {
+		warning = fmt.Sprintf("the serving certificate %s is not for %s, so that no kube-apiserver connects: remove it and %s to have new ones made",
+			filepath.Join(e.stateDir, webhook.CertificateFile), e.hostname, filepath.Join(e.stateDir, webhook.KeyFile))
+	}
+	return certificate, warning, nil
 }
 
 // writeKubeconfig writes how the kube-apiserver finds the server.

@@ -29,9 +29,12 @@ kube-apiserver starts first.`,
 			if err := e.check(); err != nil {
 				return err
 			}
-			certificate, err := e.certificate()
+			certificate, warning, err := e.certificate()
 			if err != nil {
 				return err
+			}
+			if warning != "" {
+				fmt.Fprintln(p.err, "authenticator: warning:", warning)
 			}
 			if err := e.writeKubeconfig(certificate); err != nil {
 				return err

@@ -3,22 +3,36 @@ package main
 import (
 	"log/slog"
 	"strings"
+
+	"github.com/kube-iam/authenticator/internal/cli"
 )
+
+// logLevels are the levels that -v takes: those of aws-iam-authenticator.
+func logLevels() []string {
+	return []string{"panic", "fatal", "error", "warning", "info", "debug", "trace"}
+}
+
+// logLevel returns the level of a name, in any case.
+func logLevel(name string) (slog.Level, error) {
+	switch strings.ToLower(name) {
+	case "error", "fatal", "panic":
+		return slog.LevelError, nil
+	case "warn", "warning":
+		return slog.LevelWarn, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "debug", "trace":
+		return slog.LevelDebug, nil
+	default:
+		return 0, cli.Unknown("--log-verbosity", name, logLevels())
+	}
+}
 
 // newLog is the log of the server, on standard error.
 func (p *program) newLog() (*slog.Logger, error) {
-	var level slog.Level
-	switch strings.ToLower(p.logVerbosity) {
-	case "error", "fatal", "panic":
-		level = slog.LevelError
-	case "warn", "warning":
-		level = slog.LevelWarn
-	case "info":
-		level = slog.LevelInfo
-	case "debug", "trace":
-		level = slog.LevelDebug
-	default:
-		return nil, usagef("--log-verbosity %q is none of error, warning, info, debug", p.logVerbosity)
+	level, err := logLevel(p.logVerbosity)
+	if err != nil {
+		return nil, err
 	}
 	options := &slog.HandlerOptions{Level: level}
 	switch p.logFormat {
@@ -27,6 +41,6 @@ func (p *program) newLog() (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(p.err, options)), nil
 	default:
-		return nil, usagef("--log-format %q is neither text nor json", p.logFormat)
+		return nil, cli.Unknown("--log-format", p.logFormat, []string{"text", "json"})
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/ec2names"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/source"
@@ -32,7 +33,7 @@ func backendName(name string) (string, error) {
 	case backendEKSConfigMap, "ConfigMap":
 		return backendEKSConfigMap, nil
 	default:
-		return "", usagef("backend %q is not available: there are %s and %s", name, backendMountedFile, backendEKSConfigMap)
+		return "", cli.Usagef("backend %q is not available: there are %s and %s", name, backendMountedFile, backendEKSConfigMap)
 	}
 }
 
@@ -69,7 +70,7 @@ func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
 
 // check says what is wrong with the flags, and settles the names of backends.
 func (o *mappingOptions) check(p *program) error {
-	if !o.backendModesGiven && p.config.server == nil && (o.awsAuthFile != "" || len(o.ownerARNs) > 0) {
+	if !o.backendModesGiven && p.config.Server == nil && (o.awsAuthFile != "" || len(o.ownerARNs) > 0) {
 		o.backendModes = nil
 	}
 	for i, mode := range o.backendModes {
@@ -78,27 +79,22 @@ func (o *mappingOptions) check(p *program) error {
 			return err
 		}
 		if slices.Contains(o.backendModes[:i], name) {
-			return usagef("--backend-mode names %s twice", name)
+			return cli.Usagef("--backend-mode names %s twice", name)
 		}
 		o.backendModes[i] = name
 	}
 	usesMountedFile := slices.Contains(o.backendModes, backendMountedFile)
-	if usesMountedFile && p.config.server == nil {
-		return usagef("backend MountedFile takes its mappings from the file of --config, and there are none: name the file, or another source with --backend-mode EKSConfigMap or --aws-auth-file")
+	if usesMountedFile && p.config.Server == nil {
+		return cli.Usagef("backend MountedFile takes its mappings from the file of --config, and there are none: name the file, or another source with --backend-mode EKSConfigMap or --aws-auth-file")
 	}
-	if !usesMountedFile && p.config.server != nil {
-		return usagef("the file of --config has mappings, but --backend-mode does not name MountedFile, so nobody would be mapped by them")
+	if !usesMountedFile && p.config.Server != nil {
+		return cli.Usagef("the file of --config has mappings, but --backend-mode does not name MountedFile, so nobody would be mapped by them")
 	}
 	if (o.kubeconfig != "" || o.master != "") && !slices.Contains(o.backendModes, backendEKSConfigMap) {
-		return usagef("--kubeconfig and --master are for backend EKSConfigMap, which --backend-mode does not name")
+		return cli.Usagef("--kubeconfig and --master are for backend EKSConfigMap, which --backend-mode does not name")
 	}
 	if o.ec2QPS <= 0 || o.ec2Burst < 1 {
-		return usagef("--ec2-describeInstances-qps and -burst must be more than 0")
-	}
-	for _, reserved := range p.config.reservedPrefixes {
-		if !slices.Contains(o.sources(), reserved.backend) {
-			return usagef("reservedPrefixConfig is for source %s, which neither --backend-mode nor --aws-auth-file names", reserved.backend)
-		}
+		return cli.Usagef("--ec2-describeInstances-qps and -burst must be more than 0")
 	}
 	return nil
 }
@@ -107,7 +103,7 @@ func (o *mappingOptions) check(p *program) error {
 func (o *mappingOptions) owner(partition string) (mapper.Mapper, error) {
 	owner, err := mapper.Owner(partition, o.ownerARNs...)
 	if err != nil {
-		return nil, usagef("--cluster-owner-arn: %w", err)
+		return nil, cli.Usagef("--cluster-owner-arn: %w", err)
 	}
 	return owner, nil
 }
@@ -115,7 +111,7 @@ func (o *mappingOptions) owner(partition string) (mapper.Mapper, error) {
 // instances looks EC2 instances up for {{EC2PrivateDNSName}}.
 func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger) (mapper.InstanceNames, error) {
 	return ec2names.New(ec2names.Config{
-		Client: lazyEC2(p.config.ec2RoleARN, p.config.sourceARN), QPS: o.ec2QPS, Burst: o.ec2Burst, Observe: observe, Log: log,
+		Client: lazyEC2(p.config.EC2RoleARN, p.config.SourceARN), QPS: o.ec2QPS, Burst: o.ec2Burst, Observe: observe, Log: log,
 	})
 }
 
@@ -124,14 +120,14 @@ func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger)
 func (o *mappingOptions) newSources(p *program, partition string, onWatchFailure func(), log *slog.Logger) (sources []source.Source, close func(), err error) {
 	rolePaths, err := mapper.ParseRolePaths(o.rolePaths)
 	if err != nil {
-		return nil, nil, usagef("--role-paths: %w", err)
+		return nil, nil, cli.Usagef("--role-paths: %w", err)
 	}
 	close = func() {}
 	for _, name := range o.sources() {
 		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths}
 		switch name {
 		case backendMountedFile:
-			result := awsauth.ParseNode(p.config.server, nil, options)
+			result := awsauth.ParseNode(p.config.Server, nil, options)
 			for _, problem := range result.Problems {
 				problem.Log(log, "problem in "+p.configPath)
 			}
@@ -145,7 +141,7 @@ func (o *mappingOptions) newSources(p *program, partition string, onWatchFailure
 		case sourceAWSAuthFile:
 			file, err := dynamicfile.New(dynamicfile.Config{Path: o.awsAuthFile, Options: options, Log: log})
 			if err != nil {
-				return nil, nil, usagef("--aws-auth-file: %w", err)
+				return nil, nil, cli.Usagef("--aws-auth-file: %w", err)
 			}
 			sources, close = append(sources, file), file.Close
 		}

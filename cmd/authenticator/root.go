@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/config"
 )
 
 // program is what all commands share.
@@ -25,7 +27,7 @@ type program struct {
 	logVerbosity string
 	featureGates string
 	// config is the configuration file; empty if none is named.
-	config *configFile
+	config *config.File
 }
 
 func run(ctx context.Context, args []string, env cli.Environment, streams cli.Streams) error {
@@ -33,7 +35,7 @@ func run(ctx context.Context, args []string, env cli.Environment, streams cli.St
 }
 
 func newRoot(env cli.Environment, streams cli.Streams) *cobra.Command {
-	p := &program{in: streams.In, out: streams.Out, err: streams.Err, getenv: env.Get, config: &configFile{}}
+	p := &program{in: streams.In, out: streams.Out, err: streams.Err, getenv: env.Get, config: &config.File{}}
 	root := &cobra.Command{
 		Use:   "authenticator",
 		Short: "Sign in to Kubernetes with AWS IAM",
@@ -50,8 +52,7 @@ a token is. People have kubectl run "authenticator token", or "aws eks get-token
 	flags.StringVarP(&p.clusterID, "cluster-id", "i", "", "ID of the cluster, signed into every token so that no other cluster accepts it ($KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID)")
 	flags.StringVarP(&p.logFormat, "log-format", "l", "text", "text or json")
 	flags.StringVarP(&p.logVerbosity, "log-verbosity", "v", "info", "error, warning, info or debug ($AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY)")
-	flags.StringVar(&p.featureGates, "feature-gates", "", "accepted for compatibility; what it turned on always is")
-	_ = flags.MarkHidden("feature-gates")
+	flags.StringVar(&p.featureGates, "feature-gates", "", "comma-separated GATE=true|false; SSORoleMatch=false turns sso entries off, the others have no effect")
 	root.AddCommand(newServer(p), newInit(p), newToken(p), newVerify(p), newVersion(p))
 	return root
 }
@@ -69,7 +70,7 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 		}
 	}
 	if p.configPath == "" {
-		return nil
+		return p.checkValues()
 	}
 	content, err := os.ReadFile(p.configPath)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,15 +79,30 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return cli.Usagef("reading the configuration: %w", err)
 	}
-	if p.config, err = parseConfig(content); err != nil {
+	if p.config, err = config.Parse(content); err != nil {
 		return cli.Usagef("reading the configuration %s: %w", p.configPath, err)
 	}
-	for _, value := range p.config.values {
-		if err := setDefault(cmd.Flags(), value.flag, value.text); err != nil {
-			return cli.Usagef("reading the configuration %s: line %d: %s: %w", p.configPath, value.line, value.key, err)
+	for _, warning := range p.config.Warnings {
+		fmt.Fprintf(p.err, "authenticator: warning: the configuration %s: %s\n", p.configPath, warning)
+	}
+	for _, value := range p.config.Values {
+		if value.Command != "" && value.Command != cmd.Name() {
+			continue
+		}
+		if err := setDefault(cmd.Flags(), value.Flag, value.Text); err != nil {
+			return cli.Usagef("reading the configuration %s: line %d: %s: %w", p.configPath, value.Line, value.Key, err)
 		}
 	}
-	return nil
+	return p.checkValues()
+}
+
+// checkValues says what is wrong with the flags that all commands share.
+func (p *program) checkValues() error {
+	if _, err := p.newLog(); err != nil {
+		return err
+	}
+	_, err := parseFeatureGates(p.featureGates)
+	return err
 }
 
 // setDefault sets a flag of the command, if it has it and it is not set.
@@ -97,11 +113,6 @@ func setDefault(flags *pflag.FlagSet, name, value string) error {
 	}
 	return flags.Set(name, value)
 }
-
-// usagef and noArgs are those of cli.
-func usagef(format string, args ...any) error { return cli.Usagef(format, args...) }
-
-func noArgs(cmd *cobra.Command, args []string) error { return cli.NoArgs(cmd, args) }
 
 // needClusterID says how to name the cluster.
 func (p *program) needClusterID() error {

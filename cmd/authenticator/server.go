@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -32,6 +33,7 @@ type serverOptions struct {
 	kubeconfigPregenerated bool
 	stsOptions
 	verificationCacheTTL time.Duration
+	checkConfig          bool
 	mappingOptions
 }
 
@@ -48,8 +50,9 @@ with (--authentication-token-webhook-config-file). It needs no AWS credentials,
 unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
 		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig /etc/kubernetes/admin.conf
   authenticator server --cluster-id my-cluster --aws-auth-file aws-auth.yaml
+  authenticator server --config config.yaml --check-config
   authenticator server --config config.yaml --cluster-owner-arn arn:aws:iam::111122223333:role/ClusterOwner`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
 			return o.run(cmd.Context(), p)
@@ -63,6 +66,7 @@ unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
 	o.stsOptions.addFlags(flags)
 	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "how long an answer of STS is remembered; 0 asks for every TokenReview")
 	o.mappingOptions.addFlags(flags)
+	flags.BoolVar(&o.checkConfig, "check-config", false, "read the flags and every file, print what the server would do, and exit; connect to nothing and write nothing")
 	return command
 }
 
@@ -79,17 +83,17 @@ func (o *serverOptions) check(p *program) error {
 			return err
 		}
 		if o.healthPort == o.port {
-			return usagef("--port and --health-port are both %d", o.port)
+			return cli.Usagef("--port and --health-port are both %d", o.port)
 		}
 	}
 	if err := o.checkMetricsAddress(); err != nil {
 		return err
 	}
 	if o.verificationCacheTTL < 0 {
-		return usagef("--verification-cache-ttl %s is negative: 0 turns the cache off", o.verificationCacheTTL)
+		return cli.Usagef("--verification-cache-ttl %s is negative: 0 turns the cache off", o.verificationCacheTTL)
 	}
 	if o.verificationCacheTTL > token.Lifetime {
-		return usagef("--verification-cache-ttl %s is longer than a token lives, %s", o.verificationCacheTTL, token.Lifetime)
+		return cli.Usagef("--verification-cache-ttl %s is longer than a token lives, %s", o.verificationCacheTTL, token.Lifetime)
 	}
 	return o.mappingOptions.check(p)
 }
@@ -101,13 +105,17 @@ func (o *serverOptions) checkMetricsAddress() error {
 	host, service, err := net.SplitHostPort(o.metricsAddress)
 	port, notNumber := strconv.Atoi(service)
 	if err != nil || notNumber != nil || host != "" && net.ParseIP(host) == nil {
-		return usagef("--metrics-bind-address %q is not an IP address and a port, as 10.0.0.5:21364", o.metricsAddress)
+		return cli.Usagef("--metrics-bind-address %q is not an IP address and a port, as 10.0.0.5:21364", o.metricsAddress)
 	}
 	return checkPort("--metrics-bind-address", port)
 }
 
 func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err := o.check(p); err != nil {
+		return err
+	}
+	reserved, err := reservedPrefixes(p, o.sources())
+	if err != nil {
 		return err
 	}
 	log, err := p.newLog()
@@ -158,22 +166,28 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		}),
 		Owner:            owner,
 		Sources:          sources,
-		ReservedPrefixes: p.config.reserved(),
+		ReservedPrefixes: reserved,
 		Instances:        instances,
-		ScrubbedAccounts: p.config.scrubbedAccounts,
+		ScrubbedAccounts: p.config.ScrubbedAccounts,
 		Audit:            log,
 	})
 	if err != nil {
 		return err
+	}
+	if o.checkConfig {
+		return o.printPlan(p.out, p, sources, time.Now())
 	}
 	metrics.FollowMappings(served.ID(), served.Sources())
 	return o.serve(ctx, served, metrics, log)
 }
 
 func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metrics *webhook.Metrics, log *slog.Logger) error {
-	certificate, err := o.certificate()
+	certificate, warning, err := o.certificate()
 	if err != nil {
 		return err
+	}
+	if warning != "" {
+		log.Warn(warning)
 	}
 	if !o.kubeconfigPregenerated {
 		if err := o.writeKubeconfig(certificate); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
@@ -33,13 +34,13 @@ func (o *stsOptions) addFlags(flags *pflag.FlagSet) {
 func (o *stsOptions) hosts() (token.Hosts, error) {
 	hosts, err := token.NewHosts(o.partition, o.stsRegions...)
 	if err != nil {
-		return token.Hosts{}, usagef("--partition, --sts-region: %w", err)
+		return token.Hosts{}, cli.Usagef("--partition, --sts-region: %w", err)
 	}
 	if o.stsEndpoint == "" {
 		return hosts, nil
 	}
 	if hosts, err = hosts.WithEndpoint(o.stsEndpoint); err != nil {
-		return token.Hosts{}, usagef("--sts-endpoint: %w", err)
+		return token.Hosts{}, cli.Usagef("--sts-endpoint: %w", err)
 	}
 	return hosts, nil
 }
@@ -53,10 +54,10 @@ func (o *stsOptions) dial() (map[string]string, error) {
 	// Only there is no proxy in between, which would go where it likes.
 	endpoint, ok := strings.CutPrefix(strings.TrimSuffix(o.stsEndpoint, "/"), "http://")
 	if !ok {
-		return nil, usagef("--sts-endpoint-dial is for an --sts-endpoint of http, such as http://127.0.0.1:4566")
+		return nil, cli.Usagef("--sts-endpoint-dial is for an --sts-endpoint of http, such as http://127.0.0.1:4566")
 	}
 	if host, port, err := net.SplitHostPort(o.stsEndpointDial); err != nil || host == "" || !isPort(port) {
-		return nil, usagef("--sts-endpoint-dial %q is not HOST:PORT, such as 172.18.0.1:4566", o.stsEndpointDial)
+		return nil, cli.Usagef("--sts-endpoint-dial %q is not HOST:PORT, such as 172.18.0.1:4566", o.stsEndpointDial)
 	}
 	if !strings.Contains(endpoint, ":") {
 		endpoint += ":80"
@@ -81,11 +82,11 @@ func caBundle(getenv func(string) string) (*x509.CertPool, error) {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usagef("reading $AWS_CA_BUNDLE: %w", err)
+		return nil, cli.Usagef("reading $AWS_CA_BUNDLE: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(content) {
-		return nil, usagef("reading $AWS_CA_BUNDLE: there is no certificate in %s", fmt.Sprintf("%q", path))
+		return nil, cli.Usagef("reading $AWS_CA_BUNDLE: there is no certificate in %s", fmt.Sprintf("%q", path))
 	}
 	return pool, nil
 }

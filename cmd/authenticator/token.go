@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
 )
 
@@ -31,7 +32,7 @@ terminal, a profile with mfa_serial is asked for its code.`,
   authenticator token --cluster-id my-cluster --role arn:aws:iam::111122223333:role/KubernetesAdmin
   kubectl config set-credentials me --exec-api-version=client.authentication.k8s.io/v1 \
     --exec-command=authenticator --exec-arg=token --exec-arg=--cluster-id=my-cluster --exec-interactive-mode=IfAvailable`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.needClusterID(); err != nil {
 				return err
@@ -61,7 +62,7 @@ terminal, a profile with mfa_serial is asked for its code.`,
 
 func (p *program) printToken(ctx context.Context, c presign.Config, info execInfo, tokenOnly bool) error {
 	if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "" || c.ForwardSessionName) {
-		return usagef("--external-id, --session-name and --forward-session-name are for the role of --role, and none is given")
+		return cli.Usagef("--external-id, --session-name and --forward-session-name are for the role of --role, and none is given")
 	}
 	presigner, err := presign.New(ctx, c)
 	if err != nil {

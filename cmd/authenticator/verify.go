@@ -79,7 +79,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return &cli.Error{Code: cli.ExitUndecided, Err: fmt.Errorf("it could not be told whether the token is good: %w", err)}
 	}
-	return o.print(p.out, result.Identity.Principal())
+	return o.print(p.out, result.Identity.Principal(), request.Host())
 }
 
 // maxStdin is more than a token may have, so that one that is too long is
@@ -101,15 +101,11 @@ func (o *verifyOptions) read(stdin io.Reader) (string, error) {
 	}
 }
 
-func (o *verifyOptions) print(out io.Writer, id identity.Principal) error {
+func (o *verifyOptions) print(out io.Writer, id identity.Principal, host string) error {
+	// The keys are aws-iam-authenticator's; its UserID is without the session.
 	value := struct {
-		ARN          string `json:"arn"`
-		CanonicalARN string `json:"canonicalArn"`
-		AccountID    string `json:"accountId"`
-		PrincipalID  string `json:"principalId"`
-		SessionName  string `json:"sessionName"`
-		AccessKeyID  string `json:"accessKeyId"`
-	}{id.ARN, id.CanonicalARN, id.AccountID, id.PrincipalID, id.SessionName, id.AccessKeyID}
+		ARN, CanonicalARN, AccountID, UserID, SessionName, AccessKeyID, STSEndpoint, Partition string
+	}{id.ARN, id.CanonicalARN, id.AccountID, id.PrincipalID, id.SessionName, id.AccessKeyID, host, id.Partition}
 	return o.output.Print(out, value, func(wide bool) (rows cli.Rows) {
 		rows.Add("ARN", id.ARN)
 		rows.Add("CANONICAL ARN", id.CanonicalARN)
@@ -118,6 +114,7 @@ func (o *verifyOptions) print(out io.Writer, id identity.Principal) error {
 			rows.Add("PRINCIPAL ID", id.PrincipalID)
 			rows.Add("SESSION NAME", id.SessionName)
 			rows.Add("ACCESS KEY ID", id.AccessKeyID)
+			rows.Add("STS ENDPOINT", host)
 		}
 		return rows
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -22,14 +23,46 @@ func newVersion(p *program) *cobra.Command {
 				fmt.Fprintln(p.out, version)
 				return nil
 			}
-			return output.Print(p.out, struct {
-				Version  string `json:"version"`
-				Go       string `json:"go"`
-				Platform string `json:"platform"`
-			}{version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}, nil)
+			built := readBuild()
+			// aws-iam-authenticator's keys: capitals in JSON, small letters in YAML.
+			if output.String() == cli.YAML {
+				return output.Print(p.out, struct {
+					Version  string `json:"version"`
+					Commit   string `json:"commit"`
+					Date     string `json:"date"`
+					Go       string `json:"go"`
+					Platform string `json:"platform"`
+				}(built), nil)
+			}
+			return output.Print(p.out, built, nil)
 		},
 	}
 	command.Flags().BoolVarP(&short, "short", "s", false, "the version number alone")
 	output.AddFlag(command, cli.JSON, cli.YAML)
 	return command
+}
+
+// build is how this program was built.
+type build struct {
+	Version string
+	// Commit and Date are of the version control, empty where the build did not
+	// record them.
+	Commit, Date string
+	Go           string
+	Platform     string
+}
+
+func readBuild() build {
+	b := build{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			switch setting.Key {
+			case "vcs.revision":
+				b.Commit = setting.Value
+			case "vcs.time":
+				b.Date = setting.Value
+			}
+		}
+	}
+	return b
 }

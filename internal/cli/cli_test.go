@@ -45,8 +45,8 @@ func TestNearest(t *testing.T) {
 		"sevrer": "server", "tokn": "token", "Token": "token", "vsersion": "version", "verfy": "verify", "intt": "init",
 		"delete": "", "": "", "x": "", strings.Repeat("token", 20): "",
 	} {
-		if got := nearest(text, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", text, got, want)
+		if got := Nearest(text, names); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", text, got, want)
 		}
 	}
 }

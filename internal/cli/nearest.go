@@ -8,7 +8,7 @@ import (
 // nearestHint hints at the name that somebody probably meant; it is empty if
 // none is near.
 func nearestHint(text string, names []string) string {
-	if name := nearest(text, names); name != "" {
+	if name := Nearest(text, names); name != "" {
 		return fmt.Sprintf("did you mean %s?", name)
 	}
 	return ""
@@ -17,9 +17,9 @@ func nearestHint(text string, names []string) string {
 // maxName is longer than any name: what is longer is near none, and costs time.
 const maxName = 64
 
-// nearest returns the name with the fewest edits between it and the text, if
-// they are few for its length.
-func nearest(text string, names []string) string {
+// Nearest returns the name with the fewest edits between it and the text, if they
+// are few for its length, and else nothing.
+func Nearest(text string, names []string) string {
 	if len(text) > maxName {
 		return ""
 	}

@@ -57,17 +57,8 @@ func (m *mappings) Collect(metrics chan<- prometheus.Metric) {
 			}
 			gauge(m.entries, inForce, f.cluster, s.Name())
 			for _, severity := range []mapper.Severity{mapper.Error, mapper.Warning} {
-				gauge(m.problems, count(current.Problems, severity), f.cluster, s.Name(), string(severity))
+				gauge(m.problems, mapper.Count(current.Problems, severity), f.cluster, s.Name(), string(severity))
 			}
 		}
 	}
-}
-
-func count(problems []mapper.Problem, severity mapper.Severity) (n int) {
-	for _, problem := range problems {
-		if problem.Severity == severity {
-			n++
-		}
-	}
-	return n
 }

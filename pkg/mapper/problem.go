@@ -71,6 +71,16 @@ type Problem struct {
 	Fix string
 }
 
+// Count returns how many of the problems have a severity.
+func Count(problems []Problem, severity Severity) (n int) {
+	for _, problem := range problems {
+		if problem.Severity == severity {
+			n++
+		}
+	}
+	return n
+}
+
 // String is the problem in one line.
 func (p Problem) String() string {
 	place := p.Section

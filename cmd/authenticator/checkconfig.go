@@ -1,0 +1,86 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+// printPlan says what the server would do with its configuration, for
+// --check-config. It reads files and connects to nothing.
+func (o *serverOptions) printPlan(w io.Writer, p *program, sources []source.Source, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
+	row("cluster ID", "%s", p.clusterID)
+	row("partition", "%s", o.partition)
+	regions := "every region of the partition (--sts-region names fewer)"
+	if len(o.stsRegions) > 0 {
+		regions = strings.Join(o.stsRegions, ", ")
+	}
+	row("STS regions", "%s", regions)
+	if o.stsEndpoint != "" {
+		row("STS endpoint", "%s is trusted too", o.stsEndpoint)
+	}
+	row("listens on", "%s", o.listenAddress())
+	row("certificate", "%s", o.certificatePlan(now))
+	kubeconfig := "writes " + o.generateKubeconfig
+	if o.kubeconfigPregenerated {
+		kubeconfig = "is there already (--kubeconfig-pregenerated)"
+	}
+	row("kubeconfig", "%s", kubeconfig)
+	owners := "none"
+	if len(o.ownerARNs) > 0 {
+		owners = strings.Join(o.ownerARNs, ", ")
+	}
+	row("cluster owners", "%s", owners)
+	for _, s := range sources {
+		row("source "+s.Name(), "%s", sourcePlan(s.Current()))
+	}
+	return table.Flush()
+}
+
+func sourcePlan(current source.Snapshot) string {
+	if current.Table == nil {
+		return "is read once the server runs"
+	}
+	return fmt.Sprintf("mappings: %d, errors: %d, warnings: %d", current.Table.Len(),
+		mapper.Count(current.Problems, mapper.Error), mapper.Count(current.Problems, mapper.Warning))
+}
+
+// certificatePlan says what becomes of the serving certificate.
+func (o *serverOptions) certificatePlan(now time.Time) string {
+	path := filepath.Join(o.stateDir, webhook.CertificateFile)
+	content, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "makes " + path
+	case err != nil:
+		return "cannot be read: " + err.Error()
+	}
+	block, _ := pem.Decode(content)
+	if block == nil {
+		return path + " holds no certificate"
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	switch {
+	case err != nil:
+		return path + " holds no certificate: " + err.Error()
+	case now.After(certificate.NotAfter):
+		return path + " expired on " + certificate.NotAfter.Format(time.DateOnly)
+	case certificate.VerifyHostname(o.hostname) != nil:
+		return path + " is not for " + o.hostname
+	}
+	return path + ", valid until " + certificate.NotAfter.Format(time.DateOnly)
+}

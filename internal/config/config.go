@@ -1,0 +1,205 @@
+// Package config reads the configuration file of the authenticator, which is
+// aws-iam-authenticator's: YAML or JSON, keys in any case.
+//
+// Most keys stand for flags; the mappings and a few others have no flag.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+)
+
+// File is a configuration file that was read. The zero value is an empty one.
+type File struct {
+	// Values of the keys that stand for flags, in the file's order.
+	Values []Value
+	// Server is the mapping that holds mapRoles, mapUsers or mapAccounts. Nil
+	// means that the file has no mappings.
+	Server *yaml.Node
+	// ScrubbedAccounts are those whose identities appear nowhere.
+	ScrubbedAccounts []string
+	// ReservedPrefixes are those that usernames may not begin with.
+	ReservedPrefixes []ReservedPrefixes
+	// EC2RoleARN is assumed to describe instances; SourceARN guards that role
+	// against use on behalf of others.
+	EC2RoleARN, SourceARN string
+	// Warnings are about keys that are accepted and have no effect.
+	Warnings []string
+}
+
+// Value is the value of a key that stands for a flag.
+type Value struct {
+	// Key as the file spells it, and its line.
+	Key  string
+	Line int
+	// Flag, and the command that it is for; no command means every one that has
+	// the flag.
+	Flag, Command string
+	// Text is the value as it would be given to the flag.
+	Text string
+}
+
+// ReservedPrefixes are prefixes that the usernames of a source may not have.
+type ReservedPrefixes struct {
+	Source   string
+	Line     int
+	Prefixes []string
+}
+
+// Parse reads a configuration file. A key that it does not know is an error: a
+// misspelt key would otherwise leave a guard off that was meant to be on.
+func Parse(content []byte) (*File, error) {
+	var document yaml.Node
+	if err := yaml.NewDecoder(strings.NewReader(string(content))).Decode(&document); err != nil {
+		if errors.Is(err, io.EOF) {
+			return &File{}, nil
+		}
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	var f File
+	return &f, f.readMap(document.Content[0], "")
+}
+
+func (f *File) readMap(node *yaml.Node, prefix string) error {
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
+		return nil
+	}
+	if node.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: expected a mapping", node.Line)
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		name := prefix + key.Value
+		lower := strings.ToLower(name)
+		if strings.Contains(key.Value, ".") {
+			return unknownKey(key, name)
+		}
+		if first, twice := seen[lower]; twice {
+			return fmt.Errorf("line %d: %s is set on line %d already", key.Line, name, first)
+		}
+		seen[lower] = key.Line
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		if err := f.readKey(name, key, value, node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *File) readKey(name string, key, value, parent *yaml.Node) (err error) {
+	lower := strings.ToLower(name)
+	if s, ok := settings()[lower]; ok {
+		text, err := flagText(name, value)
+		if err != nil {
+			return err
+		}
+		f.Values = append(f.Values, Value{Key: name, Line: value.Line, Flag: s.flag, Command: s.command, Text: text})
+		return nil
+	}
+	if why, ok := withoutEffect()[lower]; ok {
+		f.Warnings = append(f.Warnings, fmt.Sprintf("line %d: %s %s", key.Line, name, why))
+		return nil
+	}
+	switch lower {
+	case "server":
+		return f.readMap(value, "server.")
+	case "server.maproles", "server.mapusers", "server.mapaccounts":
+		f.Server = parent
+	case "server.scrubbedaccounts":
+		f.ScrubbedAccounts, err = stringList(name, value)
+	case "server.reservedprefixconfig":
+		return f.readReservedPrefixes(name, value)
+	case "server.ec2describeinstancesrolearn":
+		f.EC2RoleARN, err = stringValue(name, value)
+	case "server.sourcearn":
+		f.SourceARN, err = stringValue(name, value)
+	case "server.dynamicfilepath", "server.dynamicfileuseridstrict", "server.dynamicbackendmodepath":
+		return fmt.Errorf("line %d: %s: backend DynamicFile is not available; awsAuthFile names a file that is watched", key.Line, name)
+	default:
+		return unknownKey(key, name)
+	}
+	return err
+}
+
+func unknownKey(key *yaml.Node, name string) error {
+	if nearest := cli.Nearest(name, spelled()); nearest != "" {
+		return fmt.Errorf("line %d: unknown key %s (did you mean %s?)", key.Line, name, nearest)
+	}
+	return fmt.Errorf("line %d: unknown key %s", key.Line, name)
+}
+
+func (f *File) readReservedPrefixes(name string, list *yaml.Node) error {
+	if list.Kind != yaml.SequenceNode {
+		return fmt.Errorf("line %d: %s: expected a list", list.Line, name)
+	}
+	for _, item := range list.Content {
+		if item.Kind != yaml.MappingNode {
+			return fmt.Errorf("line %d: %s: expected a mapping with backendmode and usernamePrefixReserveList", item.Line, name)
+		}
+		reserved := ReservedPrefixes{Line: item.Line}
+		for i := 0; i+1 < len(item.Content); i += 2 {
+			key, value := item.Content[i], item.Content[i+1]
+			var err error
+			switch strings.ToLower(key.Value) {
+			case "backendmode":
+				reserved.Source, err = stringValue(key.Value, value)
+			case "usernameprefixreservelist":
+				reserved.Prefixes, err = stringList(key.Value, value)
+			default:
+				err = fmt.Errorf("unknown key %s (supported: backendmode, usernamePrefixReserveList)", key.Value)
+			}
+			if err != nil {
+				return fmt.Errorf("line %d: %s: %w", key.Line, name, err)
+			}
+		}
+		if reserved.Source == "" || len(reserved.Prefixes) == 0 || slices.Contains(reserved.Prefixes, "") {
+			return fmt.Errorf("line %d: %s: backendmode and usernamePrefixReserveList must not be empty", item.Line, name)
+		}
+		f.ReservedPrefixes = append(f.ReservedPrefixes, reserved)
+	}
+	return nil
+}
+
+// flagText is a value as it would be given to a flag.
+func flagText(name string, value *yaml.Node) (string, error) {
+	if value.Kind == yaml.SequenceNode {
+		list, err := stringList(name, value)
+		return strings.Join(list, ","), err
+	}
+	return stringValue(name, value)
+}
+
+func stringValue(name string, value *yaml.Node) (string, error) {
+	if value.Kind != yaml.ScalarNode {
+		return "", fmt.Errorf("line %d: %s: expected one value", value.Line, name)
+	}
+	if value.Tag == "!!null" {
+		return "", nil
+	}
+	return value.Value, nil
+}
+
+func stringList(name string, value *yaml.Node) ([]string, error) {
+	if value.Kind != yaml.SequenceNode {
+		return nil, fmt.Errorf("line %d: %s: expected a list", value.Line, name)
+	}
+	var list []string
+	for _, item := range value.Content {
+		text, err := stringValue(name, item)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, text)
+	}
+	return list, nil
+}

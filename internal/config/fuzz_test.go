@@ -1,0 +1,23 @@
+package config
+
+import "testing"
+
+// FuzzConfig holds that nothing in a configuration file crashes the program, and
+// that every value is a flag's.
+func FuzzConfig(f *testing.F) {
+	f.Add("clusterID: c\nserver:\n  port: 21362\n  mapUsers: []\n  backendMode: [MountedFile, EKSConfigMap]\n")
+	f.Add("server:\n  reservedPrefixConfig:\n  - backendmode: EKSConfigMap\n    usernamePrefixReserveList: [a]\n")
+	f.Add("&a [*a]")
+	f.Add("server: &s\n  server: *s\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse([]byte(text))
+		if err != nil {
+			return
+		}
+		for _, value := range c.Values {
+			if value.Flag == "" || value.Line < 1 {
+				t.Errorf("%+v", value)
+			}
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A setting is the flag that a key stands for.
+type setting struct {
+	// flag of the command; of every command that has the flag, if there is none.
+	flag, command string
+}
+
+// settings are the keys that stand for flags, by their full names in lower case.
+// All keys match in any case, as in aws-iam-authenticator.
+func settings() map[string]setting {
+	return map[string]setting{
+		"clusterid":     {flag: "cluster-id"},
+		"log-verbosity": {flag: "log-verbosity"},
+
+		"cache":              {flag: "cache", command: "token"},
+		"externalid":         {flag: "external-id", command: "token"},
+		"forwardsessionname": {flag: "forward-session-name", command: "token"},
+		"region":             {flag: "region", command: "token"},
+		"role":               {flag: "role", command: "token"},
+		"sessionname":        {flag: "session-name", command: "token"},
+		"tokenonly":          {flag: "token-only", command: "token"},
+
+		"output":    {flag: "output", command: "verify"},
+		"partition": {flag: "partition", command: "verify"},
+		"token":     {flag: "token", command: "verify"},
+
+		"server.address":                   {flag: "address"},
+		"server.awsauthfile":               {flag: "aws-auth-file"},
+		"server.backendmode":               {flag: "backend-mode"},
+		"server.clusterownerarns":          {flag: "cluster-owner-arn"},
+		"server.ec2describeinstancesburst": {flag: "ec2-describeInstances-burst"},
+		"server.ec2describeinstancesqps":   {flag: "ec2-describeInstances-qps"},
+		"server.generatekubeconfig":        {flag: "generate-kubeconfig"},
+		"server.healthport":                {flag: "health-port"},
+		"server.hostname":                  {flag: "hostname"},
+		"server.kubeconfig":                {flag: "kubeconfig"},
+		"server.kubeconfigpregenerated":    {flag: "kubeconfig-pregenerated"},
+		"server.master":                    {flag: "master"},
+		"server.metricsbindaddress":        {flag: "metrics-bind-address"},
+		"server.partition":                 {flag: "partition", command: "server"},
+		"server.port":                      {flag: "port"},
+		"server.rolepaths":                 {flag: "role-paths"},
+		"server.statedir":                  {flag: "state-dir"},
+		"server.stsendpoint":               {flag: "sts-endpoint"},
+		"server.stsendpointdial":           {flag: "sts-endpoint-dial"},
+		"server.stsregions":                {flag: "sts-region"},
+		"server.verificationcachettl":      {flag: "verification-cache-ttl"},
+	}
+}
+
+// Flags are the flags that keys stand for, by their commands; "" is for every
+// command that has the flag.
+func Flags() map[string][]string {
+	flags := map[string][]string{}
+	for _, s := range settings() {
+		flags[s.command] = append(flags[s.command], s.flag)
+	}
+	return flags
+}
+
+// withoutEffect are keys that aws-iam-authenticator accepts and never reads, and
+// what to say about them.
+func withoutEffect() map[string]string {
+	return map[string]string{
+		"defaultrole":   "has no effect, as in aws-iam-authenticator: role names the role to assume",
+		"feature-gates": "has no effect, as in aws-iam-authenticator: only the flag --feature-gates is read",
+	}
+}
+
+// spelled are all keys as the documentation spells them, for hints.
+func spelled() []string {
+	keys := []string{
+		"clusterID", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly", "defaultRole",
+		"server.awsAuthFile", "server.backendMode", "server.clusterOwnerARNs", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
+		"server.ec2DescribeInstancesRoleARN", "server.generateKubeconfig", "server.healthPort", "server.kubeconfigPregenerated",
+		"server.mapAccounts", "server.mapRoles", "server.mapUsers", "server.metricsBindAddress", "server.reservedPrefixConfig", "server.rolePaths",
+		"server.scrubbedAccounts", "server.sourceARN", "server.stateDir", "server.stsEndpoint", "server.stsEndpointDial", "server.stsRegions",
+		"server.verificationCacheTTL",
+	}
+	for key := range maps.Keys(settings()) {
+		if !slices.ContainsFunc(keys, func(spelled string) bool { return strings.EqualFold(spelled, key) }) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
