@@ -120,7 +120,7 @@ func importers() map[string][]string {
 		"sigs.k8s.io/kind/...":                {"internal/lab"},
 		module + "/deploy/kind":               {"internal/lab"},
 		module + "/internal/lab":              {"cmd/lab"},
-		module + "/internal/cli":              {"internal/cli/clitest", "cmd/..."},
+		module + "/internal/cli":              {"internal/cli/clitest", "internal/config", "cmd/..."},
 		module + "/internal/cli/clitest":      nil,
 		module + "/internal/webhook":          {"cmd/authenticator"},
 		module + "/internal/authn":            {"internal/cluster", "internal/webhook", "cmd/authenticator"},
