@@ -47,7 +47,7 @@ terminal, a profile with mfa_serial is asked for its code.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&c.Region, "region", "", "region whose STS endpoint the token names (default: of the environment, the profile or the instance, else us-east-1)")
+	flags.StringVar(&c.Region, "region", "", "region whose STS endpoint the token names; aws-global for the global one (default: of the environment, the profile or the instance, else us-east-1)")
 	flags.StringVar(&c.Profile, "profile", "", "profile of the AWS configuration (default: $AWS_PROFILE, else default)")
 	flags.StringVarP(&c.RoleARN, "role", "r", "", "ARN of a role to assume first ($DEFAULT_ROLE)")
 	flags.StringVarP(&c.ExternalID, "external-id", "e", "", "external ID that the role's trust policy asks for")

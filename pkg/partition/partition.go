@@ -27,13 +27,9 @@ type Partition struct {
 	// plainIsFIPS: sts-fips.<region>.<suffix> does not exist, since the plain
 	// endpoint is the FIPS one.
 	plainIsFIPS bool
-	// global is the endpoint of no region, if there is one; GlobalRegion signs
-	// for it.
+	// global is the STS endpoint of no region, if there is one.
 	global string
 }
-
-// GlobalRegion signs for the global STS endpoint.
-const GlobalRegion = "us-east-1"
 
 // All are AWS's partitions.
 func All() []Partition {
@@ -90,33 +86,6 @@ func (p Partition) Has(region string) bool {
 	}
 	prefix, word, ok := cutLast(prefix)
 	return ok && consistsOf(word, isLowerOrDigit) && slices.Contains(p.regions, prefix)
-}
-
-// STSHost returns the plain STS endpoint of a region.
-func (p Partition) STSHost(region string) string { return "sts." + region + "." + p.suffix }
-
-// STSRegion returns the region of an STS endpoint and reports whether the host
-// has the form of one. It does not check that the region is the partition's:
-// [Partition.Has] does.
-func (p Partition) STSRegion(host string) (region string, ok bool) {
-	if host == "" || p.Name == "" {
-		return "", false
-	}
-	if host == p.global {
-		return GlobalRegion, true
-	}
-	service, rest, _ := strings.Cut(host, ".")
-	region, suffix, _ := strings.Cut(rest, ".")
-	switch {
-	case suffix != p.suffix && suffix != p.dualStack:
-		return "", false
-	case service == "sts":
-		return region, true
-	case service == "sts-fips":
-		return region, !p.plainIsFIPS || suffix == p.dualStack
-	default:
-		return "", false
-	}
 }
 
 // IsRegion reports whether a name could be a region's: three words or more with

@@ -9,18 +9,16 @@ import (
 
 func TestOfRegion(t *testing.T) {
 	for region, want := range map[string]string{
-		"eu-west-2":      "sts.eu-west-2.amazonaws.com",
-		"cn-north-1":     "sts.cn-north-1.amazonaws.com.cn",
-		"us-gov-west-1":  "sts.us-gov-west-1.amazonaws.com",
-		"us-isob-east-1": "sts.us-isob-east-1.sc2s.sgov.gov",
+		"eu-west-2":      "aws",
+		"cn-north-1":     "aws-cn",
+		"us-gov-west-1":  "aws-us-gov",
+		"us-isob-east-1": "aws-iso-b",
 		"aws-global":     "",
 		"":               "",
 	} {
 		p, err := partition.OfRegion(region)
-		if (err == nil) != (want != "") {
-			t.Errorf("%q: %v", region, err)
-		} else if err == nil && p.STSHost(region) != want {
-			t.Errorf("%q: %q, want %q", region, p.STSHost(region), want)
+		if (err == nil) != (want != "") || p.Name != want {
+			t.Errorf("%q: %q, %v; want %q", region, p.Name, err, want)
 		}
 	}
 }

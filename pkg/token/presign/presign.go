@@ -101,16 +101,16 @@ func New(ctx context.Context, c Config) (*Presigner, error) {
 	if err != nil {
 		return nil, err
 	}
+	client := sts.NewFromConfig(loaded)
 	// The token names AWS's own host, whatever endpoint the environment names
 	// for calls: the server accepts no other.
-	of, err := partition.OfRegion(loaded.Region)
+	host, signer, err := stsEndpoint(client.Options())
 	if err != nil {
 		return nil, fmt.Errorf("finding the STS endpoint: %w", err)
 	}
-	host := of.STSHost(loaded.Region)
-	p := &Presigner{config: c, credentials: loaded.Credentials, endpoint: "https://" + host + "/", region: loaded.Region}
+	p := &Presigner{config: c, credentials: loaded.Credentials, endpoint: "https://" + host + "/", region: signer}
 	if c.RoleARN != "" {
-		if err := p.assumeRole(ctx, loaded); err != nil {
+		if err := p.assumeRole(ctx, client, loaded); err != nil {
 			return nil, err
 		}
 	}
@@ -152,9 +152,17 @@ func instanceRegion(ctx context.Context, loaded aws.Config) string {
 	return answer.Region
 }
 
+// stsEndpoint is the one that a client uses: its region's, in the variant that
+// AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, or the profile, ask for.
+func stsEndpoint(client sts.Options) (host, signer string, err error) {
+	return partition.STSEndpoint(client.Region, partition.Variant{
+		FIPS:      client.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled,
+		DualStack: client.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled,
+	})
+}
+
 // assumeRole makes the credentials those of the role.
-func (p *Presigner) assumeRole(ctx context.Context, loaded aws.Config) error {
-	client := sts.NewFromConfig(loaded)
+func (p *Presigner) assumeRole(ctx context.Context, client *sts.Client, loaded aws.Config) error {
 	serial, err := p.mfaSerial(ctx, loaded)
 	if err != nil {
 		return err

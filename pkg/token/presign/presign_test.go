@@ -7,9 +7,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
@@ -51,36 +55,39 @@ func makeToken(t *testing.T, config presign.Config) presign.Token {
 	return made
 }
 
-// TestTokensKeepEveryRule parses what is made, in every partition.
+// TestTokensKeepEveryRule parses what is made: in every partition, for every
+// variant of its endpoints. The host is the one that AWS's own rules name.
 func TestTokensKeepEveryRule(t *testing.T) {
 	environment(t)
 	for region, partition := range map[string]string{
 		"eu-west-2": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "us-iso-east-1": "aws-iso", "us-isob-east-1": "aws-iso-b",
 		"eu-isoe-west-1": "aws-iso-e", "us-isof-south-1": "aws-iso-f", "eusc-de-east-1": "aws-eusc",
 	} {
-		hosts, err := token.NewHosts(partition)
-		if err != nil {
-			t.Fatal(err)
-		}
-		made := makeToken(t, presign.Config{Region: region})
-		request, err := token.Parse(made.Token, hosts, now())
-		if err != nil {
-			t.Fatalf("%s: %v", region, err)
-		}
-		if request.Region() != region || request.AccessKeyID() != "AKIAIOSFODNN7EXAMPLE" || request.Time() != now() {
-			t.Errorf("%s: %v", region, request)
-		}
-		if made.Expiration != now().Add(14*time.Minute) {
-			t.Errorf("%s: it expires at %s", region, made.Expiration)
+		for _, fips := range []bool{false, true} {
+			for _, dualStack := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s fips=%v dualstack=%v", region, fips, dualStack), func(t *testing.T) {
+					t.Setenv("AWS_USE_FIPS_ENDPOINT", strconv.FormatBool(fips))
+					t.Setenv("AWS_USE_DUALSTACK_ENDPOINT", strconv.FormatBool(dualStack))
+					made := makeToken(t, presign.Config{Region: region})
+					request := parse(t, partition, made)
+					if want := sdkHost(t, region, fips, dualStack); request.Host() != want {
+						t.Errorf("the token names %s, want %s", request.Host(), want)
+					}
+					if request.Region() != region || request.AccessKeyID() != "AKIAIOSFODNN7EXAMPLE" || request.Time() != now() {
+						t.Error(request)
+					}
+					if made.Expiration != now().Add(14*time.Minute) {
+						t.Errorf("it expires at %s", made.Expiration)
+					}
+				})
+			}
 		}
 	}
 }
 
-// TestWhatIsSigned is the form that `aws eks get-token` has too.
-func TestWhatIsSigned(t *testing.T) {
-	environment(t)
-	made := makeToken(t, presign.Config{Region: "eu-west-2"})
-	hosts, err := token.NewHosts("aws")
+func parse(t *testing.T, partition string, made presign.Token) token.Request {
+	t.Helper()
+	hosts, err := token.NewHosts(partition)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +95,26 @@ func TestWhatIsSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return request
+}
+
+// sdkHost is the host that AWS's SDK calls.
+func sdkHost(t *testing.T, region string, fips, dualStack bool) string {
+	t.Helper()
+	endpoint, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), sts.EndpointParameters{
+		Region: aws.String(region), UseFIPS: aws.Bool(fips), UseDualStack: aws.Bool(dualStack), UseGlobalEndpoint: aws.Bool(false),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return endpoint.URI.Host
+}
+
+// TestWhatIsSigned is the form that `aws eks get-token` has too.
+func TestWhatIsSigned(t *testing.T) {
+	environment(t)
+	made := makeToken(t, presign.Config{Region: "eu-west-2"})
+	request := parse(t, "aws", made)
 	parsed, err := url.Parse(request.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -123,13 +150,48 @@ func TestTokenNamesAWS(t *testing.T) {
 			for name, value := range test.set {
 				t.Setenv(name, value)
 			}
-			hosts, err := token.NewHosts("aws")
-			if err != nil {
-				t.Fatal(err)
+			if request := parse(t, "aws", makeToken(t, test.config)); request.Host() != test.want {
+				t.Errorf("%v, want %s", request, test.want)
 			}
-			request, err := token.Parse(makeToken(t, test.config).Token, hosts, now())
-			if err != nil || request.Host() != test.want {
-				t.Errorf("%v, %v; want %s", request, err, test.want)
+		})
+	}
+}
+
+// TestEndpoint is what `aws eks get-token` of botocore 1.43 makes of the same
+// settings, of the environment and of the profile.
+func TestEndpoint(t *testing.T) {
+	environment(t)
+	profiles := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(profiles, []byte(`[profile fips]
+region = eu-west-2
+use_fips_endpoint = true
+[profile dual]
+region = eu-west-2
+use_dualstack_endpoint = true
+[profile global]
+region = aws-global
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", profiles)
+	for _, test := range []struct{ profile, region, fips, dualStack, host, signer string }{
+		{region: "eu-west-2", fips: "TRUE", host: "sts-fips.eu-west-2.amazonaws.com", signer: "eu-west-2"},
+		{region: "eu-west-2", dualStack: "true", host: "sts.eu-west-2.api.aws", signer: "eu-west-2"},
+		{region: "aws-global", host: "sts.amazonaws.com", signer: "us-east-1"},
+		{profile: "global", host: "sts.amazonaws.com", signer: "us-east-1"},
+		{profile: "fips", host: "sts-fips.eu-west-2.amazonaws.com", signer: "eu-west-2"},
+		{profile: "fips", fips: "false", host: "sts.eu-west-2.amazonaws.com", signer: "eu-west-2"},
+		{profile: "fips", dualStack: "true", host: "sts-fips.eu-west-2.api.aws", signer: "eu-west-2"},
+		{profile: "dual", host: "sts.eu-west-2.api.aws", signer: "eu-west-2"},
+	} {
+		t.Run(fmt.Sprintf("%+v", test), func(t *testing.T) {
+			t.Setenv("AWS_PROFILE", test.profile)
+			t.Setenv("AWS_REGION", test.region)
+			t.Setenv("AWS_USE_FIPS_ENDPOINT", test.fips)
+			t.Setenv("AWS_USE_DUALSTACK_ENDPOINT", test.dualStack)
+			request := parse(t, "aws", makeToken(t, presign.Config{}))
+			if request.Host() != test.host || request.Region() != test.signer {
+				t.Errorf("%s signed for %s, want %s for %s", request.Host(), request.Region(), test.host, test.signer)
 			}
 		})
 	}
@@ -181,6 +243,11 @@ func TestNewRefuses(t *testing.T) {
 		if _, err := presign.New(t.Context(), config); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
+	}
+	t.Setenv("AWS_USE_FIPS_ENDPOINT", "true")
+	_, err := presign.New(t.Context(), presign.Config{ClusterID: "c", Region: "aws-global"})
+	if err == nil || !strings.Contains(err.Error(), "no FIPS and no dual-stack variant") {
+		t.Errorf("FIPS on the global endpoint: %v", err)
 	}
 }
 

@@ -1,0 +1,79 @@
+package partition
+
+import (
+	"errors"
+	"strings"
+)
+
+const (
+	// Global is what clients are configured with, in place of a region, to use
+	// the global STS endpoint of partition aws.
+	Global = "aws-global"
+	// globalSigner is the region that signs for the global STS endpoint.
+	globalSigner = "us-east-1"
+)
+
+// Variant of a region's STS endpoint. The zero value is the plain one.
+type Variant struct {
+	// FIPS endpoints use only cryptography that FIPS 140 has validated.
+	FIPS bool
+	// DualStack endpoints are reached by IPv4 and by IPv6.
+	DualStack bool
+}
+
+// STSEndpoint returns the host of the STS endpoint that a client uses which is
+// configured with a region, or with [Global], and the region that signs for it.
+func STSEndpoint(region string, v Variant) (host, signer string, err error) {
+	if region == Global {
+		return globalEndpoint(v)
+	}
+	p, err := OfRegion(region)
+	if err != nil {
+		return "", "", err
+	}
+	return p.stsHost(region, v), region, nil
+}
+
+func globalEndpoint(v Variant) (host, signer string, err error) {
+	if v != (Variant{}) {
+		return "", "", errors.New("the global STS endpoint (region " + Global + ") has no FIPS and no dual-stack variant: use a region such as " + globalSigner)
+	}
+	p, err := OfRegion(globalSigner)
+	return p.global, globalSigner, err
+}
+
+// stsHost is the inverse of STSRegion.
+func (p Partition) stsHost(region string, v Variant) string {
+	service, suffix := "sts", p.suffix
+	if v.DualStack {
+		suffix = p.dualStack
+	}
+	if v.FIPS && (v.DualStack || !p.plainIsFIPS) {
+		service = "sts-fips"
+	}
+	return service + "." + region + "." + suffix
+}
+
+// STSRegion returns the region of an STS endpoint and reports whether the host
+// has the form of one. It does not check that the region is the partition's:
+// [Partition.Has] does.
+func (p Partition) STSRegion(host string) (region string, ok bool) {
+	if host == "" || p.Name == "" {
+		return "", false
+	}
+	if host == p.global {
+		return globalSigner, true
+	}
+	service, rest, _ := strings.Cut(host, ".")
+	region, suffix, _ := strings.Cut(rest, ".")
+	switch {
+	case suffix != p.suffix && suffix != p.dualStack:
+		return "", false
+	case service == "sts":
+		return region, true
+	case service == "sts-fips":
+		return region, !p.plainIsFIPS || suffix == p.dualStack
+	default:
+		return "", false
+	}
+}
