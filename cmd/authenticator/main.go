@@ -5,9 +5,6 @@ package main
 import (
 	"os"
 
-	// A scratch image has no CA bundle.
-	_ "golang.org/x/crypto/x509roots/fallback"
-
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 

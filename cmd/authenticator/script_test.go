@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -46,6 +48,8 @@ func TestScript(t *testing.T) {
 			"localaws": localAWS,
 			"presign":  presignToken,
 			"mfasts":   mfaSTS,
+			"review":   review,
+			"tlssts":   tlsSTS,
 		},
 	}, "PORT", "HEALTH", "METRICS", "OTHER")
 }
@@ -96,6 +100,16 @@ func mfaSTS(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("STS", server.URL)
 }
 
+// tlsSTS serves over TLS, with a certificate that nobody trusts, until the script
+// ends; $STS is its URL.
+func tlsSTS(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	ts.Defer(server.Close)
+	ts.Setenv("STS", server.URL)
+}
+
 // presignToken writes a token as a program of aws-sdk-go-v2 makes it that has the
 // script's key and an endpoint: presign ENDPOINT CLUSTER FILE.
 func presignToken(ts *testscript.TestScript, _ bool, args []string) {
@@ -116,6 +130,18 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", args[0]))
 	ts.Check(err)
 	ts.Defer(func() { _ = listener.Close() })
+}
+
+// review asks a server who the token in a file is: review URL FILE STATUS.
+func review(ts *testscript.TestScript, _ bool, args []string) {
+	body := fmt.Sprintf(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":%q}}`, ts.ReadFile(args[1]))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	answer, err := client.Post(args[0], "application/json", strings.NewReader(body))
+	ts.Check(err)
+	_ = answer.Body.Close()
+	if !strings.HasPrefix(answer.Status, args[2]) {
+		ts.Fatalf("%s answers %s, want %s", args[0], answer.Status, args[2])
+	}
 }
 
 // answers waits until a URL answers with a status.

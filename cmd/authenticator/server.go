@@ -145,6 +145,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	trustPublicCAs()
 	roots, err := caBundle(p.getenv)
 	if err != nil {
 		return err

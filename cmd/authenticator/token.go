@@ -43,7 +43,7 @@ terminal, a profile with mfa_serial is asked for its code.`,
 				fmt.Fprintln(p.err, "authenticator:", info.note)
 			}
 			c.MFAToken = p.askMFA(info)
-			return p.printToken(cmd.Context(), c, info, tokenOnly)
+			return p.printToken(withPublicCAs(cmd.Context()), c, info, tokenOnly)
 		},
 	}
 	flags := command.Flags()

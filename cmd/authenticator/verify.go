@@ -64,6 +64,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return fmt.Errorf("the token is not good: %w", err)
 	}
+	trustPublicCAs()
 	roots, err := caBundle(p.getenv)
 	if err != nil {
 		return err
