@@ -5,10 +5,7 @@ package kube
 import (
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -30,19 +27,11 @@ func RESTConfig(kubeconfig, master string) (*rest.Config, error) {
 	return config, nil
 }
 
-// NewClient makes a client of the two kinds we know. The clientset would
-// register every group of Kubernetes at start, and this program starts at every
-// kubectl call.
-func NewClient(config *rest.Config) (rest.Interface, error) {
-	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.ConfigMap{}, &corev1.ConfigMapList{}, &corev1.Event{})
-	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
-	config = rest.CopyConfig(config)
-	config.APIPath = "/api"
-	config.GroupVersion = &corev1.SchemeGroupVersion
-	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
-	config.UserAgent = rest.DefaultKubernetesUserAgent()
-	client, err := rest.RESTClientFor(config)
+// NewClient makes a client of untyped objects. The types of k8s.io/api/core/v1
+// would bring all kinds of Kubernetes into this program, and the clientset would
+// register every group at start, which is at every kubectl call.
+func NewClient(config *rest.Config) (dynamic.Interface, error) {
+	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client of the API server: %w", err)
 	}

@@ -5,9 +5,10 @@ import (
 	"log/slog"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 )
 
 // component is the source of our Events.
@@ -16,15 +17,15 @@ const component = "aws-iam-authenticator"
 // An EventWriter writes Events in the background, so that reporting a problem
 // never delays what the ConfigMap says.
 type EventWriter struct {
-	client rest.Interface
+	client dynamic.Interface
 	log    *slog.Logger
-	queue  chan *corev1.Event
+	queue  chan *unstructured.Unstructured
 }
 
 // NewEventWriter makes a writer that queues Events; [EventWriter.Run] writes
 // them.
-func NewEventWriter(client rest.Interface, log *slog.Logger) *EventWriter {
-	return &EventWriter{client, log, make(chan *corev1.Event, 64)}
+func NewEventWriter(client dynamic.Interface, log *slog.Logger) *EventWriter {
+	return &EventWriter{client, log, make(chan *unstructured.Unstructured, 64)}
 }
 
 // Run writes what is queued until ctx is done.
@@ -39,32 +40,35 @@ func (w *EventWriter) Run(ctx context.Context) {
 	}
 }
 
-func (w *EventWriter) post(ctx context.Context, event *corev1.Event) {
+func (w *EventWriter) post(ctx context.Context, event *unstructured.Unstructured) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := w.client.Post().Namespace(event.Namespace).Resource("events").Body(event).Do(ctx).Error(); err != nil {
+	events := w.client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "events"}).Namespace(event.GetNamespace())
+	if _, err := events.Create(ctx, event, metav1.CreateOptions{}); err != nil {
 		w.log.Warn("writing an Event about aws-auth failed", "error", err)
 	}
 }
 
 // Warn queues a warning about a ConfigMap. With the queue full the Event is
 // dropped: what it says is in the log too.
-func (w *EventWriter) Warn(configMap *corev1.ConfigMap, reason, message string) {
-	now := metav1.Now()
-	event := &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: configMap.Name + ".", Namespace: configMap.Namespace},
-		InvolvedObject: corev1.ObjectReference{
-			APIVersion: "v1", Kind: "ConfigMap", Namespace: configMap.Namespace, Name: configMap.Name,
-			UID: configMap.UID, ResourceVersion: configMap.ResourceVersion,
+func (w *EventWriter) Warn(configMap *unstructured.Unstructured, reason, message string) {
+	now := time.Now().UTC().Format(time.RFC3339)
+	event := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1",
+		"kind":       "Event",
+		"metadata":   map[string]any{"generateName": configMap.GetName() + ".", "namespace": configMap.GetNamespace()},
+		"involvedObject": map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap", "namespace": configMap.GetNamespace(), "name": configMap.GetName(),
+			"uid": string(configMap.GetUID()), "resourceVersion": configMap.GetResourceVersion(),
 		},
-		Reason:         reason,
-		Message:        message,
-		Type:           corev1.EventTypeWarning,
-		Source:         corev1.EventSource{Component: component},
-		FirstTimestamp: now,
-		LastTimestamp:  now,
-		Count:          1,
-	}
+		"reason":         reason,
+		"message":        message,
+		"type":           "Warning",
+		"source":         map[string]any{"component": component},
+		"firstTimestamp": now,
+		"lastTimestamp":  now,
+		"count":          int64(1),
+	}}
 	select {
 	case w.queue <- event:
 	default:

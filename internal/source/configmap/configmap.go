@@ -10,13 +10,15 @@ import (
 	"slices"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
@@ -79,7 +81,7 @@ func New(config Config) (*ConfigMap, error) {
 	c := &ConfigMap{config: config, events: kube.NewEventWriter(client, config.Log)}
 	_, c.controller = cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: listWatch(client, config.OnFailure),
-		ObjectType:    &corev1.ConfigMap{},
+		ObjectType:    &unstructured.Unstructured{},
 		Handler: cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(object any) { c.read(object) },
 			UpdateFunc: func(_, object any) { c.read(object) },
@@ -90,26 +92,29 @@ func New(config Config) (*ConfigMap, error) {
 }
 
 // listWatch lists and watches the one ConfigMap, and tells of what fails.
-func listWatch(client rest.Interface, failed func()) *cache.ListWatch {
+func listWatch(client dynamic.Interface, failed func()) *cache.ListWatch {
 	tell := func(ctx context.Context, err error) {
 		// By Invalid an API server says that it is too old to list by watching.
 		if err != nil && ctx.Err() == nil && !apierrors.IsInvalid(err) {
 			failed()
 		}
 	}
-	lw := cache.NewListWatchFromClient(client, "configmaps", metav1.NamespaceSystem, fields.OneTermEqualSelector(metav1.ObjectNameField, Name))
-	list, follow := lw.ListWithContextFunc, lw.WatchFuncWithContext
-	lw.ListWithContextFunc = func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		listed, err := list(ctx, options)
-		tell(ctx, err)
-		return listed, err
+	configMaps := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(metav1.NamespaceSystem)
+	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, Name).String()
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.FieldSelector = selector
+			listed, err := configMaps.List(ctx, options)
+			tell(ctx, err)
+			return listed, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.FieldSelector = selector
+			watched, err := configMaps.Watch(ctx, options)
+			tell(ctx, err)
+			return watched, err
+		},
 	}
-	lw.WatchFuncWithContext = func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-		watched, err := follow(ctx, options)
-		tell(ctx, err)
-		return watched, err
-	}
-	return lw
 }
 
 // Name is the name that rules give as their source.
@@ -134,18 +139,23 @@ func (c *ConfigMap) sync(ctx context.Context) {
 }
 
 func (c *ConfigMap) read(object any) {
-	configMap, ok := object.(*corev1.ConfigMap)
+	configMap, ok := object.(*unstructured.Unstructured)
 	if !ok {
 		return
 	}
-	if configMap.UID != c.uid {
-		c.uid, c.last = configMap.UID, nil
+	data, _, err := unstructured.NestedStringMap(configMap.Object, "data")
+	if err != nil { // no API server sends this
+		c.config.Log.Error("reading aws-auth failed: what was read last stays in force", "error", err)
+		return
+	}
+	if uid := configMap.GetUID(); uid != c.uid {
+		c.uid, c.last = uid, nil
 	}
 	before := c.last
-	c.last = awsauth.Parse(configMap.Data, before, c.config.Options)
+	c.last = awsauth.Parse(data, before, c.config.Options)
 	c.Swap(source.Snapshot{Table: c.last.Table, Problems: c.last.Problems})
 	c.config.OnRead()
-	c.config.Log.Info("read aws-auth", "resourceVersion", configMap.ResourceVersion, "problems", len(c.last.Problems))
+	c.config.Log.Info("read aws-auth", "resourceVersion", configMap.GetResourceVersion(), "problems", len(c.last.Problems))
 	for _, problem := range c.last.Problems {
 		if before == nil || !slices.Contains(before.Problems, problem) {
 			c.report(configMap, problem)
@@ -153,7 +163,7 @@ func (c *ConfigMap) read(object any) {
 	}
 }
 
-func (c *ConfigMap) report(configMap *corev1.ConfigMap, problem mapper.Problem) {
+func (c *ConfigMap) report(configMap *unstructured.Unstructured, problem mapper.Problem) {
 	problem.Log(c.config.Log, "problem in aws-auth")
 	c.events.Warn(configMap, string(problem.Code), problem.String())
 }

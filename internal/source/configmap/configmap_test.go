@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -124,10 +125,15 @@ func bobIs(username string) map[string]string {
 // follow follows a server's aws-auth until the test ends.
 func follow(t *testing.T, s *apiServer) (source *configmap.ConfigMap, read chan struct{}) {
 	t.Helper()
+	return followWithLog(t, s, nil)
+}
+
+func followWithLog(t *testing.T, s *apiServer, log *slog.Logger) (source *configmap.ConfigMap, read chan struct{}) {
+	t.Helper()
 	read = make(chan struct{}, 16)
 	source, err := configmap.New(configmap.Config{
 		REST: &rest.Config{Host: s.url}, Options: awsauth.Options{Source: "EKSConfigMap", Partition: "aws"},
-		OnRead: func() { read <- struct{}{} },
+		OnRead: func() { read <- struct{}{} }, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -204,6 +210,28 @@ func TestEdits(t *testing.T) {
 	s.send(t, "MODIFIED", awsAuth("6", "b", bobIs("back")))
 	<-read
 	becomes("back")
+}
+
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// TestDataIsNotText revokes nothing.
+func TestDataIsNotText(t *testing.T) {
+	s := newAPIServer(t, awsAuth("1", "a", bobIs("bob")))
+	log := make(lines, 16)
+	source, read := followWithLog(t, s, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError})))
+	<-read
+	s.events <- `{"type":"MODIFIED","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth","namespace":"kube-system","uid":"a","resourceVersion":"2"},"data":{"mapUsers":1}}}`
+	if line := <-log; !strings.Contains(line, "what was read last stays in force") {
+		t.Error(line)
+	}
+	if got := bob(t, source); got != "bob" {
+		t.Errorf("bob is %q", got)
+	}
 }
 
 // TestNoConfigMap is known to map nobody, which is not the same as not knowing.
