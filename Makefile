@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GCFLAGS := all=-dwarf=false
 PROVIDER ?= envtest
 
-.PHONY: help build test lint bench fuzz control-plane image kind-node-image kind-nodes demo e2e clean
+.PHONY: help build test lint bench bench-compare fuzz control-plane image kind-node-image kind-nodes demo e2e clean
 
 help: ## say what can be made
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,18 @@ bench: ## benchmarks of the paths that every request takes, summed up by benchst
 	cd hack/lint && $(GO) build -o ../../bin/lint/ golang.org/x/perf/cmd/benchstat
 	$(GO) test -run '^$$' -bench . -count 6 ./pkg/... ./internal/... | tee bin/bench.txt
 	bin/lint/benchstat bin/bench.txt
+
+ROWS ?=
+ROUNDS ?= 7
+PEER ?=
+bench-compare: ## server and token beside aws-iam-authenticator (ROWS=distinct,token ROUNDS=3 PEER=path)
+	@mkdir -p bin/bench
+	CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o bin/ ./cmd/authenticator
+ifeq ($(PEER),)
+	cd hack/peer && CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '-s -w' -o ../../bin/bench/ sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
+endif
+	$(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '-s -w' -o bin/bench/ ./hack/bench
+	@bin/bench/bench -rounds '$(ROUNDS)' -rows '$(ROWS)' $(if $(PEER),-peer '$(PEER)')
 
 FUZZTIME ?= 60s
 fuzz: ## every fuzz test for FUZZTIME

@@ -1,0 +1,155 @@
+// Package load sends TokenReviews as a kube-apiserver does, over HTTP/2.
+package load
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/kube-iam/authenticator/hack/bench/internal/review"
+)
+
+// Timeout of a request: what a kube-apiserver's webhook client waits.
+const Timeout = 30 * time.Second
+
+// maxInFlight is how many requests of one open loop wait for their answers.
+const maxInFlight = 8192
+
+// A Client is one kube-apiserver. It keeps one connection, and opens more only
+// when the server allows no more requests at once on it.
+type Client struct {
+	url  string
+	http *http.Client
+}
+
+// NewClient sends to a server's address.
+func NewClient(address string) *Client {
+	transport := &http.Transport{
+		// Each server has made a certificate of its own. Checking it costs one
+		// handshake, which is not what is measured.
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+		ForceAttemptHTTP2: true,
+	}
+	return &Client{"https://" + address, &http.Client{Transport: transport, Timeout: Timeout}}
+}
+
+// Close closes the connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Healthy reports whether the server serves.
+func (c *Client) Healthy(ctx context.Context) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/healthz", nil)
+	if err != nil {
+		return false
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return false
+	}
+	return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
+}
+
+// Ask sends one TokenReview. Status is 0 if there is no answer.
+func (c *Client) Ask(ctx context.Context, body []byte) (review.Answer, int) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/authenticate?timeout=30s", bytes.NewReader(body))
+	if err != nil {
+		return review.Failed, 0
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json, */*")
+	request.Header.Set("User-Agent", "kube-apiserver/bench")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return review.Failed, 0
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return review.Failed, 0
+	}
+	return review.Read(response.StatusCode, content), response.StatusCode
+}
+
+// Closed keeps so many requests under way until the time is over or ctx is done.
+func (c *Client) Closed(ctx context.Context, concurrency int, lasts time.Duration, next func() []byte) *Result {
+	started := time.Now()
+	return c.closed(ctx, concurrency, func() bool { return time.Since(started) < lasts }, next)
+}
+
+// Count sends so many requests, but takes no longer than a limit.
+func (c *Client) Count(ctx context.Context, concurrency, count int, limit time.Duration, next func() []byte) *Result {
+	turns := make(chan struct{}, count)
+	for range count {
+		turns <- struct{}{}
+	}
+	close(turns)
+	started := time.Now()
+	return c.closed(ctx, concurrency, func() bool {
+		_, more := <-turns
+		return more && time.Since(started) < limit
+	}, next)
+}
+
+func (c *Client) closed(ctx context.Context, concurrency int, more func() bool, next func() []byte) *Result {
+	started := time.Now()
+	results := make([]Result, concurrency)
+	var workers sync.WaitGroup
+	for i := range results {
+		workers.Go(func() {
+			for ctx.Err() == nil && more() {
+				body := next()
+				asked := time.Now()
+				answer, status := c.Ask(ctx, body)
+				results[i].add(answer, status, time.Since(asked))
+			}
+		})
+	}
+	workers.Wait()
+	total := Result{Elapsed: time.Since(started)}
+	for i := range results {
+		total.merge(&results[i])
+	}
+	return &total
+}
+
+// Open sends requests at a rate, however long their answers take. A latency
+// counts from when the request was due, so that a stall of the sender shows.
+func (c *Client) Open(ctx context.Context, perSecond int, lasts time.Duration, next func() []byte) *Result {
+	started := time.Now()
+	interval := time.Second / time.Duration(perSecond)
+	var (
+		mu       sync.Mutex
+		result   Result
+		requests sync.WaitGroup
+		turns    = make(chan struct{}, maxInFlight)
+		ticker   = time.NewTicker(interval)
+	)
+	defer ticker.Stop()
+	for due := started; due.Sub(started) < lasts && ctx.Err() == nil; due = due.Add(interval) {
+		for time.Now().Before(due) {
+			<-ticker.C
+		}
+		select {
+		case turns <- struct{}{}:
+		default:
+			result.Unsent++
+			continue
+		}
+		body := next()
+		requests.Go(func() {
+			answer, status := c.Ask(ctx, body)
+			latency := time.Since(due)
+			<-turns
+			mu.Lock()
+			defer mu.Unlock()
+			result.add(answer, status, latency)
+		})
+	}
+	requests.Wait()
+	result.Elapsed = time.Since(started)
+	return &result
+}

@@ -1,0 +1,79 @@
+package load
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/hack/bench/internal/review"
+	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
+)
+
+// Result is what became of many requests.
+type Result struct {
+	// Latencies of all that were sent.
+	Latencies []time.Duration
+	Answers   [review.Answers]int
+	// Statuses counts HTTP statuses; 0 is no answer.
+	Statuses map[int]int
+	// Unsent is how many of an open loop were left out, because too many waited.
+	Unsent  int
+	Elapsed time.Duration
+}
+
+func (r *Result) add(answer review.Answer, status int, latency time.Duration) {
+	if r.Statuses == nil {
+		r.Statuses = map[int]int{}
+	}
+	r.Latencies = append(r.Latencies, latency)
+	r.Answers[answer]++
+	r.Statuses[status]++
+}
+
+func (r *Result) merge(other *Result) {
+	if r.Statuses == nil {
+		r.Statuses = map[int]int{}
+	}
+	r.Latencies = append(r.Latencies, other.Latencies...)
+	for i, n := range other.Answers {
+		r.Answers[i] += n
+	}
+	for status, n := range other.Statuses {
+		r.Statuses[status] += n
+	}
+	r.Unsent += other.Unsent
+}
+
+// Sent is how many requests were sent.
+func (r *Result) Sent() int { return len(r.Latencies) }
+
+// PerSecond is how many requests were answered by yes, a second.
+func (r *Result) PerSecond() float64 { return float64(r.Answers[review.Yes]) / r.Elapsed.Seconds() }
+
+// P50 is the median latency in milliseconds.
+func (r *Result) P50() float64 { return milliseconds(stats.Percentile(r.Latencies, 50)) }
+
+// P99 is the 99th percentile of latencies in milliseconds.
+func (r *Result) P99() float64 { return milliseconds(stats.Percentile(r.Latencies, 99)) }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func (r *Result) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%.0f/s, p50 %.2f ms, p99 %.2f ms;", r.PerSecond(), r.P50(), r.P99())
+	for answer, n := range r.Answers {
+		if n > 0 {
+			fmt.Fprintf(&b, " %d %s", n, review.Answer(answer))
+		}
+	}
+	b.WriteString("; HTTP")
+	for _, status := range slices.Sorted(maps.Keys(r.Statuses)) {
+		fmt.Fprintf(&b, " %d: %d", status, r.Statuses[status])
+	}
+	if r.Unsent > 0 {
+		fmt.Fprintf(&b, "; %d unsent", r.Unsent)
+	}
+	return b.String()
+}

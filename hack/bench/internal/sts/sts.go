@@ -1,0 +1,93 @@
+// Package sts is a stand-in for AWS STS under load. Clients reach it under its
+// own names, through a CONNECT proxy of theirs (HTTPS_PROXY), and trust its CA.
+//
+// It does not verify signatures: that would cost more than all that is measured,
+// and the same for every client. Who a request is depends on the access key ID
+// alone.
+package sts
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Standin answers GetCallerIdentity.
+type Standin struct {
+	ca      []byte
+	server  *http.Server
+	tunnels *tunnels
+	calls   atomic.Int64
+	// refusal is how long the refusal of an unknown key takes.
+	refusal atomic.Int64
+
+	mu      sync.Mutex
+	proxies []io.Closer
+	serving sync.WaitGroup
+}
+
+// New starts a stand-in. It refuses unknown keys at once.
+func New() (*Standin, error) {
+	certificate, ca, err := newCertificate(Region, DeadRegion)
+	if err != nil {
+		return nil, fmt.Errorf("starting the STS stand-in: %w", err)
+	}
+	s := &Standin{ca: ca, tunnels: newTunnels(&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}})}
+	// Clients that are killed leave handshakes behind: that is no news.
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	s.serving.Go(func() { _ = s.server.Serve(s.tunnels) }) // returns when closed
+	return s, nil
+}
+
+// CA is the certificate to trust, in PEM.
+func (s *Standin) CA() []byte { return s.ca }
+
+// Calls is how many requests it has answered.
+func (s *Standin) Calls() int64 { return s.calls.Load() }
+
+// RefuseAfter sets how long the refusal of an unknown key takes from now on.
+func (s *Standin) RefuseAfter(d time.Duration) { s.refusal.Store(int64(d)) }
+
+// Close ends all connections.
+func (s *Standin) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs := []error{s.server.Close()}
+	for _, proxy := range s.proxies {
+		errs = append(errs, proxy.Close())
+	}
+	s.serving.Wait()
+	return errors.Join(errs...)
+}
+
+// ServeHTTP answers as AWS STS does, in JSON.
+func (s *Standin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer s.calls.Add(1)
+	w.Header().Set("Content-Type", "application/json")
+	if r.Header.Get("X-K8s-Aws-Id") == "" {
+		refuse(w, "SignatureDoesNotMatch")
+		return
+	}
+	user, ok := userOf(keyOf(r.URL.RawQuery))
+	if !ok {
+		select {
+		case <-time.After(time.Duration(s.refusal.Load())):
+			refuse(w, "InvalidClientTokenId")
+		case <-r.Context().Done():
+		}
+		return
+	}
+	fmt.Fprintf(w, `{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":%q,"Arn":%q,"UserId":"AIDABENCHUSER%07d"},`+
+		`"ResponseMetadata":{"RequestId":"01234567-89ab-cdef-0123-456789abcdef"}}}`, accountID, ARN(user), user)
+}
+
+func refuse(w http.ResponseWriter, code string) {
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprintf(w, `{"Error":{"Code":%q,"Message":"refused by the stand-in","Type":"Sender"},"RequestId":"01234567-89ab-cdef-0123-456789abcdef"}`, code)
+}

@@ -1,0 +1,40 @@
+// Bench runs the authenticator beside aws-iam-authenticator, its peer, and beside
+// the floor, the least a server can do, on one stand-in for STS, and prints how
+// they compare. `make bench-compare` builds and runs it. See README.md.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/kube-iam/authenticator/hack/bench/internal/floor"
+	"github.com/kube-iam/authenticator/hack/bench/internal/program"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run compares, or is one of the processes that it starts of itself.
+func run(ctx context.Context, args []string) error {
+	switch {
+	case len(args) > 0 && args[0] == program.LaunchCommand:
+		return program.Launch(os.Stdout, os.Stderr, args[1:])
+	case len(args) == 3 && args[0] == floorCommand:
+		return floor.Serve(ctx, args[1], args[2] == withSTS)
+	}
+	o, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
+	return compare(ctx, o, os.Stdout, os.Stderr)
+}

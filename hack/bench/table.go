@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
+)
+
+// A line of the table. Empty cells are not measured.
+type line struct {
+	measure, ours, peer, floor string
+	// ratio is the measure's, with its least and greatest among the rounds.
+	ratio, spread string
+	goal          string
+	met           bool
+}
+
+// withRatio sets the ratio, one value a round, and the goal for its median.
+func (l line) withRatio(of string, ratios []float64, g goal) line {
+	median := stats.Median(ratios)
+	l.ratio = fmt.Sprintf("%.2f %s", median, of)
+	l.spread = fmt.Sprintf("%.2f–%.2f", stats.Percentile(ratios, 0), stats.Percentile(ratios, 100))
+	return l.withGoal(g, median)
+}
+
+// withGoal sets the goal, and whether a value meets it.
+func (l line) withGoal(g goal, value float64) line {
+	l.goal, l.met = g.text, g.isMet(value)
+	return l
+}
+
+// A goal is a bound. The zero goal is none.
+type goal struct {
+	text  string
+	isMet func(float64) bool
+}
+
+func atLeast(bound float64) goal {
+	return goal{fmt.Sprintf("≥ %v", bound), func(v float64) bool { return v >= bound }}
+}
+
+func atMost(bound float64, unit string) goal {
+	return goal{fmt.Sprintf("≤ %v%s", bound, unit), func(v float64) bool { return v <= bound }}
+}
+
+// noGoal is for what is shown and bound by nothing.
+func noGoal() goal { return goal{"", func(float64) bool { return true }} }
+
+// write prints the table.
+func write(out io.Writer, lines []line) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "MEASURE\tOURS\tPEER\tFLOOR\tRATIO\tMIN–MAX\tGOAL\tRESULT")
+	for _, l := range lines {
+		result := "met"
+		switch {
+		case l.goal == "":
+			result = "-"
+		case !l.met:
+			result = "MISSED"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.measure, dash(l.ours), dash(l.peer), dash(l.floor), dash(l.ratio), dash(l.spread), dash(l.goal), result)
+	}
+	return w.Flush()
+}
+
+func dash(cell string) string {
+	if cell == "" {
+		return "-"
+	}
+	return cell
+}

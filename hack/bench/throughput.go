@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/kube-iam/authenticator/hack/bench/internal/load"
+	"github.com/kube-iam/authenticator/hack/bench/internal/program"
+	"github.com/kube-iam/authenticator/hack/bench/internal/review"
+	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
+)
+
+const (
+	// roundLasts is how long one server is under load in one round.
+	roundLasts = 3 * time.Second
+	warmUp     = 500 * time.Millisecond
+	// throughputUsers are few: the measure is of the way of a request.
+	throughputUsers = 100
+	// repeatedTokens are as many as a busy cluster sees at a time.
+	repeatedTokens = 256
+)
+
+// distinct measures new tokens, 64 at a time.
+func (b *bench) distinct() ([]line, error) {
+	took, err := b.throughput("distinct", withSTS, 64, b.goodReviews(throughputUsers))
+	if err != nil {
+		return nil, err
+	}
+	return took.lines("distinct tokens, c=64", atLeast(0.9), noGoal()), nil
+}
+
+// repeated measures tokens that were verified just now.
+func (b *bench) repeated() ([]line, error) {
+	next := b.goodReviews(throughputUsers)
+	bodies := make([][]byte, repeatedTokens)
+	for i := range bodies {
+		bodies[i] = next()
+	}
+	var n atomic.Int64
+	again := func() []byte { return bodies[int(n.Add(1))%len(bodies)] }
+	took, err := b.throughput("repeated", withoutSTS, 64, again)
+	if err != nil {
+		return nil, err
+	}
+	return took.lines("repeated tokens, c=64", atLeast(0.9), noGoal()), nil
+}
+
+// single measures new tokens, one at a time.
+func (b *bench) single() ([]line, error) {
+	took, err := b.throughput("single", withSTS, 1, b.goodReviews(throughputUsers))
+	if err != nil {
+		return nil, err
+	}
+	return took.lines("distinct tokens, c=1", atLeast(0.92), atLeast(1)), nil
+}
+
+// rates are requests answered by yes a second, one value a round.
+type rates struct{ ours, peer, floor []float64 }
+
+// throughput has the three serve, and sends each in turn as much as it takes.
+func (b *bench) throughput(name, floorKind string, concurrency int, next func() []byte) (rates, error) {
+	var took rates
+	servers, stop, err := b.serveThree(floorKind)
+	defer stop()
+	if err != nil {
+		return took, err
+	}
+	for _, s := range servers {
+		s.Closed(b.ctx, concurrency, warmUp, next)
+	}
+	for round := range b.rounds {
+		for i, rate := range []*[]float64{&took.ours, &took.peer, &took.floor} {
+			result := servers[i].Closed(b.ctx, concurrency, roundLasts, next)
+			b.say("%s, round %d of %d, %s: %s", name, round+1, b.rounds, servers[i].Name, result)
+			if err := allYes(result); err != nil {
+				return took, fmt.Errorf("%s: %w", servers[i].Name, err)
+			}
+			*rate = append(*rate, result.PerSecond())
+		}
+	}
+	return took, nil
+}
+
+// serveThree starts ours, the peer and the floor. Stop ends those that started.
+func (b *bench) serveThree(floorKind string) (servers []*program.Server, stop func(), err error) {
+	stop = func() {
+		for _, s := range servers {
+			s.Stop()
+		}
+	}
+	for _, start := range []func() (*program.Server, error){
+		func() (*program.Server, error) { return b.serve(ours, throughputUsers) },
+		func() (*program.Server, error) { return b.serve(peer, throughputUsers) },
+		func() (*program.Server, error) { return b.serveFloor(floorKind) },
+	} {
+		server, err := start()
+		if err != nil {
+			return servers, stop, err
+		}
+		servers = append(servers, server)
+	}
+	return servers, stop, nil
+}
+
+// allYes holds that a rate is of what it should be: a server that refuses is fast.
+func allYes(r *load.Result) error {
+	if r.Answers[review.Yes] == 0 || r.Answers[review.Yes] < r.Sent()*99/100 {
+		return fmt.Errorf("good tokens are not let in: %s", r)
+	}
+	return nil
+}
+
+func (r rates) lines(measure string, ofFloor, ofPeer goal) []line {
+	perSecond := func(values []float64) string { return fmt.Sprintf("%.0f/s", stats.Median(values)) }
+	l := line{measure: measure, ours: perSecond(r.ours), peer: perSecond(r.peer), floor: perSecond(r.floor)}
+	return []line{
+		l.withRatio("× floor", stats.Ratios(r.ours, r.floor), ofFloor),
+		line{measure: measure}.withRatio("× peer", stats.Ratios(r.ours, r.peer), ofPeer),
+	}
+}
