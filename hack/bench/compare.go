@@ -50,7 +50,7 @@ func compare(ctx context.Context, o options, out, progress io.Writer) (err error
 	if err := os.WriteFile(b.caFile(), b.sts.CA(), 0o600); err != nil {
 		return fmt.Errorf("writing the CA of the STS stand-in: %w", err)
 	}
-	fmt.Fprintf(out, "%s: %d CPUs, %s; medians of %d rounds\n\n", time.Now().Format(time.DateTime), runtime.NumCPU(), runtime.Version(), o.rounds)
+	fmt.Fprintf(out, "%s, %d CPUs, rounds: %d (medians)\n\n", time.Now().Format(time.DateTime), runtime.NumCPU(), o.rounds)
 	lines, err := b.measureAll()
 	return errors.Join(err, write(out, lines))
 }

@@ -53,6 +53,9 @@ type row struct {
 
 func allRows() []row {
 	return []row{
+		{"dead-region", (*bench).deadRegion},
+		{"slow-refusal", (*bench).slowRefusal},
+		{"memory", (*bench).memory},
 		{"distinct", (*bench).distinct},
 		{"repeated", (*bench).repeated},
 		{"single", (*bench).single},

@@ -6,10 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"github.com/kube-iam/authenticator/hack/bench/internal/program"
-	"github.com/kube-iam/authenticator/hack/bench/internal/review"
 	"github.com/kube-iam/authenticator/hack/bench/internal/sts"
 )
 
@@ -102,17 +100,4 @@ func (b *bench) writeConfig(users int) (string, error) {
 		return "", fmt.Errorf("writing the configuration: %w", err)
 	}
 	return path, nil
-}
-
-// goodReviews makes TokenReviews with tokens of mapped users, each new.
-func (b *bench) goodReviews(users int) func() []byte {
-	return b.reviewsOf(func(n int) string { return sts.Key(n % users) }, sts.Region, 0)
-}
-
-// reviewsOf makes TokenReviews, each with a new token of the nth key.
-func (b *bench) reviewsOf(key func(n int) string, region string, length int) func() []byte {
-	var n atomic.Int64
-	return func() []byte {
-		return review.Body(b.reviews.Token(key(int(n.Add(1)-1)), sts.Host(region), region, length))
-	}
 }

@@ -19,14 +19,19 @@ type line struct {
 
 // withRatio sets the ratio, one value a round, and the goal for its median.
 func (l line) withRatio(of string, ratios []float64, g goal) line {
-	median := stats.Median(ratios)
-	l.ratio = fmt.Sprintf("%.2f %s", median, of)
-	l.spread = fmt.Sprintf("%.2f–%.2f", stats.Percentile(ratios, 0), stats.Percentile(ratios, 100))
-	return l.withGoal(g, median)
+	l.ratio = fmt.Sprintf("%.2f %s", stats.Median(ratios), of)
+	return l.withValues(ratios, g)
+}
+
+// withValues sets the spread of what the goal is for, one value a round, and
+// whether their median meets it.
+func (l line) withValues(values []float64, g goal) line {
+	l.spread = fmt.Sprintf("%.2f–%.2f", stats.Percentile(values, 0), stats.Percentile(values, 100))
+	return l.withGoal(stats.Median(values), g)
 }
 
 // withGoal sets the goal, and whether a value meets it.
-func (l line) withGoal(g goal, value float64) line {
+func (l line) withGoal(value float64, g goal) line {
 	l.goal, l.met = g.text, g.isMet(value)
 	return l
 }
@@ -37,13 +42,15 @@ type goal struct {
 	isMet func(float64) bool
 }
 
-func atLeast(bound float64) goal {
-	return goal{fmt.Sprintf("≥ %v", bound), func(v float64) bool { return v >= bound }}
+func atLeast(bound float64, unit string) goal {
+	return goal{fmt.Sprintf("≥ %v%s", bound, unit), func(v float64) bool { return v >= bound }}
 }
 
 func atMost(bound float64, unit string) goal {
 	return goal{fmt.Sprintf("≤ %v%s", bound, unit), func(v float64) bool { return v <= bound }}
 }
+
+func none() goal { return goal{"none", func(v float64) bool { return v == 0 }} }
 
 // noGoal is for what is shown and bound by nothing.
 func noGoal() goal { return goal{"", func(float64) bool { return true }} }
@@ -64,6 +71,10 @@ func write(out io.Writer, lines []line) error {
 	}
 	return w.Flush()
 }
+
+// inMilliseconds and inMiB show the median of the rounds' values.
+func inMilliseconds(values []float64) string { return fmt.Sprintf("%.1f ms", stats.Median(values)) }
+func inMiB(values []float64) string          { return fmt.Sprintf("%.1f MiB", stats.Median(values)) }
 
 func dash(cell string) string {
 	if cell == "" {

@@ -68,6 +68,3 @@ func (r *runsOf) String() string {
 	last := len(r.wall) - 1
 	return fmt.Sprintf("%.1f ms %.1f MiB", r.wall[last], r.peak[last])
 }
-
-func inMilliseconds(values []float64) string { return fmt.Sprintf("%.1f ms", stats.Median(values)) }
-func inMiB(values []float64) string          { return fmt.Sprintf("%.1f MiB", stats.Median(values)) }

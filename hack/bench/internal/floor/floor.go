@@ -97,6 +97,9 @@ func callSTS(ctx context.Context, client *http.Client, url string) error {
 		return err
 	}
 	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("calling STS: it answers HTTP %d", response.StatusCode)
+	}
 	_, err = io.ReadAll(response.Body)
 	return err
 }

@@ -116,9 +116,10 @@ func (c *Client) closed(ctx context.Context, concurrency int, more func() bool, 
 	return &total
 }
 
-// Open sends requests at a rate, however long their answers take. A latency
-// counts from when the request was due, so that a stall of the sender shows.
-func (c *Client) Open(ctx context.Context, perSecond int, lasts time.Duration, next func() []byte) *Result {
+// Open sends requests at a rate, however long their answers take; each fails that
+// has none within limit. A latency counts from when the request was due, so that
+// a stall of the sender shows.
+func (c *Client) Open(ctx context.Context, perSecond int, lasts, limit time.Duration, next func() []byte) *Result {
 	started := time.Now()
 	interval := time.Second / time.Duration(perSecond)
 	var (
@@ -141,7 +142,9 @@ func (c *Client) Open(ctx context.Context, perSecond int, lasts time.Duration, n
 		}
 		body := next()
 		requests.Go(func() {
+			ctx, cancel := context.WithDeadline(ctx, due.Add(limit))
 			answer, status := c.Ask(ctx, body)
+			cancel()
 			latency := time.Since(due)
 			<-turns
 			mu.Lock()

@@ -49,6 +49,9 @@ func (r *Result) merge(other *Result) {
 // Sent is how many requests were sent.
 func (r *Result) Sent() int { return len(r.Latencies) }
 
+// Due is how many should have been sent.
+func (r *Result) Due() int { return r.Sent() + r.Unsent }
+
 // PerSecond is how many requests were answered by yes, a second.
 func (r *Result) PerSecond() float64 { return float64(r.Answers[review.Yes]) / r.Elapsed.Seconds() }
 

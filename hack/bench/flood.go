@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/kube-iam/authenticator/hack/bench/internal/load"
+	"github.com/kube-iam/authenticator/hack/bench/internal/program"
+)
+
+const (
+	// floodUsers sign in, each with a key of their own, while there is a flood.
+	floodUsers = 50
+	// goodRate and junkRate are TokenReviews a second.
+	goodRate = 50
+	junkRate = 300
+	// floodLasts is how long good tokens are sent; a flood begins floodLeads before.
+	floodLasts = 12 * time.Second
+	floodLeads = 2 * time.Second
+)
+
+// flood sends junk in the background, and returns once it has for a while. Stop
+// ends it and returns what became of it.
+func (b *bench) flood(server *program.Server, junk func() []byte) (stop func() *load.Result) {
+	ctx, cancel := context.WithCancel(b.ctx)
+	sent := make(chan *load.Result, 1)
+	go func() { sent <- server.Open(ctx, junkRate, time.Hour, load.Timeout, junk) }()
+	select {
+	case <-time.After(floodLeads):
+	case <-ctx.Done():
+	}
+	return func() *load.Result { cancel(); return <-sent }
+}
