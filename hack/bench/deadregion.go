@@ -12,7 +12,7 @@ import (
 
 const (
 	// quietLasts is how long good tokens are sent before the flood.
-	quietLasts = 5 * time.Second
+	quietLasts = 4 * time.Second
 	// junkLength is near the limit, to take memory. The peer's limit is 4 KiB, so
 	// that it turns this junk away unread.
 	junkLength = 15 << 10

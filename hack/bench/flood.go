@@ -15,7 +15,7 @@ const (
 	goodRate = 50
 	junkRate = 300
 	// floodLasts is how long good tokens are sent; a flood begins floodLeads before.
-	floodLasts = 12 * time.Second
+	floodLasts = 8 * time.Second
 	floodLeads = 2 * time.Second
 )
 
