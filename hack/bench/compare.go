@@ -60,8 +60,8 @@ func (b *bench) measureAll() ([]line, error) {
 	for _, r := range b.rows {
 		started := time.Now()
 		taken, err := r.measure(b)
-		if err == nil {
-			err = context.Cause(b.ctx) // numbers of an interrupted row mean nothing
+		if b.ctx.Err() != nil { // what it measured, or failed at, means nothing
+			return lines, fmt.Errorf("measuring %s: interrupted", r.name)
 		}
 		if err != nil {
 			return lines, fmt.Errorf("measuring %s: %w", r.name, err)
