@@ -39,12 +39,12 @@ ROWS ?=
 ROUNDS ?= 7
 PEER ?=
 bench-compare: ## server and token beside aws-iam-authenticator (ROWS=distinct,token ROUNDS=3 PEER=path)
-	@mkdir -p bin/bench
-	CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o bin/ ./cmd/authenticator
+	@mkdir -p bin/bench && echo 'bench: building the programs' >&2
+	@CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o bin/ ./cmd/authenticator
 ifeq ($(PEER),)
-	cd hack/peer && CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '-s -w' -o ../../bin/bench/ sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
+	@cd hack/peer && CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '-s -w' -o ../../bin/bench/ sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
 endif
-	$(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '-s -w' -o bin/bench/ ./hack/bench
+	@$(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '-s -w' -o bin/bench/ ./hack/bench
 	@bin/bench/bench -rounds '$(ROUNDS)' -rows '$(ROWS)' $(if $(PEER),-peer '$(PEER)')
 
 FUZZTIME ?= 60s
