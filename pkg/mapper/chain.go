@@ -29,8 +29,8 @@ const (
 )
 
 // Owner maps the users and roles that made the cluster to its administrator.
-// They stand in no configuration that could be broken or deleted: the way back
-// in, so that one who could never match is an error.
+// No configuration that could be broken or deleted contains them: they are the
+// way back in, so an owner that could never match is an error.
 func Owner(partition string, arns ...string) (Mapper, error) {
 	username, err := ParseTemplate(OwnerUsername)
 	if err != nil {
@@ -47,7 +47,7 @@ func Owner(partition string, arns ...string) (Mapper, error) {
 			return nil, fmt.Errorf("reading the cluster owner: %w", err)
 		}
 		if _, has := withoutPath(canonical); has && kind == identity.KindRole {
-			return nil, fmt.Errorf("reading the cluster owner: %q has a role path, which AWS never answers, and so would match nobody: leave the path out", arn)
+			return nil, fmt.Errorf("reading the cluster owner: %q has a role path, which AWS never returns, so it would match nobody: leave the path out", arn)
 		}
 		if p := strings.Split(canonical, ":")[1]; p != partition {
 			return nil, fmt.Errorf("reading the cluster owner: %q is of partition %s, and this cluster is in %s", arn, p, partition)
@@ -71,7 +71,9 @@ func Reserve(m Mapper, prefixes []string) Mapper {
 		}
 		for _, prefix := range prefixes {
 			if strings.HasPrefix(match.Username, prefix) {
-				return Match{}, false, &DeniedError{Reason: "its username begins with a reserved prefix", Rule: match.Rule}
+				err := &DeniedError{Reason: "its username begins with a reserved prefix", Rule: match.Rule}
+				trace.refuse(match.Rule, MissReserved, err)
+				return Match{}, false, err
 			}
 		}
 		return match, true, nil

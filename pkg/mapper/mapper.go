@@ -10,6 +10,7 @@ package mapper
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
@@ -48,8 +49,20 @@ type Rule struct {
 	Source string
 	// Section is "mapRoles", "mapUsers" or "mapAccounts"; empty for the owner.
 	Section string
-	// Line in the section's text, counted from 1; 0 when the source has no lines.
+	// Line of the rule, counted from 1: in the section's text for a ConfigMap,
+	// in the file for a file. 0 when the source has no lines.
 	Line int
+}
+
+func (r Rule) place() string {
+	switch {
+	case r.Section == "":
+		return r.Source
+	case r.Line == 0:
+		return r.Section
+	default:
+		return fmt.Sprintf("%s line %d", r.Section, r.Line)
+	}
 }
 
 // InstanceNames finds the private DNS name of an EC2 instance, for

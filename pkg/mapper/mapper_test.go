@@ -3,7 +3,7 @@ package mapper_test
 import (
 	"context"
 	"errors"
-	"slices"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,12 +121,15 @@ func TestRolePaths(t *testing.T) {
 	if table.Len() != 3 { // Alone, Both and the user
 		t.Errorf("%d are in force", table.Len())
 	}
-	var inert []string
-	for _, entry := range table.Inert() {
-		inert = append(inert, entry.Username.String())
+	overridden := map[string]string{}
+	for entry, winner := range table.Overridden() {
+		overridden[entry.Username.String()] = ""
+		if winner != nil {
+			overridden[entry.Username.String()] = winner.Username.String()
+		}
 	}
-	if slices.Sort(inert); !slices.Equal(inert, []string{"a", "b", "with path"}) {
-		t.Errorf("these act for nobody: %q", inert)
+	if want := map[string]string{"a": "", "b": "", "with path": "without path"}; !maps.Equal(overridden, want) {
+		t.Errorf("overridden are %v, want %v", overridden, want)
 	}
 }
 
@@ -174,11 +177,18 @@ func BenchmarkLookup(b *testing.B) {
 	table := mapper.NewTable(entries, nil, mapper.RolePathsIgnore)
 	lookup := mapper.Entries(func() *mapper.Table { return table }, nil)
 	known, unknown := mappertest.Role(b, "role-2500", "alice"), mappertest.Role(b, "stranger", "alice")
-	for name, id := range map[string]identity.Principal{"known": known, "unknown": unknown} {
+	for name, test := range map[string]struct {
+		who   identity.Principal
+		trace bool
+	}{"known": {known, false}, "unknown": {unknown, false}, "unknown, traced": {unknown, true}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := lookup.Map(b.Context(), id, nil); err != nil {
+				var trace *mapper.Trace
+				if test.trace {
+					trace = &mapper.Trace{}
+				}
+				if _, _, err := lookup.Map(b.Context(), test.who, trace); err != nil {
 					b.Fatal(err)
 				}
 			}

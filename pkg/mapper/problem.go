@@ -4,45 +4,75 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // Code names a kind of problem. Codes are stable: Events, logs and metrics
 // carry them.
 type Code string
 
-// The problems by which a section keeps its last good content.
+// A section with one of these problems keeps its last good content.
 const (
-	SectionSyntax  Code = "SectionSyntax"  // the section's YAML does not parse
-	SectionNotList Code = "SectionNotList" // the section is not a list
+	SectionSyntax   Code = "SectionSyntax"   // the section's YAML does not parse
+	SectionNotList  Code = "SectionNotList"  // the section is not a list
+	SectionTooLarge Code = "SectionTooLarge" // the section exceeds a limit
 )
 
-// The problems by which an entry is dropped, alone.
+// An entry with one of these problems is dropped, alone.
 const (
 	EntryNotMap      Code = "EntryNotMap"
+	EntryInGroups    Code = "EntryInGroups" // indented into the groups of the entry above
 	EntryNoARN       Code = "EntryNoARN"
-	EntryWrongField  Code = "EntryWrongField" // rolearn under mapUsers, or userarn under mapRoles
-	EntryInvalidARN  Code = "EntryInvalidARN"
-	EntryPartition   Code = "EntryPartition" // an ARN of another partition
+	EntryWrongField  Code = "EntryWrongField"  // rolearn under mapUsers, or userarn under mapRoles
+	EntryInvalidARN  Code = "EntryInvalidARN"  // not the ARN of a principal; aws-iam-authenticator refuses it in its configuration file
+	ARNMatchesNobody Code = "ARNMatchesNobody" // the form of a principal's ARN, but AWS returns none like it
+	AssumedRole      Code = "AssumedRole"      // an assumed role's ARN; where it is taken for the role, a warning
+	EntryPartition   Code = "EntryPartition"   // an ARN of another partition
 	EntryWrongType   Code = "EntryWrongType"
+	EntryTooLong     Code = "EntryTooLong"
 	EntryTemplate    Code = "EntryTemplate" // an unknown {{placeholder}}
 	EntryInvalidSSO  Code = "EntryInvalidSSO"
+	SSOOff           Code = "SSOOff" // entries with sso are turned off
 	InvalidAccountID Code = "InvalidAccountID"
 	MergeKey         Code = "MergeKey" // YAML's <<
-	RolePath         Code = "RolePath" // acts for nobody; without --role-paths=strip a warning, as on EKS
+	RolePath         Code = "RolePath" // matches nobody; without --role-paths=strip a warning, as on EKS
 )
 
-// The problems that only warn: the entry acts.
+// A group with one of these problems is dropped; its entry and the other groups
+// act.
 const (
-	DuplicateEntry     Code = "DuplicateEntry"
+	GroupsNotList  Code = "GroupsNotList"
+	GroupNotText   Code = "GroupNotText"
+	GroupEmpty     Code = "GroupEmpty"
+	GroupTooLong   Code = "GroupTooLong"
+	GroupTemplate  Code = "GroupTemplate"  // an unknown {{placeholder}}
+	GroupOutdented Code = "GroupOutdented" // indented like an entry of its own
+	GroupsFolded   Code = "GroupsFolded"   // the line groups: is missing, so the list became part of the value above
+)
+
+// With one of these problems an entry acts, or another in its place.
+const (
+	DuplicateEntry     Code = "DuplicateEntry" // the entry has no effect: another is for the same principal
 	RepeatedField      Code = "RepeatedField"
 	NoUsername         Code = "NoUsername"
 	WrongSection       Code = "WrongSection" // a user's ARN in mapRoles, or a role's in mapUsers
 	UnknownField       Code = "UnknownField"
-	UnknownSection     Code = "UnknownSection" // a near miss of mapRoles, mapUsers or mapAccounts
 	SharedUsername     Code = "SharedUsername"
 	NodeNameOnUserRole Code = "NodeNameOnUserRole"
 	SystemGroup        Code = "SystemGroup"
-	SecondDocument     Code = "SecondDocument"
+	Unfilled           Code = "Unfilled"     // a placeholder of another tool that nobody filled in
+	Wildcard           Code = "Wildcard"     // a * that is taken literally
+	OddCharacter       Code = "OddCharacter" // one that a name can hardly be meant to have
+)
+
+// The problems of a file or ConfigMap as a whole.
+const (
+	UnknownSection Code = "UnknownSection" // a near miss of mapRoles, mapUsers or mapAccounts
+	NoSections     Code = "NoSections"     // neither mapRoles nor mapUsers nor mapAccounts
+	NoKind         Code = "NoKind"         // data without kind: ConfigMap
+	OtherConfigMap Code = "OtherConfigMap" // the manifest has another name or namespace
+	SecondDocument Code = "SecondDocument" // only the first YAML document is read
+	MoreProblems   Code = "MoreProblems"   // there are more than are listed
 )
 
 // Severity of a problem.
@@ -55,20 +85,24 @@ const (
 )
 
 // Problem is something wrong in a source of mappings. It names the place and
-// the remedy.
+// the remedy, and is comparable.
 type Problem struct {
 	Code     Code
 	Severity Severity
 	// Section is mapRoles, mapUsers or mapAccounts, or the key that is none of
-	// them.
+	// them; empty for a problem of the file.
 	Section string
 	// Line and Column count from 1: in the section's text for a ConfigMap, in
-	// the file for a file. 0 means that there is no place.
+	// the file for a file. Column is 0 where only the line is known, and both
+	// are 0 for a key of a ConfigMap.
 	Line, Column int
 	// Message is a sentence that says what is wrong and what comes of it.
 	Message string
 	// Fix says what to write instead.
 	Fix string
+	// Excerpt is the line of a fault of syntax or indentation and the lines
+	// around it, numbered; empty for other problems.
+	Excerpt string
 }
 
 // Count returns how many of the problems have a severity.
@@ -85,7 +119,7 @@ func Count(problems []Problem, severity Severity) (n int) {
 func (p Problem) String() string {
 	place := p.Section
 	if p.Line > 0 {
-		place = fmt.Sprintf("%s line %d", p.Section, p.Line)
+		place = strings.TrimSpace(fmt.Sprintf("%s line %d", p.Section, p.Line))
 	}
 	return fmt.Sprintf("%s: %s (%s)", place, p.Message, p.Fix)
 }
@@ -96,6 +130,9 @@ func (p Problem) Log(log *slog.Logger, message string) {
 	if p.Severity == Error {
 		level = slog.LevelError
 	}
-	log.Log(context.Background(), level, message,
-		"code", string(p.Code), "section", p.Section, "line", p.Line, "column", p.Column, "problem", p.Message, "fix", p.Fix)
+	attributes := []any{"code", string(p.Code), "section", p.Section, "line", p.Line, "column", p.Column, "problem", p.Message, "fix", p.Fix}
+	if p.Excerpt != "" {
+		attributes = append(attributes, "excerpt", p.Excerpt)
+	}
+	log.Log(context.Background(), level, message, attributes...)
 }

@@ -1,248 +1,173 @@
 package mapper
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"strings"
+	"iter"
 
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
-// Entry maps one IAM principal, or the roles of one permission set.
-type Entry struct {
-	// ARN is canonical, in any case. Empty if SSO is set.
-	ARN string
-	// SSO matches the roles that IAM Identity Center makes of a permission set.
-	SSO      *SSO
-	Username Template
-	Groups   []Template
-	Rule     Rule
-}
-
-// SSO names a permission set in an account.
-type SSO struct {
-	PermissionSet, AccountID string
-	// Partition of the account. Empty means aws.
-	Partition string
-}
-
-// Account maps everybody in an account to their canonical ARN, in no group.
-type Account struct {
-	ID   string
-	Rule Rule
-}
-
-// RolePaths says what a path in an entry's role ARN means. STS never answers
-// the path, so that as on EKS such an entry matches nobody.
-type RolePaths int
-
-const (
-	// RolePathsIgnore leaves an entry with a path without effect, as on EKS.
-	RolePathsIgnore RolePaths = iota
-	// RolePathsStrip matches it by the role's name, which is unique in an account.
-	RolePathsStrip
-)
-
-// ParseRolePaths parses a flag's value, "ignore" or "strip".
-func ParseRolePaths(s string) (RolePaths, error) {
-	switch s {
-	case "ignore":
-		return RolePathsIgnore, nil
-	case "strip":
-		return RolePathsStrip, nil
-	}
-	return 0, fmt.Errorf("%q is neither ignore nor strip", s)
-}
-
-// Table is an immutable set of mappings, made for looking up. Of two entries
-// for the same principal the later one wins.
+// Table is an immutable set of mappings, made for looking up. It alone decides
+// which entries are for the same principal, and which of them acts.
 type Table struct {
-	exact    map[string]*Entry
-	sso      map[ssoKey]*Entry
-	accounts map[string]*Account
-	inert    []Entry
+	entries  []Entry
+	accounts []Account
+	paths    RolePaths
+
+	// The entries and accounts in force, by their place in the slices.
+	exact     map[string]int32
+	sso       map[ssoKey]int32
+	byAccount map[string]int32
 }
 
-type ssoKey struct{ partition, account, permissionSet string }
-
-// NewTable makes a table.
+// NewTable makes a table, which keeps the slices. Of two entries for the same
+// principal the later one acts, but an entry for a role itself acts before one
+// that has a path to be stripped, and that before one for an assumed role.
 func NewTable(entries []Entry, accounts []Account, paths RolePaths) *Table {
-	t := &Table{exact: map[string]*Entry{}, sso: map[ssoKey]*Entry{}, accounts: map[string]*Account{}}
-	byName := map[string][]*Entry{}
-	for i := range entries {
-		entry := &entries[i]
-		if entry.SSO != nil {
-			t.sso[entry.SSO.key()] = entry
-			continue
-		}
-		arn := lower(entry.ARN)
-		if name, has := withoutPath(arn); has {
-			byName[name] = append(byName[name], entry)
-			continue
-		}
-		t.exact[arn] = entry
+	t := &Table{
+		entries: entries, accounts: accounts, paths: paths,
+		exact: make(map[string]int32, len(entries)), sso: map[ssoKey]int32{}, byAccount: make(map[string]int32, len(accounts)),
 	}
-	t.addByName(byName, paths)
+	ambiguous := map[string]bool{}
+	for i := range entries {
+		t.claim(int32(i), ambiguous)
+	}
+	// It is not known which of the roles there is, so none acts.
+	for arn := range ambiguous {
+		if t.rank(&entries[t.exact[arn]]) == byName {
+			delete(t.exact, arn)
+		}
+	}
 	for i := range accounts {
-		t.accounts[accounts[i].ID] = &accounts[i]
+		t.byAccount[accounts[i].ID] = int32(i)
 	}
 	return t
 }
 
-// addByName adds the entries with a role path by their roles' names, if paths are
-// to be stripped. One without a path wins; of several that differ only in path it
-// is not known which role there is, so none acts.
-func (t *Table) addByName(byName map[string][]*Entry, paths RolePaths) {
-	for name, entries := range byName {
-		last := entries[len(entries)-1]
-		_, shadowed := t.exact[name]
-		ambiguous := false
-		for _, entry := range entries {
-			ambiguous = ambiguous || lower(entry.ARN) != lower(last.ARN)
-		}
-		if paths == RolePathsStrip && !shadowed && !ambiguous {
-			t.exact[name] = last
-			continue
-		}
-		for _, entry := range entries {
-			t.inert = append(t.inert, *entry)
-		}
+// A rank says how an entry names its principal. The higher one acts.
+type rank int
+
+const (
+	inert rank = iota
+	assumed
+	byName // by the role's name, after its path is stripped
+	exact
+)
+
+func (t *Table) rank(e *Entry) rank {
+	if e.Inert != "" {
+		return inert
+	}
+	_, hasPath := withoutPath(lower(e.ARN))
+	switch {
+	case hasPath && t.paths != RolePathsStrip:
+		return inert
+	case e.AssumedRole:
+		return assumed
+	case hasPath:
+		return byName
+	default:
+		return exact
+	}
+}
+
+// claim puts an entry in force unless one of a higher rank has its key. It adds
+// the key to ambiguous if two entries differ only in the path of their role.
+func (t *Table) claim(i int32, ambiguous map[string]bool) {
+	entry := &t.entries[i]
+	mine := t.rank(entry)
+	if mine == inert {
+		return
+	}
+	k := entry.key()
+	if entry.SSO != nil {
+		t.sso[k.sso] = i
+		return
+	}
+	before, taken := t.exact[k.arn]
+	if !taken {
+		t.exact[k.arn] = i
+		return
+	}
+	other := &t.entries[before]
+	theirs := t.rank(other)
+	if mine == byName && theirs == byName && lower(entry.ARN) != lower(other.ARN) {
+		ambiguous[k.arn] = true
+	}
+	if mine >= theirs {
+		t.exact[k.arn] = i
 	}
 }
 
 // Len is how many entries and accounts are in force.
-func (t *Table) Len() int { return len(t.exact) + len(t.sso) + len(t.accounts) }
+func (t *Table) Len() int { return len(t.exact) + len(t.sso) + len(t.byAccount) }
 
-// Inert are the entries that match nobody, because of their role path.
-func (t *Table) Inert() []Entry { return t.inert }
-
-// roleOf is what stands behind role/ in a role's ARN. It is not enough to look
-// for role/ anywhere: the path of a user may hold it, behind a colon.
-func roleOf(arn string) (string, bool) {
-	resource := arn
-	for range 5 { // arn:partition:iam::account:
-		_, resource, _ = strings.Cut(resource, ":")
+// winner returns the entry in force for the principal that an entry is for; nil
+// if there is none.
+func (t *Table) winner(e *Entry) *Entry {
+	k := e.key()
+	i, ok := t.exact[k.arn]
+	if e.SSO != nil {
+		i, ok = t.sso[k.sso]
 	}
-	return strings.CutPrefix(resource, "role/")
+	if !ok {
+		return nil
+	}
+	return &t.entries[i]
 }
 
-// withoutPath answers a role's ARN without its path, if it has one.
-func withoutPath(arn string) (string, bool) {
-	role, ok := roleOf(arn)
-	i := strings.LastIndexByte(role, '/')
-	if !ok || i < 0 {
-		return arn, false
+// Overridden yields each entry that has no effect because of other entries, with
+// the entry that acts in its place. That is nil where entries differ only in
+// the path of their role, so that none of them acts.
+func (t *Table) Overridden() iter.Seq2[*Entry, *Entry] {
+	return func(yield func(entry, winner *Entry) bool) {
+		for i := range t.entries {
+			entry := &t.entries[i]
+			if t.rank(entry) == inert {
+				continue
+			}
+			if winner := t.winner(entry); winner != entry && !yield(entry, winner) {
+				return
+			}
+		}
 	}
-	return strings.TrimSuffix(arn, role) + role[i+1:], true
 }
 
-func (s SSO) key() ssoKey {
-	partition := s.Partition
-	if partition == "" {
-		partition = "aws"
+// OverriddenAccounts yields each account that is listed again later, with the
+// one that acts in its place.
+func (t *Table) OverriddenAccounts() iter.Seq2[*Account, *Account] {
+	return func(yield func(account, winner *Account) bool) {
+		for i := range t.accounts {
+			account := &t.accounts[i]
+			if winner := &t.accounts[t.byAccount[account.ID]]; winner != account && !yield(account, winner) {
+				return
+			}
+		}
 	}
-	return ssoKey{partition, s.AccountID, lower(s.PermissionSet)}
 }
 
-// entry finds the entry for an identity: the exact ARN before a permission set.
-func (t *Table) entry(principal identity.Principal) *Entry {
+// lookup finds the entry for a principal: the exact ARN before a permission set.
+func (t *Table) lookup(principal identity.Principal) *Entry {
 	arn := lower(principal.CanonicalARN)
-	if entry, ok := t.exact[arn]; ok {
-		return entry
+	if i, ok := t.exact[arn]; ok {
+		return &t.entries[i]
 	}
 	if len(t.sso) == 0 {
 		return nil
 	}
-	set, ok := permissionSet(arn)
+	set, ok := ssoKeyOf(principal, arn)
 	if !ok {
 		return nil
 	}
-	return t.sso[ssoKey{principal.Partition, principal.AccountID, set}]
-}
-
-// permissionSet answers the permission set that a role was made of by IAM
-// Identity Center: AWSReservedSSO_<permission set>_<16 hexadecimal digits>.
-// All 16 are wanted: else the set Admin would match roles of Admin_ReadOnly.
-func permissionSet(lowerARN string) (string, bool) {
-	role, _ := roleOf(lowerARN)
-	name, ok := strings.CutPrefix(role, "awsreservedsso_")
-	i := strings.LastIndexByte(name, '_')
-	if !ok || i < 1 || len(name)-i-1 != 16 || !isLowerHex(name[i+1:]) {
-		return "", false
+	if i, ok := t.sso[set]; ok {
+		return &t.entries[i]
 	}
-	return name[:i], true
+	return nil
 }
 
-// lower puts ASCII letters in lower case. Others are none of an ARN's: folding
-// them would make the Kelvin sign match a k.
-func lower(s string) string {
-	for i := range len(s) {
-		if c := s[i]; 'A' <= c && c <= 'Z' {
-			return strings.Map(func(r rune) rune {
-				if 'A' <= r && r <= 'Z' {
-					return r + 'a' - 'A'
-				}
-				return r
-			}, s)
-		}
+// account finds the account of a principal.
+func (t *Table) account(principal identity.Principal) *Account {
+	if i, ok := t.byAccount[principal.AccountID]; ok {
+		return &t.accounts[i]
 	}
-	return s
-}
-
-// Entries maps by the entries of the table in force, without its accounts.
-// Current returns that table, or nil if the source was not read yet. Names looks
-// EC2 instances up; if it is nil, a mapping that needs it cannot be resolved.
-func Entries(current func() *Table, names InstanceNames) Mapper {
-	return Func(func(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
-		table := current()
-		if table == nil {
-			return Match{}, false, ErrNotSynced
-		}
-		entry := table.entry(principal)
-		if entry == nil {
-			return Match{}, false, nil
-		}
-		match, err := entry.render(ctx, principal, names)
-		return match, err == nil, err
-	})
-}
-
-// Accounts maps by the accounts of the table in force alone.
-func Accounts(current func() *Table) Mapper {
-	return Func(func(_ context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
-		table := current()
-		if table == nil {
-			return Match{}, false, ErrNotSynced
-		}
-		account, ok := table.accounts[principal.AccountID]
-		if !ok {
-			return Match{}, false, nil
-		}
-		return Match{Username: principal.CanonicalARN, Rule: account.Rule}, true, nil
-	})
-}
-
-func (e *Entry) render(ctx context.Context, principal identity.Principal, names InstanceNames) (Match, error) {
-	match := Match{Rule: e.Rule, Groups: make([]string, 0, len(e.Groups))}
-	var err error
-	if match.Username, err = e.Username.expand(ctx, principal, names); err != nil {
-		return Match{}, e.blame(err)
-	}
-	for _, group := range e.Groups {
-		name, err := group.expand(ctx, principal, names)
-		if err != nil {
-			return Match{}, e.blame(err)
-		}
-		match.Groups = append(match.Groups, name)
-	}
-	return match, nil
-}
-
-// blame names the rule in a denial.
-func (e *Entry) blame(err error) error {
-	if denied, ok := errors.AsType[*DeniedError](err); ok {
-		return &DeniedError{Reason: denied.Reason, Rule: e.Rule}
-	}
-	return err
+	return nil
 }

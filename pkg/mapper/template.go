@@ -9,23 +9,14 @@ import (
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
-// A Template is a username or group with placeholders, parsed. It is expanded
-// in one pass: what a placeholder yields is never looked at again.
-type Template struct {
-	text  string
-	parts []part
-}
-
-// A part of a template is a literal or, if the placeholder is not none, that.
-type part struct {
-	literal     string
-	placeholder placeholder
-}
+// A Template is a username or group with placeholders, checked. It is expanded
+// in one pass: a placeholder's value is never expanded again.
+type Template struct{ text string }
 
 type placeholder int
 
 const (
-	none placeholder = iota
+	noPlaceholder placeholder = iota
 	accountID
 	accessKeyID
 	sessionName
@@ -46,7 +37,7 @@ func placeholderOf(name string) (placeholder, bool) {
 	case "EC2PrivateDNSName":
 		return ec2PrivateDNSName, true
 	}
-	return none, false
+	return noPlaceholder, false
 }
 
 // Placeholders are the names that may stand between {{ and }}.
@@ -57,65 +48,47 @@ func Placeholders() []string {
 // ParseTemplate parses a username or group. A placeholder that does not exist,
 // or that is not closed, is an error.
 func ParseTemplate(text string) (Template, error) {
-	t := Template{text: text}
-	for rest := text; rest != ""; {
-		literal, after, found := strings.Cut(rest, "{{")
-		if literal != "" {
-			t.parts = append(t.parts, part{literal: literal})
-		}
+	for rest := text; ; {
+		_, after, found := strings.Cut(rest, "{{")
 		if !found {
-			break
+			return Template{text: text}, nil
 		}
 		name, tail, closed := strings.Cut(after, "}}")
 		if !closed {
 			return Template{}, fmt.Errorf("template %q: {{ without }}", text)
 		}
-		p, known := placeholderOf(name)
-		if !known {
+		if _, known := placeholderOf(name); !known {
 			return Template{}, fmt.Errorf("template %q: {{%s}} is none of {{%s}}", text, name, strings.Join(Placeholders(), "}}, {{"))
 		}
-		t.parts = append(t.parts, part{placeholder: p})
 		rest = tail
 	}
-	return t, nil
 }
 
 // String is the template as it was written.
 func (t Template) String() string { return t.text }
 
 // Uses reports whether the template has a placeholder of the name.
-func (t Template) Uses(name string) bool {
-	p, known := placeholderOf(name)
-	for _, part := range t.parts {
-		if known && part.placeholder == p {
-			return true
-		}
-	}
-	return false
-}
+func (t Template) Uses(name string) bool { return strings.Contains(t.text, "{{"+name+"}}") }
 
-// static reports whether the template is the same for everybody.
-func (t Template) static() bool {
-	return len(t.parts) == 0 || len(t.parts) == 1 && t.parts[0].placeholder == none
-}
-
-// expand yields the template for an identity.
+// expand returns the template's text for a principal.
 func (t Template) expand(ctx context.Context, principal identity.Principal, names InstanceNames) (string, error) {
-	if t.static() {
+	literal, rest, found := strings.Cut(t.text, "{{")
+	if !found {
 		return t.text, nil
 	}
 	var b strings.Builder
-	for _, part := range t.parts {
-		if part.placeholder == none {
-			b.WriteString(part.literal)
-			continue
-		}
-		value, err := part.placeholder.value(ctx, principal, names)
+	for ; found; literal, rest, found = strings.Cut(rest, "{{") {
+		b.WriteString(literal)
+		var name string
+		name, rest, _ = strings.Cut(rest, "}}")
+		p, _ := placeholderOf(name)
+		value, err := p.value(ctx, principal, names)
 		if err != nil {
 			return "", fmt.Errorf("expanding %q: %w", t.text, err)
 		}
 		b.WriteString(value)
 	}
+	b.WriteString(literal)
 	return b.String(), nil
 }
 

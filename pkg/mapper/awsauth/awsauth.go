@@ -2,9 +2,10 @@
 // EKS does: mapRoles, mapUsers and mapAccounts, each a YAML or JSON string.
 //
 // Reading never fails as a whole. A section whose YAML does not parse keeps its
-// last good content, an entry that is invalid is dropped alone, and each is
-// reported as a [Problem] with its place and its remedy, so that a typo locks
-// nobody out and every other edit still takes effect.
+// last good content, an invalid entry is dropped alone, and of a valid entry
+// only what is wrong in it. Each is reported as a [mapper.Problem] with its
+// place and its remedy, so that a typo locks nobody out and every other edit
+// still takes effect.
 package awsauth
 
 import (
@@ -17,25 +18,6 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// The keys of aws-auth.
-const (
-	mapRoles    = "mapRoles"
-	mapUsers    = "mapUsers"
-	mapAccounts = "mapAccounts"
-)
-
-func sectionNames() []string { return []string{mapRoles, mapUsers, mapAccounts} }
-
-func isSection(key string) bool { return slices.Contains(sectionNames(), key) }
-
-func sectionInAnyCase(key string) (string, bool) {
-	i := slices.IndexFunc(sectionNames(), func(name string) bool { return strings.EqualFold(name, key) })
-	if i < 0 {
-		return "", false
-	}
-	return sectionNames()[i], true
-}
-
 // Options say what the mappings are for.
 type Options struct {
 	// Source is the name of the backend, for [mapper.Rule].
@@ -44,7 +26,25 @@ type Options struct {
 	Partition string
 	// RolePaths says what a path in rolearn means. The zero value is EKS's way.
 	RolePaths mapper.RolePaths
+	// AssumedRoles says what the ARN of an assumed role means. The zero value
+	// is EKS's way.
+	AssumedRoles AssumedRoles
+	// NoSSO turns entries with sso off: they match nobody.
+	NoSSO bool
 }
+
+// AssumedRoles says what the ARN of an assumed role means as rolearn or userarn:
+// arn:aws:sts::111122223333:assumed-role/Admin/session.
+type AssumedRoles int
+
+const (
+	// AssumedRolesInert leaves such an entry without effect, as EKS does and
+	// aws-iam-authenticator in backend EKSConfigMap.
+	AssumedRolesInert AssumedRoles = iota
+	// AssumedRolesAsRole takes it for the role, as aws-iam-authenticator does in
+	// its other backends. It never wins over an entry for the role itself.
+	AssumedRolesAsRole
+)
 
 // Result is what was read, and what was wrong with it.
 type Result struct {
@@ -53,27 +53,11 @@ type Result struct {
 	// Problems in the order of their places.
 	Problems []mapper.Problem
 
-	// sections are kept for the next reading: one that cannot be parsed then
-	// keeps what it holds now.
+	// sections are kept for the next reading: one that does not parse then keeps
+	// what it holds now.
 	sections map[string]section
-}
-
-// section is the content of mapRoles, mapUsers or mapAccounts.
-type section struct {
-	entries  []mapper.Entry
-	accounts []mapper.Account
-}
-
-// KeptSections are the sections that hold the content of an earlier reading,
-// since theirs does not parse.
-func (r *Result) KeptSections() []string {
-	var kept []string
-	for _, p := range r.Problems {
-		if p.Code == mapper.SectionSyntax || p.Code == mapper.SectionNotList {
-			kept = append(kept, p.Section)
-		}
-	}
-	return kept
+	// steps counts the values that the reading looked at.
+	steps int
 }
 
 // Parse reads the data of the ConfigMap. Last, which may be nil, is the result
@@ -82,25 +66,25 @@ func Parse(data map[string]string, last *Result, opts Options) *Result {
 	r := newReading(last, opts)
 	for _, name := range sectionNames() {
 		if text := data[name]; !isEmpty(text) {
-			r.readText(name, text)
+			r.readText(name, text, origin{})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(data)) {
-		r.checkKey(name, 0, 0)
+		r.checkKey(name, nil)
 	}
 	return r.result()
 }
 
 // ParseNode reads sections that are native YAML lists under one mapping, as the
-// server's configuration file has them, in any case. Lines are the file's. Keys that are no
-// near miss of a section's are somebody else's and left alone.
+// server's configuration file has them, with keys in any case. Lines are the
+// file's. It ignores keys that are no near miss of a section's.
 func ParseNode(node *yaml.Node, last *Result, opts Options) *Result {
 	r := newReading(last, opts)
 	for key, value := range pairs(node) {
 		if name, ok := sectionInAnyCase(key.Value); ok {
 			r.readValue(name, value)
 		} else {
-			r.checkKey(key.Value, key.Line, key.Column)
+			r.checkKey(key.Value, key)
 		}
 	}
 	return r.result()

@@ -7,67 +7,138 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
 // ParseFile reads a file of mappings: the manifest of an aws-auth ConfigMap, its
 // bare data, or the JSON of aws-iam-authenticator's DynamicFile. The sections
-// may be text, as in a ConfigMap, or native lists. Lines of native lists are the
-// file's, lines within text are the text's.
+// may be text, as in a ConfigMap, or native lists. Lines are the file's.
 //
 // The error says that the file as a whole cannot be read; then what the last
 // reading held should stay in force.
 func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
+	r := newReading(last, opts)
+	whole := string(content)
+	r.text.content = whole
+	if excess := textExceeds(whole); excess != "" {
+		return nil, errors.New("parsing mappings: the file is too large: " + excess)
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(whole))
 	var document yaml.Node
-	err := yaml.NewDecoder(strings.NewReader(string(content))).Decode(&document)
-	switch {
+	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		return newReading(last, opts).result(), nil
+		r.noSections()
+		return r.result(), nil
 	case err != nil:
-		line, message := syntaxError(err)
-		line, fix := diagnose(string(content), line)
-		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", line, message, fix)
+		f := diagnose(whole, err)
+		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", f.line, f.cause, f.fix)
 	}
 	root := resolve(document.Content[0])
+	if isNone(root) {
+		r.noSections()
+		return r.result(), nil
+	}
 	if root.Kind != yaml.MappingNode {
-		return nil, errors.New("parsing mappings: the file is not a map with mapRoles, mapUsers or mapAccounts")
+		return nil, errors.New("parsing mappings: the file is not a mapping with mapRoles, mapUsers or mapAccounts")
 	}
-	return parseRoot(root, last, opts)
-}
-
-func parseRoot(root *yaml.Node, last *Result, opts Options) (*Result, error) {
-	data := root
-	if kind := value(root, "kind"); kind != nil {
-		if kind.Value != "ConfigMap" {
-			return nil, fmt.Errorf("parsing mappings: line %d: the file is the manifest of a %s, not of a ConfigMap", kind.Line, kind.Value)
-		}
-		data = value(root, "data")
+	data, err := r.dataOf(root)
+	if err != nil {
+		return nil, fmt.Errorf("parsing mappings: %w", err)
 	}
-	r := newReading(last, opts)
-	lines := map[string]int{}
-	for key, section := range pairs(data) {
-		section = resolve(section)
-		if first, twice := lines[key.Value]; twice && isSection(key.Value) {
-			return nil, fmt.Errorf("parsing mappings: line %d: %s stands in line %d already", key.Line, key.Value, first)
-		}
-		lines[key.Value] = key.Line
-		switch {
-		case !isSection(key.Value):
-			r.checkKey(key.Value, key.Line, key.Column)
-		case section.Kind != yaml.ScalarNode:
-			r.readValue(key.Value, section)
-		case !isEmpty(section.Value):
-			r.readText(key.Value, section.Value)
-		}
+	if more := decoder.Decode(new(yaml.Node)); more != nil && isTrailing(more) {
+		f := diagnose(whole, errTrailing)
+		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", f.line, f.cause, f.fix)
+	} else if !errors.Is(more, io.EOF) {
+		r.secondDocument("", whole)
+	}
+	if err := r.readSections(data, whole); err != nil {
+		return nil, fmt.Errorf("parsing mappings: %w", err)
 	}
 	return r.result(), nil
 }
 
-// value of a mapping's key; nil if it has none.
-func value(node *yaml.Node, name string) *yaml.Node {
-	for key, value := range pairs(node) {
-		if key.Value == name {
-			return resolve(value)
+// dataOf returns the mapping that holds a file's sections.
+func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
+	kind, data := value(root, "kind"), value(root, "data")
+	switch {
+	case kind == nil && !hasSection(root) && hasSection(data):
+		r.warn(mapper.NoKind, "", data, "the file has data and no kind; it is read as the manifest of a ConfigMap", "add kind: ConfigMap and apiVersion: v1")
+		return data, nil
+	case kind == nil && !hasSection(root) && (value(root, "server") != nil || value(root, "clusterID") != nil):
+		return nil, errors.New("the file is a configuration file of the server, with clusterID or server: give it with --config")
+	case kind == nil:
+		return root, nil
+	case strings.HasSuffix(kind.Value, "List"):
+		return nil, fmt.Errorf("line %d: the file is a %s: expected the manifest of one ConfigMap", kind.Line, kind.Value)
+	case kind.Value != "ConfigMap":
+		return nil, fmt.Errorf("line %d: the file is the manifest of a %s: expected a ConfigMap", kind.Line, quoted(kind.Value))
+	}
+	metadata := value(root, "metadata")
+	for field, want := range map[string]string{"name": "aws-auth", "namespace": "kube-system"} {
+		if got := value(metadata, field); got != nil && got.Value != want {
+			r.warn(mapper.OtherConfigMap, "", got, fmt.Sprintf("the file is the manifest of a ConfigMap with the %s %s, not %s; it is read all the same", field, quoted(got.Value), want),
+				"check that it is the file you mean")
 		}
 	}
+	return data, nil
+}
+
+func hasSection(node *yaml.Node) bool {
+	for key := range pairs(node) {
+		if isSection(key.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reading) readSections(data *yaml.Node, whole string) error {
+	lines := map[string]int{}
+	for key, section := range pairs(data) {
+		if !isSection(key.Value) {
+			r.checkKey(key.Value, key)
+			continue
+		}
+		if first, twice := lines[key.Value]; twice {
+			return fmt.Errorf("line %d: %s is already in line %d", key.Line, key.Value, first)
+		}
+		lines[key.Value] = key.Line
+		if section = resolve(section); section.Kind != yaml.ScalarNode {
+			r.readValue(key.Value, section)
+		} else if !isEmpty(section.Value) {
+			r.readText(key.Value, section.Value, originOf(section, whole))
+			r.text = text{content: whole}
+		}
+	}
+	if len(lines) == 0 {
+		r.noSections()
+	}
 	return nil
+}
+
+func (r *reading) noSections() {
+	r.report(mapper.NoSections, mapper.Error, "", &yaml.Node{Line: 1, Column: 1}, "the file has none of mapRoles, mapUsers and mapAccounts, so it maps nobody",
+		"write mapRoles: [] if that is what you mean")
+}
+
+// originOf returns where the text of a section stands in a file.
+func originOf(section *yaml.Node, whole string) origin {
+	if section.Style&yaml.LiteralStyle == 0 {
+		return origin{line: section.Line, column: section.Column, folded: true}
+	}
+	// A block of text begins in the line after its |. The first line that is not
+	// blank shows how far it is indented.
+	begin := strings.TrimLeft(section.Value, " \n")
+	first, _, _ := strings.Cut(begin, "\n")
+	skipped := strings.Count(section.Value[:len(section.Value)-len(begin)], "\n")
+	number := 0
+	for line := range strings.Lines(whole) {
+		if number++; number == section.Line+1+skipped {
+			indent := strings.Index(line, first)
+			own := len(section.Value) - len(begin) - strings.LastIndexByte(section.Value[:len(section.Value)-len(begin)], '\n') - 1
+			return origin{line: section.Line, column: max(indent-own, 0)}
+		}
+	}
+	return origin{line: section.Line}
 }

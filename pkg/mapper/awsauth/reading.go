@@ -2,13 +2,8 @@ package awsauth
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -21,19 +16,55 @@ type reading struct {
 	last     *Result
 	sections map[string]section
 	problems []mapper.Problem
+	// unlisted counts the problems beyond maxProblems; worst is the severity of
+	// the worst of them.
+	unlisted int
+	worst    mapper.Severity
+
+	// text that is being read, and where it begins.
+	text text
+	// groups and lists of groups that were read before, by their text; anchored
+	// are lists with problems, which are reported once however many aliases
+	// refer to them.
+	groups     map[string]mapper.Template
+	groupLists map[string][]mapper.Template
+	anchored   map[*yaml.Node][]mapper.Template
+	buffer     []byte
+	steps      int
 }
 
 func newReading(last *Result, opts Options) *reading {
-	return &reading{opts: opts, last: last, sections: map[string]section{}}
+	return &reading{
+		opts: opts, last: last, sections: map[string]section{},
+		groups: map[string]mapper.Template{}, groupLists: map[string][]mapper.Template{}, anchored: map[*yaml.Node][]mapper.Template{},
+	}
 }
 
 // report adds a problem at a node; a nil node means that there is no place.
 func (r *reading) report(code mapper.Code, severity mapper.Severity, section string, at *yaml.Node, message, fix string) {
 	p := mapper.Problem{Code: code, Severity: severity, Section: section, Message: message, Fix: fix}
 	if at != nil {
-		p.Line, p.Column = at.Line, at.Column
+		p.Line, p.Column = r.text.origin.place(at.Line, at.Column)
 	}
-	r.problems = append(r.problems, p)
+	r.add(p)
+}
+
+func (r *reading) add(p mapper.Problem) {
+	if len(r.problems) < maxProblems {
+		r.problems = append(r.problems, p)
+		return
+	}
+	r.unlisted++
+	if r.worst != mapper.Error {
+		r.worst = p.Severity
+	}
+}
+
+// showLines adds to the problem reported last the lines around its place.
+func (r *reading) showLines(at *yaml.Node) {
+	if r.unlisted == 0 {
+		r.problems[len(r.problems)-1].Excerpt = r.text.excerpt(at.Line)
+	}
 }
 
 func (r *reading) drop(code mapper.Code, section string, at *yaml.Node, message, fix string) {
@@ -46,169 +77,104 @@ func (r *reading) warn(code mapper.Code, section string, at *yaml.Node, message,
 
 // keepLast gives a section that does not parse its last good content.
 func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message, fix string) {
-	consequence := "; nothing in it acts until it is mended"
-	if r.last != nil {
-		if section, ok := r.last.sections[name]; ok {
-			r.sections[name] = section
-			consequence = "; its last good content stays in force"
-		}
+	consequence := "; nothing in it acts until it is fixed"
+	if section, ok := r.lastGood(name); ok {
+		section.kept = true
+		r.sections[name] = section
+		consequence = "; it keeps its last good content until it is fixed"
 	}
 	r.report(code, mapper.Error, name, at, message+consequence, fix)
 }
 
-// readText reads a section given as YAML or JSON text.
-func (r *reading) readText(name, text string) {
-	decoder := yaml.NewDecoder(strings.NewReader(text))
-	var document yaml.Node
-	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return // comments alone
-	} else if err != nil {
-		line, message := syntaxError(err)
-		line, fix := diagnose(text, line)
-		r.keepLast(mapper.SectionSyntax, name, &yaml.Node{Line: line, Column: 1}, "the YAML does not parse: "+message, fix)
-		return
+// lastGood returns what a section held in the last reading, if it held anything.
+func (r *reading) lastGood(name string) (section, bool) {
+	if r.last == nil {
+		return section{}, false
 	}
-	var second yaml.Node
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		r.warn(mapper.SecondDocument, name, &second, "there is something behind the end of the first YAML document; it is ignored", "remove the line --- and put all entries into one list")
-	}
-	if at := unquotedTemplate(&document); at != nil {
-		_, fix := diagnose(text, at.Line)
-		r.keepLast(mapper.SectionSyntax, name, at, "a value that begins with {{ is not quoted, so that YAML takes it for a map", fix)
-		return
-	}
-	r.readValue(name, document.Content[0])
+	s, ok := r.last.sections[name]
+	return s, ok
 }
 
-// unquotedTemplate finds a map whose key is a map, which is how YAML reads
-// {{SessionName}} without quotes, and which nothing else in aws-auth can be.
-func unquotedTemplate(node *yaml.Node) *yaml.Node {
-	for i, child := range node.Content {
-		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.MappingNode {
-			return child
-		}
-		if found := unquotedTemplate(child); found != nil {
-			return found
-		}
-	}
-	return nil
-}
-
-// readValue reads a section given as a YAML value.
-func (r *reading) readValue(name string, value *yaml.Node) {
-	value = resolve(value)
-	if value.Kind == yaml.ScalarNode && (value.Tag == "!!null" || isEmpty(value.Value)) {
-		return
-	}
-	if value.Kind != yaml.SequenceNode {
-		r.keepLast(mapper.SectionNotList, name, value, "it is not a list", `begin each entry with "- "`)
-		return
-	}
-	var s section
-	for _, item := range value.Content {
-		if name == mapAccounts {
-			r.readAccount(&s, resolve(item))
-		} else {
-			r.readEntry(&s, name, resolve(item))
-		}
-	}
-	r.sections[name] = s
-}
-
-func (r *reading) readAccount(s *section, item *yaml.Node) {
-	// The text and not the number: as a number 012345678901 loses its zero, and
-	// 012345670123 is read as octal.
-	if item.Kind != yaml.ScalarNode || !isAccountID(item.Value) {
-		r.drop(mapper.InvalidAccountID, mapAccounts, item, fmt.Sprintf("%s is not an account ID", described(item)), `write the account's 12 digits in quotes, like "012345678901"`)
-		return
-	}
-	for _, account := range s.accounts {
-		if account.ID == item.Value {
-			r.warn(mapper.DuplicateEntry, mapAccounts, item, "account "+item.Value+" stands here twice", "remove one")
-			return
-		}
-	}
-	s.accounts = append(s.accounts, mapper.Account{ID: item.Value, Rule: r.rule(mapAccounts, item)})
+func (r *reading) tooLarge(name string, at *yaml.Node, excess string) {
+	r.keepLast(mapper.SectionTooLarge, name, at, excess, "split it, or map many people by one role or account")
 }
 
 func (r *reading) rule(section string, at *yaml.Node) mapper.Rule {
-	return mapper.Rule{Source: r.opts.Source, Section: section, Line: at.Line}
-}
-
-// checkKey reports a key that somebody meant to be a section.
-func (r *reading) checkKey(key string, line, column int) {
-	if isSection(key) {
-		return
-	}
-	for _, name := range sectionNames() {
-		if nearMiss(key, name) {
-			r.warn(mapper.UnknownSection, key, &yaml.Node{Line: line, Column: column}, fmt.Sprintf("the key %q means nothing, and what stands under it does not act", key), fmt.Sprintf("write %s", name))
-		}
-	}
-}
-
-// nearMiss reports whether a key is meant to be a section's name: alike but
-// for case, dashes, or a letter more or less at its end.
-func nearMiss(key, name string) bool {
-	fold := func(s string) string {
-		return strings.TrimSuffix(strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(s)), "s")
-	}
-	return fold(key) == fold(name)
+	line, _ := r.text.origin.place(at.Line, at.Column)
+	return mapper.Rule{Source: r.opts.Source, Section: section, Line: line}
 }
 
 // result makes the table of what was read.
 func (r *reading) result() *Result {
-	// mapRoles first: of a principal in both, the later one must not win.
-	entries := slices.Concat(r.sections[mapUsers].entries, r.sections[mapRoles].entries)
-	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections}
-	r.reportInert(result.Table)
-	order := map[string]int{mapRoles: 0, mapUsers: 1, mapAccounts: 2}
+	// One slice for both, users first: of a principal in both, the table takes
+	// the later one, and mapRoles must win.
+	users, roles := r.sections[mapUsers], r.sections[mapRoles]
+	entries := slices.Concat(users.entries, roles.entries)
+	for name, part := range map[string][]mapper.Entry{mapUsers: entries[:len(users.entries):len(users.entries)], mapRoles: entries[len(users.entries):]} {
+		if s, ok := r.sections[name]; ok {
+			s.entries = part
+			r.sections[name] = s
+		}
+	}
+	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, steps: r.steps}
+	r.reportOverridden(result.Table)
+	order := map[string]int{mapRoles: 1, mapUsers: 2, mapAccounts: 3}
 	slices.SortStableFunc(r.problems, func(a, b mapper.Problem) int {
 		return cmp.Or(cmp.Compare(order[a.Section], order[b.Section]), cmp.Compare(a.Line, b.Line))
 	})
+	if r.unlisted > 0 {
+		p := r.problems[len(r.problems)-1]
+		p.Code, p.Severity, p.Excerpt = mapper.MoreProblems, r.worst, ""
+		p.Message, p.Fix = fmt.Sprintf("%d more problems are not listed", r.unlisted), "fix those that are listed first"
+		r.problems = append(r.problems, p)
+	}
 	result.Problems = r.problems
 	return result
 }
 
-// reportInert reports the role paths that strip cannot make anything of; those
-// that are ignored have been reported where they stand.
-func (r *reading) reportInert(table *mapper.Table) {
-	if r.opts.RolePaths != mapper.RolePathsStrip {
-		return
+// reportOverridden reports the entries and accounts that have no effect because
+// of others. Those of a section that keeps its last good content were reported
+// when it was read.
+func (r *reading) reportOverridden(table *mapper.Table) {
+	for entry, winner := range table.Overridden() {
+		switch {
+		case r.sections[entry.Rule.Section].kept:
+		case winner == nil:
+			r.add(problemAt(mapper.RolePath, mapper.Error, entry.Rule,
+				"another entry is for a role of the same name, and AWS does not return the paths that tell them apart; none of them acts", "keep the entry of the role that exists"))
+		default:
+			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, "it has no effect: "+r.whyOverridden(entry, winner), "remove one of them"))
+		}
 	}
-	for _, entry := range table.Inert() {
-		r.drop(mapper.RolePath, entry.Rule.Section, &yaml.Node{Line: entry.Rule.Line, Column: 1},
-			"another entry is for a role of the same name, and AWS does not answer the paths that tell them apart", "keep the entry of the role that there is")
+	for account, winner := range table.OverriddenAccounts() {
+		if !r.sections[mapAccounts].kept {
+			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, account.Rule, fmt.Sprintf("account %s is listed again in line %d", account.ID, winner.Rule.Line), "remove one of them"))
+		}
 	}
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
-
-// syntaxError takes the line out of a YAML error.
-func syntaxError(err error) (line int, message string) {
-	message = strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: ")
-	if found := yamlLine.FindStringSubmatch(message); found != nil {
-		line, _ = strconv.Atoi(found[1])
-		message = found[2]
+func (r *reading) whyOverridden(entry, winner *mapper.Entry) string {
+	place := fmt.Sprintf("%s line %d", winner.Rule.Section, winner.Rule.Line)
+	if r.sections[winner.Rule.Section].kept {
+		place += " of the last good content"
 	}
-	return max(line, 1), message
+	switch {
+	case entry.AssumedRole && !winner.AssumedRole:
+		return place + " is for the role itself and acts in its place"
+	case hasPath(entry.ARN) && !hasPath(winner.ARN):
+		return place + " is for the role without a path and acts in its place"
+	case entry.Rule.Section != winner.Rule.Section:
+		return fmt.Sprintf("%s is for the same principal, and %s wins over %s, as on EKS", place, winner.Rule.Section, entry.Rule.Section)
+	default:
+		return place + " is for the same principal, and the later entry wins, as on EKS"
+	}
 }
 
-// diagnose guesses what a text means that does not parse, and where the mistake
-// is: the parser complains of the line where it gave up, or of the one where the
-// entry began.
-func diagnose(text string, line int) (at int, fix string) {
-	lines := strings.Split(text, "\n")
-	for i, text := range lines {
-		key, value, ok := strings.Cut(strings.TrimLeft(text, " -"), ":")
-		if value = strings.TrimSpace(value); ok && strings.HasPrefix(value, "{{") {
-			return i + 1, fmt.Sprintf("quote the value: %s: %q", key, value)
-		}
-	}
-	for i, text := range lines {
-		if strings.HasPrefix(strings.TrimLeft(text, " "), "\t") {
-			return i + 1, "indent with spaces, not with tabs"
-		}
-	}
-	return line, "check the indentation, the colons and the quotes near this line"
+func hasPath(arn string) bool {
+	_, path, _ := splitRole(arn)
+	return path != ""
+}
+
+func problemAt(code mapper.Code, severity mapper.Severity, rule mapper.Rule, message, fix string) mapper.Problem {
+	return mapper.Problem{Code: code, Severity: severity, Section: rule.Section, Line: rule.Line, Message: message, Fix: fix}
 }

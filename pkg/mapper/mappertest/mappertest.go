@@ -82,22 +82,24 @@ func Run(t *testing.T, name string, current func() *mapper.Table) {
 	t.Run("unknown", func(t *testing.T) { testUnknown(t, entries) })
 	t.Run("accounts", func(t *testing.T) { testAccounts(t, accounts) })
 	t.Run("rules", func(t *testing.T) { testRules(t, name, entries, accounts) })
+	t.Run("trace", func(t *testing.T) { testTrace(t, name, mapper.First(entries, accounts)) })
 	t.Run("concurrently", func(t *testing.T) { testConcurrently(t, entries) })
 }
 
 // Role is a session of a role.
 func Role(t testing.TB, name, session string) identity.Principal {
 	t.Helper()
-	return newPrincipal(t, Account, "arn:aws:sts::"+Account+":assumed-role/"+name+"/"+session, "AROAEXAMPLE:"+session)
+	return Principal(t, Account, "arn:aws:sts::"+Account+":assumed-role/"+name+"/"+session, "AROAEXAMPLE:"+session)
 }
 
 // User is a user.
 func User(t testing.TB, account, path string) identity.Principal {
 	t.Helper()
-	return newPrincipal(t, account, "arn:aws:iam::"+account+":user/"+path, "AIDAEXAMPLE")
+	return Principal(t, account, "arn:aws:iam::"+account+":user/"+path, "AIDAEXAMPLE")
 }
 
-func newPrincipal(t testing.TB, account, arn, userID string) identity.Principal {
+// Principal is anybody.
+func Principal(t testing.TB, account, arn, userID string) identity.Principal {
 	t.Helper()
 	p, err := identity.New(identity.Answer{Account: account, ARN: arn, UserID: userID})
 	if err != nil {
@@ -167,8 +169,8 @@ func testDenials(t *testing.T, entries mapper.Mapper) {
 func testUnknown(t *testing.T, entries mapper.Mapper) {
 	for name, id := range map[string]identity.Principal{
 		"a role that is not mapped":                   Role(t, "Other", "alice"),
-		"a mapped name in another account":            newPrincipal(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
-		"a mapped name in another partition":          newPrincipal(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a mapped name in another account":            Principal(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a mapped name in another partition":          Principal(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
 		"a user with a role's name":                   User(t, Account, "Admin"),
 		"a user without its path":                     User(t, Account, "Bob"),
 		"a role mapped with its path":                 Role(t, "InPath", "alice"),
@@ -179,7 +181,7 @@ func testUnknown(t *testing.T, entries mapper.Mapper) {
 		"a role that a permission set's name is in":   Role(t, "xAWSReservedSSO_Admin_0123456789abcdef", "alice"),
 		"a user whose path looks like that of a role": User(t, Account, "x:role/AWSReservedSSO_Admin_0123456789abcdef"),
 		"an account that is mapped as a whole":        User(t, "012345678901", "carol"),
-		"the account's root":                          newPrincipal(t, Account, "arn:aws:iam::"+Account+":root", Account),
+		"the account's root":                          Principal(t, Account, "arn:aws:iam::"+Account+":root", Account),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if match, ok, err := entries.Map(t.Context(), id, nil); ok || err != nil {
@@ -223,6 +225,34 @@ func testRules(t *testing.T, name string, entries, accounts mapper.Mapper) {
 		// Lines may be counted in the section or in the file.
 		if match.Rule.Source != want.Source || match.Rule.Section != want.Section || match.Rule.Line < want.Line {
 			t.Errorf("the rule is %+v, want %+v", match.Rule, want)
+		}
+	}
+}
+
+// testTrace holds that a trace changes no answer, and names one rule as the one
+// that matched or none.
+func testTrace(t *testing.T, name string, all mapper.Mapper) {
+	for _, who := range []identity.Principal{
+		Role(t, "Admin", "alice"), Role(t, "Node", "mallory"), Role(t, "Twice", "alice"), Role(t, "InPath", "alice"), Role(t, "Other", "alice"),
+		Role(t, "AWSReservedSSO_Exact_0123456789abcdef", "alice"), User(t, "012345678901", "carol"), User(t, "111122223333", "mallory"),
+	} {
+		match, ok, err := all.Map(t.Context(), who, nil)
+		var trace mapper.Trace
+		traced, tracedOK, tracedErr := all.Map(t.Context(), who, &trace)
+		if traced.Username != match.Username || tracedOK != ok || (tracedErr == nil) != (err == nil) {
+			t.Errorf("%s is %+v, %v, %v; with a trace it is %+v, %v, %v", who.ARN, match, ok, err, traced, tracedOK, tracedErr)
+		}
+		matched := 0
+		for _, tried := range trace.Tried {
+			if tried.Rule.Source != name || tried.For == "" || tried.Matched != (tried.Reason == "") {
+				t.Errorf("%s: %+v is not complete", who.ARN, tried)
+			}
+			if tried.Matched {
+				matched++
+			}
+		}
+		if matched > 1 || (matched == 1) != ok || len(trace.Tried) == 0 {
+			t.Errorf("%s: %d of %d rules matched, and the answer is %v", who.ARN, matched, len(trace.Tried), ok)
 		}
 	}
 }

@@ -1,0 +1,140 @@
+package awsauth
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+// readARN reads whom an entry is for. An ARN that was never meant to match, on
+// EKS, must not begin to here: the entry is inert.
+func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (identity.Kind, bool) {
+	if !isText(node) {
+		r.drop(mapper.EntryWrongType, name, node, described(node)+" is not an ARN", "write the ARN as text")
+		return 0, false
+	}
+	written := node.Value
+	if len(written) > maxARN {
+		r.drop(mapper.EntryTooLong, name, node, fmt.Sprintf("the ARN has %d bytes (at most %d)", len(written), maxARN), "write the ARN of one user or role")
+		return 0, false
+	}
+	if what, ok := leftover(written); ok {
+		r.drop(codeOf(written), name, node, fmt.Sprintf("the ARN %s contains %s", quoted(written), what), "fill it in")
+		return 0, false
+	}
+	stripped := withoutSpace(written)
+	canonical, kind, err := canonicalize(stripped)
+	if err != nil {
+		f := explainARN(written)
+		r.drop(f.code, name, node, f.cause, f.fix)
+		return 0, false
+	}
+	entry.ARN = canonical
+	if stripped != written {
+		entry.Inert = mapper.MissWhiteSpace
+		r.drop(codeOf(written), name, node, fmt.Sprintf("the ARN %s has white space in it and matches nobody, as on EKS", quoted(written)), "write "+stripped)
+		return kind, true
+	}
+	if partition := strings.Split(canonical, ":")[1]; r.opts.Partition != "" && partition != r.opts.Partition {
+		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("the ARN is of partition %s, and this cluster is in partition %s", partition, r.opts.Partition),
+			fmt.Sprintf("write arn:%s:…, or, if the cluster is in partition %s, start the server with --partition %s", r.opts.Partition, partition, partition))
+		return 0, false
+	}
+	if f, ok := explainName(canonical); ok {
+		r.drop(f.code, name, node, f.cause, f.fix)
+		return 0, false
+	}
+	r.readAssumedRole(entry, name, node)
+	if entry.Inert == "" {
+		r.warnOfARN(entry, kind, name, node)
+	}
+	return kind, true
+}
+
+// readAssumedRole decides what an entry for an assumed role means.
+func (r *reading) readAssumedRole(entry *mapper.Entry, name string, node *yaml.Node) {
+	if !isAssumedRole(node.Value) {
+		return
+	}
+	prefix, _, role := splitRole(entry.ARN)
+	fix := fmt.Sprintf("write %s, which maps every session of the role", prefix+role)
+	if r.opts.AssumedRoles == AssumedRolesAsRole {
+		entry.AssumedRole = true
+		r.warn(mapper.AssumedRole, name, node, fmt.Sprintf("%s is the ARN of one session, and is taken for the role: it maps every session of it", quoted(node.Value)), fix)
+		return
+	}
+	entry.Inert = mapper.MissAssumedRole
+	r.drop(mapper.AssumedRole, name, node, fmt.Sprintf("%s is the ARN of an assumed role and matches nobody, as on EKS", quoted(node.Value)), fix)
+}
+
+// warnOfARN reports what acts and yet may not be what was meant.
+func (r *reading) warnOfARN(entry *mapper.Entry, kind identity.Kind, name string, at *yaml.Node) {
+	isRole := kind == identity.KindRole
+	switch {
+	case isRole && name == mapUsers:
+		r.warn(mapper.WrongSection, name, at, "the ARN is a role's; it acts all the same", "move the entry to the other section, mapRoles")
+	case !isRole && name == mapRoles:
+		r.warn(mapper.WrongSection, name, at, "the ARN is not a role's; it acts all the same", "move the entry to the other section, mapUsers")
+	}
+	if prefix, path, role := splitRole(entry.ARN); isRole && path != "" && r.opts.RolePaths == mapper.RolePathsIgnore {
+		r.warn(mapper.RolePath, name, at, "AWS never returns a role's path, so as on EKS this entry matches nobody", "write "+prefix+role)
+	}
+}
+
+// splitRole splits a role's canonical ARN into all that comes before its path,
+// the path, and the role's name.
+func splitRole(arn string) (prefix, path, name string) {
+	head, rest, ok := strings.Cut(arn, ":role/")
+	if !ok {
+		return "", "", ""
+	}
+	i := strings.LastIndexByte(rest, '/') + 1
+	return head + ":role/", rest[:i], rest[i:]
+}
+
+func isAssumedRole(arn string) bool {
+	parts := strings.SplitN(arn, ":", 6)
+	return len(parts) == 6 && strings.EqualFold(parts[2], "sts") && strings.HasPrefix(strings.ToLower(parts[5]), "assumed-role/")
+}
+
+// canonicalize returns the canonical ARN of a principal's, in any case.
+func canonicalize(arn string) (string, identity.Kind, error) {
+	canonical, kind, err := identity.Canonicalize(arn)
+	if err == nil {
+		return canonical, kind, nil
+	}
+	return identity.Canonicalize(normalized(arn))
+}
+
+// normalized puts in lower case what AWS always spells so, since ARNs match in
+// any case.
+func normalized(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	for i := range parts[:len(parts)-1] {
+		parts[i] = strings.ToLower(parts[i])
+	}
+	last := &parts[len(parts)-1]
+	kind, rest, ok := strings.Cut(*last, "/")
+	if *last = strings.ToLower(kind); ok {
+		*last += "/" + rest
+	}
+	return strings.Join(parts, ":")
+}
+
+// withoutSpace removes white space and what looks like it or like nothing.
+func withoutSpace(text string) string {
+	if !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return text // as nearly always
+	}
+	return strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) || unicode.In(c, unicode.Cf, unicode.Cc) {
+			return -1
+		}
+		return c
+	}, text)
+}

@@ -1,0 +1,75 @@
+package awsauth_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
+)
+
+func TestParseFileRefuses(t *testing.T) {
+	for name, test := range map[string]struct{ content, want string }{
+		"a syntax error":             {"mapRoles:\n- rolearn: [\n", "line"},
+		"a list":                     {"- rolearn: x\n", "map"},
+		"another kind":               {"kind: Secret\ndata: {}\n", "Secret"},
+		"a binary":                   {"\x00\x01", ""},
+		"text, not a map":            {"hello", "map"},
+		"a section twice":            {"mapRoles: []\nmapUsers: []\nmapRoles: []\n", "line 3: mapRoles is already in line 1"},
+		"a list of objects":          {"kind: List\nitems: []\n", "expected the manifest of one ConfigMap"},
+		"the server's configuration": {"clusterID: x\nserver:\n  mapRoles: []\n", "--config"},
+		"too many bytes":             {strings.Repeat("#", 4<<20+1), "4194305 bytes (at most 4194304)"},
+		"too many values":            {"mapRoles: [" + strings.Repeat("a,", 200_000) + "]", "YAML values (at most 300000)"},
+		"an unquoted value":          {"mapRoles:\n- username: {{SessionName}}:x\n", "quote the value"},
+	} {
+		_, err := awsauth.ParseFile([]byte(test.content), nil, options())
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q in it", name, err, test.want)
+		}
+	}
+}
+
+// TestFilesThatAreOdd are read, and what is odd is reported.
+func TestFilesThatAreOdd(t *testing.T) {
+	const admin = "mapRoles:\n- rolearn: " + role + "Admin\n  username: admin:{{SessionName}}\n"
+	indented := strings.ReplaceAll("\n"+admin, "\n", "\n  ")
+	for _, test := range []struct {
+		name, content string
+		mapped        bool
+		problems      string
+	}{
+		{"a bare one", admin, true, ""},
+		{"a manifest", "kind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:" + indented, true, ""},
+		{"empty", "", false, "NoSections 1"},
+		{"a comment", "# mapRoles\n", false, "NoSections 1"},
+		{"null", "null", false, "NoSections 1"},
+		{"an empty mapping", "{}", false, "NoSections 1"},
+		{"other keys", "a: b\n", false, "NoSections 1"},
+		{"a near miss", "maproles: []\n", false, "UnknownSection 1 NoSections 1"},
+		{"no data", "kind: ConfigMap\n", false, "NoSections 1"},
+		{"empty sections", "mapRoles: []\n", false, ""},
+		{"data without a kind", "data:" + indented, true, "NoKind 2"},
+		{"another name", "kind: ConfigMap\nmetadata: {name: other}\ndata:" + indented, true, "OtherConfigMap 2"},
+		{"another namespace", "kind: ConfigMap\nmetadata: {name: aws-auth, namespace: default}\ndata:" + indented, true, "OtherConfigMap 2"},
+		{"a second document", admin + "---\n" + admin, true, "SecondDocument 4"},
+		{"a second document that does not parse", admin + "---\n[\n", true, "SecondDocument 4"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			result, err := awsauth.ParseFile([]byte(test.content), nil, options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var problems []string
+			for _, p := range result.Problems {
+				problems = append(problems, fmt.Sprint(p.Code, " ", p.Line))
+			}
+			if got := strings.Join(problems, " "); got != test.problems {
+				t.Errorf("reported %q, want %q", got, test.problems)
+			}
+			if got := username(t, result, mappertest.Role(t, "Admin", "x")); (got != "") != test.mapped {
+				t.Errorf("the admin is %q", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,99 @@
+package awsauth
+
+import "fmt"
+
+// A level is a list or mapping that is open at a line.
+type level struct {
+	column, line int
+	list         bool
+	// open: its last item or key has no value yet.
+	open bool
+}
+
+// enter opens a level at a dash or key, or goes back to the one that is there.
+// First says that the dash or key is the first of its line.
+func (s *scanner) enter(next level, first bool) *fault {
+	next.open = true
+	closed := s.leave(next.column)
+	if len(s.levels) == 0 {
+		if closed != nil {
+			return misplaced(next, *closed)
+		}
+		s.levels = append(s.levels, next)
+		return nil
+	}
+	top := &s.levels[len(s.levels)-1]
+	switch {
+	case top.column == next.column && top.list == next.list:
+		top.open, top.line = true, next.line
+		return nil
+	case top.column == next.column && top.list:
+		// A list may stand under the key that it belongs to.
+		if n := len(s.levels); n > 1 && s.levels[n-2].column == next.column {
+			s.levels = s.levels[:n-1]
+			s.levels[n-2].open, s.levels[n-2].line = true, next.line
+			return nil
+		}
+		if closed == nil {
+			closed = &level{column: top.column + 2, line: top.line}
+		}
+		return misplaced(next, *closed)
+	case top.open && closed == nil:
+		top.open = false
+		s.levels = append(s.levels, next)
+		return nil
+	case next.list && first && closed == nil && top.column < next.column:
+		return nil // it continues the text of the line before
+	default:
+		if closed == nil {
+			closed = s.sibling(next.list)
+		}
+		return misplaced(next, *closed)
+	}
+}
+
+// sibling returns the level that a dash or key most likely belongs to.
+func (s *scanner) sibling(list bool) *level {
+	for i := len(s.levels) - 1; i >= 0; i-- {
+		if s.levels[i].list == list {
+			return &s.levels[i]
+		}
+	}
+	return &s.levels[len(s.levels)-1]
+}
+
+// enterText checks the place of a text that is neither an item nor a key.
+func (s *scanner) enterText(line, column int, first bool) *fault {
+	if !first {
+		return nil
+	}
+	closed := s.leave(column)
+	if len(s.levels) == 0 {
+		s.levels = append(s.levels, level{column: column, line: line})
+		return nil
+	}
+	top := &s.levels[len(s.levels)-1]
+	if top.open || closed == nil && column > top.column {
+		top.open = false
+		return nil
+	}
+	return &fault{line, column + 1, "this line is neither a field nor an item of a list", `write a field, like username: admin, or begin an item with "- "`}
+}
+
+// leave closes the levels that are further to the right than a column, and
+// returns the leftmost of them.
+func (s *scanner) leave(column int) (closed *level) {
+	for len(s.levels) > 0 && s.levels[len(s.levels)-1].column > column {
+		last := s.levels[len(s.levels)-1]
+		closed, s.levels = &last, s.levels[:len(s.levels)-1]
+	}
+	return closed
+}
+
+func misplaced(next, beside level) *fault {
+	return &fault{
+		next.line, next.column + 1,
+		fmt.Sprintf("this line is indented by %d spaces, and line %d, which it seems to belong with, by %d", next.column, beside.line, beside.column),
+		fmt.Sprintf("indent it by %d spaces", beside.column),
+	}
+}

@@ -1,0 +1,52 @@
+package awsauth
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+// leftovers are the placeholders of documentation, shells, Terraform, Helm and
+// Jinja. The templates of mappings are no leftovers: they are taken out before.
+var leftovers = regexp.MustCompile(`<[^<>]*>|\$\{[^}]*\}?|\$\([^)]*\)?|\{\{[^}]*(\}\})?|\{%[^%]*(%\})?|\{#[^#]*(#\})?|%\([^)]*\)s|[<>]`)
+
+// leftover describes a placeholder that nobody filled in.
+func leftover(text string) (string, bool) {
+	if !strings.ContainsAny(text, "<>${%") {
+		return "", false // as nearly always
+	}
+	found := leftovers.FindString(text)
+	return fmt.Sprintf("the placeholder %s, which was not filled in", quoted(found)), found != ""
+}
+
+// warnOfName reports what is odd in a username or group, which acts all the
+// same. Subject is username or group.
+func (r *reading) warnOfName(section, subject string, at *yaml.Node, text string) {
+	literal := text
+	for _, name := range mapper.Placeholders() {
+		literal = strings.ReplaceAll(literal, "{{"+name+"}}", "")
+	}
+	what, unfilled := leftover(literal)
+	odd := strings.IndexFunc(literal, isOdd)
+	switch {
+	case unfilled:
+		r.warn(mapper.Unfilled, section, at, fmt.Sprintf("the %s %s contains %s", subject, quoted(text), what), "fill it in")
+	case strings.Contains(literal, "*"):
+		r.warn(mapper.Wildcard, section, at, fmt.Sprintf("the %s %s contains *, which Kubernetes takes literally", subject, quoted(text)), "write the whole name")
+	case odd >= 0:
+		r.warn(mapper.OddCharacter, section, at, fmt.Sprintf("the %s %s contains %q", subject, quoted(text), []rune(literal[odd:])[0]), "remove it, and bind the name that remains")
+	case strings.TrimSpace(text) != text:
+		r.warn(mapper.OddCharacter, section, at, fmt.Sprintf("the %s %s begins or ends with a space", subject, quoted(text)), "remove the space")
+	}
+}
+
+// isOdd reports whether a character cannot be meant to be in a name: one that
+// nobody sees, or a quote that an editor put there.
+func isOdd(c rune) bool {
+	return c != ' ' && !unicode.IsPrint(c) || strings.ContainsRune("“”„‘’\"`", c)
+}

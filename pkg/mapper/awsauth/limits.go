@@ -1,0 +1,142 @@
+package awsauth
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The limits of what is read. They are far above what a cluster needs, and keep
+// a ConfigMap that anybody can write from killing the server. What exceeds one
+// keeps its last good content; docs/mapping.md lists them.
+const (
+	// maxText is the length of a section, or of a file, in bytes. A ConfigMap
+	// has at most 1 MiB.
+	maxText = 4 << 20
+	// maxValues is how many YAML values a text may have. The parser takes about
+	// 170 bytes for each.
+	maxValues = 300_000
+	// maxExpanded is the length of a section once its aliases are followed.
+	maxExpanded = 8 << 20
+	maxDepth    = 16
+	maxEntries  = 20_000 // in a section
+	maxGroups   = 500    // of an entry
+)
+
+// An entry or group that exceeds one of these is dropped, alone.
+const (
+	maxARN  = 2048 // as AWS limits it
+	maxName = 1024 // of a user or group
+)
+
+// maxProblems is how many problems one reading lists.
+const maxProblems = 200
+
+// textExceeds says which limit a text exceeds; empty if it exceeds none.
+func textExceeds(text string) string {
+	if len(text) > maxText {
+		return fmt.Sprintf("it has %d bytes (at most %d)", len(text), maxText)
+	}
+	if n := countValues(text); n > maxValues {
+		return fmt.Sprintf("it has about %d YAML values (at most %d)", n, maxValues)
+	}
+	return ""
+}
+
+// countValues returns how many values the YAML parser may make of a text, at
+// most: the parser's memory has to be bounded before it runs. It counts what can
+// begin a value, which is nearly exact for real mappings.
+func countValues(text string) int {
+	at := func(i int) byte {
+		if i < 0 || i >= len(text) {
+			return '\n'
+		}
+		return text[i]
+	}
+	n := 4
+	for i := range len(text) {
+		switch text[i] {
+		case ',', '[', '{':
+			n += 3
+		case '-', '?':
+			if isBlank(at(i + 1)) {
+				n += 2
+			}
+		case ':':
+			if isBlank(at(i+1)) || isFlow(at(i+1)) || isFlow(at(i-1)) {
+				n += 2
+			}
+		}
+	}
+	return n
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// isFlow reports whether a character ends a plain value inside [ ] or { }, or is
+// a quote.
+func isFlow(c byte) bool { return strings.IndexByte(`,[]{}"'`, c) >= 0 }
+
+// A meter measures a section's value. It follows aliases without copying what
+// they refer to.
+type meter struct {
+	// values of the section that were visited, each once.
+	values int
+	// mappingAsKey is a mapping that is the key of another. That is how YAML
+	// reads {{SessionName}} without quotes, and nothing else in aws-auth.
+	mappingAsKey *yaml.Node
+	anchors      map[*yaml.Node]extent
+}
+
+// extent is how much a value comes to once its aliases are followed.
+type extent struct{ bytes, depth int }
+
+func newMeter() *meter { return &meter{anchors: map[*yaml.Node]extent{}} }
+
+// exceeds says which limit a section's list exceeds; empty if it exceeds none.
+func (m *meter) exceeds(name string, list *yaml.Node) string {
+	total := m.measure(list)
+	switch {
+	case total.bytes > maxExpanded:
+		return fmt.Sprintf("it comes to %d bytes once its aliases are followed (at most %d)", total.bytes, maxExpanded)
+	case total.depth > maxDepth:
+		return fmt.Sprintf("its values are nested %d deep (at most %d)", total.depth, maxDepth)
+	case len(list.Content) > maxEntries:
+		return fmt.Sprintf("it has %d entries (at most %d)", len(list.Content), maxEntries)
+	case name == mapAccounts:
+		return ""
+	}
+	for _, item := range list.Content {
+		if groups := groupsOf(resolve(item)); groups != nil && len(groups.Content) > maxGroups {
+			return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", resolve(item).Line, len(groups.Content), maxGroups)
+		}
+	}
+	return ""
+}
+
+func (m *meter) measure(node *yaml.Node) extent {
+	node = resolve(node)
+	if node.Anchor != "" {
+		if known, ok := m.anchors[node]; ok {
+			return known
+		}
+		// Until it is measured: whoever refers to it from inside has no end.
+		m.anchors[node] = extent{bytes: math.MaxInt32}
+	}
+	m.values++
+	total := extent{bytes: len(node.Value) + 1, depth: 1}
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.MappingNode && m.mappingAsKey == nil {
+			m.mappingAsKey = child
+		}
+		part := m.measure(child)
+		total.bytes = min(total.bytes+part.bytes, math.MaxInt32)
+		total.depth = max(total.depth, part.depth+1)
+	}
+	if node.Anchor != "" {
+		m.anchors[node] = total
+	}
+	return total
+}

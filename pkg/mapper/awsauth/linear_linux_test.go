@@ -1,0 +1,47 @@
+package awsauth_test
+
+import (
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// TestReadingIsLinear counts the values that a reading looks at, and the time of
+// the processor that it takes: 16 times the users take about 16 times as long,
+// where a scan of all entries for each takes 256 times as long.
+func TestReadingIsLinear(t *testing.T) {
+	few, many := map[string]string{"mapUsers": users(1_000)}, map[string]string{"mapUsers": users(16_000)}
+	a, b := awsauth.Steps(awsauth.Parse(few, nil, options())), awsauth.Steps(awsauth.Parse(many, nil, options()))
+	if a < 1_000 || b > 16*a {
+		t.Errorf("1,000 users take %d steps, and 16,000 take %d", a, b)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	fastest := func(data map[string]string) time.Duration {
+		best := time.Hour
+		for range 3 {
+			start := threadTime(t)
+			awsauth.Parse(data, nil, options())
+			best = min(best, threadTime(t)-start)
+		}
+		return best
+	}
+	if short, long := fastest(few), fastest(many); long > 64*short {
+		t.Errorf("1,000 users take %v, and 16,000 take %v", short, long)
+	}
+}
+
+// threadTime is how long the processor has worked for this thread: other work on
+// the machine does not count.
+func threadTime(t *testing.T) time.Duration {
+	t.Helper()
+	const thisThread = 1 // RUSAGE_THREAD
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(thisThread, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}

@@ -1,0 +1,107 @@
+package awsauth
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+// The keys of aws-auth.
+const (
+	mapRoles    = "mapRoles"
+	mapUsers    = "mapUsers"
+	mapAccounts = "mapAccounts"
+)
+
+func sectionNames() []string { return []string{mapRoles, mapUsers, mapAccounts} }
+
+func isSection(key string) bool { return slices.Contains(sectionNames(), key) }
+
+func sectionInAnyCase(key string) (string, bool) {
+	i := slices.IndexFunc(sectionNames(), func(name string) bool { return strings.EqualFold(name, key) })
+	if i < 0 {
+		return "", false
+	}
+	return sectionNames()[i], true
+}
+
+// section is the content of mapRoles, mapUsers or mapAccounts.
+type section struct {
+	entries  []mapper.Entry
+	accounts []mapper.Account
+	// kept: it is the content of an earlier reading.
+	kept bool
+}
+
+// readValue reads a section given as a YAML value.
+func (r *reading) readValue(name string, value *yaml.Node) {
+	value = resolve(value)
+	if isNone(value) || value.Kind == yaml.ScalarNode && isEmpty(value.Value) {
+		return
+	}
+	if value.Kind != yaml.SequenceNode {
+		r.keepLast(mapper.SectionNotList, name, value, described(value)+" is not a list of entries", `begin each entry with "- "`)
+		return
+	}
+	m := newMeter()
+	if excess := m.exceeds(name, value); excess != "" {
+		r.tooLarge(name, value, excess)
+		return
+	}
+	if m.mappingAsKey != nil {
+		r.unquotedTemplate(name, m.mappingAsKey)
+		return
+	}
+	r.steps += m.values
+	var s section
+	if name == mapAccounts {
+		s.accounts = r.readAccounts(value.Content)
+	} else {
+		s.entries = r.readEntries(name, value.Content)
+	}
+	r.sections[name] = s
+}
+
+func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
+	accounts := make([]mapper.Account, 0, len(items))
+	for _, item := range items {
+		item = resolve(item)
+		// The text and not the number: as a number 012345678901 loses its zero,
+		// and 012345670123 is read as octal.
+		if item.Kind != yaml.ScalarNode || !isAccountID(item.Value) {
+			what := described(item)
+			if item.Kind == yaml.ScalarNode && !isNone(item) {
+				what = quoted(item.Value)
+			}
+			r.drop(mapper.InvalidAccountID, mapAccounts, item, what+" is not an account ID", `write the account's 12 digits in quotes, like "012345678901"`)
+			continue
+		}
+		accounts = append(accounts, mapper.Account{ID: item.Value, Rule: r.rule(mapAccounts, item)})
+	}
+	return accounts
+}
+
+// checkKey reports a key that is meant to be a section. At is nil for a key of a
+// ConfigMap, which has no line.
+func (r *reading) checkKey(key string, at *yaml.Node) {
+	const longest = 32
+	if isSection(key) || len(key) > longest {
+		return
+	}
+	folded := strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(key))
+	if !strings.HasPrefix(folded, "map") && !strings.HasPrefix(folded, "aws") {
+		return
+	}
+	what := fmt.Sprintf("the key %q has no meaning, and nothing under it acts", key)
+	if nearest(folded, []string{"mapgroups"}) != "" && nearest(folded, []string{"maproles"}) == "" {
+		r.warn(mapper.UnknownSection, key, at, what+": AWS does not say which IAM groups a user is in", "map the users in mapUsers, or a role that the group may assume in mapRoles")
+	} else if name := nearest(folded, sectionNames()); name != "" {
+		r.warn(mapper.UnknownSection, key, at, what, "write "+name)
+	}
+}
+
+func isAccountID(id string) bool { return len(id) == 12 && strings.Trim(id, "0123456789") == "" }

@@ -1,0 +1,65 @@
+package awsauth
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+var permissionSetName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,32}$`)
+
+const exampleSSO = `write sso: {permissionSetName: Admin, accountID: "123456789012"}`
+
+// readSSO reads the permission set that an entry is for.
+func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) bool {
+	if node.Kind != yaml.MappingNode {
+		r.drop(mapper.EntryInvalidSSO, name, node, "sso is not a mapping but "+described(node), exampleSSO)
+		return false
+	}
+	sso := &mapper.SSO{}
+	for key, value := range pairs(node) {
+		value = resolve(value)
+		var field *string
+		switch strings.ToLower(key.Value) {
+		case "permissionsetname":
+			field = &sso.PermissionSet
+		case "accountid":
+			field = &sso.AccountID
+		case "partition":
+			field = &sso.Partition
+		default:
+			r.unknownField(name, key, "permissionSetName", "accountID", "partition")
+			continue
+		}
+		if value.Kind != yaml.ScalarNode {
+			r.drop(mapper.EntryInvalidSSO, name, value, described(value)+" is not text", exampleSSO)
+			return false
+		}
+		if !isNone(value) {
+			*field = value.Value
+		}
+	}
+	if sso.Partition == "" {
+		sso.Partition = r.opts.Partition
+	}
+	entry.SSO = sso
+	switch {
+	case !permissionSetName.MatchString(sso.PermissionSet):
+		r.drop(mapper.EntryInvalidSSO, name, node, quoted(sso.PermissionSet)+" is not the name of a permission set", exampleSSO)
+	case !isAccountID(sso.AccountID):
+		r.drop(mapper.InvalidAccountID, name, node, quoted(sso.AccountID)+" is not an account ID", exampleSSO)
+	case r.opts.Partition != "" && sso.Partition != r.opts.Partition:
+		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %s is not this cluster's, which is %s", quoted(sso.Partition), r.opts.Partition), "leave partition out")
+	case r.opts.NoSSO:
+		entry.Inert = mapper.MissSSOOff
+		r.drop(mapper.SSOOff, name, node, "entries with sso are turned off by --feature-gates SSORoleMatch=false", "turn them on, or map the role with rolearn")
+		return true
+	default:
+		return true
+	}
+	return false
+}

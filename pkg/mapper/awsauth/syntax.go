@@ -1,0 +1,60 @@
+package awsauth
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A fault is what keeps a text from parsing, and what to do about it.
+type fault struct {
+	line, column int
+	cause, fix   string
+}
+
+func (f fault) node() *yaml.Node { return &yaml.Node{Line: f.line, Column: f.column} }
+
+// diagnose says what is wrong with a text that does not parse. The parser
+// complains of the line where it gave up, or where the entry began; a person
+// mends the line with the fault, so that is looked for first.
+func diagnose(content string, err error) fault {
+	if f, ok := findFault(content); ok {
+		return f
+	}
+	line, cause := yamlError(err)
+	return fault{significantLine(content, line), 1, cause, "check the indentation, the colons and the quotes near this line"}
+}
+
+var yamlLine = regexp.MustCompile(`^line (\d+): (.*)`)
+
+// yamlError takes the line out of an error of the parser.
+func yamlError(err error) (line int, cause string) {
+	cause = strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: ")
+	if found := yamlLine.FindStringSubmatch(cause); found != nil {
+		line, _ = strconv.Atoi(found[1])
+		cause = found[2]
+		// Errors of the parser count from 0, those of the scanner from 1.
+		if strings.HasPrefix(cause, "did not find expected") {
+			line++
+		}
+	}
+	return max(line, 1), shortened(cause)
+}
+
+// significantLine returns the line, or the next one if it is blank or a comment;
+// at the end of the text the last one that is neither.
+func significantLine(content string, line int) int {
+	number, found := 0, 1
+	for text := range strings.Lines(content) {
+		number++
+		if text = strings.TrimSpace(text); text == "" || text[0] == '#' {
+			continue
+		}
+		if found = number; number >= line {
+			break
+		}
+	}
+	return found
+}

@@ -1,0 +1,56 @@
+package awsauth
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A text is the YAML that a section is read from. The zero value is unknown.
+type text struct {
+	content string
+	origin  origin
+}
+
+// An origin is where a text stands in a file. The zero value is that of a text
+// on its own, as in a ConfigMap.
+type origin struct {
+	line, column int
+	// folded: the lines of the text are not lines of the file, so all have the
+	// origin's place.
+	folded bool
+}
+
+// place returns the place in the file of a place in the text.
+func (o origin) place(line, column int) (int, int) {
+	if o.folded {
+		return o.line, o.column
+	}
+	return o.line + line, o.column + column
+}
+
+// excerpt returns a line and the lines around it, with the file's numbers.
+func (t text) excerpt(line int) string {
+	const longest = 100
+	if t.content == "" || t.origin.folded {
+		return ""
+	}
+	var b strings.Builder
+	number := 0
+	for content := range strings.Lines(t.content) {
+		number++
+		if number < line-1 {
+			continue
+		}
+		if number > line+1 {
+			break
+		}
+		mark := " "
+		if number == line {
+			mark = ">"
+		}
+		content = strings.TrimRight(content, " \r\n")
+		at, _ := t.origin.place(number, 0)
+		fmt.Fprintf(&b, "%s %d | %s\n", mark, at, content[:min(len(content), longest)])
+	}
+	return b.String()
+}

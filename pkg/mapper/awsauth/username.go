@@ -1,0 +1,125 @@
+package awsauth
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name string, f fields, shared *sharedUsernames) bool {
+	text := ""
+	if !isNone(f.username) {
+		if !isText(f.username) {
+			r.drop(mapper.EntryWrongType, name, f.username, "username is not text but "+described(f.username), "put it in quotes")
+			return false
+		}
+		text = f.username.Value
+	}
+	if text == "" {
+		template, err := mapper.ParseTemplate(defaultUsername(*entry, kind))
+		if err != nil {
+			r.drop(mapper.EntryTemplate, name, f.at, err.Error(), "add username")
+			return false
+		}
+		r.warn(mapper.NoUsername, name, f.at, fmt.Sprintf("it has no username, so it gets EKS's default: %s", template), "add username")
+		entry.Username = template
+		return true
+	}
+	if len(text) > maxName {
+		r.drop(mapper.EntryTooLong, name, f.username, fmt.Sprintf("username has %d bytes (at most %d)", len(text), maxName), "write a shorter one")
+		return false
+	}
+	template, err := mapper.ParseTemplate(text)
+	if err != nil {
+		r.drop(mapper.EntryTemplate, name, f.username, err.Error(), fixTemplate(text))
+		return false
+	}
+	entry.Username = template
+	r.warnOfUsername(entry, kind, name, f, shared)
+	return true
+}
+
+// fixTemplate says what to write instead of a placeholder that does not exist.
+func fixTemplate(text string) string {
+	_, after, _ := strings.Cut(text, "{{")
+	name, _, closed := strings.Cut(after, "}}")
+	for closed {
+		if known := nearest(strings.TrimSpace(name), mapper.Placeholders()); known != "" && known != name {
+			return "write {{" + known + "}}"
+		}
+		if strings.ContainsAny(name, ".$|(") {
+			return "render the template of Helm or Jinja before you apply it"
+		}
+		_, after, _ = strings.Cut(after, "{{")
+		name, _, closed = strings.Cut(after, "}}")
+	}
+	return "write one of {{" + strings.Join(mapper.Placeholders(), "}}, {{") + "}}"
+}
+
+// defaultUsername is the username that EKS gives to an access entry without one.
+func defaultUsername(entry mapper.Entry, kind identity.Kind) string {
+	if entry.SSO != nil {
+		partition := entry.SSO.Partition
+		if partition == "" {
+			partition = "aws"
+		}
+		return fmt.Sprintf("arn:%s:sts::%s:assumed-role/AWSReservedSSO_%s/{{SessionName}}", partition, entry.SSO.AccountID, entry.SSO.PermissionSet)
+	}
+	if kind != identity.KindRole {
+		return entry.ARN
+	}
+	parts := strings.SplitN(entry.ARN, ":", 6)
+	_, _, role := splitRole(entry.ARN)
+	return fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/{{SessionName}}", parts[1], parts[4], role)
+}
+
+// warnOfUsername reports a username that acts and yet may not be what was meant.
+func (r *reading) warnOfUsername(entry *mapper.Entry, kind identity.Kind, name string, f fields, shared *sharedUsernames) {
+	username := entry.Username
+	if before, _, ok := strings.Cut(username.String(), " - "); ok && f.groups == nil && f.username.Style == 0 {
+		r.report(mapper.GroupsFolded, mapper.Error, name, f.username,
+			fmt.Sprintf("the username is %s: the list below it became part of it, and the entry has no groups", quoted(username.String())),
+			fmt.Sprintf("write groups: on a line between username: %s and the list", shortened(before)))
+		r.showLines(f.username)
+		return
+	}
+	r.warnOfName(name, "username", f.username, username.String())
+	isRole := kind == identity.KindRole
+	switch {
+	case username.Uses("EC2PrivateDNSName"):
+		if !isRole {
+			r.warn(mapper.NodeNameOnUserRole, name, f.username, "{{EC2PrivateDNSName}} is for instances, which sign in with a role", "map the role of the instances")
+		}
+	case isRole && !username.Uses("SessionName") && !username.Uses("SessionNameRaw") && !username.Uses("AccessKeyID"):
+		shared.add(f.username, username)
+	}
+}
+
+// sharedUsernames are the usernames of a section that all sessions of a role
+// have. There are many in some clusters, so they are reported as one.
+type sharedUsernames struct {
+	first    *yaml.Node
+	username mapper.Template
+	count    int
+}
+
+func (s *sharedUsernames) add(at *yaml.Node, username mapper.Template) {
+	if s.count++; s.count == 1 {
+		s.first, s.username = at, username
+	}
+}
+
+func (s *sharedUsernames) report(r *reading, name string) {
+	if s.count == 0 {
+		return
+	}
+	message := "all sessions of the role have this username, so they look alike in the audit log"
+	if s.count > 1 {
+		message = fmt.Sprintf("%s; so it is with %d more entries of %s", message, s.count-1, name)
+	}
+	r.warn(mapper.SharedUsername, name, s.first, message, "write "+quoted(s.username.String()+":{{SessionName}}"))
+}

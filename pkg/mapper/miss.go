@@ -1,0 +1,128 @@
+package mapper
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+)
+
+// Miss says why a rule does not map a principal.
+type Miss string
+
+// The rule is for somebody else.
+const (
+	MissPartition     Miss = "Partition"     // another partition
+	MissAccount       Miss = "Account"       // another account
+	MissKind          Miss = "Kind"          // a user for a role, or the other way round
+	MissName          Miss = "Name"          // another name
+	MissUserPath      Miss = "UserPath"      // a user of the same name with another path
+	MissPermissionSet Miss = "PermissionSet" // another permission set, or a role of none
+)
+
+// The rule is meant for the principal, and has no effect.
+const (
+	MissRolePath    Miss = "RolePath"    // its role has a path
+	MissAssumedRole Miss = "AssumedRole" // its ARN is of an assumed role's session
+	MissWhiteSpace  Miss = "WhiteSpace"  // its ARN has white space in it
+	MissSSOOff      Miss = "SSOOff"      // entries with sso are turned off
+	MissOverridden  Miss = "Overridden"  // another entry is for the same principal
+	MissOutranked   Miss = "Outranked"   // an exact ARN comes before its permission set
+)
+
+// The rule matches the principal, and does not come to a user.
+const (
+	MissDenied    Miss = "Denied"    // such as for want of a session name
+	MissReserved  Miss = "Reserved"  // its username begins with a reserved prefix
+	MissUndecided Miss = "Undecided" // such as while EC2 does not answer
+	MissNotSynced Miss = "NotSynced" // the source was not read yet
+)
+
+func notSynced() Tried { return Tried{Miss: MissNotSynced, Reason: ErrNotSynced.Error()} }
+
+// A subject is a principal, or whom an entry is for. All but its name is in
+// lower case.
+type subject struct{ partition, account, kind, name string }
+
+func subjectOf(principal identity.Principal) subject { return parseSubject(principal.CanonicalARN) }
+
+func parseSubject(arn string) subject {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return subject{name: arn}
+	}
+	kind, name, _ := strings.Cut(parts[5], "/")
+	return subject{lower(parts[1]), parts[4], lower(kind), name}
+}
+
+// baseName returns the name without its path.
+func (s subject) baseName() string { return s.name[strings.LastIndexByte(s.name, '/')+1:] }
+
+func (s subject) String() string { return strings.TrimSpace(s.kind + " " + s.name) }
+
+// subject says whom an entry is for.
+func (e *Entry) subject() string {
+	if e.SSO == nil {
+		return e.ARN
+	}
+	k := e.SSO.key()
+	return fmt.Sprintf("arn:%s:iam::%s:role/AWSReservedSSO_%s_<16 hexadecimal digits>", k.partition, k.account, e.SSO.PermissionSet)
+}
+
+// miss says why an entry of the table does not map a principal.
+func (t *Table) miss(e *Entry, who subject) (Miss, string) {
+	its := parseSubject(e.subject())
+	switch {
+	case its.partition != who.partition:
+		return MissPartition, fmt.Sprintf("it is for partition %s, and the principal is of partition %s", its.partition, who.partition)
+	case its.account != who.account:
+		return otherAccount(its.account, who.account)
+	case its.kind != who.kind:
+		return MissKind, fmt.Sprintf("it is for %s, and the principal is %s", its, who)
+	case e.SSO != nil:
+		set, ok := permissionSet(lower("arn:::::role/" + who.name))
+		if !ok {
+			return MissPermissionSet, fmt.Sprintf("%s is not a role that IAM Identity Center made: AWSReservedSSO_<permission set>_<16 hexadecimal digits>", who)
+		}
+		if set != lower(e.SSO.PermissionSet) {
+			return MissPermissionSet, fmt.Sprintf("it is for permission set %s, and the principal is %s", e.SSO.PermissionSet, who)
+		}
+	case lower(its.baseName()) != lower(who.baseName()):
+		return MissName, fmt.Sprintf("it is for %s, and the principal is %s", its, who)
+	case its.kind != "role" && lower(its.name) != lower(who.name):
+		return MissUserPath, fmt.Sprintf("it is for %s, and the principal is %s: the path is part of the ARN", its, who)
+	}
+	return t.withoutEffect(e)
+}
+
+// withoutEffect says why an entry for a principal does not act.
+func (t *Table) withoutEffect(e *Entry) (Miss, string) {
+	name, hasPath := withoutPath(e.ARN)
+	winner := t.winner(e)
+	switch {
+	case e.Inert == MissAssumedRole:
+		return e.Inert, "its ARN is of a session of the role and matches nobody, as on EKS: write " + name
+	case e.Inert == MissWhiteSpace:
+		return e.Inert, "its ARN has white space in it and matches nobody: write " + name
+	case e.Inert == MissSSOOff:
+		return e.Inert, "entries with sso are turned off"
+	case e.Inert != "":
+		return e.Inert, "it matches nobody"
+	case hasPath && t.paths == RolePathsIgnore:
+		return MissRolePath, "its role has a path, which AWS never returns, so it matches nobody, as on EKS: write " + name
+	case winner == nil:
+		return MissRolePath, "another entry is for a role of the same name, and AWS does not return the paths that tell them apart"
+	case winner != e:
+		return overriddenBy(winner.Rule)
+	default:
+		return MissOutranked, "an entry for the exact ARN comes before its permission set"
+	}
+}
+
+func otherAccount(its, principal string) (Miss, string) {
+	return MissAccount, fmt.Sprintf("it is for account %s, and the principal is of account %s", its, principal)
+}
+
+func overriddenBy(rule Rule) (Miss, string) {
+	return MissOverridden, rule.place() + " is for the same principal and acts in its place"
+}
