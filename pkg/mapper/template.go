@@ -55,10 +55,10 @@ func ParseTemplate(text string) (Template, error) {
 		}
 		name, tail, closed := strings.Cut(after, "}}")
 		if !closed {
-			return Template{}, fmt.Errorf("template %q: {{ without }}", text)
+			return Template{}, fmt.Errorf("template %q: {{ is not closed by }}", text)
 		}
 		if _, known := placeholderOf(name); !known {
-			return Template{}, fmt.Errorf("template %q: {{%s}} is none of {{%s}}", text, name, strings.Join(Placeholders(), "}}, {{"))
+			return Template{}, fmt.Errorf("template %q: {{%s}} is not one of {{%s}}", text, name, strings.Join(Placeholders(), "}}, {{"))
 		}
 		rest = tail
 	}

@@ -116,7 +116,7 @@ func explainResource(service string, parts []string) (cause, fix string, ok bool
 	case kind == "saml-provider" || kind == "oidc-provider":
 		return "is the ARN of an identity provider, whose people sign in with a role", role, true
 	case kind == "assumed-role" && service == "iam":
-		return "is the ARN of an assumed role at iam, where there is none", example("iam", "role/"+before(name)), true
+		return "is the ARN of an assumed role at iam, where there is none", example("iam", "role/"+name[:strings.IndexByte(name+"/", '/')]), true
 	case kind == "assumed-role" && !strings.Contains(name, "/"):
 		return "is the ARN of an assumed role without its session", example("iam", "role/"+name), true
 	case service == "sts" && (kind == "role" || kind == "user" || kind == "root"):
@@ -131,11 +131,6 @@ func explainResource(service string, parts []string) (cause, fix string, ok bool
 		return fmt.Sprintf("is the ARN of %s, and not of a user, a role, a federated user or root", quoted(kind)), exampleARNs, true
 	}
 	return "", "", false
-}
-
-func before(name string) string {
-	name, _, _ = strings.Cut(name, "/")
-	return name
 }
 
 // explainAccount says what is wrong with an account ID.

@@ -180,3 +180,51 @@ func TestDefaultUsernames(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptSectionIsReportedOnce holds that the duplicates of content that is kept
+// are not reported again, and that it still wins over another section.
+func TestKeptSectionIsReportedOnce(t *testing.T) {
+	const twice = "- rolearn: " + role + "A\n  username: 1:{{SessionName}}\n- rolearn: " + role + "A\n  username: 2:{{SessionName}}\n"
+	last := awsauth.Parse(map[string]string{"mapRoles": twice}, nil, options())
+	if got := summary(last); got != "warning DuplicateEntry 1" {
+		t.Errorf("reported %q", got)
+	}
+	result := awsauth.Parse(map[string]string{"mapRoles": "[", "mapUsers": "- userarn: " + role + "A\n  username: 3:{{SessionName}}\n"}, last, options())
+	if got := summary(result); got != "error SectionSyntax 1 warning WrongSection 1 warning DuplicateEntry 1" {
+		t.Errorf("reported %q", got)
+	}
+	if message := result.Problems[2].Message; !strings.Contains(message, "mapRoles line 3 of the last good content") {
+		t.Errorf("%s", message)
+	}
+	if got := username(t, result, mappertest.Role(t, "A", "x")); got != "2:x" {
+		t.Errorf("A is %q", got)
+	}
+}
+
+func TestSharedUsernamesAreReportedOnce(t *testing.T) {
+	text := ""
+	for _, name := range []string{"A", "B", "C"} {
+		text += "- rolearn: " + role + name + "\n  username: " + name + "\n"
+	}
+	result := awsauth.Parse(map[string]string{"mapRoles": text}, nil, options())
+	if got := summary(result); got != "warning SharedUsername 2" || !strings.Contains(result.Problems[0].Message, "2 more entries") {
+		t.Errorf("reported %v", result.Problems)
+	}
+}
+
+// TestGroupsOfAnAliasAreReportedOnce, however many entries refer to them, and
+// those of another list again.
+func TestGroupsOfAnAliasAreReportedOnce(t *testing.T) {
+	result := awsauth.Parse(map[string]string{"mapRoles": "" +
+		"- rolearn: " + role + "A\n  username: a:{{SessionName}}\n  groups: &g [x, '', y]\n" +
+		"- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: *g\n" +
+		"- rolearn: " + role + "C\n  username: c:{{SessionName}}\n  groups: [x, '', y]\n"}, nil, options())
+	if got := summary(result); got != "error GroupEmpty 3 error GroupEmpty 9" {
+		t.Errorf("reported %q", got)
+	}
+	for _, name := range []string{"A", "B", "C"} {
+		if got := mapped(t, result, mappertest.Role(t, name, "x")); got != strings.ToLower(name)+":x in x,y" {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+}

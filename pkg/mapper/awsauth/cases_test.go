@@ -72,7 +72,7 @@ func TestCases(t *testing.T) {
 			problems: []caseProblem{
 				{mapper.ARNMatchesNobody, 1, 3, "wildcard"},
 				{mapper.ARNMatchesNobody, 4, 6, "<role-name>"},
-				{mapper.Unfilled, 8, 10, "<system:node:>"},
+				{mapper.Unfilled, 8, 10, `"<system:node:{{EC2PrivateDNSName}}>"`},
 				{mapper.Unfilled, 9, 11, "<system:nodes>"},
 				{mapper.GroupsFolded, 2, 14, "groups:"},
 				{mapper.UnknownSection, 0, 16, "IAM groups"},

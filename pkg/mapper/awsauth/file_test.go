@@ -46,7 +46,7 @@ func TestFilesThatAreOdd(t *testing.T) {
 		{"null", "null", false, "NoSections 1"},
 		{"an empty mapping", "{}", false, "NoSections 1"},
 		{"other keys", "a: b\n", false, "NoSections 1"},
-		{"a near miss", "maproles: []\n", false, "UnknownSection 1 NoSections 1"},
+		{"a near miss", "maproles: []\n", false, "NoSections 1 UnknownSection 1"},
 		{"no data", "kind: ConfigMap\n", false, "NoSections 1"},
 		{"empty sections", "mapRoles: []\n", false, ""},
 		{"data without a kind", "data:" + indented, true, "NoKind 2"},

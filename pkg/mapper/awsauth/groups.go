@@ -35,7 +35,7 @@ func (r *reading) readGroups(name string, f fields) []mapper.Template {
 	before := len(r.problems) + r.unlisted
 	groups := make([]mapper.Template, 0, len(f.groups.Content))
 	for _, item := range f.groups.Content {
-		if group, ok := r.readGroup(name, resolve(item)); ok {
+		if group, ok := r.readGroup(name, f, resolve(item)); ok {
 			groups = append(groups, group)
 		}
 	}
@@ -62,11 +62,12 @@ func (r *reading) dropGroup(code mapper.Code, name string, at *yaml.Node, messag
 	r.report(code, mapper.Error, name, at, message+"; the group is ignored, and the entry acts without it", fix)
 }
 
-func (r *reading) readGroup(name string, item *yaml.Node) (mapper.Template, bool) {
+func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Template, bool) {
 	switch {
 	case item.Kind == yaml.MappingNode && isEntry(item):
+		above, _ := r.text.origin.place(f.at.Line, 0)
 		r.report(mapper.EntryInGroups, mapper.Error, name, item,
-			"an entry is indented into the groups of the entry above; it is ignored, and the entry above acts", `indent it so that its "- " stands below the "- " of the entry above`)
+			fmt.Sprintf("this entry is indented into the groups of the entry in line %d; it is ignored, and the other one acts", above), fmt.Sprintf("indent it as far as the entry in line %d", above))
 		r.showLines(item)
 	case isNone(item) || isText(item) && item.Value == "":
 		r.dropGroup(mapper.GroupEmpty, name, item, "a group is empty", "write the group or remove the line")

@@ -31,11 +31,11 @@ func (r *reading) warnOfName(section, subject string, at *yaml.Node, text string
 	for _, name := range mapper.Placeholders() {
 		literal = strings.ReplaceAll(literal, "{{"+name+"}}", "")
 	}
-	what, unfilled := leftover(literal)
+	_, unfilled := leftover(literal)
 	odd := strings.IndexFunc(literal, isOdd)
 	switch {
 	case unfilled:
-		r.warn(mapper.Unfilled, section, at, fmt.Sprintf("the %s %s contains %s", subject, quoted(text), what), "fill it in")
+		r.warn(mapper.Unfilled, section, at, fmt.Sprintf("the %s %s contains a placeholder that was not filled in", subject, quoted(text)), "write the name itself")
 	case strings.Contains(literal, "*"):
 		r.warn(mapper.Wildcard, section, at, fmt.Sprintf("the %s %s contains *, which Kubernetes takes literally", subject, quoted(text)), "write the whole name")
 	case odd >= 0:

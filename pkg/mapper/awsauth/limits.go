@@ -55,9 +55,10 @@ func countValues(text string) int {
 		}
 		return text[i]
 	}
-	n := 4
+	n, alias := 4, false
 	for i := range len(text) {
-		switch text[i] {
+		c := text[i]
+		switch c {
 		case ',', '[', '{':
 			n += 3
 		case '-', '?':
@@ -65,10 +66,12 @@ func countValues(text string) int {
 				n += 2
 			}
 		case ':':
-			if isBlank(at(i+1)) || isFlow(at(i+1)) || isFlow(at(i-1)) {
+			if isBlank(at(i+1)) || isFlow(at(i+1)) || isFlow(at(i-1)) || alias {
 				n += 2
 			}
 		}
+		// A colon ends the name of an alias without a blank.
+		alias = c == '*' || alias && c != ':' && !isBlank(c) && !isFlow(c)
 	}
 	return n
 }
@@ -100,7 +103,7 @@ func (m *meter) exceeds(name string, list *yaml.Node) string {
 	total := m.measure(list)
 	switch {
 	case total.bytes > maxExpanded:
-		return fmt.Sprintf("it comes to %d bytes once its aliases are followed (at most %d)", total.bytes, maxExpanded)
+		return fmt.Sprintf("it comes to %d bytes or more once its aliases are followed (at most %d)", total.bytes, maxExpanded)
 	case total.depth > maxDepth:
 		return fmt.Sprintf("its values are nested %d deep (at most %d)", total.depth, maxDepth)
 	case len(list.Content) > maxEntries:

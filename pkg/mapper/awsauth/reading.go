@@ -118,7 +118,7 @@ func (r *reading) result() *Result {
 	}
 	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, steps: r.steps}
 	r.reportOverridden(result.Table)
-	order := map[string]int{mapRoles: 1, mapUsers: 2, mapAccounts: 3}
+	order := map[string]int{"": -4, mapRoles: -3, mapUsers: -2, mapAccounts: -1}
 	slices.SortStableFunc(r.problems, func(a, b mapper.Problem) int {
 		return cmp.Or(cmp.Compare(order[a.Section], order[b.Section]), cmp.Compare(a.Line, b.Line))
 	})

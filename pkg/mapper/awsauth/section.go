@@ -92,16 +92,18 @@ func (r *reading) checkKey(key string, at *yaml.Node) {
 	if isSection(key) || len(key) > longest {
 		return
 	}
-	folded := strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(key))
-	if !strings.HasPrefix(folded, "map") && !strings.HasPrefix(folded, "aws") {
+	const mapGroups = "mapGroups"
+	what, fix := fmt.Sprintf("the key %q has no meaning, and nothing under it acts", key), ""
+	folded := strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(key)
+	switch name := nearest(folded, append(sectionNames(), mapGroups)); name {
+	case "":
 		return
+	case mapGroups:
+		what, fix = what+": AWS does not say which IAM groups a user is in", "map the users in mapUsers, or a role that the group may assume in mapRoles"
+	default:
+		fix = "write " + name
 	}
-	what := fmt.Sprintf("the key %q has no meaning, and nothing under it acts", key)
-	if nearest(folded, []string{"mapgroups"}) != "" && nearest(folded, []string{"maproles"}) == "" {
-		r.warn(mapper.UnknownSection, key, at, what+": AWS does not say which IAM groups a user is in", "map the users in mapUsers, or a role that the group may assume in mapRoles")
-	} else if name := nearest(folded, sectionNames()); name != "" {
-		r.warn(mapper.UnknownSection, key, at, what, "write "+name)
-	}
+	r.warn(mapper.UnknownSection, key, at, what, fix)
 }
 
 func isAccountID(id string) bool { return len(id) == 12 && strings.Trim(id, "0123456789") == "" }

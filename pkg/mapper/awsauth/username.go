@@ -117,9 +117,9 @@ func (s *sharedUsernames) report(r *reading, name string) {
 	if s.count == 0 {
 		return
 	}
-	message := "all sessions of the role have this username, so they look alike in the audit log"
+	message := "all sessions of the role share this username and look alike in the audit log"
 	if s.count > 1 {
-		message = fmt.Sprintf("%s; so it is with %d more entries of %s", message, s.count-1, name)
+		message = fmt.Sprintf("%s; so do those of %d more entries of %s", message, s.count-1, name)
 	}
 	r.warn(mapper.SharedUsername, name, s.first, message, "write "+quoted(s.username.String()+":{{SessionName}}"))
 }
