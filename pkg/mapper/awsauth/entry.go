@@ -147,11 +147,11 @@ func (r *reading) unknownField(section string, key *yaml.Node, known ...string) 
 }
 
 // groupsOf returns the groups of an entry; nil if it has none.
-func groupsOf(item *yaml.Node) *yaml.Node {
+func groupsOf(item *yaml.Node) (groups *yaml.Node) {
 	for key, value := range pairs(item) {
 		if strings.EqualFold(key.Value, "groups") {
-			return resolve(value)
+			groups = resolve(value) // the last ones act
 		}
 	}
-	return nil
+	return groups
 }

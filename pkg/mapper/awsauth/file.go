@@ -127,18 +127,20 @@ func originOf(section *yaml.Node, whole string) origin {
 	if section.Style&yaml.LiteralStyle == 0 {
 		return origin{line: section.Line, column: section.Column, folded: true}
 	}
-	// A block of text begins in the line after its |. The first line that is not
-	// blank shows how far it is indented.
-	begin := strings.TrimLeft(section.Value, " \n")
-	first, _, _ := strings.Cut(begin, "\n")
-	skipped := strings.Count(section.Value[:len(section.Value)-len(begin)], "\n")
-	number := 0
-	for line := range strings.Lines(whole) {
-		if number++; number == section.Line+1+skipped {
-			indent := strings.Index(line, first)
-			own := len(section.Value) - len(begin) - strings.LastIndexByte(section.Value[:len(section.Value)-len(begin)], '\n') - 1
-			return origin{line: section.Line, column: max(indent-own, 0)}
+	// A block of text begins in the line after its |. Its first line that is not
+	// blank shows how far it is indented in the file.
+	o := origin{line: section.Line}
+	lines := strings.SplitN(whole, "\n", section.Line+1)
+	rest := lines[len(lines)-1]
+	for line := range strings.Lines(section.Value) {
+		var inFile string
+		inFile, rest, _ = strings.Cut(rest, "\n")
+		if strings.TrimSpace(line) != "" {
+			o.column = max(indentation(inFile)-indentation(line), 0)
+			break
 		}
 	}
-	return origin{line: section.Line}
+	return o
 }
+
+func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

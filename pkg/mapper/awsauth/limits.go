@@ -76,7 +76,9 @@ func countValues(text string) int {
 	return n
 }
 
-func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+// isBlank reports whether a byte may be white space: YAML has line breaks outside
+// of ASCII, and in UTF-16 a zero stands beside every letter.
+func isBlank(c byte) bool { return c <= ' ' || c > '~' }
 
 // isFlow reports whether a character ends a plain value inside [ ] or { }, or is
 // a quote.
@@ -125,8 +127,7 @@ func (m *meter) measure(node *yaml.Node) extent {
 		if known, ok := m.anchors[node]; ok {
 			return known
 		}
-		// Until it is measured: whoever refers to it from inside has no end.
-		m.anchors[node] = extent{bytes: math.MaxInt32}
+		m.anchors[node] = extent{} // for an alias inside of its own anchor
 	}
 	m.values++
 	total := extent{bytes: len(node.Value) + 1, depth: 1}

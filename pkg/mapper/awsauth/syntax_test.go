@@ -46,6 +46,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"an alias without an anchor", good + "- rolearn: " + role + "B\n  groups: *nodes # here\n", "no anchor", "quote"},
 		{"JSON", "[\n  {\"rolearn\": \"x\"},\n  {\"rolearn\": \"y\" # here\n]\n", "the { opened here is never closed", "}"},
 		{"a long text before", good + "- rolearn: " + role + "B\n  username: |\n    {{SessionName}}\n    \"x\n  groups: [x # here\n", "[ opened here", "]"},
+		{"no comma", good + "- rolearn: " + role + "B\n  groups: [\"a\" \"b\"] # here\n", "did not find expected ','", "near this line"},
 		{"something that is not known", good + "- rolearn: " + role + "B\n  username: !!bogus:: [a]: b # here\n", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
