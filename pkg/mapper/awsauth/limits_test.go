@@ -128,6 +128,21 @@ func hostile() map[string]string {
 	}
 }
 
+// TestValuesAreCountedBeforeTheyAreParsed holds that the parser never makes more of
+// a text than was counted.
+func TestValuesAreCountedBeforeTheyAreParsed(t *testing.T) {
+	for name, text := range hostile() {
+		text = text[:min(len(text), 1<<15)]
+		if nodes, counted := awsauth.Nodes(text), awsauth.CountValues(text); nodes > counted {
+			t.Errorf("%s: the parser makes %d values, and %d were counted", name, nodes, counted)
+		}
+	}
+	text := users(1_000)
+	if nodes, counted := awsauth.Nodes(text), awsauth.CountValues(text); counted > nodes*4/3 {
+		t.Errorf("users: the parser makes %d values, and %d were counted", nodes, counted)
+	}
+}
+
 // TestHostileTextsCostLittle holds that no ConfigMap costs much memory, and that
 // nothing of it is retained beyond what the table needs.
 func TestHostileTextsCostLittle(t *testing.T) {
