@@ -2,8 +2,8 @@ package mapper
 
 import "errors"
 
-// ErrNotSynced means that a source has not been read yet: it cannot be told
-// what an identity maps to.
+// ErrNotSynced means that a source has not been read yet, so that a mapper could
+// not tell what a principal maps to.
 var ErrNotSynced = errors.New("mappings are not read yet")
 
 // DeniedError is a "no" that has a reason: a mapping matched, but yields no

@@ -9,8 +9,8 @@ import (
 // This file says what "the same principal" means: two entries with one key are
 // for the same one.
 
-// A key of an entry is a lower-case ARN without a role's path, or a permission
-// set.
+// A key identifies whom an entry is for: a lower-case ARN without a role's path,
+// or a permission set.
 type key struct {
 	arn string
 	sso ssoKey
@@ -40,9 +40,9 @@ func ssoKeyOf(principal identity.Principal, lowerARN string) (ssoKey, bool) {
 	return ssoKey{principal.Partition, principal.AccountID, set}, ok
 }
 
-// permissionSet returns the permission set of which IAM Identity Center made a
-// role: AWSReservedSSO_<permission set>_<16 hexadecimal digits>. It wants all
-// 16: otherwise the set Admin would match roles of Admin_ReadOnly.
+// permissionSet returns the permission set in the name of a role that IAM Identity
+// Center made: AWSReservedSSO_<permission set>_<16 hexadecimal digits>. It
+// requires all 16: otherwise the set Admin would match roles of Admin_ReadOnly.
 func permissionSet(lowerARN string) (string, bool) {
 	role, _ := roleOf(lowerARN)
 	name, ok := strings.CutPrefix(role, "awsreservedsso_")

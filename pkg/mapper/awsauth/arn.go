@@ -11,8 +11,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// readARN reads whom an entry is for. An ARN that was never meant to match, on
-// EKS, must not begin to here: the entry is inert.
+// readARN reads whom an entry is for. An ARN that matches nobody on EKS must not
+// become a grant here, so its entry is inert.
 func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (identity.Kind, bool) {
 	if !isText(node) {
 		r.drop(mapper.EntryWrongType, name, node, described(node)+" is not an ARN", "write the ARN as text")

@@ -42,8 +42,9 @@ func isTrailing(err error) bool {
 	return strings.Contains(err.Error(), "did not find expected <document start>")
 }
 
-// trailingText reads a section that parses down to a line that is indented less
-// than the first. EKS reads it so far; what was in force before is more.
+// trailingText reads a section that parses only down to a line that is indented
+// less than the first. EKS reads that much, so without a last good content this
+// does too.
 func (r *reading) trailingText(name, content string, value *yaml.Node) {
 	f := diagnose(content, errTrailing)
 	if _, ok := r.lastGood(name); ok {

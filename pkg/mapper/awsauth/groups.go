@@ -10,8 +10,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// readGroups reads an entry's groups. A group that is wrong goes alone: an edit
-// can add a mistake, but not take away what the entry still grants.
+// readGroups reads an entry's groups. It drops a wrong group alone: an edit can add
+// a mistake, but not take away what the entry still grants.
 func (r *reading) readGroups(name string, f fields) []mapper.Template {
 	if isNone(f.groups) {
 		return nil
@@ -23,7 +23,8 @@ func (r *reading) readGroups(name string, f fields) []mapper.Template {
 	if groups, ok := r.anchored[f.groups]; ok {
 		return groups
 	}
-	// The entries of a cluster have the same few groups: equal lists are one.
+	// Most entries of a cluster have the same few groups, so equal lists are
+	// shared.
 	r.buffer = r.buffer[:0]
 	for _, item := range f.groups.Content {
 		item = resolve(item)

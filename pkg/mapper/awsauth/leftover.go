@@ -12,7 +12,7 @@ import (
 )
 
 // leftovers are the placeholders of documentation, shells, Terraform, Helm and
-// Jinja. The templates of mappings are no leftovers: they are taken out before.
+// Jinja. Remove the placeholders of mappings from a text before matching it.
 var leftovers = regexp.MustCompile(`<[^<>]*>|\$\{[^}]*\}?|\$\([^)]*\)?|\{\{[^}]*(\}\})?|\{%[^%]*(%\})?|\{#[^#]*(#\})?|%\([^)]*\)s|[<>]`)
 
 // leftover describes a placeholder that nobody filled in.
@@ -45,8 +45,8 @@ func (r *reading) warnOfName(section, subject string, at *yaml.Node, text string
 	}
 }
 
-// isOdd reports whether a character cannot be meant to be in a name: one that
-// nobody sees, or a quote that an editor put there.
+// isOdd reports whether a character is hardly meant to be in a name: an invisible
+// one, or a quote that an editor inserted.
 func isOdd(c rune) bool {
 	return c != ' ' && !unicode.IsPrint(c) || strings.ContainsRune("“”„‘’\"`", c)
 }

@@ -8,9 +8,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The limits of what is read. They are far above what a cluster needs, and keep
-// a ConfigMap that anybody can write from killing the server. What exceeds one
-// keeps its last good content; docs/mapping.md lists them.
+// The limits of a section. They are far above what a cluster needs, and keep a
+// ConfigMap from exhausting the server's memory. A section that exceeds one
+// keeps its last good content. docs/mapping.md lists them.
 const (
 	// maxText is the length of a section, or of a file, in bytes. A ConfigMap
 	// has at most 1 MiB.

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// A scanner looks for the first fault in YAML of the shape that aws-auth has: a
-// list of mappings, whose values are short. It knows just as much of YAML.
+// A scanner looks for the first fault in YAML of the form that aws-auth has: a
+// list of mappings with short values. It knows no more of YAML than that.
 type scanner struct {
 	// flow are the brackets that are open, and quote is the quote that is.
 	flow  []opening
 	quote opening
-	// block is the column of the key or dash whose block of text is passed
-	// over; -1 outside of one.
+	// block is the column of the key or dash that a block of text belongs to;
+	// -1 outside of one.
 	block   int
 	levels  []level
 	content string

@@ -16,9 +16,9 @@ type fault struct {
 
 func (f fault) node() *yaml.Node { return &yaml.Node{Line: f.line, Column: f.column} }
 
-// diagnose says what is wrong with a text that does not parse. The parser
-// complains of the line where it gave up, or where the entry began; a person
-// mends the line with the fault, so that is looked for first.
+// diagnose says what is wrong with a text that does not parse. The parser names the
+// line where it gave up, or where the entry began; diagnose looks first for the
+// line that a person has to change.
 func diagnose(content string, err error) fault {
 	if f, ok := findFault(content); ok {
 		return f
