@@ -73,11 +73,11 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 		// The text and not the number: as a number 012345678901 loses its zero,
 		// and 012345670123 is read as octal.
 		if item.Kind != yaml.ScalarNode || !isAccountID(item.Value) {
-			what := described(item)
-			if item.Kind == yaml.ScalarNode && !isNone(item) {
-				what = quoted(item.Value)
+			what := described(item) + " is not an account ID"
+			if item.Tag == "!!int" && strings.Trim(item.Value, "0123456789") == "" {
+				what = fmt.Sprintf("%s has %d digits, and an account ID has 12", shortened(item.Value), len(item.Value))
 			}
-			r.drop(mapper.InvalidAccountID, mapAccounts, item, what+" is not an account ID", `write the account's 12 digits in quotes, like "012345678901"`)
+			r.drop(mapper.InvalidAccountID, mapAccounts, item, what, `write the account's 12 digits in quotes, like "012345678901"`)
 			continue
 		}
 		accounts = append(accounts, mapper.Account{ID: item.Value, Rule: r.rule(mapAccounts, item)})
