@@ -18,13 +18,11 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
-
-// maxVerifications is how many requests to STS are under way at most.
-const maxVerifications = 64
 
 type serverOptions struct {
 	endpoint
@@ -156,15 +154,15 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	}
 	defer closeSources()
 	sts := verify.New(verify.Config{
-		MaxConnections: maxVerifications, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(),
+		MaxIdleConnections: limit.MaxPerHost, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(o.stsRegions...),
 	})
 	defer sts.Close()
+	limited := limit.New(sts, o.namedHosts()...)
+	metrics.FollowLimits(limited.Status)
 	served, err := cluster.New(cluster.Config{
-		ID:    p.clusterID,
-		Hosts: hosts,
-		Verifier: authn.Cache(authn.Coalesce(authn.Limit(sts, maxVerifications)), authn.CacheConfig{
-			TTL: o.verificationCacheTTL,
-		}),
+		ID:               p.clusterID,
+		Hosts:            hosts,
+		Verifier:         authn.Cache(limited, authn.CacheConfig{TTL: o.verificationCacheTTL}),
 		Owner:            owner,
 		Sources:          sources,
 		ReservedPrefixes: reserved,

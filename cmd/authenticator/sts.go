@@ -45,6 +45,20 @@ func (o *stsOptions) hosts() (token.Hosts, error) {
 	return hosts, nil
 }
 
+// namedHosts are the STS hosts that the flags name, which most tokens are for.
+func (o *stsOptions) namedHosts() []string {
+	var named []string
+	if p, err := partition.Named(o.partition); err == nil { // hosts has checked it
+		for _, region := range o.stsRegions {
+			named = append(named, p.STSHost(region, partition.Variant{}))
+		}
+	}
+	if _, host, ok := strings.Cut(strings.TrimSuffix(o.stsEndpoint, "/"), "://"); ok {
+		named = append(named, host)
+	}
+	return named
+}
+
 // dial is what to connect to in place of the endpoint, by its host and port; nil
 // for itself.
 func (o *stsOptions) dial() (map[string]string, error) {

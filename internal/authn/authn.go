@@ -16,6 +16,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 
+	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -160,7 +161,7 @@ func verifyOutcome(err error) Outcome {
 	if _, ok := errors.AsType[*verify.ThrottledError](err); ok {
 		return Throttled
 	}
-	if errors.Is(err, ErrSaturated) {
+	if errors.Is(err, limit.ErrSaturated) {
 		return Saturated
 	}
 	return Unreachable

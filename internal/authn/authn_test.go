@@ -18,6 +18,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -99,7 +100,7 @@ func TestDecisions(t *testing.T) {
 		"throttled":        {bearer(1), verifies(identity.Identity{}, &verify.ThrottledError{Status: 400, Code: "Throttling"}), nil, authn.Throttled, ""},
 		"unreachable":      {bearer(1), verifies(identity.Identity{}, &verify.UnreachableError{Err: errors.New("no route")}), nil, authn.Unreachable, ""},
 		"nonsense":         {bearer(1), verifies(identity.Identity{}, &verify.AnswerError{Status: 200, Reason: "no"}), nil, authn.Unreachable, ""},
-		"saturated":        {bearer(1), verifies(identity.Identity{}, authn.ErrSaturated), nil, authn.Saturated, ""},
+		"saturated":        {bearer(1), verifies(identity.Identity{}, limit.ErrSaturated), nil, authn.Saturated, ""},
 		"unmapped":         {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, nil), authn.Unmapped, bob().Principal().CanonicalARN + ": it is not mapped to a Kubernetes user"},
 		"denied":           {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, &mapper.DeniedError{Reason: "reserved", Rule: rule()}), authn.Denied, bob().Principal().CanonicalARN + ": reserved"},
 		"no username":      {bearer(1), verifies(bob(), nil), maps(mapper.Match{Rule: rule()}, true, nil), authn.Denied, bob().Principal().CanonicalARN + ": its mapping yields an empty username"},
@@ -234,21 +235,16 @@ func TestCache(t *testing.T) {
 // TestClustersShareNothing has two clusters share the verifiers: what STS says
 // for one says nothing for the other.
 func TestClustersShareNothing(t *testing.T) {
-	for _, wrap := range []func(verify.Verifier) verify.Verifier{
-		func(v verify.Verifier) verify.Verifier {
-			return authn.Cache(v, authn.CacheConfig{TTL: time.Minute, Now: signedAt})
-		},
-		authn.Coalesce,
-	} {
+	for _, ttl := range []time.Duration{time.Minute, 0} {
 		synctest.Test(t, func(t *testing.T) {
 			release := make(chan struct{})
-			v := wrap(verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
+			v := authn.Cache(verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
 				<-release
 				if clusterID == "theirs" {
 					return verify.Result{Identity: bob()}, nil
 				}
 				return verify.Result{}, &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}
-			}))
+			}), authn.CacheConfig{TTL: ttl, Now: signedAt})
 			var all sync.WaitGroup
 			all.Go(func() {
 				if _, err := v.Verify(t.Context(), "theirs", request(t, 1)); err != nil {
@@ -306,61 +302,108 @@ func TestCoalesce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		sts := &counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}
-		v := authn.Coalesce(sts)
+		v := authn.Cache(sts, authn.CacheConfig{})
 		quitting, quit := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		all.Go(func() { // the first to ask, who hangs up
-			if _, err := v.Verify(quitting, "kubedemy", request(t, 1)); !errors.Is(err, context.Canceled) {
-				t.Errorf("who hangs up gets %v", err)
-			}
-		})
-		synctest.Wait()
-		for range 100 {
+		ask := func(ctx context.Context) {
 			all.Go(func() {
-				if got, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil || got.Identity != bob() {
+				if got, err := v.Verify(ctx, "kubedemy", request(t, 1)); err != nil || got.Identity != bob() {
 					t.Errorf("%v, %v", got, err)
 				}
 			})
+			synctest.Wait()
 		}
+		ask(quitting) // the first to ask, whose verification the others wait for
+		for range 100 {
+			ask(t.Context())
+		}
+		left := make(chan error)
+		go func() {
+			_, err := v.Verify(quitting, "kubedemy", request(t, 1))
+			left <- err
+		}()
 		synctest.Wait()
 		quit()
-		synctest.Wait()
+		// A follower leaves at once. Its end is not an outage of STS.
+		if err := <-left; !errors.Is(err, limit.ErrSaturated) || !errors.Is(err, context.Canceled) {
+			t.Errorf("a follower who hangs up gets %v", err)
+		}
 		close(release)
 		all.Wait()
 		if got := sts.asked.Load(); got != 1 {
 			t.Errorf("101 requests for one token ask STS %d times", got)
 		}
+		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil || sts.asked.Load() != 2 {
+			t.Errorf("without a TTL the next request gets %v, and STS is asked %d times", err, sts.asked.Load())
+		}
 	})
 }
 
-func TestLimit(t *testing.T) {
+// TestFollowersAreBounded sends one token many times while STS does not answer.
+func TestFollowersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		var running, most atomic.Int32
-		v := authn.Limit(verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
-			most.Store(max(most.Load(), running.Add(1)))
-			<-release
-			running.Add(-1)
-			return verify.Result{Identity: bob()}, nil
-		}), 3)
-		var all sync.WaitGroup
-		for n := range 10 {
-			all.Go(func() {
-				if _, err := v.Verify(t.Context(), "kubedemy", request(t, n)); err != nil {
-					t.Error(err)
-				}
-			})
+		v := authn.Cache(&counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}, authn.CacheConfig{})
+		const requests = 2000
+		results := make(chan error, requests)
+		for range requests {
+			go func() {
+				_, err := v.Verify(t.Context(), "kubedemy", request(t, 1))
+				results <- err
+			}()
 		}
 		synctest.Wait()
-		hurried, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := v.Verify(hurried, "kubedemy", request(t, 99)); !errors.Is(err, authn.ErrSaturated) {
-			t.Errorf("who cannot wait gets %v", err)
+		refused := len(results) // at once
+		if waiting := requests - refused; waiting < 64 || waiting > 256 {
+			t.Errorf("%d of %d wait", waiting, requests)
 		}
+		// Another token is not affected.
+		other := make(chan error, 1)
+		go func() {
+			_, err := v.Verify(t.Context(), "kubedemy", request(t, 2))
+			other <- err
+		}()
+		synctest.Wait()
+		close(release)
+		for n := range requests {
+			if err := <-results; (n < refused) != errors.Is(err, limit.ErrSaturated) {
+				t.Fatalf("result %d, of which %d came at once: %v", n, refused, err)
+			}
+		}
+		if err := <-other; err != nil {
+			t.Errorf("another token: %v", err)
+		}
+		// Nothing is left of them.
+		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestPanic has a verification panic, as net/http recovers from: who follows gets
+// an error, and the next request verifies.
+func TestPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		sts := &counting{answer: func() (identity.Identity, error) { <-release; panic("a bug") }}
+		v := authn.Cache(sts, authn.CacheConfig{TTL: time.Minute, Now: signedAt})
+		var all sync.WaitGroup
+		all.Go(func() {
+			defer func() { _ = recover() }()
+			_, _ = v.Verify(t.Context(), "kubedemy", request(t, 1))
+		})
+		synctest.Wait()
+		all.Go(func() {
+			if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err == nil {
+				t.Error("a follower signs in")
+			}
+		})
+		synctest.Wait()
 		close(release)
 		all.Wait()
-		if most.Load() != 3 {
-			t.Errorf("%d ran at once, want 3", most.Load())
+		sts.answer = func() (identity.Identity, error) { return bob(), nil }
+		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -385,7 +428,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	for name, ttl := range map[string]time.Duration{"cached": time.Minute, "verified": 0} {
 		a, err := authn.New(authn.Config{
 			ClusterID: "kubedemy", Hosts: hosts(b), Now: signedAt, Mapper: maps(mapper.Match{Username: "bob"}, true, nil),
-			Verifier: authn.Cache(authn.Coalesce(authn.Limit(verifies(bob(), nil), 64)), authn.CacheConfig{TTL: ttl, Now: signedAt}),
+			Verifier: authn.Cache(limit.New(verifies(bob(), nil)), authn.CacheConfig{TTL: ttl, Now: signedAt}),
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -2,43 +2,89 @@ package authn
 
 import (
 	"context"
-	"time"
+	"errors"
+	"fmt"
+	"sync"
 
-	"golang.org/x/sync/singleflight"
-
-	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-// verificationTimeout is less than what a kube-apiserver waits, so that it gets
-// an answer that says what is wrong.
-const verificationTimeout = 9 * time.Second
+const (
+	// maxFollowing bounds the memory that requests hold which wait for another's
+	// verification: of one token, and of all.
+	maxFollowingOne = 1 << 20
+	maxFollowingAll = 4 << 20
+	// followerBytes is what a request holds beside its token.
+	followerBytes = 4 << 10
+)
 
-// Coalesce has concurrent requests for one token and cluster share one verification. It
-// runs on a context of its own: a caller who hangs up fails nobody else.
-func Coalesce(verifier verify.Verifier) verify.Verifier {
-	c := &coalescing{verifier: verifier}
-	return verify.Func(c.verify)
+// flights are the verifications under way. Requests for a token that is being
+// verified follow the first, and get its result.
+type flights struct {
+	mu        sync.Mutex
+	byKey     map[cacheKey]*flight
+	following int // bytes
 }
 
-type coalescing struct {
-	verifier verify.Verifier
-	group    singleflight.Group
+// A flight is one verification under way.
+type flight struct {
+	following int // bytes
+	// landed is closed once the result is there.
+	landed chan struct{}
+	result verify.Result
+	err    error
 }
 
-func (c *coalescing) verify(ctx context.Context, clusterID string, req token.Request) (verify.Result, error) {
-	result := c.group.DoChan(clusterID+"\x00"+req.URL(), func() (any, error) {
-		shared, cancel := context.WithTimeout(context.WithoutCancel(ctx), verificationTimeout)
-		defer cancel()
-		return c.verifier.Verify(shared, clusterID, req)
-	})
-	select {
-	case r := <-result:
-		if r.Err != nil {
-			return verify.Result{}, r.Err
+func newFlights() *flights { return &flights{byKey: map[cacheKey]*flight{}} }
+
+// do verifies, or waits for the result of the request that verifies. A caller who
+// hangs up fails nobody else: the first has its verification finished, which the
+// verifier bounds in time; a follower leaves. Whoever finds too many followers
+// gets limit.ErrSaturated at once.
+func (f *flights) do(ctx context.Context, key cacheKey, bytes int, verification func(context.Context) (verify.Result, error)) (verify.Result, error) {
+	bytes += followerBytes
+	f.mu.Lock()
+	if current, ok := f.byKey[key]; ok {
+		if current.following+bytes > maxFollowingOne || f.following+bytes > maxFollowingAll {
+			f.mu.Unlock()
+			return verify.Result{}, fmt.Errorf("%w: too many requests wait for this token", limit.ErrSaturated)
 		}
-		return r.Val.(verify.Result), nil
+		current.following += bytes
+		f.following += bytes
+		f.mu.Unlock()
+		return f.follow(ctx, current, bytes)
+	}
+	own := &flight{landed: make(chan struct{}), err: errNotFinished}
+	f.byKey[key] = own
+	f.mu.Unlock()
+	defer f.land(key, own)
+	own.result, own.err = verification(context.WithoutCancel(ctx))
+	return own.result, own.err
+}
+
+// errNotFinished is what followers get of a verification that panicked.
+var errNotFinished = errors.New("the verification did not finish")
+
+func (f *flights) land(key cacheKey, own *flight) {
+	f.mu.Lock()
+	delete(f.byKey, key)
+	f.mu.Unlock()
+	close(own.landed)
+}
+
+func (f *flights) follow(ctx context.Context, leader *flight, bytes int) (verify.Result, error) {
+	defer func() {
+		f.mu.Lock()
+		leader.following -= bytes
+		f.following -= bytes
+		f.mu.Unlock()
+	}()
+	select {
+	case <-leader.landed:
+		return leader.result, leader.err
 	case <-ctx.Done():
-		return verify.Result{}, &verify.UnreachableError{Err: context.Cause(ctx)}
+		// Nobody waits for this answer any more, and STS is not to blame.
+		return verify.Result{}, fmt.Errorf("%w: waiting for the answer to another request: %w", limit.ErrSaturated, context.Cause(ctx))
 	}
 }

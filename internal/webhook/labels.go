@@ -2,28 +2,34 @@ package webhook
 
 import "sync"
 
-// boundedLabels lets only so many values of a label be told apart: the region
-// of a token is not proved yet when it is counted, and whoever sends tokens
-// chooses it among all that look like one.
-type boundedLabels struct {
-	mu   sync.Mutex
-	seen map[string]struct{}
-	max  int
+// maxRegions is how many regions get series of their own: more than AWS has.
+const maxRegions = 64
+
+// regions bounds the label StsRegion. Whoever sends tokens chooses their region
+// among all that look like one, so that only a region whose STS has answered, or
+// which the operator named, is a label; all others are "other".
+type regions struct {
+	mu    sync.Mutex
+	known map[string]struct{}
 }
 
-func newBoundedLabels(limit int) *boundedLabels {
-	return &boundedLabels{seen: map[string]struct{}{}, max: limit}
+func newRegions() *regions { return &regions{known: map[string]struct{}{}} }
+
+// add makes a region a label, while there is room.
+func (r *regions) add(region string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.known) < maxRegions {
+		r.known[region] = struct{}{}
+	}
 }
 
-func (b *boundedLabels) value(s string) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if _, ok := b.seen[s]; ok {
-		return s
+// label is the value for a region.
+func (r *regions) label(region string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.known[region]; ok {
+		return region
 	}
-	if len(b.seen) >= b.max {
-		return "other"
-	}
-	b.seen[s] = struct{}{}
-	return s
+	return "other"
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
@@ -19,7 +20,7 @@ import (
 const namespace = "aws_iam_authenticator"
 
 // Metrics of the server. Names are aws-iam-authenticator's where it has them;
-// labels take values from fixed sets and from the regions of accepted hosts, so
+// labels take values from fixed sets and from the regions whose STS answers, so
 // that no request can add series without bound.
 type Metrics struct {
 	registry *prometheus.Registry
@@ -33,6 +34,8 @@ type Metrics struct {
 	stsFailures       *prometheus.CounterVec
 	stsThrottled      *prometheus.CounterVec
 	stsLatency        prometheus.Histogram
+	regions           *regions
+	limits            *limits
 	mappings          *mappings
 	describeInstances prometheus.Counter
 	certificateEnds   prometheus.Gauge
@@ -44,6 +47,7 @@ func NewMetrics() *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f := promauto.With(registry)
+	regions := newRegions()
 	m := &Metrics{
 		registry: registry,
 		latency: f.NewHistogramVec(prometheus.HistogramOpts{
@@ -70,6 +74,8 @@ func NewMetrics() *Metrics {
 		describeInstances: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "ec2_describe_instances_calls_total", Help: "Calls of EC2 for the names of instances.",
 		}),
+		regions:  regions,
+		limits:   newLimits(regions),
 		mappings: newMappings(),
 		watchFailures: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Tries to list or watch aws-auth that failed.",
@@ -78,7 +84,7 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate ends.",
 		}),
 	}
-	registry.MustRegister(m.mappings)
+	registry.MustRegister(m.mappings, m.limits)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "ready", Help: "1 if /readyz answers ok: the mappings are read and the server is not stopping.",
 	}, m.isReady)
@@ -110,14 +116,17 @@ func (m *Metrics) observeMalformedRequest() {
 	m.latency.WithLabelValues("malformed_request").Observe(0)
 }
 
-// maxRegions is how many regions get series of their own: more than AWS has.
-const maxRegions = 100
-
-// ObserveSTS counts a try at STS. It fits [verify.Config].Observe.
-func (m *Metrics) ObserveSTS() func(verify.Observation) {
-	regions := newBoundedLabels(maxRegions)
+// ObserveSTS counts a try at STS. It fits [verify.Config].Observe. The named
+// regions, which the operator expects, are labels before their STS has answered.
+func (m *Metrics) ObserveSTS(named ...string) func(verify.Observation) {
+	for _, region := range named {
+		m.regions.add(region)
+	}
 	return func(o verify.Observation) {
-		region := regions.value(o.Region)
+		if o.Status != 0 {
+			m.regions.add(o.Region)
+		}
+		region := m.regions.label(o.Region)
 		m.stsLatency.Observe(o.Duration.Seconds())
 		switch {
 		case o.Status == 0:
@@ -130,6 +139,9 @@ func (m *Metrics) ObserveSTS() func(verify.Observation) {
 		}
 	}
 }
+
+// FollowLimits has every scrape show what the limiter does.
+func (m *Metrics) FollowLimits(status func() []limit.HostStatus) { m.limits.status.Store(&status) }
 
 // ObserveDescribeInstances counts a call of EC2.
 func (m *Metrics) ObserveDescribeInstances() func() { return m.describeInstances.Inc }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -28,6 +29,15 @@ func everyMetric() string {
 	observe := m.ObserveSTS()
 	observe(verify.Observation{Region: "eu-west-2"})
 	observe(verify.Observation{Region: "eu-west-2", Status: http.StatusBadRequest, Throttled: true})
+	m.FollowLimits(func() []limit.HostStatus {
+		return []limit.HostStatus{
+			{Host: "sts.eu-west-2.amazonaws.com", Region: "eu-west-2", CircuitOpen: true, Running: 1, Waiting: 2},
+			{Host: "sts-fips.eu-west-2.amazonaws.com", Region: "eu-west-2", Running: 3, Waiting: 4},
+			{Host: "sts.eu-junk-1.amazonaws.com", Region: "eu-junk-1", CircuitOpen: true, Running: 5},
+			{Host: "sts.eu-junk-2.amazonaws.com", Region: "eu-junk-2", CircuitOpen: true, Running: 6},
+			{Host: "sts.eu-west-1.amazonaws.com"}, // named, and no token has come yet
+		}
+	})
 	m.FollowMappings("blue", []source.Source{
 		fixed("EKSConfigMap", source.Snapshot{Table: accounts(2), Problems: []mapper.Problem{{Severity: mapper.Error}, {Severity: mapper.Warning}, {Severity: mapper.Warning}}}),
 		fixed("AWSAuthFile", source.Snapshot{}),
@@ -138,11 +148,49 @@ func TestGauges(t *testing.T) {
 		`aws_iam_authenticator_mapping_entries{cluster="green",source="EKSConfigMap"} 1`,
 		`aws_iam_authenticator_mapping_problems{cluster="blue",severity="error",source="EKSConfigMap"} 1`,
 		`aws_iam_authenticator_mapping_problems{cluster="blue",severity="warning",source="EKSConfigMap"} 2`,
+		`aws_iam_authenticator_sts_circuit_open{StsRegion="eu-west-2"} 1`,
+		`aws_iam_authenticator_sts_circuit_open{StsRegion="other"} 2`,
+		`aws_iam_authenticator_sts_requests_in_flight{StsRegion="eu-west-2"} 4`,
+		`aws_iam_authenticator_sts_requests_in_flight{StsRegion="other"} 11`,
+		`aws_iam_authenticator_sts_requests_waiting{StsRegion="eu-west-2"} 6`,
 		"aws_iam_authenticator_certificate_expiration_timestamp_seconds 1000", "aws_iam_authenticator_ready 0",
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("/metrics lacks %s", want)
 		}
+	}
+}
+
+// TestRegionLabels has junk name regions: only those that were named or whose STS
+// answered are labels, and not without bound.
+func TestRegionLabels(t *testing.T) {
+	m := webhook.NewMetrics()
+	observe := m.ObserveSTS("eu-west-2")
+	for n := range 1000 {
+		observe(verify.Observation{Region: fmt.Sprintf("eu-junk-%d", n)})
+	}
+	observe(verify.Observation{Region: "eu-west-2"})
+	observe(verify.Observation{Region: "eu-west-1", Status: http.StatusForbidden})
+	observe(verify.Observation{Region: "eu-west-1"})
+	text := scrape(m)
+	for _, want := range []string{
+		`sts_connection_failures_total{StsRegion="other"} 1000`,
+		`sts_connection_failures_total{StsRegion="eu-west-1"} 1`,
+		`sts_connection_failures_total{StsRegion="eu-west-2"} 1`,
+		`sts_responses_total{ResponseCode="403",StsRegion="eu-west-1"} 1`,
+	} {
+		if !strings.Contains(text, "aws_iam_authenticator_"+want+"\n") {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+	// A proxy may answer for every region.
+	for n := range 1000 {
+		observe(verify.Observation{Region: fmt.Sprintf("eu-junk-%d", n), Status: http.StatusForbidden})
+	}
+	observe(verify.Observation{Region: "eu-west-2", Status: http.StatusOK})
+	text = scrape(m)
+	if got := strings.Count(text, "aws_iam_authenticator_sts_responses_total{"); got != 65 || !strings.Contains(text, `ResponseCode="200",StsRegion="eu-west-2"`) {
+		t.Errorf("%d series, want those of 64 regions and of other", got)
 	}
 }
 

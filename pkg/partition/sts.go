@@ -31,7 +31,7 @@ func STSEndpoint(region string, v Variant) (host, signer string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	return p.stsHost(region, v), region, nil
+	return p.STSHost(region, v), region, nil
 }
 
 func globalEndpoint(v Variant) (host, signer string, err error) {
@@ -42,8 +42,8 @@ func globalEndpoint(v Variant) (host, signer string, err error) {
 	return p.global, globalSigner, err
 }
 
-// stsHost is the inverse of STSRegion.
-func (p Partition) stsHost(region string, v Variant) string {
+// STSHost returns a region's STS endpoint: the inverse of STSRegion.
+func (p Partition) STSHost(region string, v Variant) string {
 	service, suffix := "sts", p.suffix
 	if v.DualStack {
 		suffix = p.dualStack

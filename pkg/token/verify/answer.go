@@ -23,7 +23,8 @@ func understand(req token.Request, status int, body []byte) (identity.Identity, 
 	if !ok {
 		return identity.Identity{}, &AnswerError{status, "it is not an answer to GetCallerIdentity"}
 	}
-	id, err := identity.Proven(identity.Answer{Account: caller.Account, ARN: caller.Arn, UserID: caller.UserID}, req.AccessKeyID())
+	// The key's ID is a part of the token, and an identity outlives it.
+	id, err := identity.Proven(identity.Answer{Account: caller.Account, ARN: caller.Arn, UserID: caller.UserID}, strings.Clone(req.AccessKeyID()))
 	if err != nil {
 		return identity.Identity{}, &AnswerError{status, err.Error()}
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,24 +57,23 @@ func requestTo(t testing.TB, endpoint string) token.Request {
 	return r
 }
 
-// sts is a server that says it is STS, and the client that is led to it.
-func sts(t testing.TB, handler http.HandlerFunc) *http.Client {
+// sts is a server that says it is STS, and the transport that leads to it.
+func sts(t testing.TB, handler http.HandlerFunc) *http.Transport {
 	t.Helper()
 	server := httptest.NewTLSServer(handler)
 	t.Cleanup(server.Close)
-	client := server.Client()
-	transport := client.Transport.(*http.Transport)
+	transport := server.Client().Transport.(*http.Transport)
 	transport.TLSClientConfig.ServerName = "example.com" // the test certificate's
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return client
+	return transport
 }
 
-func verifier(t testing.TB, client *http.Client, observe func(verify.Observation)) *verify.STS {
+func verifier(t testing.TB, transport http.RoundTripper, observe func(verify.Observation)) *verify.STS {
 	t.Helper()
-	v := verify.New(verify.Config{Client: client, Observe: observe})
+	v := verify.New(verify.Config{Transport: transport, Observe: observe})
 	t.Cleanup(v.Close)
 	return v
 }
@@ -85,7 +85,7 @@ const xmlAnswer = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/d
 func TestVerify(t *testing.T) {
 	for name, body := range map[string]string{"JSON": jsonAnswer, "XML": xmlAnswer} {
 		t.Run(name, func(t *testing.T) {
-			client := sts(t, func(w http.ResponseWriter, r *http.Request) {
+			transport := sts(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != http.MethodGet || r.Host != "sts.eu-west-2.amazonaws.com" || "https://"+r.Host+r.RequestURI != request(t).URL() {
 					t.Errorf("asked %s %s%s", r.Method, r.Host, r.RequestURI)
 				}
@@ -94,7 +94,7 @@ func TestVerify(t *testing.T) {
 				}
 				fmt.Fprint(w, body)
 			})
-			got, err := verifier(t, client, nil).Verify(t.Context(), "kubedemy", request(t))
+			got, err := verifier(t, transport, nil).Verify(t.Context(), "kubedemy", request(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +122,7 @@ func TestEndpoint(t *testing.T) {
 		fmt.Fprint(w, jsonAnswer)
 	}))
 	defer server.Close()
-	v, r := verifier(t, server.Client(), nil), requestTo(t, server.URL)
+	v, r := verifier(t, server.Client().Transport, nil), requestTo(t, server.URL)
 	if got, err := v.Verify(t.Context(), "kubedemy", r); err != nil || got.Identity.Principal().ARN != "arn:aws:iam::231144931069:user/bob" {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -173,7 +173,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tries atomic.Int32
-			client := sts(t, func(w http.ResponseWriter, r *http.Request) {
+			transport := sts(t, func(w http.ResponseWriter, r *http.Request) {
 				tries.Add(1)
 				if r.URL.Path == "/elsewhere" {
 					t.Error("the redirect is followed")
@@ -182,7 +182,7 @@ func TestAnswers(t *testing.T) {
 				w.WriteHeader(test.status)
 				fmt.Fprint(w, test.body)
 			})
-			got, err := verifier(t, client, nil).Verify(t.Context(), "kubedemy", request(t))
+			got, err := verifier(t, transport, nil).Verify(t.Context(), "kubedemy", request(t))
 			if !errors.As(err, test.want) {
 				t.Errorf("%T %v, want %T", err, err, test.want)
 			}
@@ -219,7 +219,7 @@ func TestUnreachable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var observed []verify.Observation
-			v := verifier(t, &http.Client{Transport: failing{cause}}, func(o verify.Observation) { observed = append(observed, o) })
+			v := verifier(t, failing{cause}, func(o verify.Observation) { observed = append(observed, o) })
 			_, err := v.Verify(t.Context(), "kubedemy", request(t))
 			unreachable, ok := errors.AsType[*verify.UnreachableError](err)
 			if !ok || !errors.Is(unreachable, cause) {
@@ -233,16 +233,58 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// slow is a transport that fails after a while.
+type slow struct {
+	after time.Duration
+	tries int
+}
+
+func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.tries++
+	select {
+	case <-time.After(s.after):
+		return nil, io.ErrUnexpectedEOF
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+// TestTime holds a verification to its time: a quick failure is repeated, a slow
+// one would hold up others for as long again.
+func TestTime(t *testing.T) {
+	for name, test := range map[string]struct {
+		after, want time.Duration
+		tries       int
+	}{
+		"fails at once":       {0, 0, 2},
+		"fails within 1 s":    {900 * time.Millisecond, 1800 * time.Millisecond, 2},
+		"fails after 2 s":     {2 * time.Second, 2 * time.Second, 1},
+		"gives no answer":     {time.Hour, 4 * time.Second, 1},
+		"is just out of time": {4 * time.Second, 4 * time.Second, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			transport, started := &slow{after: test.after}, time.Now()
+			_, err := verifier(t, transport, nil).Verify(t.Context(), "kubedemy", request(t))
+			if _, ok := errors.AsType[*verify.UnreachableError](err); !ok {
+				t.Errorf("%s: %T %v", name, err, err)
+			}
+			if took := time.Since(started); took != test.want || transport.tries != test.tries {
+				t.Errorf("%s: %d tries in %s, want %d in %s", name, transport.tries, took, test.tries, test.want)
+			}
+		})
+	}
+}
+
 func TestCallerGivesUp(t *testing.T) {
 	asked, release := make(chan struct{}), make(chan struct{})
-	client := sts(t, func(http.ResponseWriter, *http.Request) {
+	transport := sts(t, func(http.ResponseWriter, *http.Request) {
 		close(asked)
 		<-release // whoever gives up does not get an answer because of it
 	})
 	defer close(release)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
-	_, err := verifier(t, client, nil).Verify(ctx, "kubedemy", request(t))
+	_, err := verifier(t, transport, nil).Verify(ctx, "kubedemy", request(t))
 	if _, ok := errors.AsType[*verify.UnreachableError](err); !ok || !errors.Is(err, context.Canceled) {
 		t.Errorf("%T %v", err, err)
 	}

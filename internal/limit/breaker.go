@@ -1,0 +1,66 @@
+package limit
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// A circuit opens after so many failures in a row, of so many access keys: one
+	// client's trouble is not the host's.
+	failuresToOpen = 5
+	keysToOpen     = 3
+	// minCoolDown doubles with every probe that fails, up to maxCoolDown.
+	minCoolDown = time.Second
+	maxCoolDown = 30 * time.Second
+)
+
+// A breaker is the circuit to one host. Only connection failures and time-outs
+// open it, any HTTP answer closes it. While it is open, one request at a time is
+// a probe, after a cool-down. The zero value is closed.
+//
+// The lock of the Limiter guards it.
+type breaker struct {
+	failures int
+	keys     []string
+	// coolDown is zero while the circuit is closed.
+	coolDown time.Duration
+	probeAt  time.Time
+	probing  bool
+}
+
+func (b *breaker) isOpen() bool { return b.coolDown > 0 }
+
+// startProbe reports whether a request may be a probe now.
+func (b *breaker) startProbe(now time.Time) bool {
+	if b.probing || now.Before(b.probeAt) {
+		return false
+	}
+	b.probing = true
+	return true
+}
+
+func (b *breaker) answered() { *b = breaker{probing: b.probing} }
+
+// failed notes that the host gave no answer to a request, and reports whether
+// that opens the circuit.
+func (b *breaker) failed(accessKeyID string, probe bool, now time.Time) (opens bool) {
+	switch {
+	case b.isOpen() && probe:
+		b.coolDown = min(2*b.coolDown, maxCoolDown)
+	case b.isOpen():
+		return false // a straggler, or a known key that tried
+	default:
+		b.failures++
+		if len(b.keys) < keysToOpen && !slices.Contains(b.keys, accessKeyID) {
+			b.keys = append(b.keys, strings.Clone(accessKeyID))
+		}
+		if b.failures < failuresToOpen || len(b.keys) < keysToOpen {
+			return false
+		}
+		b.coolDown, opens = minCoolDown, true
+	}
+	b.probeAt = now.Add(b.coolDown)
+	return opens
+}

@@ -1,0 +1,220 @@
+package limit_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/limit"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+// TestCircuitOpens on failures in a row, of several keys, and on nothing else.
+func TestCircuitOpens(t *testing.T) {
+	refused, throttled, nonsense := &verify.RefusedError{Status: 403}, &verify.ThrottledError{Status: 400}, &verify.AnswerError{Status: 500}
+	down := unanswered()
+	type try struct {
+		key int
+		err error
+	}
+	for name, test := range map[string]struct {
+		tries []try
+		opens bool
+	}{
+		"5 failures of 3 keys":   {[]try{{1, down}, {2, down}, {3, down}, {1, down}, {2, down}}, true},
+		"5 failures of 5 keys":   {[]try{{1, down}, {2, down}, {3, down}, {4, down}, {5, down}}, true},
+		"4 failures of 4 keys":   {[]try{{1, down}, {2, down}, {3, down}, {4, down}}, false},
+		"8 failures of 2 keys":   {[]try{{1, down}, {2, down}, {1, down}, {2, down}, {1, down}, {2, down}, {1, down}, {2, down}}, false},
+		"of a third key at last": {[]try{{1, down}, {2, down}, {1, down}, {2, down}, {1, down}, {2, down}, {3, down}}, true},
+		"a success in between":   {[]try{{1, down}, {2, down}, {3, down}, {4, nil}, {4, down}, {5, down}}, false},
+		"a refusal in between":   {[]try{{1, down}, {2, down}, {3, down}, {4, refused}, {4, down}, {5, down}}, false},
+		"throttled in between":   {[]try{{1, down}, {2, down}, {3, down}, {4, throttled}, {4, down}, {5, down}}, false},
+		"HTTP 500 in between":    {[]try{{1, down}, {2, down}, {3, down}, {4, nonsense}, {4, down}, {5, down}}, false},
+		"refusals":               {[]try{{1, refused}, {2, refused}, {3, refused}, {4, refused}, {5, refused}}, false},
+		"HTTP 500":               {[]try{{1, nonsense}, {2, nonsense}, {3, nonsense}, {4, nonsense}, {5, nonsense}}, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var err error
+			s := newSTS(t, func(context.Context, token.Request) error { return err })
+			l := limit.New(s)
+			for _, try := range test.tries {
+				err = try.err
+				if _, got := l.Verify(t.Context(), "kubedemy", request(t, own, try.key, 0)); !errors.Is(got, try.err) {
+					t.Fatalf("%s: %v, want %v", name, got, try.err)
+				}
+			}
+			if got := l.Status()[0].CircuitOpen; got != test.opens {
+				t.Errorf("%s: open: %v, want %v", name, got, test.opens)
+			}
+			asked := s.asked
+			err = nil
+			_, got := l.Verify(t.Context(), "kubedemy", request(t, own, 9, 0))
+			_, unreachable := errors.AsType[*verify.UnreachableError](got)
+			if errors.Is(got, limit.ErrCircuitOpen) != test.opens || unreachable != test.opens || (s.asked == asked) != test.opens {
+				t.Errorf("%s: the next gets %v, and STS is asked: %v", name, got, s.asked > asked)
+			}
+			// Another host has a circuit of its own.
+			prove(t, l, dead, 9)
+		})
+	}
+}
+
+// open fails until the circuit of own is open.
+func open(t *testing.T, l *limit.Limiter) {
+	t.Helper()
+	for key := range 5 {
+		_, _ = l.Verify(t.Context(), "kubedemy", request(t, own, 100+key, 0))
+	}
+	if !l.Status()[0].CircuitOpen {
+		t.Fatal("the circuit is not open")
+	}
+}
+
+// TestProbes asks a host less and less often while it does not answer, and as
+// usual once it does, whatever it answers.
+func TestProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := unanswered()
+		s := newSTS(t, func(context.Context, token.Request) error { return answer })
+		l := limit.New(s)
+		open(t, l)
+		started, asked := time.Now(), s.asked
+		var probes []time.Duration
+		for time.Since(started) < 2*time.Minute {
+			time.Sleep(100 * time.Millisecond)
+			if _, _ = l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0)); s.asked > asked {
+				probes, asked = append(probes, time.Since(started)), s.asked
+			}
+		}
+		for i, want := range []time.Duration{1, 3, 7, 15, 31, 61, 91} {
+			if i >= len(probes) || probes[i] != want*time.Second {
+				t.Fatalf("probes after %v, want %d s as number %d", probes, want, i)
+			}
+		}
+		time.Sleep(30 * time.Second)
+		answer = &verify.RefusedError{Status: 403}
+		for range 10 {
+			if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0)); !errors.Is(err, answer) {
+				t.Errorf("once it answers: %v", err)
+			}
+		}
+	})
+}
+
+// TestOneProbe at a time; and one that comes to nothing leaves room for the next.
+func TestOneProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := func(context.Context) error { return unanswered() }
+		s := newSTS(t, func(ctx context.Context, _ token.Request) error { return answer(ctx) })
+		l := limit.New(s)
+		open(t, l)
+		answer = unanswering
+		time.Sleep(time.Second)
+		if early := askAll(t, l, own, 0, 20, 0); len(early) != 19 || s.now("") != 1 {
+			t.Errorf("%d probes at a time", s.now(""))
+		}
+		time.Sleep(6 * time.Second)
+		// The caller of the next hangs up: that is no failure of the host.
+		ctx, cancel := context.WithCancel(t.Context())
+		probe := make(chan struct{})
+		go func() { _, _ = l.Verify(ctx, "kubedemy", request(t, own, 1, 0)); close(probe) }()
+		synctest.Wait()
+		cancel()
+		<-probe
+		// A bug must not keep the circuit open for ever.
+		answer = func(context.Context) error { panic("a bug") }
+		func() {
+			defer func() { _ = recover() }()
+			_, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0))
+			t.Errorf("no probe: %v", err)
+		}()
+		answer = func(context.Context) error { return nil }
+		prove(t, l, own, 1)
+		prove(t, l, own, 2)
+	})
+}
+
+// TestCallersEndIsNoFailure of the host.
+func TestCallersEndIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.New(newSTS(t, func(ctx context.Context, _ token.Request) error { return unanswering(ctx) }))
+		for key := range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err := l.Verify(ctx, "kubedemy", request(t, own, key, 0))
+			cancel()
+			if _, ok := errors.AsType[*verify.UnreachableError](err); !ok || errors.Is(err, limit.ErrCircuitOpen) {
+				t.Errorf("key %d: %v", key, err)
+			}
+		}
+		if l.Status()[0].CircuitOpen {
+			t.Error("the circuit is open")
+		}
+	})
+}
+
+// TestKnownKeysGoOn while the circuit is open, into reserved slots that are free,
+// and close it: junk may be all that STS does not answer.
+func TestKnownKeysGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := func(context.Context) error { return nil }
+		s := newSTS(t, func(ctx context.Context, _ token.Request) error { return answer(ctx) })
+		l := limit.New(s)
+		for key := range 20 {
+			prove(t, l, own, key)
+		}
+		answer = func(context.Context) error { return unanswered() }
+		open(t, l)
+		answer = unanswering
+		for range 3 { // of which two get in
+			askAll(t, l, own, 0, 20, 0)
+		}
+		if got := s.now(""); got != 16 {
+			t.Errorf("%d requests of known keys are under way, want 16", got)
+		}
+		time.Sleep(5 * time.Second)
+		answer = func(context.Context) error { return nil }
+		prove(t, l, own, 1)
+		prove(t, l, own, 100) // a stranger
+	})
+}
+
+// TestOpeningTurnsAway those who wait: they are saturated, not unreachable, since
+// nobody asked STS for them.
+func TestOpeningTurnsAway(t *testing.T) {
+	for _, named := range [][]string{nil, {host(own)}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := limit.New(newSTS(t, func(ctx context.Context, _ token.Request) error { return unanswering(ctx) }), named...)
+			const all = 100
+			var saturated, timedOut atomic.Int32
+			for key := range all {
+				go func() {
+					switch _, err := l.Verify(t.Context(), "kubedemy", request(t, own, key, 0)); {
+					case errors.Is(err, limit.ErrSaturated):
+						saturated.Add(1)
+					case errors.Is(err, errTimeout):
+						timedOut.Add(1)
+					default:
+						t.Errorf("%v", err)
+					}
+				}()
+			}
+			synctest.Wait()
+			waiting := int32(l.Status()[0].Waiting)
+			time.Sleep(4 * time.Second)
+			synctest.Wait()
+			// The first four failures let four more in.
+			if waiting < 8 || saturated.Load() != waiting-4 || timedOut.Load() != all-waiting {
+				t.Errorf("%d waited: %d are saturated, %d have timed out", waiting, saturated.Load(), timedOut.Load())
+			}
+			time.Sleep(4 * time.Second)
+			synctest.Wait()
+			if saturated.Load() != waiting-4 || timedOut.Load() != all-waiting+4 {
+				t.Errorf("in the end %d are saturated, %d have timed out", saturated.Load(), timedOut.Load())
+			}
+		})
+	}
+}

@@ -1,0 +1,218 @@
+// Package limit shares out the requests to STS, so that junk which names one host
+// keeps neither the tokens of another host waiting nor the people who have signed
+// in before.
+//
+//	pool     each proven host has slots and a queue of its own; all others share one
+//	reserved slots of a pool are for access keys that STS accepted in the last hour
+//	breaker  a host that does not answer is not asked, but for probes
+//
+// A host is proven for an hour after STS accepted a token there, and for ever if
+// the operator named it. What holds memory is bounded: requests under way and
+// waiting, by pool, and hosts and keys that are remembered.
+package limit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/cache"
+
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+const (
+	// maxWait is how long a request waits for a slot. With the time that a
+	// verification may take, it is less than a kube-apiserver's patience of 10 s.
+	maxWait = 5 * time.Second
+	// maxKeys is how many access keys are remembered.
+	maxKeys = 4096
+)
+
+// ErrSaturated means that a request got no slot, either because the queue was
+// full or because it had waited for as long as it could. STS was not asked.
+var ErrSaturated = errors.New("too many verifications are under way")
+
+// ErrCircuitOpen means that a host was not asked, since it has not answered
+// others. It is wrapped in a [*verify.UnreachableError].
+var ErrCircuitOpen = errors.New("it has not answered other requests")
+
+// Limiter is a verifier that shares out the requests to the verifier that it
+// wraps. It is safe for concurrent use.
+type Limiter struct {
+	verifier verify.Verifier
+
+	mu    sync.Mutex
+	hosts *hosts
+	// known are the keys that STS accepted in the last hour.
+	known *cache.LRUExpireCache
+}
+
+// New makes a limiter. The named hosts are those that the operator expects: they
+// have pools of their own from the start, so that junk for other hosts does not
+// keep the first tokens waiting.
+func New(verifier verify.Verifier, named ...string) *Limiter {
+	return &Limiter{verifier: verifier, hosts: newHosts(named), known: cache.NewLRUExpireCache(maxKeys)}
+}
+
+// knownKey is an access key whose token STS accepted.
+type knownKey struct{ cluster, host, accessKeyID string }
+
+// A pass is a slot at a gate. Its holder gives it back.
+type pass struct {
+	host   *host
+	gate   *gate
+	member string
+	// probe: it tries a host whose circuit is open.
+	probe bool
+}
+
+// Verify has the wrapped verifier verify the request once there is a slot. The
+// error is ErrSaturated if there is none, also for a request whose context ends
+// while it waits; and a [*verify.UnreachableError] if the circuit of the host is
+// open.
+func (l *Limiter) Verify(ctx context.Context, clusterID string, req token.Request) (verify.Result, error) {
+	key := knownKey{clusterID, req.Host(), req.AccessKeyID()}
+	pass, err := l.enter(ctx, key, req)
+	if err != nil {
+		return verify.Result{}, err
+	}
+	defer l.leave(pass)
+	result, err := l.verifier.Verify(ctx, clusterID, req)
+	l.learn(ctx, pass, key, err)
+	return result, err
+}
+
+func (l *Limiter) enter(ctx context.Context, key knownKey, req token.Request) (pass, error) {
+	l.mu.Lock()
+	pass, waiter, err := l.admit(key, req)
+	l.mu.Unlock()
+	if waiter != nil {
+		err = l.wait(ctx, pass, waiter)
+	}
+	return pass, err
+}
+
+// admit returns a slot, or a place in a queue for one, or why there is neither.
+func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) {
+	now := time.Now()
+	host := l.hosts.get(key.host, req.Region(), now)
+	if host == nil {
+		return pass{}, nil, fmt.Errorf("%w, at %d STS hosts", ErrSaturated, maxHosts)
+	}
+	_, known := l.known.Get(key)
+	general, reserved := pass{host: host, gate: host.pool.general, member: host.name}, pass{host: host, gate: host.pool.reserved, member: key.accessKeyID}
+	if host.breaker.isOpen() {
+		pass, err := l.admitToOpen(general, reserved, known, now)
+		return pass, nil, err
+	}
+	switch {
+	case general.enter():
+		return general, nil, nil
+	case known && reserved.enter():
+		return reserved, nil, nil
+	}
+	if known {
+		if waiter := reserved.wait(len(req.URL())); waiter != nil {
+			return reserved, waiter, nil
+		}
+	}
+	if waiter := general.wait(len(req.URL())); waiter != nil {
+		return general, waiter, nil
+	}
+	return pass{}, nil, saturated(host)
+}
+
+// admitToOpen lets in, while the circuit is open, one probe at a time, and known
+// keys into slots that are free: if junk is why the host does not answer, it must
+// not lock them out.
+func (l *Limiter) admitToOpen(general, reserved pass, known bool, now time.Time) (pass, error) {
+	if known && reserved.enter() {
+		return reserved, nil
+	}
+	host := general.host
+	if host.breaker.startProbe(now) {
+		if general.enter() {
+			general.probe = true
+			return general, nil
+		}
+		host.breaker.probing = false
+	}
+	return pass{}, &verify.UnreachableError{Err: fmt.Errorf("%s: %w", host.name, ErrCircuitOpen)}
+}
+
+func (p *pass) enter() bool {
+	if !p.gate.enter(p.member) {
+		return false
+	}
+	p.host.running++
+	return true
+}
+
+func (p *pass) wait(bytes int) *waiter {
+	waiter := p.gate.wait(p.member, bytes)
+	if waiter != nil {
+		p.host.waiting++
+	}
+	return waiter
+}
+
+// wait until it is the waiter's turn. Whoever has no turn gets ErrSaturated.
+func (l *Limiter) wait(ctx context.Context, p pass, w *waiter) error {
+	timer := time.NewTimer(maxWait)
+	defer timer.Stop()
+	select {
+	case <-w.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.gate.release(w)
+	p.host.waiting--
+	switch {
+	case !w.admitted:
+		return saturated(p.host)
+	case ctx.Err() != nil:
+		p.gate.leave(p.member)
+		return saturated(p.host)
+	}
+	p.host.running++
+	return nil
+}
+
+func saturated(h *host) error { return fmt.Errorf("%w at %s", ErrSaturated, h.name) }
+
+// learn notes what a verification says of the host and of the key. A caller's
+// own end is no failure of the host.
+func (l *Limiter) learn(ctx context.Context, p pass, key knownKey, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	_, unanswered := errors.AsType[*verify.UnreachableError](err)
+	switch {
+	case !unanswered:
+		p.host.breaker.answered()
+	case ctx.Err() == nil && p.host.breaker.failed(key.accessKeyID, p.probe, now):
+		p.host.pool.general.turnAway(p.host.name)
+	}
+	if err == nil {
+		l.hosts.prove(p.host, now)
+		// A part of a token would keep the whole.
+		l.known.Add(knownKey{key.cluster, p.host.name, strings.Clone(key.accessKeyID)}, nil, provenFor)
+	}
+}
+
+func (l *Limiter) leave(p pass) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.probe {
+		p.host.breaker.probing = false
+	}
+	p.host.running--
+	p.gate.leave(p.member)
+}

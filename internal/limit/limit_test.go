@@ -1,0 +1,424 @@
+package limit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/kube-iam/authenticator/internal/limit"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	own  = "eu-west-2"
+	dead = "eu-west-3"
+)
+
+func host(region string) string { return "sts." + region + ".amazonaws.com" }
+
+// request is a token of an access key for a region, of so many bytes at least.
+func request(t testing.TB, region string, key, bytes int) token.Request {
+	t.Helper()
+	hosts, err := token.NewHosts("aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bearer := token.Encode("https://" + host(region) + "/?Action=GetCallerIdentity&Version=2011-06-15" +
+		"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" + fmt.Sprintf("AKIA%016d", key) + "%2F20261123%2F" + region + "%2Fsts%2Faws4_request" +
+		"&X-Amz-Date=20261123T082457Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id" +
+		"&X-Amz-Security-Token=x" + strings.Repeat("x", bytes) + "&X-Amz-Signature=" + strings.Repeat("5f0e3bd1", 8))
+	r, err := token.Parse(bearer, hosts, time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// sts is the verifier that is limited. It answers by what answer says, which may
+// take time.
+type sts struct {
+	t      *testing.T
+	answer func(ctx context.Context, req token.Request) error
+
+	mu            sync.Mutex
+	asked         int
+	running, most map[string]int // by host; "" is all
+}
+
+func newSTS(t *testing.T, answer func(context.Context, token.Request) error) *sts {
+	return &sts{t: t, answer: answer, running: map[string]int{}, most: map[string]int{}}
+}
+
+func (s *sts) Verify(ctx context.Context, _ string, req token.Request) (verify.Result, error) {
+	s.count(req.Host(), 1)
+	defer s.count(req.Host(), -1)
+	return verify.Result{}, s.answer(ctx, req)
+}
+
+func (s *sts) count(host string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked += max(n, 0)
+	for _, of := range []string{host, ""} {
+		s.running[of] += n
+		s.most[of] = max(s.most[of], s.running[of])
+	}
+}
+
+// now is how many requests to a host are under way; to all, for "".
+func (s *sts) now(host string) int {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running[host]
+}
+
+var errTimeout = errors.New("no answer")
+
+func unanswered() error { return &verify.UnreachableError{Err: errTimeout} }
+
+// unanswering gives no answer, as verify.STS after its time.
+func unanswering(ctx context.Context) error {
+	select {
+	case <-time.After(4 * time.Second):
+		return unanswered()
+	case <-ctx.Done():
+		return &verify.UnreachableError{Err: ctx.Err()}
+	}
+}
+
+// until answers when a channel is closed.
+func until(release <-chan struct{}) func(context.Context, token.Request) error {
+	return func(context.Context, token.Request) error { <-release; return nil }
+}
+
+// ask in the background.
+func ask(t *testing.T, l *limit.Limiter, req token.Request) <-chan error {
+	result := make(chan error, 1)
+	go func() {
+		_, err := l.Verify(t.Context(), "kubedemy", req)
+		result <- err
+	}()
+	return result
+}
+
+// askAll and wait until nothing goes on. It returns what came at once.
+func askAll(t *testing.T, l *limit.Limiter, region string, first, n, bytes int) (early []error) {
+	t.Helper()
+	results := make([]<-chan error, n)
+	for i := range n {
+		results[i] = ask(t, l, request(t, region, first+i, bytes))
+	}
+	synctest.Wait()
+	for _, result := range results {
+		select {
+		case err := <-result:
+			early = append(early, err)
+		default:
+		}
+	}
+	return early
+}
+
+func prove(t *testing.T, l *limit.Limiter, region string, key int) {
+	t.Helper()
+	if _, err := l.Verify(t.Context(), "kubedemy", request(t, region, key, 0)); err != nil {
+		t.Fatalf("%s, key %d: %v", region, key, err)
+	}
+}
+
+// flood sends junk, each with a key of its own, until stopped.
+func flood(t *testing.T, l *limit.Limiter, region string, everySecond int) (stop func()) {
+	done := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		tick := time.NewTicker(time.Second / time.Duration(everySecond))
+		defer tick.Stop()
+		for n := 1_000_000; ; n++ {
+			select {
+			case <-tick.C:
+				all.Go(func() { _, _ = l.Verify(t.Context(), "kubedemy", request(t, region, n, 0)) })
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() { close(done); all.Wait() }
+}
+
+// TestDeadHostDelaysNobody floods a host that does not answer, on a fresh server
+// that has no host named, and on one where the other host is proven.
+func TestDeadHostDelaysNobody(t *testing.T) {
+	for _, proven := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSTS(t, func(ctx context.Context, req token.Request) error {
+				if req.Host() == host(dead) {
+					return unanswering(ctx)
+				}
+				return nil
+			})
+			l := limit.New(s)
+			if proven {
+				prove(t, l, own, 0)
+			}
+			stop := flood(t, l, dead, 300)
+			time.Sleep(2 * time.Second)
+			for n := range 100 {
+				started := time.Now()
+				if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, n, 0)); err != nil || time.Since(started) > 0 {
+					t.Fatalf("good token %d: %v after %s", n, err, time.Since(started))
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			stop()
+		})
+	}
+}
+
+// TestKnownKeysGetIn floods the good host, where STS takes too long to refuse.
+func TestKnownKeysGetIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.New(newSTS(t, func(ctx context.Context, req token.Request) error {
+			if strings.HasPrefix(req.AccessKeyID(), "AKIA000000000000") {
+				time.Sleep(20 * time.Millisecond)
+				return nil
+			}
+			return unanswering(ctx)
+		}))
+		const keys = 50
+		for key := range keys {
+			prove(t, l, own, key)
+		}
+		var junk sync.WaitGroup
+		stop := make(chan struct{})
+		junk.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Second / 300):
+					junk.Go(func() {
+						_, _ = l.Verify(t.Context(), "kubedemy", request(t, own, 1e15+n, 0))
+					})
+				}
+			}
+		})
+		time.Sleep(time.Second)
+		const tokens = 1000
+		var all sync.WaitGroup
+		for n := range tokens {
+			all.Go(func() {
+				started := time.Now()
+				if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, n%keys, 0)); err != nil || time.Since(started) > time.Second {
+					t.Errorf("token %d: %v after %s", n, err, time.Since(started))
+				}
+			})
+			time.Sleep(20 * time.Millisecond)
+		}
+		all.Wait()
+		close(stop)
+		junk.Wait()
+	})
+}
+
+// TestFullQueue answers at once, and only when it is full.
+func TestFullQueue(t *testing.T) {
+	for name, test := range map[string]struct {
+		named         []string
+		bytes         int
+		inside, waits int
+		// of another host, which is not named
+		elseInside, elseWait int
+	}{
+		"a named host":                  {named: []string{host(own)}, inside: 48, waits: 128, elseInside: 8, elseWait: 128},
+		"a host with none":              {inside: 8, waits: 128, elseInside: 8, elseWait: 128},
+		"long tokens":                   {named: []string{host(own)}, bytes: 11_500, inside: 48, waits: 44, elseInside: 8, elseWait: 44},
+		"long tokens, a host with none": {bytes: 11_500, inside: 8, waits: 44, elseInside: 8, elseWait: 44},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			s := newSTS(t, until(release))
+			l := limit.New(s, test.named...)
+			early := askAll(t, l, own, 0, 500, test.bytes)
+			if refused := 500 - test.inside - test.waits; len(early) != refused || s.now(host(own)) != test.inside {
+				t.Errorf("%s: %d inside and %d refused, want %d and %d", name, s.now(host(own)), len(early), test.inside, refused)
+			}
+			for _, err := range early {
+				if !errors.Is(err, limit.ErrSaturated) || !strings.Contains(err.Error(), host(own)) {
+					t.Fatalf("%s: %v", name, err)
+				}
+			}
+			early = askAll(t, l, dead, 0, 500, test.bytes)
+			if refused := 500 - test.elseInside - test.elseWait; len(early) != refused || s.now(host(dead)) != test.elseInside {
+				t.Errorf("%s: %d inside and %d refused at another host, want %d and %d", name, s.now(host(dead)), len(early), test.elseInside, refused)
+			}
+			close(release)
+		})
+	}
+}
+
+// TestSharedPoolIsShared by all hosts that are not proven.
+func TestSharedPoolIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := newSTS(t, until(release))
+		l := limit.New(s)
+		refused := 0
+		for n := range 10 {
+			refused += len(askAll(t, l, fmt.Sprintf("eu-west-%d", 10+n), 0, 100, 0))
+		}
+		if s.now("") != 16 || refused != 1000-16-256 {
+			t.Errorf("%d inside, %d refused", s.now(""), refused)
+		}
+		close(release)
+	})
+}
+
+// TestTurn has those that wait get in one after another, and those that do not in
+// 5 s be saturated, never unreachable.
+func TestTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := newSTS(t, until(release))
+		l := limit.New(s, host(own))
+		askAll(t, l, own, 0, 48, 0)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		started := time.Now()
+		if _, err := l.Verify(ctx, "kubedemy", request(t, own, 50, 0)); !errors.Is(err, limit.ErrSaturated) || time.Since(started) != time.Second {
+			t.Errorf("whose caller hangs up gets %v after %s", err, time.Since(started))
+		}
+		started = time.Now()
+		if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 51, 0)); !errors.Is(err, limit.ErrSaturated) || time.Since(started) != 5*time.Second {
+			t.Errorf("who has no turn gets %v after %s", err, time.Since(started))
+		}
+		patient := ask(t, l, request(t, own, 52, 0))
+		time.Sleep(4 * time.Second)
+		close(release)
+		if err := <-patient; err != nil {
+			t.Errorf("who waits 4 s gets %v", err)
+		}
+		synctest.Wait()
+		if status := l.Status(); len(status) != 1 || status[0].Running != 0 || status[0].Waiting != 0 {
+			t.Errorf("afterwards %+v", status)
+		}
+		if early := askAll(t, l, own, 0, 48, 0); len(early) != 48 {
+			t.Errorf("afterwards %d of 48 get in", len(early))
+		}
+	})
+}
+
+// TestReservedSlots are for keys that STS accepted, an eighth for each.
+func TestReservedSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var release chan struct{}
+		s := newSTS(t, func(context.Context, token.Request) error {
+			if release != nil {
+				<-release
+			}
+			return nil
+		})
+		l := limit.New(s)
+		for key := range 9 {
+			prove(t, l, own, key)
+		}
+		release = make(chan struct{})
+		askAll(t, l, own, 1000, 500, 0) // whose keys nobody has seen
+		if got := s.now(host(own)); got != 48 {
+			t.Fatalf("%d unknown keys are inside, want 48", got)
+		}
+		for range 100 { // one who knows a key's ID
+			ask(t, l, request(t, own, 0, 0))
+		}
+		if got := s.now(host(own)); got != 50 {
+			t.Errorf("one key has %d reserved slots, want 2", got-48)
+		}
+		for key := range 9 {
+			ask(t, l, request(t, own, key, 0))
+			ask(t, l, request(t, own, key, 0))
+		}
+		if got := s.now(host(own)); got != limit.MaxPerHost {
+			t.Errorf("%d requests are under way at one host, want %d", got, limit.MaxPerHost)
+		}
+		// A known key that has to wait for a reserved slot gets one.
+		last := ask(t, l, request(t, own, 8, 0))
+		synctest.Wait()
+		close(release)
+		if err := <-last; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestKeysAreForgotten after an hour; and a key is known for its cluster and host only.
+func TestKeysAreForgotten(t *testing.T) {
+	for name, test := range map[string]struct {
+		after   time.Duration
+		cluster string
+		key     int
+		getsIn  bool
+	}{
+		"known":           {59 * time.Minute, "kubedemy", 1, true},
+		"after an hour":   {61 * time.Minute, "kubedemy", 1, false},
+		"another cluster": {0, "production", 1, false},
+		"another key":     {0, "kubedemy", 2, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var release chan struct{}
+			s := newSTS(t, func(context.Context, token.Request) error {
+				if release != nil {
+					<-release
+				}
+				return nil
+			})
+			l := limit.New(s, host(own))
+			prove(t, l, own, 1)
+			time.Sleep(test.after)
+			release = make(chan struct{})
+			askAll(t, l, own, 1000, 500, 0)
+			go func() { _, _ = l.Verify(t.Context(), test.cluster, request(t, own, test.key, 0)) }()
+			if got := s.now(host(own)) == 49; got != test.getsIn {
+				t.Errorf("%s: it gets in: %v, want %v", name, got, test.getsIn)
+			}
+			close(release)
+		})
+	}
+}
+
+// TestPanic gives the slot back, as net/http recovers from it.
+func TestPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.New(newSTS(t, func(context.Context, token.Request) error { panic("a bug") }))
+		for n := range 100 {
+			func() {
+				defer func() { _ = recover() }()
+				_, err := l.Verify(t.Context(), "kubedemy", request(t, own, n, 0))
+				t.Errorf("%d: %v", n, err)
+			}()
+		}
+	})
+}
+
+func BenchmarkLimiter(b *testing.B) {
+	l := limit.New(verify.Func(func(context.Context, string, token.Request) (verify.Result, error) { return verify.Result{}, nil }))
+	req := request(b, own, 1, 0)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := l.Verify(context.Background(), "kubedemy", req); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
