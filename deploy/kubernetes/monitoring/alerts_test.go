@@ -44,6 +44,8 @@ func healthy() []string {
 			`aws_iam_authenticator_sts_responses_total{job="authenticator",ResponseCode="200",StsRegion="eu-west-2"%s} 0+30x%d`,
 			`aws_iam_authenticator_sts_responses_total{job="authenticator",ResponseCode="503",StsRegion="eu-west-2"%s} 0+1x%d`,
 			`aws_iam_authenticator_sts_connection_failures_total{job="authenticator",StsRegion="eu-west-2"%s} 0+1x%d`,
+			`aws_iam_authenticator_sts_circuit_open{job="authenticator",StsRegion="eu-west-2"%s} 0x%d`,
+			`aws_iam_authenticator_sts_circuit_open{job="authenticator",StsRegion="other"%s} 3x%d`, // junk
 			`aws_iam_authenticator_sts_throttling_total{job="authenticator",StsRegion="eu-west-2"%s} 0x%d`,
 			`aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap"%s} 12x%d`,
 			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error"%s} 0x%d`,
@@ -99,6 +101,21 @@ func TestAlerts(t *testing.T) {
 		},
 		"EC2 knows nothing": {
 			[]string{decisions + `{job="authenticator",result="mapping_unknown",instance="a"} 0x1440 0+30x59`}, []string{"AuthenticatorUndecided"},
+		},
+		"more tokens than turns": {
+			[]string{decisions + `{job="authenticator",result="saturated",instance="a"} 0x1440 0+30x59`}, []string{"AuthenticatorSaturated", "AuthenticatorUndecided"},
+		},
+		"a few more, and most get in": {
+			[]string{decisions + `{job="authenticator",result="saturated",instance="a"} 0x1440 0+12x59`, decisions + `{job="authenticator",result="mapped",instance="a"} 0+60x1440 86400+600x59`}, []string{"AuthenticatorSaturated"},
+		},
+		"a burst of tokens": {
+			[]string{decisions + `{job="authenticator",result="saturated",instance="a"} 0x1498 60x1`}, nil,
+		},
+		"a circuit is open": {
+			[]string{sts + `circuit_open{job="authenticator",StsRegion="eu-west-2",instance="a"} 0x1440 1x59`}, []string{"AuthenticatorSTSCircuitOpen"},
+		},
+		"a circuit is open for 3 minutes": {
+			[]string{sts + `circuit_open{job="authenticator",StsRegion="eu-west-2",instance="a"} 0x1496 1x3`}, nil,
 		},
 		"STS is not reached": {
 			[]string{sts + `connection_failures_total{job="authenticator",StsRegion="eu-west-2",instance="a"} 0x1440 0+20x59`}, []string{"AuthenticatorSTSFailing"},
