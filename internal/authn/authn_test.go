@@ -240,27 +240,27 @@ func TestClustersShareNothing(t *testing.T) {
 			release := make(chan struct{})
 			v := authn.Cache(verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
 				<-release
-				if clusterID == "theirs" {
+				if clusterID == "green" {
 					return verify.Result{Identity: bob()}, nil
 				}
 				return verify.Result{}, &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}
 			}), authn.CacheConfig{TTL: ttl, Now: signedAt})
 			var all sync.WaitGroup
 			all.Go(func() {
-				if _, err := v.Verify(t.Context(), "theirs", request(t, 1)); err != nil {
+				if _, err := v.Verify(t.Context(), "green", request(t, 1)); err != nil {
 					t.Error(err)
 				}
 			})
 			synctest.Wait()
 			all.Go(func() {
-				if got, err := v.Verify(t.Context(), "ours", request(t, 1)); err == nil {
+				if got, err := v.Verify(t.Context(), "black", request(t, 1)); err == nil {
 					t.Errorf("a token for another cluster is %+v", got)
 				}
 			})
 			synctest.Wait()
 			close(release)
 			all.Wait()
-			if got, err := v.Verify(t.Context(), "ours", request(t, 1)); err == nil {
+			if got, err := v.Verify(t.Context(), "black", request(t, 1)); err == nil {
 				t.Errorf("afterwards a token for another cluster is %+v", got)
 			}
 		})
@@ -301,8 +301,16 @@ func TestFloodOfRefusals(t *testing.T) {
 func TestCoalesce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		sts := &counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}
-		v := authn.Cache(sts, authn.CacheConfig{})
+		asked := 0
+		v := authn.Cache(verify.Func(func(ctx context.Context, _ string, _ token.Request) (verify.Result, error) {
+			asked++
+			select {
+			case <-release:
+				return verify.Result{Identity: bob()}, nil
+			case <-ctx.Done():
+				return verify.Result{}, &verify.UnreachableError{Err: ctx.Err()}
+			}
+		}), authn.CacheConfig{})
 		quitting, quit := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		ask := func(ctx context.Context) {
@@ -330,54 +338,59 @@ func TestCoalesce(t *testing.T) {
 		}
 		close(release)
 		all.Wait()
-		if got := sts.asked.Load(); got != 1 {
-			t.Errorf("101 requests for one token ask STS %d times", got)
+		if asked != 1 {
+			t.Errorf("101 requests for one token ask STS %d times", asked)
 		}
-		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil || sts.asked.Load() != 2 {
-			t.Errorf("without a TTL the next request gets %v, and STS is asked %d times", err, sts.asked.Load())
+		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil || asked != 2 {
+			t.Errorf("without a TTL the next request gets %v, and STS is asked %d times", err, asked)
 		}
 	})
 }
 
-// TestFollowersAreBounded sends one token many times while STS does not answer.
+// TestFollowersAreBounded sends a few tokens many times while STS does not answer.
 func TestFollowersAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		v := authn.Cache(&counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}, authn.CacheConfig{})
-		const requests = 2000
-		results := make(chan error, requests)
-		for range requests {
-			go func() {
-				_, err := v.Verify(t.Context(), "kubedemy", request(t, 1))
-				results <- err
-			}()
-		}
-		synctest.Wait()
-		refused := len(results) // at once
-		if waiting := requests - refused; waiting < 64 || waiting > 256 {
-			t.Errorf("%d of %d wait", waiting, requests)
-		}
-		// Another token is not affected.
-		other := make(chan error, 1)
-		go func() {
-			_, err := v.Verify(t.Context(), "kubedemy", request(t, 2))
-			other <- err
-		}()
-		synctest.Wait()
-		close(release)
-		for n := range requests {
-			if err := <-results; (n < refused) != errors.Is(err, limit.ErrSaturated) {
-				t.Fatalf("result %d, of which %d came at once: %v", n, refused, err)
+	for _, test := range []struct{ tokens, least, most int }{
+		{1, 64, 256},    // 1 MiB, at 4 KiB and more for each
+		{20, 500, 1100}, // 4 MiB
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var release chan struct{}
+			v := authn.Cache(&counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}, authn.CacheConfig{})
+			for range 2 { // the second time as the first
+				release = make(chan struct{})
+				const requests = 2000
+				results := make(chan error, requests)
+				for n := range requests {
+					go func() {
+						_, err := v.Verify(t.Context(), "kubedemy", request(t, n%test.tokens))
+						results <- err
+					}()
+				}
+				synctest.Wait()
+				refused := len(results) // at once
+				if waiting := requests - refused; waiting < test.least || waiting > test.most {
+					t.Errorf("%d of %d requests for %d tokens wait, want %d to %d", waiting, requests, test.tokens, test.least, test.most)
+				}
+				// Another token is verified all the same.
+				other := make(chan error, 1)
+				go func() {
+					_, err := v.Verify(t.Context(), "kubedemy", request(t, requests))
+					other <- err
+				}()
+				synctest.Wait()
+				close(release)
+				for n := range requests {
+					if err := <-results; (n < refused) != errors.Is(err, limit.ErrSaturated) {
+						t.Fatalf("result %d, of which %d came at once: %v", n, refused, err)
+					}
+				}
+				if err := <-other; err != nil {
+					t.Errorf("another token: %v", err)
+				}
+				synctest.Wait()
 			}
-		}
-		if err := <-other; err != nil {
-			t.Errorf("another token: %v", err)
-		}
-		// Nothing is left of them.
-		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil {
-			t.Error(err)
-		}
-	})
+		})
+	}
 }
 
 // TestPanic has a verification panic, as net/http recovers from: who follows gets
@@ -434,9 +447,10 @@ func BenchmarkAuthenticate(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.Run(name, func(b *testing.B) {
+			text := bearer(1)
 			b.ReportAllocs()
 			for b.Loop() {
-				if d := a.Authenticate(b.Context(), bearer(1)); d.Outcome != authn.Mapped {
+				if d := a.Authenticate(b.Context(), text); d.Outcome != authn.Mapped {
 					b.Fatal(d.Outcome)
 				}
 			}

@@ -174,11 +174,7 @@ func (l *Limiter) wait(ctx context.Context, p pass, w *waiter) error {
 	defer l.mu.Unlock()
 	p.gate.release(w)
 	p.host.waiting--
-	switch {
-	case !w.admitted:
-		return saturated(p.host)
-	case ctx.Err() != nil:
-		p.gate.leave(p.member)
+	if !w.admitted {
 		return saturated(p.host)
 	}
 	p.host.running++

@@ -267,21 +267,24 @@ func TestFullQueue(t *testing.T) {
 	}
 }
 
-// TestSharedPoolIsShared by all hosts that are not proven.
+// TestSharedPoolIsShared by all hosts that are not proven: its slots, its queue,
+// and the memory of its queue.
 func TestSharedPoolIsShared(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		s := newSTS(t, until(release))
-		l := limit.New(s)
-		refused := 0
-		for n := range 10 {
-			refused += len(askAll(t, l, fmt.Sprintf("eu-west-%d", 10+n), 0, 100, 0))
-		}
-		if s.now("") != 16 || refused != 1000-16-256 {
-			t.Errorf("%d inside, %d refused", s.now(""), refused)
-		}
-		close(release)
-	})
+	for _, test := range []struct{ bytes, waiting int }{{0, 256}, {11_500, 88}} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			s := newSTS(t, until(release))
+			l := limit.New(s)
+			refused := 0
+			for n := range 10 {
+				refused += len(askAll(t, l, fmt.Sprintf("eu-west-%d", 10+n), 0, 100, test.bytes))
+			}
+			if waiting := 1000 - 16 - refused; s.now("") != 16 || waiting != test.waiting {
+				t.Errorf("%d inside, %d waiting, want 16 and %d", s.now(""), waiting, test.waiting)
+			}
+			close(release)
+		})
+	}
 }
 
 // TestTurn has those that wait get in one after another, and those that do not in
