@@ -1,10 +1,9 @@
 // Package authn decides who a bearer token signs in as.
 //
 // A token goes one way: parsed, looked up in the cache, coalesced with its
-// equals, held to the limit, verified by STS, mapped. Caching, coalescing and
-// limiting are verifiers around the verifier; what is cached is a verified
-// identity, never a mapping, so that an edit of the mappings acts on the next
-// request.
+// equals, given a turn at STS, verified there, mapped. The cache and the limits
+// are verifiers around the verifier; what is cached is a verified identity, never
+// a mapping, so that an edit of the mappings acts on the next request.
 package authn
 
 import (

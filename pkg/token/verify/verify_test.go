@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -291,7 +292,9 @@ func TestCallerGivesUp(t *testing.T) {
 }
 
 // TestCertificateOfAnotherName is led to a server that is not STS, by a proxy that
-// the environment names: the verifier's own client looks at whom it talks to.
+// the environment names: the verifier's own client looks at whom it talks to. It
+// comes before every other test of that client, since net/http reads HTTPS_PROXY
+// once.
 func TestCertificateOfAnotherName(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
 	defer server.Close()
@@ -332,6 +335,44 @@ func newConnectProxy(t *testing.T, address string) string {
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// TestConnections sends requests at once: none waits for the connection of another,
+// and the next ones use the same connections.
+func TestConnections(t *testing.T) {
+	const atOnce = 70
+	var made atomic.Int32
+	var arrived sync.WaitGroup
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived.Done()
+		arrived.Wait()
+		fmt.Fprint(w, jsonAnswer)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			made.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	v := verify.New(verify.Config{MaxIdleConnections: atOnce})
+	defer v.Close()
+	r := requestTo(t, server.URL)
+	for range 3 {
+		arrived.Add(atOnce)
+		var all sync.WaitGroup
+		for range atOnce {
+			all.Go(func() {
+				if _, err := v.Verify(t.Context(), "kubedemy", r); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if got := made.Load(); got != atOnce {
+		t.Errorf("%d connections are made for 3 × %d requests", got, atOnce)
+	}
 }
 
 func BenchmarkVerify(b *testing.B) {
