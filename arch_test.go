@@ -123,6 +123,8 @@ func importers() map[string][]string {
 		module + "/internal/lab":              {"cmd/lab"},
 		module + "/internal/cli":              {"internal/cli/clitest", "internal/config", "cmd/..."},
 		module + "/internal/cli/clitest":      nil,
+		module + "/internal/lab/private":      {"internal/lab"},
+		module + "/internal/lab/process":      {"internal/lab"},
 		module + "/internal/webhook":          {"cmd/authenticator"},
 		module + "/internal/limit":            {"internal/authn", "internal/webhook", "cmd/authenticator"},
 		module + "/internal/authn":            {"internal/cluster", "internal/webhook", "cmd/authenticator"},

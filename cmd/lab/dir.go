@@ -16,7 +16,7 @@ const dirFlag = "dir"
 
 // addDirFlag adds the flag that all commands share: where the lab lives.
 func addDirFlag(command *cobra.Command) {
-	command.Flags().String(dirFlag, "", "directory of everything the lab writes: a new or an empty one, or a lab's (default: kube-iam-lab in the user's cache directory)")
+	command.Flags().String(dirFlag, "", "directory of everything the lab writes: new, empty or a lab's, and not writable by other users (default: kube-iam-lab in the user's cache directory)")
 	_ = command.MarkFlagDirname(dirFlag)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) {
 func TestScript(t *testing.T) {
 	clitest.Scripts(t, testscript.Params{Setup: func(env *testscript.Env) error {
 		env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
-		return nil
+		return os.Chmod(env.WorkDir, 0o700) // a lab's parent, whatever the umask is
 	}})
 }
 

@@ -6,13 +6,18 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
 )
+
+// authenticatorDir of the lab's directory holds the authenticator's files.
+const authenticatorDir = "authenticator"
 
 // initAuthenticator has the authenticator make its serving certificate and the
 // kubeconfig by which kube-apiserver finds it: both must exist before
 // kube-apiserver starts, and the authenticator needs nothing else for it.
 func (l *Lab) initAuthenticator(ctx context.Context) error {
-	if err := os.MkdirAll(l.path("authenticator"), 0o700); err != nil {
+	if err := l.dir.Mkdir(authenticatorDir); err != nil {
 		return fmt.Errorf("making the authenticator's directory: %w", err)
 	}
 	command := exec.CommandContext(ctx, l.config.Authenticator, append([]string{"init"}, l.servingArguments()...)...)
@@ -28,8 +33,8 @@ func (l *Lab) servingArguments() []string {
 	host, port, _ := strings.Cut(strings.TrimPrefix(l.info.Webhook, "https://"), ":")
 	return []string{
 		"--cluster-id", ClusterName,
-		"--state-dir", l.path("authenticator"),
-		"--generate-kubeconfig", l.webhookKubeconfig(),
+		"--state-dir", l.path(authenticatorDir),
+		"--generate-kubeconfig", l.path(webhookKubeconfigFile),
 		"--hostname", host,
 		"--address", host,
 		"--port", port,
@@ -37,8 +42,8 @@ func (l *Lab) servingArguments() []string {
 }
 
 // tail is the end of a log file, for an error message.
-func tail(path string) string {
-	text, err := os.ReadFile(path)
+func tail(dir *private.Dir, name string) string {
+	text, err := dir.ReadFile(name)
 	if err != nil {
 		return err.Error()
 	}

@@ -30,12 +30,15 @@ type awsServer struct {
 }
 
 func (l *Lab) startAWS(ctx context.Context, instances ...localaws.Instance) error {
-	files := l.files()
+	if err := l.dir.Mkdir(awsDir); err != nil {
+		return fmt.Errorf("making local AWS's directory: %w", err)
+	}
+	files := l.info.files()
 	ca, err := files.LoadOrCreateCA(time.Now())
 	if err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(files.Dir, "log"))
+	log, err := l.dir.Create(awsDir+"/log", 0o600)
 	if err != nil {
 		return fmt.Errorf("opening local AWS's log: %w", err)
 	}
@@ -89,15 +92,45 @@ func (s *awsServer) stop() error {
 	return errors.Join(s.err, s.log.Close())
 }
 
-// files of the local AWS.
-func (l *Lab) files() localaws.Files { return l.info.files() }
+// awsDir of the lab's directory holds what clients of local AWS need.
+const awsDir = "aws"
 
-func (i Info) files() localaws.Files { return localaws.Files{Dir: filepath.Join(i.Dir, "aws")} }
+// files of local AWS.
+func (i Info) files() localaws.Files { return localaws.Files{Dir: filepath.Join(i.Dir, awsDir)} }
+
+// administrator reads the administrator's key.
+func (i Info) administrator() (localaws.AccessKey, error) {
+	if err := i.checkCredentials(); err != nil {
+		return localaws.AccessKey{}, err
+	}
+	return i.files().Administrator()
+}
+
+// useKey makes a key the one that AWS's clients use, as `aws configure` does.
+func (i Info) useKey(key localaws.AccessKey) error {
+	if err := i.checkCredentials(); err != nil {
+		return err
+	}
+	return i.files().WriteDefault(key)
+}
+
+// checkCredentials checks the credentials file, which other packages open by path.
+func (i Info) checkCredentials() error {
+	dir, err := i.open()
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := dir.Check(awsDir + "/credentials"); err != nil {
+		return fmt.Errorf("opening the AWS credentials: %w", err)
+	}
+	return nil
+}
 
 // populateAWS makes the users and roles that the story finds, and the cluster, as
 // its owner.
 func (l *Lab) populateAWS(ctx context.Context) error {
-	admin, err := l.files().Administrator()
+	admin, err := l.info.administrator()
 	if err != nil {
 		return err
 	}
@@ -172,23 +205,24 @@ func (l *Lab) createAuthenticatorUser(ctx context.Context, client *iam.Client) e
 	if err != nil {
 		return fmt.Errorf("making the access key of user %s: %w", authenticatorUser, err)
 	}
-	if err := os.MkdirAll(l.path("authenticator"), 0o700); err != nil {
+	if err := l.dir.Mkdir(authenticatorDir); err != nil {
 		return fmt.Errorf("making the authenticator's directory: %w", err)
 	}
 	credentials := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
 		aws.ToString(made.AccessKey.AccessKeyId), aws.ToString(made.AccessKey.SecretAccessKey))
-	if err := os.WriteFile(l.authenticatorCredentials(), []byte(credentials), 0o600); err != nil {
+	if err := l.dir.WriteFile(authenticatorCredentialsFile, []byte(credentials), 0o600); err != nil {
 		return fmt.Errorf("writing the authenticator's AWS credentials: %w", err)
 	}
 	return nil
 }
 
-func (l *Lab) authenticatorCredentials() string { return l.path("authenticator", "aws-credentials") }
+// authenticatorCredentialsFile holds the authenticator's key.
+const authenticatorCredentialsFile = authenticatorDir + "/aws-credentials"
 
 // authenticatorEnvironment leads the authenticator to the local AWS, as itself.
 func (l *Lab) authenticatorEnvironment() []string {
 	environment := l.info.awsEnvironment()
-	environment.Set["AWS_SHARED_CREDENTIALS_FILE"] = l.authenticatorCredentials()
+	environment.Set["AWS_SHARED_CREDENTIALS_FILE"] = l.path(authenticatorCredentialsFile)
 	return environment.Apply(os.Environ())
 }
 

@@ -8,9 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
 // ErrRunning means that a lab runs in the directory, or is coming up there.
@@ -29,65 +30,63 @@ const (
 // A claim is the right to run in a directory. It is a lock that the kernel
 // holds for the process, so that no way of dying can leave it behind.
 type claim struct {
-	// dir has one name only, whatever links lead to it.
-	dir   string
+	dir   *private.Dir
 	lock  *os.File
 	infos []*os.File
 }
 
 // claimDir claims a directory for a lab: one that a lab had before, an empty one
 // or a new one. Any other holds somebody's files.
-func claimDir(dir string) (_ *claim, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the lab's directory (--dir names another): %w", err)
+func claimDir(path string) (_ *claim, err error) {
+	dir, err := private.Make(path)
+	if err != nil {
+		return nil, refused(err)
 	}
-	c := &claim{}
-	if c.dir, err = canonical(dir); err != nil {
+	defer func() {
+		if err != nil {
+			_ = dir.Close()
+		}
+	}()
+	if err := mayBeALabs(dir); err != nil {
 		return nil, err
 	}
-	if err := mayBeALabs(c.dir); err != nil {
-		return nil, err
-	}
-	if c.lock, err = os.OpenFile(filepath.Join(c.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	lock, err := dir.Append(lockFile)
+	if err != nil {
 		return nil, fmt.Errorf("opening the lab's lock (--dir names another directory): %w", err)
 	}
-	if err := syscall.Flock(int(c.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = c.lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s (lab down ends it)", ErrRunning, c.dir)
+			return nil, fmt.Errorf("%w: %s (lab down ends it)", ErrRunning, dir.Path())
 		}
-		return nil, fmt.Errorf("locking the lab's directory %s: %w", c.dir, err)
+		return nil, fmt.Errorf("locking the lab's directory %s: %w", dir.Path(), err)
 	}
-	return c, nil
+	return &claim{dir: dir, lock: lock}, nil
 }
 
-// canonical is a directory's one name. What runs in it is known by that.
-func canonical(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err == nil {
-		dir, err = filepath.EvalSymlinks(dir)
+// openDir opens a directory that may be a lab's. It returns nil if it is missing.
+func openDir(path string) (*private.Dir, error) {
+	dir, err := private.Open(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("finding the lab's directory: %w", err)
+		return nil, refused(err)
 	}
 	return dir, nil
 }
 
-func mayBeALabs(dir string) error {
-	state, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("finding the lab's directory: %w", err)
-	}
-	// Its owner could put in our place the programs that kubectl runs.
-	if owner, ok := state.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("the directory %s belongs to another user (--dir names another)", dir)
-	}
-	entries, err := os.ReadDir(dir)
+func refused(err error) error {
+	return fmt.Errorf("opening the lab's directory (--dir names another): %w", err)
+}
+
+func mayBeALabs(dir *private.Dir) error {
+	entries, err := dir.Entries()
 	if err != nil {
 		return fmt.Errorf("reading the lab's directory: %w", err)
 	}
 	if len(entries) > 0 && !slices.ContainsFunc(entries, isMark) {
-		return fmt.Errorf("the directory %s holds files that are not a lab's (name a new or an empty one by --dir)", dir)
+		return fmt.Errorf("the directory %s holds files that are not a lab's (name a new or an empty one by --dir)", dir.Path())
 	}
 	return nil
 }
@@ -95,9 +94,17 @@ func mayBeALabs(dir string) error {
 func isMark(entry fs.DirEntry) bool { return entry.Name() == lockFile && entry.Type().IsRegular() }
 
 // isALabs reports whether a lab has claimed the directory before.
-func isALabs(dir string) bool {
-	state, err := os.Lstat(filepath.Join(dir, lockFile))
-	return err == nil && state.Mode().IsRegular()
+func isALabs(path string) (bool, error) {
+	dir, err := openDir(path)
+	if err != nil || dir == nil {
+		return false, err
+	}
+	defer dir.Close()
+	entries, err := dir.Entries()
+	if err != nil {
+		return false, fmt.Errorf("reading the lab's directory: %w", err)
+	}
+	return slices.ContainsFunc(entries, isMark), nil
 }
 
 // publish writes the description of the lab that holds the claim. It is there
@@ -107,7 +114,7 @@ func (c *claim) publish(info Info) error {
 	if err != nil {
 		return fmt.Errorf("encoding the lab's description: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(c.dir, newInfoFile), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := c.dir.Create(newInfoFile, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing the lab's description: %w", err)
 	}
@@ -119,16 +126,21 @@ func (c *claim) publish(info Info) error {
 	if _, err := file.Write(append(text, '\n')); err != nil {
 		return fmt.Errorf("writing the lab's description: %w", err)
 	}
-	if err := os.Rename(file.Name(), filepath.Join(c.dir, infoFile)); err != nil {
+	if err := c.dir.Rename(newInfoFile, infoFile); err != nil {
 		return fmt.Errorf("writing the lab's description: %w", err)
 	}
 	return nil
 }
 
-// published is the description of the lab that runs in dir, if one does.
-func published(dir string) (info Info, ok bool, err error) {
-	file, err := os.Open(filepath.Join(dir, infoFile))
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+// published is the description of the lab that runs in a directory, if one does.
+func published(path string) (info Info, ok bool, err error) {
+	dir, err := openDir(path)
+	if err != nil || dir == nil {
+		return Info{}, false, err
+	}
+	defer dir.Close()
+	file, err := dir.Open(infoFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return Info{}, false, nil
 	}
 	if err != nil {
@@ -146,7 +158,7 @@ func published(dir string) (info Info, ok bool, err error) {
 		return Info{}, false, fmt.Errorf("reading the lab's description: %w", err)
 	}
 	if err := json.Unmarshal(text, &info); err != nil {
-		return Info{}, false, fmt.Errorf("reading the lab's description %s: %w", file.Name(), err)
+		return Info{}, false, fmt.Errorf("reading the lab's description %s: %w", dir.Path(infoFile), err)
 	}
 	return info, true, nil
 }
@@ -156,10 +168,7 @@ func (c *claim) withdraw() error { return c.remove(infoFile, newInfoFile) }
 
 // clear ends the processes and removes the files of a lab that was killed.
 func (c *claim) clear(ctx context.Context, progress io.Writer) error {
-	ended, err := endLeftovers(ctx, c.dir)
-	for _, process := range ended {
-		fmt.Fprintf(progress, "lab: ended %s, left behind by a killed lab\n", process)
-	}
+	err := endLeftovers(ctx, c.dir, progress)
 	if err == nil {
 		err = removeKind(ctx, c.dir, progress)
 	}
@@ -172,22 +181,14 @@ func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 // removeState removes what a lab keeps in its directory besides the mark that it
 // is a lab's, and its log, which tells of the failure that one looks for.
 func (c *claim) removeState() error {
-	return c.remove(infoFile, newInfoFile, "aws", "authenticator", "controlplane", kindDir, "kubeconfig", "owner.kubeconfig", "kube-cache", "tour")
+	return c.remove(infoFile, newInfoFile, processesFile, awsDir, authenticatorDir, controlPlaneDir, kindDir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir)
 }
 
+// remove files of the claimed directory. A directory that was removed and made again
+// may be another lab's; its files stay.
 func (c *claim) remove(names ...string) error {
-	claimed, err := c.lock.Stat()
-	if err != nil {
+	if err := c.dir.RemoveAll(names...); err != nil {
 		return fmt.Errorf("removing the lab's state: %w", err)
-	}
-	// A directory that was removed and made again may be another lab's.
-	if now, err := os.Lstat(c.lock.Name()); err != nil || !os.SameFile(claimed, now) {
-		return nil
-	}
-	for _, name := range names {
-		if err := os.RemoveAll(filepath.Join(c.dir, name)); err != nil {
-			return fmt.Errorf("removing the lab's state: %w", err)
-		}
 	}
 	return nil
 }
@@ -199,5 +200,5 @@ func (c *claim) release() error {
 		// Not by closing alone: a program that is just being started has the file too.
 		errs = append(errs, syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.dir.Close())...)
 }

@@ -2,13 +2,17 @@ package lab
 
 import (
 	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
 func TestClaimDir(t *testing.T) {
@@ -46,7 +50,7 @@ func TestClaimDir(t *testing.T) {
 		},
 		"a file": {
 			prepare: func(t *testing.T, dir string) { write(t, dir, "") },
-			refused: "making the lab's directory (--dir names another)",
+			refused: "opening the lab's directory (--dir names another)",
 		},
 		"another user's": {
 			prepare: func(t *testing.T, dir string) {
@@ -57,16 +61,46 @@ func TestClaimDir(t *testing.T) {
 					t.Skip("only root can give a directory away")
 				}
 			},
-			refused: "belongs to another user (--dir names another)",
+			refused: "belongs to another user",
+		},
+		"one that others can write to": {
+			prepare: func(t *testing.T, dir string) { mkdir(t, dir, 0o777) },
+			refused: "(--dir names another): other users can write to ",
+		},
+		"a lab's that others can write to": {
+			prepare: func(t *testing.T, dir string) {
+				mkdir(t, dir, 0o775)
+				write(t, filepath.Join(dir, lockFile), "")
+			},
+			refused: "other users can write to ",
+		},
+		"in one that others can write to": {
+			prepare: func(t *testing.T, dir string) {
+				if err := os.Chmod(filepath.Dir(dir), 0o777); err != nil {
+					t.Fatal(err)
+				}
+				mkdir(t, dir, 0o700)
+			},
+			refused: "other users can write to ",
+		},
+		"a lab's whose lock has another name": {
+			prepare: func(t *testing.T, dir string) {
+				write(t, dir+".elsewhere", "precious")
+				mkdir(t, dir, 0o700)
+				if err := os.Link(dir+".elsewhere", filepath.Join(dir, lockFile)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			refused: "has 2 hard links",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(t.TempDir(), "lab")
+			dir := filepath.Join(realDir(t), "lab")
 			test.prepare(t, dir)
 			claim, err := claimDir(dir)
 			if test.refused != "" {
-				if err == nil || !strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), dir) {
+				if err == nil || !strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), filepath.Dir(dir)) {
 					t.Fatalf("claimDir = %v, want it refused with %q", err, test.refused)
 				}
 				return
@@ -86,13 +120,13 @@ func TestClaimDir(t *testing.T) {
 func TestClaimIsOneDirectory(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
-	link := filepath.Join(t.TempDir(), "link")
+	link := filepath.Join(realDir(t), "link")
 	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)
 	}
 	claim := claimed(t, link)
-	if claim.dir != dir {
-		t.Errorf("claimed %s by way of %s, want %s", claim.dir, link, dir)
+	if claim.dir.Path() != dir {
+		t.Errorf("claimed %s by way of %s, want %s", claim.dir.Path(), link, dir)
 	}
 	if _, err := claimDir(dir); !errors.Is(err, ErrRunning) {
 		t.Errorf("claiming it again = %v, want ErrRunning", err)
@@ -102,7 +136,7 @@ func TestClaimIsOneDirectory(t *testing.T) {
 // TestClaimHasOneWinner has many claim a directory that is not yet there.
 func TestClaimHasOneWinner(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "lab")
+	dir := filepath.Join(realDir(t), "lab")
 	var wait sync.WaitGroup
 	results := make(chan error, 32)
 	release := make(chan struct{})
@@ -243,14 +277,114 @@ func TestRemoveStateOfAnother(t *testing.T) {
 	}
 }
 
-// realDir is an empty directory by its one name.
+// TestEveryCommandRefuses a directory that others can write to: what they put there
+// would be evaluated by a shell.
+func TestEveryCommandRefuses(t *testing.T) {
+	t.Parallel()
+	dir := realDir(t)
+	info := Info{Dir: dir, PID: os.Getpid(), Running: true}
+	publish(t, dir, info)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	_, statusErr := Status(dir)
+	_, openErr := Open(dir)
+	_, downErr := Down(t.Context(), dir, io.Discard)
+	_, upErr := Up(t.Context(), Config{Dir: dir, Assets: programs(t, "kube-apiserver", "etcd", "kubectl"), Authenticator: os.Args[0]})
+	_, iamErr := info.IAM()
+	for name, err := range map[string]error{
+		"Status": statusErr, "Open": openErr, "Down": downErr, "Up": upErr, "IAM": iamErr, "Tour": Tour(t.Context(), info, io.Discard),
+		"Background": Background(t.Context(), dir, exec.Command(os.Args[0]), io.Discard),
+	} {
+		if unsafe, ok := errors.AsType[*private.UnsafeError](err); !ok || unsafe.Path != dir {
+			t.Errorf("%s = %v, want it to refuse %s", name, err, dir)
+		}
+	}
+}
+
+// TestLinksOfAKilledLab: whatever the names of a lab's files are by now, nothing is
+// written to or read from what they lead to.
+func TestLinksOfAKilledLab(t *testing.T) {
+	t.Parallel()
+	for name, link := range map[string]func(target, path string) error{"symbolic": os.Symlink, "hard": os.Link} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(realDir(t), "lab")
+			write(t, filepath.Join(dir, lockFile), "")
+			precious := filepath.Join(filepath.Dir(dir), "precious")
+			write(t, precious, "[]") // so that it could be read as well
+			names := []string{LogFile, newInfoFile, kubeconfigFile, ownerKubeconfigFile}
+			for _, name := range names {
+				if err := link(precious, filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			log, err := openLog(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = log.WriteString("a log")
+			_ = log.Close()
+			claim := claimed(t, dir)
+			if err := errors.Join(err, claim.publish(Info{PID: 1}), claim.clear(t.Context(), io.Discard)); err != nil {
+				t.Fatal(err)
+			}
+			if text, err := os.ReadFile(precious); err != nil || string(text) != "[]" {
+				t.Errorf("the file that links lead to is %q (%v)", text, err)
+			}
+			if got, want := files(t, dir), []string{lockFile, LogFile}; !slices.Equal(got, want) {
+				t.Errorf("there remain %q, want %q", got, want)
+			}
+			for name, read := range map[string]func() error{
+				infoFile:      func() error { _, err := Status(dir); return err },
+				processesFile: func() error { _, err := recordedPrograms(claim.dir); return err },
+				leftoverFile:  func() error { _, _, err := leftoverOf(claim.dir); return err },
+			} {
+				if err := errors.Join(claim.dir.Mkdir(kindDir), link(precious, filepath.Join(dir, name))); err != nil {
+					t.Fatal(err)
+				}
+				if err := read(); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, name)+" ") || !strings.Contains(err.Error(), "link") {
+					t.Errorf("reading %s = %v, want it refused", name, err)
+				}
+			}
+		})
+	}
+}
+
+// realDir is an empty directory that nobody else can write to, whatever the umask
+// is, by its one name.
 func realDir(t *testing.T) string {
 	t.Helper()
-	dir, err := canonical(t.TempDir())
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err == nil {
+		err = os.Chmod(dir, 0o700)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// privateDir opens a directory; it is closed with the test.
+func privateDir(t *testing.T, path string) *private.Dir {
+	t.Helper()
+	dir, err := private.Make(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dir.Close() })
+	return dir
+}
+
+func mkdir(t *testing.T, path string, mode os.FileMode) {
+	t.Helper()
+	err := os.Mkdir(path, 0o700)
+	if err == nil {
+		err = os.Chmod(path, mode) // the umask does not apply
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // claimed is a claim that is released with the test.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
 // LogFile is the file that a lab in the background writes to.
@@ -60,7 +62,7 @@ func Background(ctx context.Context, dir string, command *exec.Cmd, progress io.
 	if err == nil {
 		err = errors.New("it ended at once")
 	}
-	return fmt.Errorf("the lab did not come up (%w); its log is %s", err, log.Name())
+	return fmt.Errorf("the lab did not come up (%w); its log is %s", err, filepath.Join(dir, LogFile))
 }
 
 // openLog begins the log of a lab in the background. The directory is claimed
@@ -71,7 +73,7 @@ func openLog(dir string) (*os.File, error) {
 		return nil, err
 	}
 	defer func() { _ = claim.release() }()
-	log, err := os.OpenFile(filepath.Join(dir, LogFile), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	log, err := claim.dir.Create(LogFile, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the lab's log: %w", err)
 	}
@@ -95,8 +97,8 @@ func ParentProgress() io.WriteCloser {
 // is gone; what a killed lab left behind is cleaned up too. It reports whether a
 // lab was running, and tells progress what it ends.
 func Down(ctx context.Context, dir string, progress io.Writer) (was bool, err error) {
-	if !isALabs(dir) {
-		return false, nil
+	if ok, err := isALabs(dir); err != nil || !ok {
+		return false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -123,8 +125,8 @@ func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim
 		}
 		if info.PID != 0 && info.PID != asked {
 			fmt.Fprintf(progress, "lab: ending process %d\n", info.PID)
-			if err := askToEnd(dir, info.PID); err != nil {
-				return nil, true, fmt.Errorf("ending the lab (process %d): %w", info.PID, err)
+			if err := askToEnd(info); err != nil {
+				return nil, true, fmt.Errorf("ending the lab in %s: %w", dir, err)
 			}
 			asked = info.PID
 		}
@@ -136,19 +138,23 @@ func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim
 	}
 }
 
-// askToEnd sends SIGTERM to the process of the lab in dir, and to no other that
-// got its number.
-func askToEnd(dir string, pid int) error {
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		return err
-	}
-	defer process.Release()
-	if info, err := Status(dir); err != nil || info.PID != pid {
-		return err
-	}
-	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
+// askToEnd sends SIGTERM to the lab's process, once that is verified.
+func askToEnd(info Info) error {
+	err := info.identity().Signal(syscall.SIGTERM)
+	switch {
+	case errors.Is(err, os.ErrProcessDone):
+		return nil
+	case errors.Is(err, process.ErrReused):
+		// The lab may have ended meanwhile. If it still holds its directory, it runs
+		// where PIDs are different.
+		if now, err := Status(info.Dir); err != nil || now.identity() != info.identity() {
+			return err
+		}
+		return fmt.Errorf("process %d is not the lab's: the lab may run in another container; end it there", info.PID)
+	case errors.Is(err, process.ErrUnproven):
+		return fmt.Errorf("process %d: %w, since an earlier version of lab started it: end it with kill %[1]d and try again", info.PID, err)
+	case err != nil:
+		return fmt.Errorf("signalling process %d: %w", info.PID, err)
 	}
 	return nil
 }

@@ -135,6 +135,7 @@ func TestDownAfterAKill(t *testing.T) {
 	leftover := start(t, "echo", "etcd", "--data-dir="+filepath.Join(dir, "controlplane"))
 	leftover.lives(t)
 	killed := startLab(t, dir)
+	record(t, dir, leftover)
 	killed.kill(t)
 	text, err := os.ReadFile(filepath.Join(dir, infoFile))
 	if err != nil {
@@ -152,6 +153,28 @@ func TestDownAfterAKill(t *testing.T) {
 	stranger.lives(t)
 	if got, want := files(t, dir), []string{lockFile}; !slices.Equal(got, want) {
 		t.Errorf("there remain %q, want %q", got, want)
+	}
+}
+
+// TestDownOfALabThatIsNotProven signals no process that may be another one.
+func TestDownOfALabThatIsNotProven(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[string]string{
+		"lab of an earlier version": "process %d: its start time and executable were not recorded, since an earlier version of lab started it: end it with kill %[1]d and try again",
+		"lab of another container":  "process %d is not the lab's: the lab may run in another container; end it there",
+	} {
+		t.Run(role, func(t *testing.T) {
+			t.Parallel()
+			dir := realDir(t)
+			running := startLabAs(t, role, dir)
+			was, err := Down(t.Context(), dir, io.Discard)
+			if want := "ending the lab in " + dir + ": " + fmt.Sprintf(want, running.pid()); !was || err == nil || err.Error() != want {
+				t.Errorf("Down = %v, %v, want %q", was, err, want)
+			}
+			if info, err := Open(dir); err != nil || info.PID != running.pid() {
+				t.Errorf("by now Open = %+v, %v", info, err)
+			}
+		})
 	}
 }
 

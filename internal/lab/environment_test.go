@@ -104,7 +104,7 @@ func TestLocalAWSHeedsNoEnvironment(t *testing.T) {
 func localAWS(t *testing.T) *Lab {
 	t.Helper()
 	dir := realDir(t)
-	l := &Lab{config: Config{Dir: dir, Listen: "127.0.0.1:0"}, info: Info{Dir: dir}}
+	l := &Lab{config: Config{Listen: "127.0.0.1:0"}, dir: privateDir(t, dir), info: Info{Dir: dir}}
 	t.Cleanup(func() {
 		if l.aws == nil {
 			return

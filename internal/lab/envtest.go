@@ -9,7 +9,12 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/kube-iam/authenticator/internal/lab/process"
 )
+
+// controlPlaneDir of the lab's directory holds the files of etcd and kube-apiserver.
+const controlPlaneDir = "controlplane"
 
 // A controlPlane is a kube-apiserver and its etcd, as plain processes.
 type controlPlane struct {
@@ -46,33 +51,35 @@ func (p *envtestProvider) stop() error {
 }
 
 func (p *envtestProvider) startControlPlane(ctx context.Context) error {
-	dir := p.path("controlplane")
 	plane := &controlPlane{}
 	p.plane = plane
 	plane.KubectlPath = filepath.Join(p.config.Assets, "kubectl")
-	plane.Etcd = &envtest.Etcd{Path: filepath.Join(p.config.Assets, "etcd"), DataDir: filepath.Join(dir, "etcd"), StartTimeout: time.Minute}
-	plane.APIServer = &envtest.APIServer{Path: filepath.Join(p.config.Assets, "kube-apiserver"), CertDir: filepath.Join(dir, "apiserver"), StartTimeout: 2 * time.Minute}
-	for _, path := range []string{plane.Etcd.DataDir, plane.APIServer.CertDir} {
-		if err := os.MkdirAll(path, 0o700); err != nil {
+	plane.Etcd = &envtest.Etcd{Path: filepath.Join(p.config.Assets, "etcd"), DataDir: p.path(controlPlaneDir, "etcd"), StartTimeout: time.Minute}
+	plane.APIServer = &envtest.APIServer{Path: filepath.Join(p.config.Assets, "kube-apiserver"), CertDir: p.path(controlPlaneDir, "apiserver"), StartTimeout: 2 * time.Minute}
+	for _, name := range []string{"etcd", "apiserver"} {
+		if err := p.dir.Mkdir(controlPlaneDir + "/" + name); err != nil {
 			return fmt.Errorf("making the control plane's directory: %w", err)
 		}
 	}
 	var err error
-	if plane.Etcd.Err, err = plane.log(filepath.Join(dir, "etcd.log")); err != nil {
+	if plane.Etcd.Err, err = p.openLog("etcd.log"); err != nil {
 		return err
 	}
-	if plane.APIServer.Err, err = plane.log(filepath.Join(dir, "kube-apiserver.log")); err != nil {
+	if plane.APIServer.Err, err = p.openLog("kube-apiserver.log"); err != nil {
 		return err
 	}
 	// What an operator adds to a kube-apiserver, and all of it.
 	arguments := plane.GetAPIServer().Configure()
-	arguments.Set("authentication-token-webhook-config-file", p.webhookKubeconfig())
+	arguments.Set("authentication-token-webhook-config-file", p.path(webhookKubeconfigFile))
 	arguments.Set("authentication-token-webhook-version", "v1")
 	if p.config.WebhookCacheTTL > 0 {
 		arguments.Set("authentication-token-webhook-cache-ttl", p.config.WebhookCacheTTL.String())
 	}
 	if err := p.endIfCancelled(ctx, plane.Start); err != nil {
-		return fmt.Errorf("%w (its logs are in %s)", err, dir)
+		return fmt.Errorf("%w (its logs are in %s)", err, p.path(controlPlaneDir))
+	}
+	if err := p.recordPrograms(); err != nil {
+		return err
 	}
 	if err := p.writeAdminKubeconfig(); err != nil {
 		return err
@@ -84,7 +91,7 @@ func (p *envtestProvider) startControlPlane(ctx context.Context) error {
 }
 
 // endIfCancelled starts the control plane. envtest waits for its programs
-// whatever the context says: they are ended under it, which it does notice.
+// whatever the context says: they are killed under it, which it does notice.
 func (p *envtestProvider) endIfCancelled(ctx context.Context, start func() error) error {
 	started := make(chan error, 1)
 	go func() { started <- start() }()
@@ -96,7 +103,7 @@ func (p *envtestProvider) endIfCancelled(ctx context.Context, start func() error
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, err := endLeftovers(context.WithoutCancel(ctx), p.config.Dir); err != nil {
+		if err := p.killChildren(ctx); err != nil {
 			return err
 		}
 		select {
@@ -107,13 +114,31 @@ func (p *envtestProvider) endIfCancelled(ctx context.Context, start func() error
 	}
 }
 
-func (p *controlPlane) log(path string) (*os.File, error) {
-	file, err := os.Create(path)
+// killChildren kills the programs that this process has started for the lab.
+func (p *envtestProvider) killChildren(ctx context.Context) error {
+	children, err := p.children()
+	if err != nil {
+		return err
+	}
+	for _, child := range children {
+		err := child.Kill(context.WithoutCancel(ctx))
+		if err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, process.ErrReused) {
+			return fmt.Errorf("ending %s: %w", child, err)
+		}
+	}
+	return nil
+}
+
+// openLog begins the log of a program of the control plane, which is on record as
+// soon as it runs.
+func (p *envtestProvider) openLog(name string) (*programLog, error) {
+	file, err := p.dir.Create(controlPlaneDir+"/"+name, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening a log of the control plane: %w", err)
 	}
-	p.logs = append(p.logs, file)
-	return file, nil
+	p.plane.logs = append(p.plane.logs, file)
+	// What fails here fails again when all of them run.
+	return &programLog{file, func() { _ = p.recordPrograms() }}, nil
 }
 
 func (p *controlPlane) stop() error {
@@ -132,7 +157,7 @@ func (p *envtestProvider) writeAdminKubeconfig() error {
 		return fmt.Errorf("making an administrator: %w", err)
 	}
 	p.admin = admin.Config()
-	return writeKubeconfig(p.adminKubeconfig(), administratorContext, p.admin)
+	return writeKubeconfig(p.dir, kubeconfigFile, administratorContext, p.admin)
 }
 
 func (p *envtestProvider) writeAuthenticatorKubeconfig() error {
@@ -140,7 +165,7 @@ func (p *envtestProvider) writeAuthenticatorKubeconfig() error {
 	if err != nil {
 		return fmt.Errorf("making the authenticator's Kubernetes user: %w", err)
 	}
-	return writeKubeconfig(p.path("authenticator", "kubeconfig"), "authenticator", user.Config())
+	return writeKubeconfig(p.dir, authenticatorKubeconfigFile, "authenticator", user.Config())
 }
 
 func (p *envtestProvider) registerCluster(ctx context.Context) error {

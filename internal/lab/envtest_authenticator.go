@@ -48,14 +48,14 @@ func (p *envtestProvider) restartAuthenticator(ctx context.Context, waitReady bo
 }
 
 func (p *envtestProvider) runAuthenticator(ctx context.Context, waitReady bool) error {
-	log, err := os.OpenFile(p.authenticatorLogFile(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	log, err := p.dir.Append(authenticatorLogFile)
 	if err != nil {
 		return fmt.Errorf("opening the authenticator's log: %w", err)
 	}
 	arguments := append([]string{"server"}, p.servingArguments()...)
 	arguments = append(arguments,
 		"--backend-mode", "EKSConfigMap",
-		"--kubeconfig", p.path("authenticator", "kubeconfig"),
+		"--kubeconfig", p.path(authenticatorKubeconfigFile),
 		"--cluster-owner-arn", p.info.OwnerARN,
 		"--health-port", "0", // several labs can run on one machine
 	)
@@ -83,6 +83,9 @@ func (p *envtestProvider) runAuthenticator(ctx context.Context, waitReady bool) 
 		}
 	}()
 	p.authenticator = process
+	if err := p.recordPrograms(); err != nil {
+		return err
+	}
 	path := "/readyz"
 	if !waitReady {
 		path = "/healthz"
@@ -108,9 +111,9 @@ func (p *envtestProvider) waitForAuthenticator(ctx context.Context, path string)
 		select {
 		case <-tick.C:
 		case <-p.authenticator.exited:
-			return fmt.Errorf("the authenticator ended (%w); its log says:\n%s", p.authenticator.err, tail(p.authenticatorLogFile()))
+			return fmt.Errorf("the authenticator ended (%w); its log says:\n%s", p.authenticator.err, tail(p.dir, authenticatorLogFile))
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for the authenticator: %w; its log says:\n%s", last, tail(p.authenticatorLogFile()))
+			return fmt.Errorf("waiting for the authenticator: %w; its log says:\n%s", last, tail(p.dir, authenticatorLogFile))
 		}
 	}
 }
@@ -136,14 +139,15 @@ func (p *envtestProvider) post(ctx context.Context, path string, body []byte) (s
 }
 
 func (p *envtestProvider) authenticatorLog(context.Context) string {
-	return tail(p.authenticatorLogFile())
+	return tail(p.dir, authenticatorLogFile)
 }
 
-func (p *envtestProvider) authenticatorLogFile() string { return p.path("authenticator", "log") }
+// authenticatorLogFile is what the authenticator has logged.
+const authenticatorLogFile = authenticatorDir + "/log"
 
 // webhookClient is an HTTP client that trusts the authenticator's certificate.
 func (p *envtestProvider) webhookClient() (*http.Client, error) {
-	certificate, err := os.ReadFile(p.path("authenticator", "cert.pem"))
+	certificate, err := p.dir.ReadFile(authenticatorDir + "/cert.pem")
 	if err != nil {
 		return nil, fmt.Errorf("reading the authenticator's certificate: %w", err)
 	}

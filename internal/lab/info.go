@@ -3,6 +3,9 @@ package lab
 import (
 	"errors"
 	"fmt"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
 // Info describes a lab: it is what `lab status` prints.
@@ -12,6 +15,9 @@ type Info struct {
 	Dir     string `json:"dir"`
 	// PID is the lab's process. A lab that has one and does not run yet is coming up.
 	PID int `json:"pid,omitempty"`
+	// ProcessStarted and Executable identify the lab's process beside its PID.
+	ProcessStarted string `json:"processStarted,omitempty"`
+	Executable     string `json:"executable,omitempty"`
 
 	// Provider is what the cluster runs on.
 	Provider string `json:"provider,omitempty"`
@@ -31,6 +37,20 @@ type Info struct {
 	Authenticator   string `json:"authenticator,omitempty"`
 	// StartSeconds is how long the lab took to be ready.
 	StartSeconds float64 `json:"startSeconds,omitempty"`
+}
+
+// identity returns the identity of the lab's process.
+func (i Info) identity() process.Identity {
+	return process.Identity{PID: i.PID, Started: i.ProcessStarted, Executable: i.Executable}
+}
+
+// open the lab's directory.
+func (i Info) open() (*private.Dir, error) {
+	dir, err := private.Open(i.Dir)
+	if err != nil {
+		return nil, refused(err)
+	}
+	return dir, nil
 }
 
 // ErrNotRunning means that no lab runs in the directory.

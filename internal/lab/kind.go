@@ -8,8 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/kind/pkg/cluster"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
 // KindConfig is for the provider [Kind] alone.
@@ -58,7 +59,7 @@ type kindProvider struct {
 }
 
 func newKind(l *Lab) *kindProvider {
-	k := &kindProvider{Lab: l, name: kindName(l.config.Dir)}
+	k := &kindProvider{Lab: l, name: kindName(l.dir.Path())}
 	k.cluster = cluster.NewProvider(cluster.ProviderWithDocker(), cluster.ProviderWithLogger(kindLog{l.progress}))
 	return k
 }
@@ -97,7 +98,7 @@ func (k *kindProvider) findEngine(ctx context.Context) error {
 	if k.config.Kind.LocalAWS, err = findProgram(k.config.Kind.LocalAWS, "localaws"); err != nil {
 		return err
 	}
-	for _, path := range []string{k.config.Dir, k.config.Authenticator, k.config.Kind.LocalAWS} {
+	for _, path := range []string{k.dir.Path(), k.config.Authenticator, k.config.Kind.LocalAWS} {
 		if strings.Contains(path, ":") {
 			return fmt.Errorf("%s has a colon in its name, and cannot be mounted into containers: give it another", path)
 		}
@@ -273,7 +274,7 @@ func (k *kindProvider) stop() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return removeKind(ctx, k.config.Dir, k.config.Progress)
+	return removeKind(ctx, k.dir, k.config.Progress)
 }
 
 // collectLogs of a cluster that failed to come up.
@@ -289,9 +290,9 @@ func (k *kindProvider) collectLogs() {
 const (
 	// kindDir of the lab's directory holds what the provider writes.
 	kindDir = "kind"
-	// leftoverFile in it says what is in which engine, from before anything is
-	// made there until after all is removed.
-	leftoverFile = "made.json"
+	// leftoverFile says what is in which engine, from before anything is made there
+	// until after all is removed.
+	leftoverFile = kindDir + "/made.json"
 )
 
 // A leftover is what a killed lab may have left in an engine.
@@ -303,19 +304,14 @@ type leftover struct {
 
 // declare that there will be something in the engine.
 func (k *kindProvider) declare() error {
-	if err := os.MkdirAll(k.path(kindDir), 0o700); err != nil {
+	if err := k.dir.Mkdir(kindDir); err != nil {
 		return fmt.Errorf("making the cluster's directory: %w", err)
 	}
 	text, err := json.Marshal(leftover{k.name, k.dockerHost})
 	if err != nil {
 		return err
 	}
-	// Whole or not at all, also where the disk is full: half of it no lab could read.
-	path := k.path(kindDir, leftoverFile)
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return fmt.Errorf("writing what is made in the engine: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := k.dir.WriteFile(leftoverFile, text, 0o600); err != nil {
 		return fmt.Errorf("writing what is made in the engine: %w", err)
 	}
 	k.made = true
@@ -325,27 +321,26 @@ func (k *kindProvider) declare() error {
 // disown what is in the engine under our name: it is not ours to remove.
 func (k *kindProvider) disown() error {
 	k.made = false
-	return os.Remove(k.path(kindDir, leftoverFile))
+	return k.dir.RemoveAll(leftoverFile)
 }
 
 // leftoverOf the lab that was in dir, if it was of this provider.
-func leftoverOf(dir string) (left leftover, ok bool, err error) {
-	path := filepath.Join(dir, kindDir, leftoverFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+func leftoverOf(dir *private.Dir) (left leftover, ok bool, err error) {
+	text, err := dir.ReadFile(leftoverFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return left, false, nil
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &left)
 	}
 	if err != nil {
-		return left, false, fmt.Errorf("reading what is made in the engine, %s: %w", path, err)
+		return left, false, fmt.Errorf("reading what is made in the engine, %s: %w", dir.Path(leftoverFile), err)
 	}
 	return left, true, nil
 }
 
 // removeKind removes from the engine what the lab in dir has made there.
-func removeKind(ctx context.Context, dir string, progress io.Writer) error {
+func removeKind(ctx context.Context, dir *private.Dir, progress io.Writer) error {
 	left, ok, err := leftoverOf(dir)
 	if err != nil || !ok {
 		return err
@@ -355,7 +350,7 @@ func removeKind(ctx context.Context, dir string, progress io.Writer) error {
 	if err := e.remove(ctx, kindLabel+"="+left.Name, labLabel+"="+left.Name); err != nil {
 		return fmt.Errorf("removing cluster %s (the engine at %s must run for it): %w", left.Name, left.DockerHost, err)
 	}
-	return os.Remove(filepath.Join(dir, kindDir, leftoverFile))
+	return dir.RemoveAll(leftoverFile)
 }
 
 const (

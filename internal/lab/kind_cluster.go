@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -46,11 +47,11 @@ func (k *kindProvider) writeFiles(ctx context.Context) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		filepath.Join(kindDir, "ca.crt"):             ca.certificatePEM(),
-		filepath.Join(kindDir, "ca.key"):             caKey,
-		filepath.Join("authenticator", "aws-ca.pem"): k.aws.aws.CA(),
+		kindDir + "/ca.crt":              ca.certificatePEM(),
+		kindDir + "/ca.key":              caKey,
+		authenticatorDir + "/aws-ca.pem": k.aws.aws.CA(),
 	} {
-		if err := writeFile(k.path(name), string(content), 0o600); err != nil {
+		if err := k.writeFile(name, string(content), 0o600); err != nil {
 			return err
 		}
 	}
@@ -58,7 +59,7 @@ func (k *kindProvider) writeFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writeKubeconfig(k.path("authenticator", "kubeconfig"), "authenticator", &rest.Config{
+	if err := writeKubeconfig(k.dir, authenticatorKubeconfigFile, "authenticator", &rest.Config{
 		Host:            k.internalEndpoint(),
 		TLSClientConfig: rest.TLSClientConfig{CAData: ca.certificatePEM(), CertData: certificate, KeyData: key},
 	}); err != nil {
@@ -106,7 +107,7 @@ func (k *kindProvider) writeStaticPod(image string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the authenticator's static pod: %w", err)
 	}
-	return writeFile(k.path(kindDir, "authenticator.yaml"), string(text), 0o644)
+	return k.writeFile(kindDir+"/authenticator.yaml", string(text), 0o644)
 }
 
 // authenticatorUID is that of the authenticator's image.
@@ -117,19 +118,8 @@ func (k *kindProvider) giveToAuthenticator() error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	dir := k.path("authenticator")
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("reading the authenticator's directory: %w", err)
-	}
-	paths := []string{dir}
-	for _, entry := range entries {
-		paths = append(paths, filepath.Join(dir, entry.Name()))
-	}
-	for _, path := range paths {
-		if err := os.Chown(path, authenticatorUID, authenticatorUID); err != nil {
-			return fmt.Errorf("giving the authenticator its files: %w", err)
-		}
+	if err := k.dir.Chown(authenticatorDir, authenticatorUID, authenticatorUID); err != nil {
+		return fmt.Errorf("giving the authenticator its files: %w", err)
 	}
 	return nil
 }
@@ -148,7 +138,7 @@ func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
 			"kind: ClusterConfiguration\napiServer:\n  extraArgs:\n    authentication-token-webhook-cache-ttl: "+ttl.String()+"\n")
 	}
 	controlPlane := config.Nodes[0]
-	files := map[string]string{"run": k.path("authenticator"), "manifests/authenticator.yaml": k.path(kindDir, "authenticator.yaml")}
+	files := map[string]string{"run": k.path(authenticatorDir), "manifests/authenticator.yaml": k.path(kindDir, "authenticator.yaml")}
 	for i := range controlPlane.ExtraMounts {
 		mount := &controlPlane.ExtraMounts[i]
 		ours, ok := files[mount.HostPath]
@@ -322,7 +312,7 @@ func (k *kindProvider) prepareAccess(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writeKubeconfig(k.adminKubeconfig(), administratorContext, k.admin); err != nil {
+	if err := writeKubeconfig(k.dir, kubeconfigFile, administratorContext, k.admin); err != nil {
 		return err
 	}
 	if err := k.allowAuthenticator(ctx); err != nil {
@@ -352,12 +342,13 @@ func (k *kindProvider) connect(ctx context.Context) error {
 	return err
 }
 
-func writeFile(path, text string, mode os.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+func (k *kindProvider) writeFile(name, text string, mode fs.FileMode) error {
+	err := k.dir.Mkdir(path.Dir(name))
+	if err == nil {
+		err = k.dir.WriteFile(name, []byte(text), mode)
 	}
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", k.path(name), err)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ import (
 func aKind(t *testing.T, config KindConfig) *kindProvider {
 	t.Helper()
 	dir := realDir(t)
-	k := &kindProvider{Lab: &Lab{config: Config{Dir: dir, Kind: config, Authenticator: "/bin/authenticator", Progress: &bytes.Buffer{}}}, name: kindName(dir)}
+	k := &kindProvider{Lab: &Lab{config: Config{Kind: config, Authenticator: "/bin/authenticator", Progress: &bytes.Buffer{}}, dir: privateDir(t, dir)}, name: kindName(dir)}
 	k.info.OwnerARN = "arn:aws:iam::231144931069:role/Owner"
 	k.network.metadata = "http://172.18.0.1:1234/"
 	return k
@@ -44,7 +44,7 @@ func TestClusterConfig(t *testing.T) {
 	for _, node := range config.Nodes {
 		roles = append(roles, string(node.Role))
 		for _, mount := range node.ExtraMounts {
-			inside, ok := strings.CutPrefix(mount.HostPath, k.config.Dir+"/")
+			inside, ok := strings.CutPrefix(mount.HostPath, k.path()+"/")
 			if !ok && mount.HostPath != k.config.Authenticator {
 				t.Errorf("a node mounts %s, which is not the lab's", mount.HostPath)
 			}
@@ -290,18 +290,18 @@ func says(t *testing.T, err error, words ...string) {
 func TestLeftover(t *testing.T) {
 	k := aKind(t, KindConfig{})
 	k.dockerHost = "unix:///somewhere.sock"
-	if _, ok, err := leftoverOf(k.config.Dir); ok || err != nil {
+	if _, ok, err := leftoverOf(k.dir); ok || err != nil {
 		t.Errorf("before: %v, %v", ok, err)
 	}
 	if err := k.declare(); err != nil {
 		t.Fatal(err)
 	}
-	left, ok, err := leftoverOf(k.config.Dir)
+	left, ok, err := leftoverOf(k.dir)
 	if want := (leftover{k.name, "unix:///somewhere.sock"}); err != nil || !ok || left != want {
 		t.Errorf("leftoverOf = %+v, %v, %v, want %+v", left, ok, err, want)
 	}
-	write(t, k.path(kindDir, leftoverFile), "{")
-	if _, _, err := leftoverOf(k.config.Dir); err == nil {
+	write(t, k.path(leftoverFile), "{")
+	if _, _, err := leftoverOf(k.dir); err == nil {
 		t.Error("half a file is taken for one")
 	}
 }
@@ -311,7 +311,7 @@ func TestLeftover(t *testing.T) {
 func TestEngineThatStopsBeforeTheLab(t *testing.T) {
 	k := aKind(t, KindConfig{})
 	var err error
-	if k.claim, err = claimDir(k.config.Dir); err != nil {
+	if k.claim, err = claimDir(k.path()); err != nil {
 		t.Fatal(err)
 	}
 	if err := k.declare(); err != nil {
@@ -320,14 +320,14 @@ func TestEngineThatStopsBeforeTheLab(t *testing.T) {
 	k.provider, k.info.Running = k, true
 	standIn(t, "echo Cannot connect to the Docker daemon >&2; exit 1")
 	says(t, k.Lab.stop(), "removing cluster "+k.name, "Cannot connect")
-	if _, ok, err := leftoverOf(k.config.Dir); !ok || err != nil {
+	if _, ok, err := leftoverOf(k.dir); !ok || err != nil {
 		t.Errorf("nobody will remove what is left: %v, %v", ok, err)
 	}
 	standIn(t, "exit 0")
-	if was, err := Down(t.Context(), k.config.Dir, &bytes.Buffer{}); was || err != nil {
+	if was, err := Down(t.Context(), k.path(), &bytes.Buffer{}); was || err != nil {
 		t.Errorf("Down = %v, %v", was, err)
 	}
-	if _, ok, err := leftoverOf(k.config.Dir); ok || err != nil {
+	if _, ok, err := leftoverOf(k.dir); ok || err != nil {
 		t.Errorf("after Down: %v, %v", ok, err)
 	}
 }
@@ -348,7 +348,7 @@ esac`)
 	if text, err := os.ReadFile(removed); err == nil {
 		t.Errorf("it ran docker %s", text)
 	}
-	if _, ok, err := leftoverOf(k.config.Dir); ok || err != nil {
+	if _, ok, err := leftoverOf(k.dir); ok || err != nil {
 		t.Errorf("the next lab takes it for ours: %v, %v", ok, err)
 	}
 }

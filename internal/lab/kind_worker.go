@@ -65,7 +65,7 @@ func (k *kindProvider) writeWorkerFiles(ca []byte) error {
 		Env: []api.ExecEnvVar{{Name: "AWS_EC2_METADATA_SERVICE_ENDPOINT", Value: k.network.metadata}},
 	}}
 	server := &api.Cluster{Server: k.internalEndpoint(), CertificateAuthorityData: ca}
-	if err := writeConfig(k.path(kindDir, "kubelet.conf"), "kubelet", server, user); err != nil {
+	if err := writeConfig(k.dir, kindDir+"/kubelet.conf", "kubelet", server, user); err != nil {
 		return err
 	}
 	for name, text := range map[string]string{
@@ -74,7 +74,7 @@ func (k *kindProvider) writeWorkerFiles(ca []byte) error {
 		// A kubelet that rotates gets itself a client certificate, and needs no IAM any more.
 		"patches/kubeletconfiguration.yaml": "rotateCertificates: false\n",
 	} {
-		if err := writeFile(k.path(kindDir, name), text, 0o644); err != nil {
+		if err := k.writeFile(kindDir+"/"+name, text, 0o644); err != nil {
 			return err
 		}
 	}

@@ -6,36 +6,41 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
-// adminKubeconfig is the kubeconfig of who uses the lab.
-func (l *Lab) adminKubeconfig() string { return l.path("kubeconfig") }
-
-// webhookKubeconfig is how the kube-apiserver finds the authenticator.
-func (l *Lab) webhookKubeconfig() string { return l.path("authenticator", "webhook.yaml") }
+const (
+	// kubeconfigFile is the kubeconfig of who uses the lab.
+	kubeconfigFile = "kubeconfig"
+	// webhookKubeconfigFile is how the kube-apiserver finds the authenticator.
+	webhookKubeconfigFile = authenticatorDir + "/webhook.yaml"
+	// authenticatorKubeconfigFile is how the authenticator finds the kube-apiserver.
+	authenticatorKubeconfigFile = authenticatorDir + "/kubeconfig"
+)
 
 // writeKubeconfig writes a kubeconfig of one user who signs in with a client
 // certificate; its context has the name given.
-func writeKubeconfig(path, name string, config *rest.Config) error {
-	return writeConfig(path, name, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData},
+func writeKubeconfig(dir *private.Dir, file, name string, config *rest.Config) error {
+	return writeConfig(dir, file, name, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData},
 		&api.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData})
 }
 
-func writeConfig(path, name string, cluster *api.Cluster, user *api.AuthInfo) error {
+func writeConfig(dir *private.Dir, file, name string, cluster *api.Cluster, user *api.AuthInfo) error {
 	config := api.NewConfig()
 	addContext(config, name, cluster, user)
-	return saveConfig(path, config)
+	return saveConfig(dir, file, config)
 }
 
 // mergeConfig adds a cluster, its user and a context to the kubeconfig, and
 // makes that the current one, as update-kubeconfig does.
-func mergeConfig(path, name string, cluster *api.Cluster, user *api.AuthInfo) error {
-	return editConfig(path, func(config *api.Config) { addContext(config, name, cluster, user) })
+func mergeConfig(dir *private.Dir, file, name string, cluster *api.Cluster, user *api.AuthInfo) error {
+	return editConfig(dir, file, func(config *api.Config) { addContext(config, name, cluster, user) })
 }
 
 // useAdministrator makes the administrator's context the current one.
-func useAdministrator(path string) error {
-	return editConfig(path, func(config *api.Config) { config.CurrentContext = administratorContext })
+func useAdministrator(dir *private.Dir, file string) error {
+	return editConfig(dir, file, func(config *api.Config) { config.CurrentContext = administratorContext })
 }
 
 func addContext(config *api.Config, name string, cluster *api.Cluster, user *api.AuthInfo) {
@@ -45,18 +50,26 @@ func addContext(config *api.Config, name string, cluster *api.Cluster, user *api
 	config.CurrentContext = name
 }
 
-func editConfig(path string, edit func(*api.Config)) error {
-	config, err := clientcmd.LoadFromFile(path)
+func editConfig(dir *private.Dir, file string, edit func(*api.Config)) error {
+	text, err := dir.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("reading kubeconfig %s: %w", path, err)
+		return fmt.Errorf("reading kubeconfig %s: %w", dir.Path(file), err)
+	}
+	config, err := clientcmd.Load(text)
+	if err != nil {
+		return fmt.Errorf("reading kubeconfig %s: %w", dir.Path(file), err)
 	}
 	edit(config)
-	return saveConfig(path, config)
+	return saveConfig(dir, file, config)
 }
 
-func saveConfig(path string, config *api.Config) error {
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
-		return fmt.Errorf("writing kubeconfig %s: %w", path, err)
+func saveConfig(dir *private.Dir, file string, config *api.Config) error {
+	text, err := clientcmd.Write(*config)
+	if err == nil {
+		err = dir.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("writing kubeconfig %s: %w", dir.Path(file), err)
 	}
 	return nil
 }

@@ -3,26 +3,28 @@ package lab
 import (
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
-func writeTestKubeconfig(t *testing.T, path string) {
+func writeTestKubeconfig(t *testing.T, dir *private.Dir) {
 	t.Helper()
-	if err := writeConfig(path, administratorContext, &api.Cluster{Server: "https://127.0.0.1:1"}, &api.AuthInfo{ClientKeyData: []byte("key")}); err != nil {
+	if err := writeConfig(dir, kubeconfigFile, administratorContext, &api.Cluster{Server: "https://127.0.0.1:1"}, &api.AuthInfo{ClientKeyData: []byte("key")}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestMergeConfig(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	writeTestKubeconfig(t, path)
+	dir := privateDir(t, realDir(t))
+	path := dir.Path(kubeconfigFile)
+	writeTestKubeconfig(t, dir)
 	check := func(current, plugin string, contexts ...string) {
 		t.Helper()
 		config, err := clientcmd.LoadFromFile(path)
@@ -48,12 +50,12 @@ func TestMergeConfig(t *testing.T) {
 	check(administratorContext, "", administratorContext)
 	for _, plugin := range []string{"/bin/first", "/bin/second"} { // again, as update-kubeconfig can be
 		user := &api.AuthInfo{Exec: &api.ExecConfig{APIVersion: "client.authentication.k8s.io/v1", Command: plugin, InteractiveMode: api.NeverExecInteractiveMode}}
-		if err := mergeConfig(path, ClusterARN, &api.Cluster{Server: "https://127.0.0.1:2"}, user); err != nil {
+		if err := mergeConfig(dir, kubeconfigFile, ClusterARN, &api.Cluster{Server: "https://127.0.0.1:2"}, user); err != nil {
 			t.Fatal(err)
 		}
 		check(ClusterARN, plugin, administratorContext, ClusterARN)
 	}
-	if err := useAdministrator(path); err != nil {
+	if err := useAdministrator(dir, kubeconfigFile); err != nil {
 		t.Fatal(err)
 	}
 	check(administratorContext, "/bin/second", administratorContext, ClusterARN)
@@ -61,15 +63,15 @@ func TestMergeConfig(t *testing.T) {
 
 func TestKubeconfigThatIsNone(t *testing.T) {
 	t.Parallel()
-	broken := filepath.Join(t.TempDir(), "kubeconfig")
-	write(t, broken, "clusters: {")
-	for _, path := range []string{broken, broken + ".missing"} {
+	dir := privateDir(t, realDir(t))
+	write(t, dir.Path("broken"), "clusters: {")
+	for _, file := range []string{"broken", "missing"} {
 		for name, err := range map[string]error{
-			"mergeConfig":      mergeConfig(path, ClusterARN, &api.Cluster{}, &api.AuthInfo{}),
-			"useAdministrator": useAdministrator(path),
+			"mergeConfig":      mergeConfig(dir, file, ClusterARN, &api.Cluster{}, &api.AuthInfo{}),
+			"useAdministrator": useAdministrator(dir, file),
 		} {
-			if err == nil || !strings.Contains(err.Error(), "reading kubeconfig "+path) {
-				t.Errorf("%s = %v, want it to name %s", name, err, path)
+			if err == nil || !strings.Contains(err.Error(), "reading kubeconfig "+dir.Path(file)) {
+				t.Errorf("%s = %v, want it to name %s", name, err, file)
 			}
 		}
 	}

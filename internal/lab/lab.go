@@ -18,9 +18,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
 // The cast of the story: what the lab's AWS account holds when it is up.
@@ -86,6 +90,10 @@ type Lab struct {
 	config  Config
 	started time.Time
 	claim   *claim
+	// dir is the directory of the claim.
+	dir *private.Dir
+	// recording is locked while the lab's processes are recorded.
+	recording sync.Mutex
 
 	aws      *awsServer
 	provider provider
@@ -142,18 +150,22 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	if lab.claim, err = claimDir(config.Dir); err != nil {
 		return nil, err
 	}
-	lab.config.Dir = lab.claim.dir
+	lab.dir = lab.claim.dir
 	defer func() {
 		if err != nil {
 			lab.gaveUp = ctx.Err() != nil
 			err = errors.Join(err, lab.stop())
 		}
 	}()
-	lab.info = Info{
-		Dir: lab.config.Dir, PID: os.Getpid(), Provider: config.Provider,
-		Assets: config.Assets, Authenticator: config.Authenticator,
+	self, err := process.Of(os.Getpid())
+	if err != nil {
+		return nil, fmt.Errorf("finding out which process this is: %w", err)
 	}
-	lab.info.Kubeconfig = lab.adminKubeconfig()
+	lab.info = Info{
+		Dir: lab.dir.Path(), PID: self.PID, ProcessStarted: self.Started, Executable: self.Executable,
+		Provider: config.Provider, Assets: config.Assets, Authenticator: config.Authenticator,
+	}
+	lab.info.Kubeconfig = lab.path(kubeconfigFile)
 	if err := lab.claim.clear(ctx, config.Progress); err != nil {
 		return nil, err
 	}
@@ -224,7 +236,5 @@ func (l *Lab) stop() error {
 // Info describes the running lab.
 func (l *Lab) Info() Info { return l.info }
 
-// path of a file in the lab's directory.
-func (l *Lab) path(elements ...string) string {
-	return filepath.Join(append([]string{l.config.Dir}, elements...)...)
-}
+// path of a file in the lab's directory, for programs that want one.
+func (l *Lab) path(elements ...string) string { return l.dir.Path(elements...) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,8 +50,8 @@ func TestStepOfAUserWhoGaveUp(t *testing.T) {
 
 func TestTail(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "log")
-	if got := tail(path); !strings.Contains(got, path) {
+	dir := privateDir(t, realDir(t))
+	if got := tail(dir, "log"); !strings.Contains(got, "log: no such file") {
 		t.Errorf("tail of no file = %q", got)
 	}
 	for text, want := range map[string]string{
@@ -60,8 +59,8 @@ func TestTail(t *testing.T) {
 		"one\ntwo\n": "one\ntwo",
 		"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n": "3\n4\n5\n6\n7\n8\n9\n10\n11\n12",
 	} {
-		write(t, path, text)
-		if got := tail(path); got != want {
+		write(t, dir.Path("log"), text)
+		if got := tail(dir, "log"); got != want {
 			t.Errorf("tail of %q = %q, want %q", text, got, want)
 		}
 	}

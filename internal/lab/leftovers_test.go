@@ -1,15 +1,26 @@
 package lab
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
-func TestBelongsTo(t *testing.T) {
+func TestWorksIn(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
@@ -30,18 +41,41 @@ func TestBelongsTo(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := (runningProcess{1, test.command}).belongsTo("/tmp/lab"); got != test.want {
-				t.Errorf("belongsTo = %v, want %v", got, test.want)
+			if got := worksIn(test.command, "/tmp/lab"); got != test.want {
+				t.Errorf("worksIn = %v, want %v", got, test.want)
 			}
 		})
 	}
-	if p := (runningProcess{1, []string{"authenticator", "--state-dir", "/tmp/a=b/authenticator"}}); !p.belongsTo("/tmp/a=b") {
+	if !worksIn([]string{"authenticator", "--state-dir", "/tmp/a=b/authenticator"}, "/tmp/a=b") {
 		t.Error("a directory with = in its name is not known")
 	}
 }
 
-// TestEndLeftovers has processes at work that look like a lab's: those that are
-// end, and every other goes on.
+// record programs as a lab does that has started them.
+func record(t *testing.T, dir string, programs ...*program) {
+	t.Helper()
+	var records []startedProgram
+	for _, p := range programs {
+		identity, err := process.Of(p.pid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, startedProgram{filepath.Base(p.command.Args[0]), identity})
+	}
+	writeRecords(t, dir, records)
+}
+
+func writeRecords(t *testing.T, dir string, records []startedProgram) {
+	t.Helper()
+	text, err := json.Marshal(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, processesFile), string(text))
+}
+
+// TestEndLeftovers has processes at work that look like a lab's: those that it has
+// recorded end, and every other goes on.
 func TestEndLeftovers(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -60,33 +94,143 @@ func TestEndLeftovers(t *testing.T) {
 	for _, p := range slices.Concat(ours, strangers) {
 		p.lives(t) // from here on its command line is its own
 	}
-	ended, err := endLeftovers(t.Context(), dir)
-	if err != nil {
+	record(t, dir, ours...)
+	var progress bytes.Buffer
+	if err := endLeftovers(t.Context(), privateDir(t, dir), &progress); err != nil {
 		t.Fatal(err)
 	}
-	var want []string
+	var want strings.Builder
 	for _, p := range ours {
 		<-p.ended
-		want = append(want, fmt.Sprintf("%s (process %d)", filepath.Base(p.command.Args[0]), p.pid()))
+		fmt.Fprintf(&want, "lab: ended %s (process %d), left behind by a killed lab\n", filepath.Base(p.command.Args[0]), p.pid())
 	}
-	slices.Sort(ended)
-	slices.Sort(want)
-	if !slices.Equal(ended, want) {
-		t.Errorf("ended %q, want %q", ended, want)
+	if progress.String() != want.String() {
+		t.Errorf("it says %q, want %q", &progress, &want)
 	}
 	for _, p := range strangers {
 		p.lives(t)
 	}
 }
 
-// TestEndIsOfOneProcess: the number that was found is a stranger's by now.
-func TestEndIsOfOneProcess(t *testing.T) {
+// TestEndLeftoversOfReusedPIDs: the PIDs that the killed lab recorded are those of
+// others by now, even of another run of the same program.
+func TestEndLeftoversOfReusedPIDs(t *testing.T) {
 	t.Parallel()
+	dir := realDir(t)
 	stranger := start(t, "echo", "/k8s/etcd", "--data-dir=/another/etcd")
 	stranger.lives(t)
-	found := runningProcess{stranger.pid(), []string{"/k8s/etcd", "--data-dir=/tmp/lab/etcd"}}
-	if err := found.end(t.Context()); err != nil {
+	identity, err := process.Of(stranger.pid())
+	if err != nil {
 		t.Fatal(err)
+	}
+	earlier, other := identity, identity
+	earlier.Started += "0"
+	other.Executable = "/k8s/other"
+	writeRecords(t, dir, []startedProgram{{"etcd", earlier}, {"kube-apiserver", other}})
+	var progress bytes.Buffer
+	if err := endLeftovers(t.Context(), privateDir(t, dir), &progress); err != nil {
+		t.Fatal(err)
+	}
+	stranger.lives(t)
+	want := fmt.Sprintf("lab: etcd (process %[1]d) of a killed lab has ended; not signalling the other process that has its PID now\n"+
+		"lab: kube-apiserver (process %[1]d) of a killed lab has ended; not signalling the other process that has its PID now\n", stranger.pid())
+	if progress.String() != want {
+		t.Errorf("it says %q, want %q", &progress, want)
+	}
+}
+
+// TestEndLeftoversWithoutProof: what only looks like a lab's process goes on, with
+// its files, and the user learns how to end it.
+func TestEndLeftoversWithoutProof(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(t *testing.T, dir string, pid int){
+		"no records": func(*testing.T, string, int) {},
+		"records of an earlier lab": func(t *testing.T, dir string, pid int) {
+			writeRecords(t, dir, []startedProgram{{"etcd", process.Identity{PID: pid}}})
+		},
+		"records that are those of others": func(t *testing.T, dir string, pid int) {
+			writeRecords(t, dir, []startedProgram{{"etcd", process.Identity{PID: pid, Started: "1", Executable: "/k8s/etcd"}}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := realDir(t)
+			write(t, filepath.Join(dir, lockFile), "")
+			write(t, filepath.Join(dir, controlPlaneDir, "etcd", "data"), "")
+			unproven := start(t, "echo", "/k8s/etcd", "--data-dir="+filepath.Join(dir, controlPlaneDir, "etcd"))
+			unproven.lives(t)
+			prepare(t, dir, unproven.pid())
+			want := fmt.Sprintf("etcd (process %d) works in %s, but no record proves that a lab started it: end it with kill %[1]d if it is yours, and try again", unproven.pid(), dir)
+			if _, err := Down(t.Context(), dir, io.Discard); err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("Down = %v, want %q", err, want)
+			}
+			unproven.lives(t)
+			if _, err := os.Stat(filepath.Join(dir, controlPlaneDir, "etcd", "data")); err != nil {
+				t.Errorf("its files are gone: %v", err)
+			}
+			unproven.kill(t)
+			if _, err := Down(t.Context(), dir, io.Discard); err != nil {
+				t.Errorf("Down after it was ended = %v", err)
+			}
+		})
+	}
+}
+
+// TestProgramLog: a program of the lab is on record while whoever started it still
+// waits for it, so that a lab that is killed then is cleaned up after.
+func TestProgramLog(t *testing.T) {
+	t.Parallel()
+	l := &Lab{dir: privateDir(t, realDir(t))}
+	start(t, "echo", "etcd", "--data-dir=/another/etcd").lives(t)
+	stranger := startByAnother(t, "etcd", "--data-dir="+l.path(controlPlaneDir))
+	stranger.lives(t)
+	recorded := make(chan error)
+	var want []startedProgram
+	for _, name := range []string{"etcd", "kube-apiserver"} {
+		command := play("echo", name, "--data-dir="+l.path(controlPlaneDir))
+		log, err := l.dir.Create(name+".log", 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		command.Stdout = &programLog{log, func() { recorded <- l.recordPrograms() }}
+		stdin, err := command.StdinPipe() // it ends when this does, or when it is ended
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		}()
+		if err := <-recorded; err != nil {
+			t.Fatal(err)
+		}
+		identity, err := process.Of(command.Process.Pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, startedProgram{name, identity})
+		if _, err := io.WriteString(stdin, "a line\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := poll(t.Context(), time.Millisecond, func() bool {
+			text, err := l.dir.ReadFile(name + ".log")
+			return err != nil || string(text) == "a line\n"
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := recordedPrograms(l.dir)
+	byPID := cmpopts.SortSlices(func(p, q startedProgram) bool { return p.PID < q.PID })
+	if diff := cmp.Diff(want, got, byPID); err != nil || diff != "" {
+		t.Errorf("recorded are (-want +got): %v\n%s", err, diff)
+	}
+	// As the next lab does.
+	if err := endLeftovers(t.Context(), l.dir, io.Discard); err == nil || !strings.Contains(err.Error(), "no record proves") {
+		t.Errorf("ending them = %v, want the stranger to be reported", err)
 	}
 	stranger.lives(t)
 }
@@ -94,7 +238,7 @@ func TestEndIsOfOneProcess(t *testing.T) {
 // TestEndIfCancelled: whoever gives up does not wait for what envtest waits for.
 func TestEndIfCancelled(t *testing.T) {
 	t.Parallel()
-	l := &envtestProvider{Lab: &Lab{config: Config{Dir: realDir(t)}}}
+	l := &envtestProvider{Lab: &Lab{dir: privateDir(t, realDir(t))}}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the user thought better of it")
 	err := l.endIfCancelled(ctx, func() error {

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
 // roleVariable has the test's program play another one instead: processes are
@@ -44,7 +46,18 @@ func playLab(role, dir string) error {
 		return err
 	}
 	defer claim.release()
-	if err := claim.publish(Info{Dir: claim.dir, PID: os.Getpid(), Running: role == "lab"}); err != nil {
+	self, err := process.Of(os.Getpid())
+	if err != nil {
+		return err
+	}
+	info := Info{Dir: claim.dir.Path(), PID: self.PID, ProcessStarted: self.Started, Executable: self.Executable, Running: role != "coming up" && role != "failing"}
+	switch role {
+	case "lab of an earlier version":
+		info.ProcessStarted, info.Executable = "", ""
+	case "lab of another container":
+		info.ProcessStarted += "0"
+	}
+	if err := claim.publish(info); err != nil {
 		return err
 	}
 	switch {
@@ -82,7 +95,12 @@ func play(role string, arguments ...string) *exec.Cmd {
 // start a program that plays a role; it ends with the test, if not before.
 func start(t *testing.T, role string, arguments ...string) *program {
 	t.Helper()
-	p := &program{command: play(role, arguments...), ended: make(chan struct{})}
+	return startCommand(t, play(role, arguments...))
+}
+
+func startCommand(t *testing.T, command *exec.Cmd) *program {
+	t.Helper()
+	p := &program{command: command, ended: make(chan struct{})}
 	var err error
 	if p.in, err = p.command.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -113,9 +131,33 @@ func start(t *testing.T, role string, arguments ...string) *program {
 // startLab is a process that holds a directory as a lab does.
 func startLab(t *testing.T, dir string) *program {
 	t.Helper()
-	p := start(t, "lab", "lab", dir)
+	return startLabAs(t, "lab", dir)
+}
+
+func startLabAs(t *testing.T, role, dir string) *program {
+	t.Helper()
+	p := start(t, role, "lab", dir)
 	p.expect(t, "here")
 	return p
+}
+
+// startByAnother starts a program that echoes, under the name given, as the child of
+// a shell.
+func startByAnother(t *testing.T, name, argument string) *program {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := filepath.Join(t.TempDir(), name)
+	if err := os.Symlink(path, named); err != nil {
+		t.Fatal(err)
+	}
+	p := play("echo", "sh", "-c", `"$0" "$1"; true`, named, argument)
+	if p.Path, err = exec.LookPath("sh"); err != nil {
+		t.Fatal(err)
+	}
+	return startCommand(t, p)
 }
 
 func (p *program) pid() int { return p.command.Process.Pid }

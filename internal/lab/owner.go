@@ -11,14 +11,14 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// ownerKubeconfig is the kubeconfig by which the cluster's owner signs in. It is
+// ownerKubeconfigFile is the kubeconfig by which the cluster's owner signs in. It is
 // apart from that of who uses the lab, to which the story adds the same context.
-func (l *Lab) ownerKubeconfig() string { return l.path("owner.kubeconfig") }
+const ownerKubeconfigFile = "owner.kubeconfig"
 
 // signInAsOwner writes a kubeconfig by which the cluster's owner signs in, as
 // anybody would, and does so: by then all parts work together.
 func (l *Lab) signInAsOwner(ctx context.Context) error {
-	environment := append(l.info.Environ(os.Environ()), "AWS_CLI_AUTO_PROMPT=off", "KUBECONFIG="+l.ownerKubeconfig())
+	environment := append(l.info.Environ(os.Environ()), "AWS_CLI_AUTO_PROMPT=off", "KUBECONFIG="+l.path(ownerKubeconfigFile))
 	if _, err := lookPath("aws", environment); err == nil {
 		if _, err := shell(ctx, environment, "aws eks update-kubeconfig --name "+ClusterName+" --role-arn "+l.info.OwnerARN); err != nil {
 			return err
@@ -29,7 +29,7 @@ func (l *Lab) signInAsOwner(ctx context.Context) error {
 	if _, err := shell(ctx, environment, "kubectl auth whoami"); err != nil {
 		return fmt.Errorf("%w; the authenticator's log says:\n%s", err, l.AuthenticatorLog(context.WithoutCancel(ctx)))
 	}
-	l.info.OwnerKubeconfig = l.ownerKubeconfig()
+	l.info.OwnerKubeconfig = l.path(ownerKubeconfigFile)
 	return nil
 }
 
@@ -38,7 +38,7 @@ func (l *Lab) signInAsOwner(ctx context.Context) error {
 func (l *Lab) writeOwnerKubeconfig() error {
 	plugin := l.info.plugin()
 	plugin.Args = append(plugin.Args, "--role", l.info.OwnerARN)
-	return writeConfig(l.ownerKubeconfig(), ClusterARN,
+	return writeConfig(l.dir, ownerKubeconfigFile, ClusterARN,
 		&api.Cluster{Server: l.info.Endpoint, CertificateAuthorityData: l.admin.CAData}, &api.AuthInfo{Exec: plugin})
 }
 

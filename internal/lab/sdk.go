@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -20,7 +19,7 @@ import (
 
 // IAM is a client of the lab's IAM with the administrator's rights.
 func (i Info) IAM() (*iam.Client, error) {
-	admin, err := i.files().Administrator()
+	admin, err := i.administrator()
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +46,7 @@ func (i Info) sdk(key localaws.AccessKey) (aws.Config, error) {
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("finding local AWS: %w", err)
 	}
-	ca, err := os.ReadFile(i.files().CA())
+	ca, err := i.readCA()
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("reading local AWS's CA: %w", err)
 	}
@@ -65,4 +64,13 @@ func (i Info) sdk(key localaws.AccessKey) (aws.Config, error) {
 		HTTPClient:  client,
 		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
 	}, nil
+}
+
+func (i Info) readCA() ([]byte, error) {
+	dir, err := i.open()
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.ReadFile(awsDir + "/ca.pem")
 }

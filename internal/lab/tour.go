@@ -13,7 +13,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
 )
+
+// tourDir of the lab's directory is where the tour's commands run and leave their
+// files.
+const tourDir = "tour"
 
 // Tour walks through the six steps of signing in with AWS IAM on the lab that
 // info describes, and prints each command, its output and a sentence of why.
@@ -21,9 +27,10 @@ import (
 func Tour(ctx context.Context, info Info, out io.Writer) error {
 	t := &tour{info: info, out: out}
 	var err error
-	if t.dir, err = info.tourDir(); err != nil {
+	if t.dir, err = info.open(); err != nil {
 		return err
 	}
+	defer t.dir.Close()
 	// Whatever the user prefers, the tour reads what it prints and asks nothing.
 	t.environment = append(info.Environ(os.Environ()), "AWS_DEFAULT_OUTPUT=json", "AWS_CLI_AUTO_PROMPT=off")
 	if t.iam, err = info.IAM(); err != nil {
@@ -55,7 +62,7 @@ func Tour(ctx context.Context, info Info, out io.Writer) error {
 type tour struct {
 	info        Info
 	out         io.Writer
-	dir         string
+	dir         *private.Dir
 	environment []string
 	iam         *iam.Client
 	useSDK      bool
@@ -88,7 +95,7 @@ func (t *tour) output(ctx context.Context, step step, command string) ([]byte, e
 		return step.sdk(t)(ctx)
 	}
 	shell := exec.CommandContext(ctx, "sh", "-c", command)
-	shell.Dir, shell.Env = t.dir, t.environment
+	shell.Dir, shell.Env = t.dir.Path(tourDir), t.environment
 	if step.answers != nil {
 		shell.Stdin = strings.NewReader(step.answers(&t.key))
 	}

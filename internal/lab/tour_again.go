@@ -9,21 +9,35 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
-// startOver undoes what an earlier tour left: its user, and that shells are that
-// user and sign in as it.
+// startOver undoes what an earlier tour left: its files, its user, and that shells
+// are that user and sign in as it.
 func (t *tour) startOver(ctx context.Context) error {
+	if err := t.clearDir(); err != nil {
+		return err
+	}
 	if err := t.deleteUser(ctx); err != nil {
 		return err
 	}
-	files := t.info.files()
-	admin, err := files.Administrator()
+	admin, err := t.info.administrator()
 	if err != nil {
 		return err
 	}
-	if err := files.WriteDefault(admin); err != nil {
+	if err := t.info.useKey(admin); err != nil {
 		return err
 	}
-	return useAdministrator(t.info.Kubeconfig)
+	return useAdministrator(t.dir, kubeconfigFile)
+}
+
+// clearDir makes the tour's directory anew, and checks the other files that the
+// tour's commands write to.
+func (t *tour) clearDir() error {
+	if err := t.dir.RemoveAll(tourDir); err != nil {
+		return err
+	}
+	if err := t.dir.Mkdir(tourDir); err != nil {
+		return err
+	}
+	return t.dir.Check(kubeconfigFile, awsDir+"/config", awsDir+"/credentials")
 }
 
 // deleteUser deletes the story's user, and first what IAM wants gone first.

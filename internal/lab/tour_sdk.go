@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -58,7 +56,7 @@ func (t *tour) createAccessKey() sdkCall {
 // configure makes the new key the default one, as `aws configure` does.
 func (t *tour) configure() sdkCall {
 	return func(context.Context) ([]byte, error) {
-		return nil, t.info.files().WriteDefault(localaws.AccessKey{ID: t.key.ID, Secret: t.key.Secret})
+		return nil, t.info.useKey(localaws.AccessKey{ID: t.key.ID, Secret: t.key.Secret})
 	}
 }
 
@@ -79,7 +77,7 @@ func (t *tour) updateKubeconfig() sdkCall {
 		}
 		cluster := &api.Cluster{Server: aws.ToString(answer.Cluster.Endpoint), CertificateAuthorityData: ca}
 		user := &api.AuthInfo{Exec: t.info.plugin()}
-		if err := mergeConfig(t.info.Kubeconfig, ClusterARN, cluster, user); err != nil {
+		if err := mergeConfig(t.dir, kubeconfigFile, ClusterARN, cluster, user); err != nil {
 			return nil, err
 		}
 		return fmt.Appendf(nil, "Added new context %s to %s\n", ClusterARN, t.info.Kubeconfig), nil
@@ -99,13 +97,4 @@ func (i Info) plugin() *api.ExecConfig {
 // printed is a value as the AWS CLI would print it.
 func printed(value any) ([]byte, error) {
 	return json.MarshalIndent(value, "", "    ")
-}
-
-// tourDir is where the tour's commands run and leave their files.
-func (i Info) tourDir() (string, error) {
-	dir := filepath.Join(i.Dir, "tour")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("making the tour's directory: %w", err)
-	}
-	return dir, nil
 }

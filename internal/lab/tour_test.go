@@ -171,17 +171,16 @@ func TestKeepAccessKey(t *testing.T) {
 func TestTourCanBeTakenAgain(t *testing.T) {
 	t.Parallel()
 	l := localAWS(t)
-	l.info.Kubeconfig = l.path("kubeconfig")
-	writeTestKubeconfig(t, l.info.Kubeconfig)
+	writeTestKubeconfig(t, l.dir)
 	client, err := l.info.IAM()
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := l.files().Administrator()
+	admin, err := l.info.administrator()
 	if err != nil {
 		t.Fatal(err)
 	}
-	walk := &tour{info: l.info, iam: client}
+	walk := &tour{info: l.info, dir: l.dir, iam: client}
 	for range 2 {
 		if err := walk.startOver(t.Context()); err != nil {
 			t.Fatal(err)
@@ -210,10 +209,10 @@ func TestTourCanBeTakenAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kept, err := l.files().Administrator(); err != nil || kept != admin {
+		if kept, err := l.info.administrator(); err != nil || kept != admin {
 			t.Errorf("the profile admin changed: %v, %v", kept, err)
 		}
-		text, err := os.ReadFile(l.files().Credentials())
+		text, err := os.ReadFile(l.info.files().Credentials())
 		if err != nil {
 			t.Fatal(err)
 		}

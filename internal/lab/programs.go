@@ -1,0 +1,108 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/internal/lab/process"
+)
+
+// processesFile lists the processes that the lab has started. The next lab ends
+// them if this one is killed.
+const processesFile = "processes.json"
+
+// A startedProgram is a process that the lab has started.
+type startedProgram struct {
+	Name string `json:"name"`
+	process.Identity
+}
+
+func (p startedProgram) String() string { return fmt.Sprintf("%s (process %d)", p.Name, p.PID) }
+
+// recordPrograms writes the list of the lab's running programs. envtest does not
+// report their PIDs, so that they are found as the children of this process that
+// work in the lab's directory: no other process is both.
+func (l *Lab) recordPrograms() error {
+	l.recording.Lock()
+	defer l.recording.Unlock()
+	children, err := l.children()
+	if err != nil {
+		return err
+	}
+	programs := []startedProgram{}
+	for _, child := range children {
+		programs = append(programs, startedProgram{child.Name(), child.Identity})
+	}
+	text, err := json.MarshalIndent(programs, "", "  ")
+	if err == nil {
+		err = l.dir.WriteFile(processesFile, append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("recording the lab's processes: %w", err)
+	}
+	return nil
+}
+
+// A programLog copies a program's output to a file through a pipe. When the lab is
+// killed before it has recorded a program, the pipe breaks, and the program ends at
+// the next line that it logs while it starts.
+type programLog struct {
+	*os.File
+	// started is called once, as soon as the program runs.
+	started func()
+}
+
+// ReadFrom is called by os/exec when it has started the program.
+func (l *programLog) ReadFrom(output io.Reader) (int64, error) {
+	l.started()
+	return l.File.ReadFrom(output)
+}
+
+// children returns the programs that this process has started in the lab's directory.
+func (l *Lab) children() ([]process.Program, error) {
+	programs, err := programsIn(l.dir)
+	return slices.DeleteFunc(programs, func(p process.Program) bool { return p.Parent != os.Getpid() }), err
+}
+
+// recordedPrograms returns the programs that the last lab in the directory started.
+func recordedPrograms(dir *private.Dir) (programs []startedProgram, err error) {
+	text, err := dir.ReadFile(processesFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &programs)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of the lab's processes (remove %s to go on without it): %w", dir.Path(processesFile), err)
+	}
+	return programs, nil
+}
+
+// programsIn lists the running programs that look like those of a lab in the
+// directory.
+func programsIn(dir *private.Dir) ([]process.Program, error) {
+	return process.Find(func(command []string) bool { return worksIn(command, dir.Path()) })
+}
+
+// worksIn reports whether a command line is that of a program that a lab in dir
+// starts. Their arguments are paths in dir, or flags with such a path:
+// --data-dir=DIR/etcd.
+func worksIn(command []string, dir string) bool {
+	if !slices.Contains([]string{"etcd", "kube-apiserver", "authenticator"}, filepath.Base(command[0])) {
+		return false
+	}
+	inside := strings.TrimSuffix(dir, string(filepath.Separator)) + string(filepath.Separator)
+	return slices.ContainsFunc(command[1:], func(argument string) bool {
+		_, value, _ := strings.Cut(argument, "=")
+		return strings.HasPrefix(argument, inside) || strings.HasPrefix(value, inside)
+	})
+}
