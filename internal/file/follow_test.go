@@ -267,7 +267,7 @@ func TestNotify(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() { follower.Run(ctx, func(content []byte, _ error) { seen <- string(content) }) })
 	defer func() { stop(); running.Wait() }()
-	for _, content := range []string{"second.", "third."} {
+	for _, content := range []string{"second.", "third.", "fourth.", "fifth."} { // the first looks may come late
 		write(t, path+".new", content)
 		if err := os.Rename(path+".new", path); err != nil {
 			t.Fatal(err)
