@@ -132,9 +132,14 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 	if err != nil {
 		return nil, cli.Usagef("--role-paths: %w", err)
 	}
+	gates, err := parseFeatureGates(p.featureGates)
+	if err != nil {
+		return nil, err
+	}
+	sso, isSet := gates[ssoRoleMatch]
 	var sources []source.Source
 	for _, name := range names {
-		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths}
+		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths, NoSSO: isSet && !sso}
 		var made source.Source
 		switch name {
 		case backendMountedFile:

@@ -13,8 +13,8 @@ import (
 
 // The most that we read of a file.
 const (
-	// MaxMappings is the limit for files with mappings.
-	MaxMappings = 8 << 20
+	// MaxMappings is the limit for files with mappings: that of awsauth.
+	MaxMappings = 4 << 20
 	// MaxSettings is the limit for kubeconfigs, certificates and the like.
 	MaxSettings = 1 << 20
 )

@@ -44,7 +44,7 @@ func TestRead(t *testing.T) {
 	if _, err := Read(t.Context(), at("none"), 5); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), at("none")) {
 		t.Errorf("reading a file that does not exist: %v", err)
 	}
-	if bytesText(MaxMappings) != "8 MiB" || bytesText(MaxSettings) != "1 MiB" {
+	if bytesText(MaxMappings) != "4 MiB" || bytesText(MaxSettings) != "1 MiB" {
 		t.Error("the limits read", bytesText(MaxMappings), bytesText(MaxSettings))
 	}
 }

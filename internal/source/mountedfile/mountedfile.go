@@ -3,6 +3,7 @@
 package mountedfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func New(config Config) (*File, error) {
 	f.use(parsed.Mappings)
 	f.follower = file.Follow(file.Config{
 		Path: config.Path, Limit: file.MaxMappings, Content: config.Content, Watch: config.Watch, Log: config.Log,
-		Whole: func(content []byte) bool { _, err := f.parse(content); return err == nil },
+		Whole: func(content []byte) bool { _, err := f.parse(content); return err == nil && !isEmpty(content) },
 	})
 	return f, nil
 }
@@ -96,13 +97,19 @@ func (f *File) Run(ctx context.Context) {
 }
 
 func (f *File) changed(content []byte, err error) {
+	consequence := "its last good mappings stay in force, and a restart would fail"
 	var parsed Parsed
 	if err == nil {
 		parsed, err = f.parse(content)
 	}
+	// An empty file is what a shell leaves of it before the command that writes
+	// it has ended, or a full disk.
+	if err == nil && isEmpty(content) {
+		err, consequence = errors.New("the file is empty"), "its last good mappings stay in force, and a restart would map nobody"
+	}
 	if err != nil {
-		f.config.Log.Error("the configuration file is not usable: its last good mappings stay in force, and a restart would fail", "file", f.config.Path, "error", err)
-		f.Keep(err.Error()+"; the last good mappings stay in force, and a restart would fail", "correct the file")
+		f.config.Log.Error("the configuration file is not usable: "+consequence, "file", f.config.Path, "error", err)
+		f.Keep(err.Error()+"; "+consequence, "correct the file")
 		return
 	}
 	if !maps.Equal(parsed.Rest, f.rest) {
@@ -167,5 +174,7 @@ func (f *File) use(mappings *awsauth.Result) {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)
 	}
 }
+
+func isEmpty(content []byte) bool { return len(bytes.TrimSpace(content)) == 0 }
 
 var _ source.Rereader = (*File)(nil)

@@ -119,6 +119,19 @@ func TestReread(t *testing.T) {
 	}
 }
 
+// TestEmptied empties the file: nobody loses access before the server restarts.
+func TestEmptied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		mounted, f := follow(t, &log)
+		f.Write(" \n")
+		if got := bob(t, mounted); got != "first" || !strings.Contains(log.String(), "a restart would map nobody") {
+			t.Errorf("bob is %q, want first; logged %q", got, log.String())
+		}
+	})
+}
+
 // TestOtherKeys changes what acts once the server restarts: each change is logged
 // once, and one that is taken back is not.
 func TestOtherKeys(t *testing.T) {
