@@ -192,7 +192,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 }
 
 func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metrics *webhook.Metrics, log *slog.Logger) error {
-	certificate, warning, err := o.certificate()
+	certificate, warning, err := o.certificate(ctx)
 	if err != nil {
 		return err
 	}
