@@ -89,6 +89,10 @@ func await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 		value T
 		err   error
 	}
+	var none T
+	if ctx.Err() != nil {
+		return none, context.Cause(ctx)
+	}
 	answered := make(chan answer, 1)
 	go func() {
 		value, err := ask()
@@ -98,7 +102,6 @@ func await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	case a := <-answered:
 		return a.value, a.err
 	case <-ctx.Done():
-		var none T
 		return none, context.Cause(ctx)
 	}
 }

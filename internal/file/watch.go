@@ -17,7 +17,7 @@ func Notify(ctx context.Context, dir string, changed func()) error {
 	if err != nil {
 		return fmt.Errorf("watching %s: %w", dir, err)
 	}
-	defer watcher.Close()
+	defer func() { _ = watcher.Close() }()
 	if err := watcher.Add(dir); err != nil {
 		return fmt.Errorf("watching %s: %w", dir, err)
 	}
