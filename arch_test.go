@@ -73,6 +73,7 @@ func leaves() map[string][]string {
 		"pkg/localaws/policy":   nil,
 		"pkg/localaws/proxy":    nil,
 		"internal/source":       ours("pkg/mapper"),
+		"internal/file":         {"github.com/fsnotify/fsnotify"},
 		"internal/cluster":      ours("internal/authn", "internal/source", "pkg/mapper", "pkg/token", "pkg/token/verify"),
 		"internal/limit":        append(ours("pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/pkg/util/cache"),
 		"internal/authn":        append(ours("internal/limit", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/apiserver/pkg/authentication/...", "k8s.io/utils/..."),
@@ -108,6 +109,7 @@ func importers() map[string][]string {
 	return map[string][]string{
 		"k8s.io/client-go/...":                {"internal/kube", "internal/source/...", "internal/lab", "cmd/..."},
 		"go.yaml.in/yaml/v3":                  {"pkg/mapper/awsauth", "internal/config"},
+		"github.com/fsnotify/fsnotify":        {"internal/file"},
 		"sigs.k8s.io/yaml":                    {"internal/...", "cmd/..."},
 		"sigs.k8s.io/controller-runtime/...":  {"internal/lab"},
 		"github.com/aws/aws-sdk-go-v2/...":    {"pkg/token/presign", "internal/ec2names", "pkg/localaws/localawstest", "internal/lab", "cmd/..."},
@@ -117,7 +119,7 @@ func importers() map[string][]string {
 		module + "/pkg/localaws/jwt":          {"pkg/localaws"},
 		module + "/pkg/localaws/proxy":        {"pkg/localaws", "pkg/localaws/localawstest", "internal/lab", "cmd/localaws"},
 		module + "/pkg/localaws/localawstest": nil,
-		module + "/pkg/mapper/mappertest":     nil,
+		module + "/pkg/mapper/mappertest":     {"internal/source/sourcetest"},
 		"sigs.k8s.io/kind/...":                {"internal/lab"},
 		module + "/deploy/kind":               {"internal/lab"},
 		module + "/internal/lab":              {"cmd/lab"},
@@ -133,6 +135,8 @@ func importers() map[string][]string {
 		module + "/internal/source":           {"internal/source/...", "internal/cluster", "internal/webhook", "cmd/authenticator"},
 		module + "/internal/kube":             {"internal/source/...", "cmd/authenticator"},
 		module + "/internal/ec2names":         {"cmd/authenticator"},
+
+		module + "/internal/source/sourcetest": nil,
 	}
 }
 

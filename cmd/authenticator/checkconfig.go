@@ -1,18 +1,18 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -20,8 +20,8 @@ import (
 
 // printPlan says what the server would do with its configuration, for
 // --check-config. It reads files and connects to nothing.
-func (o *serverOptions) printPlan(w io.Writer, p *program, sources []source.Source, now time.Time) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []source.Source, now time.Time) error {
+	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	row("cluster ID", "%s", p.clusterID)
 	row("partition", "%s", o.partition)
@@ -34,7 +34,7 @@ func (o *serverOptions) printPlan(w io.Writer, p *program, sources []source.Sour
 		row("STS endpoint", "%s is trusted too", o.stsEndpoint)
 	}
 	row("listens on", "%s", o.listenAddress())
-	row("certificate", "%s", o.certificatePlan(now))
+	row("certificate", "%s", o.certificatePlan(ctx, now))
 	kubeconfig := "writes " + o.generateKubeconfig
 	if o.kubeconfigPregenerated {
 		kubeconfig = "is there already (--kubeconfig-pregenerated)"
@@ -60,9 +60,9 @@ func sourcePlan(current source.Snapshot) string {
 }
 
 // certificatePlan says what becomes of the serving certificate.
-func (o *serverOptions) certificatePlan(now time.Time) string {
+func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) string {
 	path := filepath.Join(o.stateDir, webhook.CertificateFile)
-	content, err := os.ReadFile(path)
+	content, err := file.Read(ctx, path, file.MaxSettings)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "makes " + path

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -55,8 +56,8 @@ func (e *endpoint) listenAddress() string { return net.JoinHostPort(e.address, s
 
 // certificate loads the serving certificate, or makes one. The warning, if it is
 // not empty, says why a kube-apiserver would not trust it.
-func (e *endpoint) certificate() (certificate *tls.Certificate, warning string, err error) {
-	certificate, err = webhook.LoadOrGenerateCertificate(e.stateDir, e.hostname, e.address, time.Now())
+func (e *endpoint) certificate(ctx context.Context) (certificate *tls.Certificate, warning string, err error) {
+	certificate, err = webhook.LoadOrGenerateCertificate(ctx, e.stateDir, e.hostname, e.address, time.Now())
 	if err != nil {
 		return nil, "", err
 	}

@@ -22,14 +22,14 @@ kube-apiserver starts first.`,
 		Example: `  authenticator init --cluster-id my-cluster
   authenticator init --cluster-id my-cluster --state-dir /var/aws-iam-authenticator --generate-kubeconfig /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml`,
 		Args: cli.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.needClusterID(); err != nil {
 				return err
 			}
 			if err := e.check(); err != nil {
 				return err
 			}
-			certificate, warning, err := e.certificate()
+			certificate, warning, err := e.certificate(cmd.Context())
 			if err != nil {
 				return err
 			}

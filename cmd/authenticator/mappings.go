@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/ec2names"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/source"
@@ -68,35 +70,44 @@ func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.ec2Burst, "ec2-describeInstances-burst", 5, "calls of DescribeInstances at once, at most")
 }
 
-// check says what is wrong with the flags, and settles the names of backends.
-func (o *mappingOptions) check(p *program) error {
-	if !o.backendModesGiven && p.config.Server == nil && (o.awsAuthFile != "" || len(o.ownerARNs) > 0) {
-		o.backendModes = nil
-	}
-	for i, mode := range o.backendModes {
-		name, err := backendName(mode)
-		if err != nil {
-			return err
-		}
-		if slices.Contains(o.backendModes[:i], name) {
-			return cli.Usagef("--backend-mode names %s twice", name)
-		}
-		o.backendModes[i] = name
-	}
-	usesMountedFile := slices.Contains(o.backendModes, backendMountedFile)
-	if usesMountedFile && p.config.Server == nil {
-		return cli.Usagef("backend MountedFile takes its mappings from the file of --config, and there are none: name the file, or another source with --backend-mode EKSConfigMap or --aws-auth-file")
-	}
-	if !usesMountedFile && p.config.Server != nil {
-		return cli.Usagef("the file of --config has mappings, but --backend-mode does not name MountedFile, so nobody would be mapped by them")
-	}
-	if (o.kubeconfig != "" || o.master != "") && !slices.Contains(o.backendModes, backendEKSConfigMap) {
-		return cli.Usagef("--kubeconfig and --master are for backend EKSConfigMap, which --backend-mode does not name")
-	}
+// check returns an error for wrong flags.
+func (o *mappingOptions) check() error {
 	if o.ec2QPS <= 0 || o.ec2Burst < 1 {
 		return cli.Usagef("--ec2-describeInstances-qps and -burst must be more than 0")
 	}
 	return nil
+}
+
+// sources returns the names of the sources that the flags and the configuration
+// file select, in the order in which they are asked. Warnings are about what has
+// no effect then.
+func (o *mappingOptions) sources(file *config.File) (names, warnings []string, err error) {
+	modes := o.backendModes
+	if !o.backendModesGiven && file.Server == nil && (o.awsAuthFile != "" || len(o.ownerARNs) > 0) {
+		modes = nil
+	}
+	for _, mode := range modes {
+		name, err := backendName(mode)
+		if err != nil {
+			return nil, nil, err
+		}
+		if slices.Contains(names, name) {
+			return nil, nil, cli.Usagef("--backend-mode names %s twice", name)
+		}
+		names = append(names, name)
+	}
+	if o.awsAuthFile != "" {
+		names = append(names, sourceAWSAuthFile)
+	}
+	if mounted := slices.Contains(names, backendMountedFile); mounted && file.Server == nil {
+		warnings = append(warnings, "backend MountedFile maps nobody: the file of --config has no mapRoles, mapUsers or mapAccounts")
+	} else if !mounted && file.Server != nil {
+		warnings = append(warnings, "the mappings in the file of --config have no effect: --backend-mode does not name MountedFile")
+	}
+	if (o.kubeconfig != "" || o.master != "") && !slices.Contains(names, backendEKSConfigMap) {
+		warnings = append(warnings, "--kubeconfig and --master have no effect: --backend-mode does not name EKSConfigMap")
+	}
+	return names, warnings, nil
 }
 
 // owner maps the cluster's owner.
@@ -115,53 +126,61 @@ func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger)
 	})
 }
 
-// newSources makes the sources, in the order in which they are asked. Close
-// releases them if they are not run.
-func (o *mappingOptions) newSources(p *program, partition string, onWatchFailure func(), log *slog.Logger) (sources []source.Source, close func(), err error) {
+// newSources makes the sources with these names.
+func (o *mappingOptions) newSources(ctx context.Context, p *program, names []string, partition string, onWatchFailure func(), log *slog.Logger) ([]source.Source, error) {
 	rolePaths, err := mapper.ParseRolePaths(o.rolePaths)
 	if err != nil {
-		return nil, nil, cli.Usagef("--role-paths: %w", err)
+		return nil, cli.Usagef("--role-paths: %w", err)
 	}
-	close = func() {}
-	for _, name := range o.sources() {
-		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths}
+	gates, err := parseFeatureGates(p.featureGates)
+	if err != nil {
+		return nil, err
+	}
+	sso, isSet := gates[ssoRoleMatch]
+	var sources []source.Source
+	for _, name := range names {
+		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths, NoSSO: isSet && !sso}
+		var made source.Source
 		switch name {
 		case backendMountedFile:
-			result := awsauth.ParseNode(p.config.Server, nil, options)
-			for _, problem := range result.Problems {
-				problem.Log(log, "problem in "+p.configPath)
-			}
-			sources = append(sources, mountedfile.New(name, result))
+			made, err = newMountedFile(p, options, log)
 		case backendEKSConfigMap:
-			followed, err := o.newConfigMap(options, onWatchFailure, log)
-			if err != nil {
-				return nil, nil, err
-			}
-			sources = append(sources, followed)
+			made, err = o.newConfigMap(ctx, options, onWatchFailure, log)
 		case sourceAWSAuthFile:
-			file, err := dynamicfile.New(dynamicfile.Config{Path: o.awsAuthFile, Options: options, Log: log})
-			if err != nil {
-				return nil, nil, cli.Usagef("--aws-auth-file: %w", err)
+			if made, err = dynamicfile.New(ctx, dynamicfile.Config{Path: o.awsAuthFile, Options: options, Log: log}); err != nil {
+				err = cli.Usagef("--aws-auth-file: %w", err)
 			}
-			sources, close = append(sources, file), file.Close
 		}
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, made)
 	}
-	return sources, close, nil
+	return sources, nil
 }
 
-func (o *mappingOptions) newConfigMap(options awsauth.Options, onFailure func(), log *slog.Logger) (source.Source, error) {
-	config, err := kube.RESTConfig(o.kubeconfig, o.master)
+func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Options, onFailure func(), log *slog.Logger) (source.Source, error) {
+	config, err := kube.RESTConfig(ctx, o.kubeconfig, o.master)
 	if err != nil {
 		return nil, err
 	}
 	return configmap.New(configmap.Config{REST: config, Options: options, OnFailure: onFailure, Log: log})
 }
 
-// sources in the order in which they are asked.
-func (o *mappingOptions) sources() []string {
-	sources := slices.Clone(o.backendModes)
-	if o.awsAuthFile != "" {
-		sources = append(sources, sourceAWSAuthFile)
+func newMountedFile(p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {
+	options.AssumedRoles = awsauth.AssumedRolesAsRole
+	made, err := mountedfile.New(mountedfile.Config{
+		Name: options.Source, Path: p.configPath, Content: p.configContent, Log: log,
+		Parse: func(content []byte) (mountedfile.Parsed, error) {
+			read, err := config.Parse(content)
+			if err != nil {
+				return mountedfile.Parsed{}, err
+			}
+			return mountedfile.Parsed{Mappings: awsauth.ParseNode(read.Server, nil, options), Rest: read.Rest()}, nil
+		},
+	})
+	if err != nil {
+		return nil, cli.Usagef("reading the configuration %s: %w", p.configPath, err)
 	}
-	return sources
+	return made, nil
 }

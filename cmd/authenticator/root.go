@@ -13,6 +13,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/config"
+	"github.com/kube-iam/authenticator/internal/file"
 )
 
 // program is what all commands share.
@@ -28,10 +29,18 @@ type program struct {
 	featureGates string
 	// config is the configuration file; empty if none is named.
 	config *config.File
+	// configContent is the same as it stands in the file.
+	configContent []byte
+	// hangups are the SIGHUPs that the server gets.
+	hangups <-chan os.Signal
 }
 
 func run(ctx context.Context, args []string, env cli.Environment, streams cli.Streams) error {
-	return cli.Execute(ctx, newRoot(env, streams), args, streams)
+	err := cli.Execute(ctx, newRoot(env, streams), args, streams)
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
+		return cause // a signal, whatever we were doing
+	}
+	return err
 }
 
 func newRoot(env cli.Environment, streams cli.Streams) *cobra.Command {
@@ -72,14 +81,15 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	if p.configPath == "" {
 		return p.checkValues()
 	}
-	content, err := os.ReadFile(p.configPath)
+	var err error
+	p.configContent, err = file.Read(cmd.Context(), p.configPath, file.MaxMappings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return cli.Usagef("reading the configuration: there is no file %s", p.configPath)
 	}
 	if err != nil {
 		return cli.Usagef("reading the configuration: %w", err)
 	}
-	if p.config, err = config.Parse(content); err != nil {
+	if p.config, err = config.Parse(p.configContent); err != nil {
 		return cli.Usagef("reading the configuration %s: %w", p.configPath, err)
 	}
 	for _, warning := range p.config.Warnings {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,16 +41,23 @@ func TestScript(t *testing.T) {
 			env.Setenv("AWS_CONFIG_FILE", env.WorkDir+"/none")
 			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", env.WorkDir+"/none")
 			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+			env.Values[silentConnections{}] = make(chan net.Conn, 64)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"occupy":   occupy,
-			"answers":  answers,
-			"localaws": localAWS,
-			"presign":  presignToken,
-			"mfasts":   mfaSTS,
-			"review":   review,
-			"tlssts":   tlsSTS,
+			"occupy":      occupy,
+			"answers":     answers,
+			"localaws":    localAWS,
+			"presign":     presignToken,
+			"mfasts":      mfaSTS,
+			"review":      review,
+			"tlssts":      tlsSTS,
+			"silent":      silent,
+			"contacted":   contacted,
+			"hangup":      hangup,
+			"ended":       ended,
+			"holdrequest": holdRequest,
+			"stopping":    stopping,
 		},
 	}, "PORT", "HEALTH", "METRICS", "OTHER")
 }
@@ -144,27 +152,37 @@ func review(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// answers waits until a URL answers with a status.
+// answers waits until a URL answers with a status, and a body that matches a
+// pattern if there is one: answers URL STATUS [PATTERN].
 func answers(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile(strings.Join(args[2:], ""))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	last := "nothing"
+	await(ts, 20*time.Second, func(ctx context.Context) bool {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
+		ts.Check(err)
+		answer, err := client.Do(request)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		last = answer.Status
+		return err == nil && strings.HasPrefix(last, args[1]) && pattern.Match(body)
+	}, func() { ts.Fatalf("%s answers %s, want %s", args[0], last, strings.Join(args[1:], " with ")) })
+}
+
+// await asks until the answer is yes, or else fails.
+func await(ts *testscript.TestScript, atMost time.Duration, ask func(context.Context) bool, fail func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), atMost)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	last := "nothing"
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
-		ts.Check(err)
-		if answer, err := client.Do(request); err == nil {
-			_ = answer.Body.Close()
-			if last = answer.Status; strings.HasPrefix(last, args[1]) {
-				return
-			}
-		}
+	for !ask(ctx) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			ts.Fatalf("%s answers %s, want %s", args[0], last, args[1])
+			fail()
 		}
 	}
 }

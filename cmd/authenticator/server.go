@@ -51,6 +51,10 @@ unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
   authenticator server --config config.yaml --check-config
   authenticator server --config config.yaml --cluster-owner-arn arn:aws:iam::111122223333:role/ClusterOwner`,
 		Args: cli.NoArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			p.hangups = catchHangups()
+			return p.configure(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
 			return o.run(cmd.Context(), p)
@@ -93,7 +97,7 @@ func (o *serverOptions) check(p *program) error {
 	if o.verificationCacheTTL > token.Lifetime {
 		return cli.Usagef("--verification-cache-ttl %s is longer than a token lives, %s", o.verificationCacheTTL, token.Lifetime)
 	}
-	return o.mappingOptions.check(p)
+	return o.mappingOptions.check()
 }
 
 func (o *serverOptions) checkMetricsAddress() error {
@@ -112,13 +116,20 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err := o.check(p); err != nil {
 		return err
 	}
-	reserved, err := reservedPrefixes(p, o.sources())
+	names, warnings, err := o.sources(p.config)
+	if err != nil {
+		return err
+	}
+	reserved, err := reservedPrefixes(p, names)
 	if err != nil {
 		return err
 	}
 	log, err := p.newLog()
 	if err != nil {
 		return err
+	}
+	for _, warning := range warnings {
+		log.Warn(warning)
 	}
 	hosts, err := o.hosts()
 	if err != nil {
@@ -144,15 +155,14 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	trustPublicCAs()
-	roots, err := caBundle(p.getenv)
+	roots, err := caBundle(ctx, p.getenv)
 	if err != nil {
 		return err
 	}
-	sources, closeSources, err := o.newSources(p, o.partition, metrics.ObserveWatchFailure(), log)
+	sources, err := o.newSources(ctx, p, names, o.partition, metrics.ObserveWatchFailure(), log)
 	if err != nil {
 		return err
 	}
-	defer closeSources()
 	sts := verify.New(verify.Config{
 		MaxIdleConnections: limit.MaxPerHost, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(o.stsRegions...),
 	})
@@ -174,14 +184,15 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	if o.checkConfig {
-		return o.printPlan(p.out, p, sources, time.Now())
+		return o.printPlan(ctx, p, sources, time.Now())
 	}
 	metrics.FollowMappings(served.ID(), served.Sources())
+	defer rereadOnHangup(ctx, p.hangups, sources, log)()
 	return o.serve(ctx, served, metrics, log)
 }
 
 func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metrics *webhook.Metrics, log *slog.Logger) error {
-	certificate, warning, err := o.certificate()
+	certificate, warning, err := o.certificate(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,17 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
@@ -89,12 +90,12 @@ func userAgent() string { return "kube-iam-authenticator/" + version }
 
 // caBundle are the CAs of AWS_CA_BUNDLE, which every AWS tool honours; nil, for
 // those of the system, if it names none.
-func caBundle(getenv func(string) string) (*x509.CertPool, error) {
+func caBundle(ctx context.Context, getenv func(string) string) (*x509.CertPool, error) {
 	path := getenv("AWS_CA_BUNDLE")
 	if path == "" {
 		return nil, nil
 	}
-	content, err := os.ReadFile(path)
+	content, err := file.Read(ctx, path, file.MaxSettings)
 	if err != nil {
 		return nil, cli.Usagef("reading $AWS_CA_BUNDLE: %w", err)
 	}

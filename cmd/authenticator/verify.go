@@ -65,7 +65,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 		return fmt.Errorf("the token is not good: %w", err)
 	}
 	trustPublicCAs()
-	roots, err := caBundle(p.getenv)
+	roots, err := caBundle(ctx, p.getenv)
 	if err != nil {
 		return err
 	}

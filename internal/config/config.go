@@ -203,3 +203,20 @@ func stringList(name string, value *yaml.Node) ([]string, error) {
 	}
 	return list, nil
 }
+
+// Rest returns the text of all keys but the mappings.
+func (f *File) Rest() map[string]string {
+	rest := map[string]string{
+		"server.ec2DescribeInstancesRoleARN": f.EC2RoleARN,
+		"server.reservedPrefixConfig":        "",
+		"server.scrubbedAccounts":            strings.Join(f.ScrubbedAccounts, ","),
+		"server.sourceARN":                   f.SourceARN,
+	}
+	for _, reserved := range f.ReservedPrefixes {
+		rest["server.reservedPrefixConfig"] += fmt.Sprintf("%s: %q\n", reserved.Source, reserved.Prefixes)
+	}
+	for _, value := range f.Values {
+		rest[value.Key] = value.Text
+	}
+	return rest
+}

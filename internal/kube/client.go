@@ -3,16 +3,20 @@
 package kube
 
 import (
+	"context"
 	"fmt"
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kube-iam/authenticator/internal/file"
 )
 
 // RESTConfig finds the API server: by a kubeconfig, by a URL, or, if neither is
 // given, as a pod does.
-func RESTConfig(kubeconfig, master string) (*rest.Config, error) {
+func RESTConfig(ctx context.Context, kubeconfig, master string) (*rest.Config, error) {
 	if kubeconfig == "" && master == "" {
 		config, err := rest.InClusterConfig()
 		if err != nil {
@@ -20,11 +24,64 @@ func RESTConfig(kubeconfig, master string) (*rest.Config, error) {
 		}
 		return config, nil
 	}
-	config, err := clientcmd.BuildConfigFromFlags(master, kubeconfig)
+	config, err := readKubeconfig(ctx, kubeconfig, master)
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig of the API server: %w", err)
 	}
 	return config, nil
+}
+
+func readKubeconfig(ctx context.Context, path, master string) (*rest.Config, error) {
+	config := api.NewConfig()
+	if path != "" {
+		content, err := file.Read(ctx, path, file.MaxSettings)
+		if err != nil {
+			return nil, err
+		}
+		if config, err = clientcmd.Load(content); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if err := checkPaths(ctx, config, path); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	overrides := &clientcmd.ConfigOverrides{ClusterInfo: api.Cluster{Server: master}}
+	return clientcmd.NewDefaultClientConfig(*config, overrides).ClientConfig()
+}
+
+// checkPaths makes the paths in a kubeconfig relative to it, as kubectl does, and
+// reads the files that the current context needs: client-go reads them again, and
+// would wait for a FIFO for ever.
+func checkPaths(ctx context.Context, config *api.Config, origin string) error {
+	for _, cluster := range config.Clusters {
+		cluster.LocationOfOrigin = origin
+	}
+	for _, user := range config.AuthInfos {
+		user.LocationOfOrigin = origin
+	}
+	if err := clientcmd.ResolveLocalPaths(config); err != nil {
+		return err
+	}
+	var paths []string
+	current := config.Contexts[config.CurrentContext]
+	if current == nil {
+		return nil // client-go explains it
+	}
+	if cluster := config.Clusters[current.Cluster]; cluster != nil {
+		paths = append(paths, cluster.CertificateAuthority)
+	}
+	if user := config.AuthInfos[current.AuthInfo]; user != nil {
+		paths = append(paths, user.ClientCertificate, user.ClientKey, user.TokenFile)
+	}
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if _, err := file.Read(ctx, path, file.MaxSettings); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // NewClient makes a client of untyped objects. The types of k8s.io/api/core/v1

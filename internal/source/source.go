@@ -1,10 +1,11 @@
 // Package source is where mappings come from: each package below it follows one
 // kind of place, and offers what it read there as an immutable table, with the
-// problems it found.
+// problems it found. The suite in sourcetest holds what all of them do.
 package source
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -20,6 +21,17 @@ type Source interface {
 	// Current returns what is in force now.
 	Current() Snapshot
 }
+
+// A Rereader is a source that can be asked to read its place again soon, changed
+// or not. It does so while it runs.
+type Rereader interface {
+	Source
+	Reread()
+}
+
+// Unreadable is the code of the problem that a place cannot be read as a whole:
+// its last good content stays in force.
+const Unreadable mapper.Code = "Unreadable"
 
 // Snapshot is what one reading of a source put in force.
 type Snapshot struct {
@@ -42,8 +54,17 @@ func (f *InForce) Current() Snapshot {
 	return Snapshot{}
 }
 
+// Keep reports that the place cannot be read now. The table in force stays.
+func (f *InForce) Keep(message, fix string) {
+	last := f.Current()
+	problems := slices.DeleteFunc(slices.Clone(last.Problems), func(p mapper.Problem) bool { return p.Code == Unreadable })
+	problem := mapper.Problem{Code: Unreadable, Severity: mapper.Error, Message: message, Fix: fix}
+	f.Swap(Snapshot{Table: last.Table, Problems: append([]mapper.Problem{problem}, problems...)})
+}
+
 // Swap puts a snapshot in force.
 func (f *InForce) Swap(s Snapshot) { f.snapshot.Store(&s) }
 
-// Init puts a snapshot in force unless there is one already.
-func (f *InForce) Init(s Snapshot) { f.snapshot.CompareAndSwap(nil, &s) }
+// Init puts a snapshot in force unless there is one already, and reports whether
+// it did.
+func (f *InForce) Init(s Snapshot) bool { return f.snapshot.CompareAndSwap(nil, &s) }

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/kube-iam/authenticator/internal/source"
@@ -23,5 +24,11 @@ func TestInForce(t *testing.T) {
 	f.Init(table()) // comes too late
 	if got := f.Current().Table.Len(); got != 1 {
 		t.Errorf("%d mappings are in force, want 1", got)
+	}
+	f.Keep("first", "")
+	f.Keep("second", "mend it")
+	want := []mapper.Problem{{Code: source.Unreadable, Severity: mapper.Error, Message: "second", Fix: "mend it"}}
+	if got := f.Current(); got.Table.Len() != 1 || !slices.Equal(got.Problems, want) {
+		t.Errorf("%d mappings are kept with problems %v, want 1 with %v", got.Table.Len(), got.Problems, want)
 	}
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,6 +18,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/file"
 )
 
 // Names of the files in the state directory: aws-iam-authenticator's.
@@ -33,10 +36,10 @@ const certificateLifetime = 10 * 365 * 24 * time.Hour
 // LoadOrGenerateCertificate loads the serving certificate of a state directory,
 // or makes one, self-signed for the host name and the address, if there is none.
 // One that is there may be for another host name: see its VerifyHostname.
-func LoadOrGenerateCertificate(dir, hostname, address string, now time.Time) (*tls.Certificate, error) {
+func LoadOrGenerateCertificate(ctx context.Context, dir, hostname, address string, now time.Time) (*tls.Certificate, error) {
 	certFile, keyFile := filepath.Join(dir, CertificateFile), filepath.Join(dir, KeyFile)
-	certPEM, certErr := os.ReadFile(certFile)
-	keyPEM, keyErr := os.ReadFile(keyFile)
+	certPEM, certErr := file.Read(ctx, certFile, file.MaxSettings)
+	keyPEM, keyErr := file.Read(ctx, keyFile, file.MaxSettings)
 	switch {
 	case errors.Is(certErr, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist):
 		return generate(dir, hostname, address, now)

@@ -12,7 +12,7 @@ import (
 
 func TestCertificateIsMadeOnce(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	made, err := webhook.LoadOrGenerateCertificate(dir, "authenticator.example.com", "127.0.0.1", time.Now())
+	made, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "authenticator.example.com", "127.0.0.1", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestCertificateIsMadeOnce(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, webhook.KeyFile)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key's mode is %v, %v", info.Mode(), err)
 	}
-	loaded, err := webhook.LoadOrGenerateCertificate(dir, "authenticator.example.com", "127.0.0.1", time.Now())
+	loaded, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "authenticator.example.com", "127.0.0.1", time.Now())
 	if err != nil || string(loaded.Certificate[0]) != string(made.Certificate[0]) {
 		t.Errorf("it is not the same when loaded (%v)", err)
 	}
@@ -42,23 +42,23 @@ func TestCertificateThatCannotBeUsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if _, err := webhook.LoadOrGenerateCertificate(dir, "localhost", "127.0.0.1", time.Now()); err != nil {
+			if _, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "localhost", "127.0.0.1", time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			test.spoil(t, dir)
-			if _, err := webhook.LoadOrGenerateCertificate(dir, "localhost", "127.0.0.1", time.Now()); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "localhost", "127.0.0.1", time.Now()); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q in it", err, test.want)
 			}
 		})
 	}
 	dir := t.TempDir()
-	if _, err := webhook.LoadOrGenerateCertificate(dir, "localhost", "127.0.0.1", time.Now()); err != nil {
+	if _, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "localhost", "127.0.0.1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if certificate, err := webhook.LoadOrGenerateCertificate(dir, "other.example.com", "127.0.0.1", time.Now()); err != nil || certificate.Leaf.VerifyHostname("localhost") != nil {
+	if certificate, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "other.example.com", "127.0.0.1", time.Now()); err != nil || certificate.Leaf.VerifyHostname("localhost") != nil {
 		t.Errorf("for another name: %v; want the certificate that is there", err)
 	}
-	if _, err := webhook.LoadOrGenerateCertificate(dir, "localhost", "127.0.0.1", time.Now().AddDate(11, 0, 0)); err == nil || !strings.Contains(err.Error(), "expired") {
+	if _, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "localhost", "127.0.0.1", time.Now().AddDate(11, 0, 0)); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("in eleven years: %v", err)
 	}
 }
@@ -81,7 +81,7 @@ func write(t *testing.T, path, content string) {
 func copyKey(t *testing.T, dir string) {
 	t.Helper()
 	other := t.TempDir()
-	if _, err := webhook.LoadOrGenerateCertificate(other, "localhost", "127.0.0.1", time.Now()); err != nil {
+	if _, err := webhook.LoadOrGenerateCertificate(t.Context(), other, "localhost", "127.0.0.1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	key, err := os.ReadFile(filepath.Join(other, webhook.KeyFile))

@@ -188,7 +188,7 @@ func serve(t *testing.T, h http.Handler) (kubeconfig string, stop context.Cancel
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := webhook.LoadOrGenerateCertificate(dir, "localhost", "127.0.0.1", time.Now())
+	certificate, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "localhost", "127.0.0.1", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,8 @@ type Config struct {
 	REST *rest.Config
 	// Options of reading the ConfigMap. Its Source is the name of this one.
 	Options awsauth.Options
-	// OnRead is called after every reading. Nil means never.
+	// OnRead is called after every reading, from one goroutine or another. Nil
+	// means never.
 	OnRead func()
 	// OnFailure is called for every list and every watch that fails: what is in
 	// force then grows old. Nil means never.
@@ -133,8 +134,8 @@ func (c *ConfigMap) Run(ctx context.Context) {
 // sync puts an empty table in force if the first list shows that there is no
 // aws-auth: then it is known that nobody is mapped.
 func (c *ConfigMap) sync(ctx context.Context) {
-	if cache.WaitForCacheSync(ctx.Done(), c.controller.HasSynced) {
-		c.Init(source.Snapshot{Table: emptyTable(c.config.Options)})
+	if cache.WaitForCacheSync(ctx.Done(), c.controller.HasSynced) && c.Init(source.Snapshot{Table: emptyTable(c.config.Options)}) {
+		c.config.OnRead()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/configmap"
+	"github.com/kube-iam/authenticator/internal/source/sourcetest"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
@@ -161,6 +164,59 @@ func bob(t *testing.T, source *configmap.ConfigMap) string {
 	return match.Username
 }
 
+func TestSource(t *testing.T) {
+	config := func(url string, onRead func()) configmap.Config {
+		return configmap.Config{REST: &rest.Config{Host: url}, Options: awsauth.Options{Source: "EKSConfigMap", Partition: "aws"}, OnRead: onRead}
+	}
+	newSource := func(t *testing.T, c configmap.Config) *configmap.ConfigMap {
+		t.Helper()
+		followed, err := configmap.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return followed
+	}
+	sourcetest.Run(t, sourcetest.Suite{
+		Unread: func(t *testing.T) source.Source {
+			forbidden := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+			t.Cleanup(forbidden.Close)
+			return newSource(t, config(forbidden.URL, nil))
+		},
+		Make: func(t *testing.T, sections map[string]string) sourcetest.Place {
+			var list []corev1.ConfigMap
+			if sections != nil {
+				list = append(list, awsAuth("1", "uid-1", sections))
+			}
+			s, read := newAPIServer(t, list...), make(chan struct{}, 16)
+			last, version := list, 1
+			await := func() { <-read }
+			send := func(kind string, configMap corev1.ConfigMap) {
+				s.send(t, kind, configMap)
+				await()
+			}
+			return sourcetest.Place{
+				Source: newSource(t, config(s.url, func() { read <- struct{}{} })),
+				Await:  await,
+				Write: func(sections map[string]string) {
+					version++
+					kind, uid := "MODIFIED", ""
+					if len(last) == 0 {
+						kind, uid = "ADDED", fmt.Sprintf("uid-%d", version)
+					} else {
+						uid = string(last[0].UID)
+					}
+					last = []corev1.ConfigMap{awsAuth(strconv.Itoa(version), uid, sections)}
+					send(kind, last[0])
+				},
+				Remove: func() {
+					send("DELETED", last[0])
+					last = nil
+				},
+			}
+		},
+	})
+}
+
 func TestConformance(t *testing.T) {
 	source, read := follow(t, newAPIServer(t, awsAuth("1", "a", mappertest.Data())))
 	<-read
@@ -238,7 +294,11 @@ func TestDataIsNotText(t *testing.T) {
 func TestNoConfigMap(t *testing.T) {
 	s := newAPIServer(t)
 	source, read := follow(t, s)
-	s.send(t, "ADDED", awsAuth("2", "a", bobIs("added"))) // comes after the empty list
+	<-read
+	if table := source.Current().Table; table == nil || table.Len() != 0 {
+		t.Errorf("%+v is in force, want an empty table", table)
+	}
+	s.send(t, "ADDED", awsAuth("2", "a", bobIs("added")))
 	<-read
 	if got := bob(t, source); got != "added" {
 		t.Errorf("bob is %q", got)
@@ -295,11 +355,11 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := configmap.New(configmap.Config{}); err == nil {
 		t.Error("a follower of nothing is made")
 	}
-	if _, err := kube.RESTConfig("nowhere", ""); err == nil || !strings.Contains(err.Error(), "nowhere") {
+	if _, err := kube.RESTConfig(t.Context(), "nowhere", ""); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("%v", err)
 	}
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
-	if _, err := kube.RESTConfig("", ""); err == nil || !strings.Contains(err.Error(), "--kubeconfig") {
+	if _, err := kube.RESTConfig(t.Context(), "", ""); err == nil || !strings.Contains(err.Error(), "--kubeconfig") {
 		t.Errorf("%v", err)
 	}
 }

@@ -9,12 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"time"
 
-	"github.com/fsnotify/fsnotify"
-
+	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
@@ -26,129 +22,110 @@ type Config struct {
 	Path string
 	// Options of reading the file. Its Source is the name of this one.
 	Options awsauth.Options
-	// OnRead is called after every reading. Nil means never.
+	// OnRead is called each time the mappings in force change. Nil means never.
 	OnRead func()
 	// Log of what is wrong with the file. Nil means nowhere.
 	Log *slog.Logger
-	// After is the clock. Nil means time.After.
-	After func(time.Duration) <-chan time.Time
+	// Watch reports changes of the file. Nil means that of the operating system.
+	Watch file.Watch
 }
-
-// settling is how long after a first event the file is read: one that is written
-// in place, not put in the old one's place, is empty for a moment.
-const settling = 100 * time.Millisecond
 
 // File follows a file of mappings.
 type File struct {
 	source.InForce
-	config  Config
-	watcher *fsnotify.Watcher
-	last    *awsauth.Result
-	content []byte // of last
+	config   Config
+	follower *file.Follower
+	// last is what was read last. Nil means that the file is gone.
+	last *awsauth.Result
 }
 
-// New reads the file and watches it; it must be there and parse. From [File.Run]
-// on a version that does not parse leaves the last good one in force, and the
+// New reads the file, which must exist and parse. From [File.Run] on a version
+// that does not parse, or is empty, leaves the last good one in force, and the
 // file's removal revokes all that it granted.
-func New(config Config) (*File, error) {
+func New(ctx context.Context, config Config) (*File, error) {
 	if config.Path == "" {
 		return nil, errors.New("following a file of mappings: no path is given")
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	if config.After == nil {
-		config.After = time.After
-	}
 	if config.OnRead == nil {
 		config.OnRead = func() {}
 	}
-	watcher, err := fsnotify.NewWatcher()
+	content, err := file.Read(ctx, config.Path, file.MaxMappings)
 	if err != nil {
-		return nil, fmt.Errorf("watching %s: %w", config.Path, err)
+		return nil, fmt.Errorf("reading mappings: %w", err)
 	}
-	f := &File{config: config, watcher: watcher}
-	// The directory is watched, and before the file is read: editors, and the
-	// kubelet for a mounted ConfigMap, put a new file in the old one's place.
-	if err := watcher.Add(filepath.Dir(config.Path)); err != nil {
-		return nil, errors.Join(fmt.Errorf("watching %s: %w", config.Path, err), watcher.Close())
+	f := &File{config: config}
+	result, err := f.parse(content)
+	if err != nil {
+		return nil, err
 	}
-	if err := f.read(); err != nil {
-		return nil, errors.Join(err, watcher.Close())
-	}
+	f.use(result)
+	f.follower = file.Follow(file.Config{
+		Path: config.Path, Limit: file.MaxMappings, Content: content, Watch: config.Watch, Log: config.Log,
+		Whole: func(content []byte) bool { _, err := f.parse(content); return err == nil && !isEmpty(content) },
+	})
 	return f, nil
 }
 
 // Name is the name that rules give as their source.
 func (f *File) Name() string { return f.config.Options.Source }
 
-// Close ends the watch of a file that [File.Run] does not follow.
-func (f *File) Close() { _ = f.watcher.Close() }
+// Reread has the file read again soon.
+func (f *File) Reread() { f.follower.Reread() }
 
 // Run follows the file until ctx is done.
-func (f *File) Run(ctx context.Context) {
-	defer f.Close()
-	var settled <-chan time.Time
-	for {
-		select {
-		case <-settled:
-			settled = nil
-			f.reread()
-		case <-ctx.Done():
-			return
-		case _, open := <-f.watcher.Events:
-			if !open {
-				return
-			}
-			if settled == nil {
-				settled = f.config.After(settling)
-			}
-		case err, open := <-f.watcher.Errors:
-			if !open {
-				return
-			}
-			// Events may be lost, so look.
-			f.config.Log.Warn("watching the file of mappings failed", "file", f.config.Path, "error", err)
-			f.reread()
-		}
-	}
-}
+func (f *File) Run(ctx context.Context) { f.follower.Run(ctx, f.changed) }
 
-func (f *File) reread() {
-	err := f.read()
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if f.last != nil {
-			f.last = nil
-			f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths)})
-			f.config.OnRead()
-			f.config.Log.Warn("the file of mappings is gone: nobody is mapped by it any more", "file", f.config.Path)
-		}
-	case err != nil:
-		f.config.Log.Error("the file of mappings cannot be read: what it said last stays in force", "file", f.config.Path, "error", err)
+func (f *File) changed(content []byte, err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		f.revoke()
+		return
 	}
-}
-
-func (f *File) read() error {
-	content, err := os.ReadFile(f.config.Path)
+	// Somebody who means to map nobody removes the file. An empty one is what a
+	// shell leaves of it before the command that writes it has ended.
+	if err == nil && isEmpty(content) {
+		err = fmt.Errorf("%s is empty", f.config.Path)
+	}
+	var result *awsauth.Result
+	if err == nil {
+		result, err = f.parse(content)
+	}
 	if err != nil {
-		return fmt.Errorf("reading mappings: %w", err)
+		f.config.Log.Error("the file of mappings cannot be read: its last good content stays in force", "file", f.config.Path, "error", err)
+		f.Keep(err.Error()+"; the last good content stays in force", "correct the file, or remove it to map nobody")
+		return
 	}
-	if f.last != nil && bytes.Equal(content, f.content) {
-		return nil // something else happened in the directory
-	}
+	f.use(result)
+}
+
+// revoke takes back all that the file granted.
+func (f *File) revoke() {
+	f.last = nil
+	f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths)})
+	f.config.OnRead()
+	f.config.Log.Warn("the file of mappings is gone: it maps nobody any more", "file", f.config.Path)
+}
+
+func (f *File) parse(content []byte) (*awsauth.Result, error) {
 	result, err := awsauth.ParseFile(content, f.last, f.config.Options)
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.config.Path, err)
+		return nil, fmt.Errorf("%s: %w", f.config.Path, err)
 	}
-	f.last, f.content = result, content
+	return result, nil
+}
+
+func (f *File) use(result *awsauth.Result) {
+	f.last = result
 	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems})
 	f.config.OnRead()
 	f.config.Log.Info("read the file of mappings", "file", f.config.Path, "problems", len(result.Problems))
 	for _, problem := range result.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)
 	}
-	return nil
 }
 
-var _ source.Source = (*File)(nil)
+func isEmpty(content []byte) bool { return len(bytes.TrimSpace(content)) == 0 }
+
+var _ source.Rereader = (*File)(nil)

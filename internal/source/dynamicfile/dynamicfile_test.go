@@ -2,16 +2,20 @@ package dynamicfile_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/dynamicfile"
+	"github.com/kube-iam/authenticator/internal/source/sourcetest"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
@@ -19,11 +23,56 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bob returns the username that the file maps bob to.
-func bob(t *testing.T, file *dynamicfile.File) string {
+// manifest is the manifest of an aws-auth ConfigMap.
+func manifest(sections map[string]string) string {
+	text := "kind: ConfigMap\ndata:\n"
+	for name, section := range sections {
+		text += "  " + name + ": |\n    " + strings.ReplaceAll(section, "\n", "\n    ") + "\n"
+	}
+	return text
+}
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+	sourcetest.Run(t, sourcetest.Suite{
+		Synctest: true,
+		Make: func(t *testing.T, sections map[string]string) sourcetest.Place {
+			f := sourcetest.NewFile(t, manifest(sections))
+			followed, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: f.Path, Options: awsauth.Options{Source: "test"}, Watch: f.Watch})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f.Place(followed, manifest)
+		},
+	})
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
+	write(t, path, manifest(mappertest.Data()))
+	followed, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: path, Options: awsauth.Options{Source: "test", Partition: "aws"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mappertest.Run(t, "test", tableOf(followed))
+}
+
+func write(t *testing.T, path, content string) {
 	t.Helper()
-	table := func() *mapper.Table { return file.Current().Table }
-	match, _, err := mapper.Entries(table, nil).Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tableOf(followed *dynamicfile.File) func() *mapper.Table {
+	return func() *mapper.Table { return followed.Current().Table }
+}
+
+// bob returns the username that the file maps bob to.
+func bob(t *testing.T, followed *dynamicfile.File) string {
+	t.Helper()
+	match, _, err := mapper.Entries(tableOf(followed), nil).Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,135 +81,130 @@ func bob(t *testing.T, file *dynamicfile.File) string {
 
 const entry = "mapUsers:\n- userarn: arn:aws:iam::231144931069:user/bob\n  username: "
 
-// TestFollow edits the file in the ways that editors do.
-func TestFollow(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
-	write := func(path, content string) {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
+// follow follows a file that maps bob to bob, in a bubble.
+func follow(t *testing.T, config dynamicfile.Config) (*dynamicfile.File, *sourcetest.File) {
+	t.Helper()
+	f := sourcetest.NewFile(t, entry+"bob\n")
+	config.Path, config.Watch = f.Path, f.Watch
+	followed, err := dynamicfile.New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { followed.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	f.Await()
+	return followed, f
+}
+
+// TestWrittenInPlace empties the file and writes it in pieces, as cp and many
+// editors do: nobody is mapped by a half of it.
+func TestWrittenInPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reads := 0
+		followed, f := follow(t, dynamicfile.Config{OnRead: func() { reads++ }})
+		whole := "mapRoles: []\n" + entry + "second\n"
+		for i := range len(whole) {
+			f.WriteInPlace(whole[:i])
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			if got := bob(t, followed); got != "bob" {
+				t.Fatalf("bob is %q when %d bytes are written", got, i)
+			}
+		}
+		f.WriteInPlace(whole)
+		f.Await()
+		if got := bob(t, followed); got != "second" || reads != 2 {
+			t.Errorf("bob is %q after %d readings, want second after 2", got, reads)
+		}
+	})
+}
+
+// TestEmptied leaves the file empty, as a full disk does, or a shell whose
+// command takes its time.
+func TestEmptied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		followed, f := follow(t, dynamicfile.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		f.WriteInPlace(" \n")
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := bob(t, followed); got != "bob" {
+			t.Errorf("bob is %q", got)
+		}
+		if got := strings.Count(log.String(), "level=ERROR"); got != 1 || !strings.Contains(log.String(), "is empty") {
+			t.Errorf("%d errors are logged, want 1 that the file is empty: %s", got, log.String())
+		}
+		if problems := followed.Current().Problems; len(problems) != 1 || problems[0].Code != source.Unreadable || problems[0].Severity != mapper.Error {
+			t.Errorf("problems: %v, want one that it is unreadable", problems)
+		}
+		f.Write("mapUsers: []\n")
+		if problems := followed.Current().Problems; len(problems) > 0 {
+			t.Errorf("problems of a good file: %v", problems)
+		}
+		if got := bob(t, followed); got != "" {
+			t.Errorf("bob is %q after all was revoked", got)
+		}
+	})
+}
+
+// TestReread reads a file that did not change, and says so.
+func TestReread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		followed, f := follow(t, dynamicfile.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		followed.Reread()
+		f.Await()
+		if got := strings.Count(log.String(), "read the file of mappings"); got != 2 {
+			t.Errorf("the file is read %d times, want 2: %s", got, log.String())
+		}
+	})
+}
+
+func TestNewRejects(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "broken")
+	write(t, broken, "[")
+	for _, path := range []string{"", filepath.Join(dir, "nowhere"), filepath.Join(dir, "no", "where"), broken, dir, os.DevNull} {
+		if _, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: path}); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("following %q: %v", path, err)
 		}
 	}
-	write(path, entry+"first\n")
+}
+
+// TestFollow follows a real file, by the system's notifications and clock.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
+	write(t, path, entry+"first\n")
 	read := make(chan struct{}, 16)
-	file, err := dynamicfile.New(dynamicfile.Config{
-		Path: path, Options: awsauth.Options{Source: "test"},
-		OnRead: func() { read <- struct{}{} },
-		After:  func(time.Duration) <-chan time.Time { return time.After(0) },
-	})
+	followed, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: path, OnRead: func() { read <- struct{}{} }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-read
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { file.Run(ctx) })
+	running.Go(func() { followed.Run(ctx) })
 	defer func() { stop(); running.Wait() }()
-	becomes := func(want string) {
-		t.Helper()
-		for {
-			got := bob(t, file)
-			if got == want {
-				return
-			}
-			select {
-			case <-read: // a file written in place may be read half written, and again
-			case <-t.Context().Done():
-				t.Fatalf("bob is %q, want %q", got, want)
-			}
-		}
-	}
-	becomes("first")
-	write(path, entry+"in-place\n")
-	becomes("in-place")
-	write(path+".new", entry+"renamed\n")
+	write(t, path+".new", entry+"renamed\n")
 	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
-	becomes("renamed")
-	write(path+".new", "mapUsers: [") // does not parse: what was read last stays
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
+	<-read
+	if got := bob(t, followed); got != "renamed" {
+		t.Errorf("bob is %q, want renamed", got)
 	}
-	becomes("renamed")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	becomes("")
-	write(path, entry+"back\n")
-	becomes("back")
-}
-
-// TestFileWrittenInPlace is empty for a moment, as cp and many editors leave it.
-func TestFileWrittenInPlace(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
-	if err := os.WriteFile(path, []byte(entry+"good\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	read, written := make(chan struct{}, 64), make(chan struct{})
-	file, err := dynamicfile.New(dynamicfile.Config{
-		Path: path, Options: awsauth.Options{Source: "test"},
-		After: func(time.Duration) <-chan time.Time {
-			settled := make(chan time.Time)
-			go func() { <-written; close(settled) }()
-			return settled
-		},
-		OnRead: func() { read <- struct{}{} },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	<-read
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { file.Run(ctx) })
-	defer func() { stop(); running.Wait() }()
-	for _, content := range []string{entry + "second\n", "mapUsers: [", entry + "third\n"} {
-		for range 100 { // so that somebody who reads at once sees it empty
-			if err := os.Truncate(path, 0); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if got := bob(t, followed); got != "" {
+		t.Errorf("bob is %q after the file's removal", got)
 	}
-	close(written)
-	<-read
-	if got := bob(t, file); got != "third" {
-		t.Errorf("bob is %q after the first reading, want third", got)
-	}
-}
-
-func TestNewRefuses(t *testing.T) {
-	dir := t.TempDir()
-	broken := filepath.Join(dir, "broken")
-	if err := os.WriteFile(broken, []byte("["), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{"", filepath.Join(dir, "nowhere"), filepath.Join(dir, "no", "where"), broken, dir} {
-		if _, err := dynamicfile.New(dynamicfile.Config{Path: path}); err == nil {
-			t.Errorf("%q is followed", path)
-		}
-	}
-}
-
-func TestConformance(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
-	content := "data:\n"
-	for name, text := range mappertest.Data() {
-		content += "  " + name + ": |\n"
-		for _, line := range strings.Split(text, "\n") {
-			content += "    " + line + "\n"
-		}
-	}
-	if err := os.WriteFile(path, []byte("kind: ConfigMap\n"+content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	file, err := dynamicfile.New(dynamicfile.Config{Path: path, Options: awsauth.Options{Source: "test", Partition: "aws"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	mappertest.Run(t, "test", func() *mapper.Table { return file.Current().Table })
 }

@@ -3,30 +3,178 @@
 package mountedfile
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 
+	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// File is the source.
-type File struct {
-	source.InForce
-	name string
+// Config of [New]. Name and Parse must be set.
+type Config struct {
+	// Name of the source in rules.
+	Name string
+	// Path of the configuration file. Empty means that there is none: then
+	// Content is parsed and nothing is followed.
+	Path string
+	// Content of the file, as the server read it when it started.
+	Content []byte
+	// Parse reads a content of the file.
+	Parse func(content []byte) (Parsed, error)
+	// OnRead is called each time the mappings in force change. Nil means never.
+	OnRead func()
+	// Log of what is wrong with the file. Nil means nowhere.
+	Log *slog.Logger
+	// Watch reports changes of the file. Nil means that of the operating system.
+	Watch file.Watch
 }
 
-// New makes a source of what was read from the configuration file. Name is the
-// name that rules give as their source.
-func New(name string, read *awsauth.Result) *File {
-	f := &File{name: name}
-	f.Swap(source.Snapshot{Table: read.Table, Problems: read.Problems})
-	return f
+// Parsed is a configuration file.
+type Parsed struct {
+	// Mappings in it.
+	Mappings *awsauth.Result
+	// Rest is all else in it, by key, which acts only once the server restarts.
+	Rest map[string]string
+}
+
+// File follows the mappings of the configuration file.
+type File struct {
+	source.InForce
+	config   Config
+	follower *file.Follower
+	// started is the rest that the server started with, rest the one read last.
+	started, rest map[string]string
+}
+
+// New makes a source of the configuration file, which must be good. From
+// [File.Run] on the mappings in a version that is not, or in none, are those of
+// the last good one: the server would not start with it.
+func New(config Config) (*File, error) {
+	if config.Name == "" || config.Parse == nil {
+		return nil, errors.New("following the configuration file: its name or parser is not given")
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.OnRead == nil {
+		config.OnRead = func() {}
+	}
+	f := &File{config: config}
+	parsed, err := f.parse(config.Content)
+	if err != nil {
+		return nil, err
+	}
+	f.started, f.rest = parsed.Rest, parsed.Rest
+	f.use(parsed.Mappings)
+	f.follower = file.Follow(file.Config{
+		Path: config.Path, Limit: file.MaxMappings, Content: config.Content, Watch: config.Watch, Log: config.Log,
+		Whole: func(content []byte) bool { _, err := f.parse(content); return err == nil && !isEmpty(content) },
+	})
+	return f, nil
 }
 
 // Name is the name that rules give as their source.
-func (f *File) Name() string { return f.name }
+func (f *File) Name() string { return f.config.Name }
 
-// Run waits until ctx is done.
-func (f *File) Run(ctx context.Context) { <-ctx.Done() }
+// Reread has the file read again soon.
+func (f *File) Reread() { f.follower.Reread() }
 
-var _ source.Source = (*File)(nil)
+// Run follows the file until ctx is done.
+func (f *File) Run(ctx context.Context) {
+	if f.config.Path == "" {
+		<-ctx.Done()
+		return
+	}
+	f.follower.Run(ctx, f.changed)
+}
+
+func (f *File) changed(content []byte, err error) {
+	consequence := "its last good mappings stay in force, and a restart would fail"
+	var parsed Parsed
+	if err == nil {
+		parsed, err = f.parse(content)
+	}
+	// An empty file is what a shell leaves of it before the command that writes
+	// it has ended, or a full disk.
+	if err == nil && isEmpty(content) {
+		err, consequence = errors.New("the file is empty"), "its last good mappings stay in force, and a restart would map nobody"
+	}
+	if err != nil {
+		f.config.Log.Error("the configuration file is not usable: "+consequence, "file", f.config.Path, "error", err)
+		f.Keep(err.Error()+"; "+consequence, "correct the file")
+		return
+	}
+	if !maps.Equal(parsed.Rest, f.rest) {
+		f.rest = parsed.Rest
+		if keys := differences(f.started, f.rest); len(keys) > 0 {
+			f.config.Log.Warn("keys of the configuration file changed that need a restart to act", "file", f.config.Path, "keys", keys)
+		}
+	}
+	f.use(parsed.Mappings)
+}
+
+// differences are the keys whose values differ.
+func differences(a, b map[string]string) []string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(key string) bool {
+		before, had := a[key]
+		after, has := b[key]
+		return had == has && before == after
+	})
+}
+
+func (f *File) parse(content []byte) (Parsed, error) {
+	parsed, err := f.config.Parse(content)
+	if err != nil {
+		return Parsed{}, err
+	}
+	var errs []error
+	for _, problem := range parsed.Mappings.Problems {
+		if stops(problem) {
+			// What comes of a problem, behind the last semicolon, is for an entry
+			// that is dropped alone.
+			if i := strings.LastIndex(problem.Message, "; "); i > 0 {
+				problem.Message = problem.Message[:i]
+			}
+			errs = append(errs, errors.New(problem.String()))
+		}
+	}
+	switch {
+	case len(errs) > 1:
+		return Parsed{}, fmt.Errorf("%w; and %d more like it", errs[0], len(errs)-1)
+	case len(errs) > 0:
+		return Parsed{}, errs[0]
+	}
+	return parsed, nil
+}
+
+// stops reports whether a problem stops the server's start, as it stops that of
+// aws-iam-authenticator.
+func stops(problem mapper.Problem) bool {
+	return slices.Contains([]mapper.Code{mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge, mapper.EntryInvalidARN, mapper.EntryNoARN}, problem.Code)
+}
+
+func (f *File) use(mappings *awsauth.Result) {
+	f.Swap(source.Snapshot{Table: mappings.Table, Problems: mappings.Problems})
+	f.config.OnRead()
+	if f.config.Path == "" {
+		return
+	}
+	f.config.Log.Info("read the mappings of the configuration file", "file", f.config.Path, "problems", len(mappings.Problems))
+	for _, problem := range mappings.Problems {
+		problem.Log(f.config.Log, "problem in "+f.config.Path)
+	}
+}
+
+func isEmpty(content []byte) bool { return len(bytes.TrimSpace(content)) == 0 }
+
+var _ source.Rereader = (*File)(nil)

@@ -1,29 +1,207 @@
 package mountedfile_test
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"go.uber.org/goleak"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kube-iam/authenticator/internal/source/mountedfile"
+	"github.com/kube-iam/authenticator/internal/source/sourcetest"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-func TestConformance(t *testing.T) {
-	var text strings.Builder
-	for name, section := range mappertest.Data() {
-		text.WriteString(name + ":" + strings.ReplaceAll("\n"+section, "\n", "\n  ") + "\n")
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// configuration is a configuration file.
+func configuration(sections map[string]string) string {
+	text := "port: 1\nserver:\n  mapAccounts: []\n"
+	for name, section := range sections {
+		if name == "mapAccounts" {
+			text = strings.Replace(text, " []", " "+section, 1)
+			continue
+		}
+		text += "  " + name + ":\n    " + strings.ReplaceAll(section, "\n", "\n    ") + "\n"
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(text.String()), &document); err != nil {
+	return text
+}
+
+// parse reads a file such as configuration writes; all else in it is the port.
+func parse(content []byte) (mountedfile.Parsed, error) {
+	var file struct {
+		Port   string
+		Server yaml.Node
+	}
+	if err := yaml.Unmarshal(content, &file); err != nil {
+		return mountedfile.Parsed{}, err
+	}
+	return mountedfile.Parsed{
+		Mappings: awsauth.ParseNode(&file.Server, nil, awsauth.Options{Source: "MountedFile", Partition: "aws"}),
+		Rest:     map[string]string{"port": file.Port},
+	}, nil
+}
+
+// config of a source of a file.
+func config(f *sourcetest.File, content string) mountedfile.Config {
+	return mountedfile.Config{Name: "MountedFile", Path: f.Path, Content: []byte(content), Parse: parse, Watch: f.Watch}
+}
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+	sourcetest.Run(t, sourcetest.Suite{
+		Synctest: true,
+		Make: func(t *testing.T, sections map[string]string) sourcetest.Place {
+			content := configuration(sections)
+			f := sourcetest.NewFile(t, content)
+			mounted, err := mountedfile.New(config(f, content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			place := f.Place(mounted, configuration)
+			place.KeepsRemoved = true
+			return place
+		},
+	})
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	mounted, err := mountedfile.New(mountedfile.Config{Name: "MountedFile", Content: []byte(configuration(mappertest.Data())), Parse: parse})
+	if err != nil {
 		t.Fatal(err)
 	}
-	file := mountedfile.New("MountedFile", awsauth.ParseNode(document.Content[0], nil, awsauth.Options{Source: "MountedFile", Partition: "aws"}))
-	if file.Name() != "MountedFile" {
-		t.Errorf("its name is %q", file.Name())
+	mappertest.Run(t, "MountedFile", func() *mapper.Table { return mounted.Current().Table })
+}
+
+const entry = "port: 1\nserver:\n  mapUsers:\n  - userarn: arn:aws:iam::231144931069:user/bob\n    username: "
+
+// TestReread writes contents over a good one: what the server would not start
+// with leaves the last good content in force as a whole.
+func TestReread(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ content, bob, log string }{
+		"other mappings":    {entry + "second\n", "second", ""},
+		"no mappings":       {"port: 1\n", "", ""},
+		"a bad ARN":         {entry + "second\n  - userarn: alice\n", "first", `alice`},
+		"two bad ARNs":      {entry + "second\n  - userarn: alice\n  - userarn: carol\n", "first", `and 1 more like it`},
+		"an ARN is missing": {entry + "second\n  - username: alice\n", "first", "mapUsers line 6"},
+		"not a list":        {entry + "second\n  mapRoles: alice\n", "first", "mapRoles line 6"},
+		"broken":            {entry + "second\n  }", "first", "yaml: "},
+		"another key":       {strings.Replace(entry, "1", "2", 1) + "second\n", "second", `need a restart to act" file=`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				mounted, f := follow(t, &log)
+				f.Write(test.content)
+				if got := bob(t, mounted); got != test.bob {
+					t.Errorf("bob is %q, want %q", got, test.bob)
+				}
+				if !strings.Contains(log.String(), test.log) || (test.log == "") != (log.Len() == 0) {
+					t.Errorf("logged %q, want %q", log.String(), test.log)
+				}
+				if keeps := strings.Contains(log.String(), "its last good mappings stay in force, and a restart would fail"); keeps != (test.bob == "first") {
+					t.Errorf("logged %q", log.String())
+				}
+			})
+		})
 	}
-	mappertest.Run(t, "MountedFile", func() *mapper.Table { return file.Current().Table })
+}
+
+// TestEmptied empties the file: nobody loses access before the server restarts.
+func TestEmptied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		mounted, f := follow(t, &log)
+		f.Write(" \n")
+		if got := bob(t, mounted); got != "first" || !strings.Contains(log.String(), "a restart would map nobody") {
+			t.Errorf("bob is %q, want first; logged %q", got, log.String())
+		}
+	})
+}
+
+// TestOtherKeys changes what acts once the server restarts: each change is logged
+// once, and one that is taken back is not.
+func TestOtherKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		_, f := follow(t, &log)
+		for i, port := range []int{2, 2, 3, 1} {
+			f.Write(fmt.Sprintf("port: %d\n# %d\n", port, i))
+		}
+		if got := strings.Count(log.String(), "keys=[port]"); got != 2 {
+			t.Errorf("%d changes are logged, want 2: %s", got, log.String())
+		}
+	})
+}
+
+func TestNewRejects(t *testing.T) {
+	t.Parallel()
+	for _, content := range []string{entry + "bob\n  - userarn: alice\n", "server: ["} {
+		if _, err := mountedfile.New(mountedfile.Config{Name: "MountedFile", Content: []byte(content), Parse: parse}); err == nil {
+			t.Errorf("%q is followed", content)
+		}
+	}
+	if _, err := mountedfile.New(mountedfile.Config{Name: "MountedFile"}); err == nil {
+		t.Error("no parser is needed")
+	}
+}
+
+// TestWithoutFile has mappings from nowhere.
+func TestWithoutFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mounted, err := mountedfile.New(mountedfile.Config{Name: "MountedFile", Parse: parse})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		mounted.Run(ctx)
+		if table := mounted.Current().Table; table == nil || table.Len() != 0 || len(mounted.Current().Problems) != 0 {
+			t.Errorf("%+v is in force, want an empty table", mounted.Current())
+		}
+	})
+}
+
+// follow follows a file that maps bob to first, and logs warnings and errors.
+func follow(t *testing.T, log *bytes.Buffer) (*mountedfile.File, *sourcetest.File) {
+	t.Helper()
+	content := entry + "first\n"
+	f := sourcetest.NewFile(t, content)
+	c := config(f, content)
+	c.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	mounted, err := mountedfile.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { mounted.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	f.Await()
+	return mounted, f
+}
+
+func bob(t *testing.T, mounted *mountedfile.File) string {
+	t.Helper()
+	table := func() *mapper.Table { return mounted.Current().Table }
+	match, _, err := mapper.Entries(table, nil).Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return match.Username
 }

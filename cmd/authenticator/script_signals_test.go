@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// silentConnections is the key of the value with the connections to silent.
+type silentConnections struct{}
+
+// silent listens until the script ends, and never answers; $SILENT is its host
+// and port.
+func silent(ts *testscript.TestScript, _ bool, _ []string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { _ = listener.Close() })
+	ts.Setenv("SILENT", listener.Addr().String())
+	connections := ts.Value(silentConnections{}).(chan net.Conn)
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections <- connection
+		}
+	}()
+}
+
+// contacted waits for a connection to silent.
+func contacted(ts *testscript.TestScript, _ bool, _ []string) {
+	select {
+	case connection := <-ts.Value(silentConnections{}).(chan net.Conn):
+		ts.Defer(func() { _ = connection.Close() })
+	case <-time.After(20 * time.Second):
+		ts.Fatalf("nobody connects")
+	}
+}
+
+// hangup sends SIGHUP to what runs in the background.
+func hangup(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, command := range ts.BackgroundCmds() {
+		ts.Check(command.Process.Signal(syscall.SIGHUP))
+	}
+}
+
+// ended waits until nothing runs in the background any more, for a duration at
+// most: ended DURATION.
+func ended(ts *testscript.TestScript, _ bool, args []string) {
+	atMost, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	commands := ts.BackgroundCmds()
+	await(ts, atMost, func(context.Context) bool {
+		for _, command := range commands {
+			if err := command.Process.Signal(syscall.Signal(0)); !errors.Is(err, os.ErrProcessDone) {
+				return false
+			}
+		}
+		return true
+	}, func() { ts.Fatalf("not all programs ended within %s", atMost) })
+}
+
+// holdRequest begins a request whose body never comes: holdrequest HOST:PORT.
+func holdRequest(ts *testscript.TestScript, _ bool, args []string) {
+	connection, err := tls.Dial("tcp", args[0], &tls.Config{InsecureSkipVerify: true})
+	ts.Check(err)
+	ts.Defer(func() { _ = connection.Close() })
+	_, err = io.WriteString(connection, "POST /authenticate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	ts.Check(err)
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	ts.Check(err)
+	if answer.StatusCode != http.StatusContinue {
+		ts.Fatalf("the server answers %s, want 100", answer.Status)
+	}
+}
+
+// stopping waits until a server takes no requests any more: stopping URL.
+func stopping(ts *testscript.TestScript, _ bool, args []string) {
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	await(ts, 20*time.Second, func(ctx context.Context) bool {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
+		ts.Check(err)
+		answer, err := client.Do(request)
+		if err != nil {
+			return true
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode != http.StatusOK
+	}, func() { ts.Fatalf("%s still answers", args[0]) })
+}

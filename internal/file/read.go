@@ -1,0 +1,107 @@
+// Package file reads the files that operators give us, and follows them. It
+// reads regular files only, and never waits for one that does not answer.
+package file
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// The most that we read of a file.
+const (
+	// MaxMappings is the limit for files with mappings: that of awsauth.
+	MaxMappings = 4 << 20
+	// MaxSettings is the limit for kubeconfigs, certificates and the like.
+	MaxSettings = 1 << 20
+)
+
+// Read returns the content of a regular file of at most limit bytes. Path may be
+// a link to one. It returns once ctx is done, even if the file system hangs.
+func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) { return read(path, limit) })
+}
+
+func read(path string, limit int64) ([]byte, error) {
+	// Before it is opened: opening some devices has an effect on them.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRegular(path, info); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// Again, since a FIFO may have taken its place in between.
+	if info, err = f.Stat(); err != nil {
+		return nil, err
+	}
+	if err := checkRegular(path, info); err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(content)) > limit {
+		return nil, fmt.Errorf("%s is too large (at most %s)", path, bytesText(limit))
+	}
+	return content, nil
+}
+
+func checkRegular(path string, info fs.FileInfo) error {
+	what := ""
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return fmt.Errorf("%s is a directory: expected a regular file (container runtimes create a directory where a file to mount is missing)", path)
+	case mode&fs.ModeNamedPipe != 0:
+		what = "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		what = "a socket"
+	case mode&fs.ModeDevice != 0:
+		what = "a device"
+	default:
+		what = "none"
+	}
+	return fmt.Errorf("%s is %s: expected a regular file", path, what)
+}
+
+func bytesText(n int64) string {
+	if n%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// await returns what ask returns, or why ctx ended if that comes first: then ask
+// is left behind, since a system call on a hanging file system cannot be ended.
+func await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	var none T
+	if ctx.Err() != nil {
+		return none, context.Cause(ctx)
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		value, err := ask()
+		answered <- answer{value, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	}
+}
