@@ -127,7 +127,18 @@ func checkDirectory(path string, state fs.FileInfo) error {
 // trusted reports whether a user can change our files anyway.
 func trusted(uid int) bool { return uid == 0 || uid == os.Geteuid() }
 
-func othersWrite(state fs.FileInfo) bool { return state.Mode().Perm()&0o022 != 0 }
+// othersWrite reports whether another user can write to a file.
+func othersWrite(state fs.FileInfo) bool {
+	mode := state.Mode().Perm()
+	return mode&0o002 != 0 || mode&0o020 != 0 && !isOurs(group(state))
+}
+
+func group(state fs.FileInfo) int {
+	if system, ok := state.Sys().(*syscall.Stat_t); ok {
+		return int(system.Gid)
+	}
+	return -1
+}
 
 // owned returns the user ID of a file's owner, and the number of its names.
 func owned(state fs.FileInfo) (uid int, links uint64) {
