@@ -83,7 +83,7 @@ func (o *mappingOptions) check() error {
 // no effect then.
 func (o *mappingOptions) sources(file *config.File) (names, warnings []string, err error) {
 	modes := o.backendModes
-	if !o.backendModesGiven && file.Server == nil && (o.awsAuthFile != "" || len(o.ownerARNs) > 0) {
+	if !o.backendModesGiven && !file.HasMappings && (o.awsAuthFile != "" || len(o.ownerARNs) > 0) {
 		modes = nil
 	}
 	for _, mode := range modes {
@@ -99,9 +99,9 @@ func (o *mappingOptions) sources(file *config.File) (names, warnings []string, e
 	if o.awsAuthFile != "" {
 		names = append(names, sourceAWSAuthFile)
 	}
-	if mounted := slices.Contains(names, backendMountedFile); mounted && file.Server == nil {
+	if mounted := slices.Contains(names, backendMountedFile); mounted && !file.HasMappings {
 		warnings = append(warnings, "backend MountedFile maps nobody: the file of --config has no mapRoles, mapUsers or mapAccounts")
-	} else if !mounted && file.Server != nil {
+	} else if !mounted && file.HasMappings {
 		warnings = append(warnings, "the mappings in the file of --config have no effect: --backend-mode does not name MountedFile")
 	}
 	if (o.kubeconfig != "" || o.master != "") && !slices.Contains(names, backendEKSConfigMap) {
@@ -172,15 +172,16 @@ func newMountedFile(p *program, options awsauth.Options, log *slog.Logger) (sour
 	made, err := mountedfile.New(mountedfile.Config{
 		Name: options.Source, Path: p.configPath, Content: p.configContent, Log: log,
 		Parse: func(content []byte) (mountedfile.Parsed, error) {
-			read, err := config.Parse(content)
+			read, mappings, err := config.Parse(content)
 			if err != nil {
 				return mountedfile.Parsed{}, err
 			}
-			return mountedfile.Parsed{Mappings: awsauth.ParseNode(read.Server, nil, options), Rest: read.Rest()}, nil
+			return mountedfile.Parsed{Mappings: awsauth.ParseNode(mappings, nil, options), Rest: read.Rest()}, nil
 		},
 	})
 	if err != nil {
 		return nil, cli.Usagef("reading the configuration %s: %w", p.configPath, err)
 	}
+	p.configContent = nil // the last who needs it
 	return made, nil
 }

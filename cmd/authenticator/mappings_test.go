@@ -4,14 +4,12 @@ import (
 	"slices"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/kube-iam/authenticator/internal/config"
 )
 
 func TestSources(t *testing.T) {
 	t.Parallel()
-	without, with := &config.File{}, &config.File{Server: &yaml.Node{}}
+	without, with := &config.File{}, &config.File{HasMappings: true}
 	for name, test := range map[string]struct {
 		options  mappingOptions
 		file     *config.File

@@ -89,7 +89,7 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return cli.Usagef("reading the configuration: %w", err)
 	}
-	if p.config, err = config.Parse(p.configContent); err != nil {
+	if p.config, _, err = config.Parse(p.configContent); err != nil {
 		return cli.Usagef("reading the configuration %s: %w", p.configPath, err)
 	}
 	for _, warning := range p.config.Warnings {

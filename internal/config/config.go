@@ -20,9 +20,8 @@ import (
 type File struct {
 	// Values of the keys that stand for flags, in the file's order.
 	Values []Value
-	// Server is the mapping that holds mapRoles, mapUsers or mapAccounts. Nil
-	// means that the file has no mappings.
-	Server *yaml.Node
+	// HasMappings: the file has mapRoles, mapUsers or mapAccounts, even if empty.
+	HasMappings bool
 	// ScrubbedAccounts are those whose identities appear nowhere.
 	ScrubbedAccounts []string
 	// ReservedPrefixes are those that usernames may not begin with.
@@ -55,19 +54,31 @@ type ReservedPrefixes struct {
 
 // Parse reads a configuration file. A key that it does not know is an error: a
 // misspelt key would otherwise leave a guard off that was meant to be on.
-func Parse(content []byte) (*File, error) {
+//
+// It also returns the node that holds the mappings, nil if there are none. It is
+// apart from the File, which is kept, since a large file has very many nodes.
+func Parse(content []byte) (*File, *yaml.Node, error) {
 	var document yaml.Node
-	if err := yaml.NewDecoder(strings.NewReader(string(content))).Decode(&document); err != nil {
+	err := yaml.NewDecoder(strings.NewReader(string(content))).Decode(&document)
+	if err != nil {
 		if errors.Is(err, io.EOF) {
-			return &File{}, nil
+			return &File{}, nil, nil
 		}
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	var f File
-	return &f, f.readMap(document.Content[0], "")
+	r := reading{file: &File{}}
+	err = r.readMap(document.Content[0], "")
+	r.file.HasMappings = r.mappings != nil
+	return r.file, r.mappings, err
 }
 
-func (f *File) readMap(node *yaml.Node, prefix string) error {
+// A reading collects what is in a file.
+type reading struct {
+	file     *File
+	mappings *yaml.Node
+}
+
+func (r *reading) readMap(node *yaml.Node, prefix string) error {
 	if node.Kind == yaml.ScalarNode && node.Tag == "!!null" {
 		return nil
 	}
@@ -89,40 +100,40 @@ func (f *File) readMap(node *yaml.Node, prefix string) error {
 		if value.Kind == yaml.AliasNode {
 			value = value.Alias
 		}
-		if err := f.readKey(name, key, value, node); err != nil {
+		if err := r.readKey(name, key, value, node); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *File) readKey(name string, key, value, parent *yaml.Node) (err error) {
+func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error) {
 	lower := strings.ToLower(name)
 	if s, ok := settings()[lower]; ok {
 		text, err := flagText(name, value)
 		if err != nil {
 			return err
 		}
-		f.Values = append(f.Values, Value{Key: name, Line: value.Line, Flag: s.flag, Command: s.command, Text: text})
+		r.file.Values = append(r.file.Values, Value{Key: name, Line: value.Line, Flag: s.flag, Command: s.command, Text: text})
 		return nil
 	}
 	if why, ok := withoutEffect()[lower]; ok {
-		f.Warnings = append(f.Warnings, fmt.Sprintf("line %d: %s %s", key.Line, name, why))
+		r.file.Warnings = append(r.file.Warnings, fmt.Sprintf("line %d: %s %s", key.Line, name, why))
 		return nil
 	}
 	switch lower {
 	case "server":
-		return f.readMap(value, "server.")
+		return r.readMap(value, "server.")
 	case "server.maproles", "server.mapusers", "server.mapaccounts":
-		f.Server = parent
+		r.mappings = parent
 	case "server.scrubbedaccounts":
-		f.ScrubbedAccounts, err = stringList(name, value)
+		r.file.ScrubbedAccounts, err = stringList(name, value)
 	case "server.reservedprefixconfig":
-		return f.readReservedPrefixes(name, value)
+		return r.file.readReservedPrefixes(name, value)
 	case "server.ec2describeinstancesrolearn":
-		f.EC2RoleARN, err = stringValue(name, value)
+		r.file.EC2RoleARN, err = stringValue(name, value)
 	case "server.sourcearn":
-		f.SourceARN, err = stringValue(name, value)
+		r.file.SourceARN, err = stringValue(name, value)
 	case "server.dynamicfilepath", "server.dynamicfileuseridstrict", "server.dynamicbackendmodepath":
 		return fmt.Errorf("line %d: %s: backend DynamicFile is not available; awsAuthFile names a file that is watched", key.Line, name)
 	default:

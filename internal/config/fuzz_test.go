@@ -10,7 +10,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add("&a [*a]")
 	f.Add("server: &s\n  server: *s\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := Parse([]byte(text))
+		c, _, err := Parse([]byte(text))
 		if err != nil {
 			return
 		}

@@ -68,8 +68,10 @@ func Follow(config Config) *Follower {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
+	last := newFound(config.Content, nil)
+	config.Content = nil
 	return &Follower{
-		config: config, last: newFound(config.Content, nil),
+		config: config, last: last,
 		look: make(chan struct{}, 1), reread: make(chan struct{}, 1),
 	}
 }

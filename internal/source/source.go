@@ -5,6 +5,7 @@ package source
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 
@@ -63,7 +64,12 @@ func (f *InForce) Keep(message, fix string) {
 }
 
 // Swap puts a snapshot in force.
-func (f *InForce) Swap(s Snapshot) { f.snapshot.Store(&s) }
+func (f *InForce) Swap(s Snapshot) {
+	f.snapshot.Store(&s)
+	// Reading makes many times the garbage that the table holds, and then nothing
+	// for a long time: the operating system gets it back at once.
+	debug.FreeOSMemory()
+}
 
 // Init puts a snapshot in force unless there is one already, and reports whether
 // it did.

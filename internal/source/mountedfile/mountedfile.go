@@ -78,6 +78,7 @@ func New(config Config) (*File, error) {
 		Path: config.Path, Limit: file.MaxMappings, Content: config.Content, Watch: config.Watch, Log: config.Log,
 		Whole: func(content []byte) bool { _, err := f.parse(content); return err == nil && !isEmpty(content) },
 	})
+	f.config.Content = nil
 	return f, nil
 }
 
