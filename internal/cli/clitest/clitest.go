@@ -5,7 +5,9 @@ package clitest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"strconv"
@@ -112,16 +114,23 @@ func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// FreePorts returns ports of loopback that are free now, no two the same.
+// FreePorts returns ports of loopback that are free now, no two the same. They are
+// below those that the system gives to connections, which would take them again
+// before the program under test does.
 func FreePorts(count int) ([]int, error) {
-	ports := make([]int, count)
-	for i := range ports {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	const from, to, tries = 10000, 32000, 1000
+	var ports []int
+	for range tries {
+		if len(ports) == count {
+			return ports, nil
 		}
-		defer listener.Close() // after the last
-		ports[i] = listener.Addr().(*net.TCPAddr).Port
+		port := from + rand.IntN(to-from)
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue // taken
+		}
+		defer listener.Close() // after the last, so that none comes twice
+		ports = append(ports, port)
 	}
-	return ports, nil
+	return nil, fmt.Errorf("finding %d free ports: none in %d tries", count, tries)
 }
