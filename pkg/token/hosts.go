@@ -96,7 +96,7 @@ func (h Hosts) Region(host string) (region string, ok bool) {
 }
 
 func (h Hosts) accepts(region string) bool {
-	if h.regions == nil {
+	if len(h.regions) == 0 {
 		return h.partition.Has(region)
 	}
 	return slices.Contains(h.regions, region)

@@ -60,6 +60,10 @@ func TestHostsOfCertainRegions(t *testing.T) {
 	if _, ok := hostsOf(t, "aws", "us-east-1").Region("sts.amazonaws.com"); !ok {
 		t.Error("the global host is not accepted with us-east-1")
 	}
+	// An empty list, as an empty flag or key gives it, restricts nothing.
+	if _, ok := hostsOf(t, "aws", []string{}...).Region("sts.eu-west-2.amazonaws.com"); !ok {
+		t.Error("an empty list of regions accepts no host")
+	}
 }
 
 func TestNewHostsRefuses(t *testing.T) {
