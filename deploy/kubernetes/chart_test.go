@@ -18,6 +18,9 @@ func TestChartRefuses(t *testing.T) {
 		{"clusterID: 7", "'/clusterID': got number, want string"},
 		{"{clusterID: c, clusterId: c}", "'clusterId' not allowed"},
 		{"{clusterID: c, clusterOwnerARNs: [ClusterOwner]}", "'/clusterOwnerARNs/0'"},
+		{"{clusterID: c, stsRegions: [Europe]}", "'/stsRegions/0'"},
+		{"{clusterID: c, stsRegions: ['eu-west-2,eu-west-1']}", "'/stsRegions/0'"},
+		{"{clusterID: c, stsRegions: eu-west-2}", "'/stsRegions': got string, want array"},
 		{"{clusterID: c, extraArgs: [server]}", "'/extraArgs/0'"},
 		{"{clusterID: c, extraEnv: [{value: v}]}", "'/extraEnv/0': missing property 'name'"},
 		{"{clusterID: c, aws: {profile: p}}", "'/aws': additional properties 'profile' not allowed"},
@@ -65,13 +68,13 @@ func TestNotes(t *testing.T) {
 	}{
 		{
 			"clusterID: c",
-			[]string{"serves cluster c", "install -d -o 10000", "daemonset/authenticator", "clusterOwnerARNs is empty", "get-token --cluster-name c"},
+			[]string{"serves cluster c", "install -d -o 10000", "daemonset/authenticator", "clusterOwnerARNs is empty", "get-token --cluster-name c", "Set stsRegions"},
 			[]string{"get secret"},
 		},
 		{
-			"{clusterID: c, clusterOwnerARNs: ['arn:aws:iam::111122223333:role/R'], certificate: {source: cert-manager}}",
+			"{clusterID: c, clusterOwnerARNs: ['arn:aws:iam::111122223333:role/R'], stsRegions: [eu-west-2], certificate: {source: cert-manager}}",
 			[]string{"get secret authenticator-serving", "server: https://127.0.0.1:21362/authenticate\n"},
-			[]string{"install -d", "clusterOwnerARNs", "tls-server-name"},
+			[]string{"install -d", "clusterOwnerARNs", "tls-server-name", "stsRegions"},
 		},
 		{
 			"{clusterID: c, kind: Deployment, deployment: {clusterIP: 10.0.0.9}, certificate: {source: secret, secretName: s}}",

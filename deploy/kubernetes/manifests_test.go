@@ -63,27 +63,32 @@ func kind(o object) string { return o.GetObjectKind().GroupVersionKind().Kind }
 // TestArguments holds that all flavours run the same program in the same way.
 func TestArguments(t *testing.T) {
 	t.Parallel()
-	arguments := func(owners string, more ...string) []string {
-		return append([]string{"server", "--cluster-id=my-cluster", "--cluster-owner-arn=" + owners, "--backend-mode=EKSConfigMap", "--hostname=127.0.0.1", "--address=127.0.0.1"}, more...)
+	arguments := func(cluster, owners string, more ...string) []string {
+		return append([]string{"server", "--cluster-id=" + cluster, "--cluster-owner-arn=" + owners}, more...)
 	}
-	unnamed := arguments("")
-	unnamed[1] = "--cluster-id="
-	const owner = "arn:aws:iam::111122223333:role/ClusterOwner"
+	onHost := func(more ...string) []string {
+		return append([]string{"--backend-mode=EKSConfigMap", "--hostname=127.0.0.1", "--address=127.0.0.1"}, more...)
+	}
+	onPodNetwork := func(more ...string) []string {
+		return append([]string{"--backend-mode=EKSConfigMap", "--hostname=authenticator.kube-system.svc", "--address=$(POD_IP)", "--kubeconfig-pregenerated"}, more...)
+	}
+	const (
+		cluster = "my-cluster"
+		owner   = "arn:aws:iam::111122223333:role/ClusterOwner"
+	)
+	unset := arguments("", "", "--sts-region=")
+	example := arguments(cluster, owner, "--sts-region=eu-west-2")
 	want := map[string][]string{
-		"static pod":          append(slices.Clone(unnamed), "--kubeconfig=/etc/kubernetes/authenticator.conf"),
-		"base":                unnamed,
-		"example":             arguments(owner),
-		"every component":     arguments(owner, "--kubeconfig-pregenerated", "--metrics-bind-address=[$(HOST_IP)]:21364"),
-		"chart":               arguments(""),
-		"chart with a Secret": arguments("", "--kubeconfig-pregenerated"),
-		"chart as a Deployment": {
-			"server", "--cluster-id=my-cluster", "--cluster-owner-arn=", "--backend-mode=EKSConfigMap",
-			"--hostname=authenticator.kube-system.svc", "--address=$(POD_IP)", "--kubeconfig-pregenerated",
-		},
-		"chart with everything": {
-			"server", "--cluster-id=123", "--cluster-owner-arn=" + owner + ",arn:aws:iam::111122223333:user/root", "--backend-mode=EKSConfigMap",
-			"--hostname=authenticator.kube-system.svc", "--address=$(POD_IP)", "--kubeconfig-pregenerated", "--metrics-bind-address=[$(POD_IP)]:21364", "--sts-region=eu-west-2", "--log-format=json",
-		},
+		"static pod":            slices.Concat(unset, onHost("--kubeconfig=/etc/kubernetes/authenticator.conf")),
+		"base":                  slices.Concat(unset, onHost()),
+		"example":               slices.Concat(example, onHost()),
+		"every component":       slices.Concat(example, onHost("--kubeconfig-pregenerated", "--metrics-bind-address=[$(HOST_IP)]:21364")),
+		"chart":                 slices.Concat(arguments(cluster, ""), onHost()),
+		"chart with a Secret":   slices.Concat(arguments(cluster, ""), onHost("--kubeconfig-pregenerated")),
+		"chart as a Deployment": slices.Concat(arguments(cluster, ""), onPodNetwork()),
+		"chart with everything": slices.Concat(
+			arguments("123", owner+",arn:aws:iam::111122223333:user/root", "--sts-region=eu-west-2,eu-west-1"),
+			onPodNetwork("--metrics-bind-address=[$(POD_IP)]:21364", "--log-format=json")),
 	}
 	for _, f := range flavours(t) {
 		if diff := cmp.Diff(want[f.name], podOf(t, f.objects).spec.Containers[0].Args); diff != "" {
@@ -96,7 +101,7 @@ func TestArguments(t *testing.T) {
 // for the other.
 func TestChartAndKustomizeAgree(t *testing.T) {
 	t.Parallel()
-	const values = "clusterID: my-cluster\nclusterOwnerARNs: [arn:aws:iam::111122223333:role/ClusterOwner]\n"
+	const values = "clusterID: my-cluster\nclusterOwnerARNs: [arn:aws:iam::111122223333:role/ClusterOwner]\nstsRegions: [eu-west-2]\n"
 	for _, pair := range []struct{ chart, kustomization string }{
 		{values, "overlays/example"},
 		{values + `
