@@ -37,7 +37,7 @@ func newFaultsAdd(where *place) *cobra.Command {
 		Use:   "add ACTION KIND",
 		Short: "Add one",
 		Long: `Add a fault that befalls the calls of an action, which may have wildcards as in a
-policy. Kinds:
+policy; of all of them, or of one region or access key. Kinds:
 
   latency          the call waits for --latency, then goes on
   throttle         too many requests, in the service's own form
@@ -45,7 +45,8 @@ policy. Kinds:
   drop             the connection is closed without an answer
   wrong-signature  the signature is called wrong, though it is good`,
 		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
-  localaws faults add '*' error --status 503 --count 3`,
+  localaws faults add '*' error --status 503 --count 3
+  localaws faults add 'sts:*' latency --latency 1h --region eu-north-1`,
 		Args: cobra.ExactArgs(2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			switch len(args) {
@@ -69,6 +70,8 @@ policy. Kinds:
 		},
 	}
 	flags := command.Flags()
+	flags.StringVar(&fault.Region, "region", "", "region of the calls, with wildcards (default: every region)")
+	flags.StringVar(&fault.AccessKeyID, "access-key", "", "ID of the access key that signs the calls, with wildcards (default: every call)")
 	flags.DurationVar(&fault.Latency, "latency", 0, "how long calls wait, for kind latency")
 	flags.IntVar(&fault.Status, "status", 0, "HTTP status, 500 to 599, for kind error (default 500)")
 	flags.Float64Var(&fault.Rate, "rate", 1, "which part of the calls it befalls, up to 1")
@@ -147,6 +150,12 @@ func faultRows(faults ...localaws.Fault) cli.Rows {
 // how a fault strikes, beyond its kind.
 func how(fault localaws.Fault) string {
 	words := []string{}
+	if fault.Region != "" {
+		words = append(words, "in "+fault.Region)
+	}
+	if fault.AccessKeyID != "" {
+		words = append(words, "by "+fault.AccessKeyID)
+	}
 	if fault.Latency != 0 {
 		words = append(words, fault.Latency.String())
 	}

@@ -126,7 +126,7 @@ func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
 	service = known
 	name, parameters := service.read(c)
 	c.operation, c.asked = c.service+":"+name, parameters
-	fault := c.suffer(w)
+	fault := c.suffer(w, signature)
 	if slow, ok := service.(preparer); ok && fault == nil {
 		if e := slow.prepare(c); e != nil {
 			return service.failure(c, e), e

@@ -1,6 +1,7 @@
 package localaws
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
 )
 
 // FaultKind is what a fault does to a call.
@@ -44,7 +47,12 @@ type Fault struct {
 	// Action of the calls, with wildcards, as policies have it: * or
 	// sts:GetCallerIdentity or iam:Create*.
 	Action string
-	Kind   FaultKind
+	// Region of the calls, with wildcards; empty means every region.
+	Region string
+	// AccessKeyID that the calls are signed with, with wildcards, whether or not
+	// such a key exists; empty means every call, signed or not.
+	AccessKeyID string
+	Kind        FaultKind
 	// Latency is how long a call waits, an hour at most. For kind latency alone,
 	// which must have one.
 	Latency time.Duration
@@ -61,22 +69,24 @@ type Fault struct {
 }
 
 // faultJSON is a Fault on the wire: {"id":"1", "action":"sts:*",
-// "kind":"latency", "latency":"2s", "status":503, "rate":0.5, "count":3,
-// "struck":1}, without what is zero.
+// "region":"eu-west-*", "accessKeyId":"AKIA*", "kind":"latency", "latency":"2s",
+// "status":503, "rate":0.5, "count":3, "struck":1}, without what is zero.
 type faultJSON struct {
-	ID      string    `json:"id,omitempty"`
-	Action  string    `json:"action"`
-	Kind    FaultKind `json:"kind"`
-	Latency string    `json:"latency,omitempty"`
-	Status  int       `json:"status,omitempty"`
-	Rate    float64   `json:"rate,omitempty"`
-	Count   int       `json:"count,omitempty"`
-	Struck  int       `json:"struck"`
+	ID          string    `json:"id,omitempty"`
+	Action      string    `json:"action"`
+	Region      string    `json:"region,omitempty"`
+	AccessKeyID string    `json:"accessKeyId,omitempty"`
+	Kind        FaultKind `json:"kind"`
+	Latency     string    `json:"latency,omitempty"`
+	Status      int       `json:"status,omitempty"`
+	Rate        float64   `json:"rate,omitempty"`
+	Count       int       `json:"count,omitempty"`
+	Struck      int       `json:"struck"`
 }
 
 // MarshalJSON writes the latency as Go does: 1m30s.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	wire := faultJSON{f.ID, f.Action, f.Kind, "", f.Status, f.Rate, f.Count, f.Struck}
+	wire := faultJSON{f.ID, f.Action, f.Region, f.AccessKeyID, f.Kind, "", f.Status, f.Rate, f.Count, f.Struck}
 	if f.Latency != 0 {
 		wire.Latency = f.Latency.String()
 	}
@@ -89,7 +99,7 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 	if err := decodeStrictly(text, &wire); err != nil {
 		return err
 	}
-	*f = Fault{wire.ID, wire.Action, wire.Kind, 0, wire.Status, wire.Rate, wire.Count, wire.Struck}
+	*f = Fault{wire.ID, wire.Action, wire.Region, wire.AccessKeyID, wire.Kind, 0, wire.Status, wire.Rate, wire.Count, wire.Struck}
 	if wire.Latency == "" {
 		return nil
 	}
@@ -115,7 +125,12 @@ type Faults struct {
 // maxFaults is far more than anybody adds by hand.
 const maxFaults = 1000
 
-var faultAction = regexp.MustCompile(`^[A-Za-z0-9:*?]+$`)
+// What the patterns of a fault consist of.
+var (
+	faultAction      = regexp.MustCompile(`^[A-Za-z0-9:*?]+$`)
+	faultRegion      = regexp.MustCompile(`^[a-z0-9*?-]{0,64}$`)
+	faultAccessKeyID = regexp.MustCompile(`^[A-Z0-9*?]{0,128}$`)
+)
 
 // Add a fault. It is returned with its ID.
 func (f *Faults) Add(fault Fault) (Fault, error) {
@@ -135,8 +150,12 @@ func (f *Faults) Add(fault Fault) (Fault, error) {
 
 func (f *Faults) check(fault Fault) error {
 	switch {
-	case !faultAction.MatchString(fault.Action) || !slices.ContainsFunc(f.actions, fault.befalls):
+	case !faultAction.MatchString(fault.Action) || !slices.ContainsFunc(f.actions, fault.isFor):
 		return fmt.Errorf("action %q matches none of localaws, such as sts:GetCallerIdentity, sts:* or *", fault.Action)
+	case !faultRegion.MatchString(fault.Region):
+		return fmt.Errorf("region %q is not the name of a region, such as eu-west-2 or us-*", fault.Region)
+	case !faultAccessKeyID.MatchString(fault.AccessKeyID):
+		return fmt.Errorf("access key %q is not the ID of an access key, such as AKIAIOSFODNN7EXAMPLE or AKIA*", fault.AccessKeyID)
 	case !slices.Contains(FaultKinds(), fault.Kind):
 		return fmt.Errorf("kind %q is none of %s", fault.Kind, kindList())
 	case fault.Kind == FaultLatency && (fault.Latency <= 0 || fault.Latency > time.Hour):
@@ -163,9 +182,17 @@ func kindList() string {
 	return strings.Join(names, ", ")
 }
 
-// befalls reports whether a fault is for an action, which is in lower case.
-func (f *Fault) befalls(action string) bool {
-	matched, err := path.Match(strings.ToLower(f.Action), action)
+// isFor reports whether a fault is for an action, which is in lower case.
+func (f *Fault) isFor(action string) bool { return matches(strings.ToLower(f.Action), action) }
+
+// befalls reports whether a fault is for the calls of an action, which is in lower
+// case, in a region by an access key.
+func (f *Fault) befalls(action, region, accessKeyID string) bool {
+	return f.isFor(action) && matches(cmp.Or(f.Region, "*"), region) && matches(cmp.Or(f.AccessKeyID, "*"), accessKeyID)
+}
+
+func matches(pattern, text string) bool {
+	matched, err := path.Match(pattern, text)
 	return err == nil && matched
 }
 
@@ -198,12 +225,12 @@ func (f *Faults) Clear() {
 
 // strike decides what befalls a call: how long it waits, and the fault that
 // answers it, if one does.
-func (f *Faults) strike(action string) (wait time.Duration, answering *Fault) {
+func (f *Faults) strike(action, region, accessKeyID string) (wait time.Duration, answering *Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	action = strings.ToLower(action)
 	for _, fault := range f.faults {
-		if fault.Count != 0 && fault.Struck == fault.Count || !fault.befalls(action) {
+		if fault.Count != 0 && fault.Struck == fault.Count || !fault.befalls(action, region, accessKeyID) {
 			continue
 		}
 		if fault.Rate != 0 && f.random() >= fault.Rate {
@@ -219,9 +246,13 @@ func (f *Faults) strike(action string) (wait time.Duration, answering *Fault) {
 }
 
 // suffer lets a call have its faults. An error is to be answered instead of what
-// the service would.
-func (c *call) suffer(w http.ResponseWriter) *Error {
-	wait, fault := c.faults.strike(c.operation)
+// the service would. The signature is nil if there is none that can be read.
+func (c *call) suffer(w http.ResponseWriter, signature *sigv4.Signature) *Error {
+	accessKeyID := ""
+	if signature != nil {
+		accessKeyID = signature.AccessKeyID
+	}
+	wait, fault := c.faults.strike(c.operation, c.region, accessKeyID)
 	if wait > 0 && !c.wait(w, wait) {
 		return newError(statusNone, "ConnectionClosed", "The client left before it was answered.")
 	}

@@ -166,6 +166,67 @@ func TestWhichCallsFaultsBefall(t *testing.T) {
 	}
 }
 
+// TestFaultsOfARegionAndOfAKey asks STS of two regions by two keys; a fault befalls
+// the calls of its region and its key alone, even if there is no such key.
+func TestFaultsOfARegionAndOfAKey(t *testing.T) {
+	s := start(t, localaws.Config{})
+	alice, bob := s.NewUser(t, "alice", ""), s.NewUser(t, "bob", "")
+	fails := func(region string, key localaws.AccessKey) bool {
+		config := s.SDKAs(key, "")
+		config.Region = region
+		_, err := sts.NewFromConfig(config).GetCallerIdentity(t.Context(), nil)
+		return status(err) == http.StatusServiceUnavailable
+	}
+	unknown := localaws.AccessKey{ID: "AKIAJUNK000000000001", Secret: "none"}
+	for name, test := range map[string]struct {
+		fault                                    localaws.Fault
+		here, there, ofBob, ofBobThere, ofNobody bool
+	}{
+		"everything":             {localaws.Fault{}, true, true, true, true, true},
+		"a region":               {localaws.Fault{Region: "eu-west-2"}, true, false, true, false, true},
+		"regions":                {localaws.Fault{Region: "eu-*-1"}, false, true, false, true, false},
+		"a key":                  {localaws.Fault{AccessKeyID: alice.ID}, true, true, false, false, false},
+		"keys that do not exist": {localaws.Fault{AccessKeyID: "AKIAJUNK*"}, false, false, false, false, true},
+		"a key in a region":      {localaws.Fault{AccessKeyID: alice.ID, Region: "eu-north-1"}, false, true, false, false, false},
+	} {
+		s.Faults().Clear()
+		test.fault.Action, test.fault.Kind, test.fault.Status = "sts:*", localaws.FaultError, http.StatusServiceUnavailable
+		add(t, s, test.fault)
+		for who, c := range map[string]struct {
+			region string
+			key    localaws.AccessKey
+			want   bool
+		}{
+			"alice here": {"eu-west-2", alice, test.here}, "alice there": {"eu-north-1", alice, test.there},
+			"bob here": {"eu-west-2", bob, test.ofBob}, "bob there": {"eu-north-1", bob, test.ofBobThere},
+			"an unknown key here": {"eu-west-2", unknown, test.ofNobody},
+		} {
+			if got := fails(c.region, c.key); got != c.want {
+				t.Errorf("%s: the fault befalls %s: %v, want %v", name, who, got, c.want)
+			}
+		}
+	}
+}
+
+// TestFaultOfAKeySparesUnsignedCalls: a call without a signature has no key.
+func TestFaultOfAKeySparesUnsignedCalls(t *testing.T) {
+	s := start(t, localaws.Config{})
+	add(t, s, localaws.Fault{Action: "*", AccessKeyID: "AKIA*", Kind: localaws.FaultDrop})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/?Action=GetCallerIdentity&Version=2011-06-15", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "sts.eu-west-2.amazonaws.com"
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusForbidden {
+		t.Errorf("it answers %s", answer.Status)
+	}
+}
+
 // TestLatency waits as long as it should, while others are served, and no longer
 // than its client does.
 func TestLatency(t *testing.T) {
@@ -228,6 +289,9 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		{localaws.Fault{Action: "sts:GetCallerIdentiy", Kind: localaws.FaultDrop}, `action "sts:GetCallerIdentiy" matches none`},
 		{localaws.Fault{Action: "s3:*", Kind: localaws.FaultDrop}, `action "s3:*" matches none`},
 		{localaws.Fault{Action: "sts:[G]etCallerIdentity", Kind: localaws.FaultDrop}, "matches none"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultDrop, Region: "Europe"}, `region "Europe" is not the name of a region`},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultDrop, Region: strings.Repeat("a", 65)}, "is not the name of a region"},
+		{localaws.Fault{Action: "*", Kind: localaws.FaultDrop, AccessKeyID: "[A]KIA"}, `access key "[A]KIA" is not the ID`},
 		{localaws.Fault{Action: "*"}, `kind "" is none of latency, throttle, error, drop, wrong-signature`},
 		{localaws.Fault{Action: "*", Kind: localaws.FaultLatency}, "wants a latency above 0 and up to 1h"},
 		{localaws.Fault{Action: "*", Kind: localaws.FaultLatency, Latency: 61 * time.Minute}, "wants a latency"},
@@ -257,7 +321,7 @@ func TestFaultsThatAreRefused(t *testing.T) {
 
 func FuzzFaultJSON(f *testing.F) {
 	f.Add([]byte(`{"id":"1","action":"sts:*","kind":"latency","latency":"1m30s","rate":0.5,"count":3,"struck":1}`))
-	f.Add([]byte(`{"action":"*","kind":"error","status":503}`))
+	f.Add([]byte(`{"action":"*","kind":"error","status":503,"region":"eu-*","accessKeyId":"AKIA?"}`))
 	f.Add([]byte(`{"latency":1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var fault, again localaws.Fault

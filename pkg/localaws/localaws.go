@@ -29,7 +29,8 @@
 //	                    {"action": "set", "to": "2026-11-23T08:00:00Z"} or
 //	                    {"action": "resume"}, the real time again; answers as GET
 //	GET    faults       {"faults": […]}, each as below
-//	POST   faults       {"action": "sts:*", "kind": "error", "status": 503, "rate": 0.5, "count": 3}
+//	POST   faults       {"action": "sts:*", "kind": "error", "status": 503, "rate": 0.5, "count": 3,
+//	                    "region": "eu-west-*", "accessKeyId": "AKIA*"}
 //	                    adds a Fault, and answers it with its "id", and how often it
 //	                    has "struck"; kind latency has a "latency": "2s"
 //	DELETE faults/{id}  removes one, DELETE faults all; both answer as GET
