@@ -140,8 +140,11 @@ func (m *meter) exceeds(name string, list *yaml.Node) string {
 		return ""
 	}
 	for _, item := range list.Content {
-		if groups := groupsOf(resolve(item)); groups != nil && len(groups.Content) > maxGroups {
-			return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", resolve(item).Line, len(groups.Content), maxGroups)
+		item = resolve(item)
+		for key, value := range pairs(item) {
+			if n := len(resolve(value).Content); n > maxGroups && strings.EqualFold(key.Value, "groups") {
+				return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", item.Line, n, maxGroups)
+			}
 		}
 	}
 	return ""
