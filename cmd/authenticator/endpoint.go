@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -42,6 +44,9 @@ func (e *endpoint) check() error {
 	if e.hostname == "" {
 		return cli.Usagef("--hostname is empty")
 	}
+	if parsed, err := url.Parse(e.url()); err != nil || parsed.Hostname() != e.hostname || strings.ContainsAny(e.hostname, " %") {
+		return cli.Usagef("--hostname %q is not a host name or an IP address", e.hostname)
+	}
 	return nil
 }
 
@@ -50,6 +55,11 @@ func checkPort(flag string, port int) error {
 		return cli.Usagef("%s %d is not a port: 1 to 65535", flag, port)
 	}
 	return nil
+}
+
+// url is where the kube-apiserver finds the server.
+func (e *endpoint) url() string {
+	return fmt.Sprintf("https://%s/authenticate", net.JoinHostPort(e.hostname, strconv.Itoa(e.port)))
 }
 
 func (e *endpoint) listenAddress() string { return net.JoinHostPort(e.address, strconv.Itoa(e.port)) }
@@ -70,6 +80,5 @@ func (e *endpoint) certificate(ctx context.Context) (certificate *tls.Certificat
 
 // writeKubeconfig writes how the kube-apiserver finds the server.
 func (e *endpoint) writeKubeconfig(certificate *tls.Certificate) error {
-	url := fmt.Sprintf("https://%s/authenticate", net.JoinHostPort(e.hostname, strconv.Itoa(e.port)))
-	return webhook.WriteKubeconfig(e.generateKubeconfig, url, certificate)
+	return webhook.WriteKubeconfig(e.generateKubeconfig, e.url(), certificate)
 }

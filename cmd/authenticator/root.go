@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -69,6 +71,9 @@ a token is. People have kubectl run "authenticator token", or "aws eks get-token
 // configure fills in what is not said by flags: from the environment, then from
 // the configuration file.
 func (p *program) configure(cmd *cobra.Command, _ []string) error {
+	if err := checkLists(cmd.Flags()); err != nil {
+		return err
+	}
 	for _, variable := range []struct{ name, flag string }{
 		{"KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID", "cluster-id"},
 		{"AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY", "log-verbosity"},
@@ -115,6 +120,17 @@ func (p *program) checkValues() error {
 	return err
 }
 
+// checkLists returns an error for a list that is given and empty, as by a shell
+// variable that is not set: --sts-region "$REGION" would accept every region.
+func checkLists(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(flag *pflag.Flag) {
+		if list, ok := flag.Value.(pflag.SliceValue); ok && len(list.GetSlice()) == 0 {
+			err = cli.Usagef("--%s is empty: give it a value or leave it out", flag.Name)
+		}
+	})
+	return err
+}
+
 // setDefault sets a flag of the command, if it has it and it is not set.
 func setDefault(flags *pflag.FlagSet, name, value string) error {
 	flag := flags.Lookup(name)
@@ -128,6 +144,9 @@ func setDefault(flags *pflag.FlagSet, name, value string) error {
 func (p *program) needClusterID() error {
 	if p.clusterID == "" {
 		return cli.Usagef("the cluster ID is missing: name it with --cluster-id, $KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID or clusterID in the file of --config")
+	}
+	if strings.ContainsFunc(p.clusterID, unicode.IsControl) {
+		return cli.Usagef("the cluster ID %q contains a control character: no HTTP header can carry it to STS", p.clusterID)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
 // File is a configuration file that was read. The zero value is an empty one.
@@ -58,8 +59,12 @@ type ReservedPrefixes struct {
 // It also returns the node that holds the mappings, nil if there are none. It is
 // apart from the File, which is kept, since a large file has very many nodes.
 func Parse(content []byte) (*File, *yaml.Node, error) {
+	text := string(content)
+	if err := awsauth.CheckText(text); err != nil {
+		return nil, nil, err
+	}
 	var document yaml.Node
-	err := yaml.NewDecoder(strings.NewReader(string(content))).Decode(&document)
+	err := yaml.NewDecoder(strings.NewReader(text)).Decode(&document)
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return &File{}, nil, nil

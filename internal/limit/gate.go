@@ -11,9 +11,10 @@ type bounds struct {
 	share                int
 }
 
-// A gate lets some requests in at once and has some wait, first come, first
-// served. Its members are hosts or access keys. Nobody waits at a gate who could
-// enter it.
+// A gate lets some requests in at once and has some wait. Its members are hosts or
+// access keys, and it is fair to them: whoever takes the most of it yields to
+// whoever takes less, and the requests of one member are served first come, first
+// served. Nobody waits at a gate who could enter it.
 //
 // The lock of the Limiter guards it.
 type gate struct {
@@ -45,29 +46,58 @@ func (g *gate) enter(member string) bool {
 	return true
 }
 
-// leave gives a slot back, to whoever has waited longest and may have it.
+// leave gives a slot back: to the member that has the fewest, and of those to
+// whoever has waited longest.
 func (g *gate) leave(member string) {
 	g.add(member, presence{inside: -1})
+	var next *waiter
 	for _, w := range g.queue {
-		if g.enter(w.member) {
-			w.admitted = true
-			g.release(w)
-			return
+		if next == nil || g.members[w.member].inside < g.members[next.member].inside {
+			next = w
 		}
+	}
+	if next != nil && g.enter(next.member) {
+		next.admitted = true
+		g.release(next)
 	}
 }
 
 // wait takes a place, if there is one for the member. It returns nil if not.
 func (g *gate) wait(member string, bytes int) *waiter {
 	of := g.members[member]
-	if g.all.waiting >= g.places || g.all.bytes+bytes > g.bytes ||
-		of.waiting >= g.places/g.share || of.bytes+bytes > g.bytes/g.share {
+	if of.waiting >= g.places/g.share || of.bytes+bytes > g.bytes/g.share {
 		return nil
+	}
+	after := g.weight(of.plus(presence{waiting: 1, bytes: bytes}))
+	for g.all.waiting >= g.places || g.all.bytes+bytes > g.bytes {
+		if !g.crowdOut(after) {
+			return nil
+		}
 	}
 	w := &waiter{member: member, bytes: bytes, done: make(chan struct{})}
 	g.add(member, presence{waiting: 1, bytes: bytes})
 	g.queue = append(g.queue, w)
 	return w
+}
+
+// weight is how much of the waiting room is taken. A place weighs as much as the
+// bytes that there are for it.
+func (g *gate) weight(p presence) int { return p.waiting*(g.bytes/g.places) + p.bytes }
+
+// crowdOut ends the waiting of the request that came last of the member that
+// takes the most, if that is more than a weight. It reports whether it is.
+func (g *gate) crowdOut(weight int) bool {
+	var last *waiter
+	for _, w := range g.queue {
+		if taken := g.weight(g.members[w.member]); taken > weight || last != nil && taken == weight && w.member == last.member {
+			last, weight = w, taken
+		}
+	}
+	if last == nil {
+		return false
+	}
+	g.release(last)
+	return true
 }
 
 // turnAway ends the waiting of all of a member.

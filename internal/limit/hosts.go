@@ -69,11 +69,12 @@ func (h *hosts) get(name, region string, now time.Time) *host {
 }
 
 // forget drops the state of the host that was used longest ago: of one that is
-// not proven, if there is one. It reports whether it could.
+// not proven, if there is one. It reports whether it could. A proven host with a
+// pool of its own stays, also while nobody asks it.
 func (h *hosts) forget(now time.Time) bool {
 	var oldest *host
 	for _, of := range h.byName {
-		if of.named || of.running+of.waiting > 0 {
+		if of.named || of.running+of.waiting > 0 || of.pool != h.shared && of.isProven(now) {
 			continue
 		}
 		if oldest == nil || of.goesBefore(oldest, now) {

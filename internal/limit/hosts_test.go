@@ -138,3 +138,26 @@ func TestTooManyHosts(t *testing.T) {
 		}
 	})
 }
+
+// TestJunkHostsInUse has requests for more hosts than have state wait for an
+// answer. They do not push out a host that has a pool of its own, though nobody
+// asks it at the moment.
+func TestJunkHostsInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.New(newSTS(t, func(ctx context.Context, req token.Request) error {
+			if req.Host() != host(own) {
+				return unanswering(ctx)
+			}
+			return nil
+		}))
+		prove(t, l, own, 1)
+		for n := range 100 {
+			ask(t, l, request(t, fmt.Sprintf("eu-junk-%d", n), 1, 0))
+		}
+		synctest.Wait()
+		prove(t, l, own, 2)
+		if got := len(l.Status()); got != 64 {
+			t.Errorf("%d hosts have state, want 64", got)
+		}
+	})
+}

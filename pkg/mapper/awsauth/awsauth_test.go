@@ -228,3 +228,35 @@ func TestGroupsOfAnAliasAreReportedOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestFieldInSeveralSpellings has EKS's winner act: the spelling that sorts last,
+// since EKS turns an entry into JSON, which sorts its keys.
+func TestFieldInSeveralSpellings(t *testing.T) {
+	for _, test := range []struct{ entry, want string }{
+		{"{rolearn: %sA, ROLEARN: %[1]sB, username: 'x:{{SessionName}}', groups: [a]}", "A x:x [a]"},
+		{"{ROLEARN: %sB, rolearn: %[1]sA, username: 'x:{{SessionName}}', groups: [a]}", "A x:x [a]"},
+		{"{rolearn: %sB, rolearn: %[1]sA, username: 'x:{{SessionName}}', groups: [a]}", "A x:x [a]"},
+		{"{rolearn: %sA, username: 'x:{{SessionName}}', groups: [a], Groups: [system:masters]}", "A x:x [a]"},
+		{"{rolearn: %sA, username: 'x:{{SessionName}}', Groups: [system:masters], groups: [a], GROUPS: [b]}", "A x:x [a]"},
+		{"{rolearn: %sA, userName: 'y:{{SessionName}}', username: 'x:{{SessionName}}', Username: 'z', groups: [a]}", "A x:x [a]"},
+		{"{sso: {permissionSetName: A, PermissionSetName: B, accountID: '231144931069', ACCOUNTID: '1'}, username: 'x:{{SessionName}}', groups: [a]}", "AWSReservedSSO_A_0123456789abcdef x:x [a]"},
+	} {
+		text := "- " + test.entry
+		if strings.Contains(text, "%s") {
+			text = fmt.Sprintf(text, role)
+		}
+		result := awsauth.Parse(map[string]string{"mapRoles": text}, nil, options())
+		var got []string
+		for _, name := range []string{"A", "B", "AWSReservedSSO_A_0123456789abcdef", "AWSReservedSSO_B_0123456789abcdef"} {
+			if match, ok, err := entriesOf(result).Map(t.Context(), mappertest.Role(t, name, "x"), nil); ok || err != nil {
+				got = append(got, fmt.Sprint(name, " ", match.Username, " ", match.Groups))
+			}
+		}
+		if strings.Join(got, "; ") != test.want {
+			t.Errorf("%s: %q, want %q", test.entry, got, test.want)
+		}
+		if n := mapper.Count(result.Problems, mapper.Warning); n == 0 || result.Problems[0].Code != mapper.RepeatedField {
+			t.Errorf("%s: reported %v", test.entry, result.Problems)
+		}
+	}
+}

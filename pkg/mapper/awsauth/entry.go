@@ -86,22 +86,24 @@ func arnFields(name string) (its, other string) {
 func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	f := fields{at: item}
 	arnField, otherField := arnFields(name)
+	var spelled struct{ arn, sso, username, groups string }
 	for key, value := range pairs(item) {
 		value = resolve(value)
 		var field **yaml.Node
+		var before *string
 		switch strings.ToLower(key.Value) {
 		case arnField:
-			field = &f.arn
+			field, before = &f.arn, &spelled.arn
 		case "username":
-			field = &f.username
+			field, before = &f.username, &spelled.username
 		case "groups":
-			field = &f.groups
+			field, before = &f.groups, &spelled.groups
 		case "sso":
 			if name != mapRoles {
 				r.drop(mapper.EntryWrongField, name, key, "sso is for roles and does not belong in "+name, "move the entry to mapRoles")
 				return f, false
 			}
-			field = &f.sso
+			field, before = &f.sso, &spelled.sso
 		case otherField:
 			r.drop(mapper.EntryWrongField, name, key, fmt.Sprintf("entries of %s have %s, not %s", name, arnField, key.Value),
 				fmt.Sprintf("write %s, or move the entry to the other section", arnField))
@@ -115,12 +117,27 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 			r.unknownField(name, key, arnField, "username", "groups")
 			continue
 		}
-		if *field != nil {
-			r.warn(mapper.RepeatedField, name, key, fmt.Sprintf("%s occurs twice in the entry; the last one acts, as on EKS", key.Value), "remove one of them")
+		if r.repeated(name, key, *before) {
+			*field, *before = value, key.Value
 		}
-		*field = value
 	}
 	return f, r.checkFields(name, f)
+}
+
+// repeated reports whether a field acts in place of the one before, if there is
+// one. EKS sorts an entry's keys before it reads them in any case: of different
+// spellings the one that sorts last acts, and of equal ones the last.
+func (r *reading) repeated(section string, key *yaml.Node, before string) (acts bool) {
+	if before == "" {
+		return true
+	}
+	acts = key.Value >= before
+	which := "the last one acts"
+	if key.Value != before {
+		which = max(key.Value, before) + " acts"
+	}
+	r.warn(mapper.RepeatedField, section, key, fmt.Sprintf("%s occurs twice in the entry; %s, as on EKS", key.Value, which), "remove one of them")
+	return acts
 }
 
 func (r *reading) checkFields(name string, f fields) bool {
@@ -144,14 +161,4 @@ func (r *reading) unknownField(section string, key *yaml.Node, known ...string) 
 		fix = "write " + field
 	}
 	r.warn(mapper.UnknownField, section, key, fmt.Sprintf("the field %s has no meaning", quoted(key.Value)), fix)
-}
-
-// groupsOf returns the groups of an entry; nil if it has none.
-func groupsOf(item *yaml.Node) (groups *yaml.Node) {
-	for key, value := range pairs(item) {
-		if strings.EqualFold(key.Value, "groups") {
-			groups = resolve(value) // the last ones act
-		}
-	}
-	return groups
 }

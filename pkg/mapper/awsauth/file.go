@@ -21,8 +21,8 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	r := newReading(last, opts)
 	whole := string(content)
 	r.text.content = whole
-	if excess := textExceeds(whole); excess != "" {
-		return nil, errors.New("parsing mappings: the file is too large: " + excess)
+	if err := CheckText(whole); err != nil {
+		return nil, fmt.Errorf("parsing mappings: %w", err)
 	}
 	decoder := yaml.NewDecoder(strings.NewReader(whole))
 	var document yaml.Node

@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -34,6 +35,16 @@ const (
 // maxProblems is how many problems one reading lists.
 const maxProblems = 200
 
+// CheckText returns an error if parsing a text as YAML could take much memory or
+// time. [Parse] and [ParseFile] check their texts; whoever has [ParseNode] read a
+// node checks the text that it parses.
+func CheckText(text string) error {
+	if excess := textExceeds(text); excess != "" {
+		return errors.New("the file is too large: " + excess)
+	}
+	return nil
+}
+
 // textExceeds says which limit a text exceeds; empty if it exceeds none.
 func textExceeds(text string) string {
 	if len(text) > maxText {
@@ -45,9 +56,16 @@ func textExceeds(text string) string {
 	return ""
 }
 
+// The parser keeps comments, each of which takes the memory of up to four values.
+// It compares each directive with all before it; nobody needs one.
+const (
+	commentValues   = 4
+	directiveValues = 1000
+)
+
 // countValues returns how many values the YAML parser may make of a text, at
-// most: the parser's memory has to be bounded before it runs. It counts what can
-// begin a value, which is nearly exact for real mappings.
+// most: the parser's memory and time have to be bounded before it runs. It counts
+// what can begin a value, which is nearly exact for real mappings.
 func countValues(text string) int {
 	at := func(i int) byte {
 		if i < 0 || i >= len(text) {
@@ -68,6 +86,14 @@ func countValues(text string) int {
 		case ':':
 			if isBlank(at(i+1)) || isFlow(at(i+1)) || isFlow(at(i-1)) || alias {
 				n += 2
+			}
+		case '#':
+			if isBlank(at(i - 1)) {
+				n += commentValues
+			}
+		case '%':
+			if before := at(i - 1); isBlank(before) && before != ' ' && before != '\t' {
+				n += directiveValues
 			}
 		}
 		// A colon ends the name of an alias without a blank.
@@ -114,8 +140,11 @@ func (m *meter) exceeds(name string, list *yaml.Node) string {
 		return ""
 	}
 	for _, item := range list.Content {
-		if groups := groupsOf(resolve(item)); groups != nil && len(groups.Content) > maxGroups {
-			return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", resolve(item).Line, len(groups.Content), maxGroups)
+		item = resolve(item)
+		for key, value := range pairs(item) {
+			if n := len(resolve(value).Content); n > maxGroups && strings.EqualFold(key.Value, "groups") {
+				return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", item.Line, n, maxGroups)
+			}
 		}
 	}
 	return ""

@@ -38,6 +38,8 @@ func TestLimits(t *testing.T) {
 	}{
 		{"bytes", b + repeat("#", 4<<20-len(b)+1), b + repeat("#", 4<<20-len(b)), "4194305 bytes (at most 4194304)"},
 		{"values", b + repeat("- {}\n", 60_001*5), b + repeat("- {}\n", 59_000), "YAML values (at most 300000)"},
+		{"comments", b + strings.Repeat(" #\n#\n", 37_500), b + strings.Repeat(" #\n#\n", 37_400), "YAML values (at most 300000)"},
+		{"directives", strings.Repeat("%TAG ! x\n", 300), "%TAG ! x\n---\n" + b, "YAML values (at most 300000)"},
 		{"groups of an entry", b + groups(501), b + groups(500), "the entry in line 1 has 501 groups (at most 500)"},
 		{"depth", b + nested(15), b + nested(14), "nested 17 deep (at most 16)"},
 		{"expanded size", aliases(1_050), aliases(1_000), "or more once its aliases are followed (at most 8388608)"},
@@ -87,6 +89,10 @@ func hostile() map[string]string {
 	for i := 0; anchors.Len() < size; i++ {
 		fmt.Fprintf(&anchors, "- &a%d a\n", i)
 	}
+	directives := strings.Builder{}
+	for i := 0; directives.Len() < size; i++ {
+		fmt.Fprintf(&directives, "%%TAG !a%d! x\n", i)
+	}
 	return map[string]string{
 		"groups by aliases, squared": squared,
 		"a billion laughs":           laughs,
@@ -111,6 +117,9 @@ func hostile() map[string]string {
 		"comments":                   repeat("#\n", size) + "- a",
 		"comments behind items":      repeat("- a # c\n", size),
 		"comments in brackets":       "[" + repeat("a, #\n", size) + "]",
+		"comments in turns":          "- a:\n    - b\n" + repeat("  #\n #\n", size),
+		"comments above and below":   repeat("#\n- a #\n\n#\n\n", size),
+		"tag directives":             directives.String() + "---\n- a\n",
 		"a long line":                "- " + repeat("a", size),
 		"a long quote":               `- "` + repeat("a\n  ", size) + `"`,
 		"quotes that are not closed": repeat("- \"a\n", size),

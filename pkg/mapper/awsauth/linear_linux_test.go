@@ -34,6 +34,20 @@ func TestReadingIsLinear(t *testing.T) {
 	}
 }
 
+// TestHostileTextsTakeLittleTime holds that no ConfigMap keeps the processor busy:
+// the parser compares each tag directive with all before it.
+func TestHostileTextsTakeLittleTime(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for name, text := range hostile() {
+		start := threadTime(t)
+		awsauth.Parse(map[string]string{"mapRoles": text}, nil, options())
+		if took := threadTime(t) - start; took > 3*time.Second {
+			t.Errorf("%s: reading it takes %v", name, took)
+		}
+	}
+}
+
 // threadTime is how long the processor has worked for this thread: other work on
 // the machine does not count.
 func threadTime(t *testing.T) time.Duration {

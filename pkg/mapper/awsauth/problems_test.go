@@ -39,6 +39,7 @@ func TestProblems(t *testing.T) {
 		{"an account that is none", "mapAccounts", "- 12345\n", mapper.InvalidAccountID, mapper.Error, 1, "quotes"},
 		{"an account of 11 digits", "mapAccounts", "- 12345678901\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"an account that is text", "mapAccounts", "- all\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
+		{"an account in base64", "mapAccounts", "- !!binary 123456789012\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"an account that is null", "mapAccounts", "-\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"a syntax error", "mapRoles", alice + "- rolearn: [\n", mapper.SectionSyntax, mapper.Error, 3, ""},
 		{"a template that is not quoted", "mapRoles", alice + "- rolearn: " + role + "B\n  username: {{SessionName}}\n", mapper.SectionSyntax, mapper.Error, 4, `quote the value: username: "{{SessionName}}"`},

@@ -72,7 +72,9 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 		item = resolve(item)
 		// The text and not the number: as a number 012345678901 loses its zero,
 		// and 012345670123 is read as octal.
-		if item.Kind != yaml.ScalarNode || !isAccountID(item.Value) {
+		// Of other tags, such as !!binary, the text is not what EKS reads.
+		isPlain := item.Tag == "!!str" || item.Tag == "!!int" || item.Tag == "!!float"
+		if item.Kind != yaml.ScalarNode || !isPlain || !isAccountID(item.Value) {
 			what := described(item) + " is not an account ID"
 			if item.Tag == "!!int" && strings.Trim(item.Value, "0123456789") == "" {
 				what = fmt.Sprintf("%s has %d digits, and an account ID has 12", shortened(item.Value), len(item.Value))

@@ -21,24 +21,30 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		return false
 	}
 	sso := &mapper.SSO{}
+	var spelled mapper.SSO
 	for key, value := range pairs(node) {
 		value = resolve(value)
-		var field *string
+		var field, before *string
 		switch strings.ToLower(key.Value) {
 		case "permissionsetname":
-			field = &sso.PermissionSet
+			field, before = &sso.PermissionSet, &spelled.PermissionSet
 		case "accountid":
-			field = &sso.AccountID
+			field, before = &sso.AccountID, &spelled.AccountID
 		case "partition":
-			field = &sso.Partition
+			field, before = &sso.Partition, &spelled.Partition
 		default:
 			r.unknownField(name, key, "permissionSetName", "accountID", "partition")
 			continue
 		}
+		if !r.repeated(name, key, *before) {
+			continue
+		}
+		*before = key.Value
 		if value.Kind != yaml.ScalarNode {
 			r.drop(mapper.EntryInvalidSSO, name, value, described(value)+" is not text", exampleSSO)
 			return false
 		}
+		*field = ""
 		if !isNone(value) {
 			*field = value.Value
 		}
