@@ -101,7 +101,7 @@ type extent struct{ bytes, depth int }
 func newMeter() *meter { return &meter{anchors: map[*yaml.Node]extent{}} }
 
 // exceeds says which limit a section's list exceeds; empty if it exceeds none.
-func (m *meter) exceeds(name string, list *yaml.Node) string {
+func (m *meter) exceeds(name string, list *yaml.Node, at origin) string {
 	total := m.measure(list)
 	switch {
 	case total.bytes > maxExpanded:
@@ -115,7 +115,8 @@ func (m *meter) exceeds(name string, list *yaml.Node) string {
 	}
 	for _, item := range list.Content {
 		if groups := groupsOf(resolve(item)); groups != nil && len(groups.Content) > maxGroups {
-			return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", resolve(item).Line, len(groups.Content), maxGroups)
+			line, _ := at.shown(resolve(item).Line, 0)
+			return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", line, len(groups.Content), maxGroups)
 		}
 	}
 	return ""
