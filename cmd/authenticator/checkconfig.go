@@ -2,25 +2,25 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
 // printPlan says what the server would do with its configuration, for
-// --check-config. It reads files and connects to nothing.
+// --check-config. It reads files and connects to nothing. The error is that with
+// which the server would not start.
 func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []source.Source, now time.Time) error {
+	certificate, err := o.certificatePlan(ctx, now)
+	if err != nil {
+		return err
+	}
 	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	row("cluster ID", "%s", p.clusterID)
@@ -34,7 +34,7 @@ func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []sou
 		row("STS endpoint", "%s is trusted too", o.stsEndpoint)
 	}
 	row("listens on", "%s", o.listenAddress())
-	row("certificate", "%s", o.certificatePlan(ctx, now))
+	row("certificate", "%s", certificate)
 	kubeconfig := "writes " + o.generateKubeconfig
 	if o.kubeconfigPregenerated {
 		kubeconfig = "is there already (--kubeconfig-pregenerated)"
@@ -60,27 +60,16 @@ func sourcePlan(current source.Snapshot) string {
 }
 
 // certificatePlan says what becomes of the serving certificate.
-func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) string {
+func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) (string, error) {
 	path := filepath.Join(o.stateDir, webhook.CertificateFile)
-	content, err := file.Read(ctx, path, file.MaxSettings)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "makes " + path
-	case err != nil:
-		return "cannot be read: " + err.Error()
-	}
-	block, _ := pem.Decode(content)
-	if block == nil {
-		return path + " holds no certificate"
-	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
+	certificate, err := webhook.LoadCertificate(ctx, o.stateDir, now)
 	switch {
 	case err != nil:
-		return path + " holds no certificate: " + err.Error()
-	case now.After(certificate.NotAfter):
-		return path + " expired on " + certificate.NotAfter.Format(time.DateOnly)
-	case certificate.VerifyHostname(o.hostname) != nil:
-		return path + " is not for " + o.hostname
+		return "", err
+	case certificate == nil:
+		return "makes " + path, nil
+	case certificate.Leaf.VerifyHostname(o.hostname) != nil:
+		return path + " is not for " + o.hostname + ", so that no kube-apiserver connects", nil
 	}
-	return path + ", valid until " + certificate.NotAfter.Format(time.DateOnly)
+	return path + ", valid until " + certificate.Leaf.NotAfter.Format(time.DateOnly), nil
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,8 +25,8 @@ func parseFeatureGates(text string) (map[string]bool, error) {
 		}
 		name, value, ok := strings.Cut(pair, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if err := known(name, featureGateNames()); err != nil {
-			return nil, fmt.Errorf("--feature-gates: %w", err)
+		if names := featureGateNames(); !slices.Contains(names, name) {
+			return nil, cli.Usagef("--feature-gates: %w", cli.Unknown("gate", name, names))
 		}
 		on, err := strconv.ParseBool(value)
 		if !ok || err != nil {
@@ -35,14 +35,4 @@ func parseFeatureGates(text string) (map[string]bool, error) {
 		gates[name] = on
 	}
 	return gates, nil
-}
-
-// known reports a gate that does not exist.
-func known(name string, names []string) error {
-	for _, n := range names {
-		if n == name {
-			return nil
-		}
-	}
-	return cli.Unknown("gate", name, names)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -101,7 +100,7 @@ func caBundle(ctx context.Context, getenv func(string) string) (*x509.CertPool, 
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(content) {
-		return nil, cli.Usagef("reading $AWS_CA_BUNDLE: there is no certificate in %s", fmt.Sprintf("%q", path))
+		return nil, cli.Usagef("reading $AWS_CA_BUNDLE: there is no certificate in %q", path)
 	}
 	return pool, nil
 }

@@ -62,7 +62,7 @@ terminal, a profile with mfa_serial is asked for its code.`,
 
 func (p *program) printToken(ctx context.Context, c presign.Config, info execInfo, tokenOnly bool) error {
 	if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "" || c.ForwardSessionName) {
-		return cli.Usagef("--external-id, --session-name and --forward-session-name are for the role of --role, and none is given")
+		fmt.Fprintln(p.err, "authenticator: warning: --external-id, --session-name and --forward-session-name have no effect: --role names no role to assume")
 	}
 	presigner, err := presign.New(ctx, c)
 	if err != nil {

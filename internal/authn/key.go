@@ -44,7 +44,6 @@ func (k *keyer) key(clusterID string, req token.Request) (key cacheKey) {
 	h.mac.Write(h.input)
 	// The input is a credential.
 	clear(h.input)
-	h.mac.Sum(h.input[:0])
-	copy(key[:], h.input[:sha256.Size])
+	copy(key[:], h.mac.Sum(h.input[:0]))
 	return key
 }

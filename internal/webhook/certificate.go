@@ -37,12 +37,22 @@ const certificateLifetime = 10 * 365 * 24 * time.Hour
 // or makes one, self-signed for the host name and the address, if there is none.
 // One that is there may be for another host name: see its VerifyHostname.
 func LoadOrGenerateCertificate(ctx context.Context, dir, hostname, address string, now time.Time) (*tls.Certificate, error) {
+	certificate, err := LoadCertificate(ctx, dir, now)
+	if certificate != nil || err != nil {
+		return certificate, err
+	}
+	return generate(dir, hostname, address, now)
+}
+
+// LoadCertificate loads the serving certificate of a state directory and its key.
+// It returns nil if the directory has neither.
+func LoadCertificate(ctx context.Context, dir string, now time.Time) (*tls.Certificate, error) {
 	certFile, keyFile := filepath.Join(dir, CertificateFile), filepath.Join(dir, KeyFile)
 	certPEM, certErr := file.Read(ctx, certFile, file.MaxSettings)
 	keyPEM, keyErr := file.Read(ctx, keyFile, file.MaxSettings)
 	switch {
 	case errors.Is(certErr, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist):
-		return generate(dir, hostname, address, now)
+		return nil, nil
 	case certErr != nil:
 		return nil, fmt.Errorf("reading the serving certificate: %w", certErr)
 	case keyErr != nil:

@@ -49,6 +49,9 @@ func Owner(partition string, arns ...string) (Mapper, error) {
 		if _, has := withoutPath(canonical); has && kind == identity.KindRole {
 			return nil, fmt.Errorf("reading the cluster owner: %q has a role path, which AWS never returns, so it would match nobody: leave the path out", arn)
 		}
+		if strings.ContainsAny(canonical, "*?") {
+			return nil, fmt.Errorf("reading the cluster owner: %q has a wildcard, and ARNs match as a whole: name each owner", arn)
+		}
 		if p := strings.Split(canonical, ":")[1]; p != partition {
 			return nil, fmt.Errorf("reading the cluster owner: %q is of partition %s, and this cluster is in %s", arn, p, partition)
 		}

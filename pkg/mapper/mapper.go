@@ -44,8 +44,7 @@ type Match struct {
 
 // Rule is the place of the mapping that matched.
 type Rule struct {
-	// Source is the backend: "EKSConfigMap", "MountedFile", "DynamicFile" or
-	// "cluster owner".
+	// Source is the name of the source, such as "EKSConfigMap", or "cluster owner".
 	Source string
 	// Section is "mapRoles", "mapUsers" or "mapAccounts"; empty for the owner.
 	Section string

@@ -59,7 +59,7 @@ func TestOwner(t *testing.T) {
 	if match, ok, _ := owner.Map(t.Context(), mappertest.Role(t, "Stranger", "x"), nil); ok {
 		t.Errorf("a stranger is %+v", match)
 	}
-	for _, arn := range []string{"", "Owner", "arn:aws:iam::231144931069:role/team/Owner", "arn:aws:iam::231144931069:group/x", "arn:aws-cn:iam::231144931069:role/Owner"} {
+	for _, arn := range []string{"", "Owner", "arn:aws:iam::231144931069:role/team/Owner", "arn:aws:iam::231144931069:group/x", "arn:aws-cn:iam::231144931069:role/Owner", "arn:aws:iam::231144931069:role/Owner*"} {
 		if _, err := mapper.Owner("aws", arn); err == nil || !strings.Contains(err.Error(), arn) {
 			t.Errorf("%q: %v", arn, err)
 		}

@@ -102,7 +102,7 @@ func (p placeholder) value(ctx context.Context, principal identity.Principal, na
 		return instanceName(ctx, principal, names)
 	}
 	if principal.SessionName == "" {
-		return "", &DeniedError{Reason: "its username needs a session name, and the identity has none"}
+		return "", &DeniedError{Reason: "its mapping needs a session name, and the identity has none"}
 	}
 	if p == sessionName {
 		return strings.ReplaceAll(principal.SessionName, "@", "-"), nil
@@ -112,7 +112,7 @@ func (p placeholder) value(ctx context.Context, principal identity.Principal, na
 
 func instanceName(ctx context.Context, principal identity.Principal, names InstanceNames) (string, error) {
 	if !isInstanceID(principal.SessionName) {
-		return "", &DeniedError{Reason: "its username needs an EC2 instance, and the session name is no instance ID"}
+		return "", &DeniedError{Reason: "its mapping needs an EC2 instance, and the session name is no instance ID"}
 	}
 	if names == nil {
 		return "", errors.New("no EC2 client to look instances up with")

@@ -140,7 +140,7 @@ func (f *File) parse(content []byte) (Parsed, error) {
 	}
 	var errs []error
 	for _, problem := range parsed.Mappings.Problems {
-		if stops(problem) {
+		if slices.Contains(stopping(), problem.Code) {
 			// What comes of a problem, behind the last semicolon, is for an entry
 			// that is dropped alone.
 			if i := strings.LastIndex(problem.Message, "; "); i > 0 {
@@ -149,19 +149,21 @@ func (f *File) parse(content []byte) (Parsed, error) {
 			errs = append(errs, errors.New(problem.String()))
 		}
 	}
-	switch {
+	switch unlisted := slices.IndexFunc(stopping(), parsed.Mappings.Found); {
 	case len(errs) > 1:
 		return Parsed{}, fmt.Errorf("%w; and %d more like it", errs[0], len(errs)-1)
 	case len(errs) > 0:
 		return Parsed{}, errs[0]
+	case unlisted >= 0:
+		return Parsed{}, fmt.Errorf("%s is among more problems than are listed; the first is %s", stopping()[unlisted], parsed.Mappings.Problems[0])
 	}
 	return parsed, nil
 }
 
-// stops reports whether a problem stops the server's start, as it stops that of
+// stopping are the problems that stop the server's start, as they stop that of
 // aws-iam-authenticator.
-func stops(problem mapper.Problem) bool {
-	return slices.Contains([]mapper.Code{mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge, mapper.EntryInvalidARN, mapper.EntryNoARN}, problem.Code)
+func stopping() []mapper.Code {
+	return []mapper.Code{mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge, mapper.EntryInvalidARN, mapper.EntryNoARN}
 }
 
 func (f *File) use(mappings *awsauth.Result) {

@@ -150,9 +150,10 @@ func TestOtherKeys(t *testing.T) {
 
 func TestNewRejects(t *testing.T) {
 	t.Parallel()
-	for _, content := range []string{entry + "bob\n  - userarn: alice\n", "server: ["} {
+	beyond := entry + "bob\n" + strings.Repeat("  - userarn: arn:aws:iam::1:user/bob\n", 300) + "  - userarn: alice\n" // the list of problems
+	for _, content := range []string{entry + "bob\n  - userarn: alice\n", "server: [", beyond} {
 		if _, err := mountedfile.New(mountedfile.Config{Name: "MountedFile", Content: []byte(content), Parse: parse}); err == nil {
-			t.Errorf("%q is followed", content)
+			t.Errorf("%.200q is followed", content)
 		}
 	}
 	if _, err := mountedfile.New(mountedfile.Config{Name: "MountedFile"}); err == nil {

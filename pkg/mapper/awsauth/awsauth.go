@@ -56,9 +56,15 @@ type Result struct {
 	// sections are kept for the next reading: one that does not parse then keeps
 	// what it holds now.
 	sections map[string]section
+	// found are the codes of all problems, those that are not listed too.
+	found map[mapper.Code]bool
 	// steps counts the values that the reading looked at.
 	steps int
 }
+
+// Found reports whether the reading found a problem of a code. Problems lists no more
+// than the first 200.
+func (r *Result) Found(code mapper.Code) bool { return r.found[code] }
 
 // Parse reads the data of the ConfigMap. Last, which may be nil, is the result
 // of the reading before: a section that does not parse keeps its content.

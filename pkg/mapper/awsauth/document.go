@@ -23,13 +23,13 @@ func (r *reading) readText(name, content string, at origin) {
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return // comments alone
 	} else if err != nil {
-		f := diagnose(content, err)
+		f := diagnose(r.text, err)
 		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
 		r.showLines(f.node())
 		return
 	}
 	if more := decoder.Decode(new(yaml.Node)); more != nil && isTrailing(more) {
-		r.trailingText(name, content, document.Content[0])
+		r.trailingText(name, document.Content[0])
 		return
 	} else if !errors.Is(more, io.EOF) {
 		r.secondDocument(name, content)
@@ -45,8 +45,8 @@ func isTrailing(err error) bool {
 // trailingText reads a section that parses only down to a line that is indented
 // less than the first. EKS reads that much, so without a last good content this
 // does too.
-func (r *reading) trailingText(name, content string, value *yaml.Node) {
-	f := diagnose(content, errTrailing)
+func (r *reading) trailingText(name string, value *yaml.Node) {
+	f := diagnose(r.text, errTrailing)
 	if _, ok := r.lastGood(name); ok {
 		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
 	} else {
@@ -85,7 +85,7 @@ func (r *reading) unquotedTemplate(name string, at *yaml.Node) {
 		example = "{{" + shortened(at.Content[0].Value) + "}}"
 	}
 	fix := fmt.Sprintf("put the whole value in quotes, like %q", example)
-	if f, ok := findFault(r.text.content); ok && f.line == at.Line {
+	if f, ok := findFault(r.text); ok && f.line == at.Line {
 		fix = f.fix
 	}
 	r.keepLast(mapper.SectionSyntax, name, at, "a value begins with {{ and has no quotes, so YAML reads it as a mapping", fix)

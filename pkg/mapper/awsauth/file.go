@@ -31,7 +31,7 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 		r.noSections()
 		return r.result(), nil
 	case err != nil:
-		f := diagnose(whole, err)
+		f := diagnose(r.text, err)
 		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", f.line, f.cause, f.fix)
 	}
 	root := resolve(document.Content[0])
@@ -47,7 +47,7 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 		return nil, fmt.Errorf("parsing mappings: %w", err)
 	}
 	if more := decoder.Decode(new(yaml.Node)); more != nil && isTrailing(more) {
-		f := diagnose(whole, errTrailing)
+		f := diagnose(r.text, errTrailing)
 		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", f.line, f.cause, f.fix)
 	} else if !errors.Is(more, io.EOF) {
 		r.secondDocument("", whole)

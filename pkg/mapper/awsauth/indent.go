@@ -17,7 +17,7 @@ func (s *scanner) enter(next level, first bool) *fault {
 	closed := s.leave(next.column)
 	if len(s.levels) == 0 {
 		if closed != nil {
-			return misplaced(next, *closed)
+			return s.misplaced(next, *closed)
 		}
 		s.levels = append(s.levels, next)
 		return nil
@@ -37,7 +37,7 @@ func (s *scanner) enter(next level, first bool) *fault {
 		if closed == nil {
 			closed = &level{column: top.column + 2, line: top.line}
 		}
-		return misplaced(next, *closed)
+		return s.misplaced(next, *closed)
 	case top.open && closed == nil:
 		top.open = false
 		s.levels = append(s.levels, next)
@@ -48,7 +48,7 @@ func (s *scanner) enter(next level, first bool) *fault {
 		if closed == nil {
 			closed = s.sibling(next.list)
 		}
-		return misplaced(next, *closed)
+		return s.misplaced(next, *closed)
 	}
 }
 
@@ -90,10 +90,12 @@ func (s *scanner) leave(column int) (closed *level) {
 	return closed
 }
 
-func misplaced(next, beside level) *fault {
+func (s *scanner) misplaced(next, beside level) *fault {
+	line, indent := s.text.origin.shown(beside.line, beside.column)
+	_, its := s.text.origin.shown(next.line, next.column)
 	return &fault{
 		next.line, next.column + 1,
-		fmt.Sprintf("this line is indented by %d spaces, and line %d, which it seems to belong with, by %d", next.column, beside.line, beside.column),
-		fmt.Sprintf("indent it by %d spaces", beside.column),
+		fmt.Sprintf("this line is indented by %d spaces, and line %d, which it seems to belong with, by %d", its, line, indent),
+		fmt.Sprintf("indent it by %d spaces", indent),
 	}
 }

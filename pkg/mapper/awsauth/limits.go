@@ -127,7 +127,7 @@ type extent struct{ bytes, depth int }
 func newMeter() *meter { return &meter{anchors: map[*yaml.Node]extent{}} }
 
 // exceeds says which limit a section's list exceeds; empty if it exceeds none.
-func (m *meter) exceeds(name string, list *yaml.Node) string {
+func (m *meter) exceeds(name string, list *yaml.Node, at origin) string {
 	total := m.measure(list)
 	switch {
 	case total.bytes > maxExpanded:
@@ -143,7 +143,8 @@ func (m *meter) exceeds(name string, list *yaml.Node) string {
 		item = resolve(item)
 		for key, value := range pairs(item) {
 			if n := len(resolve(value).Content); n > maxGroups && strings.EqualFold(key.Value, "groups") {
-				return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", item.Line, n, maxGroups)
+				line, _ := at.shown(item.Line, 0)
+				return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", line, n, maxGroups)
 			}
 		}
 	}

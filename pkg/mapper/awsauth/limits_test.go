@@ -3,6 +3,7 @@ package awsauth_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +71,21 @@ func TestProblemsAreBounded(t *testing.T) {
 	more := result.Problems[200]
 	if more.Code != mapper.MoreProblems || more.Severity != mapper.Error || !strings.HasPrefix(more.Message, "800 more") || more.Line == 0 {
 		t.Errorf("%+v", more)
+	}
+}
+
+// TestErrorsAreListedBeforeWarnings has more warnings than are listed, and then an
+// error, which is the one that matters.
+func TestErrorsAreListedBeforeWarnings(t *testing.T) {
+	const bad = "- rolearn: arn:aws:iam::111122223333:group/x\n"
+	result := awsauth.Parse(map[string]string{"mapRoles": strings.Repeat("- rolearn: "+role+"A\n", 300) + bad}, nil, options())
+	listed := func(p mapper.Problem) bool { return p.Code == mapper.EntryInvalidARN && p.Line == 301 }
+	if !slices.ContainsFunc(result.Problems, listed) || len(result.Problems) != 201 {
+		t.Errorf("%d problems are listed, and the error is not among them", len(result.Problems))
+	}
+	result = awsauth.Parse(map[string]string{"mapRoles": strings.Repeat("- rolearn: "+role+"A\n  groups: [{}]\n", 300) + bad}, nil, options())
+	if slices.ContainsFunc(result.Problems, listed) || !result.Found(mapper.EntryInvalidARN) || result.Found(mapper.EntryNoARN) {
+		t.Error("what is found beyond the limit is not known")
 	}
 }
 

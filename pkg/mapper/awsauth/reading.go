@@ -20,6 +20,7 @@ type reading struct {
 	// the worst of them.
 	unlisted int
 	worst    mapper.Severity
+	found    map[mapper.Code]bool
 
 	// text that is being read, and where it begins.
 	text text
@@ -35,7 +36,7 @@ type reading struct {
 
 func newReading(last *Result, opts Options) *reading {
 	return &reading{
-		opts: opts, last: last, sections: map[string]section{},
+		opts: opts, last: last, sections: map[string]section{}, found: map[mapper.Code]bool{},
 		groups: map[string]mapper.Template{}, groupLists: map[string][]mapper.Template{}, anchored: map[*yaml.Node][]mapper.Template{},
 	}
 }
@@ -50,9 +51,17 @@ func (r *reading) report(code mapper.Code, severity mapper.Severity, section str
 }
 
 func (r *reading) add(p mapper.Problem) {
+	r.found[p.Code] = true
 	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, p)
 		return
+	}
+	// An error is listed in the place of a warning.
+	if p.Severity == mapper.Error {
+		isWarning := func(p mapper.Problem) bool { return p.Severity == mapper.Warning }
+		if i := slices.IndexFunc(r.problems, isWarning); i >= 0 {
+			p, r.problems = r.problems[i], append(slices.Delete(r.problems, i, i+1), p)
+		}
 	}
 	r.unlisted++
 	if r.worst != mapper.Error {
@@ -60,10 +69,12 @@ func (r *reading) add(p mapper.Problem) {
 	}
 }
 
-// showLines adds to the problem reported last the lines around its place.
+// showLines adds to the error reported last, if it is listed, the lines around its
+// place.
 func (r *reading) showLines(at *yaml.Node) {
-	if r.unlisted == 0 {
-		r.problems[len(r.problems)-1].Excerpt = r.text.excerpt(at.Line)
+	line, column := r.text.origin.place(at.Line, at.Column)
+	if last := &r.problems[len(r.problems)-1]; last.Line == line && last.Column == column {
+		last.Excerpt = r.text.excerpt(at.Line)
 	}
 }
 
@@ -116,7 +127,7 @@ func (r *reading) result() *Result {
 			r.sections[name] = s
 		}
 	}
-	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, steps: r.steps}
+	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, found: r.found, steps: r.steps}
 	r.reportOverridden(result.Table)
 	order := map[string]int{"": -4, mapRoles: -3, mapUsers: -2, mapAccounts: -1}
 	slices.SortStableFunc(r.problems, func(a, b mapper.Problem) int {

@@ -14,10 +14,10 @@ type scanner struct {
 	quote opening
 	// block is the column of the key or dash that a block of text belongs to;
 	// -1 outside of one.
-	block   int
-	levels  []level
-	content string
-	// anchors of the content; nil until one is looked for.
+	block  int
+	levels []level
+	text   text
+	// anchors of the text; nil until one is looked for.
 	anchors map[string]bool
 }
 
@@ -28,10 +28,10 @@ type opening struct {
 }
 
 // findFault returns the first fault in a text that it can explain.
-func findFault(content string) (fault, bool) {
-	s := scanner{block: -1, content: content}
+func findFault(t text) (fault, bool) {
+	s := scanner{block: -1, text: t}
 	number := 0
-	for line := range strings.Lines(content) {
+	for line := range strings.Lines(t.content) {
 		number++
 		if f := s.scanLine(number, strings.TrimRight(line, " \t\r\n")); f != nil {
 			return *f, true
@@ -316,7 +316,7 @@ func isFieldName(word string) bool {
 func (s *scanner) isAnchor(name string) bool {
 	if s.anchors == nil {
 		s.anchors = map[string]bool{}
-		for i, part := range strings.Split(s.content, "&") {
+		for i, part := range strings.Split(s.text.content, "&") {
 			if end := strings.IndexAny(part, " \n\r\t,[]{}"); end > 0 && i > 0 {
 				s.anchors[part[:end]] = true
 			}

@@ -48,7 +48,7 @@ func (r *reading) readValue(name string, value *yaml.Node) {
 		return
 	}
 	m := newMeter()
-	if excess := m.exceeds(name, value); excess != "" {
+	if excess := m.exceeds(name, value, r.text.origin); excess != "" {
 		r.tooLarge(name, value, excess)
 		return
 	}

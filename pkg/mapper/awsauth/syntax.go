@@ -19,12 +19,12 @@ func (f fault) node() *yaml.Node { return &yaml.Node{Line: f.line, Column: f.col
 // diagnose says what is wrong with a text that does not parse. The parser names the
 // line where it gave up, or where the entry began; diagnose looks first for the
 // line that a person has to change.
-func diagnose(content string, err error) fault {
-	if f, ok := findFault(content); ok {
+func diagnose(t text, err error) fault {
+	if f, ok := findFault(t); ok {
 		return f
 	}
 	line, cause := yamlError(err)
-	return fault{significantLine(content, line), 1, cause, "check the indentation, the colons and the quotes near this line"}
+	return fault{significantLine(t.content, line), 1, cause, "check the indentation, the colons and the quotes near this line"}
 }
 
 var yamlLine = regexp.MustCompile(`^line (\d+): (.*)`)

@@ -86,6 +86,23 @@ func TestExcerptHasTheLinesAroundIt(t *testing.T) {
 	}
 }
 
+// TestIndentationInAFile names lines and indentation as they are in the file.
+func TestIndentationInAFile(t *testing.T) {
+	const file = "# a file\nmapRoles: |\n    - rolearn: " + role + "A\n       username: a\n"
+	result, err := awsauth.ParseFile([]byte(file), nil, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "this line is indented by 7 spaces, and line 3, which it seems to belong with, by 6"
+	if p := result.Problems[0]; p.Line != 4 || !strings.Contains(p.Message, want) || p.Fix != "indent it by 6 spaces" {
+		t.Errorf("reported %v", p)
+	}
+	groups := "# a file\nmapRoles: |\n  - rolearn: " + role + "A\n    groups: [" + strings.Repeat("g,", 500) + "g]\n"
+	if result, err = awsauth.ParseFile([]byte(groups), nil, options()); err != nil || !strings.Contains(result.Problems[0].Message, "the entry in line 3 has 501 groups") {
+		t.Errorf("reported %v, %v", result.Problems, err)
+	}
+}
+
 // TestEntryIndentedLessThanTheFirst parses on EKS down to that entry. It must not
 // take away what was in force.
 func TestEntryIndentedLessThanTheFirst(t *testing.T) {

@@ -28,6 +28,15 @@ func (o origin) place(line, column int) (int, int) {
 	return o.line + line, o.column + column
 }
 
+// shown returns a place as messages name it beside another: in the file, or within
+// the text if that is folded.
+func (o origin) shown(line, column int) (int, int) {
+	if o.folded {
+		return line, column
+	}
+	return o.place(line, column)
+}
+
 // excerpt returns a line and the lines around it, with the file's numbers.
 func (t text) excerpt(line int) string {
 	const longest = 100
