@@ -169,7 +169,7 @@ func TestKnownKeysGoOn(t *testing.T) {
 		answer = func(context.Context) error { return unanswered() }
 		open(t, l)
 		answer = unanswering
-		for range 3 { // of which two get in
+		for range 3 { // two get in, and one waits
 			askAll(t, l, own, 0, 20, 0)
 		}
 		if got := s.now(""); got != 16 {
@@ -179,6 +179,34 @@ func TestKnownKeysGoOn(t *testing.T) {
 		answer = func(context.Context) error { return nil }
 		prove(t, l, own, 1)
 		prove(t, l, own, 100) // a stranger
+	})
+}
+
+// TestKnownKeyWaits has one known key send more at once than it has slots, while
+// the circuit is open: what is more waits for its turn.
+func TestKnownKeyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := func(context.Context) error { return nil }
+		s := newSTS(t, func(ctx context.Context, _ token.Request) error { return answer(ctx) })
+		l := limit.New(s)
+		prove(t, l, own, 0)
+		answer = func(context.Context) error { return unanswered() }
+		open(t, l)
+		release := make(chan struct{})
+		answer = func(context.Context) error { <-release; return nil }
+		var results []<-chan error
+		for range 5 {
+			results = append(results, ask(t, l, request(t, own, 0, 0)))
+		}
+		if got := s.now(""); got != 2 {
+			t.Errorf("%d requests of the key are under way, want 2", got)
+		}
+		close(release)
+		for _, result := range results {
+			if err := <-result; err != nil {
+				t.Error(err)
+			}
+		}
 	})
 }
 

@@ -107,8 +107,7 @@ func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) 
 	_, known := l.known.Get(key)
 	general, reserved := pass{host: host, gate: host.pool.general, member: host.name}, pass{host: host, gate: host.pool.reserved, member: key.accessKeyID}
 	if host.breaker.isOpen() {
-		pass, err := l.admitToOpen(general, reserved, known, now)
-		return pass, nil, err
+		return l.admitToOpen(general, reserved, known, len(req.URL()), now)
 	}
 	switch {
 	case general.enter():
@@ -128,21 +127,26 @@ func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) 
 }
 
 // admitToOpen lets in, while the circuit is open, one probe at a time, and known
-// keys into slots that are free: if junk is why the host does not answer, it must
-// not lock them out.
-func (l *Limiter) admitToOpen(general, reserved pass, known bool, now time.Time) (pass, error) {
-	if known && reserved.enter() {
-		return reserved, nil
+// keys into the reserved slots, for which they may wait: if junk is why the host
+// does not answer, it must not lock them out.
+func (l *Limiter) admitToOpen(general, reserved pass, known bool, bytes int, now time.Time) (pass, *waiter, error) {
+	if known {
+		if reserved.enter() {
+			return reserved, nil, nil
+		}
+		if waiter := reserved.wait(bytes); waiter != nil {
+			return reserved, waiter, nil
+		}
 	}
 	host := general.host
 	if host.breaker.startProbe(now) {
 		if general.enter() {
 			general.probe = true
-			return general, nil
+			return general, nil, nil
 		}
 		host.breaker.probing = false
 	}
-	return pass{}, &verify.UnreachableError{Err: fmt.Errorf("%s: %w", host.name, ErrCircuitOpen)}
+	return pass{}, nil, &verify.UnreachableError{Err: fmt.Errorf("%s: %w", host.name, ErrCircuitOpen)}
 }
 
 func (p *pass) enter() bool {
