@@ -79,6 +79,8 @@ func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) stri
 		return path + " holds no certificate: " + err.Error()
 	case now.After(certificate.NotAfter):
 		return path + " expired on " + certificate.NotAfter.Format(time.DateOnly)
+	case now.Before(certificate.NotBefore):
+		return path + " is not valid before " + certificate.NotBefore.Format(time.DateTime)
 	case certificate.VerifyHostname(o.hostname) != nil:
 		return path + " is not for " + o.hostname
 	}
