@@ -37,7 +37,7 @@ func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []sou
 	row("certificate", "%s", certificate)
 	kubeconfig := "writes " + o.generateKubeconfig
 	if o.kubeconfigPregenerated {
-		kubeconfig = "is there already (--kubeconfig-pregenerated)"
+		kubeconfig = "exists already (--kubeconfig-pregenerated)"
 	}
 	row("kubeconfig", "%s", kubeconfig)
 	owners := "none"

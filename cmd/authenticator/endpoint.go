@@ -27,8 +27,8 @@ type endpoint struct {
 }
 
 func (e *endpoint) addFlags(flags *pflag.FlagSet, stateDir, kubeconfig string) {
-	flags.StringVar(&e.stateDir, "state-dir", stateDir, "directory of the serving certificate and its key, which are made if need be")
-	flags.StringVar(&e.generateKubeconfig, "generate-kubeconfig", kubeconfig, "write the kubeconfig that the kube-apiserver finds the server by (its --authentication-token-webhook-config-file) to this file")
+	flags.StringVar(&e.stateDir, "state-dir", stateDir, "directory of the serving certificate and its key, created if missing")
+	flags.StringVar(&e.generateKubeconfig, "generate-kubeconfig", kubeconfig, "file to write the kubeconfig for the kube-apiserver to (its --authentication-token-webhook-config-file)")
 	flags.StringVar(&e.hostname, "hostname", "localhost", "host name by which the kube-apiserver finds the server")
 	flags.StringVar(&e.address, "address", "127.0.0.1", "IP address to listen on")
 	flags.IntVar(&e.port, "port", 21362, "port to listen on")

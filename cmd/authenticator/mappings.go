@@ -19,7 +19,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// The backends, by the names that --backend-mode has for them.
+// The names of the backends, as --backend-mode has them.
 const (
 	backendMountedFile  = "MountedFile"
 	backendEKSConfigMap = "EKSConfigMap"
@@ -27,7 +27,7 @@ const (
 	sourceAWSAuthFile = "AWSAuthFile"
 )
 
-// backendName is the name of a backend, of which there are old ones.
+// backendName returns the name of a backend. It accepts the deprecated names too.
 func backendName(name string) (string, error) {
 	switch name {
 	case backendMountedFile, "File":
@@ -35,7 +35,7 @@ func backendName(name string) (string, error) {
 	case backendEKSConfigMap, "ConfigMap":
 		return backendEKSConfigMap, nil
 	default:
-		return "", cli.Usagef("backend %q is not available: there are %s and %s", name, backendMountedFile, backendEKSConfigMap)
+		return "", cli.Usagef("backend %q is not available (supported: %s, %s)", name, backendMountedFile, backendEKSConfigMap)
 	}
 }
 

@@ -62,7 +62,7 @@ unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
 	}
 	flags := command.Flags()
 	o.endpoint.addFlags(flags, "/var/aws-iam-authenticator", "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml")
-	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "do not write the kube-apiserver's kubeconfig: it is there already")
+	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "do not write the kube-apiserver's kubeconfig, which exists already")
 	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 turns it off")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", "serve /metrics without TLS too, on this IP address and port (10.0.0.5:21364; :21364 is every address), for a Prometheus that does not reach --address")
 	o.stsOptions.addFlags(flags)

@@ -24,8 +24,8 @@ func newVerify(p *program) *cobra.Command {
 		Long: `Say which AWS identity signed a token for the cluster, by asking AWS STS, as the
 server does. It needs no AWS credentials.
 
-The exit code is 0 if the token is good, 1 if it is not, 3 if it could not be
-told.`,
+The exit code is 0 if the token is good, 1 if it is not, 3 if that could not be
+determined.`,
 		Example: `  authenticator token -i my-cluster --token-only | authenticator verify -i my-cluster --token -
   authenticator verify -i my-cluster --token - -o json < token`,
 		Args: cli.NoArgs,
@@ -78,7 +78,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 		return fmt.Errorf("the token is not good: %w", refused)
 	}
 	if err != nil {
-		return &cli.Error{Code: cli.ExitUndecided, Err: fmt.Errorf("it could not be told whether the token is good: %w", err)}
+		return &cli.Error{Code: cli.ExitUndecided, Err: fmt.Errorf("cannot determine whether the token is good: %w", err)}
 	}
 	return o.print(p.out, result.Identity.Principal(), request.Host())
 }

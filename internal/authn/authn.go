@@ -55,9 +55,9 @@ type Config struct {
 	Verifier verify.Verifier
 	// Mapper finds out who that is in Kubernetes.
 	Mapper mapper.Mapper
-	// ScrubbedAccounts are those of which no identity is given away.
+	// ScrubbedAccounts are those whose identities appear in no log and no answer.
 	ScrubbedAccounts []string
-	// Audit is told of every decision. Nil means nobody.
+	// Audit gets a line for every decision. Nil means nowhere.
 	Audit *slog.Logger
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -129,7 +129,7 @@ var (
 	errNoUsername = errors.New("its mapping yields an empty username")
 )
 
-// reason is what the caller is told.
+// reason is the answer to the caller.
 func reason(id identity.Principal, scrubbed bool, why string) string {
 	if scrubbed {
 		return "the AWS identity is not allowed to sign in to this cluster"

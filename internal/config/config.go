@@ -30,7 +30,7 @@ type File struct {
 	// EC2RoleARN is assumed to describe instances; SourceARN guards that role
 	// against use on behalf of others.
 	EC2RoleARN, SourceARN string
-	// Warnings are about keys that are accepted and have no effect.
+	// Warnings are about keys and values that are accepted and have no effect.
 	Warnings []string
 }
 
@@ -132,18 +132,40 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 	case "server.maproles", "server.mapusers", "server.mapaccounts":
 		r.mappings = parent
 	case "server.scrubbedaccounts":
-		r.file.ScrubbedAccounts, err = stringList(name, value)
+		return r.readScrubbedAccounts(name, value)
 	case "server.reservedprefixconfig":
 		return r.file.readReservedPrefixes(name, value)
 	case "server.ec2describeinstancesrolearn":
 		r.file.EC2RoleARN, err = stringValue(name, value)
 	case "server.sourcearn":
 		r.file.SourceARN, err = stringValue(name, value)
-	case "server.dynamicfilepath", "server.dynamicfileuseridstrict", "server.dynamicbackendmodepath":
+	case "server.dynamicfilepath", "server.dynamicbackendmodepath":
+		if value.Value == "" && value.Kind == yaml.ScalarNode {
+			return nil
+		}
 		return fmt.Errorf("line %d: %s: backend DynamicFile is not available; awsAuthFile names a file that is watched", key.Line, name)
 	default:
 		return unknownKey(key, name)
 	}
+	return err
+}
+
+// readScrubbedAccounts reads a list, or the accounts as one text, which
+// aws-iam-authenticator takes too. One that is misspelt would leave identities in
+// the log, so it is a warning.
+func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
+	accounts, err := stringList(name, value)
+	if value.Kind == yaml.ScalarNode {
+		var text string
+		text, err = stringValue(name, value)
+		accounts = strings.Fields(text)
+	}
+	for _, account := range accounts {
+		if len(account) != 12 || strings.Trim(account, "0123456789") != "" {
+			r.file.Warnings = append(r.file.Warnings, fmt.Sprintf("line %d: %s: %q has no effect: expected the 12 digits of an account", value.Line, name, account))
+		}
+	}
+	r.file.ScrubbedAccounts = accounts
 	return err
 }
 

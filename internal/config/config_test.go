@@ -15,7 +15,6 @@ func TestFileKeepsNoNodes(t *testing.T) {
 		t.Fatalf("%v, %v, %v", file, mappings, err)
 	}
 	node := weak.Make(mappings)
-	mappings = nil
 	runtime.GC()
 	if node.Value() != nil {
 		t.Error("the nodes of the mappings are still reachable")

@@ -71,6 +71,8 @@ func withoutEffect() map[string]string {
 	return map[string]string{
 		"defaultrole":   "has no effect, as in aws-iam-authenticator: role names the role to assume",
 		"feature-gates": "has no effect, as in aws-iam-authenticator: only the flag --feature-gates is read",
+
+		"server.dynamicfileuseridstrict": "has no effect: backend DynamicFile is not available",
 	}
 }
 

@@ -18,7 +18,7 @@ const (
 	// patience is how long a file that keeps changing is waited for. Then it is
 	// read if its content is whole.
 	patience = 2 * time.Second
-	// period is how often we look at a file of which no change is reported:
+	// period is how often we look at a file even if no change is reported:
 	// some file systems report none.
 	period = time.Minute
 )

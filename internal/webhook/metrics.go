@@ -57,7 +57,7 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Name: "authenticate_requests_in_flight", Help: "TokenReviews under way.",
 		}),
 		cacheHits: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "verification_cache_hits_total", Help: "Tokens for which STS was not asked, since its answer was known.",
+			Namespace: namespace, Name: "verification_cache_hits_total", Help: "Tokens for which STS was not asked, because its answer was cached.",
 		}),
 		stsResponses: f.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "sts_responses_total", Help: "Answers of STS, by HTTP status and region.",
@@ -66,7 +66,7 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Name: "sts_connection_failures_total", Help: "Requests to STS that got no answer, by region.",
 		}, []string{"StsRegion"}),
 		stsThrottled: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "sts_throttling_total", Help: "Tokens that could not be verified since STS throttles.",
+			Namespace: namespace, Name: "sts_throttling_total", Help: "Tokens that could not be verified because STS throttles.",
 		}, []string{"StsRegion"}),
 		stsLatency: f.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "sts_latency_seconds", Help: "Time until STS answered, or did not.", Buckets: prometheus.DefBuckets,
@@ -81,7 +81,7 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Tries to list or watch aws-auth that failed.",
 		}),
 		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate ends.",
+			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate expires.",
 		}),
 	}
 	registry.MustRegister(m.mappings, m.limits)
@@ -153,7 +153,7 @@ func (m *Metrics) isReady() float64 {
 	return 0
 }
 
-// SetCertificate tells when the serving certificate ends.
+// SetCertificate sets when the serving certificate expires.
 func (m *Metrics) SetCertificate(ends time.Time) { m.certificateEnds.Set(float64(ends.Unix())) }
 
 // FollowMappings has every scrape show what a cluster's sources have in force.

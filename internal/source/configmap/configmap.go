@@ -92,10 +92,10 @@ func New(config Config) (*ConfigMap, error) {
 	return c, nil
 }
 
-// listWatch lists and watches the one ConfigMap, and tells of what fails.
+// listWatch lists and watches the one ConfigMap, and reports failures.
 func listWatch(client dynamic.Interface, failed func()) *cache.ListWatch {
 	tell := func(ctx context.Context, err error) {
-		// By Invalid an API server says that it is too old to list by watching.
+		// Invalid is the answer of an API server that is too old to list by watching.
 		if err != nil && ctx.Err() == nil && !apierrors.IsInvalid(err) {
 			failed()
 		}

@@ -41,7 +41,7 @@ type Config struct {
 	Timeout time.Duration
 	// UserAgent that STS sees. Empty means kube-iam-authenticator.
 	UserAgent string
-	// Observe is told of every answer and every failure to get one. Nil means nobody.
+	// Observe is called after every try. Nil means never.
 	Observe func(Observation)
 }
 
