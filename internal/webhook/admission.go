@@ -6,10 +6,11 @@ import (
 )
 
 const (
-	// maxHeld is how many bytes the requests under way hold at most: more than
-	// 1 000 with ordinary tokens, or 400 with the longest. Parsing and verifying
-	// a token takes several times the memory of its body.
-	maxHeld = 8 << 20
+	// maxHeld is how many bytes the bodies of the requests under way hold at most:
+	// those of 2 500 ordinary tokens, or of 800 of the longest. It is more than what
+	// waits for STS may hold, so that a queue there which is full does not turn away
+	// who has no need to wait in it.
+	maxHeld = 16 << 20
 	// overhead is charged to each request for its goroutines and headers.
 	overhead = 4 << 10
 )

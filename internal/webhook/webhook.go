@@ -44,7 +44,7 @@ func NewHandler(config Config) (http.Handler, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{Config: config, admission: admission{max: maxHeld}, warnings: rate.Sometimes{First: 1, Interval: time.Minute}}
+	h := &handler{Config: config, admission: admission{max: maxHeld}, warnings: seldom()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/authenticate", h.authenticate)
 	mux.HandleFunc("GET /healthz", healthz)
@@ -94,7 +94,8 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) decide(w http.ResponseWriter, r *http.Request, review review) {
-	decision := h.Authenticate(r.Context(), review.token)
+	var decision authn.Decision
+	connectionOf(r.Context()).decide(func() { decision = h.Authenticate(r.Context(), review.token) })
 	h.Metrics.observe(decision)
 	if decision.Outcome.Verdict() == authn.Undecided {
 		undecided(decision.Outcome).write(w)
