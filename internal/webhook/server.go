@@ -9,13 +9,20 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
-// ShutdownTimeout is how long requests under way may take once the server is
-// told to stop.
-const ShutdownTimeout = 10 * time.Second
+const (
+	// ShutdownTimeout is how long requests under way may take once the server is
+	// told to stop.
+	ShutdownTimeout = 10 * time.Second
+
+	// maxConnections and maxPlainConnections are of each listener with and without
+	// TLS. A kube-apiserver keeps one.
+	maxConnections      = 256
+	maxPlainConnections = 32
+)
 
 // Server serves a handler over TLS until it is told to stop.
 type Server struct {
@@ -37,64 +44,87 @@ type Plain struct {
 	Listener net.Listener
 }
 
-// Serve serves until ctx is done; then it takes no new connections, lets every
-// request under way finish, and returns nil. It closes the listeners.
+// Serve serves until ctx is done; then it lets every request under way finish and
+// returns nil. It closes the listeners.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
-	main := s.server(s.Handler)
+	main := s.server(counted(ctx, s.Handler))
 	main.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate}
-	failed := make(chan error, 1+len(s.Plain))
-	go func() { failed <- main.ServeTLS(listener, "", "") }()
 	servers := []*http.Server{main}
+	listeners := []*connections{newConnections(listener, maxConnections, s.Log)}
 	for _, plain := range s.Plain {
-		server := s.server(plain.Handler)
-		servers = append(servers, server)
-		go func() { failed <- server.Serve(plain.Listener) }()
+		servers = append(servers, s.server(counted(ctx, plain.Handler)))
+		listeners = append(listeners, newConnections(plain.Listener, maxPlainConnections, s.Log))
 	}
-	var err error
+	failed := make(chan error, len(servers))
+	for i, server := range servers {
+		go func() {
+			if server.TLSConfig != nil {
+				failed <- server.ServeTLS(listeners[i], "", "")
+			} else {
+				failed <- server.Serve(listeners[i])
+			}
+		}()
+	}
 	select {
-	case err = <-failed:
-		err = fmt.Errorf("serving: %w", err)
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serving: %w", err), s.shutdown(servers))
 	case <-ctx.Done():
 	}
-	return errors.Join(err, s.shutdown(servers))
+	// Whoever is sent away may come back until all others have been, too.
+	drain(listeners)
+	for _, listener := range listeners {
+		_ = listener.Close() // Shutdown reports it
+	}
+	drain(listeners)
+	return s.shutdown(servers)
 }
 
 func (s *Server) server(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           handler,
+		Handler:     handler,
+		ConnContext: withConnection,
+		// They bound a handshake too.
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		ReadTimeout:       5 * time.Second,
+		WriteTimeout:      20 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 * 1024,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes:    8 << 10,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			// What a client may send before it is read.
+			MaxReceiveBufferPerStream:     maxBody,
+			MaxReceiveBufferPerConnection: 4 * maxBody,
+		},
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+}
+
+// counted wraps a handler so that its requests count as those of their connections.
+// Once ctx is done, every answer is the last of its connection.
+func counted(ctx context.Context, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ctx.Err() != nil {
+			w.Header().Set("Connection", "close") // over HTTP/2 it is sent as GOAWAY
+		}
+		connectionOf(r.Context()).serve(handler, w, r)
+	})
 }
 
 func (s *Server) shutdown(servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(s.ShutdownTimeout, ShutdownTimeout))
 	defer cancel()
-	var errs []error
-	for _, server := range servers {
-		if err := server.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("stopping: requests were still under way: %w", err), server.Close())
-		}
+	errs := make([]error, len(servers))
+	var stopping sync.WaitGroup
+	for i, server := range servers {
+		stopping.Go(func() {
+			if err := server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs[i] = errors.Join(fmt.Errorf("stopping: requests were still under way: %w", err), server.Close())
+			}
+		})
 	}
+	stopping.Wait()
 	return errors.Join(errs...)
-}
-
-// Draining wraps a readiness check so that it fails once ctx is done, for load
-// balancers to look elsewhere while the last requests are answered.
-func Draining(ctx context.Context, ready func() error) func() error {
-	var stopping atomic.Bool
-	context.AfterFunc(ctx, func() { stopping.Store(true) })
-	return func() error {
-		if stopping.Load() {
-			return errors.New("the server is stopping")
-		}
-		return ready()
-	}
 }

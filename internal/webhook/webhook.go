@@ -11,7 +11,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/kube-iam/authenticator/internal/authn"
 )
@@ -25,6 +29,8 @@ type Config struct {
 	Ready func() error
 	// Metrics of the server.
 	Metrics *Metrics
+	// Log gets a warning when requests are turned away. Nil means nowhere.
+	Log *slog.Logger
 }
 
 // NewHandler serves the webhook.
@@ -35,48 +41,100 @@ func NewHandler(config Config) (http.Handler, error) {
 	if config.Ready == nil {
 		config.Ready = func() error { return nil }
 	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &handler{Config: config, admission: admission{max: maxHeld}, warnings: seldom()}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/authenticate", config.authenticate)
+	mux.HandleFunc("/authenticate", h.authenticate)
 	mux.HandleFunc("GET /healthz", healthz)
-	mux.HandleFunc("GET /readyz", config.readyz)
+	mux.HandleFunc("GET /readyz", readyz(config.Ready))
 	mux.Handle("GET /metrics", config.Metrics.Handler())
 	return mux, nil
 }
 
-func (c *Config) authenticate(w http.ResponseWriter, r *http.Request) {
-	defer c.Metrics.track()()
-	review, bad := readReview(w, r)
+type handler struct {
+	Config
+	admission admission
+	warnings  rate.Sometimes
+}
+
+func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) {
+	defer h.Metrics.track()()
+	size, bad := bodySize(w, r)
 	if bad != nil {
-		c.Metrics.observeMalformedRequest()
-		writeError(w, bad)
+		h.reject(w, bad)
 		return
 	}
-	decision := c.Authenticate(r.Context(), review.Spec.Token)
-	c.Metrics.observe(decision)
+	abort := func() {
+		// It fails where there is no connection whose reading could be ended.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+	}
+	admitted := h.admission.admit(size, abort)
+	if admitted == nil {
+		h.turnAway(w)
+		return
+	}
+	defer admitted.done()
+	body, bad := readBody(r)
+	if !admitted.read() {
+		h.turnAway(w)
+		return
+	}
+	if bad != nil {
+		h.reject(w, bad)
+		return
+	}
+	review, err := decodeReview(body)
+	if err != nil {
+		h.reject(w, badRequest(err))
+		return
+	}
+	h.decide(w, r, review)
+}
+
+func (h *handler) decide(w http.ResponseWriter, r *http.Request, review review) {
+	var decision authn.Decision
+	connectionOf(r.Context()).decide(func() { decision = h.Authenticate(r.Context(), review.token) })
+	h.Metrics.observe(decision)
 	if decision.Outcome.Verdict() == authn.Undecided {
-		writeError(w, undecided(decision.Outcome))
+		undecided(decision.Outcome).write(w)
 		return
 	}
-	writeJSON(w, http.StatusOK, respond(review, decision))
+	writeJSON(w, http.StatusOK, appendDecision(make([]byte, 0, 1024), review.apiVersion, decision))
+}
+
+func (h *handler) reject(w http.ResponseWriter, bad *failure) {
+	h.Metrics.observeMalformedRequest()
+	bad.write(w)
+}
+
+func (h *handler) turnAway(w http.ResponseWriter) {
+	h.Metrics.observe(authn.Decision{Outcome: authn.Saturated})
+	h.warnings.Do(func() {
+		h.Log.Warn("turning requests away: those under way hold as much memory as they may", "bytes", h.admission.max)
+	})
+	noRoom().write(w)
 }
 
 func healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 
-func (c *Config) readyz(w http.ResponseWriter, _ *http.Request) {
-	if err := c.Ready(); err != nil {
-		http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
-		return
+func readyz(ready func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := ready(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
 	}
-	fmt.Fprintln(w, "ok")
 }
 
 // NewHealthHandler serves /healthz and /readyz alone, for a listener without
 // TLS that a kubelet can probe.
 func NewHealthHandler(ready func() error) http.Handler {
-	config := Config{Ready: ready}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", healthz)
-	mux.HandleFunc("GET /readyz", config.readyz)
+	mux.HandleFunc("GET /readyz", readyz(ready))
 	return mux
 }
 

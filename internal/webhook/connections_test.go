@@ -1,0 +1,309 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/webhook"
+)
+
+// The limits that docs/operations.md tells.
+const (
+	maxConnections = 256
+	heldAtMost     = 16 << 20
+)
+
+// logged collects what is logged.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *logged) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// served is a server on a listener that is not the kernel's alone.
+type served struct {
+	address string
+	logged  *logged
+	stop    context.CancelFunc
+	ended   chan error
+}
+
+func (s *served) url() string { return "https://" + s.address + "/authenticate" }
+
+// end stops the server and waits for it.
+func (s *served) end(t *testing.T) {
+	t.Helper()
+	s.stop()
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func serveOn(t *testing.T, wrap func(net.Listener) net.Listener, authenticate func(context.Context, string) authn.Decision) *served {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := webhook.LoadOrGenerateCertificate(t.TempDir(), "localhost", "127.0.0.1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &served{address: listener.Addr().String(), logged: &logged{}, ended: make(chan error, 1)}
+	h, err := webhook.NewHandler(webhook.Config{Authenticate: authenticate, Metrics: webhook.NewMetrics(), Log: s.logged.logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &webhook.Server{Handler: h, Log: s.logged.logger(), Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }}
+	ctx, stop := context.WithCancel(t.Context())
+	s.stop = stop
+	if wrap != nil {
+		listener = wrap(listener)
+	}
+	go func() { s.ended <- server.Serve(ctx, listener) }()
+	return s
+}
+
+// newClient keeps a connection of its own. It speaks HTTP/2 if it is to.
+func newClient(t *testing.T, http2 bool) *http.Client {
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: http2}
+	if !http2 {
+		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// asks sends a review and returns an error unless it is answered by a yes.
+func asks(client *http.Client, url string) error {
+	answer, err := client.Post(url, "application/json", strings.NewReader(review("v1", "mapped")))
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && !bytes.Contains(body, []byte(`"authenticated":true`)) {
+		err = fmt.Errorf("HTTP %d: %s", answer.StatusCode, body)
+	}
+	return err
+}
+
+// TestSilentConnectionsKeepNobodyOut opens more connections than may be, which
+// say nothing, and asks.
+func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
+	s := serveOn(t, nil, decide)
+	known := newClient(t, true)
+	if err := asks(known, s.url()); err != nil {
+		t.Fatal(err)
+	}
+	var silent []net.Conn
+	for range 2 * maxConnections {
+		conn, err := net.Dial("tcp", s.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		silent = append(silent, conn)
+	}
+	if err := asks(newClient(t, true), s.url()); err != nil {
+		t.Errorf("who connects then: %v", err)
+	}
+	// It does not connect anew: its connection was not the quietest.
+	known.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("it connects again")
+	}
+	if err := asks(known, s.url()); err != nil {
+		t.Errorf("who was connected: %v", err)
+	}
+	if err := silent[0].SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := silent[0].Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the oldest of the silent is not closed: %v", err)
+	}
+	if text := s.logged.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "too many connections") {
+		t.Errorf("logged, want one warning: %s", text)
+	}
+	for _, conn := range silent {
+		_ = conn.Close()
+	}
+	known.CloseIdleConnections()
+	s.end(t)
+}
+
+// TestBusyConnectionsAreKept has as many connections decided about as may be.
+func TestBusyConnectionsAreKept(t *testing.T) {
+	asked, release := make(chan struct{}, maxConnections), make(chan struct{})
+	s := serveOn(t, nil, func(ctx context.Context, bearer string) authn.Decision {
+		asked <- struct{}{}
+		<-release
+		return decide(ctx, bearer)
+	})
+	var all sync.WaitGroup
+	ask := func() {
+		client := newClient(t, false)
+		if err := asks(client, s.url()); err != nil {
+			t.Error(err)
+		}
+		client.CloseIdleConnections()
+	}
+	for range maxConnections {
+		all.Go(ask)
+	}
+	for range maxConnections {
+		<-asked
+	}
+	for range 20 {
+		all.Go(ask)
+	}
+	select {
+	case <-asked:
+		t.Error("more connections than may be are served")
+	case <-time.After(1500 * time.Millisecond): // longer than a quiet one is kept
+	}
+	close(release)
+	all.Wait()
+	s.end(t)
+}
+
+// TestAnswersThatNobodyTakes sends requests that a client of HTTP/2 does not let
+// the server answer, over many connections, and asks.
+func TestAnswersThatNobodyTakes(t *testing.T) {
+	s := serveOn(t, nil, decide)
+	const each, many = 400, 10
+	var closed atomic.Int32
+	var all sync.WaitGroup
+	for range many {
+		conn, err := tls.Dial("tcp", s.address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			defer conn.Close()
+			if sendWithoutWindow(conn, each) != nil {
+				closed.Add(1)
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() { all.Wait(); close(ended) }()
+	prompt := newClient(t, true)
+	for asked := 0; ; asked++ {
+		if err := asks(prompt, s.url()); err != nil {
+			t.Fatalf("who takes answers: request %d: %v", asked, err)
+		}
+		select {
+		case <-ended:
+			if n := closed.Load(); n < many/4 || n > many-2 {
+				t.Errorf("%d of %d connections with %d answers each that nobody takes are closed", n, many, each)
+			}
+			if text := s.logged.String(); strings.Count(text, "too many requests wait for their clients") != 1 {
+				t.Errorf("logged, want one warning: %s", text)
+			}
+			prompt.CloseIdleConnections()
+			s.end(t)
+			return
+		default:
+		}
+	}
+}
+
+// sendWithoutWindow sends requests over HTTP/2 and lets no answer's body through.
+// It returns an error if the server closes the connection within a while.
+func sendWithoutWindow(conn net.Conn, requests int) error {
+	framer := http2.NewFramer(conn, conn)
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		return err
+	}
+	if err := framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}); err != nil {
+		return err
+	}
+	body := []byte(review("v1", "refused"))
+	var headers bytes.Buffer
+	encoder := hpack.NewEncoder(&headers)
+	for n := range requests {
+		headers.Reset()
+		for _, field := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", "/authenticate"}, {"content-type", "application/json"}} {
+			if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
+				return err
+			}
+		}
+		stream := uint32(2*n + 1)
+		if err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: headers.Bytes(), EndHeaders: true}); err != nil {
+			return err
+		}
+		if err := framer.WriteData(stream, true, body); err != nil {
+			return err
+		}
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+		return err
+	}
+	for {
+		if _, err := framer.ReadFrame(); errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// outOfFiles is a listener with no file descriptor for the first connections.
+type outOfFiles struct {
+	net.Listener
+	failures int
+}
+
+func (l *outOfFiles) Accept() (net.Conn, error) {
+	if l.failures > 0 {
+		l.failures--
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+func TestOutOfFilesIsLogged(t *testing.T) {
+	s := serveOn(t, func(l net.Listener) net.Listener { return &outOfFiles{l, 3} }, decide)
+	client := newClient(t, true)
+	if err := asks(client, s.url()); err != nil {
+		t.Errorf("once there are files again: %v", err)
+	}
+	if text := s.logged.String(); strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "out of file descriptors") || !strings.Contains(text, "LimitNOFILE") {
+		t.Errorf("logged, want one error with its remedy: %s", text)
+	}
+	client.CloseIdleConnections()
+	s.end(t)
+}

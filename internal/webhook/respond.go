@@ -1,0 +1,149 @@
+package webhook
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+)
+
+// A failure is an answer that is no TokenReview: the request was none, or the
+// token could not be decided.
+type failure struct {
+	status  int
+	reason  metav1.StatusReason
+	message string
+}
+
+func badRequest(err error) *failure {
+	return &failure{http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error()}
+}
+
+// noRoom is the answer to a request that is turned away unread.
+func noRoom() *failure {
+	return &failure{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "too many requests are under way"}
+}
+
+// undecided is the answer to a token that could not be decided, in words that
+// name nobody. A kube-apiserver neither caches nor repeats a 503; it would repeat
+// a 429 five times, each time with a call to STS, and logs a 403 as an outage.
+func undecided(outcome authn.Outcome) *failure {
+	message := "the token could not be verified: AWS STS is not reachable"
+	switch outcome {
+	case authn.Throttled:
+		message = "the token could not be verified: AWS STS throttles requests"
+	case authn.Saturated:
+		message = "the token could not be verified: too many verifications are under way"
+	case authn.MappingUnknown:
+		message = "the identity could not be mapped: the mappings or EC2 cannot be read, or EC2 knows no such instance"
+	}
+	return &failure{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, message}
+}
+
+func (f *failure) write(w http.ResponseWriter) {
+	// A Status has a form in JSON, whatever its texts.
+	body, _ := json.Marshal(&metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+		Status:   metav1.StatusFailure,
+		Code:     int32(f.status),
+		Reason:   f.reason,
+		Message:  f.message,
+	})
+	writeJSON(w, f.status, append(body, '\n'))
+}
+
+// appendDecision appends the answer to a review: a yes, or a no. It carries the
+// request's version; status.audiences stays empty, so that the kube-apiserver
+// takes the token for its own audiences only.
+//
+// A kube-apiserver caches a no without an error, and not one with an error: the
+// decision has a reason just if it could change.
+//
+// The bytes are those that encoding/json makes of a TokenReview, in a fifth of
+// its time.
+func appendDecision(b []byte, apiVersion string, d authn.Decision) []byte {
+	b = append(b, `{"kind":"TokenReview","apiVersion":`...)
+	b = appendText(b, apiVersion)
+	b = append(b, `,"metadata":{},"spec":{},"status":{`...)
+	if d.Outcome.Verdict() == authn.Yes {
+		b = append(b, `"authenticated":true,"user":`...)
+		b = appendUser(b, d.User)
+	} else {
+		b = append(b, `"user":{}`...)
+		if d.Reason != "" {
+			b = append(b, `,"error":`...)
+			b = appendText(b, d.Reason)
+		}
+	}
+	return append(b, "}}\n"...)
+}
+
+func appendUser(b []byte, u authenticationv1.UserInfo) []byte {
+	open := len(b)
+	if u.Username != "" {
+		b = appendText(append(b, `,"username":`...), u.Username)
+	}
+	if u.UID != "" {
+		b = appendText(append(b, `,"uid":`...), u.UID)
+	}
+	if len(u.Groups) > 0 {
+		b = appendTexts(append(b, `,"groups":`...), u.Groups)
+	}
+	if len(u.Extra) > 0 {
+		b = append(b, `,"extra":`...)
+		first := len(b)
+		for _, key := range slices.Sorted(maps.Keys(u.Extra)) {
+			b = appendText(append(b, ','), key)
+			b = appendTexts(append(b, ':'), u.Extra[key])
+		}
+		b[first] = '{' // in place of the first comma
+		b = append(b, '}')
+	}
+	if len(b) == open {
+		return append(b, "{}"...)
+	}
+	b[open] = '{'
+	return append(b, '}')
+}
+
+// appendTexts appends an array; null for nil, as encoding/json does.
+func appendTexts(b []byte, texts []string) []byte {
+	if texts == nil {
+		return append(b, "null"...)
+	}
+	b = append(b, '[')
+	for i, text := range texts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendText(b, text)
+	}
+	return append(b, ']')
+}
+
+// appendText appends a string. What is not plain is left to encoding/json.
+func appendText(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(text) // never fails
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// An error means that the client has gone: there is nobody to tell.
+	_, _ = w.Write(body)
+}
