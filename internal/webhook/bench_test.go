@@ -106,7 +106,7 @@ func benchmarkServer(b *testing.B, h http.Handler, concurrency int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	certificate, err := webhook.LoadOrGenerateCertificate(b.TempDir(), "localhost", "127.0.0.1", time.Now())
+	certificate, err := webhook.LoadOrGenerateCertificate(b.Context(), b.TempDir(), "localhost", "127.0.0.1", time.Now())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func serveOn(t *testing.T, wrap func(net.Listener) net.Listener, authenticate fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := webhook.LoadOrGenerateCertificate(t.TempDir(), "localhost", "127.0.0.1", time.Now())
+	certificate, err := webhook.LoadOrGenerateCertificate(t.Context(), t.TempDir(), "localhost", "127.0.0.1", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
