@@ -35,11 +35,12 @@ func (p *program) newLog() (*slog.Logger, error) {
 		return nil, err
 	}
 	options := &slog.HandlerOptions{Level: level}
+	lines := &lines{w: p.err}
 	switch p.logFormat {
 	case "text":
-		return slog.New(slog.NewTextHandler(p.err, options)), nil
+		return slog.New(lineHandler{slog.NewTextHandler(lines, options), lines}), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(p.err, options)), nil
+		return slog.New(lineHandler{slog.NewJSONHandler(lines, options), lines}), nil
 	default:
 		return nil, cli.Unknown("--log-format", p.logFormat, []string{"text", "json"})
 	}

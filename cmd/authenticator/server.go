@@ -206,7 +206,7 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metr
 	}
 	ready := webhook.Draining(ctx, served.Ready)
 	metrics.FollowReady(ready)
-	handler, err := webhook.NewHandler(webhook.Config{Authenticate: served.Authenticate, Ready: ready, Metrics: metrics})
+	handler, err := webhook.NewHandler(webhook.Config{Authenticate: served.Authenticate, Ready: ready, Metrics: metrics, Log: log})
 	if err != nil {
 		return err
 	}

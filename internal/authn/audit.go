@@ -5,14 +5,20 @@ import (
 	"log/slog"
 )
 
+// maxAttributes is how many attributes a line has at most.
+const maxAttributes = 10
+
 // audit writes one line about a decision: who was let in, or why not. Of a
 // scrubbed account it gives the outcome and nothing of the identity.
 func audit(ctx context.Context, log *slog.Logger, d Decision) {
-	attributes := []slog.Attr{
+	level, message := headline(d.Outcome.Verdict())
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	attributes := append(make([]slog.Attr, 0, maxAttributes),
 		slog.String("outcome", string(d.Outcome)),
 		slog.Bool("cached", d.Cached),
-		slog.Duration("duration", d.Duration),
-	}
+		slog.Duration("duration", d.Duration))
 	// A username may be the ARN, or hold the session's name or the access key.
 	if d.Outcome == Mapped && !d.Scrubbed {
 		attributes = append(attributes, slog.String("username", d.User.Username), slog.Any("groups", d.User.Groups), slog.String("uid", d.User.UID))
@@ -21,13 +27,12 @@ func audit(ctx context.Context, log *slog.Logger, d Decision) {
 		attributes = append(attributes, slog.String("arn", principal.ARN), slog.String("accessKeyID", principal.AccessKeyID))
 	}
 	if d.Rule.Source != "" {
-		attributes = append(attributes, slog.Group("rule",
+		attributes = append(attributes, slog.GroupAttrs("rule",
 			slog.String("source", d.Rule.Source), slog.String("section", d.Rule.Section), slog.Int("line", d.Rule.Line)))
 	}
 	if d.Err != nil && !d.Scrubbed {
 		attributes = append(attributes, slog.String("error", d.Err.Error()))
 	}
-	level, message := headline(d.Outcome.Verdict())
 	log.LogAttrs(ctx, level, message, attributes...)
 }
 

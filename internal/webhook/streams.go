@@ -22,6 +22,7 @@ const (
 // serve has a handler serve a request of the connection, which counts as waiting
 // for its client. If too many wait, the connection with most of them is closed.
 func (c *connection) serve(handler http.Handler, w http.ResponseWriter, r *http.Request) {
+	growStack(0)
 	c.http2.Store(r.ProtoMajor == 2)
 	c.wait(1)
 	defer c.wait(-1)

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// blockable is a writer that a test can block.
+type blockable struct {
+	gate sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *blockable) Write(p []byte) (int, error) {
+	b.gate.Lock()
+	defer b.gate.Unlock()
+	return b.text.Write(p)
+}
+
+func TestLogIsWrittenAtOnce(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		var out blockable
+		log, err := (&program{err: &out, logVerbosity: "info", logFormat: format}).newLog()
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.With("a", 1).WithGroup("g").Info("one", "b", 2)
+		if text := out.text.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "one") {
+			t.Errorf("%s: %q", format, text)
+		}
+		log.Debug("two")
+		if text := out.text.String(); strings.Contains(text, "two") {
+			t.Errorf("%s: %q", format, text)
+		}
+	}
+}
+
+// TestBlockedLog holds that only one waits for a writer that is blocked, and that
+// lines keep their order and lost ones are counted.
+func TestBlockedLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read, write := io.Pipe()
+		log, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first sync.WaitGroup
+		first.Go(func() { log.Info("0") })
+		synctest.Wait() // it is blocked
+		const fit, more = 1000, 200
+		filler := strings.Repeat("x", maxPending/fit-100)
+		for n := range fit + more {
+			log.Info(fmt.Sprint(n+1), "filler", filler)
+		}
+		var text []byte
+		var reading sync.WaitGroup
+		reading.Go(func() { text, _ = io.ReadAll(read) })
+		first.Wait()
+		log.Info("last")
+		_ = write.Close()
+		reading.Wait()
+
+		got := strings.Split(strings.TrimSpace(string(text)), "\n")
+		lost := 0
+		for n, line := range got[:len(got)-2] {
+			if !strings.Contains(line, fmt.Sprintf(" msg=%d", n)) {
+				t.Fatalf("line %d: %.80s", n, line)
+			}
+		}
+		note := got[len(got)-2]
+		if _, err := fmt.Sscanf(note[strings.LastIndex(note, " "):], " lost=%d", &lost); err != nil || !strings.Contains(note, "level=ERROR") {
+			t.Errorf("%v: %.200s", err, note)
+		}
+		if written := len(got) - 3; lost == 0 || written+lost != fit+more {
+			t.Errorf("%d lines are written and %d lost, of %d", written, lost, fit+more)
+		}
+		if !strings.Contains(got[len(got)-1], "msg=last") {
+			t.Errorf("the last line: %s", got[len(got)-1])
+		}
+	})
+}
+
+// TestLogFromMany holds that every line is written once and whole.
+func TestLogFromMany(t *testing.T) {
+	var out blockable
+	log, err := (&program{err: &out, logVerbosity: "info", logFormat: "json"}).newLog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for n := range 50 {
+		all.Go(func() {
+			for i := range 20 {
+				log.Info("line", "n", n, "i", i)
+			}
+		})
+	}
+	all.Wait()
+	for n := range 50 {
+		last := -1
+		for i := range 20 {
+			at := strings.Index(out.text.String(), fmt.Sprintf(`"n":%d,"i":%d}`+"\n", n, i))
+			if at <= last {
+				t.Fatalf("line %d of %d is at %d, the one before at %d", i, n, at, last)
+			}
+			last = at
+		}
+	}
+}
