@@ -68,6 +68,8 @@ func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) (str
 		return "", err
 	case certificate == nil:
 		return "makes " + path, nil
+	case now.Before(certificate.Leaf.NotBefore):
+		return path + " is not valid before " + certificate.Leaf.NotBefore.Format(time.DateTime) + ", so that no kube-apiserver connects", nil
 	case certificate.Leaf.VerifyHostname(o.hostname) != nil:
 		return path + " is not for " + o.hostname + ", so that no kube-apiserver connects", nil
 	}

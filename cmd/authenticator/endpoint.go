@@ -67,15 +67,22 @@ func (e *endpoint) listenAddress() string { return net.JoinHostPort(e.address, s
 // certificate loads the serving certificate, or makes one. The warning, if it is
 // not empty, says why a kube-apiserver would not trust it.
 func (e *endpoint) certificate(ctx context.Context) (certificate *tls.Certificate, warning string, err error) {
-	certificate, err = webhook.LoadOrGenerateCertificate(ctx, e.stateDir, e.hostname, e.address, time.Now())
+	now := time.Now()
+	certificate, err = webhook.LoadOrGenerateCertificate(ctx, e.stateDir, e.hostname, e.address, now)
 	if err != nil {
 		return nil, "", err
 	}
-	if certificate.Leaf.VerifyHostname(e.hostname) != nil {
-		warning = fmt.Sprintf("the serving certificate %s is not for %s, so that no kube-apiserver connects: remove it and %s to have new ones made",
-			filepath.Join(e.stateDir, webhook.CertificateFile), e.hostname, filepath.Join(e.stateDir, webhook.KeyFile))
+	fault := ""
+	switch leaf := certificate.Leaf; {
+	case leaf.VerifyHostname(e.hostname) != nil:
+		fault = "is not for " + e.hostname
+	case now.Before(leaf.NotBefore): // made by a clock that was ahead
+		fault = "is not valid before " + leaf.NotBefore.Format(time.DateTime)
+	default:
+		return certificate, "", nil
 	}
-	return certificate, warning, nil
+	return certificate, fmt.Sprintf("the serving certificate %s %s, so that no kube-apiserver connects: remove it and %s to have new ones made",
+		filepath.Join(e.stateDir, webhook.CertificateFile), fault, filepath.Join(e.stateDir, webhook.KeyFile)), nil
 }
 
 // writeKubeconfig writes how the kube-apiserver finds the server.
