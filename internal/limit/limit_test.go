@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -472,4 +473,68 @@ func BenchmarkLimiter(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestNothingIsLeft sends tokens of all kinds to hosts of all kinds, many of
+// whose callers hang up. Afterwards every slot and every place is free.
+func TestNothingIsLeft(t *testing.T) {
+	for seed := range uint64(3) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			var release chan struct{}
+			s := newSTS(t, func(ctx context.Context, req token.Request) error {
+				if release != nil {
+					<-release
+					return nil
+				}
+				switch n := len(req.URL()) % 5; {
+				case strings.Contains(req.Host(), "dead"):
+					return unanswering(ctx)
+				case n == 0:
+					return unanswered()
+				case n == 1:
+					time.Sleep(5 * time.Second)
+					return &verify.RefusedError{Status: 403}
+				default:
+					return nil
+				}
+			})
+			l := limit.New(s, host(own))
+			var all sync.WaitGroup
+			for range 2_000 {
+				region := []string{own, "eu-live-1", "eu-live-2", "eu-dead-1", fmt.Sprintf("eu-dead-%d", random.IntN(100))}[random.IntN(5)]
+				req := request(t, region, random.IntN(50), random.IntN(100)*random.IntN(100))
+				patience := time.Duration(random.IntN(8_000)) * time.Millisecond
+				all.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					_, _ = l.Verify(ctx, "kubedemy", req)
+				})
+				time.Sleep(time.Duration(random.IntN(5)) * time.Millisecond)
+			}
+			all.Wait()
+			for _, h := range l.Status() {
+				if h.Running != 0 || h.Waiting != 0 {
+					t.Errorf("%+v", h)
+				}
+			}
+			// The circuits close, and an hour later no key is known any more.
+			for range 100 {
+				_, _ = l.Verify(t.Context(), "kubedemy", request(t, own, 1, 2))
+				time.Sleep(time.Minute)
+			}
+			time.Sleep(2 * time.Hour)
+			release = make(chan struct{})
+			askAll(t, l, own, 1000, 500, 0)
+			askAll(t, l, "eu-new-1", 1000, 500, 0)
+			askAll(t, l, "eu-new-2", 1000, 500, 0)
+			inside := map[string]int{host(own): 48, host("eu-new-1"): 8, host("eu-new-2"): 8}
+			for _, h := range l.Status() {
+				if want := inside[h.Host]; want > 0 && (h.Running != want || h.Waiting != 128) {
+					t.Errorf("%s: %d inside and %d waiting, want %d and 128", h.Host, h.Running, h.Waiting, want)
+				}
+			}
+			close(release)
+		})
+	}
 }
