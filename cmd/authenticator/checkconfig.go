@@ -37,7 +37,7 @@ func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []sou
 	row("certificate", "%s", certificate)
 	kubeconfig := "writes " + o.generateKubeconfig
 	if o.kubeconfigPregenerated {
-		kubeconfig = "exists already (--kubeconfig-pregenerated)"
+		kubeconfig = "is there already (--kubeconfig-pregenerated)"
 	}
 	row("kubeconfig", "%s", kubeconfig)
 	owners := "none"
@@ -69,7 +69,7 @@ func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) (str
 	case certificate == nil:
 		return "makes " + path, nil
 	case now.Before(certificate.Leaf.NotBefore):
-		return path + " is not valid before " + certificate.Leaf.NotBefore.Format(time.DateTime), nil
+		return path + " is not valid before " + certificate.Leaf.NotBefore.Format(time.DateTime) + ", so that no kube-apiserver connects", nil
 	case certificate.Leaf.VerifyHostname(o.hostname) != nil:
 		return path + " is not for " + o.hostname + ", so that no kube-apiserver connects", nil
 	}

@@ -175,7 +175,8 @@ func TestKnownKeysGoOn(t *testing.T) {
 		if got := s.now(""); got != 16 {
 			t.Errorf("%d requests of known keys are under way, want 16", got)
 		}
-		time.Sleep(5 * time.Second)
+		time.Sleep(10 * time.Second) // those that waited have had their turns too
+		synctest.Wait()
 		answer = func(context.Context) error { return nil }
 		prove(t, l, own, 1)
 		prove(t, l, own, 100) // a stranger
