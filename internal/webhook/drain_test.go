@@ -78,7 +78,7 @@ func asksOnce(client *http.Client, url string) (sent bool, err error) {
 // TestStoppingLosesNoRequest stops the server under clients of HTTP/1.1 that keep
 // their connections, and such of HTTP/2.
 func TestStoppingLosesNoRequest(t *testing.T) {
-	for round := range 5 {
+	for round := range 2 {
 		s := serveOn(t, nil, decide)
 		var clients sync.WaitGroup
 		var answered atomic.Int64

@@ -58,25 +58,28 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		servers = append(servers, s.server(counted(ctx, plain.Handler)))
 		listeners = append(listeners, newConnections(plain.Listener, maxPlainConnections, s.Log))
 	}
-	failed := make(chan error, len(servers))
+	ended := make(chan error, len(servers))
 	for i, server := range servers {
 		go func() {
 			if server.TLSConfig != nil {
-				failed <- server.ServeTLS(listeners[i], "", "")
+				ended <- server.ServeTLS(listeners[i], "", "")
 			} else {
-				failed <- server.Serve(listeners[i])
+				ended <- server.Serve(listeners[i])
 			}
 		}()
 	}
 	select {
-	case err := <-failed:
+	case err := <-ended:
 		return errors.Join(fmt.Errorf("serving: %w", err), s.shutdown(servers))
 	case <-ctx.Done():
 	}
 	// Whoever is sent away may come back until all others have been, too.
 	drain(listeners)
 	for _, listener := range listeners {
-		_ = listener.Close() // Shutdown reports it
+		_ = listener.Close() // it fails if it is closed already
+	}
+	for range servers {
+		<-ended // what it has accepted is known now
 	}
 	drain(listeners)
 	return s.shutdown(servers)
@@ -120,7 +123,7 @@ func (s *Server) shutdown(servers []*http.Server) error {
 	var stopping sync.WaitGroup
 	for i, server := range servers {
 		stopping.Go(func() {
-			if err := server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
+			if err := server.Shutdown(ctx); err != nil {
 				errs[i] = errors.Join(fmt.Errorf("stopping: requests were still under way: %w", err), server.Close())
 			}
 		})
