@@ -180,11 +180,16 @@ func TestBusyConnectionsAreKept(t *testing.T) {
 		}
 		client.CloseIdleConnections()
 	}
-	for range maxConnections {
+	// One after the other: a handshake has 5 s, and on a slow machine so many at
+	// once need longer.
+	for i := range maxConnections {
 		all.Go(ask)
-	}
-	for range maxConnections {
-		<-asked
+		select {
+		case <-asked:
+		case <-time.After(10 * time.Second):
+			close(release)
+			t.Fatalf("connection %d of %d is not served", i+1, maxConnections)
+		}
 	}
 	for range 20 {
 		all.Go(ask)
