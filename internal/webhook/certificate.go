@@ -53,6 +53,11 @@ func LoadCertificate(ctx context.Context, dir string, now time.Time) (*tls.Certi
 	switch {
 	case errors.Is(certErr, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist):
 		return nil, nil
+	case errors.Is(certErr, fs.ErrNotExist):
+		// Also what a process leaves that was killed between writing the two.
+		return nil, fmt.Errorf("reading the serving certificate: %w (remove %s to have new ones made)", certErr, keyFile)
+	case errors.Is(keyErr, fs.ErrNotExist):
+		return nil, fmt.Errorf("reading the serving certificate's key: %w (remove %s to have new ones made)", keyErr, certFile)
 	case certErr != nil:
 		return nil, fmt.Errorf("reading the serving certificate: %w", certErr)
 	case keyErr != nil:

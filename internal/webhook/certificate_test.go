@@ -35,8 +35,8 @@ func TestCertificateThatCannotBeUsed(t *testing.T) {
 		spoil func(t *testing.T, dir string)
 		want  string
 	}{
-		"no key":      {func(t *testing.T, dir string) { remove(t, filepath.Join(dir, webhook.KeyFile)) }, webhook.KeyFile},
-		"no cert":     {func(t *testing.T, dir string) { remove(t, filepath.Join(dir, webhook.CertificateFile)) }, webhook.CertificateFile},
+		"no key":      {func(t *testing.T, dir string) { remove(t, filepath.Join(dir, webhook.KeyFile)) }, webhook.CertificateFile + " to have new ones made"},
+		"no cert":     {func(t *testing.T, dir string) { remove(t, filepath.Join(dir, webhook.CertificateFile)) }, webhook.KeyFile + " to have new ones made"},
 		"nonsense":    {func(t *testing.T, dir string) { write(t, filepath.Join(dir, webhook.CertificateFile), "x") }, "remove both files"},
 		"another key": {func(t *testing.T, dir string) { copyKey(t, dir) }, "remove both files"},
 	} {
