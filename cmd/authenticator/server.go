@@ -172,7 +172,8 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	served, err := cluster.New(cluster.Config{
 		ID:               p.clusterID,
 		Hosts:            hosts,
-		Verifier:         authn.Cache(limited, authn.CacheConfig{TTL: o.verificationCacheTTL}),
+		Verifier:         limited,
+		Cache:            authn.CacheConfig{TTL: o.verificationCacheTTL},
 		Owner:            owner,
 		Sources:          sources,
 		ReservedPrefixes: reserved,

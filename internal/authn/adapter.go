@@ -14,8 +14,8 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, bearer string) (*
 	switch d.Outcome.Verdict() {
 	case Yes:
 		info := &user.DefaultInfo{Name: d.User.Username, UID: d.User.UID, Groups: d.User.Groups, Extra: map[string][]string{}}
-		for key, values := range d.User.Extra {
-			info.Extra[key] = values
+		for _, extra := range d.User.Extra {
+			info.Extra[extra.Key] = []string{extra.Value}
 		}
 		return &authenticator.Response{User: info}, true, nil
 	case No:

@@ -1,9 +1,9 @@
 // Package authn decides who a bearer token signs in as.
 //
-// A token goes one way: parsed, looked up in the cache, coalesced with its
-// equals, given a turn at STS, verified there, mapped. The cache and the limits
-// are verifiers around the verifier; what is cached is a verified identity, never
-// a mapping, so that an edit of the mappings acts on the next request.
+// A token goes one way: it is looked up in the cache, parsed, coalesced with its
+// equals, given a turn at STS, verified there, and its identity is mapped. The
+// cache holds verified identities, never a mapping, so that an edit of the
+// mappings acts on the next request.
 package authn
 
 import (
@@ -12,8 +12,6 @@ import (
 	"log/slog"
 	"slices"
 	"time"
-
-	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/pkg/identity"
@@ -26,7 +24,7 @@ import (
 type Decision struct {
 	Outcome Outcome
 	// User is who the token signs in as; set if the outcome is Mapped.
-	User authenticationv1.UserInfo
+	User User
 	// Reason is a sentence for the caller, set if STS refused the token or the
 	// mappings its identity. It names the canonical ARN and why, and for scrubbed
 	// accounts not even that. It is empty for a token that is wrong on its face:
@@ -55,6 +53,8 @@ type Config struct {
 	Verifier verify.Verifier
 	// Mapper finds out who that is in Kubernetes.
 	Mapper mapper.Mapper
+	// Cache says how long verified identities are remembered.
+	Cache CacheConfig
 	// ScrubbedAccounts are those whose identities appear in no log and no answer.
 	ScrubbedAccounts []string
 	// Audit gets a line for every decision. Nil means nowhere.
@@ -64,7 +64,12 @@ type Config struct {
 }
 
 // Authenticator decides who a token signs in as. It is safe for concurrent use.
-type Authenticator struct{ config Config }
+type Authenticator struct {
+	config  Config
+	keys    *keyer
+	cache   *cache
+	flights *flights
+}
 
 // New makes an authenticator.
 func New(config Config) (*Authenticator, error) {
@@ -77,7 +82,7 @@ func New(config Config) (*Authenticator, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Authenticator{config}, nil
+	return &Authenticator{config: config, keys: newKeyer(config.ClusterID), cache: newCache(config.Cache, config.Now), flights: newFlights()}, nil
 }
 
 // Authenticate decides about a token.
@@ -90,19 +95,32 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decisio
 }
 
 func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time) Decision {
-	// All that needs no network comes first: what is wrong on its face never
-	// reaches STS.
-	request, err := token.Parse(bearer, a.config.Hosts, now)
-	if err != nil {
-		return Decision{Outcome: parseOutcome(err), Err: err}
+	// A token that is in the cache was parsed already, and does not outlive it there.
+	key := a.keys.key(bearer)
+	verified, err, found := a.cache.get(key)
+	if !found {
+		// What is wrong on its face never reaches STS.
+		request, bad := token.Parse(bearer, a.config.Hosts, now)
+		if bad != nil {
+			return Decision{Outcome: parseOutcome(bad), Err: bad}
+		}
+		verified, err = a.verify(ctx, key, request)
 	}
-	verified, err := a.config.Verifier.Verify(ctx, a.config.ClusterID, request)
 	if err != nil {
 		return Decision{Outcome: verifyOutcome(err), Err: err, Cached: verified.Cached, Reason: verifyReason(err)}
 	}
 	d := a.resolve(ctx, verified.Identity)
 	d.Identity, d.Cached = verified.Identity, verified.Cached
 	return d
+}
+
+// verify asks STS, or waits for the answer to another request for the same token.
+func (a *Authenticator) verify(ctx context.Context, key cacheKey, request token.Request) (verify.Result, error) {
+	return a.flights.do(ctx, key, len(request.URL()), func(ctx context.Context) (verify.Result, error) {
+		result, err := a.config.Verifier.Verify(ctx, a.config.ClusterID, request)
+		a.cache.add(key, request.Expires(), result.Identity, err)
+		return result, err
+	})
 }
 
 // resolve maps a proven identity.
@@ -121,7 +139,7 @@ func (a *Authenticator) resolve(ctx context.Context, proven identity.Identity) D
 	case match.Username == "":
 		return Decision{Outcome: Denied, Scrubbed: scrubbed, Rule: match.Rule, Err: errNoUsername, Reason: reason(id, scrubbed, errNoUsername.Error())}
 	}
-	return Decision{Outcome: Mapped, Scrubbed: scrubbed, Rule: match.Rule, User: userInfo(id, match, scrubbed)}
+	return Decision{Outcome: Mapped, Scrubbed: scrubbed, Rule: match.Rule, User: newUser(id, match, scrubbed)}
 }
 
 var (

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/limit"
@@ -44,15 +43,6 @@ func hosts(t testing.TB) token.Hosts {
 		t.Fatal(err)
 	}
 	return hosts
-}
-
-func request(t testing.TB, n int) token.Request {
-	t.Helper()
-	r, err := token.Parse(bearer(n), hosts(t), signedAt())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }
 
 func bob() identity.Identity { return proven("bob") }
@@ -155,16 +145,16 @@ func TestUser(t *testing.T) {
 	match := mapper.Match{Username: "bob", Groups: []string{"people"}, Rule: rule()} // a username may well be an ARN
 	for name, test := range map[string]struct {
 		scrubbed []string
-		want     authenticationv1.UserInfo
+		want     authn.User
 	}{
-		"as aws-iam-authenticator": {nil, authenticationv1.UserInfo{
+		"as aws-iam-authenticator": {nil, authn.User{
 			Username: "bob", UID: "aws-iam-authenticator:231144931069:AROAEXAMPLE", Groups: []string{"people"},
-			Extra: map[string]authenticationv1.ExtraValue{
-				"arn": {bob().Principal().ARN}, "canonicalArn": {bob().Principal().CanonicalARN}, "sessionName": {"bob"}, "accessKeyId": {"ASIAEXAMPLE"},
-				"principalId": {"AROAEXAMPLE"}, "sigs.k8s.io/aws-iam-authenticator/principalId": {"AROAEXAMPLE"},
+			Extra: []authn.Extra{
+				{"accessKeyId", "ASIAEXAMPLE"}, {"arn", bob().Principal().ARN}, {"canonicalArn", bob().Principal().CanonicalARN},
+				{"principalId", "AROAEXAMPLE"}, {"sessionName", "bob"}, {"sigs.k8s.io/aws-iam-authenticator/principalId", "AROAEXAMPLE"},
 			},
 		}},
-		"scrubbed": {[]string{"231144931069"}, authenticationv1.UserInfo{
+		"scrubbed": {[]string{"231144931069"}, authn.User{
 			Username: "bob", UID: "aws-iam-authenticator:administrative:bob", Groups: []string{"people"},
 		}},
 	} {
@@ -199,6 +189,23 @@ func (c *counting) Verify(context.Context, string, token.Request) (verify.Result
 	return verify.Result{Identity: id}, err
 }
 
+// remembers is an authenticator of cluster kubedemy that maps everybody.
+func remembers(t testing.TB, verifier verify.Verifier, config authn.CacheConfig, now func() time.Time) *authn.Authenticator {
+	t.Helper()
+	return remembersFor(t, "kubedemy", verifier, config, now)
+}
+
+func remembersFor(t testing.TB, clusterID string, verifier verify.Verifier, config authn.CacheConfig, now func() time.Time) *authn.Authenticator {
+	t.Helper()
+	a, err := authn.New(authn.Config{
+		ClusterID: clusterID, Hosts: hosts(t), Verifier: verifier, Mapper: maps(mapper.Match{Username: "bob"}, true, nil), Cache: config, Now: now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 func TestCache(t *testing.T) {
 	refusal := &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}
 	for name, test := range map[string]struct {
@@ -207,61 +214,80 @@ func TestCache(t *testing.T) {
 		wait time.Duration // after the first request
 		want int32
 	}{
-		"an identity":                   {nil, time.Minute, 59 * time.Second, 1},
-		"an identity after its TTL":     {nil, time.Minute, 61 * time.Second, 2},
-		"an identity after the token":   {nil, time.Hour, 15*time.Minute + time.Second, 2},
-		"no cache":                      {nil, 0, 0, 2},
-		"a refusal":                     {refusal, time.Minute, 4 * time.Second, 1},
-		"a refusal after 5 s":           {refusal, time.Minute, 6 * time.Second, 2},
-		"a refusal after a shorter TTL": {refusal, time.Second, 2 * time.Second, 2},
-		"what is unreachable is not":    {&verify.UnreachableError{Err: errors.New("x")}, time.Minute, 0, 2},
-		"what is throttled is not":      {&verify.ThrottledError{}, time.Minute, 0, 2},
+		"an identity":                         {nil, time.Minute, 59 * time.Second, 1},
+		"an identity after its TTL":           {nil, time.Minute, 61 * time.Second, 2},
+		"an identity until its token expires": {nil, time.Hour, 15*time.Minute - time.Second, 1},
+		"no cache":                            {nil, 0, 0, 2},
+		"a refusal":                           {refusal, time.Minute, 4 * time.Second, 1},
+		"a refusal after 5 s":                 {refusal, time.Minute, 6 * time.Second, 2},
+		"a refusal after a shorter TTL":       {refusal, time.Second, 2 * time.Second, 2},
+		"what is unreachable is not":          {&verify.UnreachableError{Err: errors.New("x")}, time.Minute, 0, 2},
+		"what is throttled is not":            {&verify.ThrottledError{}, time.Minute, 0, 2},
 	} {
 		now := signedAt()
 		sts := &counting{answer: func() (identity.Identity, error) { return bob(), test.err }}
-		v := authn.Cache(sts, authn.CacheConfig{TTL: test.ttl, Now: func() time.Time { return now }})
-		_, first := v.Verify(t.Context(), "kubedemy", request(t, 1))
+		a := remembers(t, sts, authn.CacheConfig{TTL: test.ttl}, func() time.Time { return now })
+		first := a.Authenticate(t.Context(), bearer(1))
 		now = now.Add(test.wait)
-		_, second := v.Verify(t.Context(), "kubedemy", request(t, 1))
-		if sts.asked.Load() != test.want || !errors.Is(first, test.err) || !errors.Is(second, test.err) {
-			t.Errorf("%s: asked %d times, want %d (%v, %v)", name, sts.asked.Load(), test.want, first, second)
+		second := a.Authenticate(t.Context(), bearer(1))
+		if sts.asked.Load() != test.want || !errors.Is(first.Err, test.err) || !errors.Is(second.Err, test.err) {
+			t.Errorf("%s: asked %d times, want %d (%v, %v)", name, sts.asked.Load(), test.want, first.Err, second.Err)
 		}
-		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 2)); sts.asked.Load() != test.want+1 || !errors.Is(err, test.err) {
+		if first.Cached || second.Cached != (test.want == 1) {
+			t.Errorf("%s: cached %v, then %v", name, first.Cached, second.Cached)
+		}
+		if d := a.Authenticate(t.Context(), bearer(2)); sts.asked.Load() != test.want+1 || !errors.Is(d.Err, test.err) {
 			t.Errorf("%s: another token of the same key is answered from the cache", name)
 		}
 	}
 }
 
-// TestClustersShareNothing has two clusters share the verifiers: what STS says
-// for one says nothing for the other.
+// TestCacheForgetsExpiredTokens has an identity remembered for longer than its
+// token lives.
+func TestCacheForgetsExpiredTokens(t *testing.T) {
+	now := signedAt()
+	a := remembers(t, verifies(bob(), nil), authn.CacheConfig{TTL: time.Hour}, func() time.Time { return now })
+	if d := a.Authenticate(t.Context(), bearer(1)); d.Outcome != authn.Mapped {
+		t.Fatal(d.Outcome, d.Err)
+	}
+	now = now.Add(15*time.Minute + time.Second)
+	if d := a.Authenticate(t.Context(), bearer(1)); d.Outcome != authn.Expired {
+		t.Errorf("an expired token is %s", d.Outcome)
+	}
+}
+
+// TestClustersShareNothing has two clusters share a verifier: what STS says for
+// one says nothing for the other.
 func TestClustersShareNothing(t *testing.T) {
 	for _, ttl := range []time.Duration{time.Minute, 0} {
 		synctest.Test(t, func(t *testing.T) {
 			release := make(chan struct{})
-			v := authn.Cache(verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
+			sts := verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
 				<-release
 				if clusterID == "green" {
 					return verify.Result{Identity: bob()}, nil
 				}
 				return verify.Result{}, &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}
-			}), authn.CacheConfig{TTL: ttl, Now: signedAt})
+			})
+			green := remembersFor(t, "green", sts, authn.CacheConfig{TTL: ttl}, signedAt)
+			black := remembersFor(t, "black", sts, authn.CacheConfig{TTL: ttl}, signedAt)
 			var all sync.WaitGroup
 			all.Go(func() {
-				if _, err := v.Verify(t.Context(), "green", request(t, 1)); err != nil {
-					t.Error(err)
+				if d := green.Authenticate(t.Context(), bearer(1)); d.Outcome != authn.Mapped {
+					t.Error(d.Outcome, d.Err)
 				}
 			})
 			synctest.Wait()
 			all.Go(func() {
-				if got, err := v.Verify(t.Context(), "black", request(t, 1)); err == nil {
-					t.Errorf("a token for another cluster is %+v", got)
+				if d := black.Authenticate(t.Context(), bearer(1)); d.Outcome != authn.Refused {
+					t.Errorf("a token for another cluster is %s", d.Outcome)
 				}
 			})
 			synctest.Wait()
 			close(release)
 			all.Wait()
-			if got, err := v.Verify(t.Context(), "black", request(t, 1)); err == nil {
-				t.Errorf("afterwards a token for another cluster is %+v", got)
+			if d := black.Authenticate(t.Context(), bearer(1)); d.Outcome != authn.Refused {
+				t.Errorf("afterwards a token for another cluster is %s", d.Outcome)
 			}
 		})
 	}
@@ -285,16 +311,16 @@ func TestVerdicts(t *testing.T) {
 // TestFloodOfRefusals pushes no identity out of the cache.
 func TestFloodOfRefusals(t *testing.T) {
 	sts := &counting{answer: func() (identity.Identity, error) { return bob(), nil }}
-	v := authn.Cache(sts, authn.CacheConfig{TTL: time.Minute, Size: 8, Now: signedAt})
-	if _, err := v.Verify(t.Context(), "kubedemy", request(t, 0)); err != nil {
-		t.Fatal(err)
+	a := remembers(t, sts, authn.CacheConfig{TTL: time.Minute, Size: 8}, signedAt)
+	if d := a.Authenticate(t.Context(), bearer(0)); d.Outcome != authn.Mapped {
+		t.Fatal(d.Outcome, d.Err)
 	}
 	sts.answer = func() (identity.Identity, error) { return identity.Identity{}, &verify.RefusedError{} }
 	for n := range 100 {
-		_, _ = v.Verify(t.Context(), "kubedemy", request(t, n+1))
+		_ = a.Authenticate(t.Context(), bearer(n+1))
 	}
-	if _, err := v.Verify(t.Context(), "kubedemy", request(t, 0)); err != nil {
-		t.Errorf("it is forgotten: %v", err)
+	if d := a.Authenticate(t.Context(), bearer(0)); d.Outcome != authn.Mapped {
+		t.Errorf("it is forgotten: %v", d.Err)
 	}
 }
 
@@ -302,7 +328,7 @@ func TestCoalesce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		asked := 0
-		v := authn.Cache(verify.Func(func(ctx context.Context, _ string, _ token.Request) (verify.Result, error) {
+		a := remembers(t, verify.Func(func(ctx context.Context, _ string, _ token.Request) (verify.Result, error) {
 			asked++
 			select {
 			case <-release:
@@ -310,13 +336,13 @@ func TestCoalesce(t *testing.T) {
 			case <-ctx.Done():
 				return verify.Result{}, &verify.UnreachableError{Err: ctx.Err()}
 			}
-		}), authn.CacheConfig{})
+		}), authn.CacheConfig{}, signedAt)
 		quitting, quit := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		ask := func(ctx context.Context) {
 			all.Go(func() {
-				if got, err := v.Verify(ctx, "kubedemy", request(t, 1)); err != nil || got.Identity != bob() {
-					t.Errorf("%v, %v", got, err)
+				if d := a.Authenticate(ctx, bearer(1)); d.Err != nil || d.Identity != bob() {
+					t.Errorf("%v, %v", d.Identity, d.Err)
 				}
 			})
 			synctest.Wait()
@@ -327,8 +353,7 @@ func TestCoalesce(t *testing.T) {
 		}
 		left := make(chan error)
 		go func() {
-			_, err := v.Verify(quitting, "kubedemy", request(t, 1))
-			left <- err
+			left <- a.Authenticate(quitting, bearer(1)).Err
 		}()
 		synctest.Wait()
 		quit()
@@ -341,8 +366,8 @@ func TestCoalesce(t *testing.T) {
 		if asked != 1 {
 			t.Errorf("101 requests for one token ask STS %d times", asked)
 		}
-		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil || asked != 2 {
-			t.Errorf("without a TTL the next request gets %v, and STS is asked %d times", err, asked)
+		if d := a.Authenticate(t.Context(), bearer(1)); d.Err != nil || asked != 2 {
+			t.Errorf("without a TTL the next request gets %v, and STS is asked %d times", d.Err, asked)
 		}
 	})
 }
@@ -355,16 +380,13 @@ func TestFollowersAreBounded(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var release chan struct{}
-			v := authn.Cache(&counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}, authn.CacheConfig{})
+			a := remembers(t, &counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}, authn.CacheConfig{}, signedAt)
 			for range 2 { // the second time as the first
 				release = make(chan struct{})
 				const requests = 2000
 				results := make(chan error, requests)
 				for n := range requests {
-					go func() {
-						_, err := v.Verify(t.Context(), "kubedemy", request(t, n%test.tokens))
-						results <- err
-					}()
+					go func() { results <- a.Authenticate(t.Context(), bearer(n%test.tokens)).Err }()
 				}
 				synctest.Wait()
 				refused := len(results) // at once
@@ -373,10 +395,7 @@ func TestFollowersAreBounded(t *testing.T) {
 				}
 				// Another token is verified all the same.
 				other := make(chan error, 1)
-				go func() {
-					_, err := v.Verify(t.Context(), "kubedemy", request(t, requests))
-					other <- err
-				}()
+				go func() { other <- a.Authenticate(t.Context(), bearer(requests)).Err }()
 				synctest.Wait()
 				close(release)
 				for n := range requests {
@@ -399,15 +418,15 @@ func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		sts := &counting{answer: func() (identity.Identity, error) { <-release; panic("a bug") }}
-		v := authn.Cache(sts, authn.CacheConfig{TTL: time.Minute, Now: signedAt})
+		a := remembers(t, sts, authn.CacheConfig{TTL: time.Minute}, signedAt)
 		var all sync.WaitGroup
 		all.Go(func() {
 			defer func() { _ = recover() }()
-			_, _ = v.Verify(t.Context(), "kubedemy", request(t, 1))
+			_ = a.Authenticate(t.Context(), bearer(1))
 		})
 		synctest.Wait()
 		all.Go(func() {
-			if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err == nil {
+			if d := a.Authenticate(t.Context(), bearer(1)); d.Err == nil {
 				t.Error("a follower signs in")
 			}
 		})
@@ -415,8 +434,8 @@ func TestPanic(t *testing.T) {
 		close(release)
 		all.Wait()
 		sts.answer = func() (identity.Identity, error) { return bob(), nil }
-		if _, err := v.Verify(t.Context(), "kubedemy", request(t, 1)); err != nil {
-			t.Error(err)
+		if d := a.Authenticate(t.Context(), bearer(1)); d.Outcome != authn.Mapped {
+			t.Error(d.Err)
 		}
 	})
 }
@@ -441,7 +460,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	for name, ttl := range map[string]time.Duration{"cached": time.Minute, "verified": 0} {
 		a, err := authn.New(authn.Config{
 			ClusterID: "kubedemy", Hosts: hosts(b), Now: signedAt, Mapper: maps(mapper.Match{Username: "bob"}, true, nil),
-			Verifier: authn.Cache(limit.New(verifies(bob(), nil)), authn.CacheConfig{TTL: ttl, Now: signedAt}),
+			Verifier: limit.New(verifies(bob(), nil)), Cache: authn.CacheConfig{TTL: ttl},
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -7,13 +7,14 @@ import (
 	"encoding/binary"
 	"hash"
 	"sync"
-
-	"github.com/kube-iam/authenticator/pkg/token"
 )
 
-// cacheKey is an HMAC over a cluster and a whole token: by the token alone one
-// cluster would accept what is for another, and by access key ID alone anyone
+// A cacheKey is an HMAC over a cluster and a whole token. By the token alone one
+// cluster would accept what is for another, and by the access key ID alone anyone
 // could have a victim refused.
+//
+// A token has one spelling that is accepted, so that nobody can ask STS about it
+// again by another.
 type cacheKey [sha256.Size]byte
 
 // A keyer makes keys with a secret: tokens are credentials, so none is kept, and
@@ -23,27 +24,31 @@ type keyer struct{ hashers sync.Pool }
 // A hasher is kept for the next key, since to make an HMAC costs as much as to
 // use it.
 type hasher struct {
-	mac   hash.Hash
+	mac hash.Hash
+	// input begins with the cluster.
 	input []byte
 }
 
-func newKeyer() *keyer {
+func newKeyer(clusterID string) *keyer {
 	secret := make([]byte, sha256.Size)
 	_, _ = rand.Read(secret) // never fails
-	return &keyer{sync.Pool{New: func() any { return &hasher{mac: hmac.New(sha256.New, secret)} }}}
+	// The length tells where the cluster's ID ends.
+	prefix := append(binary.BigEndian.AppendUint32(nil, uint32(len(clusterID))), clusterID...)
+	return &keyer{sync.Pool{New: func() any {
+		return &hasher{mac: hmac.New(sha256.New, secret), input: prefix[:len(prefix):len(prefix)]}
+	}}}
 }
 
-func (k *keyer) key(clusterID string, req token.Request) (key cacheKey) {
+func (k *keyer) key(bearer string) (key cacheKey) {
 	h := k.hashers.Get().(*hasher)
 	defer k.hashers.Put(h)
-	// The length tells where the cluster's ID ends.
-	h.input = binary.BigEndian.AppendUint32(h.input[:0], uint32(len(clusterID)))
-	h.input = append(h.input, clusterID...)
-	h.input = append(h.input, req.URL()...)
+	prefix := len(h.input)
+	input := append(h.input, bearer...)
 	h.mac.Reset()
-	h.mac.Write(h.input)
-	// The input is a credential.
-	clear(h.input)
-	copy(key[:], h.mac.Sum(h.input[:0]))
+	h.mac.Write(input)
+	h.mac.Sum(key[:0])
+	// The rest of the input is a credential.
+	clear(input[prefix:])
+	h.input = input[:prefix]
 	return key
 }

@@ -1,28 +1,39 @@
 package authn
 
 import (
-	authenticationv1 "k8s.io/api/authentication/v1"
-
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// userInfo is the Kubernetes user of an identity. UID and the keys of Extra are
+// A User is who a token signs in as: a UserInfo of authentication.k8s.io, whose
+// extra is in order.
+type User struct {
+	Username, UID string
+	Groups        []string
+	// Extra is in the order of its keys, each of which has one value.
+	Extra []Extra
+}
+
+// Extra is what Kubernetes' audit log and policies learn of a user besides.
+type Extra struct{ Key, Value string }
+
+// newUser is the Kubernetes user of an identity. UID and the keys of Extra are
 // those of aws-iam-authenticator: audit logs and policies read them.
-func userInfo(id identity.Principal, match mapper.Match, scrubbed bool) authenticationv1.UserInfo {
-	info := authenticationv1.UserInfo{Username: match.Username, Groups: match.Groups}
+func newUser(id identity.Principal, match mapper.Match, scrubbed bool) User {
 	if scrubbed {
-		info.UID = "aws-iam-authenticator:administrative:" + match.Username
-		return info
+		return User{Username: match.Username, Groups: match.Groups, UID: "aws-iam-authenticator:administrative:" + match.Username}
 	}
-	info.UID = "aws-iam-authenticator:" + id.AccountID + ":" + id.PrincipalID
-	info.Extra = map[string]authenticationv1.ExtraValue{
-		"arn":          {id.ARN},
-		"canonicalArn": {id.CanonicalARN},
-		"sessionName":  {id.SessionName},
-		"accessKeyId":  {id.AccessKeyID},
-		"principalId":  {id.PrincipalID},
-		"sigs.k8s.io/aws-iam-authenticator/principalId": {id.PrincipalID},
+	return User{
+		Username: match.Username,
+		Groups:   match.Groups,
+		UID:      "aws-iam-authenticator:" + id.AccountID + ":" + id.PrincipalID,
+		Extra: []Extra{
+			{"accessKeyId", id.AccessKeyID},
+			{"arn", id.ARN},
+			{"canonicalArn", id.CanonicalARN},
+			{"principalId", id.PrincipalID},
+			{"sessionName", id.SessionName},
+			{"sigs.k8s.io/aws-iam-authenticator/principalId", id.PrincipalID},
+		},
 	}
-	return info
 }

@@ -25,6 +25,8 @@ type Config struct {
 	Hosts token.Hosts
 	// Verifier finds out who signed a token. Clusters may share one.
 	Verifier verify.Verifier
+	// Cache says how long verified identities are remembered.
+	Cache authn.CacheConfig
 	// Owner maps the cluster's owner, ahead of every source.
 	Owner mapper.Mapper
 	// Sources of mappings, in the order in which they are asked.
@@ -60,6 +62,7 @@ func New(config Config) (*Cluster, error) {
 		Hosts:            config.Hosts,
 		Verifier:         config.Verifier,
 		Mapper:           chain(config),
+		Cache:            config.Cache,
 		ScrubbedAccounts: config.ScrubbedAccounts,
 		Audit:            config.Audit,
 		Now:              config.Now,

@@ -54,10 +54,11 @@ func benchmarkHandler(b *testing.B) http.Handler {
 	}
 	c, err := cluster.New(cluster.Config{
 		ID: "blue", Hosts: hosts, Owner: owner,
-		Verifier: authn.Cache(verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
+		Verifier: verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
 			id, err := identity.Proven(identity.Answer{Account: "231144931069", ARN: benchmarkUser, UserID: "AIDAEXAMPLE"}, "AKIATLABCDEFGHIJKLM2")
 			return verify.Result{Identity: id}, err
-		}), authn.CacheConfig{TTL: time.Minute}),
+		}),
+		Cache: authn.CacheConfig{TTL: time.Minute},
 		Audit: slog.New(slog.NewTextHandler(log, nil)),
 		Now:   func() time.Time { return time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC) },
 	})

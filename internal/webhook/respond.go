@@ -2,11 +2,8 @@ package webhook
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kube-iam/authenticator/internal/authn"
@@ -83,7 +80,7 @@ func appendDecision(b []byte, apiVersion string, d authn.Decision) []byte {
 	return append(b, "}}\n"...)
 }
 
-func appendUser(b []byte, u authenticationv1.UserInfo) []byte {
+func appendUser(b []byte, u authn.User) []byte {
 	open := len(b)
 	if u.Username != "" {
 		b = appendText(append(b, `,"username":`...), u.Username)
@@ -97,9 +94,9 @@ func appendUser(b []byte, u authenticationv1.UserInfo) []byte {
 	if len(u.Extra) > 0 {
 		b = append(b, `,"extra":`...)
 		first := len(b)
-		for _, key := range slices.Sorted(maps.Keys(u.Extra)) {
-			b = appendText(append(b, ','), key)
-			b = appendTexts(append(b, ':'), u.Extra[key])
+		for _, extra := range u.Extra {
+			b = appendText(append(b, ','), extra.Key)
+			b = append(appendText(append(b, ":["...), extra.Value), ']')
 		}
 		b[first] = '{' // in place of the first comma
 		b = append(b, '}')
@@ -111,11 +108,7 @@ func appendUser(b []byte, u authenticationv1.UserInfo) []byte {
 	return append(b, '}')
 }
 
-// appendTexts appends an array; null for nil, as encoding/json does.
 func appendTexts(b []byte, texts []string) []byte {
-	if texts == nil {
-		return append(b, "null"...)
-	}
 	b = append(b, '[')
 	for i, text := range texts {
 		if i > 0 {

@@ -139,20 +139,21 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("<b>&\u2028\xff", "", "\"", "\\", "\x00", "é\x7f", 2)
 	f.Add("", "", "", "", "", "", 0)
 	f.Fuzz(func(t *testing.T, username, uid, group, key, value, reason string, count int) {
-		user := authenticationv1.UserInfo{Username: username, UID: uid}
+		user := authn.User{Username: username, UID: uid}
+		info := authenticationv1.UserInfo{Username: username, UID: uid, Extra: map[string]authenticationv1.ExtraValue{}}
 		for n := range max(0, count) % 4 {
 			user.Groups = append(user.Groups, fmt.Sprint(group, n))
-			if user.Extra == nil {
-				user.Extra = map[string]authenticationv1.ExtraValue{"nothing": nil, "empty": {}}
-			}
-			user.Extra[fmt.Sprint(key, n)] = []string{value, fmt.Sprint(n)}
+			extra := authn.Extra{Key: fmt.Sprint(key, n), Value: fmt.Sprint(value, n)}
+			user.Extra = append(user.Extra, extra)
+			info.Extra[extra.Key] = []string{extra.Value}
 		}
+		info.Groups = user.Groups
 		for _, outcome := range authn.Outcomes() {
 			decision := authn.Decision{Outcome: outcome, User: user, Reason: reason}
 			want := authenticationv1.TokenReview{TypeMeta: metav1.TypeMeta{Kind: "TokenReview", APIVersion: "authentication.k8s.io/v1"}}
 			switch outcome.Verdict() {
 			case authn.Yes:
-				want.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: user}
+				want.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: info}
 			case authn.No:
 				want.Status = authenticationv1.TokenReviewStatus{Error: reason}
 			default:

@@ -33,7 +33,7 @@ func decide(_ context.Context, bearer string) authn.Decision {
 	switch d.Outcome {
 	case authn.Mapped:
 		d.Err = nil
-		d.User = authenticationv1.UserInfo{Username: "bob", UID: "uid", Groups: []string{"people"}, Extra: map[string]authenticationv1.ExtraValue{"arn": {"arn:aws:iam::231144931069:user/bob"}}}
+		d.User = authn.User{Username: "bob", UID: "uid", Groups: []string{"people"}, Extra: []authn.Extra{{Key: "arn", Value: "arn:aws:iam::231144931069:user/bob"}}}
 	case authn.Refused, authn.Unmapped, authn.Denied:
 		d.Reason = "the reason"
 	}
