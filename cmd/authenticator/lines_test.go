@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // blockable is a writer that a test can block.
@@ -25,10 +26,11 @@ func (b *blockable) Write(p []byte) (int, error) {
 func TestLogIsWrittenAtOnce(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var out blockable
-		log, err := (&program{err: &out, logVerbosity: "info", logFormat: format}).newLog()
+		log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: format}).newLog()
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer flush()
 		log.With("a", 1).WithGroup("g").Info("one", "b", 2)
 		if text := out.text.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "one") {
 			t.Errorf("%s: %q", format, text)
@@ -45,11 +47,12 @@ func TestLogIsWrittenAtOnce(t *testing.T) {
 func TestBlockedLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe()
-		log, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog()
+		log, flush, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog()
 		if err != nil {
 			t.Fatal(err)
 		}
 		var first sync.WaitGroup
+		defer flush()
 		first.Go(func() { log.Info("0") })
 		synctest.Wait() // it is blocked
 		const fit, more = 1000, 200
@@ -62,6 +65,7 @@ func TestBlockedLog(t *testing.T) {
 		reading.Go(func() { text, _ = io.ReadAll(read) })
 		first.Wait()
 		log.Info("last")
+		flush()
 		_ = write.Close()
 		reading.Wait()
 
@@ -88,7 +92,7 @@ func TestBlockedLog(t *testing.T) {
 // TestLogFromMany holds that every line is written once and whole.
 func TestLogFromMany(t *testing.T) {
 	var out blockable
-	log, err := (&program{err: &out, logVerbosity: "info", logFormat: "json"}).newLog()
+	log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "json"}).newLog()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +105,7 @@ func TestLogFromMany(t *testing.T) {
 		})
 	}
 	all.Wait()
+	flush()
 	for n := range 50 {
 		last := -1
 		for i := range 20 {
@@ -111,4 +116,58 @@ func TestLogFromMany(t *testing.T) {
 			last = at
 		}
 	}
+}
+
+// writes counts how often it is written to.
+type writes struct {
+	count int
+	text  bytes.Buffer
+}
+
+func (w *writes) Write(p []byte) (int, error) {
+	w.count++
+	return w.text.Write(p)
+}
+
+// TestLinesAreWrittenTogether logs much within linesPeriod.
+func TestLinesAreWrittenTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out writes
+		log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "text"}).newLog()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer flush()
+		for n := range 100 {
+			log.Info(fmt.Sprint(n))
+		}
+		if out.count != 1 {
+			t.Errorf("%d writes before the period ends", out.count)
+		}
+		time.Sleep(linesPeriod)
+		synctest.Wait()
+		if lines := strings.Count(out.text.String(), "\n"); out.count != 2 || lines != 100 {
+			t.Errorf("%d lines in %d writes, want 100 in 2", lines, out.count)
+		}
+	})
+}
+
+// TestLastLinesOfABlockedLog holds that a writer that is blocked does not keep the
+// program from ending.
+func TestLastLinesOfABlockedLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read, write := io.Pipe()
+		log, flush, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go log.Info("blocked")
+		synctest.Wait()
+		started := time.Now()
+		flush()
+		if took := time.Since(started); took != linesTimeout {
+			t.Errorf("it takes %s", took)
+		}
+		_ = read.Close()
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"strings"
 
@@ -28,20 +29,23 @@ func logLevel(name string) (slog.Level, error) {
 	}
 }
 
-// newLog is the log of the server, on standard error.
-func (p *program) newLog() (*slog.Logger, error) {
+// newLog returns the log of the server, on standard error, and what writes the
+// last of it.
+func (p *program) newLog() (log *slog.Logger, flush func(), err error) {
 	level, err := logLevel(p.logVerbosity)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options := &slog.HandlerOptions{Level: level}
-	lines := &lines{w: p.err}
+	var format func(io.Writer) slog.Handler
 	switch p.logFormat {
 	case "text":
-		return slog.New(lineHandler{slog.NewTextHandler(lines, options), lines}), nil
+		format = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	case "json":
-		return slog.New(lineHandler{slog.NewJSONHandler(lines, options), lines}), nil
+		format = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
 	default:
-		return nil, cli.Unknown("--log-format", p.logFormat, []string{"text", "json"})
+		return nil, nil, cli.Unknown("--log-format", p.logFormat, []string{"text", "json"})
 	}
+	handler := newLineHandler(p.err, format)
+	return slog.New(handler), handler.lines.close, nil
 }

@@ -113,7 +113,7 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 
 // checkValues says what is wrong with the flags that all commands share.
 func (p *program) checkValues() error {
-	if _, err := p.newLog(); err != nil {
+	if _, _, err := p.newLog(); err != nil {
 		return err
 	}
 	_, err := parseFeatureGates(p.featureGates)

@@ -124,10 +124,11 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	log, err := p.newLog()
+	log, flush, err := p.newLog()
 	if err != nil {
 		return err
 	}
+	defer flush()
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}

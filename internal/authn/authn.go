@@ -89,8 +89,9 @@ func New(config Config) (*Authenticator, error) {
 func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decision {
 	started := a.config.Now()
 	decision := a.decide(ctx, bearer, started)
-	decision.Duration = a.config.Now().Sub(started)
-	audit(ctx, a.config.Audit, decision)
+	ended := a.config.Now()
+	decision.Duration = ended.Sub(started)
+	audit(ctx, a.config.Audit.Handler(), ended, &decision)
 	return decision
 }
 
