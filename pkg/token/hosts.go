@@ -12,9 +12,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/partition"
 )
 
-// Hosts are the STS endpoints that tokens may name: those of one partition, and
-// of certain regions if so restricted, and perhaps one that is not AWS's. The
-// zero value accepts none.
+// Hosts are the STS endpoints that tokens may name: those of one partition, or of
+// some of its regions, and optionally one endpoint that is not AWS's. The zero
+// value accepts none.
 type Hosts struct {
 	partition partition.Partition
 	regions   []string
@@ -22,9 +22,9 @@ type Hosts struct {
 	endpoint string
 }
 
-// NewHosts are the STS endpoints of a partition. Regions, if any are given, are
-// exactly those accepted: fewer than the partition has, or one that is newer
-// than this program.
+// NewHosts returns the STS endpoints of a partition. If regions are given, exactly
+// those are accepted: they may be fewer than the partition has, or newer than this
+// program.
 func NewHosts(name string, regions ...string) (Hosts, error) {
 	p, err := partition.Named(name)
 	if err != nil {
@@ -32,50 +32,50 @@ func NewHosts(name string, regions ...string) (Hosts, error) {
 	}
 	for _, region := range regions {
 		if !partition.IsRegion(region) {
-			return Hosts{}, fmt.Errorf("region %q is not the name of a region, like eu-west-2", region)
+			return Hosts{}, fmt.Errorf("region %q is not a region name (expected one like eu-west-2)", region)
 		}
 	}
 	return Hosts{partition: p, regions: slices.Clone(regions)}, nil
 }
 
-// WithEndpoint are the hosts and one endpoint besides, for clients that are told
-// of it by AWS_ENDPOINT_URL. Whoever answers there says who a token is, so a
-// token must name it by this very scheme, host and port; it may be signed for
-// any region that the hosts accept.
+// WithEndpoint returns the hosts and one more endpoint, for clients that set
+// AWS_ENDPOINT_URL. That endpoint decides who a token belongs to, so a token must
+// name exactly its scheme, host and port. The token may be signed for any region
+// that the hosts accept.
 //
-// The endpoint is scheme://host:port, spelled as in tokens: in small letters, and
-// without the port that the scheme has anyway, which no client signs. It is http
-// on loopback only.
+// The endpoint is scheme://host:port, spelled as in tokens: in lower case, and
+// without the scheme's default port, which clients do not sign. It may be http on
+// loopback only.
 func (h Hosts) WithEndpoint(endpoint string) (Hosts, error) {
 	origin := strings.TrimSuffix(endpoint, "/")
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
-		return Hosts{}, errors.New("the endpoint is not scheme://host:port and nothing else, such as http://127.0.0.1:4566")
+		return Hosts{}, errors.New("the endpoint is not scheme://host:port (expected one like http://127.0.0.1:4566)")
 	}
 	switch {
 	case !consistsOf(u.Host, isOriginByte):
-		return Hosts{}, fmt.Errorf("the endpoint's host %q has more than small letters, digits, dots and dashes", u.Host)
+		return Hosts{}, fmt.Errorf("the endpoint's host %q has other characters than lower-case letters, digits, dots and dashes", u.Host)
 	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()):
-		return Hosts{}, fmt.Errorf("the endpoint's port %q is not 1 to 65535", u.Port())
+		return Hosts{}, fmt.Errorf("the endpoint's port %q is not a number from 1 to 65535", u.Port())
 	case u.Scheme != "http" && u.Scheme != "https":
-		return Hosts{}, fmt.Errorf("the endpoint's scheme %q is neither https nor http", u.Scheme)
+		return Hosts{}, fmt.Errorf("the endpoint's scheme %q is not supported (supported: https, http)", u.Scheme)
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return Hosts{}, fmt.Errorf("the endpoint's host %q is not loopback, and only there is http enough: use https", u.Host)
+		return Hosts{}, fmt.Errorf("the endpoint's host %q is not loopback: use https, since http is allowed on loopback only", u.Host)
 	case u.Port() == defaultPort(u.Scheme):
-		return Hosts{}, fmt.Errorf("the endpoint names port %s, which is %s's anyway: leave it out, as clients do when they sign", u.Port(), u.Scheme)
+		return Hosts{}, fmt.Errorf("the endpoint names port %s, the default of %s: omit it, as clients do when they sign", u.Port(), u.Scheme)
 	}
 	if _, ok := h.Region(u.Host); ok {
-		return Hosts{}, fmt.Errorf("the endpoint %s is AWS's, and is accepted anyway", origin)
+		return Hosts{}, fmt.Errorf("the endpoint %s is AWS's and is always accepted", origin)
 	}
 	h.endpoint = origin
 	return h, nil
 }
 
-// Endpoint is the one that is not AWS's; empty if there is none.
+// Endpoint returns the endpoint that is not AWS's; empty if there is none.
 func (h Hosts) Endpoint() string { return h.endpoint }
 
-// cutEndpoint answers the query of a URL of the endpoint that is not AWS's, and
-// the endpoint's host, and reports whether it is one.
+// cutEndpoint returns the query and the host of a URL of the endpoint that is not
+// AWS's, and reports whether it is one.
 func (h Hosts) cutEndpoint(url string) (query, host string, ok bool) {
 	if h.endpoint == "" {
 		return "", "", false
@@ -85,11 +85,11 @@ func (h Hosts) cutEndpoint(url string) (query, host string, ok bool) {
 	return query, host, ok
 }
 
-// Partition is the name of the partition; empty for the zero value.
+// Partition returns the name of the partition; empty for the zero value.
 func (h Hosts) Partition() string { return h.partition.Name }
 
-// Region answers the region of an STS endpoint and reports whether the endpoint
-// is accepted. The global endpoint's region is us-east-1.
+// Region returns the region of an STS endpoint and reports whether the endpoint is
+// accepted. The global endpoint's region is us-east-1.
 func (h Hosts) Region(host string) (region string, ok bool) {
 	region, ok = h.partition.STSRegion(host)
 	return region, ok && h.accepts(region)
@@ -119,7 +119,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// consistsOf reports whether s is not empty and each of its bytes passes.
+// consistsOf reports whether s is not empty and all of its bytes pass.
 func consistsOf(s string, passes func(byte) bool) bool {
 	for i := range len(s) {
 		if !passes(s[i]) {

@@ -10,12 +10,11 @@ import (
 
 const timeFormat = "20060102T150405Z"
 
-// Parse checks everything about a token that can be checked without the
-// network, and only then is STS asked. It is strict: of two spellings of one
-// request it accepts one, so that what is cached or logged for a token cannot
-// be had again by another spelling of it.
+// Parse checks everything about a token that needs no network. It is strict: it
+// accepts one spelling of each request, so that nobody gets around what is cached
+// for a token by spelling it in another way.
 //
-// The error is one of this package's; it holds no part of the token.
+// The error is one of this package's and contains no part of the token.
 func Parse(token string, hosts Hosts, now time.Time) (Request, error) {
 	text, err := decode(token)
 	if err != nil {
@@ -43,7 +42,7 @@ func Parse(token string, hosts Hosts, now time.Time) (Request, error) {
 	return Request{url: text, host: host, region: region, partition: hosts.Partition(), accessKeyID: accessKeyID, signed: signed.Unix()}, nil
 }
 
-// decode undoes the wire form's outer layer.
+// decode decodes the outer layer of the wire form: the prefix and the base64url.
 func decode(token string) (string, error) {
 	if len(token) > MaxLength {
 		return "", ErrTooLong
@@ -63,7 +62,7 @@ func decode(token string) (string, error) {
 	return string(text), nil
 }
 
-// parseURL splits the URL into its query and its host, and answers which regions
+// parseURL splits the URL into its query and its host, and returns which regions
 // may sign for that host.
 func parseURL(text string, hosts Hosts) (query, host string, signs func(region string) bool, err error) {
 	if !consistsOf(text, func(c byte) bool { return ' ' < c && c < 0x7f }) {
@@ -83,7 +82,7 @@ func parseURL(text string, hosts Hosts) (query, host string, signs func(region s
 	return query, host, func(signed string) bool { return signed == region }, nil
 }
 
-// parseHTTPS splits a URL of AWS's.
+// parseHTTPS splits the URL of an AWS endpoint.
 func parseHTTPS(text string) (query, host string, err error) {
 	// url.Parse puts the scheme in lower case; one spelling is enough.
 	if !strings.HasPrefix(text, "https:") {
@@ -122,8 +121,8 @@ const (
 	parameterCount
 )
 
-// parameters are the values of a query, decoded; presence is told apart from
-// emptiness.
+// parameters are the decoded values of a query. present distinguishes an empty
+// parameter from an absent one.
 type parameters struct {
 	values  [parameterCount]string
 	present [parameterCount]bool
@@ -153,7 +152,8 @@ func parameter(key string) (int, bool) {
 	return 0, false
 }
 
-// parseQuery wants each of the nine parameters once, in its canonical spelling.
+// parseQuery requires each of the nine parameters exactly once, in its canonical
+// spelling. Only the security token may be absent.
 func parseQuery(query string) (parameters, error) {
 	var p parameters
 	for pair := range strings.SplitSeq(query, "&") {
@@ -223,7 +223,7 @@ func (p *parameters) checkConstants() error {
 	return nil
 }
 
-// checkCredential answers the access key ID and the region of
+// checkCredential returns the access key ID and the region of
 // KEYID/yyyymmdd/region/sts/aws4_request.
 func (p *parameters) checkCredential(signs func(region string) bool) (keyID, region string, err error) {
 	keyID, scope, _ := strings.Cut(p.values[credential], "/")
@@ -240,7 +240,7 @@ func (p *parameters) checkCredential(signs func(region string) bool) (keyID, reg
 }
 
 func (p *parameters) checkHeadersAndTimes(now time.Time) (time.Time, error) {
-	// Sorted and in lower case there is just one way to name both.
+	// There is one way to name both: sorted and in lower case.
 	if p.values[signedHeaders] != "host;"+ClusterIDHeader {
 		return time.Time{}, ErrSignedHeaders
 	}

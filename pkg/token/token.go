@@ -1,5 +1,5 @@
-// Package token is the wire form of the bearer token by which an AWS identity
-// signs in to Kubernetes, and every rule about it that needs no network.
+// Package token implements the bearer token with which an AWS identity signs in to
+// Kubernetes: its wire form, and every rule about it that needs no network.
 //
 // A token is "k8s-aws-v1." and the base64url of one presigned URL:
 //
@@ -7,12 +7,12 @@
 //	  &X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=…&X-Amz-Date=…&X-Amz-Expires=60
 //	  [&X-Amz-Security-Token=…]&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=…
 //
-// Whoever sends that request to STS learns who signed it. The cluster's ID is
-// not in the URL: it is the value of the signed header [ClusterIDHeader], which
-// the verifying server sends with its own ID, so that a token for one cluster is
-// worth nothing at another.
+// Whoever sends that request to STS learns who signed it. The URL does not contain
+// the cluster's ID. The ID is the value of the signed header [ClusterIDHeader],
+// which the verifying server sends with its own ID, so that a token for one cluster
+// is not valid for another.
 //
-// A presigned URL is a credential: no error of this package holds any part of it.
+// A presigned URL is a credential: no error of this package contains any part of it.
 package token
 
 import (
@@ -30,19 +30,19 @@ const (
 	MaxLength = 16 * 1024
 	// ClusterIDHeader is the signed header that binds a token to a cluster.
 	ClusterIDHeader = "x-k8s-aws-id"
-	// Lifetime of a token from the time it was signed. STS sees to it too, and
-	// takes no notice of X-Amz-Expires.
+	// Lifetime of a token from the time it was signed. STS enforces it too, and
+	// ignores X-Amz-Expires.
 	Lifetime = 15 * time.Minute
-	// MaxSkew is how far in the future a token may have been signed: what STS
-	// itself tolerates of a client's clock.
+	// MaxSkew is how far in the future a token may have been signed. STS allows the
+	// same.
 	MaxSkew = 15 * time.Minute
 )
 
-// Request is a token that keeps every rule of the wire form; who signed it is
-// not known yet. It is comparable, and the zero value is no token.
+// Request is a token that [Parse] accepted. Who signed it is not known yet. It is
+// comparable; the zero value is no token.
 //
-// Printing one with fmt or slog names the access key, the host and the time;
-// only [Request.String] and [Request.URL] give the credential away.
+// Printed with fmt or slog, it shows the access key ID, the host and the time. Only
+// [Request.String] and [Request.URL] return the credential.
 type Request struct {
 	url         string
 	host        string
@@ -52,13 +52,13 @@ type Request struct {
 	signed      int64 // seconds since 1970, so that equal requests compare equal
 }
 
-// Encode makes a token of a presigned URL: the client's half of the wire form.
-// It checks nothing; [Parse] does.
+// Encode returns the token for a presigned URL. It does not check the URL; [Parse]
+// does.
 func Encode(presignedURL string) string {
 	return Prefix + base64.RawURLEncoding.EncodeToString([]byte(presignedURL))
 }
 
-// String is the token, byte for byte as it was parsed. It is a credential.
+// String returns the token, byte for byte as it was parsed. It is a credential.
 func (r Request) String() string {
 	if r.IsZero() {
 		return ""
@@ -66,31 +66,33 @@ func (r Request) String() string {
 	return Encode(r.url)
 }
 
-// URL is the presigned URL to send to STS. It is a credential.
+// URL returns the presigned URL to send to STS. It is a credential.
 func (r Request) URL() string { return r.url }
 
-// Host is the STS host that the token names.
+// Host returns the STS host that the token names.
 func (r Request) Host() string { return r.host }
 
-// Region of the host; us-east-1 for the global one.
+// Region returns the region of the host; us-east-1 for the global host.
 func (r Request) Region() string { return r.region }
 
-// Partition that the token was accepted for: who signed it must be of it.
+// Partition returns the partition that the token was accepted for. The signer must
+// belong to it.
 func (r Request) Partition() string { return r.partition }
 
-// AccessKeyID that the token claims to be signed with; STS proves it.
+// AccessKeyID returns the ID of the key that the token claims to be signed with. STS
+// proves the claim.
 func (r Request) AccessKeyID() string { return r.accessKeyID }
 
-// Time at which the token says that it was signed.
+// Time returns when the token claims to have been signed.
 func (r Request) Time() time.Time { return time.Unix(r.signed, 0).UTC() }
 
-// Expires is when the token ends.
+// Expires returns when the token expires.
 func (r Request) Expires() time.Time { return r.Time().Add(Lifetime) }
 
-// IsZero reports whether r is no token at all.
+// IsZero reports whether r is the zero value.
 func (r Request) IsZero() bool { return r.url == "" }
 
-// Format prints a request without its credential, whatever the verb.
+// Format prints the request without its credential, for every verb.
 func (r Request) Format(state fmt.State, _ rune) {
 	if r.IsZero() {
 		fmt.Fprint(state, "no token")
@@ -99,7 +101,7 @@ func (r Request) Format(state fmt.State, _ rune) {
 	fmt.Fprintf(state, "token of %s for %s, signed %s", r.accessKeyID, r.host, r.Time().Format(time.RFC3339))
 }
 
-// LogValue logs a request without its credential.
+// LogValue returns the request without its credential.
 func (r Request) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("accessKeyID", r.accessKeyID),

@@ -1,9 +1,8 @@
 // Package presign makes tokens: the client's half of pkg/token.
 //
-// Credentials come from where every AWS tool finds them: the environment,
-// profiles, SSO, a process, web identity, the instance metadata service. A
-// token takes no network call, unless a role is assumed or the credentials have
-// to be fetched.
+// It finds credentials where every AWS tool does: in the environment, profiles, SSO,
+// a process, web identity or the instance metadata service. Making a token needs no
+// network call, unless a role is assumed or the credentials must be fetched.
 package presign
 
 import (
@@ -30,48 +29,47 @@ import (
 )
 
 const (
-	// reportedLifetime is a minute less than a token lives, so that kubectl has
-	// a new one made before the old one ends.
+	// reportedLifetime is a minute less than a token's lifetime, so that kubectl asks
+	// for a new one before the old one expires.
 	reportedLifetime = token.Lifetime - time.Minute
 	// defaultSessionName is what `aws eks get-token --role-arn` calls its session.
 	defaultSessionName = "EKSGetTokenAuth"
-	// imdsTimeout is short: on a laptop nobody answers.
+	// imdsTimeout is short, because on a laptop the service does not exist.
 	imdsTimeout   = time.Second
 	defaultRegion = "us-east-1"
 )
 
 // Config of [New]. ClusterID must be set.
 type Config struct {
-	// ClusterID of the cluster that the token is for, and for no other.
+	// ClusterID of the only cluster that accepts the token.
 	ClusterID string
-	// Region whose STS endpoint the token names. Empty means that of the
-	// environment, the profile or the instance, or else us-east-1.
+	// Region of the STS endpoint that the token names. Empty means the region of the
+	// environment, the profile or the instance, in this order, else us-east-1.
 	Region string
 	// Profile of the AWS configuration files. Empty means the environment's.
 	Profile string
-	// RoleARN is a role to assume first. Empty means none.
+	// RoleARN of a role to assume first. Empty means none.
 	RoleARN string
-	// ExternalID that the role's trust policy asks for. Empty means none.
+	// ExternalID that the role's trust policy requires. Empty means none.
 	ExternalID string
 	// SessionName of the assumed role. Empty means EKSGetTokenAuth.
 	SessionName string
-	// ForwardSessionName gives the assumed role the session name that the
-	// credentials have already.
+	// ForwardSessionName gives the assumed role the session name of the credentials.
 	ForwardSessionName bool
-	// MFAToken asks for the code of the profile's MFA device (mfa_serial). Nil
-	// means that there is nobody to ask: a profile whose own role wants a code
-	// fails, and RoleARN is assumed without one.
+	// MFAToken asks the user for the code of the profile's MFA device (mfa_serial).
+	// Nil means that no user can be asked: a profile whose own role requires a code
+	// fails, and RoleARN is assumed without a code.
 	MFAToken func() (string, error)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Token is a bearer token and when it should be made anew.
+// Token is a bearer token and its expiration.
 type Token struct {
 	// Token is a credential.
 	Token string
-	// Expiration is 14 minutes after the token was made, or when the credentials
-	// end, if that is sooner.
+	// Expiration is 14 minutes after the token was made, or the expiration of the
+	// credentials if that is earlier.
 	Expiration time.Time
 }
 
@@ -81,18 +79,18 @@ type Presigner struct {
 	credentials aws.CredentialsProvider
 	endpoint    string
 	region      string
-	// hint of why a role may not be assumed; empty if there is nothing to say.
+	// hint is a possible reason why the role cannot be assumed; empty if there is none.
 	hint string
 }
 
-// New makes a presigner. It finds the region, which may ask the instance
-// metadata service, but fetches no credentials yet.
+// New returns a presigner. It finds the region, for which it may ask the instance
+// metadata service, but does not fetch credentials yet.
 func New(ctx context.Context, c Config) (*Presigner, error) {
 	if c.ClusterID == "" {
-		return nil, errors.New("making a token: no cluster ID is given")
+		return nil, errors.New("making a token: the cluster ID is missing")
 	}
 	if c.SessionName != "" && c.ForwardSessionName {
-		return nil, errors.New("making a token: a session name and forwarding the session name exclude each other")
+		return nil, errors.New("making a token: a session name and forwarding the session name are mutually exclusive")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -102,8 +100,8 @@ func New(ctx context.Context, c Config) (*Presigner, error) {
 		return nil, err
 	}
 	client := sts.NewFromConfig(loaded)
-	// The token names AWS's own host, whatever endpoint the environment names
-	// for calls: the server accepts no other.
+	// The token names AWS's own host even if the environment sets an endpoint,
+	// because the server accepts no other.
 	host, signer, err := stsEndpoint(client.Options())
 	if err != nil {
 		return nil, fmt.Errorf("finding the STS endpoint: %w", err)
@@ -135,12 +133,13 @@ func load(ctx context.Context, c Config) (aws.Config, error) {
 
 func (c Config) mfaToken() (string, error) {
 	if c.MFAToken == nil {
-		return "", errors.New("the profile wants an MFA code, and there is no terminal to ask for it")
+		return "", errors.New("the profile requires an MFA code, and there is no terminal to ask for it")
 	}
 	return c.MFAToken()
 }
 
-// instanceRegion asks the instance metadata service; empty if there is none.
+// instanceRegion returns the region that the instance metadata service reports; empty
+// if there is no such service.
 func instanceRegion(ctx context.Context, loaded aws.Config) string {
 	ctx, cancel := context.WithTimeout(ctx, imdsTimeout)
 	defer cancel()
@@ -152,8 +151,8 @@ func instanceRegion(ctx context.Context, loaded aws.Config) string {
 	return answer.Region
 }
 
-// stsEndpoint is the one that a client uses: its region's, in the variant that
-// AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, or the profile, ask for.
+// stsEndpoint returns the endpoint of a client: its region's, in the variant that
+// AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT or the profile selects.
 func stsEndpoint(client sts.Options) (host, signer string, err error) {
 	return partition.STSEndpoint(client.Region, partition.Variant{
 		FIPS:      client.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled,
@@ -161,7 +160,7 @@ func stsEndpoint(client sts.Options) (host, signer string, err error) {
 	})
 }
 
-// assumeRole makes the credentials those of the role.
+// assumeRole replaces the credentials with those of the role.
 func (p *Presigner) assumeRole(ctx context.Context, client *sts.Client, loaded aws.Config) error {
 	serial, err := p.mfaSerial(ctx, loaded)
 	if err != nil {
@@ -186,8 +185,8 @@ func (p *Presigner) assumeRole(ctx context.Context, client *sts.Client, loaded a
 	return nil
 }
 
-// mfaSerial is the MFA device of the profile's user; empty if the credentials are
-// not the profile's own key, or there is nobody to ask for a code.
+// mfaSerial returns the MFA device of the profile's user; empty if the credentials are
+// not the profile's own key, or no user can be asked for a code.
 func (p *Presigner) mfaSerial(ctx context.Context, loaded aws.Config) (string, error) {
 	for _, source := range loaded.ConfigSources {
 		profile, ok := source.(config.SharedConfig)
@@ -199,7 +198,7 @@ func (p *Presigner) mfaSerial(ctx context.Context, loaded aws.Config) (string, e
 			return "", err
 		}
 		if p.config.MFAToken == nil {
-			p.hint = "; the profile's mfa_serial was left out, since there is no terminal to ask for its code"
+			p.hint = "; the profile's mfa_serial was ignored, because there is no terminal to ask for its code"
 			return "", nil
 		}
 		return profile.MFASerial, nil
@@ -207,7 +206,7 @@ func (p *Presigner) mfaSerial(ctx context.Context, loaded aws.Config) (string, e
 	return "", nil
 }
 
-// sessionName asks STS for the session name of the credentials there are.
+// sessionName returns the session name of the client's credentials, from STS.
 func sessionName(ctx context.Context, client *sts.Client) (string, error) {
 	answer, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
@@ -215,7 +214,7 @@ func sessionName(ctx context.Context, client *sts.Client) (string, error) {
 	}
 	_, name, ok := strings.Cut(aws.ToString(answer.UserId), ":")
 	if !ok {
-		return "", fmt.Errorf("finding the session name to forward: %s has none", aws.ToString(answer.Arn))
+		return "", fmt.Errorf("finding the session name to forward: %s has no session name", aws.ToString(answer.Arn))
 	}
 	return name, nil
 }
@@ -246,12 +245,12 @@ func (p *Presigner) Token(ctx context.Context) (Token, error) {
 	return Token{token.Encode(signed), expiration.UTC()}, nil
 }
 
-// presign signs the one request that a token is.
+// presign returns the presigned URL that a token contains.
 func (p *Presigner) presign(ctx context.Context, credentials aws.Credentials, now time.Time) (string, error) {
 	query := url.Values{
 		"Action":        {"GetCallerIdentity"},
 		"Version":       {"2011-06-15"},
-		"X-Amz-Expires": {"60"}, // STS takes no notice; old servers want it
+		"X-Amz-Expires": {"60"}, // STS ignores it; old servers require it
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.endpoint+"?"+query.Encode(), nil)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
-// understand turns STS's answer into an identity or an error.
+// understand returns the identity in an answer of STS, or its error.
 func understand(req token.Request, status int, body []byte) (identity.Identity, error) {
 	if len(body) > maxAnswer {
 		return identity.Identity{}, &AnswerError{status, "it is longer than 64 KiB"}
@@ -21,9 +21,9 @@ func understand(req token.Request, status int, body []byte) (identity.Identity, 
 	}
 	caller, ok := parseCaller(body)
 	if !ok {
-		return identity.Identity{}, &AnswerError{status, "it is not an answer to GetCallerIdentity"}
+		return identity.Identity{}, &AnswerError{status, "it is not the answer to GetCallerIdentity"}
 	}
-	// The key's ID is a part of the token, and an identity outlives it.
+	// The key ID is a slice of the token, and the identity outlives the token.
 	id, err := identity.Proven(identity.Answer{Account: caller.Account, ARN: caller.Arn, UserID: caller.UserID}, strings.Clone(req.AccessKeyID()))
 	if err != nil {
 		return identity.Identity{}, &AnswerError{status, err.Error()}
@@ -34,8 +34,8 @@ func understand(req token.Request, status int, body []byte) (identity.Identity, 
 	return id, nil
 }
 
-// understandError tells a "no" of STS from all that is none. Only STS's own
-// error code counts: a proxy's 403 says nothing of the token.
+// understandError distinguishes a rejection by STS from every other failure. Only an
+// error code of STS is a rejection: a 403 of a proxy says nothing about the token.
 func understandError(status int, body []byte) error {
 	code, ok := parseErrorCode(body)
 	switch {
@@ -49,7 +49,7 @@ func understandError(status int, body []byte) error {
 	case ok:
 		return &AnswerError{status, "STS failed: " + code}
 	default:
-		return &AnswerError{status, "it is no answer of STS"}
+		return &AnswerError{status, "it does not come from STS"}
 	}
 }
 
@@ -99,8 +99,8 @@ func parseErrorCode(body []byte) (string, bool) {
 	return answer.Error.Code, err == nil && isErrorCode(answer.Error.Code)
 }
 
-// isErrorCode reports whether a code looks like one of AWS's, which are words;
-// anything else has no place in a log.
+// isErrorCode reports whether a code looks like one of AWS's, which are words.
+// Nothing else may reach a log.
 func isErrorCode(code string) bool {
 	return code != "" && len(code) <= 64 && !strings.ContainsFunc(code, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_'

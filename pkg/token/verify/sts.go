@@ -16,28 +16,28 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
-// maxAnswer is how much of an answer is read. STS's have less than 1 KiB.
+// maxAnswer bounds what is read of an answer. Answers of STS are below 1 KiB.
 const maxAnswer = 64 * 1024
 
-// retryWithin is how soon a try must have failed to be repeated. A repeat mends a
-// connection that had died while idle; after a time-out it would hold up others
-// for as long again.
+// retryWithin is how quickly a try must fail to be retried. A retry helps when an
+// idle connection had died. After a time-out it would only double the wait.
 const retryWithin = time.Second
 
 // Config of [New]. The zero value is ready for use.
 type Config struct {
-	// Transport sends the requests. Nil means one of its own with a pool of
-	// connections, which honours HTTPS_PROXY.
+	// Transport sends the requests. Nil means a new one with a pool of connections,
+	// which honours HTTPS_PROXY.
 	Transport http.RoundTripper
-	// RootCAs that vouch for STS, if Transport is nil. Nil means the system's.
+	// RootCAs verify the certificate of STS if Transport is nil. Nil means the
+	// system's.
 	RootCAs *x509.CertPool
-	// Dial has what to connect to in place of a host and port, by that, if Transport
-	// is nil. What is sent is the same.
+	// Dial maps a host and port to the one to connect to instead, if Transport is nil.
+	// It does not change what is sent.
 	Dial map[string]string
-	// MaxIdleConnections to each STS host: as many as there are requests to one host
-	// at once. Zero means 64.
+	// MaxIdleConnections to each STS host: as many as one host has requests at once.
+	// Zero means 64.
 	MaxIdleConnections int
-	// Timeout of a verification, its repeat included. Zero means 4 s.
+	// Timeout of a verification, including its retry. Zero means 4 s.
 	Timeout time.Duration
 	// UserAgent that STS sees. Empty means kube-iam-authenticator.
 	UserAgent string
@@ -50,7 +50,7 @@ type Observation struct {
 	Region string
 	// Status is the HTTP status; 0 means that there was no answer.
 	Status int
-	// Throttled: STS said that it has too many requests.
+	// Throttled reports whether STS answered that it throttles.
 	Throttled bool
 	Duration  time.Duration
 }
@@ -58,11 +58,11 @@ type Observation struct {
 // STS asks AWS STS. It is safe for concurrent use.
 type STS struct {
 	config Config
-	// own is the transport that New made; nil if it was given one.
+	// own is the transport that New made; nil if the caller gave one.
 	own *http.Transport
 }
 
-// New makes a verifier that asks AWS STS.
+// New returns a verifier that asks AWS STS.
 func New(config Config) *STS {
 	config.MaxIdleConnections = cmp.Or(config.MaxIdleConnections, 64)
 	config.Timeout = cmp.Or(config.Timeout, 4*time.Second)
@@ -78,10 +78,10 @@ func New(config Config) *STS {
 	return s
 }
 
-// newTransport keeps as many connections to a host as are used at once: with
-// net/http's two, every burst pays for TLS handshakes. A request never waits for
-// a connection of another: their number has no limit, since whoever limits
-// requests limits them too, and HTTP/2, which STS does not speak, is off.
+// newTransport returns a transport that keeps as many idle connections to a host as
+// it has requests at once. With net/http's default of two, every burst would pay for
+// TLS handshakes. The number of connections in use is not limited here, because the
+// limit on requests bounds it. HTTP/2 is off, because STS does not speak it.
 func newTransport(config Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -91,7 +91,7 @@ func newTransport(config Config) *http.Transport {
 		},
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs},
 		TLSHandshakeTimeout: 3 * time.Second,
-		// Junk for some hosts does not push out the connections to others.
+		// Junk for some hosts must not evict the connections to others.
 		MaxIdleConns:        4 * config.MaxIdleConnections,
 		MaxIdleConnsPerHost: config.MaxIdleConnections,
 		IdleConnTimeout:     90 * time.Second,
@@ -99,17 +99,16 @@ func newTransport(config Config) *http.Transport {
 	}
 }
 
-// Close closes the connections that are idle.
+// Close closes the idle connections.
 func (s *STS) Close() {
 	if s.own != nil {
 		s.own.CloseIdleConnections()
 	}
 }
 
-// Verify sends the request to STS and returns who signed it. The cluster's ID is
-// sent in the signed header: a token that was made for another cluster fails
-// STS's signature check. A try that gets no answer, or a 5xx, is repeated once if
-// it failed quickly.
+// Verify sends the request to STS and returns who signed it. It sends the cluster's
+// ID in the signed header, so that a token for another cluster fails the signature
+// check of STS. It retries once if a try fails quickly with no answer or a 5xx.
 func (s *STS) Verify(ctx context.Context, clusterID string, req token.Request) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
@@ -144,9 +143,9 @@ func (s *STS) try(ctx context.Context, clusterID string, req token.Request) (ide
 	return id, err
 }
 
-// send returns the status and the body. It goes without http.Client: a redirect
-// would have somebody else vouch for the caller, and the errors of a Client hold
-// the presigned URL, which is a credential.
+// send returns the status and the body. It does not use http.Client: after a redirect
+// another host would decide who the caller is, and a Client's errors contain the
+// presigned URL, which is a credential.
 func (s *STS) send(ctx context.Context, clusterID string, req token.Request) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, req.URL(), nil)
 	if err != nil {

@@ -8,13 +8,12 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
-// A Verifier finds out who signed a token for a cluster. Caches, coalescing and
-// limits are Verifiers around a Verifier: they must tell clusters apart, since a
-// token proves its signer to the cluster that it was signed for, and to no other.
+// A Verifier finds out who signed a token for a cluster. A limit is a Verifier that
+// wraps another one.
 //
-// The error is one of [*RefusedError], [*ThrottledError], [*UnreachableError]
-// and [*AnswerError], or one that a limit defines; only the first means "no",
-// the others mean that the answer is not known.
+// The error is [*RefusedError], [*ThrottledError], [*UnreachableError] or
+// [*AnswerError], or one that a limit defines. Only the first means "no"; with the
+// others the signer remains unknown.
 type Verifier interface {
 	Verify(ctx context.Context, clusterID string, req token.Request) (Result, error)
 }
