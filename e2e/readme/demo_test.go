@@ -48,7 +48,7 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(read(t, picture), string(got)); diff != "" {
-		t.Errorf("%s is not what %s prints; -update writes it anew (-picture +printed)\n%s", picture, command, diff)
+		t.Errorf("%s is not what %s prints; run with -update to write it (-picture +printed)\n%s", picture, command, diff)
 	}
 }
 

@@ -1,6 +1,7 @@
 //go:build e2e
 
-// Package readme does what README.md and docs/migrating.md say, command by command.
+// Package readme does what README.md, CONTRIBUTING.md and docs/migrating.md say,
+// command by command.
 package readme
 
 import (
@@ -74,6 +75,10 @@ func sections(t *testing.T) []section {
 			prints:  []string{`user/administrator`},
 		},
 		{
+			document: "CONTRIBUTING.md", heading: "Build", provider: "envtest",
+			prints: []string{`(?m)^  test  `},
+		},
+		{
 			document: "docs/migrating.md", heading: "Check first", provider: "envtest", inLab: true,
 			before: administrator + `kubectl apply --filename e2e/readme/testdata/aws-iam-authenticator.yaml
 cd "$HOME"
@@ -133,7 +138,7 @@ func TestEveryCommandIsRun(t *testing.T) {
 	for _, s := range sections(t) {
 		tested = append(tested, s.document+" "+s.heading)
 	}
-	for _, document := range []string{"README.md", "docs/migrating.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/migrating.md"} {
 		for _, heading := range headings(read(t, document)) {
 			if name := document + " " + heading; commands(t, document, heading) != "" && !slices.Contains(tested, name) {
 				t.Errorf("no test runs the commands of %q", name)
