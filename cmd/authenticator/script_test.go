@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -58,6 +59,7 @@ func TestScript(t *testing.T) {
 			"ended":       ended,
 			"holdrequest": holdRequest,
 			"stopping":    stopping,
+			"documented":  documented,
 		},
 	}, "PORT", "HEALTH", "METRICS", "OTHER")
 }
@@ -131,6 +133,21 @@ func presignToken(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(token.Encode(signed.URL)), 0o600))
+}
+
+// documented writes the first commands below a heading of a page in docs, for
+// this server's ports: documented PAGE HEADING FILE.
+func documented(ts *testscript.TestScript, _ bool, args []string) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", args[0]))
+	ts.Check(err)
+	_, section, _ := strings.Cut(string(page), "\n## "+args[1]+"\n")
+	_, block, ok := strings.Cut(section, "\n```sh\n")
+	if !ok {
+		ts.Fatalf("%s has no commands below %q", args[0], args[1])
+	}
+	commands, _, _ := strings.Cut(block, "```\n")
+	commands = strings.NewReplacer(":21362", ":"+ts.Getenv("PORT"), ":21363", ":"+ts.Getenv("HEALTH")).Replace(commands)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(commands), 0o600))
 }
 
 // occupy listens on a port until the script ends.

@@ -51,34 +51,34 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: registry,
 		latency: f.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "authenticate_latency_seconds", Help: "Time to decide about a token, by outcome.", Buckets: prometheus.DefBuckets,
+			Namespace: namespace, Name: "authenticate_latency_seconds", Help: "Time to decide about a token, by result.", Buckets: prometheus.DefBuckets,
 		}, []string{"result"}),
 		inFlight: f.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "authenticate_requests_in_flight", Help: "TokenReviews under way.",
+			Namespace: namespace, Name: "authenticate_requests_in_flight", Help: "TokenReviews in flight.",
 		}),
 		cacheHits: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "verification_cache_hits_total", Help: "Tokens for which STS was not asked, because its answer was cached.",
+			Namespace: namespace, Name: "verification_cache_hits_total", Help: "Tokens that needed no request to STS, because its answer was cached.",
 		}),
 		stsResponses: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "sts_responses_total", Help: "Answers of STS, by HTTP status and region.",
+			Namespace: namespace, Name: "sts_responses_total", Help: "Responses of STS, by HTTP status and region.",
 		}, []string{"ResponseCode", "StsRegion"}),
 		stsFailures: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "sts_connection_failures_total", Help: "Requests to STS that got no answer, by region.",
+			Namespace: namespace, Name: "sts_connection_failures_total", Help: "Requests to STS without a response, by region.",
 		}, []string{"StsRegion"}),
 		stsThrottled: f.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "sts_throttling_total", Help: "Tokens that could not be verified because STS throttles.",
 		}, []string{"StsRegion"}),
 		stsLatency: f.NewHistogram(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "sts_latency_seconds", Help: "Time until STS answered, or did not.", Buckets: prometheus.DefBuckets,
+			Namespace: namespace, Name: "sts_latency_seconds", Help: "Time until STS responded or the request failed.", Buckets: prometheus.DefBuckets,
 		}),
 		describeInstances: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "ec2_describe_instances_calls_total", Help: "Calls of EC2 for the names of instances.",
+			Namespace: namespace, Name: "ec2_describe_instances_calls_total", Help: "Calls to EC2 for the names of instances.",
 		}),
 		regions:  regions,
 		limits:   newLimits(regions),
 		mappings: newMappings(),
 		watchFailures: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Tries to list or watch aws-auth that failed.",
+			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Failed attempts to list or watch aws-auth.",
 		}),
 		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate expires.",
@@ -86,7 +86,7 @@ func NewMetrics() *Metrics {
 	}
 	registry.MustRegister(m.mappings, m.limits)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "ready", Help: "1 if /readyz answers ok: the mappings are read and the server is not stopping.",
+		Namespace: namespace, Name: "ready", Help: "1 if /readyz returns ok: the server has read its mappings and is not stopping.",
 	}, m.isReady)
 	for _, outcome := range authn.Outcomes() {
 		m.latency.WithLabelValues(string(outcome))

@@ -22,9 +22,9 @@ func newLimits(regions *regions) *limits {
 	}
 	return &limits{
 		regions: regions,
-		open:    desc("sts_circuit_open", "STS hosts that only probes ask, since they gave no answer, by region."),
-		running: desc("sts_requests_in_flight", "Tokens that STS is asked about, by region."),
-		waiting: desc("sts_requests_waiting", "Tokens that wait until STS can be asked, by region."),
+		open:    desc("sts_circuit_open", "STS hosts that did not respond and get only probes, by region."),
+		running: desc("sts_requests_in_flight", "Requests to STS in flight, by region."),
+		waiting: desc("sts_requests_waiting", "Tokens that wait for a slot to be sent to STS, by region."),
 	}
 }
 

@@ -26,9 +26,9 @@ type followed struct {
 func newMappings() *mappings {
 	return &mappings{
 		entries: prometheus.NewDesc(namespace+"_mapping_entries",
-			"Entries and accounts of a source of mappings that are in force.", []string{"cluster", "source"}, nil),
+			"Entries and accounts in force, by source of mappings.", []string{"cluster", "source"}, nil),
 		problems: prometheus.NewDesc(namespace+"_mapping_problems",
-			"Problems in a source of mappings, by severity.", []string{"cluster", "source", "severity"}, nil),
+			"Problems in mappings, by source and severity.", []string{"cluster", "source", "severity"}, nil),
 	}
 }
 

@@ -10,7 +10,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{- /* The name by which a kube-apiserver knows the server. */ -}}
+{{- /* The host name that kube-apiserver connects to. */ -}}
 {{- define "authenticator.hostname" -}}
 {{ if eq .Values.kind "DaemonSet" }}127.0.0.1{{ else }}{{ .Release.Name }}.{{ .Release.Namespace }}.svc{{ end }}
 {{- end }}
@@ -19,22 +19,22 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ .Values.certificate.secretName | default (printf "%s-serving" .Release.Name) }}
 {{- end }}
 
-{{- /* What values.schema.json cannot say of values that are right one by one. */ -}}
+{{- /* Rules across several values, which values.schema.json cannot express. */ -}}
 {{- define "authenticator.check" -}}
 {{- $v := .Values }}
-{{- $_ := required "clusterID must be set: the ID that is signed into every token" $v.clusterID }}
+{{- $_ := required "clusterID must be set (the ID that is signed into every token)" $v.clusterID }}
 {{- if and (eq $v.kind "Deployment") (eq $v.certificate.source "host") }}
-{{- fail "certificate.source is host, and a Deployment is on no host of its own: secret or cert-manager" }}
+{{- fail "certificate.source is host, which only a DaemonSet supports (set secret or cert-manager)" }}
 {{- end }}
 {{- if and (eq $v.certificate.source "secret") (not $v.certificate.secretName) }}
-{{- fail "certificate.secretName must be set: certificate.source is secret" }}
+{{- fail "certificate.secretName must be set, because certificate.source is secret" }}
 {{- end }}
 {{- if and (ne $v.certificate.source "secret") $v.certificate.secretName }}
-{{- fail (printf "certificate.secretName is set, and certificate.source is %s: secret" $v.certificate.source) }}
+{{- fail (printf "certificate.secretName is set, but certificate.source is %s (set secret)" $v.certificate.source) }}
 {{- end }}
 {{- end }}
 
-{{- /* Not empty if /metrics is served for Prometheus. */ -}}
+{{- /* Not empty if Prometheus can reach /metrics. */ -}}
 {{- define "authenticator.metrics" -}}
 {{ if or .Values.monitoring.metrics.enabled .Values.monitoring.podMonitor.enabled }}true{{ end }}
 {{- end }}
