@@ -102,5 +102,5 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // orList hints at the nearest name, or else at how to list all.
 func orList(err error, text string, names []string, list string) error {
-	return &Error{Code: ExitUsage, Hint: cmp.Or(nearestHint(text, names), list), Err: err}
+	return &Error{Code: ExitUsage, Hint: cmp.Or(didYouMean(text, names), list), Err: err}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/kube-iam/authenticator/internal/spelling"
 )
 
 // The exit codes of every command; 0 is success.
@@ -48,7 +50,16 @@ func Unknown(what, value string, supported []string) error {
 	if len(supported) <= maxListed {
 		text += " (supported: " + strings.Join(supported, ", ") + ")"
 	}
-	return &Error{Code: ExitUsage, Hint: nearestHint(value, supported), Err: errors.New(text)}
+	return &Error{Code: ExitUsage, Hint: didYouMean(value, supported), Err: errors.New(text)}
+}
+
+// didYouMean is the hint at the name that somebody probably meant; it is empty if
+// none is near.
+func didYouMean(text string, names []string) string {
+	if name := spelling.Nearest(text, names); name != "" {
+		return fmt.Sprintf("did you mean %s?", name)
+	}
+	return ""
 }
 
 func exitCode(err error) int {

@@ -13,7 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/spelling"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
@@ -170,7 +170,7 @@ func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 }
 
 func unknownKey(key *yaml.Node, name string) error {
-	if nearest := cli.Nearest(name, spelled()); nearest != "" {
+	if nearest := spelling.Nearest(name, spelled()); nearest != "" {
 		return fmt.Errorf("line %d: unknown key %s (did you mean %s?)", key.Line, name, nearest)
 	}
 	return fmt.Errorf("line %d: unknown key %s", key.Line, name)

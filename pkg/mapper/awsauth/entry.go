@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/kube-iam/authenticator/internal/spelling"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
@@ -157,7 +158,7 @@ func (r *reading) checkFields(name string, f fields) bool {
 
 func (r *reading) unknownField(section string, key *yaml.Node, known ...string) {
 	fix := "write one of " + strings.Join(known, ", ")
-	if field := nearest(shortened(key.Value), known); field != "" {
+	if field := spelling.Within(maxTypos, shortened(key.Value), known); field != "" {
 		fix = "write " + field
 	}
 	r.warn(mapper.UnknownField, section, key, fmt.Sprintf("the field %s has no meaning", quoted(key.Value)), fix)

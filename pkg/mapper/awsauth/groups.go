@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/kube-iam/authenticator/internal/spelling"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -116,7 +117,7 @@ func (r *reading) warnOfSystemGroup(name string, item *yaml.Node) {
 		return
 	}
 	fix := "write a group without system:, and bind it"
-	if known := nearest(group, systemGroups()); known != "" {
+	if known := spelling.Within(maxTypos, group, systemGroups()); known != "" {
 		fix = "write " + known
 	}
 	message := quoted(group) + " is not a group that Kubernetes has"

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/kube-iam/authenticator/internal/spelling"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -16,6 +17,9 @@ const (
 	mapUsers    = "mapUsers"
 	mapAccounts = "mapAccounts"
 )
+
+// maxTypos is how many edits a word may be away from the one that is meant.
+const maxTypos = 2
 
 func sectionNames() []string { return []string{mapRoles, mapUsers, mapAccounts} }
 
@@ -97,7 +101,7 @@ func (r *reading) checkKey(key string, at *yaml.Node) {
 	const mapGroups = "mapGroups"
 	what, fix := fmt.Sprintf("the key %q has no meaning, and nothing under it acts", key), ""
 	folded := strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(key)
-	switch name := nearest(folded, append(sectionNames(), mapGroups)); name {
+	switch name := spelling.Within(maxTypos, folded, append(sectionNames(), mapGroups)); name {
 	case "":
 		return
 	case mapGroups:

@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/kube-iam/authenticator/internal/spelling"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
@@ -48,7 +49,7 @@ func fixTemplate(text string) string {
 	_, after, _ := strings.Cut(text, "{{")
 	name, _, closed := strings.Cut(after, "}}")
 	for closed {
-		if known := nearest(strings.TrimSpace(name), mapper.Placeholders()); known != "" && known != name {
+		if known := spelling.Within(maxTypos, strings.TrimSpace(name), mapper.Placeholders()); known != "" && known != name {
 			return "write {{" + known + "}}"
 		}
 		if strings.ContainsAny(name, ".$|(") {

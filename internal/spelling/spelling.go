@@ -1,32 +1,22 @@
-package cli
+// Package spelling finds the name that somebody probably meant.
+package spelling
 
-import (
-	"fmt"
-	"strings"
-)
-
-// nearestHint hints at the name that somebody probably meant; it is empty if
-// none is near.
-func nearestHint(text string, names []string) string {
-	if name := Nearest(text, names); name != "" {
-		return fmt.Sprintf("did you mean %s?", name)
-	}
-	return ""
-}
-
-// maxName is longer than any name: what is longer is near none, and costs time.
-const maxName = 64
+import "strings"
 
 // Nearest returns the name with the fewest edits between it and the text, if they
-// are few for its length, and else nothing.
-func Nearest(text string, names []string) string {
-	if len(text) > maxName {
-		return ""
-	}
-	found, fewest := "", 2+len(text)/4
+// are few for the length of the text, and else nothing. It ignores case.
+func Nearest(text string, names []string) string { return Within(1+len(text)/4, text, names) }
+
+// Within is like [Nearest] with a limit on the number of edits.
+func Within(most int, text string, names []string) string {
+	found := ""
 	for _, name := range names {
-		if n := distance(strings.ToLower(text), strings.ToLower(name)); n < fewest {
-			found, fewest = name, n
+		// Also, a text may be of any length, and comparing long ones costs time.
+		if max(len(text), len(name))-min(len(text), len(name)) > most {
+			continue
+		}
+		if n := distance(strings.ToLower(text), strings.ToLower(name)); n <= most {
+			found, most = name, n-1
 		}
 	}
 	return found
