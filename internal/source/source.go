@@ -56,10 +56,10 @@ func (f *InForce) Current() Snapshot {
 }
 
 // Keep reports that the place cannot be read now. The table in force stays.
-func (f *InForce) Keep(message, fix string) {
+func (f *InForce) Keep(message, effect, fix string) {
 	last := f.Current()
 	problems := slices.DeleteFunc(slices.Clone(last.Problems), func(p mapper.Problem) bool { return p.Code == Unreadable })
-	problem := mapper.Problem{Code: Unreadable, Severity: mapper.Error, Message: message, Fix: fix}
+	problem := mapper.Problem{Code: Unreadable, Severity: mapper.Error, Message: message, Effect: effect, Fix: fix}
 	f.Swap(Snapshot{Table: last.Table, Problems: append([]mapper.Problem{problem}, problems...)})
 }
 

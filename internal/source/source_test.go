@@ -25,9 +25,9 @@ func TestInForce(t *testing.T) {
 	if got := f.Current().Table.Len(); got != 1 {
 		t.Errorf("%d mappings are in force, want 1", got)
 	}
-	f.Keep("first", "")
-	f.Keep("second", "mend it")
-	want := []mapper.Problem{{Code: source.Unreadable, Severity: mapper.Error, Message: "second", Fix: "mend it"}}
+	f.Keep("first", "", "")
+	f.Keep("second", "it stays", "mend it")
+	want := []mapper.Problem{{Code: source.Unreadable, Severity: mapper.Error, Message: "second", Effect: "it stays", Fix: "mend it"}}
 	if got := f.Current(); got.Table.Len() != 1 || !slices.Equal(got.Problems, want) {
 		t.Errorf("%d mappings are kept with problems %v, want 1 with %v", got.Table.Len(), got.Problems, want)
 	}

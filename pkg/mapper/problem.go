@@ -96,8 +96,11 @@ type Problem struct {
 	// the file for a file. Column is 0 where only the line is known, and both
 	// are 0 for a key of a ConfigMap.
 	Line, Column int
-	// Message is a sentence that says what is wrong and what comes of it.
+	// Message says what is wrong.
 	Message string
+	// Effect says what the problem costs, such as that the entry is ignored;
+	// empty if it costs nothing, or Message says it.
+	Effect string
 	// Fix says what to write instead.
 	Fix string
 	// Excerpt is the line of a fault of syntax or indentation and the lines
@@ -121,7 +124,11 @@ func (p Problem) String() string {
 	if p.Line > 0 {
 		place = strings.TrimSpace(fmt.Sprintf("%s line %d", p.Section, p.Line))
 	}
-	return fmt.Sprintf("%s: %s (%s)", place, p.Message, p.Fix)
+	message := p.Message
+	if p.Effect != "" {
+		message += "; " + p.Effect
+	}
+	return fmt.Sprintf("%s: %s (%s)", place, message, p.Fix)
 }
 
 // Log writes the problem to a log, at the level of its severity.
@@ -130,7 +137,11 @@ func (p Problem) Log(log *slog.Logger, message string) {
 	if p.Severity == Error {
 		level = slog.LevelError
 	}
-	attributes := []any{"code", string(p.Code), "section", p.Section, "line", p.Line, "column", p.Column, "problem", p.Message, "fix", p.Fix}
+	attributes := []any{"code", string(p.Code), "section", p.Section, "line", p.Line, "column", p.Column, "problem", p.Message}
+	if p.Effect != "" {
+		attributes = append(attributes, "effect", p.Effect)
+	}
+	attributes = append(attributes, "fix", p.Fix)
 	if p.Excerpt != "" {
 		attributes = append(attributes, "excerpt", p.Excerpt)
 	}

@@ -94,7 +94,7 @@ func (f *File) changed(content []byte, err error) {
 	}
 	if err != nil {
 		f.config.Log.Error("the file of mappings cannot be read: its last good content stays in force", "file", f.config.Path, "error", err)
-		f.Keep(err.Error()+"; the last good content stays in force", "correct the file, or remove it to map nobody")
+		f.Keep(err.Error(), "the last good content stays in force", "correct the file, or remove it to map nobody")
 		return
 	}
 	f.use(result)

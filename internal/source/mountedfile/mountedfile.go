@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/source"
@@ -98,7 +97,7 @@ func (f *File) Run(ctx context.Context) {
 }
 
 func (f *File) changed(content []byte, err error) {
-	consequence := "its last good mappings stay in force, and a restart would fail"
+	effect := "its last good mappings stay in force, and a restart would fail"
 	var parsed Parsed
 	if err == nil {
 		parsed, err = f.parse(content)
@@ -106,11 +105,11 @@ func (f *File) changed(content []byte, err error) {
 	// An empty file is what a shell leaves of it before the command that writes
 	// it has ended, or a full disk.
 	if err == nil && isEmpty(content) {
-		err, consequence = errors.New("the file is empty"), "its last good mappings stay in force, and a restart would map nobody"
+		err, effect = errors.New("the file is empty"), "its last good mappings stay in force, and a restart would map nobody"
 	}
 	if err != nil {
-		f.config.Log.Error("the configuration file is not usable: "+consequence, "file", f.config.Path, "error", err)
-		f.Keep(err.Error()+"; "+consequence, "correct the file")
+		f.config.Log.Error("the configuration file is not usable: "+effect, "file", f.config.Path, "error", err)
+		f.Keep(err.Error(), effect, "correct the file")
 		return
 	}
 	if !maps.Equal(parsed.Rest, f.rest) {
@@ -141,11 +140,7 @@ func (f *File) parse(content []byte) (Parsed, error) {
 	var errs []error
 	for _, problem := range parsed.Mappings.Problems {
 		if slices.Contains(stopping(), problem.Code) {
-			// What comes of a problem, behind the last semicolon, is for an entry
-			// that is dropped alone.
-			if i := strings.LastIndex(problem.Message, "; "); i > 0 {
-				problem.Message = problem.Message[:i]
-			}
+			problem.Effect = "" // here it costs the whole file
 			errs = append(errs, errors.New(problem.String()))
 		}
 	}

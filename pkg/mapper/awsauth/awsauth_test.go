@@ -104,7 +104,7 @@ func TestBrokenSectionKeepsItsLastGoodContent(t *testing.T) {
 		if got := username(t, result, leaver); got != "" {
 			t.Errorf("%s: the leaver is %q", name, got)
 		}
-		if len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Message, "keeps its last good content") {
+		if len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Effect, "keeps its last good content") {
 			t.Errorf("%s: %v", name, result.Problems)
 		}
 		// It is kept for as long as it takes, and gone when the section is.

@@ -145,7 +145,7 @@ func checkProblems(t *testing.T, inFile bool, got []mapper.Problem, want []caseP
 			line = w.file
 		}
 		if !slices.ContainsFunc(got, func(p mapper.Problem) bool {
-			return p.Code == w.code && p.Line == line && strings.Contains(p.Message+" "+p.Fix, w.text)
+			return p.Code == w.code && p.Line == line && strings.Contains(p.String(), w.text)
 		}) {
 			t.Errorf("no %s in line %d with %q: %v", w.code, line, w.text, got)
 		}

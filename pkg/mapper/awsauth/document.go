@@ -51,7 +51,7 @@ func (r *reading) trailingText(name string, value *yaml.Node) {
 		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
 	} else {
 		r.readValue(name, value)
-		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), "the YAML does not parse: "+f.cause+"; as on EKS, only what stands above it acts", f.fix)
+		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), "the YAML does not parse: "+f.cause, "as on EKS, only what stands above it acts", f.fix)
 	}
 	r.showLines(f.node())
 }

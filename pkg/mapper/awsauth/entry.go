@@ -43,7 +43,7 @@ func (r *reading) notAnEntry(name string, item, above *yaml.Node) {
 	if above != nil && isText(item) && !strings.HasPrefix(strings.ToLower(item.Value), "arn:") {
 		line, _ := r.text.origin.place(above.Line, 0)
 		r.report(mapper.GroupOutdented, mapper.Error, name, item,
-			fmt.Sprintf("%s is indented like an entry, and is most likely a group of the entry in line %d; it is ignored", quoted(item.Value), line),
+			fmt.Sprintf("%s is indented like an entry, and is most likely a group of the entry in line %d", quoted(item.Value), line), "it is ignored",
 			`indent it so that its "- " stands below groups:`)
 		r.showLines(item)
 		return

@@ -118,7 +118,7 @@ func (r *reading) readSections(data *yaml.Node, whole string) error {
 }
 
 func (r *reading) noSections() {
-	r.report(mapper.NoSections, mapper.Error, "", &yaml.Node{Line: 1, Column: 1}, "the file has none of mapRoles, mapUsers and mapAccounts, so it maps nobody",
+	r.report(mapper.NoSections, mapper.Error, "", &yaml.Node{Line: 1, Column: 1}, "the file has none of mapRoles, mapUsers and mapAccounts", "it maps nobody",
 		"write mapRoles: [] if that is what you mean")
 }
 

@@ -57,11 +57,11 @@ func (r *reading) groupsNotList(name string, groups *yaml.Node) {
 	if groups.Kind == yaml.ScalarNode {
 		fix = fmt.Sprintf("write groups: [%s]", shortened(strings.Trim(groups.Value, "[] ")))
 	}
-	r.report(mapper.GroupsNotList, mapper.Error, name, groups, "groups is not a list but "+described(groups)+"; the entry acts without groups", fix)
+	r.report(mapper.GroupsNotList, mapper.Error, name, groups, "groups is not a list but "+described(groups), "the entry acts without groups", fix)
 }
 
 func (r *reading) dropGroup(code mapper.Code, name string, at *yaml.Node, message, fix string) {
-	r.report(code, mapper.Error, name, at, message+"; the group is ignored, and the entry acts without it", fix)
+	r.report(code, mapper.Error, name, at, message, "the group is ignored, and the entry acts without it", fix)
 }
 
 func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Template, bool) {
@@ -69,7 +69,7 @@ func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Temp
 	case item.Kind == yaml.MappingNode && isEntry(item):
 		above, _ := r.text.origin.place(f.at.Line, 0)
 		r.report(mapper.EntryInGroups, mapper.Error, name, item,
-			fmt.Sprintf("this entry is indented into the groups of the entry in line %d; it is ignored, and the other one acts", above), fmt.Sprintf("indent it as far as the entry in line %d", above))
+			fmt.Sprintf("this entry is indented into the groups of the entry in line %d", above), "it is ignored, and the other one acts", fmt.Sprintf("indent it as far as the entry in line %d", above))
 		r.showLines(item)
 	case isNone(item) || isText(item) && item.Value == "":
 		r.dropGroup(mapper.GroupEmpty, name, item, "a group is empty", "write the group or remove the line")

@@ -42,8 +42,8 @@ func newReading(last *Result, opts Options) *reading {
 }
 
 // report adds a problem at a node; a nil node means that there is no place.
-func (r *reading) report(code mapper.Code, severity mapper.Severity, section string, at *yaml.Node, message, fix string) {
-	p := mapper.Problem{Code: code, Severity: severity, Section: section, Message: message, Fix: fix}
+func (r *reading) report(code mapper.Code, severity mapper.Severity, section string, at *yaml.Node, message, effect, fix string) {
+	p := mapper.Problem{Code: code, Severity: severity, Section: section, Message: message, Effect: effect, Fix: fix}
 	if at != nil {
 		p.Line, p.Column = r.text.origin.place(at.Line, at.Column)
 	}
@@ -79,22 +79,22 @@ func (r *reading) showLines(at *yaml.Node) {
 }
 
 func (r *reading) drop(code mapper.Code, section string, at *yaml.Node, message, fix string) {
-	r.report(code, mapper.Error, section, at, message+"; the entry is ignored", fix)
+	r.report(code, mapper.Error, section, at, message, "the entry is ignored", fix)
 }
 
 func (r *reading) warn(code mapper.Code, section string, at *yaml.Node, message, fix string) {
-	r.report(code, mapper.Warning, section, at, message, fix)
+	r.report(code, mapper.Warning, section, at, message, "", fix)
 }
 
 // keepLast gives a section that does not parse its last good content.
 func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message, fix string) {
-	consequence := "; nothing in it acts until it is fixed"
+	effect := "nothing in it acts until it is fixed"
 	if section, ok := r.lastGood(name); ok {
 		section.kept = true
 		r.sections[name] = section
-		consequence = "; it keeps its last good content until it is fixed"
+		effect = "it keeps its last good content until it is fixed"
 	}
-	r.report(code, mapper.Error, name, at, message+consequence, fix)
+	r.report(code, mapper.Error, name, at, message, effect, fix)
 }
 
 // lastGood returns what a section held in the last reading, if it held anything.
@@ -136,7 +136,7 @@ func (r *reading) result() *Result {
 	if r.unlisted > 0 {
 		p := r.problems[len(r.problems)-1]
 		p.Code, p.Severity, p.Excerpt = mapper.MoreProblems, r.worst, ""
-		p.Message, p.Fix = fmt.Sprintf("%d more problems are not listed", r.unlisted), "fix those that are listed first"
+		p.Message, p.Effect, p.Fix = fmt.Sprintf("%d more problems are not listed", r.unlisted), "", "fix those that are listed first"
 		r.problems = append(r.problems, p)
 	}
 	result.Problems = r.problems
@@ -152,14 +152,14 @@ func (r *reading) reportOverridden(table *mapper.Table) {
 		case r.sections[entry.Rule.Section].kept:
 		case winner == nil:
 			r.add(problemAt(mapper.RolePath, mapper.Error, entry.Rule,
-				"another entry is for a role of the same name, and AWS does not return the paths that tell them apart; none of them acts", "keep the entry of the role that exists"))
+				"another entry is for a role of the same name, and AWS does not return the paths that tell them apart", "none of them acts", "keep the entry of the role that exists"))
 		default:
-			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, "it has no effect: "+r.whyOverridden(entry, winner), "remove one of them"))
+			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, "it has no effect: "+r.whyOverridden(entry, winner), "", "remove one of them"))
 		}
 	}
 	for account, winner := range table.OverriddenAccounts() {
 		if !r.sections[mapAccounts].kept {
-			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, account.Rule, fmt.Sprintf("account %s is listed again in line %d", account.ID, winner.Rule.Line), "remove one of them"))
+			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, account.Rule, fmt.Sprintf("account %s is listed again in line %d", account.ID, winner.Rule.Line), "", "remove one of them"))
 		}
 	}
 }
@@ -186,6 +186,6 @@ func hasPath(arn string) bool {
 	return path != ""
 }
 
-func problemAt(code mapper.Code, severity mapper.Severity, rule mapper.Rule, message, fix string) mapper.Problem {
-	return mapper.Problem{Code: code, Severity: severity, Section: rule.Section, Line: rule.Line, Message: message, Fix: fix}
+func problemAt(code mapper.Code, severity mapper.Severity, rule mapper.Rule, message, effect, fix string) mapper.Problem {
+	return mapper.Problem{Code: code, Severity: severity, Section: rule.Section, Line: rule.Line, Message: message, Effect: effect, Fix: fix}
 }

@@ -83,7 +83,7 @@ func (r *reading) warnOfUsername(entry *mapper.Entry, kind identity.Kind, name s
 	username := entry.Username
 	if before, _, ok := strings.Cut(username.String(), " - "); ok && f.groups == nil && f.username.Style == 0 {
 		r.report(mapper.GroupsFolded, mapper.Error, name, f.username,
-			fmt.Sprintf("the username is %s: the list below it became part of it, and the entry has no groups", quoted(username.String())),
+			fmt.Sprintf("the username is %s: the list below it became part of it", quoted(username.String())), "the entry has no groups",
 			fmt.Sprintf("write groups: on a line between username: %s and the list", shortened(before)))
 		r.showLines(f.username)
 		return
