@@ -37,9 +37,6 @@ type Config struct {
 	REST *rest.Config
 	// Options of reading the ConfigMap. Its Source is the name of this one.
 	Options awsauth.Options
-	// OnRead is called after every reading, from one goroutine or another. Nil
-	// means never.
-	OnRead func()
 	// OnFailure is called for every list and every watch that fails: what is in
 	// force then grows old. Nil means never.
 	OnFailure func()
@@ -68,9 +65,6 @@ func New(config Config) (*ConfigMap, error) {
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
-	}
-	if config.OnRead == nil {
-		config.OnRead = func() {}
 	}
 	if config.OnFailure == nil {
 		config.OnFailure = func() {}
@@ -135,7 +129,7 @@ func (c *ConfigMap) Run(ctx context.Context) {
 // aws-auth: then it is known that nobody is mapped.
 func (c *ConfigMap) sync(ctx context.Context) {
 	if cache.WaitForCacheSync(ctx.Done(), c.controller.HasSynced) && c.Init(source.Snapshot{Table: emptyTable(c.config.Options)}) {
-		c.config.OnRead()
+		c.config.Log.Info("there is no ConfigMap aws-auth: it maps nobody")
 	}
 }
 
@@ -155,7 +149,6 @@ func (c *ConfigMap) read(object any) {
 	before := c.last
 	c.last = awsauth.Parse(data, before, c.config.Options)
 	c.Swap(source.Snapshot{Table: c.last.Table, Problems: c.last.Problems})
-	c.config.OnRead()
 	c.config.Log.Info("read aws-auth", "resourceVersion", configMap.GetResourceVersion(), "problems", len(c.last.Problems))
 	for _, problem := range c.last.Problems {
 		if before == nil || !slices.Contains(before.Problems, problem) {
@@ -173,7 +166,6 @@ func (c *ConfigMap) report(configMap *unstructured.Unstructured, problem mapper.
 func (c *ConfigMap) deleted() {
 	c.uid, c.last = "", nil
 	c.Swap(source.Snapshot{Table: emptyTable(c.config.Options)})
-	c.config.OnRead()
 	c.config.Log.Warn("aws-auth was deleted: nobody is mapped by it any more")
 }
 

@@ -126,18 +126,24 @@ func bobIs(username string) map[string]string {
 }
 
 // follow follows a server's aws-auth until the test ends.
-func follow(t *testing.T, s *apiServer) (source *configmap.ConfigMap, read chan struct{}) {
+func follow(t *testing.T, s *apiServer) (source *configmap.ConfigMap, read <-chan struct{}) {
 	t.Helper()
-	return followWithLog(t, s, nil)
+	return followWithLog(t, s, slog.DiscardHandler)
 }
 
-func followWithLog(t *testing.T, s *apiServer, log *slog.Logger) (source *configmap.ConfigMap, read chan struct{}) {
+func config(url string, log *slog.Logger) configmap.Config {
+	return configmap.Config{REST: &rest.Config{Host: url}, Options: awsauth.Options{Source: "EKSConfigMap", Partition: "aws"}, Log: log}
+}
+
+// logReadings returns a log, and a channel that gets a value for each reading.
+func logReadings(to slog.Handler) (*slog.Logger, <-chan struct{}) {
+	return sourcetest.Log(to, "read aws-auth", "aws-auth was deleted", "there is no ConfigMap")
+}
+
+func followWithLog(t *testing.T, s *apiServer, to slog.Handler) (source *configmap.ConfigMap, read <-chan struct{}) {
 	t.Helper()
-	read = make(chan struct{}, 16)
-	source, err := configmap.New(configmap.Config{
-		REST: &rest.Config{Host: s.url}, Options: awsauth.Options{Source: "EKSConfigMap", Partition: "aws"},
-		OnRead: func() { read <- struct{}{} }, Log: log,
-	})
+	log, read := logReadings(to)
+	source, err := configmap.New(config(s.url, log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,9 +171,6 @@ func bob(t *testing.T, source *configmap.ConfigMap) string {
 }
 
 func TestSource(t *testing.T) {
-	config := func(url string, onRead func()) configmap.Config {
-		return configmap.Config{REST: &rest.Config{Host: url}, Options: awsauth.Options{Source: "EKSConfigMap", Partition: "aws"}, OnRead: onRead}
-	}
 	newSource := func(t *testing.T, c configmap.Config) *configmap.ConfigMap {
 		t.Helper()
 		followed, err := configmap.New(c)
@@ -187,7 +190,8 @@ func TestSource(t *testing.T) {
 			if sections != nil {
 				list = append(list, awsAuth("1", "uid-1", sections))
 			}
-			s, read := newAPIServer(t, list...), make(chan struct{}, 16)
+			s := newAPIServer(t, list...)
+			log, read := logReadings(slog.DiscardHandler)
 			last, version := list, 1
 			await := func() { <-read }
 			send := func(kind string, configMap corev1.ConfigMap) {
@@ -195,7 +199,7 @@ func TestSource(t *testing.T) {
 				await()
 			}
 			return sourcetest.Place{
-				Source: newSource(t, config(s.url, func() { read <- struct{}{} })),
+				Source: newSource(t, config(s.url, log)),
 				Await:  await,
 				Write: func(sections map[string]string) {
 					version++
@@ -279,7 +283,7 @@ func (l lines) Write(line []byte) (int, error) {
 func TestDataIsNotText(t *testing.T) {
 	s := newAPIServer(t, awsAuth("1", "a", bobIs("bob")))
 	log := make(lines, 16)
-	source, read := followWithLog(t, s, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError})))
+	source, read := followWithLog(t, s, slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError}))
 	<-read
 	s.events <- `{"type":"MODIFIED","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth","namespace":"kube-system","uid":"a","resourceVersion":"2"},"data":{"mapUsers":1}}}`
 	if line := <-log; !strings.Contains(line, "what was read last stays in force") {

@@ -22,8 +22,6 @@ type Config struct {
 	Path string
 	// Options of reading the file. Its Source is the name of this one.
 	Options awsauth.Options
-	// OnRead is called each time the mappings in force change. Nil means never.
-	OnRead func()
 	// Log of what is wrong with the file. Nil means nowhere.
 	Log *slog.Logger
 	// Watch reports changes of the file. Nil means that of the operating system.
@@ -48,9 +46,6 @@ func New(ctx context.Context, config Config) (*File, error) {
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
-	}
-	if config.OnRead == nil {
-		config.OnRead = func() {}
 	}
 	content, err := file.Read(ctx, config.Path, file.MaxMappings)
 	if err != nil {
@@ -104,7 +99,6 @@ func (f *File) changed(content []byte, err error) {
 func (f *File) revoke() {
 	f.last = nil
 	f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths)})
-	f.config.OnRead()
 	f.config.Log.Warn("the file of mappings is gone: it maps nobody any more", "file", f.config.Path)
 }
 
@@ -119,7 +113,6 @@ func (f *File) parse(content []byte) (*awsauth.Result, error) {
 func (f *File) use(result *awsauth.Result) {
 	f.last = result
 	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems})
-	f.config.OnRead()
 	f.config.Log.Info("read the file of mappings", "file", f.config.Path, "problems", len(result.Problems))
 	for _, problem := range result.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)

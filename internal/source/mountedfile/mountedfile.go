@@ -28,8 +28,6 @@ type Config struct {
 	Content []byte
 	// Parse reads a content of the file.
 	Parse func(content []byte) (Parsed, error)
-	// OnRead is called each time the mappings in force change. Nil means never.
-	OnRead func()
 	// Log of what is wrong with the file. Nil means nowhere.
 	Log *slog.Logger
 	// Watch reports changes of the file. Nil means that of the operating system.
@@ -62,9 +60,6 @@ func New(config Config) (*File, error) {
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
-	}
-	if config.OnRead == nil {
-		config.OnRead = func() {}
 	}
 	f := &File{config: config}
 	parsed, err := f.parse(config.Content)
@@ -163,7 +158,6 @@ func stopping() []mapper.Code {
 
 func (f *File) use(mappings *awsauth.Result) {
 	f.Swap(source.Snapshot{Table: mappings.Table, Problems: mappings.Problems})
-	f.config.OnRead()
 	if f.config.Path == "" {
 		return
 	}
