@@ -143,7 +143,7 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 		var made source.Source
 		switch name {
 		case backendMountedFile:
-			made, err = newMountedFile(p, options, log)
+			made, err = newMountedFile(ctx, p, options, log)
 		case backendEKSConfigMap:
 			made, err = o.newConfigMap(ctx, options, onWatchFailure, log)
 		case sourceAWSAuthFile:
@@ -167,10 +167,10 @@ func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Optio
 	return configmap.New(configmap.Config{REST: config, Options: options, OnFailure: onFailure, Log: log})
 }
 
-func newMountedFile(p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {
+func newMountedFile(ctx context.Context, p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {
 	options.AssumedRoles = awsauth.AssumedRolesAsRole
-	made, err := mountedfile.New(mountedfile.Config{
-		Name: options.Source, Path: p.configPath, Content: p.configContent, Log: log,
+	made, err := mountedfile.New(ctx, mountedfile.Config{
+		Name: options.Source, Path: p.configPath, Started: p.config.Rest(), Log: log,
 		Parse: func(content []byte) (mountedfile.Parsed, error) {
 			read, mappings, err := config.Parse(content)
 			if err != nil {
@@ -182,6 +182,5 @@ func newMountedFile(p *program, options awsauth.Options, log *slog.Logger) (sour
 	if err != nil {
 		return nil, cli.Usagef("reading the configuration %s: %w", p.configPath, err)
 	}
-	p.configContent = nil // the last who needs it
 	return made, nil
 }

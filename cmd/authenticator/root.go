@@ -31,8 +31,6 @@ type program struct {
 	featureGates string
 	// config is the configuration file; empty if none is named.
 	config *config.File
-	// configContent is the same as it stands in the file.
-	configContent []byte
 	// hangups are the SIGHUPs that the server gets.
 	hangups <-chan os.Signal
 }
@@ -86,15 +84,14 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	if p.configPath == "" {
 		return p.checkValues()
 	}
-	var err error
-	p.configContent, err = file.Read(cmd.Context(), p.configPath, file.MaxMappings)
+	content, err := file.Read(cmd.Context(), p.configPath, file.MaxMappings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return cli.Usagef("reading the configuration: there is no file %s", p.configPath)
 	}
 	if err != nil {
 		return cli.Usagef("reading the configuration: %w", err)
 	}
-	if p.config, _, err = config.Parse(p.configContent); err != nil {
+	if p.config, _, err = config.Parse(content); err != nil {
 		return cli.Usagef("reading the configuration %s: %w", p.configPath, err)
 	}
 	for _, warning := range p.config.Warnings {

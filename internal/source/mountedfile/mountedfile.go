@@ -21,13 +21,13 @@ import (
 type Config struct {
 	// Name of the source in rules.
 	Name string
-	// Path of the configuration file. Empty means that there is none: then
-	// Content is parsed and nothing is followed.
+	// Path of the configuration file. Empty means that there is none, and nobody
+	// is mapped.
 	Path string
-	// Content of the file, as the server read it when it started.
-	Content []byte
 	// Parse reads a content of the file.
 	Parse func(content []byte) (Parsed, error)
+	// Started is the rest of the file, as the server started with it.
+	Started map[string]string
 	// Log of what is wrong with the file. Nil means nowhere.
 	Log *slog.Logger
 	// Watch reports changes of the file. Nil means that of the operating system.
@@ -47,32 +47,37 @@ type File struct {
 	source.InForce
 	config   Config
 	follower *file.Follower
-	// started is the rest that the server started with, rest the one read last.
-	started, rest map[string]string
+	// rest is all else in the file as it was read last.
+	rest map[string]string
 }
 
-// New makes a source of the configuration file, which must be good. From
-// [File.Run] on the mappings in a version that is not, or in none, are those of
-// the last good one: the server would not start with it.
-func New(config Config) (*File, error) {
+// New reads the configuration file, which must be good. From [File.Run] on the
+// mappings in a version that is not, or in none, are those of the last good one:
+// the server would not start with it.
+func New(ctx context.Context, config Config) (*File, error) {
 	if config.Name == "" || config.Parse == nil {
 		return nil, errors.New("following the configuration file: its name or parser is not given")
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &File{config: config}
-	parsed, err := f.parse(config.Content)
+	var content []byte
+	if config.Path != "" {
+		var err error
+		if content, err = file.Read(ctx, config.Path, file.MaxMappings); err != nil {
+			return nil, err
+		}
+	}
+	f := &File{config: config, rest: config.Started}
+	parsed, err := f.parse(content)
 	if err != nil {
 		return nil, err
 	}
-	f.started, f.rest = parsed.Rest, parsed.Rest
-	f.use(parsed.Mappings)
+	f.use(parsed)
 	f.follower = file.Follow(file.Config{
-		Path: config.Path, Limit: file.MaxMappings, Content: config.Content, Watch: config.Watch, Log: config.Log,
+		Path: config.Path, Limit: file.MaxMappings, Content: content, Watch: config.Watch, Log: config.Log,
 		Whole: func(content []byte) bool { _, err := f.parse(content); return err == nil && !isEmpty(content) },
 	})
-	f.config.Content = nil
 	return f, nil
 }
 
@@ -107,18 +112,13 @@ func (f *File) changed(content []byte, err error) {
 		f.Keep(err.Error(), effect, "correct the file")
 		return
 	}
-	if !maps.Equal(parsed.Rest, f.rest) {
-		f.rest = parsed.Rest
-		if keys := differences(f.started, f.rest); len(keys) > 0 {
-			f.config.Log.Warn("keys of the configuration file changed that need a restart to act", "file", f.config.Path, "keys", keys)
-		}
-	}
-	f.use(parsed.Mappings)
+	f.use(parsed)
 }
 
 // differences are the keys whose values differ.
 func differences(a, b map[string]string) []string {
-	all := maps.Clone(a)
+	all := map[string]string{}
+	maps.Copy(all, a)
 	maps.Copy(all, b)
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(key string) bool {
 		before, had := a[key]
@@ -156,10 +156,17 @@ func stopping() []mapper.Code {
 	return []mapper.Code{mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge, mapper.EntryInvalidARN, mapper.EntryNoARN}
 }
 
-func (f *File) use(mappings *awsauth.Result) {
+func (f *File) use(parsed Parsed) {
+	mappings := parsed.Mappings
 	f.Swap(source.Snapshot{Table: mappings.Table, Problems: mappings.Problems})
 	if f.config.Path == "" {
 		return
+	}
+	if !maps.Equal(parsed.Rest, f.rest) {
+		f.rest = parsed.Rest
+		if keys := differences(f.config.Started, f.rest); len(keys) > 0 {
+			f.config.Log.Warn("keys of the configuration file changed that need a restart to act", "file", f.config.Path, "keys", keys)
+		}
 	}
 	f.config.Log.Info("read the mappings of the configuration file", "file", f.config.Path, "problems", len(mappings.Problems))
 	for _, problem := range mappings.Problems {

@@ -3,7 +3,9 @@ package mountedfile_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"sync"
@@ -52,8 +54,8 @@ func parse(content []byte) (mountedfile.Parsed, error) {
 }
 
 // config of a source of a file.
-func config(f *sourcetest.File, content string) mountedfile.Config {
-	return mountedfile.Config{Name: "MountedFile", Path: f.Path, Content: []byte(content), Parse: parse, Watch: f.Watch}
+func config(f *sourcetest.File) mountedfile.Config {
+	return mountedfile.Config{Name: "MountedFile", Path: f.Path, Parse: parse, Started: map[string]string{"port": "1"}, Watch: f.Watch}
 }
 
 func TestSource(t *testing.T) {
@@ -61,9 +63,8 @@ func TestSource(t *testing.T) {
 	sourcetest.Run(t, sourcetest.Suite{
 		Synctest: true,
 		Make: func(t *testing.T, sections map[string]string) sourcetest.Place {
-			content := configuration(sections)
-			f := sourcetest.NewFile(t, content)
-			mounted, err := mountedfile.New(config(f, content))
+			f := sourcetest.NewFile(t, configuration(sections))
+			mounted, err := mountedfile.New(t.Context(), config(f))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +77,7 @@ func TestSource(t *testing.T) {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	mounted, err := mountedfile.New(mountedfile.Config{Name: "MountedFile", Content: []byte(configuration(mappertest.Data())), Parse: parse})
+	mounted, err := mountedfile.New(t.Context(), config(sourcetest.NewFile(t, configuration(mappertest.Data()))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,12 +153,15 @@ func TestNewRejects(t *testing.T) {
 	t.Parallel()
 	beyond := entry + "bob\n" + strings.Repeat("  - userarn: arn:aws:iam::1:user/bob\n", 300) + "  - userarn: alice\n" // the list of problems
 	for _, content := range []string{entry + "bob\n  - userarn: alice\n", "server: [", beyond} {
-		if _, err := mountedfile.New(mountedfile.Config{Name: "MountedFile", Content: []byte(content), Parse: parse}); err == nil {
+		if _, err := mountedfile.New(t.Context(), config(sourcetest.NewFile(t, content))); err == nil {
 			t.Errorf("%.200q is followed", content)
 		}
 	}
-	if _, err := mountedfile.New(mountedfile.Config{Name: "MountedFile"}); err == nil {
+	if _, err := mountedfile.New(t.Context(), mountedfile.Config{Name: "MountedFile"}); err == nil {
 		t.Error("no parser is needed")
+	}
+	if _, err := mountedfile.New(t.Context(), mountedfile.Config{Name: "MountedFile", Path: "nowhere", Parse: parse}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("following no file: %v", err)
 	}
 }
 
@@ -165,7 +169,7 @@ func TestNewRejects(t *testing.T) {
 func TestWithoutFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		mounted, err := mountedfile.New(mountedfile.Config{Name: "MountedFile", Parse: parse})
+		mounted, err := mountedfile.New(t.Context(), mountedfile.Config{Name: "MountedFile", Parse: parse})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,11 +185,10 @@ func TestWithoutFile(t *testing.T) {
 // follow follows a file that maps bob to first, and logs warnings and errors.
 func follow(t *testing.T, log *bytes.Buffer) (*mountedfile.File, *sourcetest.File) {
 	t.Helper()
-	content := entry + "first\n"
-	f := sourcetest.NewFile(t, content)
-	c := config(f, content)
+	f := sourcetest.NewFile(t, entry+"first\n")
+	c := config(f)
 	c.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	mounted, err := mountedfile.New(c)
+	mounted, err := mountedfile.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +198,17 @@ func follow(t *testing.T, log *bytes.Buffer) (*mountedfile.File, *sourcetest.Fil
 	t.Cleanup(func() { stop(); running.Wait() })
 	f.Await()
 	return mounted, f
+}
+
+// TestChangedBeforeNew changes a key after the server has read it to start with.
+func TestChangedBeforeNew(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	c := config(sourcetest.NewFile(t, "port: 2\n"))
+	c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	if _, err := mountedfile.New(t.Context(), c); err != nil || !strings.Contains(log.String(), "keys=[port]") {
+		t.Errorf("%v; logged %q", err, log.String())
+	}
 }
 
 func bob(t *testing.T, mounted *mountedfile.File) string {
