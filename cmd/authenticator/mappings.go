@@ -176,7 +176,7 @@ func newMountedFile(ctx context.Context, p *program, options awsauth.Options, lo
 			if err != nil {
 				return mountedfile.Parsed{}, err
 			}
-			return mountedfile.Parsed{Mappings: awsauth.ParseNode(mappings, nil, options), Rest: read.Rest()}, nil
+			return mountedfile.Parsed{Mappings: awsauth.ParseNode(mappings, nil, options), Rest: read.Rest(), Warnings: read.Warnings}, nil
 		},
 	})
 	if err != nil {

@@ -5,9 +5,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -59,20 +57,17 @@ type ReservedPrefixes struct {
 // It also returns the node that holds the mappings, nil if there are none. It is
 // apart from the File, which is kept, since a large file has very many nodes.
 func Parse(content []byte) (*File, *yaml.Node, error) {
-	text := string(content)
-	if err := awsauth.CheckText(text); err != nil {
+	root, unread, err := awsauth.ParseYAML(string(content))
+	if err != nil {
 		return nil, nil, err
 	}
-	var document yaml.Node
-	err := yaml.NewDecoder(strings.NewReader(text)).Decode(&document)
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			return &File{}, nil, nil
-		}
-		return nil, nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
-	}
 	r := reading{file: &File{}}
-	err = r.readMap(document.Content[0], "")
+	if unread != "" {
+		r.file.Warnings = append(r.file.Warnings, unread)
+	}
+	if root != nil {
+		err = r.readMap(root, "")
+	}
 	r.file.HasMappings = r.mappings != nil
 	return r.file, r.mappings, err
 }

@@ -22,6 +22,27 @@ func TestFileKeepsNoNodes(t *testing.T) {
 	runtime.KeepAlive(file)
 }
 
+// TestWhatIsNotRead holds that what follows the first YAML document is not passed
+// over in silence.
+func TestWhatIsNotRead(t *testing.T) {
+	for name, test := range map[string]struct{ text, warning string }{
+		"nothing":                               {"---\nclusterID: c\n...\n# the end\n", ""},
+		"a second document":                     {"# first\nclusterID: c\n---\nserver:\n  mapAccounts: []\n", "line 3: a second YAML document begins here, and only the first one is read; remove the line ---"},
+		"a second document that does not parse": {"clusterID: c\n---\n[\n", "line 2: a second YAML document"},
+		"a first document that is empty":        {"---\n---\nclusterID: c\n", "line 2: a second YAML document"},
+		"a line indented less than the first":   {"  clusterID: c\nserver:\n  port: 1\n", "line 2: this line is indented by 0 spaces, and line 1, which it seems to belong with, by 2, and nothing from there on is read; indent"},
+	} {
+		file, mappings, err := Parse([]byte(test.text))
+		if err != nil || mappings != nil {
+			t.Errorf("%s: mappings %v, error %v", name, mappings, err)
+			continue
+		}
+		if got := strings.Join(file.Warnings, " "); !strings.HasPrefix(got, test.warning) || (got == "") != (test.warning == "") {
+			t.Errorf("%s: warnings %q, want %q", name, got, test.warning)
+		}
+	}
+}
+
 // TestParseIsBounded holds that a file which would take much memory is refused
 // before it is parsed: it is followed, and may be a mounted ConfigMap.
 func TestParseIsBounded(t *testing.T) {

@@ -40,6 +40,8 @@ type Parsed struct {
 	Mappings *awsauth.Result
 	// Rest is all else in it, by key, which acts only once the server restarts.
 	Rest map[string]string
+	// Warnings about the file. Those that the server started with are not logged.
+	Warnings []string
 }
 
 // File follows the mappings of the configuration file.
@@ -48,7 +50,8 @@ type File struct {
 	config   Config
 	follower *file.Follower
 	// rest is all else in the file as it was read last.
-	rest map[string]string
+	rest     map[string]string
+	warnings []string
 }
 
 // New reads the configuration file, which must be good. From [File.Run] on the
@@ -73,6 +76,7 @@ func New(ctx context.Context, config Config) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.warnings = parsed.Warnings
 	f.use(parsed)
 	f.follower = file.Follow(file.Config{
 		Path: config.Path, Limit: file.MaxMappings, Content: content, Watch: config.Watch, Log: config.Log,
@@ -168,6 +172,12 @@ func (f *File) use(parsed Parsed) {
 			f.config.Log.Warn("keys of the configuration file changed that need a restart to act", "file", f.config.Path, "keys", keys)
 		}
 	}
+	for _, warning := range parsed.Warnings {
+		if !slices.Contains(f.warnings, warning) {
+			f.config.Log.Warn("the configuration file has no effect in part", "file", f.config.Path, "warning", warning)
+		}
+	}
+	f.warnings = parsed.Warnings
 	f.config.Log.Info("read the mappings of the configuration file", "file", f.config.Path, "problems", len(mappings.Problems))
 	for _, problem := range mappings.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)

@@ -41,13 +41,18 @@ func configuration(sections map[string]string) string {
 // parse reads a file such as configuration writes; all else in it is the port.
 func parse(content []byte) (mountedfile.Parsed, error) {
 	var file struct {
-		Port   string
-		Server yaml.Node
+		Port, Odd string
+		Server    yaml.Node
 	}
 	if err := yaml.Unmarshal(content, &file); err != nil {
 		return mountedfile.Parsed{}, err
 	}
+	var warnings []string
+	if file.Odd != "" {
+		warnings = []string{"odd is " + file.Odd}
+	}
 	return mountedfile.Parsed{
+		Warnings: warnings,
 		Mappings: awsauth.ParseNode(&file.Server, nil, awsauth.Options{Source: "MountedFile", Partition: "aws"}),
 		Rest:     map[string]string{"port": file.Port},
 	}, nil
@@ -149,6 +154,23 @@ func TestOtherKeys(t *testing.T) {
 	})
 }
 
+// TestWarnings changes what the file warns of: each is logged once, and that of the
+// start was printed already.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		f := sourcetest.NewFile(t, "port: 1\nodd: first\n")
+		followLogged(t, &log, f)
+		for i, odd := range []string{"first", "second", "second", ""} {
+			f.Write(fmt.Sprintf("port: 1\nodd: %s\n# %d\n", odd, i))
+		}
+		if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, `warning="odd is second"`) {
+			t.Errorf("logged %s, want a warning of the second", got)
+		}
+	})
+}
+
 func TestNewRejects(t *testing.T) {
 	t.Parallel()
 	beyond := entry + "bob\n" + strings.Repeat("  - userarn: arn:aws:iam::1:user/bob\n", 300) + "  - userarn: alice\n" // the list of problems
@@ -186,6 +208,11 @@ func TestWithoutFile(t *testing.T) {
 func follow(t *testing.T, log *bytes.Buffer) (*mountedfile.File, *sourcetest.File) {
 	t.Helper()
 	f := sourcetest.NewFile(t, entry+"first\n")
+	return followLogged(t, log, f), f
+}
+
+func followLogged(t *testing.T, log *bytes.Buffer, f *sourcetest.File) *mountedfile.File {
+	t.Helper()
 	c := config(f)
 	c.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	mounted, err := mountedfile.New(t.Context(), c)
@@ -197,7 +224,7 @@ func follow(t *testing.T, log *bytes.Buffer) (*mountedfile.File, *sourcetest.Fil
 	running.Go(func() { mounted.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
 	f.Await()
-	return mounted, f
+	return mounted
 }
 
 // TestChangedBeforeNew changes a key after the server has read it to start with.

@@ -11,57 +11,69 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// readText reads a section given as YAML or JSON text.
-func (r *reading) readText(name, content string, at origin) {
-	r.text = text{content, at}
+// ParseYAML parses the first YAML document of a text, unless that could take much
+// memory or time. Root is nil for a text without a document. Unread says what is
+// wrong with what follows the document, which nothing reads; it is empty if nothing
+// follows.
+func ParseYAML(content string) (root *yaml.Node, unread string, err error) {
 	if excess := textExceeds(content); excess != "" {
-		r.tooLarge(name, &yaml.Node{Line: 1, Column: 1}, excess)
-		return
+		return nil, "", errors.New("the file is too large: " + excess)
 	}
+	root, rest, err := firstDocument(content)
+	if err != nil {
+		return nil, "", diagnose(text{content: content}, err).error()
+	}
+	if rest == nothing {
+		return root, "", nil
+	}
+	f := unreadFault(text{content: content}, rest)
+	if rest == outdented {
+		f.cause += ", and nothing from there on is read"
+	}
+	return root, f.error().Error(), nil
+}
+
+// A rest is what follows the first document of a text.
+type rest int
+
+const (
+	nothing rest = iota
+	anotherDocument
+	// outdented is text that is indented less than the document.
+	outdented
+)
+
+// firstDocument parses the first document of a text; nil if there is none.
+func firstDocument(content string) (*yaml.Node, rest, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(content))
 	var document yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return // comments alone
+		return nil, nothing, nil
 	} else if err != nil {
-		f := diagnose(r.text, err)
-		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
-		r.showLines(f.node())
-		return
+		return nil, nothing, err
 	}
-	if more := decoder.Decode(new(yaml.Node)); more != nil && isTrailing(more) {
-		r.trailingText(name, document.Content[0])
-		return
-	} else if !errors.Is(more, io.EOF) {
-		r.secondDocument(name, content)
+	switch err := decoder.Decode(new(yaml.Node)); {
+	case errors.Is(err, io.EOF):
+		return document.Content[0], nothing, nil
+	case err != nil && strings.Contains(err.Error(), "did not find expected <document start>"):
+		return document.Content[0], outdented, nil
+	default:
+		return document.Content[0], anotherDocument, nil
 	}
-	r.readValue(name, document.Content[0])
 }
 
-// isTrailing reports whether a document is followed by text that is not another.
-func isTrailing(err error) bool {
-	return strings.Contains(err.Error(), "did not find expected <document start>")
-}
-
-// trailingText reads a section that parses only down to a line that is indented
-// less than the first. EKS reads that much, so without a last good content this
-// does too.
-func (r *reading) trailingText(name string, value *yaml.Node) {
-	f := diagnose(r.text, errTrailing)
-	if _, ok := r.lastGood(name); ok {
-		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
-	} else {
-		r.readValue(name, value)
-		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), "the YAML does not parse: "+f.cause, "as on EKS, only what stands above it acts", f.fix)
+// unreadFault says what is wrong with what follows the first document.
+func unreadFault(t text, what rest) fault {
+	if what == outdented {
+		return diagnose(t, errOutdented)
 	}
-	r.showLines(f.node())
+	return fault{
+		secondDocumentLine(t.content), 1,
+		"a second YAML document begins here, and only the first one is read", "remove the line --- and put everything into one document",
+	}
 }
 
-var errTrailing = errors.New("a line is indented less than the first")
-
-func (r *reading) secondDocument(section, content string) {
-	r.warn(mapper.SecondDocument, section, &yaml.Node{Line: secondDocumentLine(content), Column: 1},
-		"a second YAML document begins here, and only the first one is read", "remove the line --- and put everything into one document")
-}
+var errOutdented = errors.New("a line is indented less than the first")
 
 // secondDocumentLine returns the line that ends the first document.
 func secondDocumentLine(content string) int {
@@ -76,6 +88,49 @@ func secondDocumentLine(content string) int {
 		begun = begun || line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "%")
 	}
 	return max(number, 1)
+}
+
+// readText reads a section given as YAML or JSON text.
+func (r *reading) readText(name, content string, at origin) {
+	r.text = text{content, at}
+	if excess := textExceeds(content); excess != "" {
+		r.tooLarge(name, &yaml.Node{Line: 1, Column: 1}, excess)
+		return
+	}
+	root, rest, err := firstDocument(content)
+	switch {
+	case err != nil:
+		f := diagnose(r.text, err)
+		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
+		r.showLines(f.node())
+	case root == nil: // comments alone
+	case rest == outdented:
+		r.outdentedText(name, root)
+	default:
+		if rest == anotherDocument {
+			r.secondDocument(name)
+		}
+		r.readValue(name, root)
+	}
+}
+
+// outdentedText reads a section that parses only down to a line that is indented
+// less than the first. EKS reads that much, so without a last good content this
+// does too.
+func (r *reading) outdentedText(name string, value *yaml.Node) {
+	f := unreadFault(r.text, outdented)
+	if _, ok := r.lastGood(name); ok {
+		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
+	} else {
+		r.readValue(name, value)
+		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), "the YAML does not parse: "+f.cause, "as on EKS, only what stands above it acts", f.fix)
+	}
+	r.showLines(f.node())
+}
+
+func (r *reading) secondDocument(section string) {
+	f := unreadFault(r.text, anotherDocument)
+	r.warn(mapper.SecondDocument, section, f.node(), f.cause, f.fix)
 }
 
 // unquotedTemplate reports a mapping that is a mapping's key.

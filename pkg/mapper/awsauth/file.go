@@ -3,7 +3,6 @@ package awsauth
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -21,20 +20,18 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	r := newReading(last, opts)
 	whole := string(content)
 	r.text.content = whole
-	if err := CheckText(whole); err != nil {
-		return nil, fmt.Errorf("parsing mappings: %w", err)
+	if excess := textExceeds(whole); excess != "" {
+		return nil, errors.New("parsing mappings: the file is too large: " + excess)
 	}
-	decoder := yaml.NewDecoder(strings.NewReader(whole))
-	var document yaml.Node
-	switch err := decoder.Decode(&document); {
-	case errors.Is(err, io.EOF):
-		r.noSections()
-		return r.result(), nil
+	root, rest, err := firstDocument(whole)
+	switch {
 	case err != nil:
-		f := diagnose(r.text, err)
-		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", f.line, f.cause, f.fix)
+		return nil, fmt.Errorf("parsing mappings: %w", diagnose(r.text, err).error())
+	case rest == outdented:
+		return nil, fmt.Errorf("parsing mappings: %w", unreadFault(r.text, rest).error())
+	case rest == anotherDocument:
+		r.secondDocument("")
 	}
-	root := resolve(document.Content[0])
 	if isNone(root) {
 		r.noSections()
 		return r.result(), nil
@@ -45,12 +42,6 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	data, err := r.dataOf(root)
 	if err != nil {
 		return nil, fmt.Errorf("parsing mappings: %w", err)
-	}
-	if more := decoder.Decode(new(yaml.Node)); more != nil && isTrailing(more) {
-		f := diagnose(r.text, errTrailing)
-		return nil, fmt.Errorf("parsing mappings: line %d: %s; %s", f.line, f.cause, f.fix)
-	} else if !errors.Is(more, io.EOF) {
-		r.secondDocument("", whole)
 	}
 	if err := r.readSections(data, whole); err != nil {
 		return nil, fmt.Errorf("parsing mappings: %w", err)

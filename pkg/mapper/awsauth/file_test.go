@@ -54,6 +54,7 @@ func TestFilesThatAreOdd(t *testing.T) {
 		{"another namespace", "kind: ConfigMap\nmetadata: {name: aws-auth, namespace: default}\ndata:" + indented, true, "OtherConfigMap 2"},
 		{"a second document", admin + "---\n" + admin, true, "SecondDocument 4"},
 		{"a second document that does not parse", admin + "---\n[\n", true, "SecondDocument 4"},
+		{"a second document after an empty one", "---\n# first\n---\n" + admin, false, "NoSections 1 SecondDocument 3"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			result, err := awsauth.ParseFile([]byte(test.content), nil, options())

@@ -1,7 +1,6 @@
 package awsauth
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -34,16 +33,6 @@ const (
 
 // maxProblems is how many problems one reading lists.
 const maxProblems = 200
-
-// CheckText returns an error if parsing a text as YAML could take much memory or
-// time. [Parse] and [ParseFile] check their texts; whoever has [ParseNode] read a
-// node checks the text that it parses.
-func CheckText(text string) error {
-	if excess := textExceeds(text); excess != "" {
-		return errors.New("the file is too large: " + excess)
-	}
-	return nil
-}
 
 // textExceeds says which limit a text exceeds; empty if it exceeds none.
 func textExceeds(text string) string {

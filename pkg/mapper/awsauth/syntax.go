@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,6 +14,8 @@ type fault struct {
 	line, column int
 	cause, fix   string
 }
+
+func (f fault) error() error { return fmt.Errorf("line %d: %s; %s", f.line, f.cause, f.fix) }
 
 func (f fault) node() *yaml.Node { return &yaml.Node{Line: f.line, Column: f.column} }
 
