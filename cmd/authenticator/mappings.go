@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/time/rate"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/config"
@@ -15,6 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/source/configmap"
 	"github.com/kube-iam/authenticator/internal/source/dynamicfile"
 	"github.com/kube-iam/authenticator/internal/source/mountedfile"
+	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
@@ -25,26 +29,24 @@ const (
 	backendEKSConfigMap = "EKSConfigMap"
 	// sourceAWSAuthFile is the source of --aws-auth-file, and no backend.
 	sourceAWSAuthFile = "AWSAuthFile"
+	// aws-iam-authenticator has these too.
+	backendDynamicFile = "DynamicFile"
+	backendCRD         = "CRD"
 )
 
-// backendName returns the name of a backend. It accepts the deprecated names too.
-func backendName(name string) (string, error) {
-	switch name {
-	case backendMountedFile, "File":
-		return backendMountedFile, nil
-	case backendEKSConfigMap, "ConfigMap":
-		return backendEKSConfigMap, nil
-	default:
-		return "", cli.Usagef("backend %q is not available (supported: %s, %s)", name, backendMountedFile, backendEKSConfigMap)
-	}
-}
+// backendNames are the backends that are available.
+func backendNames() []string { return []string{backendMountedFile, backendEKSConfigMap} }
 
-// sourceName is the name of any source, as the configuration file names them.
-func sourceName(name string) (string, error) {
-	if name == sourceAWSAuthFile {
-		return name, nil
+// backendName returns the present name of a backend that was renamed, and any
+// other name as it is.
+func backendName(name string) string {
+	switch name {
+	case "File":
+		return backendMountedFile
+	case "ConfigMap":
+		return backendEKSConfigMap
 	}
-	return backendName(name)
+	return name
 }
 
 // mappingOptions say where mappings come from.
@@ -66,14 +68,17 @@ func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.awsAuthFile, "aws-auth-file", "", "file of mappings as in aws-auth, watched for changes; a source behind those of --backend-mode")
 	flags.StringSliceVar(&o.ownerARNs, "cluster-owner-arn", nil, "ARN of a user or role that is kubernetes-admin in system:masters whatever the mappings say (repeatable)")
 	flags.StringVar(&o.rolePaths, "role-paths", "ignore", "what a path in rolearn means: ignore (the entry matches nobody, as on EKS) or strip (it matches by name)")
-	flags.Float64Var(&o.ec2QPS, "ec2-describeInstances-qps", 15, "calls of DescribeInstances a second, at most")
+	flags.Float64Var(&o.ec2QPS, "ec2-describeInstances-qps", 15, "calls of DescribeInstances a second, at most; 0 sets no limit")
 	flags.IntVar(&o.ec2Burst, "ec2-describeInstances-burst", 5, "calls of DescribeInstances at once, at most")
 }
 
 // check returns an error for wrong flags.
 func (o *mappingOptions) check() error {
-	if o.ec2QPS <= 0 || o.ec2Burst < 1 {
-		return cli.Usagef("--ec2-describeInstances-qps and -burst must be more than 0")
+	if o.ec2QPS < 0 {
+		return cli.Usagef("--ec2-describeInstances-qps must not be negative")
+	}
+	if o.ec2Burst < 1 && o.ec2QPS > 0 {
+		return cli.Usagef("--ec2-describeInstances-burst must be at least 1")
 	}
 	return nil
 }
@@ -87,9 +92,9 @@ func (o *mappingOptions) sources(file *config.File) (names, warnings []string, e
 		modes = nil
 	}
 	for _, mode := range modes {
-		name, err := backendName(mode)
-		if err != nil {
-			return nil, nil, err
+		name := backendName(mode)
+		if !slices.Contains(backendNames(), name) {
+			return nil, nil, cli.Usagef("backend %q is not available (supported: %s)", mode, strings.Join(backendNames(), ", "))
 		}
 		if slices.Contains(names, name) {
 			return nil, nil, cli.Usagef("--backend-mode names %s twice", name)
@@ -110,19 +115,28 @@ func (o *mappingOptions) sources(file *config.File) (names, warnings []string, e
 	return names, warnings, nil
 }
 
-// owner maps the cluster's owner.
-func (o *mappingOptions) owner(partition string) (mapper.Mapper, error) {
-	owner, err := mapper.Owner(partition, o.ownerARNs...)
-	if err != nil {
-		return nil, cli.Usagef("--cluster-owner-arn: %w", err)
+// owner maps the cluster's owner. Warnings are about ARNs that map more than they
+// say.
+func (o *mappingOptions) owner(partition string) (owner mapper.Mapper, warnings []string, err error) {
+	if owner, err = mapper.Owner(partition, o.ownerARNs...); err != nil {
+		return nil, nil, cli.Usagef("--cluster-owner-arn: %w", err)
 	}
-	return owner, nil
+	for _, arn := range o.ownerARNs {
+		if canonical, _, err := identity.Canonicalize(arn); err == nil && canonical != arn {
+			warnings = append(warnings, fmt.Sprintf("--cluster-owner-arn %s is the ARN of one session, and is taken for the role: every session of it is the cluster's owner; write %s", arn, canonical))
+		}
+	}
+	return owner, warnings, nil
 }
 
 // instances looks EC2 instances up for {{EC2PrivateDNSName}}.
 func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger) (mapper.InstanceNames, error) {
+	qps := o.ec2QPS
+	if qps == 0 {
+		qps = float64(rate.Inf)
+	}
 	return ec2names.New(ec2names.Config{
-		Client: lazyEC2(p.config.EC2RoleARN, p.config.SourceARN), QPS: o.ec2QPS, Burst: o.ec2Burst, Observe: observe, Log: log,
+		Client: lazyEC2(p.config.EC2RoleARN, p.config.SourceARN), QPS: qps, Burst: o.ec2Burst, Observe: observe, Log: log,
 	})
 }
 

@@ -1,25 +1,30 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
 // reservedPrefixes returns the prefixes that usernames may not begin with, by the
-// name of the source. A source that is not used is an error: a guard for it would
-// be one that is misspelt.
-func reservedPrefixes(p *program, sources []string) (map[string][]string, error) {
-	prefixes := map[string][]string{}
+// name of the source. A name that no source has is an error: a misspelt guard is
+// no guard. One of a source that is not used, or not available, is a warning.
+func reservedPrefixes(p *program, sources []string) (prefixes map[string][]string, warnings []string, err error) {
+	prefixes = map[string][]string{}
 	for _, reserved := range p.config.ReservedPrefixes {
-		name, err := sourceName(reserved.Source)
-		if err != nil {
-			return nil, cli.Usagef("reading the configuration %s: line %d: reservedPrefixConfig: %w", p.configPath, reserved.Line, err)
+		place := fmt.Sprintf("the configuration %s: line %d: reservedPrefixConfig", p.configPath, reserved.Line)
+		name := backendName(reserved.Source)
+		switch known := append(backendNames(), sourceAWSAuthFile); {
+		case name == backendDynamicFile || name == backendCRD:
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: backend %s is not available", place, name))
+		case !slices.Contains(known, name):
+			return nil, nil, cli.Usagef("reading %s: %w", place, cli.Unknown("source", reserved.Source, known))
+		case !slices.Contains(sources, name):
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: neither --backend-mode nor --aws-auth-file names source %s", place, name))
+		default:
+			prefixes[name] = append(prefixes[name], reserved.Prefixes...)
 		}
-		if !slices.Contains(sources, name) {
-			return nil, cli.Usagef("reading the configuration %s: line %d: reservedPrefixConfig is for source %s, which neither --backend-mode nor --aws-auth-file names", p.configPath, reserved.Line, name)
-		}
-		prefixes[name] = append(prefixes[name], reserved.Prefixes...)
 	}
-	return prefixes, nil
+	return prefixes, warnings, nil
 }

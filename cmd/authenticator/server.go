@@ -126,10 +126,16 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	reserved, err := reservedPrefixes(p, names)
+	reserved, more, err := reservedPrefixes(p, names)
 	if err != nil {
 		return err
 	}
+	warnings = append(warnings, more...)
+	owner, more, err := o.owner(o.partition)
+	if err != nil {
+		return err
+	}
+	warnings = append(warnings, more...)
 	log, flush, err := p.newLog()
 	if err != nil {
 		return err
@@ -153,10 +159,6 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		log.Warn("connecting elsewhere for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the way there can sign in as anybody", "address", o.stsEndpointDial)
 	}
 	metrics := webhook.NewMetrics()
-	owner, err := o.owner(o.partition)
-	if err != nil {
-		return err
-	}
 	instances, err := o.instances(p, metrics.ObserveDescribeInstances(), log)
 	if err != nil {
 		return err

@@ -114,6 +114,9 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 		if err != nil {
 			return err
 		}
+		if s.flag == "backend-mode" && value.Kind == yaml.ScalarNode {
+			text = strings.Join(strings.Fields(text), ",") // aws-iam-authenticator takes a list with spaces
+		}
 		r.file.Values = append(r.file.Values, Value{Key: name, Line: value.Line, Flag: s.flag, Command: s.command, Text: text})
 		return nil
 	}
@@ -171,11 +174,17 @@ func unknownKey(key *yaml.Node, name string) error {
 	return fmt.Errorf("line %d: unknown key %s", key.Line, name)
 }
 
-func (f *File) readReservedPrefixes(name string, list *yaml.Node) error {
-	if list.Kind != yaml.SequenceNode {
-		return fmt.Errorf("line %d: %s: expected a list", list.Line, name)
+// readReservedPrefixes reads a list. Like aws-iam-authenticator it takes a single
+// item for a list, and one text for prefixes that are separated by commas.
+func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
+	list := value.Content
+	if value.Kind != yaml.SequenceNode {
+		list = []*yaml.Node{value}
 	}
-	for _, item := range list.Content {
+	if value.Kind == yaml.ScalarNode && (value.Value == "" || value.Tag == "!!null") {
+		list = nil
+	}
+	for _, item := range list {
 		if item.Kind != yaml.MappingNode {
 			return fmt.Errorf("line %d: %s: expected a mapping with backendmode and usernamePrefixReserveList", item.Line, name)
 		}
@@ -187,7 +196,11 @@ func (f *File) readReservedPrefixes(name string, list *yaml.Node) error {
 			case "backendmode":
 				reserved.Source, err = stringValue(key.Value, value)
 			case "usernameprefixreservelist":
-				reserved.Prefixes, err = stringList(key.Value, value)
+				if value.Kind == yaml.ScalarNode {
+					reserved.Prefixes = strings.Split(value.Value, ",")
+				} else {
+					reserved.Prefixes, err = stringList(key.Value, value)
+				}
 			default:
 				err = fmt.Errorf("unknown key %s (supported: backendmode, usernamePrefixReserveList)", key.Value)
 			}

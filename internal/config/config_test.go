@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -39,6 +40,33 @@ func TestWhatIsNotRead(t *testing.T) {
 		}
 		if got := strings.Join(file.Warnings, " "); !strings.HasPrefix(got, test.warning) || (got == "") != (test.warning == "") {
 			t.Errorf("%s: warnings %q, want %q", name, got, test.warning)
+		}
+	}
+}
+
+// TestReservedPrefixes are lists, or single values as aws-iam-authenticator takes
+// them.
+func TestReservedPrefixes(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"[{backendmode: A, usernamePrefixReserveList: [x, 5]}, {backendMode: B, usernamePrefixReserveList: [y]}]", `A ["x" "5"] B ["y"]`},
+		{"{backendmode: A, usernamePrefixReserveList: 'x,y'}", `A ["x" "y"]`},
+		{"null", ""},
+		{"''", ""},
+		{"[]", ""},
+		{"A", "line 2: server.reservedPrefixConfig: expected a mapping"},
+		{"[{backendmode: A, usernamePrefixReserveList: ''}]", "line 2: server.reservedPrefixConfig: backendmode and usernamePrefixReserveList must not be empty"},
+		{"[{backendmode: A, usernamePrefixReserveList: {x: y}}]", "expected a list"},
+	} {
+		file, _, err := Parse([]byte("server:\n  reservedPrefixConfig: " + test.text))
+		var got []string
+		for _, reserved := range file.ReservedPrefixes {
+			got = append(got, fmt.Sprintf("%s %q", reserved.Source, reserved.Prefixes))
+		}
+		if err != nil {
+			got = []string{err.Error()}
+		}
+		if text := strings.Join(got, " "); !strings.Contains(text, test.want) || (test.want == "") != (text == "") {
+			t.Errorf("%s: %q, want %q", test.text, text, test.want)
 		}
 	}
 }

@@ -66,7 +66,8 @@ type Config struct {
 	// Client returns a client of EC2. It is called when a name is first needed: a
 	// server without {{EC2PrivateDNSName}} in its mappings needs no AWS credentials.
 	Client func(context.Context) (ec2.DescribeInstancesAPIClient, error)
-	// QPS and Burst limit the calls. Zero means 15 and 5.
+	// QPS and Burst limit the calls. Zero means 15 and 5; a QPS of [rate.Inf] is no
+	// limit.
 	QPS   float64
 	Burst int
 	// Observe is called before every call. Nil means nothing is.
