@@ -54,6 +54,7 @@ const (
 const (
 	DuplicateEntry     Code = "DuplicateEntry" // the entry has no effect: another is for the same principal
 	RepeatedField      Code = "RepeatedField"
+	ValueConverted     Code = "ValueConverted" // in the configuration file: a value of another type, taken for text or a list as aws-iam-authenticator does
 	NoUsername         Code = "NoUsername"
 	WrongSection       Code = "WrongSection" // a user's ARN in mapRoles, or a role's in mapUsers
 	UnknownField       Code = "UnknownField"

@@ -83,12 +83,14 @@ func Parse(data map[string]string, last *Result, opts Options) *Result {
 
 // ParseNode reads sections that are native YAML lists under one mapping, as the
 // server's configuration file has them, with keys in any case. Lines are the
-// file's. It ignores keys that are no near miss of a section's.
+// file's. It ignores keys that are no near miss of a section's, and takes values of
+// other types for text and lists where aws-iam-authenticator does.
 func ParseNode(node *yaml.Node, last *Result, opts Options) *Result {
 	r := newReading(last, opts)
+	r.weaklyTyped = true
 	for key, value := range pairs(node) {
 		if name, ok := sectionInAnyCase(key.Value); ok {
-			r.readValue(name, value)
+			r.readValue(name, r.convertSection(name, resolve(value)))
 		} else {
 			r.checkKey(key.Value, key)
 		}

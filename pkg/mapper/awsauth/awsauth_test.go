@@ -216,14 +216,14 @@ func TestSharedUsernamesAreReportedOnce(t *testing.T) {
 // those of another list again.
 func TestGroupsOfAnAliasAreReportedOnce(t *testing.T) {
 	result := awsauth.Parse(map[string]string{"mapRoles": "" +
-		"- rolearn: " + role + "A\n  username: a:{{SessionName}}\n  groups: &g [x, '', y]\n" +
+		"- rolearn: " + role + "A\n  username: a:{{SessionName}}\n  groups: &g [x, '', z]\n" +
 		"- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: *g\n" +
-		"- rolearn: " + role + "C\n  username: c:{{SessionName}}\n  groups: [x, '', y]\n"}, nil, options())
+		"- rolearn: " + role + "C\n  username: c:{{SessionName}}\n  groups: [x, '', z]\n"}, nil, options())
 	if got := summary(result); got != "error GroupEmpty 3 error GroupEmpty 9" {
 		t.Errorf("reported %q", got)
 	}
 	for _, name := range []string{"A", "B", "C"} {
-		if got := mapped(t, result, mappertest.Role(t, name, "x")); got != strings.ToLower(name)+":x in x,y" {
+		if got := mapped(t, result, mappertest.Role(t, name, "x")); got != strings.ToLower(name)+":x in x,z" {
 			t.Errorf("%s is %q", name, got)
 		}
 	}

@@ -98,6 +98,9 @@ func (r *reading) readText(name, content string, at origin) {
 		return
 	}
 	root, rest, err := firstDocument(content)
+	if root != nil {
+		asOnEKS(root)
+	}
 	switch {
 	case err != nil:
 		f := diagnose(r.text, err)

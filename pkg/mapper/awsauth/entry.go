@@ -90,6 +90,9 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	var spelled struct{ arn, sso, username, groups string }
 	for key, value := range pairs(item) {
 		value = resolve(value)
+		if r.weaklyTyped {
+			value = r.convertField(name, key, value)
+		}
 		var field **yaml.Node
 		var before *string
 		switch strings.ToLower(key.Value) {

@@ -69,7 +69,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzParseFile holds the same of files.
+// FuzzParseFile holds the same of files, and of the server's configuration file.
 func FuzzParseFile(f *testing.F) {
 	cases, err := filepath.Glob("testdata/cases/*.yaml")
 	if err != nil {
@@ -84,7 +84,11 @@ func FuzzParseFile(f *testing.F) {
 	}
 	f.Add([]byte(nativeYAML()))
 	f.Add([]byte("mapRoles: >\n\n  - rolearn: x\n\nmapUsers: \"- userarn: x\\n- y\"\n"))
+	f.Add([]byte("mapRoles: {rolearn: " + role + "B, username: 0x1F, groups: 'a,b'}\nmapAccounts: 231144931069\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
+		if root, _, err := awsauth.ParseYAML(string(content)); err == nil {
+			checkResult(t, awsauth.ParseNode(root, nil, options()), true)
+		}
 		result, err := awsauth.ParseFile(content, nil, options())
 		if err != nil {
 			if result != nil || err.Error() == "" || len(err.Error()) > 8_192 {

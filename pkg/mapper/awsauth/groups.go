@@ -54,8 +54,11 @@ func (r *reading) groupsNotList(name string, groups *yaml.Node) {
 		return
 	}
 	fix := `write each group on a line of its own after "- "`
-	if groups.Kind == yaml.ScalarNode {
+	switch {
+	case isText(groups):
 		fix = fmt.Sprintf("write groups: [%s]", shortened(strings.Trim(groups.Value, "[] ")))
+	case groups.Kind == yaml.ScalarNode:
+		fix = fmt.Sprintf("write groups: [%q]", shortened(groups.Value))
 	}
 	r.report(mapper.GroupsNotList, mapper.Error, name, groups, "groups is not a list but "+described(groups), "the entry acts without groups", fix)
 }

@@ -57,6 +57,8 @@ func described(node *yaml.Node) string {
 		return "null"
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!int", node.Tag == "!!float":
 		return "the number " + shortened(node.Value)
+	case node.Tag == "!!bool" && isTruthWord(node.Value):
+		return node.Value + ", which EKS reads as a truth value"
 	case node.Tag == "!!bool":
 		return "the truth value " + shortened(node.Value)
 	default:

@@ -31,6 +31,10 @@ type reading struct {
 	groupLists map[string][]mapper.Template
 	anchored   map[*yaml.Node][]mapper.Template
 	buffer     []byte
+	// weaklyTyped is for the configuration file; convertedGroups has its lists by
+	// what was written.
+	weaklyTyped     bool
+	convertedGroups map[*yaml.Node]*yaml.Node
 	steps      int
 }
 
@@ -38,6 +42,7 @@ func newReading(last *Result, opts Options) *reading {
 	return &reading{
 		opts: opts, last: last, sections: map[string]section{}, found: map[mapper.Code]bool{},
 		groups: map[string]mapper.Template{}, groupLists: map[string][]mapper.Template{}, anchored: map[*yaml.Node][]mapper.Template{},
+		convertedGroups: map[*yaml.Node]*yaml.Node{},
 	}
 }
 
