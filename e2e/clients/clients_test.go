@@ -177,20 +177,20 @@ func start(t *testing.T, way int) *led {
 		Instances: []localaws.Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "ip-10-0-1-23.eu-west-2.compute.internal"}},
 	})
 	l := &led{t: t, way: way, url: server.URL()}
-	variables := server.Files().Environment(strings.TrimPrefix(l.url, "http://"), server.Region())
+	l.environment = server.Environment()
 	if way != byProxy {
 		guard := httptest.NewServer(http.HandlerFunc(l.stray))
 		t.Cleanup(guard.Close)
-		variables.Set["HTTPS_PROXY"], variables.Set["https_proxy"] = guard.URL, guard.URL
-		delete(variables.Set, "AWS_CA_BUNDLE")
+		l.environment = slices.DeleteFunc(l.environment, func(variable string) bool { return strings.HasPrefix(variable, "AWS_CA_BUNDLE=") })
+		l.environment = append(l.environment, "HTTPS_PROXY="+guard.URL, "https_proxy="+guard.URL)
 	}
 	switch way {
 	case byVariable:
-		variables.Set["AWS_ENDPOINT_URL"] = l.url
+		l.environment = append(l.environment, "AWS_ENDPOINT_URL="+l.url)
 	case byOption:
 		l.option = []string{l.url}
 	}
-	l.environment = append(variables.Apply(os.Environ()), goClient+"=1", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "HOME="+t.TempDir())
+	l.environment = append(l.environment, goClient+"=1", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "HOME="+t.TempDir())
 	return l
 }
 

@@ -133,10 +133,6 @@ func (s *Server) Environment() []string {
 	return l.files.Environment(l.address, s.Region()).Apply(os.Environ())
 }
 
-// Files are what the programs that a test starts need, in a directory of the
-// test's.
-func (s *Server) Files() localaws.Files { return s.listen().files }
-
 type listening struct {
 	address string
 	files   localaws.Files

@@ -35,7 +35,7 @@ type reading struct {
 	// what was written.
 	weaklyTyped     bool
 	convertedGroups map[*yaml.Node]*yaml.Node
-	steps      int
+	steps           int
 }
 
 func newReading(last *Result, opts Options) *reading {
