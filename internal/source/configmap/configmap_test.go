@@ -1,7 +1,6 @@
 package configmap_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -150,24 +149,8 @@ func followWithLog(t *testing.T, s *apiServer, to slog.Handler) (source *configm
 	if source.Current().Table != nil {
 		t.Error("a table is in force before anything is read")
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { source.Run(ctx) })
-	t.Cleanup(func() { stop(); running.Wait() })
+	sourcetest.Follow(t, source)
 	return source, read
-}
-
-func tableOf(source *configmap.ConfigMap) func() *mapper.Table {
-	return func() *mapper.Table { return source.Current().Table }
-}
-
-func bob(t *testing.T, source *configmap.ConfigMap) string {
-	t.Helper()
-	match, _, err := mapper.Entries(tableOf(source), nil).Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return match.Username
 }
 
 func TestSource(t *testing.T) {
@@ -224,7 +207,7 @@ func TestSource(t *testing.T) {
 func TestConformance(t *testing.T) {
 	source, read := follow(t, newAPIServer(t, awsAuth("1", "a", mappertest.Data())))
 	<-read
-	mappertest.Run(t, "EKSConfigMap", tableOf(source))
+	mappertest.Run(t, "EKSConfigMap", func() *mapper.Table { return source.Current().Table })
 }
 
 // TestEdits goes through the life of a ConfigMap.
@@ -234,7 +217,7 @@ func TestEdits(t *testing.T) {
 	<-read
 	becomes := func(want string) {
 		t.Helper()
-		if got := bob(t, source); got != want {
+		if got := sourcetest.Username(t, source, "bob"); got != want {
 			t.Errorf("bob is %q, want %q", got, want)
 		}
 	}
@@ -289,7 +272,7 @@ func TestDataIsNotText(t *testing.T) {
 	if line := <-log; !strings.Contains(line, "what was read last stays in force") {
 		t.Error(line)
 	}
-	if got := bob(t, source); got != "bob" {
+	if got := sourcetest.Username(t, source, "bob"); got != "bob" {
 		t.Errorf("bob is %q", got)
 	}
 }
@@ -304,7 +287,7 @@ func TestNoConfigMap(t *testing.T) {
 	}
 	s.send(t, "ADDED", awsAuth("2", "a", bobIs("added")))
 	<-read
-	if got := bob(t, source); got != "added" {
+	if got := sourcetest.Username(t, source, "bob"); got != "added" {
 		t.Errorf("bob is %q", got)
 	}
 }
@@ -336,10 +319,7 @@ func TestFailures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, stop := context.WithCancel(t.Context())
-			var running sync.WaitGroup
-			running.Go(func() { source.Run(ctx) })
-			t.Cleanup(func() { stop(); running.Wait() })
+			sourcetest.Follow(t, source)
 			select {
 			case <-failed:
 				if !refused.Load() {

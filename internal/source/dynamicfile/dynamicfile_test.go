@@ -1,12 +1,10 @@
 package dynamicfile_test
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,7 +53,7 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mappertest.Run(t, "test", tableOf(followed))
+	mappertest.Run(t, "test", func() *mapper.Table { return followed.Current().Table })
 }
 
 func write(t *testing.T, path, content string) {
@@ -63,20 +61,6 @@ func write(t *testing.T, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func tableOf(followed *dynamicfile.File) func() *mapper.Table {
-	return func() *mapper.Table { return followed.Current().Table }
-}
-
-// bob returns the username that the file maps bob to.
-func bob(t *testing.T, followed *dynamicfile.File) string {
-	t.Helper()
-	match, _, err := mapper.Entries(tableOf(followed), nil).Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return match.Username
 }
 
 const entry = "mapUsers:\n- userarn: arn:aws:iam::231144931069:user/bob\n  username: "
@@ -90,10 +74,7 @@ func follow(t *testing.T, config dynamicfile.Config) (*dynamicfile.File, *source
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { followed.Run(ctx) })
-	t.Cleanup(func() { stop(); running.Wait() })
+	sourcetest.Follow(t, followed)
 	f.Await()
 	return followed, f
 }
@@ -110,13 +91,13 @@ func TestWrittenInPlace(t *testing.T) {
 			f.WriteInPlace(whole[:i])
 			time.Sleep(time.Millisecond)
 			synctest.Wait()
-			if got := bob(t, followed); got != "bob" {
+			if got := sourcetest.Username(t, followed, "bob"); got != "bob" {
 				t.Fatalf("bob is %q when %d bytes are written", got, i)
 			}
 		}
 		f.WriteInPlace(whole)
 		f.Await()
-		if got := bob(t, followed); got != "second" || len(read) != 2 {
+		if got := sourcetest.Username(t, followed, "bob"); got != "second" || len(read) != 2 {
 			t.Errorf("bob is %q after %d readings, want second after 2", got, len(read))
 		}
 	})
@@ -132,7 +113,7 @@ func TestEmptied(t *testing.T) {
 		f.WriteInPlace(" \n")
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if got := bob(t, followed); got != "bob" {
+		if got := sourcetest.Username(t, followed, "bob"); got != "bob" {
 			t.Errorf("bob is %q", got)
 		}
 		if got := strings.Count(log.String(), "level=ERROR"); got != 1 || !strings.Contains(log.String(), "is empty") {
@@ -145,7 +126,7 @@ func TestEmptied(t *testing.T) {
 		if problems := followed.Current().Problems; len(problems) > 0 {
 			t.Errorf("problems of a good file: %v", problems)
 		}
-		if got := bob(t, followed); got != "" {
+		if got := sourcetest.Username(t, followed, "bob"); got != "" {
 			t.Errorf("bob is %q after all was revoked", got)
 		}
 	})
@@ -188,23 +169,20 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-read
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { followed.Run(ctx) })
-	defer func() { stop(); running.Wait() }()
+	sourcetest.Follow(t, followed)
 	write(t, path+".new", entry+"renamed\n")
 	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
 	<-read
-	if got := bob(t, followed); got != "renamed" {
+	if got := sourcetest.Username(t, followed, "bob"); got != "renamed" {
 		t.Errorf("bob is %q, want renamed", got)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	<-read
-	if got := bob(t, followed); got != "" {
+	if got := sourcetest.Username(t, followed, "bob"); got != "" {
 		t.Errorf("bob is %q after the file's removal", got)
 	}
 }

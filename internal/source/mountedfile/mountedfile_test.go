@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,7 +110,7 @@ func TestReread(t *testing.T) {
 				var log bytes.Buffer
 				mounted, f := follow(t, &log)
 				f.Write(test.content)
-				if got := bob(t, mounted); got != test.bob {
+				if got := sourcetest.Username(t, mounted, "bob"); got != test.bob {
 					t.Errorf("bob is %q, want %q", got, test.bob)
 				}
 				if !strings.Contains(log.String(), test.log) || (test.log == "") != (log.Len() == 0) {
@@ -132,7 +131,7 @@ func TestEmptied(t *testing.T) {
 		var log bytes.Buffer
 		mounted, f := follow(t, &log)
 		f.Write(" \n")
-		if got := bob(t, mounted); got != "first" || !strings.Contains(log.String(), "a restart would map nobody") {
+		if got := sourcetest.Username(t, mounted, "bob"); got != "first" || !strings.Contains(log.String(), "a restart would map nobody") {
 			t.Errorf("bob is %q, want first; logged %q", got, log.String())
 		}
 	})
@@ -219,10 +218,7 @@ func followLogged(t *testing.T, log *bytes.Buffer, f *sourcetest.File) *mountedf
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { mounted.Run(ctx) })
-	t.Cleanup(func() { stop(); running.Wait() })
+	sourcetest.Follow(t, mounted)
 	f.Await()
 	return mounted
 }
@@ -236,14 +232,4 @@ func TestChangedBeforeNew(t *testing.T) {
 	if _, err := mountedfile.New(t.Context(), c); err != nil || !strings.Contains(log.String(), "keys=[port]") {
 		t.Errorf("%v; logged %q", err, log.String())
 	}
-}
-
-func bob(t *testing.T, mounted *mountedfile.File) string {
-	t.Helper()
-	table := func() *mapper.Table { return mounted.Current().Table }
-	match, _, err := mapper.Entries(table, nil).Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return match.Username
 }

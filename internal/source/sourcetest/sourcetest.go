@@ -72,8 +72,8 @@ func sections(bob string) map[string]string {
 	}
 }
 
-// run runs a source until the test ends.
-func run(t *testing.T, s source.Source) {
+// Follow runs a source until the test ends.
+func Follow(t *testing.T, s source.Source) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -84,14 +84,14 @@ func run(t *testing.T, s source.Source) {
 func start(t *testing.T, suite Suite, sections map[string]string) Place {
 	t.Helper()
 	place := suite.Make(t, sections)
-	run(t, place.Source)
+	Follow(t, place.Source)
 	place.Await()
 	return place
 }
 
-// usernameOf returns the username of a user in the source's table; empty without
-// a mapping.
-func usernameOf(t *testing.T, s source.Source, name string) string {
+// Username returns the username of bob, a user, or of the role alice in the
+// source's table; empty without a mapping.
+func Username(t *testing.T, s source.Source, name string) string {
 	t.Helper()
 	principal := mappertest.User(t, mappertest.Account, name)
 	if name == "alice" {
@@ -107,10 +107,10 @@ func usernameOf(t *testing.T, s source.Source, name string) string {
 
 func expect(t *testing.T, s source.Source, bob, alice string) {
 	t.Helper()
-	if got := usernameOf(t, s, "bob"); got != bob {
+	if got := Username(t, s, "bob"); got != bob {
 		t.Errorf("bob is %q, want %q", got, bob)
 	}
-	if got := usernameOf(t, s, "alice"); got != alice {
+	if got := Username(t, s, "alice"); got != alice {
 		t.Errorf("alice is %q, want %q", got, alice)
 	}
 }
@@ -123,7 +123,7 @@ func testBefore(t *testing.T, suite Suite) {
 	if current := s.Current(); current.Table != nil || len(current.Problems) > 0 {
 		t.Errorf("%+v is in force before the place is read", current)
 	}
-	run(t, s)
+	Follow(t, s)
 	if s.Current().Table != nil {
 		t.Error("a table is in force before the place is read")
 	}
@@ -194,7 +194,7 @@ func testRemoval(t *testing.T, suite Suite) {
 	broken := sections("second")
 	broken["mapUsers"] = "- userarn: [\n"
 	if place.Write(broken); !place.KeepsRemoved {
-		if got := usernameOf(t, place.Source, "bob"); got != "" { // it inherits nothing
+		if got := Username(t, place.Source, "bob"); got != "" { // it inherits nothing
 			t.Errorf("bob is %q in a new place", got)
 		}
 	}
@@ -213,7 +213,7 @@ func testConcurrently(t *testing.T, suite Suite) {
 			tick := time.NewTicker(time.Millisecond) // lets the clock of a bubble go on
 			defer tick.Stop()
 			for {
-				if got := usernameOf(t, place.Source, "bob"); got != "first" && got != "second" {
+				if got := Username(t, place.Source, "bob"); got != "first" && got != "second" {
 					t.Errorf("bob is %q", got)
 				}
 				_ = len(place.Source.Current().Problems)
