@@ -34,7 +34,11 @@ func TestWordsThatEKSReadsAsTruthValues(t *testing.T) {
 				t.Errorf("%s, %s: reported %v", what, word, result.Problems)
 			}
 			for _, p := range result.Problems {
-				if eks := strings.Contains(p.Message, word+", which EKS reads as a truth value"); eks == strings.Contains("true False", word) || !strings.Contains(p.Fix+`"`+word+`"`, `"`+word+`"`) {
+				want := word + ", which EKS reads as a truth value"
+				if strings.EqualFold(word, "true") || strings.EqualFold(word, "false") {
+					want = "the truth value " + word
+				}
+				if !strings.Contains(p.Message, want) || p.Fix != "put it in quotes" && p.Fix != fmt.Sprintf("write groups: [%q]", word) {
 					t.Errorf("%s, %s: %v", what, word, p)
 				}
 			}
