@@ -120,13 +120,23 @@ func TestLogFromMany(t *testing.T) {
 
 // writes counts how often it is written to.
 type writes struct {
+	mu    sync.Mutex
 	count int
-	text  bytes.Buffer
+	lines int
 }
 
 func (w *writes) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.count++
-	return w.text.Write(p)
+	w.lines += bytes.Count(p, []byte("\n"))
+	return len(p), nil
+}
+
+func (w *writes) counts() (writes, lines int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count, w.lines
 }
 
 // TestLinesAreWrittenTogether logs much within linesPeriod.
@@ -141,13 +151,13 @@ func TestLinesAreWrittenTogether(t *testing.T) {
 		for n := range 100 {
 			log.Info(fmt.Sprint(n))
 		}
-		if out.count != 1 {
-			t.Errorf("%d writes before the period ends", out.count)
+		if count, _ := out.counts(); count != 1 {
+			t.Errorf("%d writes before the period ends", count)
 		}
 		time.Sleep(linesPeriod)
 		synctest.Wait()
-		if lines := strings.Count(out.text.String(), "\n"); out.count != 2 || lines != 100 {
-			t.Errorf("%d lines in %d writes, want 100 in 2", lines, out.count)
+		if count, lines := out.counts(); count != 2 || lines != 100 {
+			t.Errorf("%d lines in %d writes, want 100 in 2", lines, count)
 		}
 	})
 }
