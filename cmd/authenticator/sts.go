@@ -45,18 +45,20 @@ func (o *stsOptions) hosts() (token.Hosts, error) {
 	return hosts, nil
 }
 
-// namedHosts are the STS hosts that the flags name, which most tokens are for.
+// namedHosts are the STS hosts that the flags name, the most important first: the
+// endpoint, then the plain host of each region, then the variants.
 func (o *stsOptions) namedHosts() []string {
-	var named []string
-	if p, err := partition.Named(o.partition); err == nil { // hosts has checked it
-		for _, region := range o.stsRegions {
-			named = append(named, p.STSHost(region, partition.Variant{}))
-		}
-	}
+	var named, variants []string
 	if _, host, ok := strings.Cut(strings.TrimSuffix(o.stsEndpoint, "/"), "://"); ok {
 		named = append(named, host)
 	}
-	return named
+	if p, err := partition.Named(o.partition); err == nil { // hosts has checked it
+		for _, region := range o.stsRegions {
+			hosts := p.STSHosts(region)
+			named, variants = append(named, hosts[0]), append(variants, hosts[1:]...)
+		}
+	}
+	return append(named, variants...)
 }
 
 // dial is what to connect to in place of the endpoint, by its host and port; nil

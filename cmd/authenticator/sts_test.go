@@ -10,10 +10,23 @@ func TestNamedHosts(t *testing.T) {
 		options stsOptions
 		want    []string
 	}{
-		"none":        {stsOptions{partition: "aws"}, nil},
-		"regions":     {stsOptions{partition: "aws", stsRegions: []string{"eu-west-2", "us-east-1"}}, []string{"sts.eu-west-2.amazonaws.com", "sts.us-east-1.amazonaws.com"}},
-		"China":       {stsOptions{partition: "aws-cn", stsRegions: []string{"cn-north-1"}}, []string{"sts.cn-north-1.amazonaws.com.cn"}},
+		"none": {stsOptions{partition: "aws"}, nil},
+		"a region": {stsOptions{partition: "aws", stsRegions: []string{"eu-west-2"}}, []string{
+			"sts.eu-west-2.amazonaws.com", "sts.eu-west-2.api.aws", "sts-fips.eu-west-2.amazonaws.com", "sts-fips.eu-west-2.api.aws",
+		}},
+		"regions, their plain hosts first": {stsOptions{partition: "aws", stsRegions: []string{"eu-west-2", "us-east-1"}}, []string{
+			"sts.eu-west-2.amazonaws.com", "sts.us-east-1.amazonaws.com",
+			"sts.eu-west-2.api.aws", "sts-fips.eu-west-2.amazonaws.com", "sts-fips.eu-west-2.api.aws",
+			"sts.amazonaws.com", "sts.us-east-1.api.aws", "sts-fips.us-east-1.amazonaws.com", "sts-fips.us-east-1.api.aws",
+		}},
+		"China": {stsOptions{partition: "aws-cn", stsRegions: []string{"cn-north-1"}}, []string{
+			"sts.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.api.amazonwebservices.com.cn",
+			"sts-fips.cn-north-1.amazonaws.com.cn", "sts-fips.cn-north-1.api.amazonwebservices.com.cn",
+		}},
 		"an endpoint": {stsOptions{partition: "aws", stsEndpoint: "http://127.0.0.1:4566/"}, []string{"127.0.0.1:4566"}},
+		"an endpoint beside a region": {stsOptions{partition: "aws-us-gov", stsRegions: []string{"us-gov-west-1"}, stsEndpoint: "https://sts.example.com"}, []string{
+			"sts.example.com", "sts.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws", "sts-fips.us-gov-west-1.api.aws",
+		}},
 	} {
 		if got := test.options.namedHosts(); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)

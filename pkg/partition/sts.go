@@ -42,6 +42,21 @@ func globalEndpoint(v Variant) (host, signer string, err error) {
 	return p.global, globalSigner, err
 }
 
+// STSHosts returns every host that [Partition.STSRegion] takes for the region, the
+// plain one first.
+func (p Partition) STSHosts(region string) []string {
+	hosts := []string{p.STSHost(region, Variant{})}
+	if region == globalSigner && p.global != "" {
+		hosts = append(hosts, p.global)
+	}
+	for _, v := range []Variant{{DualStack: true}, {FIPS: true}, {FIPS: true, DualStack: true}} {
+		if host := p.STSHost(region, v); host != hosts[0] { // some plain hosts are the FIPS ones
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
 // STSHost returns a region's STS endpoint: the inverse of STSRegion.
 func (p Partition) STSHost(region string, v Variant) string {
 	service, suffix := "sts", p.suffix

@@ -1,6 +1,7 @@
 package partition_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +61,29 @@ func TestSTSRegionReadsBack(t *testing.T) {
 			}
 			if got, ok := p.STSRegion(host); !ok || got != signer {
 				t.Errorf("%s: %q, %v; want %q", host, got, ok, signer)
+			}
+		}
+	}
+}
+
+func TestSTSHosts(t *testing.T) {
+	for region, want := range map[string][]string{
+		"eu-west-2":      {"sts.eu-west-2.amazonaws.com", "sts.eu-west-2.api.aws", "sts-fips.eu-west-2.amazonaws.com", "sts-fips.eu-west-2.api.aws"},
+		"us-east-1":      {"sts.us-east-1.amazonaws.com", "sts.amazonaws.com", "sts.us-east-1.api.aws", "sts-fips.us-east-1.amazonaws.com", "sts-fips.us-east-1.api.aws"},
+		"us-gov-west-1":  {"sts.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws", "sts-fips.us-gov-west-1.api.aws"},
+		"eusc-de-east-1": {"sts.eusc-de-east-1.amazonaws.eu", "sts.eusc-de-east-1.api.amazonwebservices.eu", "sts-fips.eusc-de-east-1.amazonaws.eu", "sts-fips.eusc-de-east-1.api.amazonwebservices.eu"},
+	} {
+		p, err := partition.OfRegion(region)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts := p.STSHosts(region)
+		if !slices.Equal(hosts, want) {
+			t.Errorf("%s: %v, want %v", region, hosts, want)
+		}
+		for _, host := range hosts {
+			if got, ok := p.STSRegion(host); !ok || got != region {
+				t.Errorf("%s: host %s is of region %q", region, host, got)
 			}
 		}
 	}
