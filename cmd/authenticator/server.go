@@ -186,6 +186,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		Hosts:            hosts,
 		Verifier:         limited,
 		Cache:            authn.CacheConfig{TTL: o.verificationCacheTTL},
+		SignedIn:         limited.SignedIn,
 		Owner:            owner,
 		Sources:          sources,
 		ReservedPrefixes: reserved,

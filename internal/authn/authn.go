@@ -55,6 +55,9 @@ type Config struct {
 	Mapper mapper.Mapper
 	// Cache says how long verified identities are remembered.
 	Cache CacheConfig
+	// SignedIn is called when a token that STS has just verified is mapped, so that
+	// limits can favor its access key. Nil means never.
+	SignedIn func(clusterID string, req token.Request)
 	// ScrubbedAccounts are those whose identities appear in no log and no answer.
 	ScrubbedAccounts []string
 	// Audit gets a line for every decision. Nil means nowhere.
@@ -79,6 +82,9 @@ func New(config Config) (*Authenticator, error) {
 	if config.Audit == nil {
 		config.Audit = slog.New(slog.DiscardHandler)
 	}
+	if config.SignedIn == nil {
+		config.SignedIn = func(string, token.Request) {}
+	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -98,15 +104,24 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decisio
 func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time) Decision {
 	// A token that is in the cache was parsed already, and does not outlive it there.
 	key := a.keys.key(bearer)
-	verified, err, found := a.cache.get(key)
-	if !found {
-		// What is wrong on its face never reaches STS.
-		request, bad := token.Parse(bearer, a.config.Hosts, now)
-		if bad != nil {
-			return Decision{Outcome: parseOutcome(bad), Err: bad}
-		}
-		verified, err = a.verify(ctx, key, request)
+	if cached, err, found := a.cache.get(key); found {
+		return a.conclude(ctx, cached, err)
 	}
+	// What is wrong on its face never reaches STS.
+	request, err := token.Parse(bearer, a.config.Hosts, now)
+	if err != nil {
+		return Decision{Outcome: parseOutcome(err), Err: err}
+	}
+	verified, err := a.verify(ctx, key, request)
+	decision := a.conclude(ctx, verified, err)
+	if decision.Outcome == Mapped {
+		a.config.SignedIn(a.config.ClusterID, request)
+	}
+	return decision
+}
+
+// conclude decides by the result of a verification.
+func (a *Authenticator) conclude(ctx context.Context, verified verify.Result, err error) Decision {
 	if err != nil {
 		return Decision{Outcome: verifyOutcome(err), Err: err, Cached: verified.Cached, Reason: verifyReason(err)}
 	}

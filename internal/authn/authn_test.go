@@ -141,6 +141,45 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+// TestSignedIn is called for a token that was just verified and let in, and for no
+// other: neither for an outsider's nor for one from the cache.
+func TestSignedIn(t *testing.T) {
+	good := maps(mapper.Match{Username: "bob", Rule: rule()}, true, nil)
+	for name, test := range map[string]struct {
+		err    error
+		mapper mapper.Mapper
+		want   int
+	}{
+		"mapped":      {nil, good, 1},
+		"refused":     {&verify.RefusedError{Status: 403}, good, 0},
+		"unmapped":    {nil, maps(mapper.Match{}, false, nil), 0},
+		"denied":      {nil, maps(mapper.Match{}, false, &mapper.DeniedError{Reason: "reserved", Rule: rule()}), 0},
+		"no username": {nil, maps(mapper.Match{Rule: rule()}, true, nil), 0},
+		"not synced":  {nil, maps(mapper.Match{}, false, mapper.ErrNotSynced), 0},
+	} {
+		calls := 0
+		a, err := authn.New(authn.Config{
+			ClusterID: "kubedemy", Hosts: hosts(t), Mapper: test.mapper, Now: signedAt,
+			Verifier: verifies(bob(), test.err), Cache: authn.CacheConfig{TTL: time.Minute},
+			SignedIn: func(clusterID string, req token.Request) {
+				calls++
+				if clusterID != "kubedemy" || req.AccessKeyID() != "AKIATLABCDEFGHIJKLM2" {
+					t.Errorf("%s: called with cluster %q and key %s", name, clusterID, req.AccessKeyID())
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 { // the second and the third come from the cache
+			a.Authenticate(t.Context(), bearer(1))
+		}
+		if calls != test.want {
+			t.Errorf("%s: called %d times, want %d", name, calls, test.want)
+		}
+	}
+}
+
 func TestUser(t *testing.T) {
 	match := mapper.Match{Username: "bob", Groups: []string{"people"}, Rule: rule()} // a username may well be an ARN
 	for name, test := range map[string]struct {

@@ -27,6 +27,9 @@ type Config struct {
 	Verifier verify.Verifier
 	// Cache says how long verified identities are remembered.
 	Cache authn.CacheConfig
+	// SignedIn is called when a token that STS has just verified is mapped. Nil
+	// means never.
+	SignedIn func(clusterID string, req token.Request)
 	// Owner maps the cluster's owner, ahead of every source.
 	Owner mapper.Mapper
 	// Sources of mappings, in the order in which they are asked.
@@ -63,6 +66,7 @@ func New(config Config) (*Cluster, error) {
 		Verifier:         config.Verifier,
 		Mapper:           chain(config),
 		Cache:            config.Cache,
+		SignedIn:         config.SignedIn,
 		ScrubbedAccounts: config.ScrubbedAccounts,
 		Audit:            config.Audit,
 		Now:              config.Now,

@@ -105,12 +105,18 @@ func TestOrder(t *testing.T) {
 		"reserved prefixes guard entries":               {"alice", []source.Source{guarded, first}, authn.Denied, ""},
 		"reserved prefixes guard accounts":              {"carol", []source.Source{guarded}, authn.Denied, ""},
 	} {
-		c, err := newCluster(t, test.user, nil, test.sources...)
+		signedIn := false
+		c, err := newCluster(t, test.user, func(c *cluster.Config) {
+			c.SignedIn = func(string, token.Request) { signedIn = true }
+		}, test.sources...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if d := c.Authenticate(t.Context(), bearer()); d.Outcome != test.outcome || d.User.Username != test.username {
 			t.Errorf("%s: %s %q (%v), want %s %q", name, d.Outcome, d.User.Username, d.Err, test.outcome, test.username)
+		}
+		if want := test.outcome == authn.Mapped; signedIn != want {
+			t.Errorf("%s: SignedIn is called: %v, want %v", name, signedIn, want)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func TestCircuitOpens(t *testing.T) {
 				t.Errorf("%s: the next gets %v, and STS is asked: %v", name, got, s.asked > asked)
 			}
 			// Another host has a circuit of its own.
-			prove(t, l, dead, 9)
+			signIn(t, l, dead, 9)
 		})
 	}
 }
@@ -133,8 +133,34 @@ func TestOneProbe(t *testing.T) {
 			t.Errorf("no probe: %v", err)
 		}()
 		answer = func(context.Context) error { return nil }
-		prove(t, l, own, 1)
-		prove(t, l, own, 2)
+		signIn(t, l, own, 1)
+		signIn(t, l, own, 2)
+	})
+}
+
+// TestKnownKeysNeedNoProbe has junk take the probe, and get no answer. The answer to
+// a known key closes the circuit, and the end of the probe does not open it again.
+func TestKnownKeysNeedNoProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var answer func(context.Context) error
+		s := newSTS(t, func(ctx context.Context, _ token.Request) error { return answer(ctx) })
+		l := limit.New(s)
+		answer = func(context.Context) error { return nil }
+		signIn(t, l, own, 0)
+		answer = func(context.Context) error { return unanswered() }
+		open(t, l)
+		answer = unanswering
+		time.Sleep(time.Second)
+		probe := ask(t, l, request(t, own, 1000, 0))
+		if got := s.now(""); got != 1 {
+			t.Fatalf("%d probes", got)
+		}
+		answer = func(context.Context) error { return nil }
+		signIn(t, l, own, 0)
+		signIn(t, l, own, 1) // a newcomer
+		if err := <-probe; !errors.Is(err, errTimeout) || l.Status()[0].CircuitOpen {
+			t.Errorf("the probe gets %v, and the circuit is open: %v", err, l.Status()[0].CircuitOpen)
+		}
 	})
 }
 
@@ -164,7 +190,7 @@ func TestKnownKeysGoOn(t *testing.T) {
 		s := newSTS(t, func(ctx context.Context, _ token.Request) error { return answer(ctx) })
 		l := limit.New(s)
 		for key := range 20 {
-			prove(t, l, own, key)
+			signIn(t, l, own, key)
 		}
 		answer = func(context.Context) error { return unanswered() }
 		open(t, l)
@@ -178,8 +204,8 @@ func TestKnownKeysGoOn(t *testing.T) {
 		time.Sleep(10 * time.Second) // those that waited have had their turns too
 		synctest.Wait()
 		answer = func(context.Context) error { return nil }
-		prove(t, l, own, 1)
-		prove(t, l, own, 100) // a stranger
+		signIn(t, l, own, 1)
+		signIn(t, l, own, 100) // a stranger
 	})
 }
 
@@ -190,7 +216,7 @@ func TestKnownKeyWaits(t *testing.T) {
 		answer := func(context.Context) error { return nil }
 		s := newSTS(t, func(ctx context.Context, _ token.Request) error { return answer(ctx) })
 		l := limit.New(s)
-		prove(t, l, own, 0)
+		signIn(t, l, own, 0)
 		answer = func(context.Context) error { return unanswered() }
 		open(t, l)
 		release := make(chan struct{})
@@ -244,6 +270,50 @@ func TestOpeningTurnsAway(t *testing.T) {
 			if saturated.Load() != waiting-4 || timedOut.Load() != all-waiting+4 {
 				t.Errorf("in the end %d are saturated, %d have timed out", saturated.Load(), timedOut.Load())
 			}
+		})
+	}
+}
+
+// TestOpeningTurnsAwayFromEveryPool has a host leave the pool in which some wait,
+// before its circuit opens.
+func TestOpeningTurnsAwayFromEveryPool(t *testing.T) {
+	const junk = 1000
+	for name, test := range map[string]struct {
+		// prepare has requests fill the host's pool, and the host leave it.
+		prepare func(t *testing.T, l *limit.Limiter, release chan struct{})
+	}{
+		"proven meanwhile": {func(t *testing.T, l *limit.Limiter, release chan struct{}) {
+			askAll(t, l, own, 0, 8+10, 0)
+			release <- struct{}{}
+			synctest.Wait()
+			l.SignedIn("kubedemy", request(t, own, 0, 0))
+		}},
+		"no longer proven": {func(t *testing.T, l *limit.Limiter, _ chan struct{}) {
+			l.SignedIn("kubedemy", request(t, own, 0, 0))
+			time.Sleep(time.Hour - time.Second)
+			askAll(t, l, own, 0, 48+10, 0)
+			time.Sleep(2 * time.Second)
+		}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			s := newSTS(t, func(ctx context.Context, req token.Request) error {
+				if req.AccessKeyID() >= request(t, own, junk, 0).AccessKeyID() {
+					return unanswered()
+				}
+				<-release
+				return nil
+			})
+			l := limit.New(s)
+			test.prepare(t, l, release)
+			for key := range 5 {
+				_, _ = l.Verify(t.Context(), "kubedemy", request(t, own, junk+key, 0))
+			}
+			synctest.Wait()
+			if status := l.Status()[0]; !status.CircuitOpen || status.Waiting != 0 {
+				t.Errorf("%s: %+v, want an open circuit, and none that waits", name, status)
+			}
+			close(release)
 		})
 	}
 }

@@ -8,28 +8,31 @@ import (
 const (
 	// maxHosts is how many hosts have state.
 	maxHosts = 64
-	// maxOwnPools is how many have a pool of their own, unless the operator names
-	// more. It bounds the memory that requests hold, since whoever has any AWS
-	// account can prove a host.
+	// maxOwnPools is how many have a pool of their own. It bounds the memory that
+	// requests hold, however many hosts the operator names.
 	maxOwnPools = 8
-	// provenFor is how long a host and a key are trusted after a success.
+	// provenFor is how long a host and a key are trusted after a sign-in.
 	provenFor = time.Hour
 )
 
 // A host is one of STS, as tokens name it.
 type host struct {
 	name, region string
-	// named: the operator named it, so that it keeps its own pool for ever.
+	// named: the operator named it. It keeps its own pool after an hour too, until
+	// a proven host needs it.
 	named       bool
 	provenUntil time.Time
-	pool        *pool
-	breaker     breaker
+	// pool is the one in use: the host's own, or the shared one. A host that had its
+	// own and shares again keeps it, since some requests may be in it still.
+	pool, own *pool
+	breaker   breaker
 	// running and waiting requests; a host that has any is not forgotten.
 	running, waiting int
 	used             time.Time
 }
 
-func (h *host) isProven(now time.Time) bool { return h.named || now.Before(h.provenUntil) }
+// isProven reports whether somebody signed in through the host within the last hour.
+func (h *host) isProven(now time.Time) bool { return now.Before(h.provenUntil) }
 
 // hosts are those that have state. The lock of the Limiter guards them.
 type hosts struct {
@@ -41,7 +44,10 @@ type hosts struct {
 func newHosts(named []string) *hosts {
 	h := &hosts{byName: map[string]*host{}, shared: newSharedPool()}
 	for _, name := range named {
-		h.byName[name] = &host{name: name, named: true, pool: newOwnPool()}
+		if len(h.byName) < maxOwnPools {
+			own := newOwnPool()
+			h.byName[name] = &host{name: name, named: true, pool: own, own: own}
+		}
 	}
 	return h
 }
@@ -61,7 +67,7 @@ func (h *hosts) get(name, region string, now time.Time) *host {
 	if of.region == "" {
 		of.region = strings.Clone(region)
 	}
-	if !of.isProven(now) {
+	if !of.named && !of.isProven(now) {
 		of.pool = h.shared
 	}
 	of.used = now
@@ -96,19 +102,32 @@ func (h *host) goesBefore(other *host, now time.Time) bool {
 	return h.used.Before(other.used)
 }
 
-// prove notes that STS accepted a token at the host.
+// prove notes that somebody signed in through the host, and gives it a pool of its
+// own. If all pools are taken, it takes the one of a host that is not proven: the
+// one that was used longest ago.
 func (h *hosts) prove(of *host, now time.Time) {
 	of.provenUntil = now.Add(provenFor)
 	if of.pool != h.shared {
 		return
 	}
-	owners := 0
+	owners, oldest := 0, (*host)(nil)
 	for _, other := range h.byName {
-		if other.pool != h.shared && other.isProven(now) {
-			owners++
+		if other.pool == h.shared {
+			continue
+		}
+		owners++
+		if !other.isProven(now) && (oldest == nil || other.used.Before(oldest.used)) {
+			oldest = other
 		}
 	}
-	if owners < maxOwnPools {
-		of.pool = newOwnPool()
+	if owners >= maxOwnPools {
+		if oldest == nil {
+			return
+		}
+		oldest.pool = h.shared
 	}
+	if of.own == nil {
+		of.own = newOwnPool()
+	}
+	of.pool = of.own
 }

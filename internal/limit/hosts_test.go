@@ -32,6 +32,16 @@ func slots(t *testing.T, prepare func(l *limit.Limiter), region string, named ..
 
 func TestOwnPools(t *testing.T) {
 	const ownPool, shared = 48, 8
+	other := func(n int) string { return fmt.Sprintf("eu-west-%d", 10+n) }
+	var others []string
+	for n := range 8 {
+		others = append(others, host(other(n)))
+	}
+	signInAtOthers := func(t *testing.T, l *limit.Limiter) {
+		for n := range 8 {
+			signIn(t, l, other(n), 1)
+		}
+	}
 	for name, test := range map[string]struct {
 		named   []string
 		prepare func(t *testing.T, l *limit.Limiter)
@@ -40,31 +50,37 @@ func TestOwnPools(t *testing.T) {
 		"a fresh host":               {nil, func(*testing.T, *limit.Limiter) {}, shared},
 		"a fresh host that is named": {[]string{host(own)}, func(*testing.T, *limit.Limiter) {}, ownPool},
 		"a named host after a day":   {[]string{host(own)}, func(*testing.T, *limit.Limiter) { time.Sleep(24 * time.Hour) }, ownPool},
-		"a proven host":              {nil, func(t *testing.T, l *limit.Limiter) { prove(t, l, own, 1); time.Sleep(59 * time.Minute) }, ownPool},
-		"an hour after":              {nil, func(t *testing.T, l *limit.Limiter) { prove(t, l, own, 1); time.Sleep(61 * time.Minute) }, shared},
+		"a proven host":              {nil, func(t *testing.T, l *limit.Limiter) { signIn(t, l, own, 1); time.Sleep(59 * time.Minute) }, ownPool},
+		"an hour after":              {nil, func(t *testing.T, l *limit.Limiter) { signIn(t, l, own, 1); time.Sleep(61 * time.Minute) }, shared},
 		"proven again": {nil, func(t *testing.T, l *limit.Limiter) {
-			prove(t, l, own, 1)
+			signIn(t, l, own, 1)
 			time.Sleep(61 * time.Minute)
-			prove(t, l, own, 1)
+			signIn(t, l, own, 1)
 		}, ownPool},
-		"proven as the ninth": {nil, func(t *testing.T, l *limit.Limiter) {
-			for n := range 8 {
-				prove(t, l, fmt.Sprintf("eu-west-%d", 10+n), 1)
+		"STS accepts outsiders": {nil, func(t *testing.T, l *limit.Limiter) {
+			if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0)); err != nil {
+				t.Error(err)
 			}
-			prove(t, l, own, 1)
 		}, shared},
-		"named, and proven as the ninth": {[]string{host(own)}, func(t *testing.T, l *limit.Limiter) {
-			for n := range 8 {
-				prove(t, l, fmt.Sprintf("eu-west-%d", 10+n), 1)
-			}
-			prove(t, l, own, 1)
-		}, ownPool},
+		"proven as the ninth": {nil, func(t *testing.T, l *limit.Limiter) { signInAtOthers(t, l); signIn(t, l, own, 1) }, shared},
 		"proven as the ninth, an hour after the eight": {nil, func(t *testing.T, l *limit.Limiter) {
-			for n := range 8 {
-				prove(t, l, fmt.Sprintf("eu-west-%d", 10+n), 1)
-			}
+			signInAtOthers(t, l)
 			time.Sleep(61 * time.Minute)
-			prove(t, l, own, 1)
+			signIn(t, l, own, 1)
+		}, ownPool},
+		"named as the ninth":             {append(others[:8:8], host(own)), func(*testing.T, *limit.Limiter) {}, shared},
+		"named as the ninth, and proven": {append(others[:8:8], host(own)), func(t *testing.T, l *limit.Limiter) { signIn(t, l, own, 1) }, ownPool},
+		"named and used, and another takes the pool of one that is not": {append(others[:7:7], host(own)), func(t *testing.T, l *limit.Limiter) {
+			time.Sleep(time.Second)
+			if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0)); err != nil {
+				t.Error(err)
+			}
+			signIn(t, l, other(7), 1)
+		}, ownPool},
+		"named, and eight others are proven": {[]string{host(own)}, signInAtOthers, shared},
+		"named and proven, and eight others are proven": {[]string{host(own)}, func(t *testing.T, l *limit.Limiter) {
+			signIn(t, l, own, 1)
+			signInAtOthers(t, l)
 		}, ownPool},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -73,6 +89,26 @@ func TestOwnPools(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNamedHostsAreBounded has the operator name more hosts than have state.
+func TestNamedHostsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := newSTS(t, until(release))
+		named := make([]string, 100)
+		for n := range named {
+			named[n] = host(fmt.Sprintf("eu-west-%d", n))
+		}
+		l := limit.New(s, named...)
+		for n := range named {
+			askAll(t, l, fmt.Sprintf("eu-west-%d", n), 0, 100, 0)
+		}
+		if hosts, running, want := len(l.Status()), s.now(""), 8*48+16; hosts > 64 || running != want {
+			t.Errorf("%d hosts have state, %d requests are under way; want 64 at most, and %d", hosts, running, want)
+		}
+		close(release)
+	})
 }
 
 // TestJunkHosts has tokens name more hosts than have state. They push one another
@@ -90,7 +126,7 @@ func TestJunkHosts(t *testing.T) {
 			return nil
 		})
 		l := limit.New(s)
-		prove(t, l, own, 1)
+		signIn(t, l, own, 1)
 		for n := range 200 {
 			time.Sleep(time.Second)
 			if _, err := l.Verify(t.Context(), "kubedemy", request(t, fmt.Sprintf("eu-junk-%d", n), n, 0)); !errors.Is(err, errTimeout) {
@@ -114,12 +150,8 @@ func TestJunkHosts(t *testing.T) {
 func TestTooManyHosts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		var named []string
-		for n := range 56 {
-			named = append(named, host(fmt.Sprintf("eu-named-%d", n)))
-		}
-		l := limit.New(newSTS(t, until(release)), named...)
-		for n := range 8 {
+		l := limit.New(newSTS(t, until(release)))
+		for n := range 64 {
 			ask(t, l, request(t, fmt.Sprintf("eu-used-%d", n), 1, 0))
 		}
 		synctest.Wait()
@@ -132,7 +164,7 @@ func TestTooManyHosts(t *testing.T) {
 		}
 		close(release)
 		synctest.Wait()
-		prove(t, l, own, 1)
+		signIn(t, l, own, 1)
 		if got := len(l.Status()); got != 64 {
 			t.Errorf("%d hosts have state, want 64", got)
 		}
@@ -150,12 +182,12 @@ func TestJunkHostsInUse(t *testing.T) {
 			}
 			return nil
 		}))
-		prove(t, l, own, 1)
+		signIn(t, l, own, 1)
 		for n := range 100 {
 			ask(t, l, request(t, fmt.Sprintf("eu-junk-%d", n), 1, 0))
 		}
 		synctest.Wait()
-		prove(t, l, own, 2)
+		signIn(t, l, own, 2)
 		if got := len(l.Status()); got != 64 {
 			t.Errorf("%d hosts have state, want 64", got)
 		}

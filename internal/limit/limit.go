@@ -1,14 +1,14 @@
 // Package limit shares out the requests to STS, so that junk which names one host
-// keeps neither the tokens of another host waiting nor the people who have signed
-// in before.
+// delays neither the tokens for another host nor the people who have signed in
+// before.
 //
 //	pool     each proven host has slots and a queue of its own; all others share one
-//	reserved slots of a pool are for access keys that STS accepted in the last hour
+//	reserved slots of a pool are for access keys that signed in within the last hour
 //	breaker  a host that does not answer is not asked, but for probes
 //
-// A host is proven for an hour after STS accepted a token there, and for ever if
-// the operator named it. What holds memory is bounded: requests under way and
-// waiting, by pool, and hosts and keys that are remembered.
+// A host is proven for an hour after somebody signed in through it. Everything
+// that holds memory is bounded: requests under way and waiting, by pool; the
+// pools; the hosts and keys that are remembered.
 package limit
 
 import (
@@ -48,18 +48,18 @@ type Limiter struct {
 
 	mu    sync.Mutex
 	hosts *hosts
-	// known are the keys that STS accepted in the last hour.
+	// known are the keys that signed in within the last hour.
 	known *cache.LRUExpireCache
 }
 
-// New makes a limiter. The named hosts are those that the operator expects: they
-// have pools of their own from the start, so that junk for other hosts does not
-// keep the first tokens waiting.
+// New makes a limiter. The named hosts are those that the operator expects, the
+// most important first: up to maxOwnPools of them have pools of their own from the
+// start, so that junk for other hosts does not delay the first tokens.
 func New(verifier verify.Verifier, named ...string) *Limiter {
 	return &Limiter{verifier: verifier, hosts: newHosts(named), known: cache.NewLRUExpireCache(maxKeys)}
 }
 
-// knownKey is an access key whose token STS accepted.
+// knownKey is an access key that signed in.
 type knownKey struct{ cluster, host, accessKeyID string }
 
 // A pass is a slot at a gate. Its holder gives it back.
@@ -83,8 +83,24 @@ func (l *Limiter) Verify(ctx context.Context, clusterID string, req token.Reques
 	}
 	defer l.leave(pass)
 	result, err := l.verifier.Verify(ctx, clusterID, req)
-	l.learn(ctx, pass, key, err)
+	l.learn(ctx, pass, key.accessKeyID, err)
 	return result, err
+}
+
+// SignedIn notes that a verified token was let in: for an hour its access key has
+// reserved slots, and its host is proven. That STS accepts a token is not enough,
+// since STS accepts those of every AWS account.
+func (l *Limiter) SignedIn(clusterID string, req token.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	host := l.hosts.get(req.Host(), req.Region(), now)
+	if host == nil {
+		return
+	}
+	l.hosts.prove(host, now)
+	// A part of a token would keep the whole.
+	l.known.Add(knownKey{clusterID, host.name, strings.Clone(req.AccessKeyID())}, nil, provenFor)
 }
 
 func (l *Limiter) enter(ctx context.Context, key knownKey, req token.Request) (pass, error) {
@@ -187,23 +203,20 @@ func (l *Limiter) wait(ctx context.Context, p pass, w *waiter) error {
 
 func saturated(h *host) error { return fmt.Errorf("%w at %s", ErrSaturated, h.name) }
 
-// learn notes what a verification says of the host and of the key. A caller's
-// own end is no failure of the host.
-func (l *Limiter) learn(ctx context.Context, p pass, key knownKey, err error) {
+// learn notes what a verification says of the host. A caller's own end is no
+// failure of the host.
+func (l *Limiter) learn(ctx context.Context, p pass, accessKeyID string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
 	_, unanswered := errors.AsType[*verify.UnreachableError](err)
 	switch {
 	case !unanswered:
 		p.host.breaker.answered()
-	case ctx.Err() == nil && p.host.breaker.failed(key.accessKeyID, p.probe, now):
-		p.host.pool.general.turnAway(p.host.name)
-	}
-	if err == nil {
-		l.hosts.prove(p.host, now)
-		// A part of a token would keep the whole.
-		l.known.Add(knownKey{key.cluster, p.host.name, strings.Clone(key.accessKeyID)}, nil, provenFor)
+	case ctx.Err() == nil && p.host.breaker.failed(accessKeyID, p.probe, time.Now()):
+		l.hosts.shared.general.turnAway(p.host.name)
+		if own := p.host.own; own != nil {
+			own.general.turnAway(p.host.name)
+		}
 	}
 }
 

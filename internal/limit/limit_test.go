@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,11 +132,14 @@ func askAll(t *testing.T, l *limit.Limiter, region string, first, n, bytes int) 
 	return early
 }
 
-func prove(t *testing.T, l *limit.Limiter, region string, key int) {
+// signIn has a token verified and let in.
+func signIn(t *testing.T, l *limit.Limiter, region string, key int) {
 	t.Helper()
-	if _, err := l.Verify(t.Context(), "kubedemy", request(t, region, key, 0)); err != nil {
+	req := request(t, region, key, 0)
+	if _, err := l.Verify(t.Context(), "kubedemy", req); err != nil {
 		t.Fatalf("%s, key %d: %v", region, key, err)
 	}
+	l.SignedIn("kubedemy", req)
 }
 
 // flood sends junk, each with a key of its own, until stopped.
@@ -170,7 +174,7 @@ func TestDeadHostDelaysNobody(t *testing.T) {
 			})
 			l := limit.New(s)
 			if proven {
-				prove(t, l, own, 0)
+				signIn(t, l, own, 0)
 			}
 			stop := flood(t, l, dead, 300)
 			time.Sleep(2 * time.Second)
@@ -216,9 +220,9 @@ func TestDeadHostsDelayNobodyForLong(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			for n := range 20 {
 				started := time.Now()
-				_, err := l.Verify(t.Context(), "kubedemy", request(t, own, n, 0))
-				if took := time.Since(started); err != nil || n > 0 && took > 0 {
-					t.Errorf("%d dead hosts, good token %d: %v after %s", hosts, n, err, took)
+				signIn(t, l, own, n)
+				if took := time.Since(started); n > 0 && took > 0 {
+					t.Errorf("%d dead hosts, good token %d gets in after %s", hosts, n, took)
 				}
 				time.Sleep(100 * time.Millisecond)
 			}
@@ -240,7 +244,7 @@ func TestKnownKeysGetIn(t *testing.T) {
 		}))
 		const keys = 50
 		for key := range keys {
-			prove(t, l, own, key)
+			signIn(t, l, own, key)
 		}
 		var junk sync.WaitGroup
 		stop := make(chan struct{})
@@ -370,7 +374,7 @@ func TestTurn(t *testing.T) {
 	})
 }
 
-// TestReservedSlots are for keys that STS accepted, an eighth for each.
+// TestReservedSlots are for keys that signed in, an eighth for each.
 func TestReservedSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var release chan struct{}
@@ -382,7 +386,7 @@ func TestReservedSlots(t *testing.T) {
 		})
 		l := limit.New(s)
 		for key := range 9 {
-			prove(t, l, own, key)
+			signIn(t, l, own, key)
 		}
 		release = make(chan struct{})
 		askAll(t, l, own, 1000, 500, 0) // whose keys nobody has seen
@@ -434,7 +438,7 @@ func TestKeysAreForgotten(t *testing.T) {
 				return nil
 			})
 			l := limit.New(s, host(own))
-			prove(t, l, own, 1)
+			signIn(t, l, own, 1)
 			time.Sleep(test.after)
 			release = make(chan struct{})
 			askAll(t, l, own, 1000, 500, 0)
@@ -445,6 +449,58 @@ func TestKeysAreForgotten(t *testing.T) {
 			close(release)
 		})
 	}
+}
+
+// knows reports whether the limiter has reserved slots for a key: it gets in though
+// junk has filled all others. Call it once for a limiter.
+func knows(t *testing.T, l *limit.Limiter, s *sts, keys ...int) (known []bool) {
+	t.Helper()
+	release := make(chan struct{})
+	defer close(release)
+	s.answer = until(release)
+	askAll(t, l, own, 1_000_000, 500, 0)
+	for _, key := range keys {
+		before := s.now(host(own))
+		ask(t, l, request(t, own, key, 0))
+		known = append(known, s.now(host(own)) > before)
+	}
+	return known
+}
+
+// TestOutsidersStayUnknown has STS accept the tokens of more keys than are
+// remembered. Nobody lets them in, so they push out no key of those who were let in.
+func TestOutsidersStayUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSTS(t, func(context.Context, token.Request) error { return nil })
+		l := limit.New(s)
+		signIn(t, l, own, 0)
+		for n := range 5000 {
+			if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1+n, 0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := knows(t, l, s, 0, 5000); !slices.Equal(got, []bool{true, false}) {
+			t.Errorf("the key that signed in and an outsider's are known: %v, want true and false", got)
+		}
+	})
+}
+
+// TestKnownKeysAreBounded has one key more sign in than are remembered: the key that
+// was used longest ago is forgotten.
+func TestKnownKeysAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSTS(t, func(context.Context, token.Request) error { return nil })
+		l := limit.New(s)
+		const most = 4096
+		for key := range most {
+			signIn(t, l, own, key)
+		}
+		signIn(t, l, own, 0) // is used again
+		signIn(t, l, own, most)
+		if got := knows(t, l, s, 0, 1, 2, most); !slices.Equal(got, []bool{true, false, true, true}) {
+			t.Errorf("keys 0, 1, 2 and %d are known: %v, want all but 1", most, got)
+		}
+	})
 }
 
 // TestPanic gives the slot back, as net/http recovers from it.

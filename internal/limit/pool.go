@@ -12,9 +12,9 @@ const (
 
 // A pool is what requests to one host, or to the hosts that share it, compete for.
 type pool struct {
-	// general is for everybody; its members are hosts. reserved is for keys that
-	// STS has accepted lately; its members are those keys. A key takes an eighth of
-	// it at most, since key IDs are no secret.
+	// general is for everybody; its members are hosts. reserved is for known keys,
+	// which are its members. A key takes an eighth of it at most, since key IDs are
+	// no secret.
 	general, reserved *gate
 }
 
