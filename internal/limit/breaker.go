@@ -17,31 +17,24 @@ const (
 )
 
 // A breaker is the circuit to one host. Only connection failures and time-outs
-// open it, any HTTP answer closes it. While it is open, one request at a time is
-// a probe, after a cool-down. The zero value is closed.
+// open it, any HTTP answer closes it. While it is open, a probe is due after each
+// cool-down. The zero value is closed.
 //
 // The lock of the Limiter guards it.
 type breaker struct {
-	failures int
-	keys     []string
+	// answers counts all answers, failures those since the last answer.
+	answers, failures int
+	keys              []string
 	// coolDown is zero while the circuit is closed.
 	coolDown time.Duration
 	probeAt  time.Time
-	probing  bool
 }
 
 func (b *breaker) isOpen() bool { return b.coolDown > 0 }
 
-// startProbe reports whether a request may be a probe now.
-func (b *breaker) startProbe(now time.Time) bool {
-	if b.probing || now.Before(b.probeAt) {
-		return false
-	}
-	b.probing = true
-	return true
-}
+func (b *breaker) isProbeDue(now time.Time) bool { return !now.Before(b.probeAt) }
 
-func (b *breaker) answered() { *b = breaker{probing: b.probing} }
+func (b *breaker) answered() { *b = breaker{answers: b.answers + 1} }
 
 // failed notes that the host gave no answer to a request, and reports whether
 // that opens the circuit.

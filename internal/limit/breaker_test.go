@@ -132,9 +132,39 @@ func TestOneProbe(t *testing.T) {
 			_, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0))
 			t.Errorf("no probe: %v", err)
 		}()
+		if !l.Status()[0].CircuitOpen {
+			t.Error("a panic closes the circuit")
+		}
 		answer = func(context.Context) error { return nil }
 		signIn(t, l, own, 1)
 		signIn(t, l, own, 2)
+	})
+}
+
+// TestProbeNeedsNoSlot has junk for other hosts fill the pool that the host shares.
+func TestProbeNeedsNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ownAnswer := unanswered()
+		s := newSTS(t, func(ctx context.Context, req token.Request) error {
+			if req.Host() == host(own) {
+				return ownAnswer
+			}
+			return unanswering(ctx)
+		})
+		l := limit.New(s)
+		open(t, l)
+		ownAnswer = nil
+		time.Sleep(time.Second)
+		for range 16 {
+			ask(t, l, request(t, dead, 1, 0))
+			ask(t, l, request(t, "eu-west-4", 1, 0))
+		}
+		if got := s.now(""); got != 16 {
+			t.Fatalf("%d requests are under way, want 16: all slots", got)
+		}
+		if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0)); err != nil || l.Status()[0].CircuitOpen {
+			t.Errorf("the probe gets %v", err)
+		}
 	})
 }
 
@@ -161,6 +191,31 @@ func TestKnownKeysNeedNoProbe(t *testing.T) {
 		if err := <-probe; !errors.Is(err, errTimeout) || l.Status()[0].CircuitOpen {
 			t.Errorf("the probe gets %v, and the circuit is open: %v", err, l.Status()[0].CircuitOpen)
 		}
+	})
+}
+
+// TestFailuresFromBeforeAnAnswer do not open the circuit: STS may be slow to refuse
+// junk, and answer everybody else.
+func TestFailuresFromBeforeAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSTS(t, func(ctx context.Context, req token.Request) error {
+			if req.AccessKeyID() == request(t, own, 0, 0).AccessKeyID() {
+				return nil
+			}
+			return unanswering(ctx)
+		})
+		l := limit.New(s)
+		signIn(t, l, own, 0)
+		stop := flood(t, l, own, 300)
+		for range 100 {
+			time.Sleep(time.Second)
+			if l.Status()[0].CircuitOpen {
+				t.Error("the circuit is open")
+				break
+			}
+			signIn(t, l, own, 0)
+		}
+		stop()
 	})
 }
 

@@ -4,7 +4,7 @@
 //
 //	pool     each proven host has slots and a queue of its own; all others share one
 //	reserved slots of a pool are for access keys that signed in within the last hour
-//	breaker  a host that does not answer is not asked, but for probes
+//	breaker  a host that does not answer gets probes only
 //
 // A host is proven for an hour after somebody signed in through it. Everything
 // that holds memory is bounded: requests under way and waiting, by pool; the
@@ -48,6 +48,9 @@ type Limiter struct {
 
 	mu    sync.Mutex
 	hosts *hosts
+	// probes has one slot for each host. It is apart from the pools, so that junk
+	// which fills a pool does not keep a probe out.
+	probes *gate
 	// known are the keys that signed in within the last hour.
 	known *cache.LRUExpireCache
 }
@@ -56,7 +59,12 @@ type Limiter struct {
 // most important first: up to maxOwnPools of them have pools of their own from the
 // start, so that junk for other hosts does not delay the first tokens.
 func New(verifier verify.Verifier, named ...string) *Limiter {
-	return &Limiter{verifier: verifier, hosts: newHosts(named), known: cache.NewLRUExpireCache(maxKeys)}
+	return &Limiter{
+		verifier: verifier,
+		hosts:    newHosts(named),
+		probes:   newGate(bounds{slots: maxHosts, share: maxHosts}),
+		known:    cache.NewLRUExpireCache(maxKeys),
+	}
 }
 
 // knownKey is an access key that signed in.
@@ -67,8 +75,8 @@ type pass struct {
 	host   *host
 	gate   *gate
 	member string
-	// probe: it tries a host whose circuit is open.
-	probe bool
+	// answers of the host when the request began.
+	answers int
 }
 
 // Verify has the wrapped verifier verify the request once there is a slot. The
@@ -81,11 +89,13 @@ func (l *Limiter) Verify(ctx context.Context, clusterID string, req token.Reques
 	if err != nil {
 		return verify.Result{}, err
 	}
-	defer l.leave(pass)
+	err = errPanic // unless the verifier returns
+	defer func() { l.leave(ctx, pass, key.accessKeyID, err) }()
 	result, err := l.verifier.Verify(ctx, clusterID, req)
-	l.learn(ctx, pass, key.accessKeyID, err)
 	return result, err
 }
+
+var errPanic = errors.New("the verifier panicked")
 
 // SignedIn notes that a verified token was let in: for an hour its access key has
 // reserved slots, and its host is proven. That STS accepts a token is not enough,
@@ -108,7 +118,7 @@ func (l *Limiter) enter(ctx context.Context, key knownKey, req token.Request) (p
 	pass, waiter, err := l.admit(key, req)
 	l.mu.Unlock()
 	if waiter != nil {
-		err = l.wait(ctx, pass, waiter)
+		err = l.wait(ctx, &pass, waiter)
 	}
 	return pass, err
 }
@@ -123,7 +133,7 @@ func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) 
 	_, known := l.known.Get(key)
 	general, reserved := pass{host: host, gate: host.pool.general, member: host.name}, pass{host: host, gate: host.pool.reserved, member: key.accessKeyID}
 	if host.breaker.isOpen() {
-		return l.admitToOpen(general, reserved, known, len(req.URL()), now)
+		return l.admitToOpen(reserved, known, len(req.URL()), now)
 	}
 	switch {
 	case general.enter():
@@ -142,10 +152,11 @@ func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) 
 	return pass{}, nil, saturated(host)
 }
 
-// admitToOpen lets in, while the circuit is open, one probe at a time, and known
-// keys into the reserved slots, for which they may wait: if junk is why the host
-// does not answer, it must not lock them out.
-func (l *Limiter) admitToOpen(general, reserved pass, known bool, bytes int, now time.Time) (pass, *waiter, error) {
+// admitToOpen lets in, while the circuit is open, known keys into the reserved
+// slots, for which they may wait, and one probe at a time of all others. So junk
+// that gets no answer does not lock known keys out, and their answers close the
+// circuit without a probe.
+func (l *Limiter) admitToOpen(reserved pass, known bool, bytes int, now time.Time) (pass, *waiter, error) {
 	if known {
 		if reserved.enter() {
 			return reserved, nil, nil
@@ -154,13 +165,10 @@ func (l *Limiter) admitToOpen(general, reserved pass, known bool, bytes int, now
 			return reserved, waiter, nil
 		}
 	}
-	host := general.host
-	if host.breaker.startProbe(now) {
-		if general.enter() {
-			general.probe = true
-			return general, nil, nil
-		}
-		host.breaker.probing = false
+	host := reserved.host
+	probe := pass{host: host, gate: l.probes, member: host.name}
+	if host.breaker.isProbeDue(now) && probe.enter() {
+		return probe, nil, nil
 	}
 	return pass{}, nil, &verify.UnreachableError{Err: fmt.Errorf("%s: %w", host.name, ErrCircuitOpen)}
 }
@@ -169,8 +177,13 @@ func (p *pass) enter() bool {
 	if !p.gate.enter(p.member) {
 		return false
 	}
-	p.host.running++
+	p.begin()
 	return true
+}
+
+func (p *pass) begin() {
+	p.host.running++
+	p.answers = p.host.breaker.answers
 }
 
 func (p *pass) wait(bytes int) *waiter {
@@ -181,8 +194,8 @@ func (p *pass) wait(bytes int) *waiter {
 	return waiter
 }
 
-// wait until it is the waiter's turn. Whoever has no turn gets ErrSaturated.
-func (l *Limiter) wait(ctx context.Context, p pass, w *waiter) error {
+// wait until it is the waiter's turn. A waiter that gets no turn is saturated.
+func (l *Limiter) wait(ctx context.Context, p *pass, w *waiter) error {
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	select {
@@ -197,35 +210,36 @@ func (l *Limiter) wait(ctx context.Context, p pass, w *waiter) error {
 	if !w.admitted {
 		return saturated(p.host)
 	}
-	p.host.running++
+	p.begin()
 	return nil
 }
 
 func saturated(h *host) error { return fmt.Errorf("%w at %s", ErrSaturated, h.name) }
 
-// learn notes what a verification says of the host. A caller's own end is no
-// failure of the host.
-func (l *Limiter) learn(ctx context.Context, p pass, accessKeyID string, err error) {
+// leave gives the slot back, and notes what the verification says of the host.
+func (l *Limiter) leave(ctx context.Context, p pass, accessKeyID string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.learn(ctx, p, accessKeyID, err)
+	p.host.running--
+	p.gate.leave(p.member)
+}
+
+func (l *Limiter) learn(ctx context.Context, p pass, accessKeyID string, err error) {
+	breaker := &p.host.breaker
 	_, unanswered := errors.AsType[*verify.UnreachableError](err)
 	switch {
+	case errors.Is(err, errPanic):
 	case !unanswered:
-		p.host.breaker.answered()
-	case ctx.Err() == nil && p.host.breaker.failed(accessKeyID, p.probe, time.Now()):
+		breaker.answered()
+	case ctx.Err() != nil:
+		// The caller's time was over: that is no failure of the host.
+	case p.answers != breaker.answers:
+		// The host has answered since the request began.
+	case breaker.failed(accessKeyID, p.gate == l.probes, time.Now()):
 		l.hosts.shared.general.turnAway(p.host.name)
 		if own := p.host.own; own != nil {
 			own.general.turnAway(p.host.name)
 		}
 	}
-}
-
-func (l *Limiter) leave(p pass) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p.probe {
-		p.host.breaker.probing = false
-	}
-	p.host.running--
-	p.gate.leave(p.member)
 }
