@@ -43,12 +43,12 @@ func (k *keyer) key(bearer string) (key cacheKey) {
 	h := k.hashers.Get().(*hasher)
 	defer k.hashers.Put(h)
 	prefix := len(h.input)
-	input := append(h.input, bearer...)
+	h.input = append(h.input, bearer...)
 	h.mac.Reset()
-	h.mac.Write(input)
+	h.mac.Write(h.input)
 	h.mac.Sum(key[:0])
-	// The rest of the input is a credential.
-	clear(input[prefix:])
-	h.input = input[:prefix]
+	// A token is a credential.
+	clear(h.input[prefix:])
+	h.input = h.input[:prefix]
 	return key
 }
