@@ -72,7 +72,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	sts := verify.New(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()})
 	defer sts.Close()
 	answered := cli.Waiting(p.err, "authenticator: waiting for AWS STS")
-	result, err := sts.Verify(ctx, p.clusterID, request)
+	id, err := sts.Verify(ctx, p.clusterID, request)
 	answered()
 	if refused, ok := errors.AsType[*verify.RefusedError](err); ok {
 		return fmt.Errorf("the token is not good: %w", refused)
@@ -80,7 +80,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return &cli.Error{Code: cli.ExitUndecided, Err: fmt.Errorf("cannot determine whether the token is good: %w", err)}
 	}
-	return o.print(p.out, result.Identity.Principal(), request.Host())
+	return o.print(p.out, id.Principal(), request.Host())
 }
 
 // maxStdin is more than a token may have, so that one that is too long is

@@ -104,16 +104,18 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decisio
 func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time) Decision {
 	// A token that is in the cache was parsed already, and does not outlive it there.
 	key := a.keys.key(bearer)
-	if cached, err, found := a.cache.get(key); found {
-		return a.conclude(ctx, cached, err)
+	if id, err, found := a.cache.get(key); found {
+		decision := a.conclude(ctx, id, err)
+		decision.Cached = true
+		return decision
 	}
 	// What is wrong on its face never reaches STS.
 	request, err := token.Parse(bearer, a.config.Hosts, now)
 	if err != nil {
 		return Decision{Outcome: parseOutcome(err), Err: err}
 	}
-	verified, err := a.verify(ctx, key, request)
-	decision := a.conclude(ctx, verified, err)
+	id, err := a.verify(ctx, key, request)
+	decision := a.conclude(ctx, id, err)
 	if decision.Outcome == Mapped {
 		a.config.SignedIn(a.config.ClusterID, request)
 	}
@@ -121,21 +123,21 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 }
 
 // conclude decides by the result of a verification.
-func (a *Authenticator) conclude(ctx context.Context, verified verify.Result, err error) Decision {
+func (a *Authenticator) conclude(ctx context.Context, id identity.Identity, err error) Decision {
 	if err != nil {
-		return Decision{Outcome: verifyOutcome(err), Err: err, Cached: verified.Cached, Reason: verifyReason(err)}
+		return Decision{Outcome: verifyOutcome(err), Err: err, Reason: verifyReason(err)}
 	}
-	d := a.resolve(ctx, verified.Identity)
-	d.Identity, d.Cached = verified.Identity, verified.Cached
+	d := a.resolve(ctx, id)
+	d.Identity = id
 	return d
 }
 
 // verify asks STS, or waits for the answer to another request for the same token.
-func (a *Authenticator) verify(ctx context.Context, key cacheKey, request token.Request) (verify.Result, error) {
-	return a.flights.do(ctx, key, len(request.URL()), func(ctx context.Context) (verify.Result, error) {
-		result, err := a.config.Verifier.Verify(ctx, a.config.ClusterID, request)
-		a.cache.add(key, request.Expires(), result.Identity, err)
-		return result, err
+func (a *Authenticator) verify(ctx context.Context, key cacheKey, request token.Request) (identity.Identity, error) {
+	return a.flights.do(ctx, key, len(request.URL()), func(ctx context.Context) (identity.Identity, error) {
+		id, err := a.config.Verifier.Verify(ctx, a.config.ClusterID, request)
+		a.cache.add(key, request.Expires(), id, err)
+		return id, err
 	})
 }
 

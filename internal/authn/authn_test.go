@@ -59,8 +59,8 @@ func proven(session string) identity.Identity {
 }
 
 func verifies(id identity.Identity, err error) verify.Verifier {
-	return verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
-		return verify.Result{Identity: id}, err
+	return verify.Func(func(context.Context, string, token.Request) (identity.Identity, error) {
+		return id, err
 	})
 }
 
@@ -98,9 +98,9 @@ func TestDecisions(t *testing.T) {
 		"EC2 out of reach": {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, ec2), authn.MappingUnknown, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			never := verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
+			never := verify.Func(func(context.Context, string, token.Request) (identity.Identity, error) {
 				t.Error("STS is asked")
-				return verify.Result{}, nil
+				return identity.Identity{}, nil
 			})
 			config := authn.Config{ClusterID: "kubedemy", Hosts: hosts(t), Verifier: never, Mapper: good, Now: signedAt}
 			if test.verifier != nil {
@@ -222,10 +222,10 @@ type counting struct {
 	answer func() (identity.Identity, error)
 }
 
-func (c *counting) Verify(context.Context, string, token.Request) (verify.Result, error) {
+func (c *counting) Verify(context.Context, string, token.Request) (identity.Identity, error) {
 	c.asked.Add(1)
 	id, err := c.answer()
-	return verify.Result{Identity: id}, err
+	return id, err
 }
 
 // remembers is an authenticator of cluster kubedemy that maps everybody.
@@ -301,12 +301,12 @@ func TestClustersShareNothing(t *testing.T) {
 	for _, ttl := range []time.Duration{time.Minute, 0} {
 		synctest.Test(t, func(t *testing.T) {
 			release := make(chan struct{})
-			sts := verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
+			sts := verify.Func(func(_ context.Context, clusterID string, _ token.Request) (identity.Identity, error) {
 				<-release
 				if clusterID == "green" {
-					return verify.Result{Identity: bob()}, nil
+					return bob(), nil
 				}
-				return verify.Result{}, &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}
+				return identity.Identity{}, &verify.RefusedError{Status: 403, Code: "SignatureDoesNotMatch"}
 			})
 			green := remembersFor(t, "green", sts, authn.CacheConfig{TTL: ttl}, signedAt)
 			black := remembersFor(t, "black", sts, authn.CacheConfig{TTL: ttl}, signedAt)
@@ -367,13 +367,13 @@ func TestCoalesce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		asked := 0
-		a := remembers(t, verify.Func(func(ctx context.Context, _ string, _ token.Request) (verify.Result, error) {
+		a := remembers(t, verify.Func(func(ctx context.Context, _ string, _ token.Request) (identity.Identity, error) {
 			asked++
 			select {
 			case <-release:
-				return verify.Result{Identity: bob()}, nil
+				return bob(), nil
 			case <-ctx.Done():
-				return verify.Result{}, &verify.UnreachableError{Err: ctx.Err()}
+				return identity.Identity{}, &verify.UnreachableError{Err: ctx.Err()}
 			}
 		}), authn.CacheConfig{}, signedAt)
 		quitting, quit := context.WithCancel(t.Context())

@@ -51,17 +51,17 @@ func (c clock) Now() time.Time { return c() }
 
 // get returns the identity of a token, or the refusal, and reports whether either
 // is remembered.
-func (c *cache) get(key cacheKey) (result verify.Result, refusal error, found bool) {
+func (c *cache) get(key cacheKey) (id identity.Identity, refusal error, found bool) {
 	if c.ttl <= 0 {
-		return verify.Result{}, nil, false
+		return identity.Identity{}, nil, false
 	}
 	if id, ok := c.identities.Get(key); ok {
-		return verify.Result{Identity: id.(identity.Identity), Cached: true}, nil, true
+		return id.(identity.Identity), nil, true
 	}
 	if refusal, ok := c.refusals.Get(key); ok {
-		return verify.Result{Cached: true}, refusal.(*verify.RefusedError), true
+		return identity.Identity{}, refusal.(*verify.RefusedError), true
 	}
-	return verify.Result{}, nil, false
+	return identity.Identity{}, nil, false
 }
 
 func (c *cache) add(key cacheKey, expires time.Time, id identity.Identity, err error) {

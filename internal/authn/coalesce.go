@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/kube-iam/authenticator/internal/limit"
-	"github.com/kube-iam/authenticator/pkg/token/verify"
+	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
 const (
@@ -32,7 +32,7 @@ type flight struct {
 	following int // bytes
 	// landed is closed once the result is there.
 	landed chan struct{}
-	result verify.Result
+	result identity.Identity
 	err    error
 }
 
@@ -42,13 +42,13 @@ func newFlights() *flights { return &flights{byKey: map[cacheKey]*flight{}} }
 // hangs up fails nobody else: the first has its verification finished, which the
 // verifier bounds in time; a follower leaves. Whoever finds too many followers
 // gets limit.ErrSaturated at once.
-func (f *flights) do(ctx context.Context, key cacheKey, bytes int, verification func(context.Context) (verify.Result, error)) (verify.Result, error) {
+func (f *flights) do(ctx context.Context, key cacheKey, bytes int, verification func(context.Context) (identity.Identity, error)) (identity.Identity, error) {
 	bytes += followerBytes
 	f.mu.Lock()
 	if current, ok := f.byKey[key]; ok {
 		if current.following+bytes > maxFollowingOne || f.following+bytes > maxFollowingAll {
 			f.mu.Unlock()
-			return verify.Result{}, fmt.Errorf("%w: too many requests wait for this token", limit.ErrSaturated)
+			return identity.Identity{}, fmt.Errorf("%w: too many requests wait for this token", limit.ErrSaturated)
 		}
 		current.following += bytes
 		f.following += bytes
@@ -73,7 +73,7 @@ func (f *flights) land(key cacheKey, own *flight) {
 	close(own.landed)
 }
 
-func (f *flights) follow(ctx context.Context, leader *flight, bytes int) (verify.Result, error) {
+func (f *flights) follow(ctx context.Context, leader *flight, bytes int) (identity.Identity, error) {
 	defer func() {
 		f.mu.Lock()
 		leader.following -= bytes
@@ -85,6 +85,6 @@ func (f *flights) follow(ctx context.Context, leader *flight, bytes int) (verify
 		return leader.result, leader.err
 	case <-ctx.Done():
 		// Nobody waits for this answer any more, and STS is not to blame.
-		return verify.Result{}, fmt.Errorf("%w: waiting for the answer to another request: %w", limit.ErrSaturated, context.Cause(ctx))
+		return identity.Identity{}, fmt.Errorf("%w: waiting for the answer to another request: %w", limit.ErrSaturated, context.Cause(ctx))
 	}
 }

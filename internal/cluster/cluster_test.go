@@ -63,12 +63,12 @@ func newCluster(t *testing.T, user string, spoil func(*cluster.Config), sources 
 	}
 	config := cluster.Config{
 		ID: "blue", Hosts: hosts, Owner: owner, Sources: sources,
-		Verifier: verify.Func(func(_ context.Context, clusterID string, _ token.Request) (verify.Result, error) {
+		Verifier: verify.Func(func(_ context.Context, clusterID string, _ token.Request) (identity.Identity, error) {
 			if clusterID != "blue" {
 				t.Errorf("a token is verified for cluster %q", clusterID)
 			}
 			id, err := identity.Proven(identity.Answer{Account: account, ARN: "arn:aws:iam::" + account + ":user/" + user, UserID: "AIDAEXAMPLE"}, "AKIAEXAMPLE")
-			return verify.Result{Identity: id}, err
+			return id, err
 		}),
 		ReservedPrefixes: map[string][]string{"guarded": {"system:", "arn:"}},
 		Now:              func() time.Time { return time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC) },

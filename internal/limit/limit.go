@@ -21,6 +21,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/cache"
 
+	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
@@ -83,11 +84,11 @@ type pass struct {
 // error is ErrSaturated if there is none, also for a request whose context ends
 // while it waits; and a [*verify.UnreachableError] if the circuit of the host is
 // open.
-func (l *Limiter) Verify(ctx context.Context, clusterID string, req token.Request) (verify.Result, error) {
+func (l *Limiter) Verify(ctx context.Context, clusterID string, req token.Request) (identity.Identity, error) {
 	key := knownKey{clusterID, req.Host(), req.AccessKeyID()}
 	pass, err := l.enter(ctx, key, req)
 	if err != nil {
-		return verify.Result{}, err
+		return identity.Identity{}, err
 	}
 	err = errPanic // unless the verifier returns
 	defer func() { l.leave(ctx, pass, key.accessKeyID, err) }()

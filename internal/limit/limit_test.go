@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/kube-iam/authenticator/internal/limit"
+	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
@@ -61,10 +62,10 @@ func newSTS(t *testing.T, answer func(context.Context, token.Request) error) *st
 	return &sts{t: t, answer: answer, running: map[string]int{}, most: map[string]int{}}
 }
 
-func (s *sts) Verify(ctx context.Context, _ string, req token.Request) (verify.Result, error) {
+func (s *sts) Verify(ctx context.Context, _ string, req token.Request) (identity.Identity, error) {
 	s.count(req.Host(), 1)
 	defer s.count(req.Host(), -1)
-	return verify.Result{}, s.answer(ctx, req)
+	return identity.Identity{}, s.answer(ctx, req)
 }
 
 func (s *sts) count(host string, n int) {
@@ -518,7 +519,9 @@ func TestPanic(t *testing.T) {
 }
 
 func BenchmarkLimiter(b *testing.B) {
-	l := limit.New(verify.Func(func(context.Context, string, token.Request) (verify.Result, error) { return verify.Result{}, nil }))
+	l := limit.New(verify.Func(func(context.Context, string, token.Request) (identity.Identity, error) {
+		return identity.Identity{}, nil
+	}))
 	req := request(b, own, 1, 0)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -54,9 +54,9 @@ func benchmarkHandler(b *testing.B) http.Handler {
 	}
 	c, err := cluster.New(cluster.Config{
 		ID: "blue", Hosts: hosts, Owner: owner,
-		Verifier: verify.Func(func(context.Context, string, token.Request) (verify.Result, error) {
+		Verifier: verify.Func(func(context.Context, string, token.Request) (identity.Identity, error) {
 			id, err := identity.Proven(identity.Answer{Account: "231144931069", ARN: benchmarkUser, UserID: "AIDAEXAMPLE"}, "AKIATLABCDEFGHIJKLM2")
-			return verify.Result{Identity: id}, err
+			return id, err
 		}),
 		Cache: authn.CacheConfig{TTL: time.Minute},
 		Audit: slog.New(slog.NewTextHandler(log, nil)),

@@ -109,7 +109,7 @@ func (s *STS) Close() {
 // Verify sends the request to STS and returns who signed it. It sends the cluster's
 // ID in the signed header, so that a token for another cluster fails the signature
 // check of STS. It retries once if a try fails quickly with no answer or a 5xx.
-func (s *STS) Verify(ctx context.Context, clusterID string, req token.Request) (Result, error) {
+func (s *STS) Verify(ctx context.Context, clusterID string, req token.Request) (identity.Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	started := time.Now()
@@ -117,7 +117,7 @@ func (s *STS) Verify(ctx context.Context, clusterID string, req token.Request) (
 	if isTemporary(err) && time.Since(started) < retryWithin && ctx.Err() == nil {
 		id, err = s.try(ctx, clusterID, req)
 	}
-	return Result{Identity: id}, err
+	return id, err
 }
 
 func isTemporary(err error) bool {

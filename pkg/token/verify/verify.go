@@ -15,21 +15,13 @@ import (
 // [*AnswerError], or one that a limit defines. Only the first means "no"; with the
 // others the signer remains unknown.
 type Verifier interface {
-	Verify(ctx context.Context, clusterID string, req token.Request) (Result, error)
-}
-
-// Result of a verification.
-type Result struct {
-	// Identity that was proven; zero if there is an error.
-	Identity identity.Identity
-	// Cached: STS was not asked, neither for an identity nor for a refusal.
-	Cached bool
+	Verify(ctx context.Context, clusterID string, req token.Request) (identity.Identity, error)
 }
 
 // Func adapts a function to a [Verifier].
-type Func func(ctx context.Context, clusterID string, req token.Request) (Result, error)
+type Func func(ctx context.Context, clusterID string, req token.Request) (identity.Identity, error)
 
 // Verify calls f.
-func (f Func) Verify(ctx context.Context, clusterID string, req token.Request) (Result, error) {
+func (f Func) Verify(ctx context.Context, clusterID string, req token.Request) (identity.Identity, error) {
 	return f(ctx, clusterID, req)
 }

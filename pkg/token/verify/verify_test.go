@@ -103,7 +103,7 @@ func TestVerify(t *testing.T) {
 				ARN: "arn:aws:iam::231144931069:user/bob", CanonicalARN: "arn:aws:iam::231144931069:user/bob", Partition: "aws",
 				AccountID: "231144931069", UserID: "AIDAEXAMPLE", PrincipalID: "AIDAEXAMPLE", AccessKeyID: "AKIATLABCDEFGHIJKLM2",
 			}
-			if diff := cmp.Diff(want, got.Identity.Principal()); diff != "" {
+			if diff := cmp.Diff(want, got.Principal()); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -124,7 +124,7 @@ func TestEndpoint(t *testing.T) {
 	}))
 	defer server.Close()
 	v, r := verifier(t, server.Client().Transport, nil), requestTo(t, server.URL)
-	if got, err := v.Verify(t.Context(), "kubedemy", r); err != nil || got.Identity.Principal().ARN != "arn:aws:iam::231144931069:user/bob" {
+	if got, err := v.Verify(t.Context(), "kubedemy", r); err != nil || got.Principal().ARN != "arn:aws:iam::231144931069:user/bob" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	status = http.StatusFound
@@ -187,7 +187,7 @@ func TestAnswers(t *testing.T) {
 			if !errors.As(err, test.want) {
 				t.Errorf("%T %v, want %T", err, err, test.want)
 			}
-			if got != (verify.Result{}) {
+			if got != (identity.Identity{}) {
 				t.Errorf("an error, and yet %+v", got)
 			}
 			if int(tries.Load()) != test.tries {
