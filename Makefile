@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GCFLAGS := all=-dwarf=false
 PROVIDER ?= envtest
 
-.PHONY: help build test lint bench bench-compare fuzz control-plane image kind-node-image kind-nodes demo e2e clean
+.PHONY: help build test lint bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e clean
 
 help: ## say what can be made
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,21 +58,12 @@ fuzz: ## every fuzz test for FUZZTIME
 control-plane: ## kube-apiserver, etcd and kubectl in bin/k8s; skipped when there or KUBEBUILDER_ASSETS is set
 	@hack/controlplane/build.sh bin/k8s
 
-IMAGE_ARCHITECTURES ?= amd64 arm64
-# From scratch: the one program, which has the public CAs in it. Standard output
-# tells of each image its name, platform, size and digest.
-image: ## bin/images: authenticator.tar for docker load, authenticator/ (OCI, amd64 and arm64) for a registry
-	@mkdir -p bin/images && cd hack/image && $(GO) build -buildvcs=false -o ../../bin/image .
-	@for arch in $(IMAGE_ARCHITECTURES); do \
-	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -buildvcs=false -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' \
-	    -o bin/images/authenticator-$$arch ./cmd/authenticator; \
-	  bin/image build --output bin/images/authenticator-$$arch.tar --name kube-iam/authenticator:$(VERSION) --platform linux/$$arch --gzip 6 \
-	    --file bin/images/authenticator-$$arch=/authenticator --entrypoint /authenticator --user 10000:10000 \
-	    --label org.opencontainers.image.title=authenticator --label org.opencontainers.image.version=$(VERSION) \
-	    --label org.opencontainers.image.source=https://github.com/kube-iam/authenticator --label org.opencontainers.image.licenses=Apache-2.0; \
-	done
-	@bin/image index --output bin/images/authenticator --name kube-iam/authenticator:$(VERSION) $(IMAGE_ARCHITECTURES:%=bin/images/authenticator-%.tar)
-	@cp bin/images/authenticator-$$($(GO) env GOHOSTARCH).tar bin/images/authenticator.tar
+IMAGE_ARCHITECTURES ?= $(shell $(GO) env GOHOSTARCH)
+image: ## bin/images, for this machine's architecture: authenticator.tar for docker load, authenticator/ (OCI) for a registry
+	@VERSION='$(VERSION)' GO='$(GO)' GCFLAGS='$(GCFLAGS)' LDFLAGS='$(LDFLAGS)' hack/image/authenticator.sh $(IMAGE_ARCHITECTURES)
+
+image-all: ## the same for amd64 and arm64
+	@$(MAKE) --no-print-directory image IMAGE_ARCHITECTURES='amd64 arm64'
 
 kind-node-image: ## kube-iam/kind-node: an image of nodes for kind where no registry can be reached (Debian, root)
 	@deploy/kind/node-image/build.sh
