@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Builds the image of kind's nodes, kube-iam/kind-node:VERSION, from Go modules
-# and Debian packages, and has the engine load it; and that of kind's load
-# balancer, if it cannot be had. README.md tells why and how.
+# and Debian packages, and loads it into the engine; and the image of kind's load
+# balancer, if it cannot be pulled. README.md says why and how.
 #
 # Each step is a function below. It leaves a file or directory of its name in
-# bin/kind-node, and a stamp of its inputs: with the same, it is not run again.
+# bin/kind-node, and a stamp of its inputs: with the same inputs it does not run again.
 #
 # usage: deploy/kind/node-image/build.sh
 set -euo pipefail
+if [[ $(uname -s) != Linux ]]; then
+  echo 'node image: this needs Linux, since a node is a Debian root (kind can pull its own image instead: kind create cluster)' >&2
+  exit 1
+fi
 shopt -s inherit_errexit
 
 # All versions that go.mod (CoreDNS, crictl) and hack/controlplane/go.mod
@@ -24,39 +28,26 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 here=deploy/kind/node-image
 state=$PWD/bin/kind-node
 
-say() { printf 'node image: %s\n' "$*" >&2; }
-die() { say "$*"; exit 1; }
-free() { df -Pm "$1" | awk 'NR == 2 { print $4 }'; } # in MiB
+# What is compiled from Go modules, besides hack/image.
+kubernetes_programs=(kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm kubectl etcd)
+programs=(./coredns ./pause ./envoy sigs.k8s.io/cri-tools/cmd/crictl)
 
-# step NAME TEXT: runs the function NAME, unless it was run with the same inputs.
+build='node image' logs=$state/log
+. hack/steps.sh
+. "$here/needs.sh"
+
+declare -A key # of the inputs of each step
+# is_made NAME: whether the step was run with the same inputs.
+is_made() { [[ -e $state/$1 && -n ${key[$1]:-} && "$(cat "$state/$1.stamp" 2> /dev/null)" == "${key[$1]}" ]]; }
+# step NAME TEXT: runs the function NAME, unless it is made.
 step() {
-  if [[ -e $state/$1 && "$(cat "$state/$1.stamp" 2> /dev/null)" == "${key[$1]}" ]]; then
-    say "$2: there already"
+  if is_made "$1"; then
+    begin "$2: there already"
     return
   fi
   rm -f "$state/$1.stamp"
-  run "$1" "$2"
+  run "$2" "$1"
   echo "${key[$1]}" > "$state/$1.stamp"
-}
-
-# run NAME TEXT: runs the function NAME, which to people is TEXT. What it prints
-# goes to a log.
-run() {
-  local text=$2 log=$state/log/$1 started=$SECONDS told=$SECONDS
-  say "$text"
-  "$1" > "$log" 2>&1 < /dev/null &
-  while kill -0 $! 2> /dev/null; do
-    sleep 1
-    if ((SECONDS - told >= 15)); then
-      told=$SECONDS
-      say "$text: $((SECONDS - started)) s, $(tail -qn1 "$log" | cut -c-70)"
-    fi
-  done
-  if ! wait $!; then
-    (($(free "$state") > 100)) || say "the disk that $state is on is full"
-    die "$text: failed: $(tail -qn1 "$log") (more in $log)"
-  fi
-  say "$text: done in $((SECONDS - started)) s"
 }
 
 # fingerprint NAME INPUT...: of what the function NAME does with the inputs.
@@ -80,40 +71,12 @@ load() {
   [[ -z $old || $old == "$new" ]] || docker image rm "$old" || true
 }
 
-check() {
-  ((EUID == 0)) || die 'this must be run as root, for it makes a Debian root: sudo make kind-node-image'
-  command -v apt-get > /dev/null || die 'this must be run on Debian: elsewhere, docker load takes what docker save writes there'
-  command -v debootstrap > /dev/null || die 'there is no debootstrap: apt-get install debootstrap'
-  command -v go > /dev/null || die "there is no go on the PATH: sudo has its own, sudo env PATH=\$PATH make kind-node-image has yours"
-  unshare --mount --pid --fork true 2> /dev/null || die 'root may not mount here: this cannot be run in a container that is not privileged'
-  docker version > /dev/null 2>&1 || die 'no Docker engine answers: docker version says why, DOCKER_HOST names another'
-}
-
-# room MIB DIRECTORY: what a build takes, so that it does not end half-way.
-room() {
-  mkdir -p "$2"
-  (($(free "$2") >= $1)) || die "the disk is too full: $2 needs $1 MiB, and has $(free "$2")"
-}
-
-# mirror is the Debian mirror that this machine has its own packages from.
-mirror() {
-  if [[ -n ${DEBIAN_MIRROR:-} ]]; then echo "$DEBIAN_MIRROR"; return; fi
-  local found
-  # shellcheck disable=SC2016 # apt fills them in
-  found=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-    awk '$2 !~ /[-\/]/ && $3 == "main" { print $1; exit }')
-  case $found in
-    mirror+file:*) awk '!/^#/ && NF { print $1; exit }' "${found#mirror+file:}" ;;
-    *) echo "$found" ;;
-  esac
-}
-
 # programs of our modules, built with the flags that Kubernetes' are.
 programs() {
   mkdir -p "$state/programs"
   (cd "$here" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -v -buildvcs=false -trimpath -gcflags=all=-dwarf=false \
     -ldflags "-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=$crictl" -o "$state/programs/" \
-    ./coredns ./pause ./envoy sigs.k8s.io/cri-tools/cmd/crictl)
+    "${programs[@]}")
   (cd hack/image && GOFLAGS=-mod=readonly go build -v -buildvcs=false -o "$state/programs/" .)
 }
 
@@ -135,7 +98,7 @@ root() {
   mv "$to" "$state/root"
 }
 
-# part FILE...: an archive of the files in the root, and of the libraries they load.
+# part FILE...: an archive of files of the root, with the libraries that they load.
 part() {
   # In the root, since its links lead to places in the root.
   # shellcheck disable=SC2016 # it is the other shell that fills them in
@@ -232,56 +195,70 @@ loadbalancer() {
   rm -rf "$to"
 }
 
-# All of it is done by processes of their own: when the first of them ends, or this
-# one is killed, they all end, and their mounts with them.
-if (($$ != 1)); then
-  check
-  exec unshare --mount --pid --fork --kill-child --mount-proc "$here/build.sh"
-fi
-trap 'exit 130' INT # to the first process a signal is nothing if it is not caught
-trap 'exit 143' TERM
-mkdir -p "$state/log"
-exec 9> "$state/lock"
-flock --nonblock 9 || die "another build is under way in $state"
+# required MODULE DIRECTORY: its version in go.mod. go list would want a network.
+required() {
+  awk -v module="$1" '{ sub(/^require /, "") } $1 == module && $2 ~ /^v/ { print $2 }' "$2/go.mod" | grep . ||
+    die "$2/go.mod does not require $1"
+}
 
-arch=$(go env GOARCH)
-kubernetes=$(cd hack/controlplane && go list -m -f '{{.Version}}' k8s.io/kubernetes)
-etcd=$(cd hack/controlplane && go list -m -f '{{.Version}}' go.etcd.io/etcd/server/v3)
-coredns=$(cd "$here" && go list -m -f '{{.Version}}' github.com/coredns/coredns)
-crictl=$(cd "$here" && go list -m -f '{{.Version}}' sigs.k8s.io/cri-tools)
-image=kube-iam/kind-node:$kubernetes
-
-declare -A key
-key[programs]=$(fingerprint programs "$(go version)" "$arch" "$(contents "$here"/{coredns,pause,envoy,go.mod,go.sum} hack/image)")
-key[root]=$(fingerprint root "$suite" "${packages[*]}" "$arch")
-key[images]=$(fingerprint images "$(declare -f part)" "${key[programs]}" "${key[root]}" "$kubernetes" "$etcd")
-key[store]=$(fingerprint store "${key[images]}")
-key[node]=$(fingerprint node "${key[store]}" "$(contents "$here/files")")
-key[loadbalancer]=$(fingerprint loadbalancer "$(declare -f part)" "${key[programs]}" "${key[root]}" "$balancer")
+# inputs reads the versions, and makes the key of each step.
+inputs() {
+  arch=$(go env GOARCH)
+  kubernetes=$(required k8s.io/kubernetes hack/controlplane)
+  etcd=$(required go.etcd.io/etcd/server/v3 hack/controlplane)
+  coredns=$(required github.com/coredns/coredns "$here")
+  crictl=$(required sigs.k8s.io/cri-tools "$here")
+  image=kube-iam/kind-node:$kubernetes
+  key[programs]=$(fingerprint programs "${programs[*]}" "$(go version)" "$arch" "$(contents "$here"/{coredns,pause,envoy,go.mod,go.sum} hack/image)")
+  key[root]=$(fingerprint root "$suite" "${packages[*]}" "$arch")
+  key[images]=$(fingerprint images "$(declare -f part)" "${key[programs]}" "${key[root]}" "$kubernetes" "$etcd")
+  key[store]=$(fingerprint store "${key[images]}")
+  key[node]=$(fingerprint node "${key[store]}" "$(contents "$here/files")")
+  key[loadbalancer]=$(fingerprint loadbalancer "$(declare -f part)" "${key[programs]}" "${key[root]}" "$balancer")
+}
 
 has_node() { [[ "$(labelled "$image")" == "${key[node]}" ]]; }
 # Any load balancer will do that is not an old one of ours.
 has_loadbalancer() { local found; found=$(labelled "$balancer") && [[ -z $found || $found == "${key[loadbalancer]}" ]]; }
 
+# The build has a namespace for its processes: when the first of them ends, or this
+# one is killed, they all end, and their mounts with them.
+if (($$ != 1)); then
+  kubernetes=VERSION image=kube-iam/kind-node:VERSION # until Go says which
+  if exists go > /dev/null; then
+    inputs
+    if has_node && has_loadbalancer; then
+      say "the engine has $image and $balancer already"
+      exit
+    fi
+  fi
+  needs || exit
+  exec unshare --mount --pid --fork --kill-child --mount-proc "$here/build.sh"
+fi
+trap 'exit 130' INT # the kernel drops signals to the first process that it does not catch
+trap 'exit 143' TERM
+mkdir -p "$state/log"
+exec 9> "$state/lock"
+flock --nonblock 9 || die "another build is running in $state"
+
+inputs
 if ! labelled "$balancer" > /dev/null; then
-  say "pulling $balancer"
-  timeout 60 docker pull --quiet "$balancer" > /dev/null 2>&1 || say 'it cannot be pulled: what stands in for it is built'
+  say "pulling $balancer, for at most a minute"
+  timeout 60 docker pull --quiet "$balancer" > /dev/null 2>&1 || say 'it cannot be pulled: the build makes one that takes its place'
 fi
-if has_node && has_loadbalancer; then
-  say "the engine has $image and $balancer already"
-  exit
-fi
-room 3000 "$state"
-[[ -e $state/programs.stamp ]] || room 5000 "$(go env GOCACHE)"
-hack/controlplane/build.sh bin/k8s kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm kubectl etcd
-step programs 'building CoreDNS, crictl and what is our own'
+steps=3
+if ! has_node; then steps=$((steps + 3)); fi
+if ! has_loadbalancer; then steps=$((steps + 1)); fi
+begin "compiling Kubernetes $kubernetes and etcd $etcd"
+hack/controlplane/build.sh bin/k8s "${kubernetes_programs[@]}"
+step programs 'compiling CoreDNS, crictl and our own programs'
 step root "making a Debian root, $suite"
 if ! has_node; then
   step images 'making the images of the control plane'
   step store 'storing them as containerd does'
-  run node "making $image"
+  run "making $image" node
 fi
 if ! has_loadbalancer; then
-  run loadbalancer "making $balancer"
+  run "making $balancer" loadbalancer
 fi
 say "done in $SECONDS s: the engine has $image"
