@@ -30,7 +30,7 @@ all are ready. They go on in the background until "lab down".
 The cluster is a kube-apiserver and its etcd, started in seconds, unless
 --provider kind makes it a whole one: its nodes are containers of a Docker engine,
 the authenticator is a static pod beside each kube-apiserver, and the workers join
-through IAM, as on EKS.
+through IAM, as on EKS. It needs Linux.
 
 What a killed lab left behind in the directory is cleaned up first. If a lab
 runs there already, nothing is done.`,
@@ -105,7 +105,7 @@ func checkProvider(flags *pflag.FlagSet, config lab.Config) error {
 	case kind.KubernetesVersion != "" && !versionPattern.MatchString(kind.KubernetesVersion):
 		return cli.Usagef("--kubernetes-version %q is not a version, such as v1.36.3", kind.KubernetesVersion)
 	}
-	return nil
+	return lab.Supports(config.Provider)
 }
 
 var versionPattern = regexp.MustCompile(`^v1\.\d+\.\d+(-[\w.]+)?$`)

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"runtime"
 )
 
 // Providers of a lab's cluster.
@@ -15,6 +16,18 @@ const (
 
 // Providers are the values of [Config.Provider].
 func Providers() []string { return []string{Envtest, Kind} }
+
+// Supports returns an error where the provider cannot run.
+func Supports(provider string) error { return supports(runtime.GOOS, provider) }
+
+func supports(system, provider string) error {
+	if provider != Kind || system == "linux" {
+		return nil
+	}
+	return fmt.Errorf("--provider %s needs Linux, and this is %s: it mounts the programs authenticator and localaws into Linux containers, "+
+		"which reach local AWS at the gateway of their network, and here that is inside the virtual machine of the Docker engine "+
+		"(use --provider %s, or run lab in a Linux virtual machine)", Kind, system, Envtest)
+}
 
 // A provider runs the lab's cluster, with the authenticator as its token webhook.
 type provider interface {
@@ -42,6 +55,9 @@ func (l *Lab) newProvider() (provider, error) {
 	case Envtest:
 		return &envtestProvider{Lab: l}, nil
 	case Kind:
+		if err := Supports(Kind); err != nil {
+			return nil, err
+		}
 		return newKind(l), nil
 	}
 	return nil, fmt.Errorf("there is no provider %q: it is one of %q", l.config.Provider, Providers())
