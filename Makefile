@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GCFLAGS := all=-dwarf=false
 PROVIDER ?= envtest
 
-.PHONY: help build test lint bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e clean
+.PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e clean
 
 help: ## say what can be made
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: ## unit tests with the race detector (needs a C compiler, no network, no D
 
 lint: ## formatting, go.mod, vet and golangci-lint, in every module
 	@hack/lint/lint.sh
+
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+cross: ## bin/cross: the programs for Linux and macOS on amd64 and arm64 (PLATFORMS=darwin/arm64 for one)
+	@GO='$(GO)' GCFLAGS='$(GCFLAGS)' LDFLAGS='$(LDFLAGS)' hack/cross.sh $(PLATFORMS)
 
 bench: ## benchmarks of the paths that every request takes, summed up by benchstat
 	cd hack/lint && $(GO) build -o ../../bin/lint/ golang.org/x/perf/cmd/benchstat

@@ -2,6 +2,8 @@ module github.com/kube-iam/authenticator
 
 go 1.26.0
 
+ignore ./bin
+
 require (
 	github.com/aws/aws-sdk-go-v2 v1.47.8
 	github.com/aws/aws-sdk-go-v2/config v1.33.15
