@@ -423,8 +423,8 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for cluster, good := range map[string]bool{"kubedemy": true, "production": false} {
-		result, err := verify.New(verify.Config{Transport: s.Client().Transport}).Verify(t.Context(), cluster, request)
-		id := result.Identity.Principal()
+		proven, err := verify.New(verify.Config{Transport: s.Client().Transport}).Verify(t.Context(), cluster, request)
+		id := proven.Principal()
 		if good && (err != nil || id.ARN != "arn:aws:iam::"+account+":user/administrator" || id.AccessKeyID != key.ID) {
 			t.Errorf("%s: %+v, %v", cluster, id, err)
 		}
