@@ -78,6 +78,8 @@ func leaves() map[string][]string {
 		"internal/limit":        append(ours("pkg/identity", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/pkg/util/cache"),
 		"internal/authn":        append(ours("internal/limit", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/...", "k8s.io/apiserver/pkg/authentication/...", "k8s.io/utils/..."),
 		"internal/spelling":     nil,
+		"internal/gobuild":      nil,
+		"internal/controlplane": append(ours("internal/gobuild"), "k8s.io/apimachinery/pkg/util/version", "sigs.k8s.io/yaml"),
 		"internal/cli":          append(ours("internal/spelling"), "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "sigs.k8s.io/yaml"),
 		"internal/cli/clitest":  append(ours("internal/cli"), "github.com/spf13/cobra", "github.com/rogpeppe/go-internal/testscript"),
 		"internal/ec2names":     append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
@@ -124,7 +126,9 @@ func importers() map[string][]string {
 		"sigs.k8s.io/kind/...":                {"internal/lab"},
 		module + "/deploy/kind":               {"internal/lab"},
 		module + "/internal/lab":              {"cmd/lab"},
-		module + "/internal/cli":              {"internal/cli/clitest", "cmd/..."},
+		module + "/internal/cli":              {"internal/cli/clitest", "cmd/...", "hack/build"},
+		module + "/internal/gobuild":          {"internal/controlplane", "hack/build"},
+		module + "/internal/controlplane":     {"internal/lab", "cmd/lab", "hack/build"},
 		module + "/internal/cli/clitest":      nil,
 		module + "/internal/lab/private":      {"internal/lab"},
 		module + "/internal/lab/process":      {"internal/lab"},
@@ -137,7 +141,8 @@ func importers() map[string][]string {
 		module + "/internal/kube":             {"internal/source/...", "cmd/authenticator"},
 		module + "/internal/ec2names":         {"cmd/authenticator"},
 
-		module + "/internal/source/sourcetest": nil,
+		module + "/internal/source/sourcetest":      nil,
+		module + "/internal/controlplane/indextest": nil,
 	}
 }
 

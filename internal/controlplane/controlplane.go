@@ -1,0 +1,167 @@
+// Package controlplane gets the programs of a Kubernetes control plane. It
+// downloads those that are published for envtest. Where it cannot, it builds them
+// from Go modules, which needs our source tree and a Go toolchain.
+package controlplane
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/gobuild"
+)
+
+// The versions that are wanted; hack/controlplane/go.mod has the same.
+const (
+	KubernetesVersion = "v1.36.3"
+	EtcdVersion       = "v3.6.8"
+)
+
+// AssetsVariable is envtest's own environment variable: a directory of programs.
+const AssetsVariable = "KUBEBUILDER_ASSETS"
+
+// Programs are those of a control plane, as envtest wants them.
+func Programs() []string { return []string{"kube-apiserver", "etcd", "kubectl"} }
+
+// A Progress reports what is being done.
+type Progress = gobuild.Progress
+
+// A Directory holds the programs, with a stamp beside each that names its version.
+type Directory struct {
+	// Path is that of the directory; it need not exist.
+	Path string
+	// Index is the URL of the index of published programs, or Off. Empty means
+	// DefaultIndex.
+	Index string
+	// Source is our source tree. If it is empty, nothing can be built.
+	Source string
+	// Go is the go command. Empty means the one on PATH.
+	Go       string
+	Progress Progress
+}
+
+// Get downloads or builds the programs that are missing.
+func (d Directory) Get(ctx context.Context, programs ...string) error {
+	steps, err := d.Steps(ctx, programs...)
+	if err != nil {
+		return err
+	}
+	return gobuild.Run(ctx, d.Progress, steps...)
+}
+
+// Steps downloads the programs if any is missing, and returns what is left to be
+// built: nothing, unless the download failed.
+func (d Directory) Steps(ctx context.Context, programs ...string) ([]gobuild.Step, error) {
+	missing := d.missing(programs, true)
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	d.Progress.Printf("missing in %s: %s of Kubernetes %s for %s", d.Path, list(missing), KubernetesVersion, platform())
+	switch err := d.download(ctx, newClient()); {
+	case err == nil:
+		return nil, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case d.Source == "":
+		return nil, fmt.Errorf("downloading %s: %w", list(programs), err)
+	default:
+		d.Progress.Printf("not downloaded: %v", err)
+		d.Progress.Printf("building from Go modules instead")
+	}
+	return d.BuildSteps(programs...)
+}
+
+// missing returns the programs without the right stamp. With orDownloaded, another
+// patch of the same minor version is right too.
+func (d Directory) missing(programs []string, orDownloaded bool) []string {
+	var missing []string
+	for _, program := range programs {
+		text, err := os.ReadFile(d.stampFile(program))
+		stamp := strings.TrimSpace(string(text))
+		fits := stamp == builtStamp() || orDownloaded && isDownloadedStamp(stamp)
+		if err != nil || !fits || Check(d.Path, program) != nil {
+			missing = append(missing, program)
+		}
+	}
+	return missing
+}
+
+// newPartial is the path of a directory in which programs are made; another run has
+// another one.
+func (d Directory) newPartial() string {
+	return filepath.Join(d.Path, ".partial-"+rand.Text()[:8])
+}
+
+// install moves programs from a directory beside them. They are moved only when
+// all are whole: a run that is killed leaves nothing that looks done.
+func (d Directory) install(from, stamp string, programs []string) error {
+	for _, program := range programs {
+		if err := os.Remove(d.stampFile(program)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("installing %s: %w", program, err)
+		}
+		if err := os.Rename(filepath.Join(from, program), filepath.Join(d.Path, program)); err != nil {
+			return fmt.Errorf("installing %s: %w", program, err)
+		}
+		if err := os.WriteFile(d.stampFile(program), []byte(stamp+"\n"), 0o644); err != nil { //nolint:gosec // it is no secret
+			return fmt.Errorf("installing %s: %w", program, err)
+		}
+	}
+	return nil
+}
+
+func (d Directory) stampFile(program string) string {
+	return filepath.Join(d.Path, ".built-"+program)
+}
+
+func builtStamp() string {
+	return fmt.Sprintf("kubernetes %s etcd %s %s", KubernetesVersion, EtcdVersion, platform())
+}
+
+// A downloaded stamp ends with what was wanted: a new version makes it invalid.
+func downloadedStamp(version string) string {
+	return fmt.Sprintf("downloaded %s for kubernetes %s %s", version, KubernetesVersion, platform())
+}
+
+func isDownloadedStamp(stamp string) bool {
+	_, wanted, ok := strings.Cut(downloadedStamp("\x00"), "\x00")
+	return ok && strings.HasPrefix(stamp, "downloaded ") && strings.HasSuffix(stamp, wanted)
+}
+
+func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
+
+// Check reports which of the programs a directory does not have.
+func Check(dir string, programs ...string) error {
+	for _, program := range programs {
+		if err := executable(filepath.Join(dir, program)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func executable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() || info.Mode()&0o111 == 0 {
+		return fmt.Errorf("%s is not a program", path)
+	}
+	return nil
+}
+
+// list is "a, b and c".
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+func seconds(d time.Duration) string { return d.Round(time.Second).String() }

@@ -1,0 +1,189 @@
+package controlplane
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// A client downloads within bounds.
+type client struct {
+	// indexTimeout bounds the whole of the index.
+	indexTimeout time.Duration
+	// stallTimeout is how long an archive may bring no byte.
+	stallTimeout                 time.Duration
+	maxIndexSize, maxArchiveSize int64
+}
+
+// newClient allows much more than the index, some 100 kB, and an archive, some
+// 100 MB, have. The time-outs are short: a machine without a network builds.
+func newClient() client {
+	return client{indexTimeout: 5 * time.Second, stallTimeout: 15 * time.Second, maxIndexSize: 8 << 20, maxArchiveSize: 1 << 30}
+}
+
+var errOff = errors.New("downloads are off (" + IndexVariable + "=" + Off + ")")
+
+// download gets all programs of the control plane.
+func (d Directory) download(ctx context.Context, client client) error {
+	from := cmp.Or(d.Index, DefaultIndex)
+	if from == Off {
+		return errOff
+	}
+	started := time.Now()
+	text, err := client.index(ctx, from)
+	if err != nil {
+		return err
+	}
+	published, err := parseIndex(text)
+	if err != nil {
+		return fmt.Errorf("reading the index %s: %w", shown(from), err)
+	}
+	version, archive, err := published.find(KubernetesVersion, runtime.GOOS, runtime.GOARCH)
+	if err != nil {
+		return fmt.Errorf("reading the index %s: %w", shown(from), err)
+	}
+	if version == KubernetesVersion {
+		d.Progress.Printf("downloading Kubernetes %s from %s", version, shown(archive.URL))
+	} else {
+		d.Progress.Printf("downloading Kubernetes %s, as %s is not published for envtest, from %s", version, KubernetesVersion, shown(archive.URL))
+	}
+	if err := d.downloadArchive(ctx, client, archive, version); err != nil {
+		return err
+	}
+	d.Progress.Printf("downloaded %s of Kubernetes %s to %s in %s", list(Programs()), version, d.Path, seconds(time.Since(started)))
+	return nil
+}
+
+func (d Directory) downloadArchive(ctx context.Context, client client, archive archive, version string) (err error) {
+	partial := d.newPartial()
+	if err := os.MkdirAll(partial, 0o755); err != nil { //nolint:gosec // programs, for all
+		return fmt.Errorf("making a directory for the archive: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(partial)) }()
+	file, err := os.CreateTemp(partial, "archive-")
+	if err != nil {
+		return fmt.Errorf("downloading a control plane: %w", err)
+	}
+	defer file.Close()
+	if err := client.archive(ctx, archive, file, d.Progress); err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("reading the archive: %w", err)
+	}
+	if err := unpack(file, partial, Programs()); err != nil {
+		return fmt.Errorf("unpacking %s: %w", shown(archive.URL), err)
+	}
+	return d.install(partial, downloadedStamp(version), Programs())
+}
+
+func (c client) index(ctx context.Context, from string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.indexTimeout, fmt.Errorf("no answer within %s", c.indexTimeout))
+	defer cancel()
+	body, _, err := get(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	text, err := io.ReadAll(io.LimitReader(body, c.maxIndexSize+1))
+	if err != nil {
+		return nil, failed(ctx, from, err)
+	}
+	if int64(len(text)) > c.maxIndexSize {
+		return nil, failed(ctx, from, fmt.Errorf("expected at most %d bytes", c.maxIndexSize))
+	}
+	return text, nil
+}
+
+// archive copies an archive to a file, and verifies its checksum.
+func (c client) archive(ctx context.Context, archive archive, to io.Writer, progress Progress) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stall := time.AfterFunc(c.stallTimeout, func() { cancel(fmt.Errorf("no data for %s", c.stallTimeout)) })
+	defer stall.Stop()
+	body, size, err := get(ctx, archive.URL)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	hash := sha512.New()
+	received := &counter{each: func(sum int64) {
+		stall.Reset(c.stallTimeout)
+		if size > 0 {
+			progress.Statusf("downloaded %d of %d MB", sum/1e6, size/1e6)
+		} else {
+			progress.Statusf("downloaded %d MB", sum/1e6)
+		}
+	}}
+	copied, err := io.Copy(io.MultiWriter(to, hash, received), io.LimitReader(body, c.maxArchiveSize+1))
+	if err != nil {
+		return failed(ctx, archive.URL, err)
+	}
+	if copied > c.maxArchiveSize {
+		return failed(ctx, archive.URL, fmt.Errorf("expected at most %d bytes", c.maxArchiveSize))
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); !strings.EqualFold(got, archive.SHA512) {
+		return failed(ctx, archive.URL, fmt.Errorf("the checksum does not match: expected SHA-512 %q, as in the index, and got %q", archive.SHA512, got))
+	}
+	return nil
+}
+
+// get returns the body of the answer, and its size if it is known.
+func get(ctx context.Context, from string) (io.ReadCloser, int64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, 0, failed(ctx, from, err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, 0, failed(ctx, from, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		_ = response.Body.Close()
+		return nil, 0, failed(ctx, from, fmt.Errorf("expected HTTP status 200, got %d", response.StatusCode))
+	}
+	return response.Body, response.ContentLength, nil
+}
+
+// failed says what was fetched, and why it failed. net/http would name the URL that
+// a redirect leads to, and with it a signature.
+func failed(ctx context.Context, from string, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	} else if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	return fmt.Errorf("fetching %s: %w", shown(from), err)
+}
+
+// shown is a URL without what could be a secret.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "the URL"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
+
+// A counter counts what is written to it.
+type counter struct {
+	sum  int64
+	each func(sum int64)
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.sum += int64(len(p))
+	c.each(c.sum)
+	return len(p), nil
+}
