@@ -1,4 +1,5 @@
-# Everything is built from Go modules: no registry, no download site.
+# Everything can be built from Go modules: no registry, no download site. Programs of
+# Kubernetes that are published for envtest are downloaded where that is possible.
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
@@ -9,6 +10,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Debugging information takes time to make, and -s -w throws it away. The control
 # plane is built with the same flags, so that what both need is compiled once.
 GCFLAGS := all=-dwarf=false
+# Builds, and says how long it will take.
+BUILD := GO='$(GO)' hack/build/build.sh -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)'
 PROVIDER ?= envtest
 
 .PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e clean
@@ -17,8 +20,7 @@ help: ## say what can be made
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/authenticator, bin/localaws, bin/lab
-	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	@$(BUILD) programs
 
 test: ## unit tests with the race detector (needs a C compiler, no network, no Docker)
 	$(GO) test -race ./...
@@ -59,8 +61,8 @@ fuzz: ## every fuzz test for FUZZTIME
 	  done; \
 	done
 
-control-plane: ## kube-apiserver, etcd and kubectl in bin/k8s; skipped when there or KUBEBUILDER_ASSETS is set
-	@hack/controlplane/build.sh bin/k8s
+control-plane: ## kube-apiserver, etcd and kubectl in bin/k8s, downloaded or built (ENVTEST_INDEX=URL|off, KUBEBUILDER_ASSETS)
+	@$(BUILD) control-plane
 
 IMAGE_ARCHITECTURES ?= $(shell $(GO) env GOHOSTARCH)
 image: ## bin/images, for this machine's architecture: authenticator.tar for docker load, authenticator/ (OCI) for a registry
@@ -73,7 +75,7 @@ kind-node-image: ## kube-iam/kind-node: an image of nodes for kind where no regi
 	@deploy/kind/node-image/build.sh
 
 demo: ## sign in to a real kube-apiserver with AWS IAM, offline: six steps, shown one by one
-	@SECONDS=0; $(MAKE) --no-print-directory build control-plane; \
+	@SECONDS=0; $(BUILD) programs control-plane; \
 	  dir=$$(mktemp -d); trap 'bin/lab down --dir "$$dir"; rm -rf "$$dir"' EXIT; \
 	  bin/lab up --dir "$$dir" && bin/lab tour --dir "$$dir" && echo "Done in $$SECONDS s, builds included."
 
