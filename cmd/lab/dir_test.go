@@ -16,7 +16,7 @@ func TestTyped(t *testing.T) {
 		{[]string{"--dir", "/tmp/lab-2"}, program + " env --dir /tmp/lab-2"},
 		{[]string{"--dir", "it's a lab"}, program + ` env --dir 'it'\''s a lab'`},
 	} {
-		command := newUp()
+		command := newUp(nil)
 		if err := command.ParseFlags(test.arguments); err != nil {
 			t.Fatal(err)
 		}

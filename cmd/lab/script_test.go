@@ -2,12 +2,15 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli/clitest"
+	"github.com/kube-iam/authenticator/internal/controlplane"
+	"github.com/kube-iam/authenticator/internal/controlplane/indextest"
 )
 
 func TestMain(m *testing.M) {
@@ -16,10 +19,27 @@ func TestMain(m *testing.M) {
 
 // TestScript is what a lab says that does not run; one that runs is e2e's.
 func TestScript(t *testing.T) {
+	index := publish(t)
 	clitest.Scripts(t, testscript.Params{Setup: func(env *testscript.Env) error {
 		env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
-		return os.Chmod(env.WorkDir, 0o700) // a lab's parent, whatever the umask is
+		env.Setenv("INDEX", index)
+		env.Setenv(controlplane.IndexVariable, "http://127.0.0.1:1/no-index.yaml") // no script leaves this machine
+		return os.Chmod(env.WorkDir, 0o700)                                        // a lab's parent, whatever the umask is
 	}})
+}
+
+// publish serves an index of programs that do nothing.
+func publish(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, program := range controlplane.Programs() {
+		if err := os.WriteFile(filepath.Join(dir, program), []byte("no program that runs"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var index indextest.Index
+	index.Publish(controlplane.KubernetesVersion, indextest.Pack(t, dir, controlplane.Programs()...))
+	return index.Serve(t)
 }
 
 func TestCommands(t *testing.T) {

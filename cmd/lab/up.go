@@ -18,7 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-func newUp() *cobra.Command {
+func newUp(env cli.Environment) *cobra.Command {
 	var config lab.Config
 	var foreground bool
 	command := &cobra.Command{
@@ -31,6 +31,12 @@ The cluster is a kube-apiserver and its etcd, started in seconds, unless
 --provider kind makes it a whole one: its nodes are containers of a Docker engine,
 the authenticator is a static pod beside each kube-apiserver, and the workers join
 through IAM, as on EKS. It needs Linux.
+
+kube-apiserver, etcd and kubectl come from --assets, $KUBEBUILDER_ASSETS or the
+directory k8s beside this program. If there are none, they are downloaded from
+envtest's index, and their checksum is verified. Where that fails, they are built,
+which needs Go and a clone of the source. ENVTEST_INDEX is the URL of another
+index; "off" downloads nothing.
 
 What a killed lab left behind in the directory is cleaned up first. If a lab
 runs there already, nothing is done.`,
@@ -58,9 +64,9 @@ runs there already, nothing is done.`,
 				return err
 			}
 			if foreground {
-				return upForeground(cmd.Context(), config, cmd.ErrOrStderr())
+				return upForeground(cmd.Context(), config, env, cmd.ErrOrStderr())
 			}
-			return upBackground(cmd, config)
+			return upBackground(cmd, config, env)
 		},
 	}
 	flags := command.Flags()
@@ -74,7 +80,7 @@ runs there already, nothing is done.`,
 	flags.StringVar(&config.Kind.Image, "image", "", "kind: archive of the authenticator's image (default: images/authenticator.tar beside this program)")
 	flags.BoolVar(&config.Kind.Keep, "keep", false, "kind: keep the containers when the cluster does not come up")
 	flags.StringVar(&config.Listen, "listen", "", "address of the local AWS (default: a free port of 127.0.0.1)")
-	flags.StringVar(&config.Assets, "assets", "", "directory of kube-apiserver, etcd and kubectl (default: $KUBEBUILDER_ASSETS, or k8s beside this program)")
+	flags.StringVar(&config.Assets, "assets", "", "directory of kube-apiserver, etcd and kubectl (default: $KUBEBUILDER_ASSETS, k8s beside this program, or downloaded)")
 	flags.StringVar(&config.Authenticator, "authenticator", "", "the authenticator's program (default: beside this program, or on PATH)")
 	flags.DurationVar(&config.WebhookCacheTTL, "webhook-cache-ttl", 0, "how long kube-apiserver remembers an answer of the webhook (default: its own 2m)")
 	flags.DurationVar(&config.VerificationCacheTTL, "verification-cache-ttl", 0, "how long the authenticator remembers an answer of STS (default: its own 60s)")
@@ -110,13 +116,17 @@ func checkProvider(flags *pflag.FlagSet, config lab.Config) error {
 
 var versionPattern = regexp.MustCompile(`^v1\.\d+\.\d+(-[\w.]+)?$`)
 
-func upForeground(ctx context.Context, config lab.Config, stderr io.Writer) error {
+func upForeground(ctx context.Context, config lab.Config, env cli.Environment, stderr io.Writer) error {
 	config.Progress = stderr
 	parent := lab.ParentProgress()
 	if parent != nil {
 		config.Progress = io.MultiWriter(stderr, parent)
 	}
-	running, err := lab.Up(ctx, config)
+	var running *lab.Lab
+	var err error
+	if config.Assets, err = getAssets(ctx, config, env, stderr); err == nil {
+		running, err = lab.Up(ctx, config)
+	}
 	if parent != nil {
 		if err != nil {
 			fmt.Fprintf(parent, "lab: %v\n", err)
@@ -131,14 +141,20 @@ func upForeground(ctx context.Context, config lab.Config, stderr io.Writer) erro
 	return running.Close()
 }
 
-// upBackground runs this same program in the foreground, behind our back.
-func upBackground(cmd *cobra.Command, config lab.Config) error {
+// upBackground runs this same program in the foreground, behind our back. A missing
+// control plane is downloaded or built first, since only here the progress can use
+// the terminal.
+func upBackground(cmd *cobra.Command, config lab.Config, env cli.Environment) error {
 	stderr := cmd.ErrOrStderr()
 	switch info, err := lab.Open(config.Dir); {
 	case err == nil:
 		fmt.Fprintf(stderr, "lab: up already (process %d); lab status says more\n", info.PID)
 		return nil
 	case !errors.Is(err, lab.ErrNotRunning):
+		return err
+	}
+	assets, err := getAssets(cmd.Context(), config, env, stderr)
+	if err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -149,7 +165,7 @@ func upBackground(cmd *cobra.Command, config lab.Config) error {
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		arguments = append(arguments, "--"+flag.Name+"="+flag.Value.String())
 	})
-	arguments = append(arguments, "--dir", config.Dir, "--foreground") // the last one of a name counts
+	arguments = append(arguments, "--dir", config.Dir, "--assets", assets, "--foreground") // the last one of a name counts
 	if err := lab.Background(cmd.Context(), config.Dir, exec.Command(self, arguments...), stderr); err != nil {
 		return err
 	}

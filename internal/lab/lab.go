@@ -123,7 +123,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Provider == "" {
 		c.Provider = Envtest
 	}
-	if c.Assets, err = findAssets(c.Assets, c.Provider); err != nil {
+	if c.Assets, err = FindAssets(c.Assets, c.Provider); err != nil {
 		return c, err
 	}
 	if c.Authenticator, err = findProgram(c.Authenticator, "authenticator"); err != nil {

@@ -1,34 +1,50 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/kube-iam/authenticator/internal/controlplane"
 )
 
-// findAssets finds the directory of kubectl, and of kube-apiserver and etcd if the
-// provider is one that runs those.
-func findAssets(dir, provider string) (string, error) {
-	if dir == "" {
-		dir = os.Getenv("KUBEBUILDER_ASSETS")
-	}
-	names := []string{"kube-apiserver", "etcd", "kubectl"}
+// ErrNoAssets says that no directory of control-plane programs is named, and none
+// is where a lab looks for one.
+var ErrNoAssets = errors.New("no control plane")
+
+// AssetsNeeded are the programs that a provider needs in [Config.Assets].
+func AssetsNeeded(provider string) []string {
 	if provider == Kind {
-		names = []string{"kubectl"}
+		return []string{"kubectl"}
 	}
+	return controlplane.Programs()
+}
+
+// FindAssets finds the directory of the control-plane programs that a provider
+// needs: as named, as KUBEBUILDER_ASSETS, or k8s beside this program. The kubectl on
+// PATH will do if nothing else is needed.
+func FindAssets(dir, provider string) (string, error) {
+	needed := AssetsNeeded(provider)
 	if dir == "" {
-		dir = besideThisProgram("k8s")
-		if path, err := exec.LookPath("kubectl"); provider == Kind && err == nil && executable(filepath.Join(dir, "kubectl")) != nil {
-			dir = filepath.Dir(path)
-		}
+		dir = os.Getenv(controlplane.AssetsVariable)
 	}
-	for _, name := range names {
-		if err := executable(filepath.Join(dir, name)); err != nil {
-			return "", fmt.Errorf("finding a control plane: %w (make control-plane builds one; KUBEBUILDER_ASSETS names another)", err)
+	if dir != "" {
+		if err := controlplane.Check(dir, needed...); err != nil {
+			return "", fmt.Errorf("finding a control plane: %w (make control-plane gets one; %s names another)", err, controlplane.AssetsVariable)
 		}
+		return filepath.Abs(dir)
 	}
-	return filepath.Abs(dir)
+	dir = besideThisProgram("k8s")
+	err := controlplane.Check(dir, needed...)
+	if err == nil {
+		return filepath.Abs(dir)
+	}
+	if path, lookErr := exec.LookPath("kubectl"); provider == Kind && lookErr == nil {
+		return filepath.Abs(filepath.Dir(path))
+	}
+	return "", fmt.Errorf("finding a control plane: %w: %w (make control-plane gets one; %s names another)", ErrNoAssets, err, controlplane.AssetsVariable)
 }
 
 // findProgram finds a program of ours: as named, beside this one, or on PATH.
@@ -58,12 +74,5 @@ func besideThisProgram(name string) string {
 }
 
 func executable(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.IsDir() || info.Mode()&0o111 == 0 {
-		return fmt.Errorf("%s is not a program", path)
-	}
-	return nil
+	return controlplane.Check(filepath.Dir(path), filepath.Base(path))
 }

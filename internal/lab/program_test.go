@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ func programs(t *testing.T, names ...string) string {
 }
 
 func TestFindAssets(t *testing.T) {
+	t.Setenv("PATH", programs(t)) // no kubectl
 	named := programs(t, "kube-apiserver", "etcd", "kubectl")
 	inEnvironment := programs(t, "kube-apiserver", "etcd", "kubectl")
 	half := programs(t, "kube-apiserver", "etcd")
@@ -38,17 +40,34 @@ func TestFindAssets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBEBUILDER_ASSETS", test.environment)
-			got, err := findAssets(test.dir, Envtest)
+			got, err := FindAssets(test.dir, Envtest)
 			if test.missing == "" {
 				if err != nil || got != test.want {
-					t.Errorf("findAssets = %q, %v, want %q", got, err, test.want)
+					t.Errorf("FindAssets = %q, %v, want %q", got, err, test.want)
 				}
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), test.missing) || !strings.Contains(err.Error(), "make control-plane builds one") {
-				t.Errorf("findAssets = %q, %v, want it to miss %s and to say what helps", got, err, test.missing)
+			if err == nil || !strings.Contains(err.Error(), test.missing) || !strings.Contains(err.Error(), "make control-plane gets one") {
+				t.Errorf("FindAssets = %q, %v, want it to miss %s and to say what helps", got, err, test.missing)
+			}
+			// One that is named is not replaced by another.
+			if named := test.dir != "" || test.environment != ""; errors.Is(err, ErrNoAssets) == named {
+				t.Errorf("FindAssets: %v, named %v", err, named)
 			}
 		})
+	}
+}
+
+func TestFindKubectl(t *testing.T) {
+	dir := programs(t, "kubectl")
+	t.Setenv("KUBEBUILDER_ASSETS", "")
+	t.Setenv("PATH", dir)
+	if got, err := FindAssets("", Kind); err != nil || got != dir {
+		t.Errorf("FindAssets = %q, %v, want %q, which is on PATH", got, err, dir)
+	}
+	t.Setenv("PATH", programs(t))
+	if _, err := FindAssets("", Kind); !errors.Is(err, ErrNoAssets) {
+		t.Errorf("FindAssets without a kubectl: %v", err)
 	}
 }
 

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/controlplane"
+	"github.com/kube-iam/authenticator/internal/lab"
+)
+
+// getAssets finds the directory of the control-plane programs. If there is none, it
+// downloads or builds them.
+func getAssets(ctx context.Context, config lab.Config, env cli.Environment, stderr io.Writer) (string, error) {
+	dir, err := lab.FindAssets(config.Assets, config.Provider)
+	if !errors.Is(err, lab.ErrNoAssets) {
+		return dir, err
+	}
+	progress := cli.NewProgress(stderr, "lab: ")
+	defer progress.Done()
+	directory := controlplane.Directory{Index: env.Get(controlplane.IndexVariable), Source: source(), Progress: progress}
+	if directory.Path, err = assetsDir(directory.Source); err != nil {
+		return "", err
+	}
+	needed := lab.AssetsNeeded(config.Provider)
+	if err := directory.Get(ctx, needed...); err != nil {
+		if ctx.Err() != nil {
+			return "", err
+		}
+		return "", &cli.Error{
+			Code: cli.ExitFailure,
+			Err:  fmt.Errorf("getting a control plane: %w", err),
+			Hint: assetsHint(directory.Source),
+		}
+	}
+	return directory.Path, nil
+}
+
+// source is the source tree that this program, or the working directory, is in.
+func source() string {
+	var dirs []string
+	if self, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Dir(self))
+	}
+	if dir, err := os.Getwd(); err == nil {
+		dirs = append(dirs, dir)
+	}
+	return controlplane.FindSource(dirs...)
+}
+
+// assetsDir is where the programs go: in a source tree, where make puts them.
+func assetsDir(source string) (string, error) {
+	if source != "" {
+		return filepath.Join(source, "bin", "k8s"), nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding a directory for the control plane (name one with --assets): %w", err)
+	}
+	return filepath.Join(cache, "kube-iam-control-plane"), nil
+}
+
+func assetsHint(source string) string {
+	hint := controlplane.IndexVariable + " is the URL of another index; " +
+		controlplane.AssetsVariable + " or --assets names a directory that has them"
+	if source == "" {
+		hint += "; in a clone of the source, lab builds them"
+	}
+	return hint
+}
