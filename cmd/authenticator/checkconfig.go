@@ -13,9 +13,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// printPlan says what the server would do with its configuration, for
-// --check-config. It reads files and connects to nothing. The error is that with
-// which the server would not start.
+// printPlan prints what the server would do with its configuration, for
+// --check-config. It reads files and connects to nothing. It returns the error that
+// would keep the server from starting.
 func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []source.Source, now time.Time) error {
 	certificate, err := o.certificatePlan(ctx, now)
 	if err != nil {
@@ -37,7 +37,7 @@ func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []sou
 	row("certificate", "%s", certificate)
 	kubeconfig := "writes " + o.generateKubeconfig
 	if o.kubeconfigPregenerated {
-		kubeconfig = "is there already (--kubeconfig-pregenerated)"
+		kubeconfig = "exists already (--kubeconfig-pregenerated)"
 	}
 	row("kubeconfig", "%s", kubeconfig)
 	owners := "none"
@@ -59,7 +59,7 @@ func sourcePlan(current source.Snapshot) string {
 		mapper.Count(current.Problems, mapper.Error), mapper.Count(current.Problems, mapper.Warning))
 }
 
-// certificatePlan says what becomes of the serving certificate.
+// certificatePlan returns what the server would do with the serving certificate.
 func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) (string, error) {
 	path := filepath.Join(o.stateDir, webhook.CertificateFile)
 	certificate, err := webhook.LoadCertificate(ctx, o.stateDir, now)
@@ -67,11 +67,11 @@ func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) (str
 	case err != nil:
 		return "", err
 	case certificate == nil:
-		return "makes " + path, nil
+		return "generates " + path, nil
 	case now.Before(certificate.Leaf.NotBefore):
-		return path + " is not valid before " + certificate.Leaf.NotBefore.Format(time.DateTime) + ", so that no kube-apiserver connects", nil
+		return path + " is not valid before " + certificate.Leaf.NotBefore.Format(time.DateTime) + ", so no kube-apiserver connects", nil
 	case certificate.Leaf.VerifyHostname(o.hostname) != nil:
-		return path + " is not for " + o.hostname + ", so that no kube-apiserver connects", nil
+		return path + " is not for " + o.hostname + ", so no kube-apiserver connects", nil
 	}
 	return path + ", valid until " + certificate.Leaf.NotAfter.Format(time.DateOnly), nil
 }

@@ -20,14 +20,14 @@ func commandNamed(t *testing.T, root *cobra.Command, name string) *cobra.Command
 	return command
 }
 
-// TestEveryServerFlagHasAConfigKey holds that whatever the server's flags say,
-// the configuration file can say too.
+// TestEveryServerFlagHasAConfigKey checks that the configuration file can set all that
+// the server's flags set.
 func TestEveryServerFlagHasAConfigKey(t *testing.T) {
 	server := commandNamed(t, newRoot(cli.Environment{}, cli.Streams{}), "server")
 	flags := config.Flags()
 	server.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) {
 		switch flag.Name {
-		case "help", "check-config": // they say what to do now, not how
+		case "help", "check-config": // these are for one run only
 			return
 		}
 		if !slices.Contains(flags[""], flag.Name) && !slices.Contains(flags["server"], flag.Name) {
@@ -36,7 +36,7 @@ func TestEveryServerFlagHasAConfigKey(t *testing.T) {
 	})
 }
 
-// TestEveryConfigKeyHasAFlag holds that no key is accepted and then ignored.
+// TestEveryConfigKeyHasAFlag checks that no key is accepted and then ignored.
 func TestEveryConfigKeyHasAFlag(t *testing.T) {
 	root := newRoot(cli.Environment{}, cli.Streams{})
 	for name, flags := range config.Flags() {

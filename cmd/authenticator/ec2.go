@@ -17,8 +17,8 @@ import (
 	"github.com/aws/smithy-go/transport/http"
 )
 
-// lazyEC2 makes a client of EC2 when it is first needed, and again after a
-// failure: many servers never do.
+// lazyEC2 returns a function that creates the EC2 client at its first call, and
+// tries again after a failure. Many servers never need one.
 func lazyEC2(roleARN, sourceARN string) func(context.Context) (ec2.DescribeInstancesAPIClient, error) {
 	var mu sync.Mutex
 	var client *ec2.Client
@@ -50,15 +50,15 @@ func loadAWS(ctx context.Context) (aws.Config, error) {
 	if loaded.Region == "" {
 		answer, err := imds.NewFromConfig(loaded).GetRegion(ctx, &imds.GetRegionInput{})
 		if err != nil {
-			return aws.Config{}, errors.New("finding the region of the instances: neither $AWS_REGION nor the instance metadata service tells it")
+			return aws.Config{}, errors.New("finding the region of the instances: neither $AWS_REGION nor the instance metadata service names it (set $AWS_REGION)")
 		}
 		loaded.Region = cmp.Or(answer.Region, loaded.Region)
 	}
 	return loaded, nil
 }
 
-// assumedRole are the credentials of a role. The source ARN lets the role's trust
-// policy tell on whose behalf it is assumed.
+// assumedRole returns the credentials of a role. The source ARN tells the role's trust
+// policy on whose behalf the role is assumed.
 func assumedRole(loaded aws.Config, roleARN, sourceARN string) (aws.CredentialsProvider, error) {
 	client := sts.NewFromConfig(loaded)
 	if sourceARN != "" {

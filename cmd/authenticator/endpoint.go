@@ -17,8 +17,9 @@ import (
 	"github.com/kube-iam/authenticator/internal/webhook"
 )
 
-// An endpoint is where the server listens and how the kube-apiserver finds it.
-// The commands server and init agree on it by the same flags.
+// An endpoint is the address on which the server listens, and the URL and kubeconfig
+// with which the kube-apiserver reaches it. The commands server and init share its
+// flags.
 type endpoint struct {
 	stateDir           string
 	generateKubeconfig string
@@ -28,8 +29,8 @@ type endpoint struct {
 
 func (e *endpoint) addFlags(flags *pflag.FlagSet, stateDir, kubeconfig string) {
 	flags.StringVar(&e.stateDir, "state-dir", stateDir, "directory of the serving certificate and its key, created if missing")
-	flags.StringVar(&e.generateKubeconfig, "generate-kubeconfig", kubeconfig, "file to write the kubeconfig for the kube-apiserver to (its --authentication-token-webhook-config-file)")
-	flags.StringVar(&e.hostname, "hostname", "localhost", "host name by which the kube-apiserver finds the server")
+	flags.StringVar(&e.generateKubeconfig, "generate-kubeconfig", kubeconfig, "file for the generated kubeconfig of the kube-apiserver (its --authentication-token-webhook-config-file)")
+	flags.StringVar(&e.hostname, "hostname", "localhost", "host name at which the kube-apiserver reaches the server")
 	flags.StringVar(&e.address, "address", "127.0.0.1", "IP address to listen on")
 	flags.IntVar(&e.port, "port", 21362, "port to listen on")
 }
@@ -42,7 +43,7 @@ func (e *endpoint) check() error {
 		return err
 	}
 	if e.hostname == "" {
-		return cli.Usagef("--hostname is empty")
+		return cli.Usagef("--hostname must not be empty")
 	}
 	if parsed, err := url.Parse(e.url()); err != nil || parsed.Hostname() != e.hostname || strings.ContainsAny(e.hostname, " %") {
 		return cli.Usagef("--hostname %q is not a host name or an IP address", e.hostname)
@@ -52,19 +53,19 @@ func (e *endpoint) check() error {
 
 func checkPort(flag string, port int) error {
 	if port < 1 || port > 65535 {
-		return cli.Usagef("%s %d is not a port: 1 to 65535", flag, port)
+		return cli.Usagef("%s %d is not a port (expected 1 to 65535)", flag, port)
 	}
 	return nil
 }
 
-// url is where the kube-apiserver finds the server.
+// url returns the URL at which the kube-apiserver reaches the server.
 func (e *endpoint) url() string {
 	return fmt.Sprintf("https://%s/authenticate", net.JoinHostPort(e.hostname, strconv.Itoa(e.port)))
 }
 
 func (e *endpoint) listenAddress() string { return net.JoinHostPort(e.address, strconv.Itoa(e.port)) }
 
-// certificate loads the serving certificate, or makes one. The warning, if it is
+// certificate loads the serving certificate, or generates one. The warning, if it is
 // not empty, says why a kube-apiserver would not trust it.
 func (e *endpoint) certificate(ctx context.Context) (certificate *tls.Certificate, warning string, err error) {
 	now := time.Now()
@@ -76,16 +77,17 @@ func (e *endpoint) certificate(ctx context.Context) (certificate *tls.Certificat
 	switch leaf := certificate.Leaf; {
 	case leaf.VerifyHostname(e.hostname) != nil:
 		fault = "is not for " + e.hostname
-	case now.Before(leaf.NotBefore): // made by a clock that was ahead
+	case now.Before(leaf.NotBefore): // generated while the clock was ahead
 		fault = "is not valid before " + leaf.NotBefore.Format(time.DateTime)
 	default:
 		return certificate, "", nil
 	}
-	return certificate, fmt.Sprintf("the serving certificate %s %s, so that no kube-apiserver connects: remove it and %s to have new ones made",
+	return certificate, fmt.Sprintf("the serving certificate %s %s, so no kube-apiserver connects: remove it and %s, and restart to generate new ones",
 		filepath.Join(e.stateDir, webhook.CertificateFile), fault, filepath.Join(e.stateDir, webhook.KeyFile)), nil
 }
 
-// writeKubeconfig writes how the kube-apiserver finds the server.
+// writeKubeconfig writes the kubeconfig with which the kube-apiserver reaches the
+// server.
 func (e *endpoint) writeKubeconfig(certificate *tls.Certificate) error {
 	return webhook.WriteKubeconfig(e.generateKubeconfig, e.url(), certificate)
 }

@@ -8,18 +8,18 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/presign"
 )
 
-// Versions of kubectl's ExecCredential.
+// The versions of kubectl's ExecCredential.
 const (
 	execV1      = "client.authentication.k8s.io/v1"
 	execV1beta1 = "client.authentication.k8s.io/v1beta1"
 )
 
-// execInfo is what kubectl says in KUBERNETES_EXEC_INFO.
+// execInfo is what kubectl passes in KUBERNETES_EXEC_INFO.
 type execInfo struct {
 	apiVersion string
-	// noInput: kubectl says that there is nobody to ask.
+	// noInput means that kubectl has no user to prompt.
 	noInput bool
-	// note for people, if kubectl said what we do not know.
+	// note tells the user about an unsupported value; empty if there is none.
 	note string
 }
 
@@ -34,7 +34,7 @@ func readExecInfo(text string) execInfo {
 		} `json:"spec"`
 	}
 	if err := json.Unmarshal([]byte(text), &said); err != nil {
-		return execInfo{apiVersion: execV1beta1, note: "KUBERNETES_EXEC_INFO is not JSON; answering as " + execV1beta1}
+		return execInfo{apiVersion: execV1beta1, note: "KUBERNETES_EXEC_INFO is not JSON; using " + execV1beta1}
 	}
 	switch said.APIVersion {
 	case execV1, execV1beta1:
@@ -42,7 +42,7 @@ func readExecInfo(text string) execInfo {
 	default:
 		return execInfo{
 			apiVersion: execV1beta1,
-			note:       fmt.Sprintf("KUBERNETES_EXEC_INFO asks for apiVersion %q, which is not known; answering as %s", said.APIVersion, execV1beta1),
+			note:       fmt.Sprintf("KUBERNETES_EXEC_INFO asks for apiVersion %q, which is not supported; using %s", said.APIVersion, execV1beta1),
 		}
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-// Feature gates of aws-iam-authenticator. It has them all off; here what they
-// turn on always acts, but for SSORoleMatch, which can be turned off.
+// ssoRoleMatch is the only feature gate of aws-iam-authenticator that has an effect
+// here. There, all gates are off by default; here, their features are always on, and
+// only SSORoleMatch can be turned off.
 const ssoRoleMatch = "SSORoleMatch"
 
 func featureGateNames() []string {

@@ -14,11 +14,10 @@ func newInit(p *program) *cobra.Command {
 	var e endpoint
 	command := &cobra.Command{
 		Use:   "init",
-		Short: "Make the serving certificate and the kube-apiserver's kubeconfig",
-		Long: `Make the server's certificate and key, and the kubeconfig by which the
-kube-apiserver finds the server and trusts it. A certificate that is there is
-kept. The server does the same at its start; this is for clusters whose
-kube-apiserver starts first.`,
+		Short: "Generate the serving certificate and the kube-apiserver's kubeconfig",
+		Long: `Generate the server's certificate and key, and the kubeconfig with which the
+kube-apiserver reaches and trusts the server. An existing certificate is kept. The
+server does the same when it starts; use init if the kube-apiserver starts first.`,
 		Example: `  authenticator init --cluster-id my-cluster
   authenticator init --cluster-id my-cluster --state-dir /var/aws-iam-authenticator --generate-kubeconfig /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml`,
 		Args: cli.NoArgs,

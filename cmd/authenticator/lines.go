@@ -9,40 +9,41 @@ import (
 )
 
 const (
-	// maxPending is how much of the log waits while its writer is blocked.
+	// maxPending is how many bytes of the log are kept while the writer is blocked.
 	maxPending = 1 << 20
-	// linesPeriod is how often lines are written at most. Those logged meanwhile
-	// are written together: a write costs as much as all else that a line costs.
+	// linesPeriod is the least time between two writes. The lines logged meanwhile
+	// are written together: a write costs as much as everything else about a line.
 	linesPeriod = 10 * time.Millisecond
-	// linesTimeout bounds the last write, which a blocked writer would hold up.
+	// linesTimeout bounds the last write, which a blocked writer would delay.
 	linesTimeout = time.Second
 )
 
-// lines writes a log so that whoever logs does not wait for others who do. A line
-// is written at once, or within linesPeriod of the line before.
+// lines writes a log so that goroutines that log do not wait for each other. A line
+// is written at once, or within linesPeriod of the previous line.
 //
-// If the writer blocks, as a pipe does that nobody reads, one waits with it and the
-// others go on, for people must still sign in. Their lines wait, and those beyond
-// maxPending are lost and counted.
+// If the writer blocks, as an unread pipe does, one goroutine waits for it and the
+// others continue, because people must still be able to sign in. Their lines are
+// kept, and those beyond maxPending are dropped and counted.
 type lines struct {
 	w io.Writer
-	// report logs how many lines were lost.
+	// report logs how many lines were dropped.
 	report func(lost int)
 
-	// writing has an element while somebody writes.
+	// writing holds an element while a goroutine writes.
 	writing chan struct{}
 
 	mu      sync.Mutex
 	pending []byte
-	// spare is the memory of the batch before.
+	// spare is the memory of the previous batch, for reuse.
 	spare []byte
 	lost  int
-	// next is when the next batch may be written, and scheduled that a timer does it.
+	// next is when the next batch may be written; scheduled is set if a timer will
+	// write it.
 	next      time.Time
 	scheduled bool
 }
 
-// Write has a line wait for [lines.flush].
+// Write adds a line to those that [lines.flush] writes.
 func (l *lines) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,8 +55,8 @@ func (l *lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// flush has the lines that wait written: by whoever is writing, by the timer, or
-// here.
+// flush writes the pending lines, unless a timer is scheduled to do so or another
+// goroutine is writing.
 func (l *lines) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,7 +75,7 @@ func (l *lines) flush() {
 	}
 }
 
-// expire is called by the timer.
+// expire flushes the lines when the timer fires.
 func (l *lines) expire() {
 	l.mu.Lock()
 	l.scheduled = false
@@ -82,14 +83,14 @@ func (l *lines) expire() {
 	l.flush()
 }
 
-// write writes what waits, and gives up the turn to write. It is called with mu
-// locked, and unlocks it while it writes.
+// write writes the pending lines and gives up the turn to write. The caller holds mu;
+// write unlocks it while it writes.
 func (l *lines) write() {
 	for len(l.pending) > 0 || l.lost > 0 {
 		batch, lost := l.pending, l.lost
 		l.pending, l.lost = l.spare[:0], 0
 		l.mu.Unlock()
-		_, _ = l.w.Write(batch) // there is nowhere else to report that it failed
+		_, _ = l.w.Write(batch) // a failure cannot be reported anywhere else
 		if lost > 0 {
 			l.report(lost)
 		}
@@ -102,7 +103,7 @@ func (l *lines) write() {
 	<-l.writing
 }
 
-// close writes what waits, but does not wait for longer than linesTimeout.
+// close writes the pending lines, but waits no longer than linesTimeout.
 func (l *lines) close() {
 	written := make(chan struct{})
 	go func() {
@@ -118,8 +119,8 @@ func (l *lines) close() {
 	}
 }
 
-// lineHandler is a handler that writes lines. It flushes them once slog's handler
-// has given back its lock, which all who log take.
+// lineHandler is a handler that writes to lines. It flushes them after slog's handler
+// has released its lock, which every goroutine that logs takes.
 type lineHandler struct {
 	slog.Handler
 	lines *lines
@@ -129,7 +130,7 @@ func newLineHandler(w io.Writer, format func(io.Writer) slog.Handler) lineHandle
 	lines := &lines{w: w, writing: make(chan struct{}, 1)}
 	handler := format(lines)
 	lines.report = func(lost int) {
-		note := slog.NewRecord(time.Now(), slog.LevelError, "lines of the log are lost: standard error was blocked", 0)
+		note := slog.NewRecord(time.Now(), slog.LevelError, "log lines were dropped: standard error was blocked", 0)
 		note.AddAttrs(slog.Int("lost", lost))
 		_ = handler.Handle(context.Background(), note) // it cannot fail
 	}

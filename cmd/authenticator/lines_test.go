@@ -42,8 +42,8 @@ func TestLogIsWrittenAtOnce(t *testing.T) {
 	}
 }
 
-// TestBlockedLog holds that only one waits for a writer that is blocked, and that
-// lines keep their order and lost ones are counted.
+// TestBlockedLog checks that only one goroutine waits for a blocked writer, that lines
+// keep their order, and that dropped lines are counted.
 func TestBlockedLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe()
@@ -54,7 +54,7 @@ func TestBlockedLog(t *testing.T) {
 		var first sync.WaitGroup
 		defer flush()
 		first.Go(func() { log.Info("0") })
-		synctest.Wait() // it is blocked
+		synctest.Wait() // the writer is blocked
 		const fit, more = 1000, 200
 		filler := strings.Repeat("x", maxPending/fit-100)
 		for n := range fit + more {
@@ -81,7 +81,7 @@ func TestBlockedLog(t *testing.T) {
 			t.Errorf("%v: %.200s", err, note)
 		}
 		if written := len(got) - 3; lost == 0 || written+lost != fit+more {
-			t.Errorf("%d lines are written and %d lost, of %d", written, lost, fit+more)
+			t.Errorf("%d lines written and %d dropped, of %d", written, lost, fit+more)
 		}
 		if !strings.Contains(got[len(got)-1], "msg=last") {
 			t.Errorf("the last line: %s", got[len(got)-1])
@@ -89,7 +89,7 @@ func TestBlockedLog(t *testing.T) {
 	})
 }
 
-// TestLogFromMany holds that every line is written once and whole.
+// TestLogFromMany checks that every line is written once and whole.
 func TestLogFromMany(t *testing.T) {
 	var out blockable
 	log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "json"}).newLog()
@@ -111,14 +111,14 @@ func TestLogFromMany(t *testing.T) {
 		for i := range 20 {
 			at := strings.Index(out.text.String(), fmt.Sprintf(`"n":%d,"i":%d}`+"\n", n, i))
 			if at <= last {
-				t.Fatalf("line %d of %d is at %d, the one before at %d", i, n, at, last)
+				t.Fatalf("line %d of goroutine %d is at offset %d, the line before it at %d", i, n, at, last)
 			}
 			last = at
 		}
 	}
 }
 
-// writes counts how often it is written to.
+// writes counts the writes to it, and their lines.
 type writes struct {
 	mu    sync.Mutex
 	count int
@@ -139,7 +139,8 @@ func (w *writes) counts() (writes, lines int) {
 	return w.count, w.lines
 }
 
-// TestLinesAreWrittenTogether logs much within linesPeriod.
+// TestLinesAreWrittenTogether checks that the lines logged within linesPeriod are
+// written at once.
 func TestLinesAreWrittenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out writes
@@ -162,8 +163,8 @@ func TestLinesAreWrittenTogether(t *testing.T) {
 	})
 }
 
-// TestLastLinesOfABlockedLog holds that a writer that is blocked does not keep the
-// program from ending.
+// TestLastLinesOfABlockedLog checks that a blocked writer does not keep the program
+// from ending.
 func TestLastLinesOfABlockedLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe()
@@ -176,7 +177,7 @@ func TestLastLinesOfABlockedLog(t *testing.T) {
 		started := time.Now()
 		flush()
 		if took := time.Since(started); took != linesTimeout {
-			t.Errorf("it takes %s", took)
+			t.Errorf("flush took %s, want %s", took, linesTimeout)
 		}
 		_ = read.Close()
 	})

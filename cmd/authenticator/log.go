@@ -8,12 +8,12 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-// logLevels are the levels that -v takes: those of aws-iam-authenticator.
+// logLevels returns the levels that -v accepts: those of aws-iam-authenticator.
 func logLevels() []string {
 	return []string{"panic", "fatal", "error", "warning", "info", "debug", "trace"}
 }
 
-// logLevel returns the level of a name, in any case.
+// logLevel returns the level with a name, in upper or lower case.
 func logLevel(name string) (slog.Level, error) {
 	switch strings.ToLower(name) {
 	case "error", "fatal", "panic":
@@ -29,8 +29,8 @@ func logLevel(name string) (slog.Level, error) {
 	}
 }
 
-// newLog returns the log of the server, on standard error, and what writes the
-// last of it.
+// newLog returns the server's log, which goes to standard error, and a function that
+// writes its last lines.
 func (p *program) newLog() (log *slog.Logger, flush func(), err error) {
 	level, err := logLevel(p.logVerbosity)
 	if err != nil {

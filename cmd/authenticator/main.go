@@ -1,5 +1,5 @@
-// Authenticator signs people and machines in to Kubernetes with AWS IAM: the
-// webhook that a kube-apiserver asks, and the credential plugin of kubectl.
+// Authenticator signs people and machines in to Kubernetes with AWS IAM. It is the
+// token webhook of a kube-apiserver and the credential plugin of kubectl.
 package main
 
 import (

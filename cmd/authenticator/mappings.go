@@ -23,22 +23,22 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// The names of the backends, as --backend-mode has them.
+// The names of the backends in --backend-mode.
 const (
 	backendMountedFile  = "MountedFile"
 	backendEKSConfigMap = "EKSConfigMap"
-	// sourceAWSAuthFile is the source of --aws-auth-file, and no backend.
+	// sourceAWSAuthFile is the source of --aws-auth-file, which is not a backend.
 	sourceAWSAuthFile = "AWSAuthFile"
-	// aws-iam-authenticator has these too.
+	// Only aws-iam-authenticator supports these.
 	backendDynamicFile = "DynamicFile"
 	backendCRD         = "CRD"
 )
 
-// backendNames are the backends that are available.
+// backendNames returns the available backends.
 func backendNames() []string { return []string{backendMountedFile, backendEKSConfigMap} }
 
-// backendName returns the present name of a backend that was renamed, and any
-// other name as it is.
+// backendName returns the current name of a backend that was renamed, and any other
+// name unchanged.
 func backendName(name string) string {
 	switch name {
 	case "File":
@@ -49,7 +49,7 @@ func backendName(name string) string {
 	return name
 }
 
-// mappingOptions say where mappings come from.
+// mappingOptions are the flags that say where mappings come from.
 type mappingOptions struct {
 	backendModes       []string
 	backendModesGiven  bool
@@ -63,16 +63,16 @@ type mappingOptions struct {
 
 func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.backendModes, "backend-mode", []string{backendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth)")
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig for EKSConfigMap (default: that of the pod)")
-	flags.StringVar(&o.master, "master", "", "URL of the kube-apiserver for EKSConfigMap, in place of the kubeconfig's")
-	flags.StringVar(&o.awsAuthFile, "aws-auth-file", "", "file of mappings as in aws-auth, watched for changes; a source behind those of --backend-mode")
-	flags.StringSliceVar(&o.ownerARNs, "cluster-owner-arn", nil, "ARN of a user or role that is kubernetes-admin in system:masters whatever the mappings say (repeatable)")
-	flags.StringVar(&o.rolePaths, "role-paths", "ignore", "what a path in rolearn means: ignore (the entry matches nobody, as on EKS) or strip (it matches by name)")
-	flags.Float64Var(&o.ec2QPS, "ec2-describeInstances-qps", 15, "calls of DescribeInstances a second, at most; 0 sets no limit")
-	flags.IntVar(&o.ec2Burst, "ec2-describeInstances-burst", 5, "calls of DescribeInstances at once, at most")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig for EKSConfigMap (default: the pod's service account)")
+	flags.StringVar(&o.master, "master", "", "URL of the kube-apiserver for EKSConfigMap; overrides the kubeconfig's")
+	flags.StringVar(&o.awsAuthFile, "aws-auth-file", "", "file of mappings in the format of aws-auth, watched for changes; its source comes after those of --backend-mode")
+	flags.StringSliceVar(&o.ownerARNs, "cluster-owner-arn", nil, "ARN of a user or role that maps to kubernetes-admin in system:masters, whatever the mappings say (repeatable)")
+	flags.StringVar(&o.rolePaths, "role-paths", "ignore", "treatment of a role path in rolearn: ignore (the entry never matches, as on EKS) or strip (the entry matches the role by its name)")
+	flags.Float64Var(&o.ec2QPS, "ec2-describeInstances-qps", 15, "maximum DescribeInstances calls per second; 0 for no limit")
+	flags.IntVar(&o.ec2Burst, "ec2-describeInstances-burst", 5, "maximum DescribeInstances calls at once")
 }
 
-// check returns an error for wrong flags.
+// check returns an error for an invalid flag.
 func (o *mappingOptions) check() error {
 	if o.ec2QPS < 0 {
 		return cli.Usagef("--ec2-describeInstances-qps must not be negative")
@@ -83,9 +83,9 @@ func (o *mappingOptions) check() error {
 	return nil
 }
 
-// sources returns the names of the sources that the flags and the configuration
-// file select, in the order in which they are asked. Warnings are about what has
-// no effect then.
+// sources returns the names of the sources that the flags and the configuration file
+// select, in the order in which they are looked up. The warnings name settings that
+// have no effect.
 func (o *mappingOptions) sources(file *config.File) (names, warnings []string, err error) {
 	modes := o.backendModes
 	if !o.backendModesGiven && !file.HasMappings && (o.awsAuthFile != "" || len(o.ownerARNs) > 0) {
@@ -105,7 +105,7 @@ func (o *mappingOptions) sources(file *config.File) (names, warnings []string, e
 		names = append(names, sourceAWSAuthFile)
 	}
 	if mounted := slices.Contains(names, backendMountedFile); mounted && !file.HasMappings {
-		warnings = append(warnings, "backend MountedFile maps nobody: the file of --config has no mapRoles, mapUsers or mapAccounts")
+		warnings = append(warnings, "backend MountedFile has no mappings: the file of --config has no mapRoles, mapUsers or mapAccounts")
 	} else if !mounted && file.HasMappings {
 		warnings = append(warnings, "the mappings in the file of --config have no effect: --backend-mode does not name MountedFile")
 	}
@@ -115,21 +115,21 @@ func (o *mappingOptions) sources(file *config.File) (names, warnings []string, e
 	return names, warnings, nil
 }
 
-// owner maps the cluster's owner. Warnings are about ARNs that map more than they
-// say.
+// owner returns the mapper of the cluster's owners. The warnings name ARNs that match
+// more than they seem to.
 func (o *mappingOptions) owner(partition string) (owner mapper.Mapper, warnings []string, err error) {
 	if owner, err = mapper.Owner(partition, o.ownerARNs...); err != nil {
 		return nil, nil, cli.Usagef("--cluster-owner-arn: %w", err)
 	}
 	for _, arn := range o.ownerARNs {
 		if canonical, _, err := identity.Canonicalize(arn); err == nil && canonical != arn {
-			warnings = append(warnings, fmt.Sprintf("--cluster-owner-arn %s is the ARN of one session, and is taken for the role: every session of it is the cluster's owner; write %s", arn, canonical))
+			warnings = append(warnings, fmt.Sprintf("--cluster-owner-arn %s is the ARN of one session and matches its whole role: every session of the role is a cluster owner; write %s", arn, canonical))
 		}
 	}
 	return owner, warnings, nil
 }
 
-// instances looks EC2 instances up for {{EC2PrivateDNSName}}.
+// instances returns the lookup of EC2 instances for {{EC2PrivateDNSName}}.
 func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger) (mapper.InstanceNames, error) {
 	qps := o.ec2QPS
 	if qps == 0 {
@@ -140,7 +140,7 @@ func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger)
 	})
 }
 
-// newSources makes the sources with these names.
+// newSources returns new sources with the given names.
 func (o *mappingOptions) newSources(ctx context.Context, p *program, names []string, partition string, onWatchFailure func(), log *slog.Logger) ([]source.Source, error) {
 	rolePaths, err := mapper.ParseRolePaths(o.rolePaths)
 	if err != nil {

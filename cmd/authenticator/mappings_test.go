@@ -16,15 +16,15 @@ func TestSources(t *testing.T) {
 		names    []string
 		warnings int
 	}{
-		"default":                      {mappingOptions{backendModes: []string{"MountedFile"}}, with, []string{"MountedFile"}, 0},
-		"default without mappings":     {mappingOptions{backendModes: []string{"MountedFile"}}, without, []string{"MountedFile"}, 1},
-		"a file in place of a default": {mappingOptions{backendModes: []string{"MountedFile"}, awsAuthFile: "f"}, without, []string{"AWSAuthFile"}, 0},
-		"an owner in place of it":      {mappingOptions{backendModes: []string{"MountedFile"}, ownerARNs: []string{"o"}}, without, nil, 0},
-		"a file beside mappings":       {mappingOptions{backendModes: []string{"MountedFile"}, awsAuthFile: "f"}, with, []string{"MountedFile", "AWSAuthFile"}, 0},
-		"a file beside a given mode":   {mappingOptions{backendModes: []string{"MountedFile"}, backendModesGiven: true, awsAuthFile: "f"}, without, []string{"MountedFile", "AWSAuthFile"}, 1},
-		"old names":                    {mappingOptions{backendModes: []string{"ConfigMap", "File"}, backendModesGiven: true, kubeconfig: "k"}, with, []string{"EKSConfigMap", "MountedFile"}, 0},
-		"unused mappings, kubeconfig":  {mappingOptions{backendModesGiven: true, awsAuthFile: "f", kubeconfig: "k"}, with, []string{"AWSAuthFile"}, 2},
-		"unused URL":                   {mappingOptions{backendModesGiven: true, awsAuthFile: "f", master: "m"}, without, []string{"AWSAuthFile"}, 1},
+		"default":                     {mappingOptions{backendModes: []string{"MountedFile"}}, with, []string{"MountedFile"}, 0},
+		"default without mappings":    {mappingOptions{backendModes: []string{"MountedFile"}}, without, []string{"MountedFile"}, 1},
+		"a file instead of a default": {mappingOptions{backendModes: []string{"MountedFile"}, awsAuthFile: "f"}, without, []string{"AWSAuthFile"}, 0},
+		"an owner instead of it":      {mappingOptions{backendModes: []string{"MountedFile"}, ownerARNs: []string{"o"}}, without, nil, 0},
+		"a file beside mappings":      {mappingOptions{backendModes: []string{"MountedFile"}, awsAuthFile: "f"}, with, []string{"MountedFile", "AWSAuthFile"}, 0},
+		"a file beside a given mode":  {mappingOptions{backendModes: []string{"MountedFile"}, backendModesGiven: true, awsAuthFile: "f"}, without, []string{"MountedFile", "AWSAuthFile"}, 1},
+		"old names":                   {mappingOptions{backendModes: []string{"ConfigMap", "File"}, backendModesGiven: true, kubeconfig: "k"}, with, []string{"EKSConfigMap", "MountedFile"}, 0},
+		"unused mappings, kubeconfig": {mappingOptions{backendModesGiven: true, awsAuthFile: "f", kubeconfig: "k"}, with, []string{"AWSAuthFile"}, 2},
+		"unused URL":                  {mappingOptions{backendModesGiven: true, awsAuthFile: "f", master: "m"}, without, []string{"AWSAuthFile"}, 1},
 	} {
 		modes := slices.Clone(test.options.backendModes)
 		names, warnings, err := test.options.sources(test.file)
@@ -37,7 +37,7 @@ func TestSources(t *testing.T) {
 	}
 	for _, modes := range [][]string{{"CRD"}, {"EKSConfigMap", "ConfigMap"}} {
 		if names, _, err := (&mappingOptions{backendModes: modes}).sources(without); err == nil {
-			t.Errorf("%q select %q", modes, names)
+			t.Errorf("backend modes %q are accepted: %q", modes, names)
 		}
 	}
 }

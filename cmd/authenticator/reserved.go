@@ -7,9 +7,9 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-// reservedPrefixes returns the prefixes that usernames may not begin with, by the
-// name of the source. A name that no source has is an error: a misspelt guard is
-// no guard. One of a source that is not used, or not available, is a warning.
+// reservedPrefixes returns the prefixes that usernames must not start with, by the
+// name of the source. An unknown source is an error, since a misspelt guard guards
+// nothing. A source that is not used or not available is a warning.
 func reservedPrefixes(p *program, sources []string) (prefixes map[string][]string, warnings []string, err error) {
 	prefixes = map[string][]string{}
 	for _, reserved := range p.config.ReservedPrefixes {

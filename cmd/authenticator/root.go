@@ -18,7 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/file"
 )
 
-// program is what all commands share.
+// program holds what all commands share.
 type program struct {
 	in       io.Reader
 	out, err io.Writer
@@ -31,14 +31,14 @@ type program struct {
 	featureGates string
 	// config is the configuration file; empty if none is named.
 	config *config.File
-	// hangups are the SIGHUPs that the server gets.
+	// hangups receives the server's SIGHUPs.
 	hangups <-chan os.Signal
 }
 
 func run(ctx context.Context, args []string, env cli.Environment, streams cli.Streams) error {
 	err := cli.Execute(ctx, newRoot(env, streams), args, streams)
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
-		return cause // a signal, whatever we were doing
+		return cause // a signal, whatever it interrupted
 	}
 	return err
 }
@@ -50,8 +50,9 @@ func newRoot(env cli.Environment, streams cli.Streams) *cobra.Command {
 		Short: "Sign in to Kubernetes with AWS IAM",
 		Long: `Sign in to any Kubernetes cluster with AWS IAM, as on EKS.
 
-Operators run "authenticator server" beside the kube-apiserver, which asks it who
-a token is. People have kubectl run "authenticator token", or "aws eks get-token".`,
+Operators run "authenticator server" beside the kube-apiserver, which sends it
+tokens to verify. For a user, kubectl runs "authenticator token" or "aws eks
+get-token".`,
 		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig admin.conf
   authenticator token --cluster-id my-cluster`,
 		PersistentPreRunE: p.configure,
@@ -59,14 +60,14 @@ a token is. People have kubectl run "authenticator token", or "aws eks get-token
 	flags := root.PersistentFlags()
 	flags.StringVarP(&p.configPath, "config", "c", "", "configuration file, in YAML")
 	flags.StringVarP(&p.clusterID, "cluster-id", "i", "", "ID of the cluster, signed into every token so that no other cluster accepts it ($KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID)")
-	flags.StringVarP(&p.logFormat, "log-format", "l", "text", "text or json")
-	flags.StringVarP(&p.logVerbosity, "log-verbosity", "v", "info", "error, warning, info or debug ($AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY)")
-	flags.StringVar(&p.featureGates, "feature-gates", "", "comma-separated GATE=true|false; SSORoleMatch=false turns sso entries off, the others have no effect")
+	flags.StringVarP(&p.logFormat, "log-format", "l", "text", "format of the log: text or json")
+	flags.StringVarP(&p.logVerbosity, "log-verbosity", "v", "info", "level of the log: error, warning, info or debug ($AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY)")
+	flags.StringVar(&p.featureGates, "feature-gates", "", "comma-separated GATE=true|false; SSORoleMatch=false turns sso entries off, the other gates have no effect")
 	root.AddCommand(newServer(p), newInit(p), newToken(p), newVerify(p), newVersion(p))
 	return root
 }
 
-// configure fills in what is not said by flags: from the environment, then from
+// configure sets the flags that were not given, from the environment and then from
 // the configuration file.
 func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	if err := checkLists(cmd.Flags()); err != nil {
@@ -86,7 +87,7 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	}
 	content, err := file.Read(cmd.Context(), p.configPath, file.MaxMappings)
 	if errors.Is(err, fs.ErrNotExist) {
-		return cli.Usagef("reading the configuration: there is no file %s", p.configPath)
+		return cli.Usagef("reading the configuration: file %s does not exist", p.configPath)
 	}
 	if err != nil {
 		return cli.Usagef("reading the configuration: %w", err)
@@ -108,7 +109,8 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	return p.checkValues()
 }
 
-// checkValues says what is wrong with the flags that all commands share.
+// checkValues returns an error for an invalid value of a flag that all commands
+// share.
 func (p *program) checkValues() error {
 	if _, _, err := p.newLog(); err != nil {
 		return err
@@ -117,8 +119,8 @@ func (p *program) checkValues() error {
 	return err
 }
 
-// checkLists returns an error for a list that is given and empty, as by a shell
-// variable that is not set: --sts-region "$REGION" would accept every region.
+// checkLists returns an error for a list flag with an empty value, as from an unset
+// shell variable: an empty --sts-region "$REGION" would accept every region.
 func checkLists(flags *pflag.FlagSet) (err error) {
 	flags.Visit(func(flag *pflag.Flag) {
 		if list, ok := flag.Value.(pflag.SliceValue); ok && len(list.GetSlice()) == 0 {
@@ -128,7 +130,7 @@ func checkLists(flags *pflag.FlagSet) (err error) {
 	return err
 }
 
-// setDefault sets a flag of the command, if it has it and it is not set.
+// setDefault sets a flag if the command has it and the user did not give it.
 func setDefault(flags *pflag.FlagSet, name, value string) error {
 	flag := flags.Lookup(name)
 	if value == "" || flag == nil || flag.Changed {
@@ -137,7 +139,8 @@ func setDefault(flags *pflag.FlagSet, name, value string) error {
 	return flags.Set(name, value)
 }
 
-// needClusterID says how to name the cluster.
+// needClusterID returns an error if the cluster ID is missing or cannot be sent to
+// STS.
 func (p *program) needClusterID() error {
 	if p.clusterID == "" {
 		return cli.Usagef("the cluster ID is missing: name it with --cluster-id, $KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID or clusterID in the file of --config")

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// trustPublicCAs has TLS fall back on the public CAs where the system has none: a
-// scratch image has no CA bundle. Call it once in a process.
+// trustPublicCAs makes TLS fall back to the public CAs where the system has none, as
+// in a scratch image. Call it once per process.
 //
 // Importing x509roots/fallback would do the same at the start of every command,
 // and parsing the CAs takes longer than making a token.
@@ -19,7 +19,7 @@ func trustPublicCAs() {
 	for root := range bundle.Roots() {
 		certificate, err := x509.ParseCertificate(root.Certificate)
 		switch {
-		case err != nil: // the bundle's own tests hold that each parses
+		case err != nil: // the bundle's own tests check that each parses
 		case root.Constraint != nil:
 			pool.AddCertWithConstraint(certificate, root.Constraint)
 		default:
@@ -29,8 +29,8 @@ func trustPublicCAs() {
 	x509.SetFallbackRoots(pool)
 }
 
-// withPublicCAs has the first request over TLS that is made with the context call
-// trustPublicCAs: most tokens need none.
+// withPublicCAs returns a context whose first TLS handshake calls trustPublicCAs.
+// Most tokens are made without a request.
 func withPublicCAs(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: sync.OnceFunc(trustPublicCAs)})
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// silentConnections is the key of the value with the connections to silent.
+// silentConnections is the key of a script's value that holds the connections to
+// silent.
 type silentConnections struct{}
 
-// silent listens until the script ends, and never answers; $SILENT is its host
-// and port.
+// silent listens until the script ends, and never responds; $SILENT is its host and
+// port.
 func silent(ts *testscript.TestScript, _ bool, _ []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
@@ -43,19 +44,19 @@ func contacted(ts *testscript.TestScript, _ bool, _ []string) {
 	case connection := <-ts.Value(silentConnections{}).(chan net.Conn):
 		ts.Defer(func() { _ = connection.Close() })
 	case <-time.After(20 * time.Second):
-		ts.Fatalf("nobody connects")
+		ts.Fatalf("no connection to $SILENT")
 	}
 }
 
-// hangup sends SIGHUP to what runs in the background.
+// hangup sends SIGHUP to the background commands.
 func hangup(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, command := range ts.BackgroundCmds() {
 		ts.Check(command.Process.Signal(syscall.SIGHUP))
 	}
 }
 
-// ended waits until nothing runs in the background any more, for a duration at
-// most: ended DURATION.
+// ended waits until all background commands have ended, and fails after a duration:
+// ended DURATION.
 func ended(ts *testscript.TestScript, _ bool, args []string) {
 	atMost, err := time.ParseDuration(args[0])
 	ts.Check(err)
@@ -67,10 +68,10 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 			}
 		}
 		return true
-	}, func() { ts.Fatalf("not all programs ended within %s", atMost) })
+	}, func() { ts.Fatalf("background commands still run after %s", atMost) })
 }
 
-// holdRequest begins a request whose body never comes: holdrequest HOST:PORT.
+// holdRequest starts a request and never sends the body: holdrequest HOST:PORT.
 func holdRequest(ts *testscript.TestScript, _ bool, args []string) {
 	connection, err := tls.Dial("tcp", args[0], &tls.Config{InsecureSkipVerify: true})
 	ts.Check(err)
@@ -80,11 +81,11 @@ func holdRequest(ts *testscript.TestScript, _ bool, args []string) {
 	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	ts.Check(err)
 	if answer.StatusCode != http.StatusContinue {
-		ts.Fatalf("the server answers %s, want 100", answer.Status)
+		ts.Fatalf("the server responds %s, want 100", answer.Status)
 	}
 }
 
-// stopping waits until a server takes no requests any more: stopping URL.
+// stopping waits until a server accepts no more requests: stopping URL.
 func stopping(ts *testscript.TestScript, _ bool, args []string) {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 	await(ts, 20*time.Second, func(ctx context.Context) bool {
@@ -96,5 +97,5 @@ func stopping(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		_ = answer.Body.Close()
 		return answer.StatusCode != http.StatusOK
-	}, func() { ts.Fatalf("%s still answers", args[0]) })
+	}, func() { ts.Fatalf("%s still responds", args[0]) })
 }

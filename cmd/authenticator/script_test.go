@@ -68,13 +68,13 @@ func TestCommands(t *testing.T) {
 	clitest.Commands(t, func() *cobra.Command { return newRoot(nil, cli.Streams{}) })
 }
 
-// exampleKey is AWS's own example.
+// exampleKey returns the example key of AWS's documentation.
 func exampleKey() localaws.AccessKey {
 	return localaws.AccessKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 }
 
-// localAWS serves a local AWS, whose administrator has the script's key, until
-// the script ends; $AWS is its URL, and $ADDRESS the host and port in that.
+// localAWS serves a local AWS until the script ends, with the script's key as its
+// administrator's; $AWS is its URL, and $ADDRESS the host and port of the URL.
 func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
 	a, err := localaws.New(localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
 	ts.Check(err)
@@ -93,8 +93,8 @@ func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("ADDRESS", listener.Addr().String())
 }
 
-// mfaSTS serves an STS that gives roles only for the MFA code 123456 of device
-// arn:aws:iam::231144931069:mfa/bob, until the script ends; $STS is its URL.
+// mfaSTS serves an STS until the script ends. AssumeRole requires the MFA code 123456
+// of device arn:aws:iam::231144931069:mfa/bob; $STS is its URL.
 func mfaSTS(ts *testscript.TestScript, _ bool, _ []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("SerialNumber") != "arn:aws:iam::231144931069:mfa/bob" || r.FormValue("TokenCode") != "123456" {
@@ -110,8 +110,8 @@ func mfaSTS(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("STS", server.URL)
 }
 
-// tlsSTS serves over TLS, with a certificate that nobody trusts, until the script
-// ends; $STS is its URL.
+// tlsSTS serves over TLS until the script ends, with a certificate of an unknown CA;
+// $STS is its URL.
 func tlsSTS(ts *testscript.TestScript, _ bool, _ []string) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -120,8 +120,8 @@ func tlsSTS(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("STS", server.URL)
 }
 
-// presignToken writes a token as a program of aws-sdk-go-v2 makes it that has the
-// script's key and an endpoint: presign ENDPOINT CLUSTER FILE.
+// presignToken writes a token as aws-sdk-go-v2 makes it from the script's key for an
+// endpoint: presign ENDPOINT CLUSTER FILE.
 func presignToken(ts *testscript.TestScript, _ bool, args []string) {
 	client := sts.New(sts.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(args[0]),
@@ -135,8 +135,8 @@ func presignToken(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(token.Encode(signed.URL)), 0o600))
 }
 
-// documented writes the first commands below a heading of a page in docs, for
-// this server's ports: documented PAGE HEADING FILE.
+// documented writes the first commands below a heading of a page in docs, with this
+// server's ports: documented PAGE HEADING FILE.
 func documented(ts *testscript.TestScript, _ bool, args []string) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", args[0]))
 	ts.Check(err)
@@ -157,7 +157,7 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(func() { _ = listener.Close() })
 }
 
-// review asks a server who the token in a file is: review URL FILE STATUS.
+// review sends a server a TokenReview of the token in a file: review URL FILE STATUS.
 func review(ts *testscript.TestScript, _ bool, args []string) {
 	body := fmt.Sprintf(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":%q}}`, ts.ReadFile(args[1]))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
@@ -165,12 +165,12 @@ func review(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_ = answer.Body.Close()
 	if !strings.HasPrefix(answer.Status, args[2]) {
-		ts.Fatalf("%s answers %s, want %s", args[0], answer.Status, args[2])
+		ts.Fatalf("%s responds %s, want %s", args[0], answer.Status, args[2])
 	}
 }
 
-// answers waits until a URL answers with a status, and a body that matches a
-// pattern if there is one: answers URL STATUS [PATTERN].
+// answers waits until a URL responds with a status, and with a body that matches a
+// pattern if one is given: answers URL STATUS [PATTERN].
 func answers(ts *testscript.TestScript, _ bool, args []string) {
 	pattern := regexp.MustCompile(strings.Join(args[2:], ""))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
@@ -186,10 +186,10 @@ func answers(ts *testscript.TestScript, _ bool, args []string) {
 		body, err := io.ReadAll(answer.Body)
 		last = answer.Status
 		return err == nil && strings.HasPrefix(last, args[1]) && pattern.Match(body)
-	}, func() { ts.Fatalf("%s answers %s, want %s", args[0], last, strings.Join(args[1:], " with ")) })
+	}, func() { ts.Fatalf("%s responds %s, want %s", args[0], last, strings.Join(args[1:], " with ")) })
 }
 
-// await asks until the answer is yes, or else fails.
+// await calls ask until it returns true, or calls fail when the time is up.
 func await(ts *testscript.TestScript, atMost time.Duration, ask func(context.Context) bool, fail func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), atMost)
 	defer cancel()

@@ -40,13 +40,13 @@ func newServer(p *program) *cobra.Command {
 	var o serverOptions
 	command := &cobra.Command{
 		Use:   "server",
-		Short: "Answer a kube-apiserver's TokenReviews",
-		Long: `Answer a kube-apiserver's TokenReviews: who a token is, as AWS STS says, and who
-that is in Kubernetes, as the mappings say.
+		Short: "Serve TokenReviews: verify tokens with STS and map callers to Kubernetes users",
+		Long: `Serve a kube-apiserver's TokenReviews: verify each token with AWS STS, and map the
+AWS identity to a Kubernetes user and groups.
 
-The server makes its certificate, and the kubeconfig to start the kube-apiserver
-with (--authentication-token-webhook-config-file). It needs no AWS credentials,
-unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
+The server generates its certificate, and the kubeconfig for the kube-apiserver
+(--authentication-token-webhook-config-file). It needs no AWS credentials, unless a
+mapping uses {{EC2PrivateDNSName}}, which needs ec2:DescribeInstances.`,
 		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig /etc/kubernetes/admin.conf
   authenticator server --cluster-id my-cluster --aws-auth-file aws-auth.yaml
   authenticator server --config config.yaml --check-config
@@ -63,17 +63,17 @@ unless a mapping has {{EC2PrivateDNSName}}: then ec2:DescribeInstances.`,
 	}
 	flags := command.Flags()
 	o.endpoint.addFlags(flags, "/var/aws-iam-authenticator", "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml")
-	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "do not write the kube-apiserver's kubeconfig, which exists already")
-	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 turns it off")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", "serve /metrics without TLS too, on this IP address and port (10.0.0.5:21364; :21364 is every address), for a Prometheus that does not reach --address")
+	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "use the existing kubeconfig of the kube-apiserver instead of writing it")
+	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 disables it")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", "IP address and port of a second /metrics without TLS (10.0.0.5:21364, or :21364 for every address), for a Prometheus that cannot reach --address")
 	o.stsOptions.addFlags(flags)
-	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "how long an answer of STS is remembered; 0 asks for every TokenReview")
+	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "time to cache a verification by STS; 0 calls STS for every TokenReview")
 	o.mappingOptions.addFlags(flags)
 	flags.BoolVar(&o.checkConfig, "check-config", false, "read the flags and every file, print what the server would do, and exit; connect to nothing and write nothing")
 	return command
 }
 
-// check says what is wrong with the flags before anything is done.
+// check returns an error for an invalid flag, before the server does anything.
 func (o *serverOptions) check(p *program) error {
 	if err := p.needClusterID(); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (o *serverOptions) check(p *program) error {
 		return cli.Usagef("--verification-cache-ttl %s is negative: 0 turns the cache off", o.verificationCacheTTL)
 	}
 	if o.verificationCacheTTL > token.Lifetime {
-		return cli.Usagef("--verification-cache-ttl %s is longer than a token lives, %s", o.verificationCacheTTL, token.Lifetime)
+		return cli.Usagef("--verification-cache-ttl %s is longer than a token is valid (%s)", o.verificationCacheTTL, token.Lifetime)
 	}
 	return o.mappingOptions.check()
 }
@@ -108,14 +108,14 @@ func (o *serverOptions) checkMetricsAddress() error {
 	host, service, err := net.SplitHostPort(o.metricsAddress)
 	port, notNumber := strconv.Atoi(service)
 	if err != nil || notNumber != nil || host != "" && net.ParseIP(host) == nil {
-		return cli.Usagef("--metrics-bind-address %q is not an IP address and a port, as 10.0.0.5:21364", o.metricsAddress)
+		return cli.Usagef("--metrics-bind-address %q is not an IP address and a port (expected one like 10.0.0.5:21364)", o.metricsAddress)
 	}
 	return checkPort("--metrics-bind-address", port)
 }
 
-// gcPercent is the server's GOGC unless that is set. A server has little to keep and
-// makes much garbage: collecting it half as often as by default takes half the CPU
-// time, and with 10 000 users some 7 MiB.
+// gcPercent is the server's GOGC unless the environment sets it. A server keeps
+// little and allocates much: collecting garbage half as often as by default halves
+// the CPU time for it, and costs some 7 MiB with 10 000 users.
 const gcPercent = 200
 
 func (o *serverOptions) run(ctx context.Context, p *program) error {
@@ -153,10 +153,10 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	if hosts.Endpoint() != "" {
-		log.Warn("trusting an STS endpoint that is not AWS's (--sts-endpoint): whoever answers there can sign in as anybody", "endpoint", hosts.Endpoint())
+		log.Warn("trusting an STS endpoint that is not AWS's (--sts-endpoint): whoever controls it can sign in as anybody", "endpoint", hosts.Endpoint())
 	}
 	if len(dial) > 0 {
-		log.Warn("connecting elsewhere for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the way there can sign in as anybody", "address", o.stsEndpointDial)
+		log.Warn("connecting to another address for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the network path can sign in as anybody", "address", o.stsEndpointDial)
 	}
 	metrics := webhook.NewMetrics()
 	instances, err := o.instances(p, metrics.ObserveDescribeInstances(), log)
@@ -239,7 +239,7 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metr
 		Plain:       plain,
 		Log:         log,
 	}
-	// The sources stop last: requests under way still need them.
+	// The sources stop last: requests in flight still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources sync.WaitGroup
 	sources.Go(func() { served.Run(following) })
@@ -251,7 +251,8 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metr
 	return err
 }
 
-// plain are the handlers without TLS that the flags want, each on its listener.
+// plain returns the handlers without TLS that the flags enable, each with its
+// listener.
 func (o *serverOptions) plain(health, metrics http.Handler) ([]webhook.Plain, error) {
 	healthAddress := ""
 	if o.healthPort != 0 {
@@ -280,11 +281,12 @@ func (o *serverOptions) plain(health, metrics http.Handler) ([]webhook.Plain, er
 	return plain, nil
 }
 
-// listen on an address; flag is the one to change if that is taken.
+// listen listens on an address. If the address is in use, the error names the flag to
+// change.
 func listen(flag, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listening on %s: something listens there already; %s takes another port", address, flag)
+		return nil, fmt.Errorf("listening on %s: the address is already in use (choose another port with %s)", address, flag)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)

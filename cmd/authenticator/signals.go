@@ -11,16 +11,16 @@ import (
 	"github.com/kube-iam/authenticator/internal/source"
 )
 
-// catchHangups keeps SIGHUP from ending the program, for good, and returns those
-// that it gets. One that comes before anybody listens is kept.
+// catchHangups keeps SIGHUP from ever ending the program, and returns a channel of
+// the SIGHUPs. One that arrives before the channel is read is kept.
 func catchHangups() <-chan os.Signal {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	return hangups
 }
 
-// rereadOnHangup has the files of mappings read again at every SIGHUP, until ctx
-// is done or stop is called.
+// rereadOnHangup rereads the files of mappings at every SIGHUP, until ctx is done or
+// stop is called.
 func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, sources []source.Source, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var listening sync.WaitGroup
@@ -46,8 +46,8 @@ func reread(sources []source.Source, log *slog.Logger) {
 		}
 	}
 	if len(names) == 0 {
-		log.Info("SIGHUP: no source of mappings is a file, so there is none to read again")
+		log.Info("SIGHUP: no source of mappings is a file, so nothing is reread")
 		return
 	}
-	log.Info("SIGHUP: reading the files of mappings again", "sources", names)
+	log.Info("SIGHUP: rereading the files of mappings", "sources", names)
 }

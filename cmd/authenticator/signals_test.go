@@ -9,8 +9,8 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-// TestStoppedWhileReading is stopped before it has read its configuration: that
-// is no fault of the configuration.
+// TestStoppedWhileReading checks that a program stopped before it has read its
+// configuration does not report an error in the configuration.
 func TestStoppedWhileReading(t *testing.T) {
 	t.Parallel()
 	told := errors.New("told to stop")

@@ -26,12 +26,12 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/presign"
 )
 
-// TestServerIsLight runs the server, as it is built, with 1 000 mappings, has it
-// decide about 800 tokens twice, 32 at a time, and holds what it takes of memory.
-// What it takes of the processors it tells (go test -v): machines differ in that.
+// TestServerIsLight runs the built server with 1 000 mappings, sends it 800 tokens
+// twice, 32 at a time, and limits its peak memory. It only logs the CPU time (go test
+// -v), since that differs between machines.
 func TestServerIsLight(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds the program")
+		t.Skip("builds the program")
 	}
 	cloud := localawstest.Start(t, localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
 	dir := t.TempDir()
@@ -48,7 +48,7 @@ func TestServerIsLight(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = server.Process.Kill() }) // fails, as it should, once it has ended
+	t.Cleanup(func() { _ = server.Process.Kill() }) // fails if the server has ended, as it should
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 32}}
 	defer client.CloseIdleConnections()
 	url := "https://127.0.0.1:" + port
@@ -56,7 +56,7 @@ func TestServerIsLight(t *testing.T) {
 	idle := clitest.Memory(t, server.Process.Pid, "VmRSS")
 
 	reviews := reviewsOf(t, 800)
-	for range 2 { // the second time they are remembered
+	for range 2 { // the second time, they are cached
 		ask(t, client, url+"/authenticate", reviews)
 	}
 	peak := clitest.Memory(t, server.Process.Pid, "VmHWM")
@@ -67,9 +67,9 @@ func TestServerIsLight(t *testing.T) {
 		t.Errorf("%v: %s", err, output.String())
 	}
 	took := server.ProcessState.UserTime() + server.ProcessState.SystemTime()
-	t.Logf("%d KiB idle, %d KiB at most, %s of the processors for start and 1 600 decisions", idle, peak, took)
+	t.Logf("%d KiB idle, %d KiB peak, %s of CPU time for the start and 1 600 decisions", idle, peak, took)
 	if peak > 64<<10 {
-		t.Errorf("it took %d KiB", peak)
+		t.Errorf("peak memory is %d KiB, want at most %d", peak, 64<<10)
 	}
 }
 
@@ -86,8 +86,8 @@ func thousandMappings(t *testing.T, dir string) string {
 	return file
 }
 
-// reviewsOf makes TokenReviews of so many tokens, each a second older than the one
-// before, so that no two are the same.
+// reviewsOf returns TokenReviews of count tokens, each signed a second earlier than
+// the one before, so that no two are the same.
 func reviewsOf(t *testing.T, count int) [][]byte {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -121,7 +121,7 @@ func reviewsOf(t *testing.T, count int) [][]byte {
 	return reviews
 }
 
-// ask sends the reviews, 32 at a time; each must let the administrator in.
+// ask sends the reviews, 32 at a time; each must authenticate the administrator.
 func ask(t *testing.T, client *http.Client, url string, reviews [][]byte) {
 	t.Helper()
 	turns := make(chan struct{}, 32)

@@ -11,11 +11,11 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli/clitest"
 )
 
-// TestStartIsLight holds what the packages of the program allocate before main:
-// every kubectl call pays for it.
+// TestStartIsLight limits what the program's packages allocate before main, which
+// every kubectl call pays for.
 func TestStartIsLight(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds the program")
+		t.Skip("builds the program")
 	}
 	command := exec.Command(clitest.Build(t), "version")
 	command.Env = append(os.Environ(), "GODEBUG=inittrace=1")
@@ -33,7 +33,7 @@ func TestStartIsLight(t *testing.T) {
 			t.Fatalf("%q: %v", lines.Text(), err)
 		}
 		if allocated > 128<<10 {
-			t.Errorf("%s allocates %d KiB at start: have it done where it is needed", name, allocated>>10)
+			t.Errorf("%s allocates %d KiB at start (move the allocation to where it is needed)", name, allocated>>10)
 		}
 		total += allocated
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
-// stsOptions say which STS endpoints tokens may name. The commands server and
-// verify agree on it by the same flags.
+// stsOptions are the flags that say which STS endpoints tokens may name. The commands
+// server and verify share them.
 type stsOptions struct {
 	partition       string
 	stsRegions      []string
@@ -26,9 +26,9 @@ type stsOptions struct {
 
 func (o *stsOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.partition, "partition", "aws", "AWS partition of the identities: "+strings.Join(partition.Names(), ", "))
-	flags.StringSliceVar(&o.stsRegions, "sts-region", nil, "accept tokens of this region only (repeatable; default: every region of the partition)")
-	flags.StringVar(&o.stsEndpoint, "sts-endpoint", "", "trust this endpoint too, as clients have it in AWS_ENDPOINT_URL; it can say of any token who it is, so it is for a local AWS")
-	flags.StringVar(&o.stsEndpointDial, "sts-endpoint-dial", "", "where to connect to for an --sts-endpoint of http, as HOST:PORT: in a container, loopback is another; it is not encrypted, so it is for a network of this machine")
+	flags.StringSliceVar(&o.stsRegions, "sts-region", nil, "region of the STS endpoints that tokens may name (repeatable; default: every region of the partition)")
+	flags.StringVar(&o.stsEndpoint, "sts-endpoint", "", "URL of one more trusted STS endpoint, as clients set it in AWS_ENDPOINT_URL; for a local AWS, since whoever controls it can sign in as anybody")
+	flags.StringVar(&o.stsEndpointDial, "sts-endpoint-dial", "", "HOST:PORT to connect to for an http --sts-endpoint, for containers, which have their own loopback; not encrypted, so only for a network of this machine")
 }
 
 func (o *stsOptions) hosts() (token.Hosts, error) {
@@ -45,7 +45,7 @@ func (o *stsOptions) hosts() (token.Hosts, error) {
 	return hosts, nil
 }
 
-// namedHosts are the STS hosts that the flags name, the most important first: the
+// namedHosts returns the STS hosts that the flags name, most important first: the
 // endpoint, then the plain host of each region, then the variants.
 func (o *stsOptions) namedHosts() []string {
 	var named, variants []string
@@ -61,19 +61,20 @@ func (o *stsOptions) namedHosts() []string {
 	return append(named, variants...)
 }
 
-// dial is what to connect to in place of the endpoint, by its host and port; nil
-// for itself.
+// dial returns the address to connect to instead of the endpoint, by the endpoint's
+// host and port; nil to connect to the endpoint itself.
 func (o *stsOptions) dial() (map[string]string, error) {
 	if o.stsEndpointDial == "" {
 		return nil, nil
 	}
-	// Only there is no proxy in between, which would go where it likes.
+	// An http endpoint is on loopback and so never goes through a proxy, which would
+	// ignore the address.
 	endpoint, ok := strings.CutPrefix(strings.TrimSuffix(o.stsEndpoint, "/"), "http://")
 	if !ok {
-		return nil, cli.Usagef("--sts-endpoint-dial is for an --sts-endpoint of http, such as http://127.0.0.1:4566")
+		return nil, cli.Usagef("--sts-endpoint-dial requires an http --sts-endpoint (expected one like http://127.0.0.1:4566)")
 	}
 	if host, port, err := net.SplitHostPort(o.stsEndpointDial); err != nil || host == "" || !isPort(port) {
-		return nil, cli.Usagef("--sts-endpoint-dial %q is not HOST:PORT, such as 172.18.0.1:4566", o.stsEndpointDial)
+		return nil, cli.Usagef("--sts-endpoint-dial %q is not HOST:PORT (expected one like 172.18.0.1:4566)", o.stsEndpointDial)
 	}
 	if !strings.Contains(endpoint, ":") {
 		endpoint += ":80"
@@ -86,11 +87,11 @@ func isPort(text string) bool {
 	return err == nil && port > 0
 }
 
-// userAgent is what AWS sees of us.
+// userAgent returns the User-Agent of requests to AWS.
 func userAgent() string { return "kube-iam-authenticator/" + version }
 
-// caBundle are the CAs of AWS_CA_BUNDLE, which every AWS tool honours; nil, for
-// those of the system, if it names none.
+// caBundle returns the CAs of AWS_CA_BUNDLE, which every AWS tool honours; nil, for
+// the system's CAs, if the variable is not set.
 func caBundle(ctx context.Context, getenv func(string) string) (*x509.CertPool, error) {
 	path := getenv("AWS_CA_BUNDLE")
 	if path == "" {
@@ -102,7 +103,7 @@ func caBundle(ctx context.Context, getenv func(string) string) (*x509.CertPool, 
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(content) {
-		return nil, cli.Usagef("reading $AWS_CA_BUNDLE: there is no certificate in %q", path)
+		return nil, cli.Usagef("reading $AWS_CA_BUNDLE: %q contains no certificate", path)
 	}
 	return pool, nil
 }

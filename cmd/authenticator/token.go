@@ -21,13 +21,13 @@ func newToken(p *program) *cobra.Command {
 	var tokenOnly bool
 	command := &cobra.Command{
 		Use:   "token",
-		Short: "Print a token, as kubectl's credential plugin",
-		Long: `Print a token that signs in to the cluster, as the ExecCredential that kubectl
-asks its credential plugins for.
+		Short: "Print a token for the cluster, as kubectl's credential plugin",
+		Long: `Print a token for the cluster, in the ExecCredential that kubectl expects of a
+credential plugin.
 
-Credentials are found as every AWS tool finds them: in the environment, in
-profiles, by SSO, a process, web identity, or the instance metadata service. On a
-terminal, a profile with mfa_serial is asked for its code.`,
+Credentials come from where every AWS tool finds them: the environment, profiles,
+SSO, a process, web identity, or the instance metadata service. On a terminal, the
+command asks for the MFA code of a profile with mfa_serial.`,
 		Example: `  authenticator token --cluster-id my-cluster
   authenticator token --cluster-id my-cluster --role arn:aws:iam::111122223333:role/KubernetesAdmin
   kubectl config set-credentials me --exec-api-version=client.authentication.k8s.io/v1 \
@@ -47,14 +47,14 @@ terminal, a profile with mfa_serial is asked for its code.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&c.Region, "region", "", "region whose STS endpoint the token names; aws-global for the global one (default: of the environment, the profile or the instance, else us-east-1)")
+	flags.StringVar(&c.Region, "region", "", "region of the STS endpoint that the token names; aws-global for the global endpoint (default: the region of the environment, the profile or the instance, else us-east-1)")
 	flags.StringVar(&c.Profile, "profile", "", "profile of the AWS configuration (default: $AWS_PROFILE, else default)")
 	flags.StringVarP(&c.RoleARN, "role", "r", "", "ARN of a role to assume first ($DEFAULT_ROLE)")
-	flags.StringVarP(&c.ExternalID, "external-id", "e", "", "external ID that the role's trust policy asks for")
+	flags.StringVarP(&c.ExternalID, "external-id", "e", "", "external ID that the role's trust policy requires")
 	flags.StringVarP(&c.SessionName, "session-name", "s", "", "session name for the role (default: EKSGetTokenAuth)")
-	flags.BoolVar(&c.ForwardSessionName, "forward-session-name", false, "give the role the session name that the credentials have")
-	flags.BoolVar(&tokenOnly, "token-only", false, "print the token alone")
-	flags.Bool("cache", false, "accepted for compatibility, without effect")
+	flags.BoolVar(&c.ForwardSessionName, "forward-session-name", false, "use the session name of the credentials for the role's session too")
+	flags.BoolVar(&tokenOnly, "token-only", false, "print only the token")
+	flags.Bool("cache", false, "accepted for compatibility; has no effect")
 	_ = flags.MarkHidden("cache")
 	command.MarkFlagsMutuallyExclusive("session-name", "forward-session-name")
 	return command
@@ -62,7 +62,7 @@ terminal, a profile with mfa_serial is asked for its code.`,
 
 func (p *program) printToken(ctx context.Context, c presign.Config, info execInfo, tokenOnly bool) error {
 	if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "" || c.ForwardSessionName) {
-		fmt.Fprintln(p.err, "authenticator: warning: --external-id, --session-name and --forward-session-name have no effect: --role names no role to assume")
+		fmt.Fprintln(p.err, "authenticator: warning: --external-id, --session-name and --forward-session-name have no effect without --role")
 	}
 	presigner, err := presign.New(ctx, c)
 	if err != nil {
@@ -83,7 +83,8 @@ func (p *program) printToken(ctx context.Context, c presign.Config, info execInf
 	return nil
 }
 
-// askMFA asks for an MFA code on the terminal; nil where there is none.
+// askMFA returns a function that asks for an MFA code on the terminal; nil if there is
+// no terminal.
 func (p *program) askMFA(info execInfo) func() (string, error) {
 	terminal, ok := p.in.(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) || info.noInput {

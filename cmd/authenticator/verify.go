@@ -20,11 +20,11 @@ func newVerify(p *program) *cobra.Command {
 	var o verifyOptions
 	command := &cobra.Command{
 		Use:   "verify",
-		Short: "Say who a token is, by asking AWS STS",
-		Long: `Say which AWS identity signed a token for the cluster, by asking AWS STS, as the
-server does. It needs no AWS credentials.
+		Short: "Verify a token with AWS STS and print its identity",
+		Long: `Verify a token for the cluster with AWS STS, as the server does, and print the AWS
+identity that signed it. This needs no AWS credentials.
 
-The exit code is 0 if the token is good, 1 if it is not, 3 if that could not be
+The exit code is 0 if the token is valid, 1 if it is not, and 3 if that could not be
 determined.`,
 		Example: `  authenticator token -i my-cluster --token-only | authenticator verify -i my-cluster --token -
   authenticator verify -i my-cluster --token - -o json < token`,
@@ -32,7 +32,7 @@ determined.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), p) },
 	}
 	flags := command.Flags()
-	flags.StringVarP(&o.token, "token", "t", "", "the token; - reads it from standard input, where other users of the machine cannot see it")
+	flags.StringVarP(&o.token, "token", "t", "", "token to verify; - reads it from standard input, which other users of the machine cannot see")
 	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	o.addFlags(flags)
 	return command
@@ -62,7 +62,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	}
 	request, err := token.Parse(bearer, hosts, time.Now())
 	if err != nil {
-		return fmt.Errorf("the token is not good: %w", err)
+		return fmt.Errorf("the token is not valid: %w", err)
 	}
 	trustPublicCAs()
 	roots, err := caBundle(ctx, p.getenv)
@@ -75,16 +75,16 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	id, err := sts.Verify(ctx, p.clusterID, request)
 	answered()
 	if refused, ok := errors.AsType[*verify.RefusedError](err); ok {
-		return fmt.Errorf("the token is not good: %w", refused)
+		return fmt.Errorf("the token is not valid: %w", refused)
 	}
 	if err != nil {
-		return &cli.Error{Code: cli.ExitUndecided, Err: fmt.Errorf("cannot determine whether the token is good: %w", err)}
+		return &cli.Error{Code: cli.ExitUndecided, Err: fmt.Errorf("cannot determine whether the token is valid: %w", err)}
 	}
 	return o.print(p.out, id.Principal(), request.Host())
 }
 
-// maxStdin is more than a token may have, so that one that is too long is
-// called that.
+// maxStdin is more than the maximum length of a token, so that a token that is too
+// long is reported as such.
 const maxStdin = 2 * token.MaxLength
 
 func (o *verifyOptions) read(stdin io.Reader) (string, error) {
@@ -103,7 +103,7 @@ func (o *verifyOptions) read(stdin io.Reader) (string, error) {
 }
 
 func (o *verifyOptions) print(out io.Writer, id identity.Principal, host string) error {
-	// The keys are aws-iam-authenticator's; its UserID is without the session.
+	// The keys are aws-iam-authenticator's; its UserID omits the session.
 	value := struct {
 		ARN, CanonicalARN, AccountID, UserID, SessionName, AccessKeyID, STSEndpoint, Partition string
 	}{id.ARN, id.CanonicalARN, id.AccountID, id.PrincipalID, id.SessionName, id.AccessKeyID, host, id.Partition}

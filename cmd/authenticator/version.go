@@ -24,7 +24,7 @@ func newVersion(p *program) *cobra.Command {
 				return nil
 			}
 			built := readBuild()
-			// aws-iam-authenticator's keys: capitals in JSON, small letters in YAML.
+			// aws-iam-authenticator's keys: upper case in JSON, lower case in YAML.
 			if output.String() == cli.YAML {
 				return output.Print(p.out, struct {
 					Version  string `json:"version"`
@@ -37,16 +37,16 @@ func newVersion(p *program) *cobra.Command {
 			return output.Print(p.out, built, nil)
 		},
 	}
-	command.Flags().BoolVarP(&short, "short", "s", false, "the version number alone")
+	command.Flags().BoolVarP(&short, "short", "s", false, "print only the version number")
 	output.AddFlag(command, cli.JSON, cli.YAML)
 	return command
 }
 
-// build is how this program was built.
+// build describes how this program was built.
 type build struct {
 	Version string
-	// Commit and Date are of the version control, empty where the build did not
-	// record them.
+	// Commit and Date come from version control; empty if the build did not record
+	// them.
 	Commit, Date string
 	Go           string
 	Platform     string
