@@ -8,8 +8,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
-// First asks mappers in turn and takes the first match. An error ends it: to go
-// on would let a later source grant what an earlier one could not be asked about.
+// First returns a mapper that tries mappers in order and returns the first match. An
+// error ends the search: otherwise a later source could grant what the failed one
+// would have decided differently.
 func First(mappers ...Mapper) Mapper {
 	return Func(func(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
 		for _, m := range mappers {
@@ -28,9 +29,9 @@ const (
 	ownerSource   = "cluster owner"
 )
 
-// Owner maps the users and roles that made the cluster to its administrator.
-// No configuration that could be broken or deleted contains them: they are the
-// way back in, so an owner that could never match is an error.
+// Owner returns a mapper that maps the cluster's owners, users and roles, to its
+// administrator. They are the way back in when a source is broken or deleted, so an
+// owner that could never match is an error.
 func Owner(partition string, arns ...string) (Mapper, error) {
 	username, err := ParseTemplate(OwnerUsername)
 	if err != nil {
@@ -53,7 +54,7 @@ func Owner(partition string, arns ...string) (Mapper, error) {
 			return nil, fmt.Errorf("reading the cluster owner: %q has a wildcard, and ARNs match as a whole: name each owner", arn)
 		}
 		if p := strings.Split(canonical, ":")[1]; p != partition {
-			return nil, fmt.Errorf("reading the cluster owner: %q is of partition %s, and this cluster is in %s", arn, p, partition)
+			return nil, fmt.Errorf("reading the cluster owner: %q is in partition %s, but this cluster is in %s", arn, p, partition)
 		}
 		entries = append(entries, Entry{ARN: canonical, Username: username, Groups: []Template{group}, Rule: Rule{Source: ownerSource}})
 	}
@@ -61,8 +62,8 @@ func Owner(partition string, arns ...string) (Mapper, error) {
 	return Entries(func() *Table { return table }, nil), nil
 }
 
-// Reserve denies the matches of a mapper whose usernames begin with a reserved
-// prefix.
+// Reserve returns a mapper that denies the matches of m with a username that starts
+// with a reserved prefix.
 func Reserve(m Mapper, prefixes []string) Mapper {
 	if len(prefixes) == 0 {
 		return m
@@ -74,7 +75,7 @@ func Reserve(m Mapper, prefixes []string) Mapper {
 		}
 		for _, prefix := range prefixes {
 			if strings.HasPrefix(match.Username, prefix) {
-				err := &DeniedError{Reason: "its username begins with a reserved prefix", Rule: match.Rule}
+				err := &DeniedError{Reason: "its username starts with a reserved prefix", Rule: match.Rule}
 				trace.refuse(match.Rule, MissReserved, err)
 				return Match{}, false, err
 			}

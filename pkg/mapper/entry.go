@@ -4,43 +4,43 @@ import "fmt"
 
 // Entry maps one IAM principal, or the roles of one permission set.
 type Entry struct {
-	// ARN is canonical, in any case. Empty if SSO is set.
+	// ARN is canonical, in upper or lower case. Empty if SSO is set.
 	ARN string
-	// SSO matches the roles that IAM Identity Center makes of a permission set.
+	// SSO matches the roles that IAM Identity Center creates for a permission set.
 	SSO      *SSO
 	Username Template
 	// Groups may be shared between entries: read only.
 	Groups []Template
 	Rule   Rule
-	// AssumedRole says that the entry was written with the ARN of a session and
-	// is taken for its role. It never wins over an entry for the role itself.
+	// AssumedRole is set if the entry has the ARN of a session and matches its whole
+	// role. It never wins over an entry for the role itself.
 	AssumedRole bool
-	// Inert says why the entry matches nobody, though it names whom it is meant
-	// for; empty if it acts. A trace shows it.
+	// Inert says why the entry matches nobody, although it names a principal; empty if
+	// the entry applies. A trace shows it.
 	Inert Miss
 }
 
 // SSO names a permission set in an account.
 type SSO struct {
 	PermissionSet, AccountID string
-	// Partition of the account. Empty means aws.
+	// Partition is the partition of the account. Empty means aws.
 	Partition string
 }
 
-// Account maps everybody in an account to their canonical ARN, in no group.
+// Account maps every principal of an account to its canonical ARN, without groups.
 type Account struct {
 	ID   string
 	Rule Rule
 }
 
-// RolePaths says what a path in an entry's role ARN means. STS never returns
-// the path, so as on EKS such an entry matches nobody.
+// RolePaths is the treatment of a path in an entry's role ARN. STS never returns the
+// path, so on EKS such an entry matches nobody.
 type RolePaths int
 
 const (
 	// RolePathsIgnore leaves an entry with a path without effect, as on EKS.
 	RolePathsIgnore RolePaths = iota
-	// RolePathsStrip matches it by the role's name, which is unique in an account.
+	// RolePathsStrip matches the role by its name, which is unique in an account.
 	RolePathsStrip
 )
 

@@ -2,16 +2,16 @@ package mapper
 
 import "errors"
 
-// ErrNotSynced means that a source has not been read yet, so that a mapper could
-// not tell what a principal maps to.
-var ErrNotSynced = errors.New("mappings are not read yet")
+// ErrNotSynced means that a source has not been read yet, so a mapper cannot determine
+// what a principal maps to.
+var ErrNotSynced = errors.New("mappings have not been read yet")
 
-// DeniedError is a "no" that has a reason: a mapping matched, but yields no
-// user. It ends the chain.
+// DeniedError is a denial with a reason: a mapping matched, but there is no user for
+// it. It ends the chain.
 type DeniedError struct {
-	// Reason is a sentence about the mapping, fit to be shown to the caller.
+	// Reason is a sentence about the mapping that the caller may see.
 	Reason string
-	// Rule that matched; zero where it is not known.
+	// Rule is the rule that matched; zero if it is unknown.
 	Rule Rule
 }
 

@@ -6,10 +6,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
-// This file says what "the same principal" means: two entries with one key are
-// for the same one.
+// This file defines "the same principal": entries with equal keys are for the same
+// principal.
 
-// A key identifies whom an entry is for: a lower-case ARN without a role's path,
+// A key identifies the principal of an entry: a lower-case ARN without a role's path,
 // or a permission set.
 type key struct {
 	arn string
@@ -34,15 +34,16 @@ func (s SSO) key() ssoKey {
 	return ssoKey{partition, s.AccountID, lower(s.PermissionSet)}
 }
 
-// ssoKeyOf returns the permission set that a role was made of, if it was.
+// ssoKeyOf returns the permission set of a role that IAM Identity Center created, and
+// reports whether the role is one.
 func ssoKeyOf(principal identity.Principal, lowerARN string) (ssoKey, bool) {
 	set, ok := permissionSet(lowerARN)
 	return ssoKey{principal.Partition, principal.AccountID, set}, ok
 }
 
 // permissionSet returns the permission set in the name of a role that IAM Identity
-// Center made: AWSReservedSSO_<permission set>_<16 hexadecimal digits>. It
-// requires all 16: otherwise the set Admin would match roles of Admin_ReadOnly.
+// Center created: AWSReservedSSO_<permission set>_<16 hexadecimal digits>. It
+// requires all 16 digits: otherwise the set Admin would match roles of Admin_ReadOnly.
 func permissionSet(lowerARN string) (string, bool) {
 	role, _ := roleOf(lowerARN)
 	name, ok := strings.CutPrefix(role, "awsreservedsso_")
@@ -65,7 +66,7 @@ func resourceOf(arn string) string {
 // roleOf returns the path and name in a role's ARN.
 func roleOf(arn string) (string, bool) { return strings.CutPrefix(resourceOf(arn), "role/") }
 
-// withoutPath returns a role's ARN without its path, and whether it has one.
+// withoutPath returns a role's ARN without its path, and reports whether it had one.
 func withoutPath(arn string) (string, bool) {
 	role, ok := roleOf(arn)
 	i := strings.LastIndexByte(role, '/')
@@ -75,8 +76,8 @@ func withoutPath(arn string) (string, bool) {
 	return strings.TrimSuffix(arn, role) + role[i+1:], true
 }
 
-// lower puts ASCII letters in lower case. No ARN has others: folding them would
-// make the Kelvin sign match a k.
+// lower returns s with its ASCII letters in lower case. ARNs have no other letters,
+// and folding those would make the Kelvin sign match a k.
 func lower(s string) string {
 	for i := range len(s) {
 		if c := s[i]; 'A' <= c && c <= 'Z' {

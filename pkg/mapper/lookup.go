@@ -7,9 +7,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
-// Entries maps by the entries of the table in force, without its accounts.
-// Current returns that table, or nil if the source was not read yet. Names looks
-// EC2 instances up; if it is nil, a mapping that needs it cannot be resolved.
+// Entries returns a mapper that uses the entries of the current table, but not its
+// accounts. Current returns that table, or nil if the source has not been read yet.
+// Names looks up EC2 instances; if it is nil, a mapping that needs it cannot be
+// resolved.
 func Entries(current func() *Table, names InstanceNames) Mapper {
 	return Func(func(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
 		table := current()
@@ -33,7 +34,7 @@ func Entries(current func() *Table, names InstanceNames) Mapper {
 	})
 }
 
-// Accounts maps by the accounts of the table in force alone.
+// Accounts returns a mapper that uses only the accounts of the current table.
 func Accounts(current func() *Table) Mapper {
 	return Func(func(_ context.Context, principal identity.Principal, trace *Trace) (Match, bool, error) {
 		table := current()
@@ -75,7 +76,7 @@ func missOf(err error) Miss {
 	return MissUndecided
 }
 
-// blame names the rule in a denial.
+// blame adds the entry's rule to a denial.
 func (e *Entry) blame(err error) error {
 	if denied, ok := errors.AsType[*DeniedError](err); ok {
 		return &DeniedError{Reason: denied.Reason, Rule: e.Rule}

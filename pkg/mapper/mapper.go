@@ -1,8 +1,8 @@
 // Package mapper turns an AWS principal into a Kubernetes username and groups.
 //
 // A source of mappings (the aws-auth ConfigMap, a file) parses what it reads
-// into an immutable [Table]. A table yields two mappers, its explicit entries
-// and its accounts, so that [First] can try every source's entries before any
+// into an immutable [Table]. A table has two mappers, one for its explicit entries
+// and one for its accounts, so that [First] can try every source's entries before any
 // account:
 //
 //	mapper.First(owner, Entries(a), Entries(b), Accounts(a), Accounts(b))
@@ -17,11 +17,11 @@ import (
 
 // A Mapper finds the Kubernetes user that a principal maps to.
 //
-// The answer has three values: (match, true, nil) is a match; (_, false, nil)
-// means that no mapping matches; an error ends the chain. A [*DeniedError] is a
-// "no" with a reason; every other error means that the mapper could not tell.
+// There are three results: (match, true, nil) is a match; (_, false, nil) means that
+// no mapping matches; an error ends the chain. A [*DeniedError] is a denial with a
+// reason; any other error means that the mapper could not decide.
 //
-// A trace, if it is not nil, collects every rule tried. Nil costs nothing.
+// If the trace is not nil, it collects every rule tried. A nil trace costs nothing.
 type Mapper interface {
 	Map(ctx context.Context, principal identity.Principal, trace *Trace) (Match, bool, error)
 }
@@ -42,14 +42,14 @@ type Match struct {
 	Rule   Rule
 }
 
-// Rule is the place of the mapping that matched.
+// Rule is the place of a mapping in its source.
 type Rule struct {
 	// Source is the name of the source, such as "EKSConfigMap", or "cluster owner".
 	Source string
 	// Section is "mapRoles", "mapUsers" or "mapAccounts"; empty for the owner.
 	Section string
-	// Line of the rule, counted from 1: in the section's text for a ConfigMap,
-	// in the file for a file. 0 when the source has no lines.
+	// Line is the line of the rule, counted from 1: in the section's text for a
+	// ConfigMap, in the file for a file. It is 0 if the source has no lines.
 	Line int
 }
 
@@ -64,8 +64,8 @@ func (r Rule) place() string {
 	}
 }
 
-// InstanceNames finds the private DNS name of an EC2 instance, for
-// {{EC2PrivateDNSName}}. It never answers an empty name without an error.
+// InstanceNames looks up the private DNS name of an EC2 instance, for
+// {{EC2PrivateDNSName}}. It never returns an empty name without an error.
 type InstanceNames interface {
 	PrivateDNSName(ctx context.Context, instanceID string) (string, error)
 }

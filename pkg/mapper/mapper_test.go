@@ -22,7 +22,7 @@ func answer(username string, ok bool, err error) mapper.Mapper {
 func TestFirst(t *testing.T) {
 	broken := errors.New("broken")
 	never := mapper.Func(func(context.Context, identity.Principal, *mapper.Trace) (mapper.Match, bool, error) {
-		t.Error("the chain went on")
+		t.Error("a mapper is called after the result is known")
 		return mapper.Match{}, false, nil
 	})
 	no := answer("", false, nil)
@@ -31,10 +31,10 @@ func TestFirst(t *testing.T) {
 		username string
 		err      error
 	}{
-		"nobody":                 {mapper.First(), "", nil},
-		"nobody knows":           {mapper.First(no, no), "", nil},
-		"the first that matches": {mapper.First(no, answer("a", true, nil), never), "a", nil},
-		"an error ends it":       {mapper.First(no, answer("", false, broken), never), "", broken},
+		"no mappers":              {mapper.First(), "", nil},
+		"none matches":            {mapper.First(no, no), "", nil},
+		"the first that matches":  {mapper.First(no, answer("a", true, nil), never), "a", nil},
+		"an error ends the chain": {mapper.First(no, answer("", false, broken), never), "", broken},
 	} {
 		match, ok, err := test.chain.Map(t.Context(), mappertest.User(t, mappertest.Account, "bob"), nil)
 		if match.Username != test.username || ok != (test.username != "") || !errors.Is(err, test.err) {
@@ -111,7 +111,7 @@ func TestRolePaths(t *testing.T) {
 			t.Errorf("%s is %+v, %v, %v; want %q", name, match, ok, err, want)
 		}
 	}
-	// Paths of users may hold a colon, and with it what looks like a role.
+	// Paths of users may contain a colon, and thus something like a role's ARN.
 	for path, want := range map[string]string{"x:role/a/bob": "with a role in the path", "x:role/bob": ""} {
 		match, ok, err := entries.Map(t.Context(), mappertest.User(t, mappertest.Account, path), nil)
 		if err != nil || match.Username != want || ok != (want != "") {
@@ -119,7 +119,7 @@ func TestRolePaths(t *testing.T) {
 		}
 	}
 	if table.Len() != 3 { // Alone, Both and the user
-		t.Errorf("%d are in force", table.Len())
+		t.Errorf("%d entries apply, want 3", table.Len())
 	}
 	overridden := map[string]string{}
 	for entry, winner := range table.Overridden() {
@@ -129,7 +129,7 @@ func TestRolePaths(t *testing.T) {
 		}
 	}
 	if want := map[string]string{"a": "", "b": "", "with path": "without path"}; !maps.Equal(overridden, want) {
-		t.Errorf("overridden are %v, want %v", overridden, want)
+		t.Errorf("overridden: %v, want %v", overridden, want)
 	}
 }
 
@@ -143,7 +143,7 @@ func TestParseTemplate(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 		if valid && template.String() != text {
-			t.Errorf("%q is %q again", text, template.String())
+			t.Errorf("template %q has the string %q", text, template.String())
 		}
 	}
 }
@@ -157,7 +157,7 @@ func FuzzParseTemplate(f *testing.F) {
 			return
 		}
 		if template.String() != text {
-			t.Errorf("%q is %q again", text, template.String())
+			t.Errorf("template %q has the string %q", text, template.String())
 		}
 		if !strings.Contains(text, "{{") && template.Uses("SessionName") {
 			t.Errorf("%q uses a placeholder", text)

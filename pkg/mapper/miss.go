@@ -10,38 +10,38 @@ import (
 // Miss says why a rule does not map a principal.
 type Miss string
 
-// The rule is for somebody else.
+// The rule is for another principal.
 const (
 	MissPartition     Miss = "Partition"     // another partition
 	MissAccount       Miss = "Account"       // another account
-	MissKind          Miss = "Kind"          // a user for a role, or the other way round
+	MissKind          Miss = "Kind"          // a user instead of a role, or the reverse
 	MissName          Miss = "Name"          // another name
 	MissUserPath      Miss = "UserPath"      // a user of the same name with another path
-	MissPermissionSet Miss = "PermissionSet" // another permission set, or a role of none
+	MissPermissionSet Miss = "PermissionSet" // another permission set, or not the role of one
 )
 
-// The rule is meant for the principal, and has no effect.
+// The rule is meant for the principal, but has no effect.
 const (
 	MissRolePath    Miss = "RolePath"    // its role has a path
-	MissAssumedRole Miss = "AssumedRole" // its ARN is of an assumed role's session
-	MissWhiteSpace  Miss = "WhiteSpace"  // its ARN has white space in it
+	MissAssumedRole Miss = "AssumedRole" // its ARN is that of an assumed role's session
+	MissWhiteSpace  Miss = "WhiteSpace"  // its ARN contains white space
 	MissSSOOff      Miss = "SSOOff"      // entries with sso are turned off
 	MissOverridden  Miss = "Overridden"  // another entry is for the same principal
 	MissOutranked   Miss = "Outranked"   // an exact ARN comes before its permission set
 )
 
-// The rule matches the principal, and does not come to a user.
+// The rule matches the principal, but results in no user.
 const (
-	MissDenied    Miss = "Denied"    // such as for want of a session name
-	MissReserved  Miss = "Reserved"  // its username begins with a reserved prefix
-	MissUndecided Miss = "Undecided" // such as while EC2 does not answer
-	MissNotSynced Miss = "NotSynced" // the source was not read yet
+	MissDenied    Miss = "Denied"    // for example, the session name is missing
+	MissReserved  Miss = "Reserved"  // its username starts with a reserved prefix
+	MissUndecided Miss = "Undecided" // for example, EC2 does not respond
+	MissNotSynced Miss = "NotSynced" // the source has not been read yet
 )
 
 func notSynced() Tried { return Tried{Miss: MissNotSynced, Reason: ErrNotSynced.Error()} }
 
-// A subject is a principal, or whom an entry is for. All but its name is in
-// lower case.
+// A subject is a principal, either the caller or that of an entry. All but its name is
+// in lower case.
 type subject struct{ partition, account, kind, name string }
 
 func subjectOf(principal identity.Principal) subject { return parseSubject(principal.CanonicalARN) }
@@ -60,7 +60,7 @@ func (s subject) baseName() string { return s.name[strings.LastIndexByte(s.name,
 
 func (s subject) String() string { return strings.TrimSpace(s.kind + " " + s.name) }
 
-// subject says whom an entry is for.
+// subject returns the ARN that an entry is for.
 func (e *Entry) subject() string {
 	if e.SSO == nil {
 		return e.ARN
@@ -69,41 +69,41 @@ func (e *Entry) subject() string {
 	return fmt.Sprintf("arn:%s:iam::%s:role/AWSReservedSSO_%s_<16 hexadecimal digits>", k.partition, k.account, e.SSO.PermissionSet)
 }
 
-// miss says why an entry of the table does not map a principal.
+// miss returns why an entry of the table does not map a principal.
 func (t *Table) miss(e *Entry, who subject) (Miss, string) {
 	its := parseSubject(e.subject())
 	switch {
 	case its.partition != who.partition:
-		return MissPartition, fmt.Sprintf("it is for partition %s, and the principal is of partition %s", its.partition, who.partition)
+		return MissPartition, fmt.Sprintf("it is for partition %s, but the principal is in partition %s", its.partition, who.partition)
 	case its.account != who.account:
 		return otherAccount(its.account, who.account)
 	case its.kind != who.kind:
-		return MissKind, fmt.Sprintf("it is for %s, and the principal is %s", its, who)
+		return MissKind, fmt.Sprintf("it is for %s, but the principal is %s", its, who)
 	case e.SSO != nil:
 		set, ok := permissionSet(lower("arn:::::role/" + who.name))
 		if !ok {
-			return MissPermissionSet, fmt.Sprintf("%s is not a role that IAM Identity Center made: AWSReservedSSO_<permission set>_<16 hexadecimal digits>", who)
+			return MissPermissionSet, fmt.Sprintf("%s is not a role that IAM Identity Center created: AWSReservedSSO_<permission set>_<16 hexadecimal digits>", who)
 		}
 		if set != lower(e.SSO.PermissionSet) {
-			return MissPermissionSet, fmt.Sprintf("it is for permission set %s, and the principal is %s", e.SSO.PermissionSet, who)
+			return MissPermissionSet, fmt.Sprintf("it is for permission set %s, but the principal is %s", e.SSO.PermissionSet, who)
 		}
 	case lower(its.baseName()) != lower(who.baseName()):
-		return MissName, fmt.Sprintf("it is for %s, and the principal is %s", its, who)
+		return MissName, fmt.Sprintf("it is for %s, but the principal is %s", its, who)
 	case its.kind != "role" && lower(its.name) != lower(who.name):
-		return MissUserPath, fmt.Sprintf("it is for %s, and the principal is %s: the path is part of the ARN", its, who)
+		return MissUserPath, fmt.Sprintf("it is for %s, but the principal is %s: the path is part of the ARN", its, who)
 	}
 	return t.withoutEffect(e)
 }
 
-// withoutEffect says why an entry for a principal does not act.
+// withoutEffect returns why an entry for a principal has no effect.
 func (t *Table) withoutEffect(e *Entry) (Miss, string) {
 	name, hasPath := withoutPath(e.ARN)
 	winner := t.winner(e)
 	switch {
 	case e.Inert == MissAssumedRole:
-		return e.Inert, "its ARN is of a session of the role and matches nobody, as on EKS: write " + name
+		return e.Inert, "its ARN is that of a session of the role and matches nobody, as on EKS: write " + name
 	case e.Inert == MissWhiteSpace:
-		return e.Inert, "its ARN has white space in it and matches nobody: write " + name
+		return e.Inert, "its ARN contains white space and matches nobody: write " + name
 	case e.Inert == MissSSOOff:
 		return e.Inert, "entries with sso are turned off"
 	case e.Inert != "":
@@ -111,7 +111,7 @@ func (t *Table) withoutEffect(e *Entry) (Miss, string) {
 	case hasPath && t.paths == RolePathsIgnore:
 		return MissRolePath, "its role has a path, which AWS never returns, so it matches nobody, as on EKS: write " + name
 	case winner == nil:
-		return MissRolePath, "another entry is for a role of the same name, and AWS does not return the paths that tell them apart"
+		return MissRolePath, "another entry is for a role of the same name, and AWS does not return the paths that distinguish them"
 	case winner != e:
 		return overriddenBy(winner.Rule)
 	default:
@@ -120,9 +120,9 @@ func (t *Table) withoutEffect(e *Entry) (Miss, string) {
 }
 
 func otherAccount(its, principal string) (Miss, string) {
-	return MissAccount, fmt.Sprintf("it is for account %s, and the principal is of account %s", its, principal)
+	return MissAccount, fmt.Sprintf("it is for account %s, but the principal is in account %s", its, principal)
 }
 
 func overriddenBy(rule Rule) (Miss, string) {
-	return MissOverridden, rule.place() + " is for the same principal and acts in its place"
+	return MissOverridden, rule.place() + " is for the same principal and overrides it"
 }

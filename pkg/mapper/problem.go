@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Code names a kind of problem. Codes are stable: Events, logs and metrics
-// carry them.
+// Code names a kind of problem. Codes are stable: Events, logs and metrics contain
+// them.
 type Code string
 
 // A section with one of these problems keeps its last good content.
@@ -24,9 +24,9 @@ const (
 	EntryInGroups    Code = "EntryInGroups" // indented into the groups of the entry above
 	EntryNoARN       Code = "EntryNoARN"
 	EntryWrongField  Code = "EntryWrongField"  // rolearn under mapUsers, or userarn under mapRoles
-	EntryInvalidARN  Code = "EntryInvalidARN"  // not the ARN of a principal; aws-iam-authenticator refuses it in its configuration file
-	ARNMatchesNobody Code = "ARNMatchesNobody" // the form of a principal's ARN, but AWS returns none like it
-	AssumedRole      Code = "AssumedRole"      // an assumed role's ARN; where it is taken for the role, a warning
+	EntryInvalidARN  Code = "EntryInvalidARN"  // not the ARN of a principal; aws-iam-authenticator rejects it in its configuration file
+	ARNMatchesNobody Code = "ARNMatchesNobody" // has the form of a principal's ARN, but AWS never returns it
+	AssumedRole      Code = "AssumedRole"      // an assumed role's ARN; a warning where it matches the role
 	EntryPartition   Code = "EntryPartition"   // an ARN of another partition
 	EntryWrongType   Code = "EntryWrongType"
 	EntryTooLong     Code = "EntryTooLong"
@@ -35,58 +35,58 @@ const (
 	SSOOff           Code = "SSOOff" // entries with sso are turned off
 	InvalidAccountID Code = "InvalidAccountID"
 	MergeKey         Code = "MergeKey" // YAML's <<
-	RolePath         Code = "RolePath" // matches nobody; without --role-paths=strip a warning, as on EKS
+	RolePath         Code = "RolePath" // matches nobody; a warning without --role-paths=strip, as on EKS
 )
 
-// A group with one of these problems is dropped; its entry and the other groups
-// act.
+// A group with one of these problems is dropped; its entry and the other groups still
+// apply.
 const (
 	GroupsNotList  Code = "GroupsNotList"
 	GroupNotText   Code = "GroupNotText"
 	GroupEmpty     Code = "GroupEmpty"
 	GroupTooLong   Code = "GroupTooLong"
 	GroupTemplate  Code = "GroupTemplate"  // an unknown {{placeholder}}
-	GroupOutdented Code = "GroupOutdented" // indented like an entry of its own
+	GroupOutdented Code = "GroupOutdented" // indented like an entry
 	GroupsFolded   Code = "GroupsFolded"   // the line groups: is missing, so the list became part of the value above
 )
 
-// With one of these problems an entry acts, or another in its place.
+// With one of these problems an entry applies, or another entry instead of it.
 const (
 	DuplicateEntry     Code = "DuplicateEntry" // the entry has no effect: another is for the same principal
 	RepeatedField      Code = "RepeatedField"
-	ValueConverted     Code = "ValueConverted" // in the configuration file: a value of another type, taken for text or a list as aws-iam-authenticator does
+	ValueConverted     Code = "ValueConverted" // in the configuration file: a value of another type, converted to text or a list as by aws-iam-authenticator
 	NoUsername         Code = "NoUsername"
 	WrongSection       Code = "WrongSection" // a user's ARN in mapRoles, or a role's in mapUsers
 	UnknownField       Code = "UnknownField"
 	SharedUsername     Code = "SharedUsername"
 	NodeNameOnUserRole Code = "NodeNameOnUserRole"
 	SystemGroup        Code = "SystemGroup"
-	Unfilled           Code = "Unfilled"     // a placeholder of another tool that nobody filled in
-	Wildcard           Code = "Wildcard"     // a * that is taken literally
-	OddCharacter       Code = "OddCharacter" // one that a name can hardly be meant to have
+	Unfilled           Code = "Unfilled"     // a placeholder of another tool that was not filled in
+	Wildcard           Code = "Wildcard"     // a *, which is literal
+	OddCharacter       Code = "OddCharacter" // a character that is hardly intended in a name
 )
 
 // The problems of a file or ConfigMap as a whole.
 const (
 	UnknownSection Code = "UnknownSection" // a near miss of mapRoles, mapUsers or mapAccounts
-	NoSections     Code = "NoSections"     // neither mapRoles nor mapUsers nor mapAccounts
+	NoSections     Code = "NoSections"     // no mapRoles, mapUsers or mapAccounts
 	NoKind         Code = "NoKind"         // data without kind: ConfigMap
 	OtherConfigMap Code = "OtherConfigMap" // the manifest has another name or namespace
 	SecondDocument Code = "SecondDocument" // only the first YAML document is read
 	MoreProblems   Code = "MoreProblems"   // there are more than are listed
 )
 
-// Severity of a problem.
+// Severity is the severity of a problem.
 type Severity string
 
-// An error costs something that was meant to act; a warning does not.
+// An error means that something intended does not apply; a warning does not.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
 )
 
-// Problem is something wrong in a source of mappings. It names the place and
-// the remedy, and is comparable.
+// Problem is a mistake in a source of mappings. It names the place and the fix, and is
+// comparable.
 type Problem struct {
 	Code     Code
 	Severity Severity
@@ -94,18 +94,18 @@ type Problem struct {
 	// them; empty for a problem of the file.
 	Section string
 	// Line and Column count from 1: in the section's text for a ConfigMap, in
-	// the file for a file. Column is 0 where only the line is known, and both
+	// the file for a file. Column is 0 if only the line is known, and both
 	// are 0 for a key of a ConfigMap.
 	Line, Column int
-	// Message says what is wrong.
+	// Message describes the mistake.
 	Message string
-	// Effect says what the problem costs, such as that the entry is ignored;
-	// empty if it costs nothing, or Message says it.
+	// Effect is the consequence, such as that the entry is ignored; empty if there is
+	// none, or if Message describes it.
 	Effect string
 	// Fix says what to write instead.
 	Fix string
-	// Excerpt is the line of a fault of syntax or indentation and the lines
-	// around it, numbered; empty for other problems.
+	// Excerpt is the line of an error in syntax or indentation and the lines around
+	// it, numbered; empty for other problems.
 	Excerpt string
 }
 
@@ -119,7 +119,7 @@ func Count(problems []Problem, severity Severity) (n int) {
 	return n
 }
 
-// String is the problem in one line.
+// String returns the problem in one line.
 func (p Problem) String() string {
 	place := p.Section
 	if p.Line > 0 {

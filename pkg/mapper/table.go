@@ -6,22 +6,22 @@ import (
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
-// Table is an immutable set of mappings, made for looking up. It alone decides
-// which entries are for the same principal, and which of them acts.
+// Table is an immutable set of mappings, indexed for lookup. It alone decides which
+// entries are for the same principal, and which of them applies.
 type Table struct {
 	entries  []Entry
 	accounts []Account
 	paths    RolePaths
 
-	// The entries and accounts in force, by their place in the slices.
+	// The entries and accounts that apply, as indexes of the slices.
 	exact     map[string]int32
 	sso       map[ssoKey]int32
 	byAccount map[string]int32
 }
 
-// NewTable makes a table, which keeps the slices. Of two entries for the same
-// principal the later one acts, but an entry for a role itself acts before one
-// that has a path to be stripped, and that before one for an assumed role.
+// NewTable returns a table, which keeps the slices. Of two entries for the same
+// principal the later one applies, but an entry for a role itself comes before one
+// with a path to strip, and that before one for an assumed role.
 func NewTable(entries []Entry, accounts []Account, paths RolePaths) *Table {
 	t := &Table{
 		entries: entries, accounts: accounts, paths: paths,
@@ -31,7 +31,7 @@ func NewTable(entries []Entry, accounts []Account, paths RolePaths) *Table {
 	for i := range entries {
 		t.claim(int32(i), ambiguous)
 	}
-	// It is not known which of the roles there is, so none acts.
+	// Which of the roles exists is unknown, so none of their entries applies.
 	for arn := range ambiguous {
 		if t.rank(&entries[t.exact[arn]]) == byName {
 			delete(t.exact, arn)
@@ -43,7 +43,7 @@ func NewTable(entries []Entry, accounts []Account, paths RolePaths) *Table {
 	return t
 }
 
-// A rank says how an entry names its principal. The higher one acts.
+// A rank says how an entry names its principal. The entry of the higher rank applies.
 type rank int
 
 const (
@@ -70,8 +70,8 @@ func (t *Table) rank(e *Entry) rank {
 	}
 }
 
-// claim puts an entry in force unless one of a higher rank has its key. It adds
-// the key to ambiguous if two entries differ only in the path of their role.
+// claim makes an entry apply unless one of a higher rank has its key. It adds the key
+// to ambiguous if two entries differ only in the path of their role.
 func (t *Table) claim(i int32, ambiguous map[string]bool) {
 	entry := &t.entries[i]
 	mine := t.rank(entry)
@@ -98,11 +98,11 @@ func (t *Table) claim(i int32, ambiguous map[string]bool) {
 	}
 }
 
-// Len is how many entries and accounts are in force.
+// Len returns the number of entries and accounts that apply.
 func (t *Table) Len() int { return len(t.exact) + len(t.sso) + len(t.byAccount) }
 
-// winner returns the entry in force for the principal that an entry is for; nil
-// if there is none.
+// winner returns the entry that applies to the principal of an entry; nil if there is
+// none.
 func (t *Table) winner(e *Entry) *Entry {
 	k := e.key()
 	i, ok := t.exact[k.arn]
@@ -115,9 +115,9 @@ func (t *Table) winner(e *Entry) *Entry {
 	return &t.entries[i]
 }
 
-// Overridden yields each entry that has no effect because of other entries, with
-// the entry that acts in its place. That is nil where entries differ only in
-// the path of their role, so that none of them acts.
+// Overridden returns the entries that have no effect because of other entries, each
+// with the entry that applies instead. That is nil if entries differ only in the path
+// of their role, so that none of them applies.
 func (t *Table) Overridden() iter.Seq2[*Entry, *Entry] {
 	return func(yield func(entry, winner *Entry) bool) {
 		for i := range t.entries {
@@ -132,8 +132,8 @@ func (t *Table) Overridden() iter.Seq2[*Entry, *Entry] {
 	}
 }
 
-// OverriddenAccounts yields each account that is listed again later, with the
-// one that acts in its place.
+// OverriddenAccounts returns the accounts that are listed again later, each with the
+// one that applies instead.
 func (t *Table) OverriddenAccounts() iter.Seq2[*Account, *Account] {
 	return func(yield func(account, winner *Account) bool) {
 		for i := range t.accounts {
@@ -145,7 +145,7 @@ func (t *Table) OverriddenAccounts() iter.Seq2[*Account, *Account] {
 	}
 }
 
-// lookup finds the entry for a principal: the exact ARN before a permission set.
+// lookup returns the entry for a principal: the exact ARN before a permission set.
 func (t *Table) lookup(principal identity.Principal) *Entry {
 	arn := lower(principal.CanonicalARN)
 	if i, ok := t.exact[arn]; ok {
@@ -164,7 +164,7 @@ func (t *Table) lookup(principal identity.Principal) *Entry {
 	return nil
 }
 
-// account finds the account of a principal.
+// account returns the account entry for a principal; nil if there is none.
 func (t *Table) account(principal identity.Principal) *Account {
 	if i, ok := t.byAccount[principal.AccountID]; ok {
 		return &t.accounts[i]

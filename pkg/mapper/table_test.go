@@ -20,7 +20,7 @@ func template(t testing.TB, text string) mapper.Template {
 	return template
 }
 
-// entry is one whose username is its line.
+// entry returns an entry with its line as the username.
 func entry(t testing.TB, line int, arn string) mapper.Entry {
 	return mapper.Entry{ARN: arn, Username: template(t, fmt.Sprint("line ", line)), Rule: mapper.Rule{Source: "test", Section: "mapRoles", Line: line}}
 }
@@ -45,8 +45,8 @@ func lookup(table *mapper.Table) mapper.Mapper {
 	return mapper.Entries(func() *mapper.Table { return table }, nil)
 }
 
-// TestTableDecidesWhoIsTheSamePrincipal says for entries with the lines 1, 2, …
-// which of them acts, and which is overridden by which.
+// TestTableDecidesWhoIsTheSamePrincipal checks which of several entries, with the
+// lines 1, 2, …, applies, and which entry overrides which.
 func TestTableDecidesWhoIsTheSamePrincipal(t *testing.T) {
 	admin := mappertest.Role(t, "Admin", "x")
 	ssoAdmin := mappertest.Role(t, "AWSReservedSSO_Admin_0123456789abcdef", "x")
@@ -62,12 +62,12 @@ func TestTableDecidesWhoIsTheSamePrincipal(t *testing.T) {
 		{"in another case", 0, []mapper.Entry{entry(t, 1, roles+"ADMIN"), entry(t, 2, roles+"admin")}, admin, 2, map[int]int{1: 2}},
 		{"the last of three", 0, []mapper.Entry{entry(t, 1, roles+"Admin"), entry(t, 2, roles+"Admin"), entry(t, 3, roles+"Admin")}, admin, 3, map[int]int{1: 3, 2: 3}},
 		{"a permission set in another case", 0, []mapper.Entry{sso(t, 1, "Admin"), sso(t, 2, "admin")}, ssoAdmin, 2, map[int]int{1: 2}},
-		{"an exact ARN and a permission set are two", 0, []mapper.Entry{entry(t, 1, ssoAdmin.CanonicalARN), sso(t, 2, "Admin")}, ssoAdmin, 1, nil},
+		{"an exact ARN and a permission set are different principals", 0, []mapper.Entry{entry(t, 1, ssoAdmin.CanonicalARN), sso(t, 2, "Admin")}, ssoAdmin, 1, nil},
 		{"an assumed role", 0, []mapper.Entry{assumedRole(entry(t, 1, roles+"Admin"))}, admin, 1, nil},
 		{"an assumed role after its role", 0, []mapper.Entry{entry(t, 1, roles+"Admin"), assumedRole(entry(t, 2, roles+"Admin"))}, admin, 1, map[int]int{2: 1}},
 		{"an assumed role before its role", 0, []mapper.Entry{assumedRole(entry(t, 1, roles+"Admin")), entry(t, 2, roles+"Admin")}, admin, 2, map[int]int{1: 2}},
 		{"two sessions of a role", 0, []mapper.Entry{assumedRole(entry(t, 1, roles+"Admin")), assumedRole(entry(t, 2, roles+"Admin"))}, admin, 2, map[int]int{1: 2}},
-		{"an inert entry overrides none", 0, []mapper.Entry{entry(t, 1, roles+"Admin"), inert(entry(t, 2, roles+"Admin"), mapper.MissWhiteSpace)}, admin, 1, nil},
+		{"an inert entry overrides no other", 0, []mapper.Entry{entry(t, 1, roles+"Admin"), inert(entry(t, 2, roles+"Admin"), mapper.MissWhiteSpace)}, admin, 1, nil},
 		{"a role's path", 0, []mapper.Entry{entry(t, 1, roles+"Admin"), entry(t, 2, roles+"team/Admin")}, admin, 1, nil},
 		{"a stripped path before the role", mapper.RolePathsStrip, []mapper.Entry{entry(t, 1, roles+"team/Admin"), entry(t, 2, roles+"Admin")}, admin, 2, map[int]int{1: 2}},
 		{"a stripped path after the role", mapper.RolePathsStrip, []mapper.Entry{entry(t, 1, roles+"Admin"), entry(t, 2, roles+"team/Admin")}, admin, 1, map[int]int{2: 1}},
@@ -83,7 +83,7 @@ func TestTableDecidesWhoIsTheSamePrincipal(t *testing.T) {
 				want = fmt.Sprint("line ", test.acts)
 			}
 			if match, _, err := lookup(table).Map(t.Context(), test.who, nil); err != nil || match.Username != want {
-				t.Errorf("%q acts, want %q (%v)", match.Username, want, err)
+				t.Errorf("%q applies, want %q (%v)", match.Username, want, err)
 			}
 			overridden := map[int]int{}
 			for entry, winner := range table.Overridden() {
@@ -93,7 +93,7 @@ func TestTableDecidesWhoIsTheSamePrincipal(t *testing.T) {
 				}
 			}
 			if fmt.Sprint(overridden) != fmt.Sprint(test.overridden) {
-				t.Errorf("overridden are %v, want %v", overridden, test.overridden)
+				t.Errorf("overridden: %v, want %v", overridden, test.overridden)
 			}
 		})
 	}
@@ -105,13 +105,13 @@ func TestAccountListedTwice(t *testing.T) {
 	}
 	table := mapper.NewTable(nil, []mapper.Account{account("111122223333", 1), account("012345678901", 2), account("111122223333", 3)}, 0)
 	if table.Len() != 2 {
-		t.Errorf("%d are in force, want 2", table.Len())
+		t.Errorf("%d accounts apply, want 2", table.Len())
 	}
 	overridden := map[int]int{}
 	for account, winner := range table.OverriddenAccounts() {
 		overridden[account.Rule.Line] = winner.Rule.Line
 	}
 	if fmt.Sprint(overridden) != "map[1:3]" {
-		t.Errorf("overridden are %v", overridden)
+		t.Errorf("overridden: %v", overridden)
 	}
 }

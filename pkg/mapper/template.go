@@ -9,8 +9,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/identity"
 )
 
-// A Template is a username or group with placeholders, checked. It is expanded
-// in one pass: a placeholder's value is never expanded again.
+// A Template is a valid username or group with placeholders. It is expanded in one
+// pass: a placeholder's value is never expanded again.
 type Template struct{ text string }
 
 type placeholder int
@@ -40,13 +40,13 @@ func placeholderOf(name string) (placeholder, bool) {
 	return noPlaceholder, false
 }
 
-// Placeholders are the names that may stand between {{ and }}.
+// Placeholders returns the names that are valid between {{ and }}.
 func Placeholders() []string {
 	return []string{"AccountID", "AccessKeyID", "EC2PrivateDNSName", "SessionName", "SessionNameRaw"}
 }
 
-// ParseTemplate parses a username or group. A placeholder that does not exist,
-// or that is not closed, is an error.
+// ParseTemplate parses a username or group. A placeholder that is unknown or not
+// closed is an error.
 func ParseTemplate(text string) (Template, error) {
 	for rest := text; ; {
 		_, after, found := strings.Cut(rest, "{{")
@@ -58,16 +58,16 @@ func ParseTemplate(text string) (Template, error) {
 			return Template{}, fmt.Errorf("template %q: {{ is not closed by }}", text)
 		}
 		if _, known := placeholderOf(name); !known {
-			return Template{}, fmt.Errorf("template %q: {{%s}} is not one of {{%s}}", text, name, strings.Join(Placeholders(), "}}, {{"))
+			return Template{}, fmt.Errorf("template %q: unknown placeholder {{%s}} (supported: {{%s}})", text, name, strings.Join(Placeholders(), "}}, {{"))
 		}
 		rest = tail
 	}
 }
 
-// String is the template as it was written.
+// String returns the template as it was written.
 func (t Template) String() string { return t.text }
 
-// Uses reports whether the template has a placeholder of the name.
+// Uses reports whether the template has the placeholder with a name.
 func (t Template) Uses(name string) bool { return strings.Contains(t.text, "{{"+name+"}}") }
 
 // expand returns the template's text for a principal.
@@ -102,7 +102,7 @@ func (p placeholder) value(ctx context.Context, principal identity.Principal, na
 		return instanceName(ctx, principal, names)
 	}
 	if principal.SessionName == "" {
-		return "", &DeniedError{Reason: "its mapping needs a session name, and the identity has none"}
+		return "", &DeniedError{Reason: "its mapping needs a session name, but the identity has none"}
 	}
 	if p == sessionName {
 		return strings.ReplaceAll(principal.SessionName, "@", "-"), nil
@@ -112,10 +112,10 @@ func (p placeholder) value(ctx context.Context, principal identity.Principal, na
 
 func instanceName(ctx context.Context, principal identity.Principal, names InstanceNames) (string, error) {
 	if !isInstanceID(principal.SessionName) {
-		return "", &DeniedError{Reason: "its mapping needs an EC2 instance, and the session name is no instance ID"}
+		return "", &DeniedError{Reason: "its mapping needs an EC2 instance, but the session name is not an instance ID"}
 	}
 	if names == nil {
-		return "", errors.New("no EC2 client to look instances up with")
+		return "", errors.New("looking up an EC2 instance: there is no EC2 client")
 	}
 	name, err := names.PrivateDNSName(ctx, principal.SessionName)
 	if err != nil {

@@ -2,18 +2,18 @@ package mapper
 
 import "github.com/kube-iam/authenticator/pkg/identity"
 
-// Trace collects the rules that a mapper tried, in order, and why each did not
-// match. The lookup decides, and the trace explains beside it. A nil Trace
-// collects nothing and costs nothing.
+// Trace collects the rules that a mapper tried, in order, and why each did not match.
+// It explains the lookup and never changes its result. A nil Trace collects nothing
+// and costs nothing.
 type Trace struct {
 	Tried []Tried
 }
 
 // Tried is one rule that a mapper tried.
 type Tried struct {
-	// Rule is zero if the source was not read yet.
+	// Rule is zero if the source has not been read yet.
 	Rule Rule
-	// For is whom the rule is for: an ARN, a permission set or an account.
+	// For is what the rule is for: an ARN, a permission set or an account.
 	For     string
 	Matched bool
 	// Miss is why the rule does not map the principal; empty if it does.
@@ -41,8 +41,8 @@ func (t *Trace) refuse(rule Rule, miss Miss, err error) {
 	}
 }
 
-// entries adds the entries of a table, those with ARNs before permission sets,
-// as the lookup tries them. Decided is what the lookup found.
+// entries adds the entries of a table in the order of the lookup: those with ARNs
+// before permission sets. Decided is the entry that the lookup found.
 func (t *Trace) entries(table *Table, principal identity.Principal, decided *Entry) {
 	who := subjectOf(principal)
 	for _, wantSSO := range []bool{false, true} {
@@ -60,7 +60,7 @@ func (t *Trace) entries(table *Table, principal identity.Principal, decided *Ent
 	}
 }
 
-// accounts adds the accounts of a table. Decided is what the lookup found.
+// accounts adds the accounts of a table. Decided is the account that the lookup found.
 func (t *Trace) accounts(table *Table, principal identity.Principal, decided *Account) {
 	for i := range table.accounts {
 		account := &table.accounts[i]

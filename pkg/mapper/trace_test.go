@@ -11,7 +11,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-// TestTraceSaysWhyEachRuleDoesNotMatch asks for one rule at a time.
+// TestTraceSaysWhyEachRuleDoesNotMatch checks one rule at a time.
 func TestTraceSaysWhyEachRuleDoesNotMatch(t *testing.T) {
 	admin := mappertest.Role(t, "Admin", "x")
 	ssoAdmin := mappertest.Role(t, "AWSReservedSSO_Admin_0123456789abcdef", "x")
@@ -24,15 +24,15 @@ func TestTraceSaysWhyEachRuleDoesNotMatch(t *testing.T) {
 		name    string
 		entries []mapper.Entry
 		who     identity.Principal
-		miss    mapper.Miss // of line 1; empty: it matches
+		miss    mapper.Miss // of line 1; empty if it matches
 		reason  string      // part of it
 	}{
-		{"it matches", []mapper.Entry{entry(t, 1, roles+"admin")}, admin, "", ""},
-		{"partition", []mapper.Entry{entry(t, 1, "arn:aws-cn:iam::231144931069:role/Admin")}, admin, mapper.MissPartition, "partition aws-cn, and the principal is of partition aws"},
-		{"account", []mapper.Entry{entry(t, 1, "arn:aws:iam::111122223333:role/Admin")}, admin, mapper.MissAccount, "account 111122223333, and the principal is of account 231144931069"},
-		{"a user for a role", []mapper.Entry{entry(t, 1, "arn:aws:iam::231144931069:user/Admin")}, admin, mapper.MissKind, "for user Admin, and the principal is role Admin"},
-		{"root for a role", []mapper.Entry{entry(t, 1, "arn:aws:iam::231144931069:root")}, admin, mapper.MissKind, "for root, and the principal is role Admin"},
-		{"name", []mapper.Entry{entry(t, 1, roles+"Admins")}, admin, mapper.MissName, "for role Admins, and the principal is role Admin"},
+		{"a match", []mapper.Entry{entry(t, 1, roles+"admin")}, admin, "", ""},
+		{"partition", []mapper.Entry{entry(t, 1, "arn:aws-cn:iam::231144931069:role/Admin")}, admin, mapper.MissPartition, "partition aws-cn, but the principal is in partition aws"},
+		{"account", []mapper.Entry{entry(t, 1, "arn:aws:iam::111122223333:role/Admin")}, admin, mapper.MissAccount, "account 111122223333, but the principal is in account 231144931069"},
+		{"a user instead of a role", []mapper.Entry{entry(t, 1, "arn:aws:iam::231144931069:user/Admin")}, admin, mapper.MissKind, "for user Admin, but the principal is role Admin"},
+		{"root instead of a role", []mapper.Entry{entry(t, 1, "arn:aws:iam::231144931069:root")}, admin, mapper.MissKind, "for root, but the principal is role Admin"},
+		{"name", []mapper.Entry{entry(t, 1, roles+"Admins")}, admin, mapper.MissName, "for role Admins, but the principal is role Admin"},
 		{"a user's path", []mapper.Entry{entry(t, 1, "arn:aws:iam::231144931069:user/bob")}, bob, mapper.MissUserPath, "the path is part of the ARN"},
 		{"a role's path", []mapper.Entry{entry(t, 1, roles+"team/Admin")}, admin, mapper.MissRolePath, "write " + roles + "Admin"},
 		{"an assumed role", []mapper.Entry{inert(entry(t, 1, roles+"Admin"), mapper.MissAssumedRole)}, admin, mapper.MissAssumedRole, "write " + roles + "Admin"},
@@ -42,9 +42,9 @@ func TestTraceSaysWhyEachRuleDoesNotMatch(t *testing.T) {
 		{"outranked", []mapper.Entry{sso(t, 1, "Admin"), entry(t, 2, ssoAdmin.CanonicalARN)}, ssoAdmin, mapper.MissOutranked, "exact ARN"},
 		{"a permission set matches", []mapper.Entry{sso(t, 1, "Admin")}, ssoAdmin, "", ""},
 		{"another permission set", []mapper.Entry{sso(t, 1, "View")}, ssoAdmin, mapper.MissPermissionSet, "permission set View"},
-		{"a role of none", []mapper.Entry{sso(t, 1, "Admin")}, admin, mapper.MissPermissionSet, "AWSReservedSSO_"},
+		{"not a permission set's role", []mapper.Entry{sso(t, 1, "Admin")}, admin, mapper.MissPermissionSet, "AWSReservedSSO_"},
 		{"a permission set of another partition", []mapper.Entry{cn}, ssoAdmin, mapper.MissPartition, "aws-cn"},
-		{"a permission set for a user", []mapper.Entry{sso(t, 1, "Admin")}, bob, mapper.MissKind, "user div/bob"},
+		{"a permission set instead of a user", []mapper.Entry{sso(t, 1, "Admin")}, bob, mapper.MissKind, "user div/bob"},
 		{"denied", []mapper.Entry{session}, admin, mapper.MissDenied, "instance ID"},
 		{"undecided", []mapper.Entry{session}, mappertest.Role(t, "Admin", "i-0123456789abcdef0"), mapper.MissUndecided, "EC2"},
 	} {
@@ -56,18 +56,18 @@ func TestTraceSaysWhyEachRuleDoesNotMatch(t *testing.T) {
 			}
 			for _, tried := range trace.Tried {
 				if tried.Matched != (tried.Miss == "") || tried.Matched != (tried.Reason == "") || tried.For == "" {
-					t.Errorf("%+v is not complete", tried)
+					t.Errorf("%+v is incomplete", tried)
 				}
 				if tried.Rule.Line == 1 && (tried.Miss != test.miss || !strings.Contains(tried.Reason, test.reason)) {
-					t.Errorf("line 1 misses by %q: %q; want %q: %q", tried.Miss, tried.Reason, test.miss, test.reason)
+					t.Errorf("the miss of line 1 is %q: %q; want %q: %q", tried.Miss, tried.Reason, test.miss, test.reason)
 				}
 			}
 		})
 	}
 }
 
-// asTraced maps a principal with a trace and without, and reports if the answers
-// differ.
+// asTraced maps a principal with and without a trace, and fails the test if the
+// results differ.
 func asTraced(t *testing.T, m mapper.Mapper, who identity.Principal, trace *mapper.Trace) {
 	t.Helper()
 	match, ok, err := m.Map(t.Context(), who, nil)
@@ -77,8 +77,8 @@ func asTraced(t *testing.T, m mapper.Mapper, who identity.Principal, trace *mapp
 	}
 }
 
-// TestTraceOfAChain goes through the owner, two sources with a reserved prefix,
-// and their accounts.
+// TestTraceOfAChain checks the trace of a chain of the owner, two sources, one with a
+// reserved prefix, and their accounts.
 func TestTraceOfAChain(t *testing.T) {
 	owner, err := mapper.Owner("aws", roles+"Owner")
 	if err != nil {
@@ -102,8 +102,8 @@ func TestTraceOfAChain(t *testing.T) {
 			"cluster owner:Name mapRoles:Name mapRoles:Name mapAccounts:Account mapAccounts:Account mapAccounts:"},
 		{"the owner", "Owner", mapper.First(owner, lookup(first)), "cluster owner:"},
 		{"a reserved prefix", "Admin", mapper.First(owner, mapper.Reserve(lookup(second), []string{"line"}), lookup(first)), "cluster owner:Name mapRoles:Reserved"},
-		{"a source that is not read yet", "Admin", mapper.First(owner, lookup(nil), lookup(second)), "cluster owner:Name :NotSynced"},
-		{"accounts that are not read yet", "Admin", accounts(nil), ":NotSynced"},
+		{"a source that has not been read yet", "Admin", mapper.First(owner, lookup(nil), lookup(second)), "cluster owner:Name :NotSynced"},
+		{"accounts that have not been read yet", "Admin", accounts(nil), ":NotSynced"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var trace mapper.Trace
@@ -135,7 +135,8 @@ func TestTraceOfAnAccountListedTwice(t *testing.T) {
 	}
 }
 
-// TestNoTraceCostsNothing compares a lookup with the same work done by hand.
+// TestNoTraceCostsNothing checks that a lookup without a trace allocates nothing more
+// than it needs.
 func TestNoTraceCostsNothing(t *testing.T) {
 	table := mapper.NewTable([]mapper.Entry{entry(t, 1, roles+"admin")}, []mapper.Account{{ID: "111122223333"}}, 0)
 	static := mapper.Func(func(context.Context, identity.Principal, *mapper.Trace) (mapper.Match, bool, error) {
@@ -146,7 +147,7 @@ func TestNoTraceCostsNothing(t *testing.T) {
 		who  identity.Principal
 		want float64
 	}{
-		// The lower-case ARN, where it is not so already.
+		// One allocation for the lower-case ARN, unless it is in lower case already.
 		"a match":     {lookup(table), mappertest.Role(t, "admin", "x"), 0},
 		"no match":    {lookup(table), mappertest.Role(t, "Other", "x"), 1},
 		"an account":  {mapper.Accounts(func() *mapper.Table { return table }), mappertest.User(t, "111122223333", "bob"), 0},

@@ -11,8 +11,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// readARN reads whom an entry is for. An ARN that matches nobody on EKS must not
-// become a grant here, so its entry is inert.
+// readARN reads the ARN that an entry is for. An ARN that matches nobody on EKS must
+// not become a grant here, so its entry is inert.
 func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (identity.Kind, bool) {
 	if !isText(node) {
 		r.drop(mapper.EntryWrongType, name, node, described(node)+" is not an ARN", "write the ARN as text")
@@ -37,11 +37,11 @@ func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (id
 	entry.ARN = canonical
 	if stripped != written {
 		entry.Inert = mapper.MissWhiteSpace
-		r.drop(codeOf(written), name, node, fmt.Sprintf("the ARN %s has white space in it and matches nobody, as on EKS", quoted(written)), "write "+stripped)
+		r.drop(codeOf(written), name, node, fmt.Sprintf("the ARN %s contains white space and matches nobody, as on EKS", quoted(written)), "write "+stripped)
 		return kind, true
 	}
 	if partition := strings.Split(canonical, ":")[1]; r.opts.Partition != "" && partition != r.opts.Partition {
-		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("the ARN is of partition %s, and this cluster is in partition %s", partition, r.opts.Partition),
+		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("the ARN is in partition %s, but this cluster is in partition %s", partition, r.opts.Partition),
 			fmt.Sprintf("write arn:%s:…, or, if the cluster is in partition %s, start the server with --partition %s", r.opts.Partition, partition, partition))
 		return 0, false
 	}
@@ -56,7 +56,7 @@ func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (id
 	return kind, true
 }
 
-// readAssumedRole decides what an entry for an assumed role means.
+// readAssumedRole applies the AssumedRoles option to an entry for an assumed role.
 func (r *reading) readAssumedRole(entry *mapper.Entry, name string, node *yaml.Node) {
 	if !isAssumedRole(node.Value) {
 		return
@@ -65,29 +65,29 @@ func (r *reading) readAssumedRole(entry *mapper.Entry, name string, node *yaml.N
 	fix := fmt.Sprintf("write %s, which maps every session of the role", prefix+role)
 	if r.opts.AssumedRoles == AssumedRolesAsRole {
 		entry.AssumedRole = true
-		r.warn(mapper.AssumedRole, name, node, fmt.Sprintf("%s is the ARN of one session, and is taken for the role: it maps every session of it", quoted(node.Value)), fix)
+		r.warn(mapper.AssumedRole, name, node, fmt.Sprintf("%s is the ARN of one session and matches the whole role: it maps every session of the role", quoted(node.Value)), fix)
 		return
 	}
 	entry.Inert = mapper.MissAssumedRole
 	r.drop(mapper.AssumedRole, name, node, fmt.Sprintf("%s is the ARN of an assumed role and matches nobody, as on EKS", quoted(node.Value)), fix)
 }
 
-// warnOfARN reports what acts and yet may not be what was meant.
+// warnOfARN reports an ARN that is valid but may not be intended.
 func (r *reading) warnOfARN(entry *mapper.Entry, kind identity.Kind, name string, at *yaml.Node) {
 	isRole := kind == identity.KindRole
 	switch {
 	case isRole && name == mapUsers:
-		r.warn(mapper.WrongSection, name, at, "the ARN is a role's; it acts all the same", "move the entry to the other section, mapRoles")
+		r.warn(mapper.WrongSection, name, at, "the ARN is a role's; the entry still applies", "move the entry to the other section, mapRoles")
 	case !isRole && name == mapRoles:
-		r.warn(mapper.WrongSection, name, at, "the ARN is not a role's; it acts all the same", "move the entry to the other section, mapUsers")
+		r.warn(mapper.WrongSection, name, at, "the ARN is not a role's; the entry still applies", "move the entry to the other section, mapUsers")
 	}
 	if prefix, path, role := splitRole(entry.ARN); isRole && path != "" && r.opts.RolePaths == mapper.RolePathsIgnore {
-		r.warn(mapper.RolePath, name, at, "AWS never returns a role's path, so as on EKS this entry matches nobody", "write "+prefix+role)
+		r.warn(mapper.RolePath, name, at, "AWS never returns a role's path, so this entry matches nobody, as on EKS", "write "+prefix+role)
 	}
 }
 
-// splitRole splits a role's canonical ARN into all that comes before its path,
-// the path, and the role's name.
+// splitRole splits a role's canonical ARN into the part before the role's path, the
+// path, and the role's name.
 func splitRole(arn string) (prefix, path, name string) {
 	head, rest, ok := strings.Cut(arn, ":role/")
 	if !ok {
@@ -102,7 +102,8 @@ func isAssumedRole(arn string) bool {
 	return len(parts) == 6 && strings.EqualFold(parts[2], "sts") && strings.HasPrefix(strings.ToLower(parts[5]), "assumed-role/")
 }
 
-// canonicalize returns the canonical ARN of a principal's, in any case.
+// canonicalize returns the canonical form of a principal's ARN, which may be in any
+// case.
 func canonicalize(arn string) (string, identity.Kind, error) {
 	canonical, kind, err := identity.Canonicalize(arn)
 	if err == nil {
@@ -111,8 +112,8 @@ func canonicalize(arn string) (string, identity.Kind, error) {
 	return identity.Canonicalize(normalized(arn))
 }
 
-// normalized puts in lower case what AWS always spells so, since ARNs match in
-// any case.
+// normalized returns an ARN with the parts in lower case that AWS always spells so,
+// since ARNs match in any case.
 func normalized(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	for i := range parts[:len(parts)-1] {
@@ -126,10 +127,10 @@ func normalized(arn string) string {
 	return strings.Join(parts, ":")
 }
 
-// withoutSpace removes white space and what looks like it or like nothing.
+// withoutSpace returns a text without white space and invisible characters.
 func withoutSpace(text string) string {
 	if !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return text // as nearly always
+		return text // the usual case
 	}
 	return strings.Map(func(c rune) rune {
 		if unicode.IsSpace(c) || unicode.In(c, unicode.Cf, unicode.Cc) {

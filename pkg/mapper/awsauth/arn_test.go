@@ -10,12 +10,12 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-// TestARNs says for each kind of ARN that is none of a principal what the message
-// and the fix say.
+// TestARNs checks the message and the fix for each kind of ARN that matches nobody.
 func TestARNs(t *testing.T) {
 	for _, test := range []struct {
 		name, arn, message, fix string
-		// accepted: aws-iam-authenticator starts with it in its configuration.
+		// accepted is set if aws-iam-authenticator starts with it in its
+		// configuration.
 		accepted bool
 	}{
 		{"11 digits", "arn:aws:iam::23114493106:role/B", "an account of 11 digits", "12 digits", true},
@@ -26,30 +26,30 @@ func TestARNs(t *testing.T) {
 		{"any role", role + "*", "has a wildcard", "mapAccounts", true},
 		{"some roles", role + "team-*", "has a wildcard", "each of them", true},
 		{"the roles of a permission set", role + "AWSReservedSSO_Admin_*", "has a wildcard", `write sso: {permissionSetName: Admin, accountID: "231144931069"}`, true},
-		{"a name that is none", role + "a!b", `contains '!'`, "letters, digits", true},
+		{"an invalid name", role + "a!b", `contains '!'`, "letters, digits", true},
 		{"a group", "arn:aws:iam::231144931069:group/people", "IAM group", "mapUsers", false},
 		{"an instance profile", "arn:aws:iam::231144931069:instance-profile/nodes", "instance profile", "role/", false},
 		{"a policy", "arn:aws:iam::231144931069:policy/admin", "a policy", "users and roles", false},
 		{"a policy of AWS", "arn:aws:iam::aws:policy/AdministratorAccess", "a policy", "users and roles", false},
 		{"an identity provider", "arn:aws:iam::231144931069:oidc-provider/example.com", "identity provider", "role/", false},
 		{"an MFA device", "arn:aws:iam::231144931069:mfa/bob", `"mfa"`, "role/name", false},
-		{"an assumed role at iam", "arn:aws:iam::231144931069:assumed-role/B/x", "assumed role at iam", role + "B", false},
+		{"an assumed role at iam", "arn:aws:iam::231144931069:assumed-role/B/x", "assumed role in service iam", role + "B", false},
 		{"an assumed role without a session", "arn:aws:sts::231144931069:assumed-role/B", "without its session", role + "B", false},
-		{"a role at sts", "arn:aws:sts::231144931069:role/B", "at sts", role + "B", false},
-		{"a federated user at iam", "arn:aws:iam::231144931069:federated-user/bob", "at iam", "arn:aws:sts::231144931069:federated-user/bob", false},
+		{"a role at sts", "arn:aws:sts::231144931069:role/B", "in service sts", role + "B", false},
+		{"a federated user at iam", "arn:aws:iam::231144931069:federated-user/bob", "in service iam", "arn:aws:sts::231144931069:federated-user/bob", false},
 		{"root with a slash", "arn:aws:iam::231144931069:root/x", "account's root", "arn:aws:iam::231144931069:root", true},
-		{"root at sts", "arn:aws:sts::231144931069:root", "at sts", "arn:aws:iam::231144931069:root", false},
+		{"root at sts", "arn:aws:sts::231144931069:root", "in service sts", "arn:aws:iam::231144931069:root", false},
 		{"a bucket", "arn:aws:s3:::bucket", `service "s3"`, "role/name", false},
 		{"a cluster", "arn:aws:eks:eu-west-2:231144931069:cluster/x", `service "eks"`, "role/name", false},
 		{"a service", "ec2.amazonaws.com", "services do not sign in", "role/name", false},
 		{"a region", "arn:aws:iam:eu-west-2:231144931069:role/B", `region "eu-west-2"`, "arn:aws:iam::", true},
-		{"a partition that is none", "arn:amazon:iam::231144931069:role/B", `partition "amazon"`, "aws-cn", false},
+		{"an unknown partition", "arn:amazon:iam::231144931069:role/B", `partition "amazon"`, "aws-cn", false},
 		{"too few colons", "arn:aws:iam:231144931069:role/B", "5 of an ARN's 6 parts", "role/name", false},
 		{"a colon before the name", "arn:aws:iam::231144931069:role:B", "colon before the name", role + "B", false},
 		{"no name", "arn:aws:iam::231144931069:role", "no name", "role/name", true},
 		{"an empty name", role, "no name", "role/name", true},
 		{"an empty part of a path", role + "a//b", "empty part", "role/name", true},
-		{"a name alone", "Admin", "begins with arn:", "role/name", false},
+		{"a name alone", "Admin", "starts with arn:", "role/name", false},
 		{"an account alone", "'231144931069'", "mapAccounts", "role/name", false},
 		{"a wildcard alone", "'*'", "wildcard", "role/name", false},
 		{"a URL", "https://console.aws.amazon.com/iam/home#/roles/B", "URL", "role/name", false},
@@ -61,7 +61,7 @@ func TestARNs(t *testing.T) {
 		{"a space at the end", `"` + role + `B "`, "white space", "write " + role + "B", true},
 		{"a space at the beginning", `" ` + role + `B"`, "white space", "write " + role + "B", false},
 		{"a line break", `"` + role + `B\n"`, "white space", "write " + role + "B", true},
-		{"a space that nobody sees", `"` + role + `B\u200b"`, "white space", "write " + role + "B", true},
+		{"an invisible space", `"` + role + `B\u200b"`, "white space", "write " + role + "B", true},
 		{"a placeholder", role + "<name>", "the placeholder \"<name>\"", "fill it in", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -75,14 +75,14 @@ func TestARNs(t *testing.T) {
 				want = mapper.ARNMatchesNobody
 			}
 			if p.Code != want || p.Severity != mapper.Error || p.Line != 1 {
-				t.Errorf("it is %s %s in line %d, want error %s in line 1", p.Severity, p.Code, p.Line, want)
+				t.Errorf("reported %s %s in line %d, want error %s in line 1", p.Severity, p.Code, p.Line, want)
 			}
 			if !strings.Contains(p.Message, test.message) || !strings.Contains(p.Fix, test.fix) {
 				t.Errorf("%s (%s); want %q and %q", p.Message, p.Fix, test.message, test.fix)
 			}
 			for _, name := range []string{"B", "Admin", "team-x"} {
 				if got := username(t, result, mappertest.Role(t, name, "x")); got != "" {
-					t.Errorf("%s is %q", name, got)
+					t.Errorf("%s maps to %q, want none", name, got)
 				}
 			}
 		})
@@ -96,7 +96,7 @@ func TestARNOfAnotherPartition(t *testing.T) {
 	}
 }
 
-// TestAssumedRoles gives the entries by their order in mapRoles.
+// TestAssumedRoles checks what entries for assumed roles mean, in several orders.
 func TestAssumedRoles(t *testing.T) {
 	const (
 		own     = "- rolearn: " + role + "Admin\n  username: view:{{SessionName}}\n"
@@ -121,7 +121,7 @@ func TestAssumedRoles(t *testing.T) {
 			opts.AssumedRoles = test.means
 			result := awsauth.Parse(map[string]string{"mapRoles": test.text}, nil, opts)
 			if got := username(t, result, mappertest.Role(t, "Admin", "x")); got != test.username {
-				t.Errorf("the role is %q, want %q", got, test.username)
+				t.Errorf("the role maps to %q, want %q", got, test.username)
 			}
 			if got := summary(result); got != test.problems {
 				t.Errorf("reported %q, want %q", got, test.problems)
@@ -130,7 +130,7 @@ func TestAssumedRoles(t *testing.T) {
 	}
 }
 
-// summary is the problems in short: severity, code and line of each.
+// summary returns the severity, code and line of each problem.
 func summary(result *awsauth.Result) string {
 	var problems []string
 	for _, p := range result.Problems {
@@ -148,7 +148,7 @@ func TestNoSSO(t *testing.T) {
 	}
 	who := mappertest.Role(t, "AWSReservedSSO_Admin_0123456789abcdef", "x")
 	if got := username(t, result, who); got != "" {
-		t.Errorf("the role is %q", got)
+		t.Errorf("the role maps to %q, want none", got)
 	}
 	var trace mapper.Trace
 	if _, _, err := entriesOf(result).Map(t.Context(), who, &trace); err != nil || len(trace.Tried) != 1 || trace.Tried[0].Miss != mapper.MissSSOOff {
@@ -156,14 +156,15 @@ func TestNoSSO(t *testing.T) {
 	}
 }
 
-// TestDuplicatesAcrossSections reports the loser, with the place of the winner.
+// TestDuplicatesAcrossSections checks that the loser is reported, with the place of the
+// winner.
 func TestDuplicatesAcrossSections(t *testing.T) {
 	result := awsauth.Parse(map[string]string{
 		"mapUsers": "- userarn: " + user + "bob\n  username: from-users\n",
 		"mapRoles": "- rolearn: " + user + "BOB\n  username: from-roles\n- sso: {permissionSetName: Admin, accountID: '231144931069'}\n- sso: {permissionSetName: admin, accountID: '231144931069'}\n",
 	}, nil, options())
 	if got := username(t, result, mappertest.User(t, mappertest.Account, "bob")); got != "from-roles" {
-		t.Errorf("bob is %q", got)
+		t.Errorf("bob maps to %q, want from-roles", got)
 	}
 	var losers []string
 	for _, p := range result.Problems {
@@ -172,8 +173,8 @@ func TestDuplicatesAcrossSections(t *testing.T) {
 		}
 	}
 	want := []string{
-		"mapRoles 3: it has no effect: mapRoles line 4 is for the same principal, and the later entry wins, as on EKS",
-		"mapUsers 1: it has no effect: mapRoles line 1 is for the same principal, and mapRoles wins over mapUsers, as on EKS",
+		"mapRoles 3: the entry has no effect: mapRoles line 4 is for the same principal, and the later entry wins, as on EKS",
+		"mapUsers 1: the entry has no effect: mapRoles line 1 is for the same principal, and mapRoles wins over mapUsers, as on EKS",
 	}
 	if strings.Join(losers, "\n") != strings.Join(want, "\n") {
 		t.Errorf("reported\n%s\nwant\n%s", strings.Join(losers, "\n"), strings.Join(want, "\n"))

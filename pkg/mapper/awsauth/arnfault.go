@@ -8,7 +8,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// An arnFault is why an ARN is none of a principal, and what to write instead.
+// An arnFault is why an ARN is not that of a principal, and what to write instead.
 type arnFault struct {
 	code       mapper.Code
 	cause, fix string
@@ -16,9 +16,9 @@ type arnFault struct {
 
 const exampleARNs = "write it like arn:aws:iam::123456789012:role/name or arn:aws:iam::123456789012:user/name"
 
-// codeOf says whether a text has the form of a principal's ARN, as
-// aws-iam-authenticator checks it: that starts with entries that have, and
-// refuses to start with others in its configuration file.
+// codeOf returns the code for an ARN that matches nobody: ARNMatchesNobody if it has
+// the form of a principal's ARN, else EntryInvalidARN. With the latter in its
+// configuration file, aws-iam-authenticator does not start.
 func codeOf(text string) mapper.Code {
 	parts := strings.SplitN(text, ":", 6)
 	if len(parts) < 6 || parts[0] != "arn" || !partitionName.MatchString(parts[1]) {
@@ -34,14 +34,14 @@ func codeOf(text string) mapper.Code {
 	return mapper.ARNMatchesNobody
 }
 
-// explainARN says what is wrong with a text that is not the ARN of a principal.
+// explainARN returns why a text is not the ARN of a principal.
 func explainARN(written string) arnFault {
 	fault := func(cause, fix string) arnFault {
 		return arnFault{codeOf(written), quoted(written) + " " + cause, fix}
 	}
 	text := withoutSpace(written)
 	if straight := strings.Trim(strings.NewReplacer("“", "", "”", "", "„", "", "‘", "", "’", "").Replace(text), `"'`); straight != text {
-		return fault("has quotes that are part of the text: YAML knows only straight ones, around the whole value", "write "+shortened(straight))
+		return fault("has quotes that are part of the text: YAML accepts only straight quotes, around the whole value", "write "+shortened(straight))
 	}
 	parts := strings.SplitN(text, ":", 6)
 	if !strings.EqualFold(parts[0], "arn") {
@@ -51,13 +51,13 @@ func explainARN(written string) arnFault {
 		return fault(fmt.Sprintf("has %d of an ARN's 6 parts, which are separated by colons", len(parts)), exampleARNs)
 	}
 	if !partitionName.MatchString(strings.ToLower(parts[1])) {
-		return fault(fmt.Sprintf("names the partition %q, and there is none such", parts[1]), "write aws, aws-cn, aws-us-gov or another partition of AWS after arn:")
+		return fault(fmt.Sprintf("names the partition %q, which does not exist", parts[1]), "write aws, aws-cn, aws-us-gov or another partition of AWS after arn:")
 	}
 	if cause, fix, ok := explainResource(strings.ToLower(parts[2]), parts); ok {
 		return fault(cause, fix)
 	}
 	if parts[3] != "" {
-		return fault(fmt.Sprintf("names the region %q, and principals have none", parts[3]), fmt.Sprintf("write arn:%s:%s::…", parts[1], parts[2]))
+		return fault(fmt.Sprintf("names the region %q, but principals have none", parts[3]), fmt.Sprintf("write arn:%s:%s::…", parts[1], parts[2]))
 	}
 	if cause, fix, ok := explainAccount(parts[4]); ok {
 		return fault(cause, fix)
@@ -76,31 +76,31 @@ var (
 	uniqueID      = regexp.MustCompile(`^A[A-Z]{3}[A-Z0-9]{12,}$`)
 )
 
-// explainNoARN says what a text is that does not begin like an ARN.
+// explainNoARN returns what a text is that does not start like an ARN.
 func explainNoARN(text string) string {
 	switch {
 	case text == "*":
-		return "is a wildcard, and an entry is for one principal"
+		return "is a wildcard, but an entry is for one principal"
 	case strings.Trim(text, "0123456789") == "":
-		return "is a number and not an ARN; accounts belong in mapAccounts"
+		return "is a number, not an ARN; accounts belong in mapAccounts"
 	case strings.Contains(text, "://"):
-		return "is a URL and not an ARN"
+		return "is a URL, not an ARN"
 	case strings.HasPrefix(text, "AKIA") || strings.HasPrefix(text, "ASIA"):
-		return "looks like an access key ID and is not an ARN"
+		return "looks like an access key ID, not an ARN"
 	case uniqueID.MatchString(text):
-		return "is the unique ID of an IAM principal and not its ARN"
+		return "is the unique ID of an IAM principal, not its ARN"
 	case strings.HasSuffix(text, ".amazonaws.com"):
-		return "is a service, and services do not sign in to clusters"
+		return "is a service, but services do not sign in to clusters"
 	default:
-		return "is not an ARN, which begins with arn:"
+		return "is not an ARN, which starts with arn:"
 	}
 }
 
-// explainResource says what an ARN is of, if it is of no principal.
+// explainResource returns what an ARN names instead of a principal.
 func explainResource(service string, parts []string) (cause, fix string, ok bool) {
 	kind, name, _ := strings.Cut(parts[5], "/")
 	if service != "iam" && service != "sts" {
-		return fmt.Sprintf("is the ARN of something in service %s, and not of a principal", quoted(service)), exampleARNs, true
+		return fmt.Sprintf("is the ARN of something in service %s, not of a principal", quoted(service)), exampleARNs, true
 	}
 	example := func(service, kind string) string {
 		return fmt.Sprintf("write arn:%s:%s::%s:%s", parts[1], service, parts[4], kind)
@@ -108,39 +108,39 @@ func explainResource(service string, parts []string) (cause, fix string, ok bool
 	role := example("iam", "role/<its role>")
 	switch kind := strings.ToLower(kind); {
 	case kind == "group":
-		return "is the ARN of an IAM group, and AWS does not say which groups a user is in", "map the users in mapUsers, or a role that the group may assume in mapRoles", true
+		return "is the ARN of an IAM group, but AWS does not return the groups of a user", "map the users in mapUsers, or a role that the group may assume in mapRoles", true
 	case kind == "instance-profile":
-		return "is the ARN of an instance profile, and instances sign in with its role", role, true
+		return "is the ARN of an instance profile, but instances sign in with its role", role, true
 	case kind == "policy":
-		return "is the ARN of a policy, and not of a principal", "map the users and roles that have the policy", true
+		return "is the ARN of a policy, not of a principal", "map the users and roles that have the policy", true
 	case kind == "saml-provider" || kind == "oidc-provider":
-		return "is the ARN of an identity provider, whose people sign in with a role", role, true
+		return "is the ARN of an identity provider, but its users sign in with a role", role, true
 	case kind == "assumed-role" && service == "iam":
-		return "is the ARN of an assumed role at iam, where there is none", example("iam", "role/"+name[:strings.IndexByte(name+"/", '/')]), true
+		return "is the ARN of an assumed role in service iam, but it belongs to sts", example("iam", "role/"+name[:strings.IndexByte(name+"/", '/')]), true
 	case kind == "assumed-role" && !strings.Contains(name, "/"):
 		return "is the ARN of an assumed role without its session", example("iam", "role/"+name), true
 	case service == "sts" && (kind == "role" || kind == "user" || kind == "root"):
-		return fmt.Sprintf("is the ARN of a %s at sts, and it belongs to iam", kind), example("iam", parts[5]), true
+		return fmt.Sprintf("is the ARN of a %s in service sts, but it belongs to iam", kind), example("iam", parts[5]), true
 	case service == "iam" && kind == "federated-user":
-		return "is the ARN of a federated user at iam, and it belongs to sts", example("sts", parts[5]), true
+		return "is the ARN of a federated user in service iam, but it belongs to sts", example("sts", parts[5]), true
 	case kind == "root":
 		return "is not the ARN of an account's root, which ends in :root", example("iam", "root"), strings.Contains(parts[5], "/")
 	case strings.HasPrefix(kind, "role:") || strings.HasPrefix(kind, "user:"):
 		return "has a colon before the name instead of a slash", example(service, kind[:4]+"/"+parts[5][5:]), true
 	case kind != "role" && kind != "user" && kind != "federated-user" && kind != "assumed-role":
-		return fmt.Sprintf("is the ARN of %s, and not of a user, a role, a federated user or root", quoted(kind)), exampleARNs, true
+		return fmt.Sprintf("is the ARN of %s, not of a user, a role, a federated user or root", quoted(kind)), exampleARNs, true
 	}
 	return "", "", false
 }
 
-// explainAccount says what is wrong with an account ID.
+// explainAccount returns what is wrong with an account ID.
 func explainAccount(account string) (cause, fix string, ok bool) {
 	const digits = "write the account's 12 digits"
 	switch {
 	case isAccountID(account):
 		return "", "", false
 	case strings.Contains(account, "*"):
-		return "has a wildcard as its account, and ARNs match as a whole", "write an entry for each account", true
+		return "has a wildcard as its account, but ARNs match as a whole", "write an entry for each account", true
 	case account == "":
 		return "names no account", digits, true
 	case strings.Trim(account, "0123456789") == "":
@@ -150,8 +150,8 @@ func explainAccount(account string) (cause, fix string, ok bool) {
 	}
 }
 
-// explainName says what is wrong with the name in a principal's ARN, if no name
-// in IAM can be like it: such an entry never matches.
+// explainName returns what is wrong with the name in a principal's ARN if IAM does not
+// allow such a name: the entry never matches.
 func explainName(canonical string) (arnFault, bool) {
 	parts := strings.SplitN(canonical, ":", 6)
 	name := parts[5][strings.LastIndexByte(parts[5], '/')+1:]
@@ -163,9 +163,9 @@ func explainName(canonical string) (arnFault, bool) {
 		return arnFault{mapper.ARNMatchesNobody, quoted(canonical) + " " + cause, fix}, true
 	}
 	if !strings.ContainsAny(name, "*?") {
-		return fault(fmt.Sprintf("contains %q, which names in IAM cannot", name[odd]), "write the name as IAM has it: letters, digits and + = , . @ _ -")
+		return fault(fmt.Sprintf("contains %q, which IAM does not allow in names", name[odd]), "write the name as in IAM: letters, digits and + = , . @ _ -")
 	}
-	const cause = "has a wildcard, and ARNs match as a whole"
+	const cause = "has a wildcard, but ARNs match as a whole"
 	if set, ok := strings.CutPrefix(name, "AWSReservedSSO_"); ok {
 		if set = strings.TrimRight(set, "_*?"); !permissionSetName.MatchString(set) {
 			set = "<permission set>"

@@ -1,11 +1,10 @@
 // Package awsauth reads the mappings of the ConfigMap kube-system/aws-auth, as
 // EKS does: mapRoles, mapUsers and mapAccounts, each a YAML or JSON string.
 //
-// Reading never fails as a whole. A section whose YAML does not parse keeps its
-// last good content, an invalid entry is dropped alone, and of a valid entry
-// only what is wrong in it. Each is reported as a [mapper.Problem] with its
-// place and its remedy, so that a typo locks nobody out and every other edit
-// still takes effect.
+// Reading never fails as a whole. A section that does not parse as YAML keeps its
+// last good content, an invalid entry is dropped alone, and an invalid part of a valid
+// entry too. Each is reported as a [mapper.Problem] with its place and its fix. A typo
+// therefore locks nobody out, and every other edit still takes effect.
 package awsauth
 
 import (
@@ -18,56 +17,56 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// Options say what the mappings are for.
+// Options are the options of a reading.
 type Options struct {
 	// Source is the name of the backend, for [mapper.Rule].
 	Source string
-	// Partition that ARNs must be of. Empty means any.
+	// Partition is the partition that ARNs must be in. Empty means any.
 	Partition string
-	// RolePaths says what a path in rolearn means. The zero value is EKS's way.
+	// RolePaths is the treatment of a path in rolearn. The zero value is EKS's.
 	RolePaths mapper.RolePaths
-	// AssumedRoles says what the ARN of an assumed role means. The zero value
-	// is EKS's way.
+	// AssumedRoles is the treatment of the ARN of an assumed role. The zero value is
+	// EKS's.
 	AssumedRoles AssumedRoles
 	// NoSSO turns entries with sso off: they match nobody.
 	NoSSO bool
 }
 
-// AssumedRoles says what the ARN of an assumed role means as rolearn or userarn:
-// arn:aws:sts::111122223333:assumed-role/Admin/session.
+// AssumedRoles is the treatment of the ARN of an assumed role in rolearn or userarn,
+// such as arn:aws:sts::111122223333:assumed-role/Admin/session.
 type AssumedRoles int
 
 const (
-	// AssumedRolesInert leaves such an entry without effect, as EKS does and
+	// AssumedRolesInert leaves such an entry without effect, as do EKS and
 	// aws-iam-authenticator in backend EKSConfigMap.
 	AssumedRolesInert AssumedRoles = iota
-	// AssumedRolesAsRole takes it for the role, as aws-iam-authenticator does in
-	// its other backends. It never wins over an entry for the role itself.
+	// AssumedRolesAsRole makes such an entry match the role, as aws-iam-authenticator
+	// does in its other backends. It never wins over an entry for the role itself.
 	AssumedRolesAsRole
 )
 
-// Result is what was read, and what was wrong with it.
+// Result holds the mappings that were read, and the problems in them.
 type Result struct {
-	// Table holds all that is in force.
+	// Table holds the mappings.
 	Table *mapper.Table
-	// Problems in the order of their places.
+	// Problems are the problems, in the order of their places.
 	Problems []mapper.Problem
 
-	// sections are kept for the next reading: one that does not parse then keeps
-	// what it holds now.
+	// sections are kept for the next reading: a section that does not parse then
+	// keeps its content.
 	sections map[string]section
-	// found are the codes of all problems, those that are not listed too.
+	// found has the codes of all problems, including those that are not listed.
 	found map[mapper.Code]bool
 	// steps counts the values that the reading looked at.
 	steps int
 }
 
-// Found reports whether the reading found a problem of a code. Problems lists no more
-// than the first 200.
+// Found reports whether the reading found a problem with a code. Problems lists at most
+// the first 200.
 func (r *Result) Found(code mapper.Code) bool { return r.found[code] }
 
-// Parse reads the data of the ConfigMap. Last, which may be nil, is the result
-// of the reading before: a section that does not parse keeps its content.
+// Parse reads the data of the ConfigMap. Last, which may be nil, is the result of the
+// previous reading: a section that does not parse keeps its content in it.
 func Parse(data map[string]string, last *Result, opts Options) *Result {
 	r := newReading(last, opts)
 	for _, name := range sectionNames() {
@@ -81,10 +80,10 @@ func Parse(data map[string]string, last *Result, opts Options) *Result {
 	return r.result()
 }
 
-// ParseNode reads sections that are native YAML lists under one mapping, as the
-// server's configuration file has them, with keys in any case. Lines are the
-// file's. It ignores keys that are no near miss of a section's, and takes values of
-// other types for text and lists where aws-iam-authenticator does.
+// ParseNode reads sections that are native YAML lists in one mapping, as in the
+// server's configuration file, with keys in any case. Lines are the file's. It ignores
+// keys that do not resemble a section's, and converts values of other types to text
+// and lists where aws-iam-authenticator does.
 func ParseNode(node *yaml.Node, last *Result, opts Options) *Result {
 	r := newReading(last, opts)
 	r.weaklyTyped = true
@@ -98,8 +97,8 @@ func ParseNode(node *yaml.Node, last *Result, opts Options) *Result {
 	return r.result()
 }
 
-// isEmpty reports whether a section's text means none: blank, or a quoted
-// nothing, as tools write it.
+// isEmpty reports whether a section's text means none: blank, or an empty quoted
+// string, as some tools write.
 func isEmpty(text string) bool {
 	switch strings.TrimSpace(text) {
 	case "", `""`, "''", "``":

@@ -19,7 +19,7 @@ const (
 	user = "arn:aws:iam::231144931069:user/"
 )
 
-// tableOf is what a source offers that holds the result.
+// tableOf returns a function that returns the result's table, as a source has.
 func tableOf(result *awsauth.Result) func() *mapper.Table {
 	return func() *mapper.Table { return result.Table }
 }
@@ -39,7 +39,7 @@ func username(t *testing.T, result *awsauth.Result, id identity.Principal) strin
 
 func options() awsauth.Options { return awsauth.Options{Source: "test", Partition: "aws"} }
 
-// nativeYAML is the suite's data with its sections as lists, not as text.
+// nativeYAML returns the suite's data with its sections as lists, not as text.
 func nativeYAML() string {
 	var b strings.Builder
 	for _, name := range []string{"mapRoles", "mapUsers", "mapAccounts"} {
@@ -80,12 +80,13 @@ func TestNothing(t *testing.T) {
 			t.Errorf("%q: %v", text, result.Problems)
 		}
 		if got := username(t, result, mappertest.Role(t, "Admin", "x")); got != "" {
-			t.Errorf("%q maps somebody to %q", text, got)
+			t.Errorf("%q maps the admin to %q", text, got)
 		}
 	}
 }
 
-// TestBrokenSectionKeepsItsLastGoodContent, and no other section does.
+// TestBrokenSectionKeepsItsLastGoodContent checks that a broken section, and no other
+// section, keeps its last good content.
 func TestBrokenSectionKeepsItsLastGoodContent(t *testing.T) {
 	good := map[string]string{
 		"mapRoles": "- rolearn: " + role + "Admin\n  username: admin:{{SessionName}}\n",
@@ -94,7 +95,7 @@ func TestBrokenSectionKeepsItsLastGoodContent(t *testing.T) {
 	admin, leaver := mappertest.Role(t, "Admin", "x"), mappertest.User(t, mappertest.Account, "leaver")
 	last := awsauth.Parse(good, nil, options())
 	if username(t, last, admin) != "admin:x" || username(t, last, leaver) != "leaver" {
-		t.Fatal("the good one is not read")
+		t.Fatal("the good content is not read")
 	}
 	for name, broken := range map[string]string{"syntax": "- rolearn: [", "not a list": "rolearn: x"} {
 		result := awsauth.Parse(map[string]string{"mapRoles": broken, "mapUsers": "[]"}, last, options())
@@ -107,7 +108,7 @@ func TestBrokenSectionKeepsItsLastGoodContent(t *testing.T) {
 		if len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Effect, "keeps its last good content") {
 			t.Errorf("%s: %v", name, result.Problems)
 		}
-		// It is kept for as long as it takes, and gone when the section is.
+		// It is kept until the section is fixed or removed.
 		result = awsauth.Parse(map[string]string{"mapRoles": broken + " "}, result, options())
 		if got := username(t, result, admin); got != "admin:x" {
 			t.Errorf("%s, again: the admin is %q", name, got)
@@ -118,11 +119,11 @@ func TestBrokenSectionKeepsItsLastGoodContent(t *testing.T) {
 		}
 	}
 	if got := username(t, awsauth.Parse(map[string]string{"mapRoles": "["}, nil, options()), admin); got != "" {
-		t.Errorf("with nothing before: the admin is %q", got)
+		t.Errorf("without a last good content: the admin is %q", got)
 	}
 }
 
-func TestUsersStandBehindRoles(t *testing.T) {
+func TestRolesWinOverUsers(t *testing.T) {
 	result := awsauth.Parse(map[string]string{
 		"mapUsers": "- userarn: " + user + "bob\n  username: from-users\n",
 		"mapRoles": "- rolearn: " + user + "bob\n  username: from-roles\n",
@@ -153,7 +154,8 @@ func TestStrippedRolePathsThatMatchNobody(t *testing.T) {
 	}
 }
 
-// TestParseNodeTakesKeysInAnyCase, as configuration files always were read.
+// TestParseNodeTakesKeysInAnyCase checks that ParseNode accepts keys in any case, as
+// aws-iam-authenticator does in its configuration file.
 func TestParseNodeTakesKeysInAnyCase(t *testing.T) {
 	var node yaml.Node
 	if err := yaml.Unmarshal([]byte("maproles:\n- rolearn: "+role+"B\n  username: b:{{SessionName}}\n"), &node); err != nil {
@@ -181,8 +183,8 @@ func TestDefaultUsernames(t *testing.T) {
 	}
 }
 
-// TestKeptSectionIsReportedOnce holds that the duplicates of content that is kept
-// are not reported again, and that it still wins over another section.
+// TestKeptSectionIsReportedOnce checks that duplicates in kept content are not reported
+// again, and that the kept content still wins over another section.
 func TestKeptSectionIsReportedOnce(t *testing.T) {
 	const twice = "- rolearn: " + role + "A\n  username: 1:{{SessionName}}\n- rolearn: " + role + "A\n  username: 2:{{SessionName}}\n"
 	last := awsauth.Parse(map[string]string{"mapRoles": twice}, nil, options())
@@ -212,8 +214,8 @@ func TestSharedUsernamesAreReportedOnce(t *testing.T) {
 	}
 }
 
-// TestGroupsOfAnAliasAreReportedOnce, however many entries refer to them, and
-// those of another list again.
+// TestGroupsOfAnAliasAreReportedOnce checks that a list's problems are reported once,
+// however many entries refer to it, and those of an equal list again.
 func TestGroupsOfAnAliasAreReportedOnce(t *testing.T) {
 	result := awsauth.Parse(map[string]string{"mapRoles": "" +
 		"- rolearn: " + role + "A\n  username: a:{{SessionName}}\n  groups: &g [x, '', z]\n" +
@@ -229,8 +231,8 @@ func TestGroupsOfAnAliasAreReportedOnce(t *testing.T) {
 	}
 }
 
-// TestFieldInSeveralSpellings has EKS's winner act: the spelling that sorts last,
-// since EKS turns an entry into JSON, which sorts its keys.
+// TestFieldInSeveralSpellings checks that the spelling that sorts last applies, as on
+// EKS, which converts an entry to JSON with sorted keys.
 func TestFieldInSeveralSpellings(t *testing.T) {
 	for _, test := range []struct{ entry, want string }{
 		{"{rolearn: %sA, ROLEARN: %[1]sB, username: 'x:{{SessionName}}', groups: [a]}", "A x:x [a]"},

@@ -8,7 +8,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// BenchmarkParse reads 8,000 users, and reports what the result retains of each.
+// BenchmarkParse reads 8,000 users, and reports the memory that the result retains for
+// each.
 func BenchmarkParse(b *testing.B) {
 	const n = 8_000
 	data := map[string]string{"mapUsers": users(n)}

@@ -18,7 +18,7 @@ import (
 
 const caseAccount = "111122223333"
 
-// caseRole is a session of a role of the cases' account; caseUser is a user.
+// caseRole returns a session of a role of the cases' account; caseUser returns a user.
 func caseRole(t *testing.T, name, session string) identity.Principal {
 	t.Helper()
 	return mappertest.Principal(t, caseAccount, "arn:aws:sts::"+caseAccount+":assumed-role/"+name+"/"+session, "AROAEXAMPLE:"+session)
@@ -29,7 +29,7 @@ func caseUser(t *testing.T, name string) identity.Principal {
 	return mappertest.User(t, caseAccount, name)
 }
 
-// mapped is who a principal is: "username in group,group", or empty.
+// mapped returns the user of a principal as "username in group,group", or empty.
 func mapped(t *testing.T, result *awsauth.Result, who identity.Principal) string {
 	t.Helper()
 	match, ok, err := entriesOf(result).Map(t.Context(), who, nil)
@@ -39,7 +39,7 @@ func mapped(t *testing.T, result *awsauth.Result, who identity.Principal) string
 	return match.Username + " in " + strings.Join(match.Groups, ",")
 }
 
-// A caseProblem is one that a case must report: its line in the section's text
+// A caseProblem is a problem that a case must report: its line in the section's text
 // and in the file, and part of its message or fix.
 type caseProblem struct {
 	code       mapper.Code
@@ -48,7 +48,7 @@ type caseProblem struct {
 }
 
 // TestCases reads every file of testdata/cases, as a file and as the data of a
-// ConfigMap. The first line of each says what is right.
+// ConfigMap. The first line of each file is the expectation.
 func TestCases(t *testing.T) {
 	const node = "system:node:ip-10-0-1-23.eu-west-2.compute.internal in "
 	instance := "i-0123456789abcdef0"
@@ -134,7 +134,7 @@ func TestEveryCaseIsTested(t *testing.T) {
 
 func checkProblems(t *testing.T, inFile bool, got []mapper.Problem, want []caseProblem) {
 	t.Helper()
-	// The cases have no kind, which is no fault of theirs.
+	// The cases have no kind on purpose.
 	got = slices.DeleteFunc(slices.Clone(got), func(p mapper.Problem) bool { return p.Code == mapper.NoKind })
 	if len(got) != len(want) {
 		t.Errorf("%d problems, want %d: %v", len(got), len(want), got)
@@ -152,7 +152,7 @@ func checkProblems(t *testing.T, inFile bool, got []mapper.Problem, want []caseP
 	}
 }
 
-// dataOf is the data of the ConfigMap that a case's file is.
+// dataOf returns the data of the ConfigMap in a case's file.
 func dataOf(t *testing.T, content []byte) map[string]string {
 	t.Helper()
 	var file map[string]any
@@ -188,8 +188,8 @@ func testReadmeConfig(t *testing.T, content []byte) {
 	}
 }
 
-// TestPlacesInAFile holds that problems and rules of a block of text have the
-// places of the file.
+// TestPlacesInAFile checks that the problems and rules of a block of text have their
+// places in the file.
 func TestPlacesInAFile(t *testing.T) {
 	const file = `# a comment
 apiVersion: v1

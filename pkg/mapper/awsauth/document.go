@@ -12,9 +12,8 @@ import (
 )
 
 // ParseYAML parses the first YAML document of a text, unless that could take much
-// memory or time. Root is nil for a text without a document. Unread says what is
-// wrong with what follows the document, which nothing reads; it is empty if nothing
-// follows.
+// memory or time. Root is nil for a text without a document. Unread describes the text
+// after the document, which is not read; it is empty if there is none.
 func ParseYAML(content string) (root *yaml.Node, unread string, err error) {
 	if excess := textExceeds(content); excess != "" {
 		return nil, "", errors.New("the file is too large: " + excess)
@@ -28,12 +27,12 @@ func ParseYAML(content string) (root *yaml.Node, unread string, err error) {
 	}
 	f := unreadFault(text{content: content}, rest)
 	if rest == outdented {
-		f.cause += ", and nothing from there on is read"
+		f.cause += ", and nothing below it is read"
 	}
 	return root, f.error().Error(), nil
 }
 
-// A rest is what follows the first document of a text.
+// A rest is the kind of text that follows the first document.
 type rest int
 
 const (
@@ -43,7 +42,7 @@ const (
 	outdented
 )
 
-// firstDocument parses the first document of a text; nil if there is none.
+// firstDocument parses and returns the first document of a text; nil if there is none.
 func firstDocument(content string) (*yaml.Node, rest, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(content))
 	var document yaml.Node
@@ -62,14 +61,14 @@ func firstDocument(content string) (*yaml.Node, rest, error) {
 	}
 }
 
-// unreadFault says what is wrong with what follows the first document.
+// unreadFault describes the text that follows the first document.
 func unreadFault(t text, what rest) fault {
 	if what == outdented {
 		return diagnose(t, errOutdented)
 	}
 	return fault{
 		secondDocumentLine(t.content), 1,
-		"a second YAML document begins here, and only the first one is read", "remove the line --- and put everything into one document",
+		"a second YAML document starts here, but only the first one is read", "remove the line --- and put everything into one document",
 	}
 }
 
@@ -106,7 +105,7 @@ func (r *reading) readText(name, content string, at origin) {
 		f := diagnose(r.text, err)
 		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
 		r.showLines(f.node())
-	case root == nil: // comments alone
+	case root == nil: // only comments
 	case rest == outdented:
 		r.outdentedText(name, root)
 	default:
@@ -118,15 +117,15 @@ func (r *reading) readText(name, content string, at origin) {
 }
 
 // outdentedText reads a section that parses only down to a line that is indented
-// less than the first. EKS reads that much, so without a last good content this
-// does too.
+// less than the first. EKS reads the lines above it, so without a last good content
+// this does too.
 func (r *reading) outdentedText(name string, value *yaml.Node) {
 	f := unreadFault(r.text, outdented)
 	if _, ok := r.lastGood(name); ok {
 		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
 	} else {
 		r.readValue(name, value)
-		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), "the YAML does not parse: "+f.cause, "as on EKS, only what stands above it acts", f.fix)
+		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), "the YAML does not parse: "+f.cause, "as on EKS, only the lines above it apply", f.fix)
 	}
 	r.showLines(f.node())
 }
@@ -136,7 +135,7 @@ func (r *reading) secondDocument(section string) {
 	r.warn(mapper.SecondDocument, section, f.node(), f.cause, f.fix)
 }
 
-// unquotedTemplate reports a mapping that is a mapping's key.
+// unquotedTemplate reports a mapping that is a key of another mapping.
 func (r *reading) unquotedTemplate(name string, at *yaml.Node) {
 	example := "{{SessionName}}"
 	if len(at.Content) > 0 {
@@ -146,6 +145,6 @@ func (r *reading) unquotedTemplate(name string, at *yaml.Node) {
 	if f, ok := findFault(r.text); ok && f.line == at.Line {
 		fix = f.fix
 	}
-	r.keepLast(mapper.SectionSyntax, name, at, "a value begins with {{ and has no quotes, so YAML reads it as a mapping", fix)
+	r.keepLast(mapper.SectionSyntax, name, at, "a value starts with {{ without quotes, so YAML reads it as a mapping", fix)
 	r.showLines(at)
 }

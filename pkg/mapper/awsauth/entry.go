@@ -11,7 +11,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// fields are the values of an entry of mapRoles or mapUsers.
+// fields has the values of an entry of mapRoles or mapUsers.
 type fields struct {
 	at                         *yaml.Node
 	arn, sso, username, groups *yaml.Node
@@ -37,14 +37,14 @@ func (r *reading) readEntries(name string, items []*yaml.Node) []mapper.Entry {
 	return entries
 }
 
-// notAnEntry reports an item that is no mapping. A name below an entry is most
+// notAnEntry reports an item that is not a mapping. A name below an entry is most
 // likely one of its groups, indented too little.
 func (r *reading) notAnEntry(name string, item, above *yaml.Node) {
 	if above != nil && isText(item) && !strings.HasPrefix(strings.ToLower(item.Value), "arn:") {
 		line, _ := r.text.origin.place(above.Line, 0)
 		r.report(mapper.GroupOutdented, mapper.Error, name, item,
-			fmt.Sprintf("%s is indented like an entry, and is most likely a group of the entry in line %d", quoted(item.Value), line), "it is ignored",
-			`indent it so that its "- " stands below groups:`)
+			fmt.Sprintf("%s is indented like an entry, but is most likely a group of the entry in line %d", quoted(item.Value), line), "it is ignored",
+			`indent it so that its "- " is below groups:`)
 		r.showLines(item)
 		return
 	}
@@ -74,8 +74,8 @@ func (r *reading) readEntry(name string, item *yaml.Node, shared *sharedUsername
 	return entry, true
 }
 
-// arnFields returns the field that the entries of a section have, and the one
-// that those of the other section have.
+// arnFields returns the ARN field of a section's entries, and that of the other
+// section's entries.
 func arnFields(name string) (its, other string) {
 	if name == mapUsers {
 		return "userarn", "rolearn"
@@ -83,7 +83,7 @@ func arnFields(name string) (its, other string) {
 	return "rolearn", "userarn"
 }
 
-// readFields sorts an entry's keys, which it matches in any case.
+// readFields returns the fields of an entry. It matches keys in any case.
 func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	f := fields{at: item}
 	arnField, otherField := arnFields(name)
@@ -104,7 +104,7 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 			field, before = &f.groups, &spelled.groups
 		case "sso":
 			if name != mapRoles {
-				r.drop(mapper.EntryWrongField, name, key, "sso is for roles and does not belong in "+name, "move the entry to mapRoles")
+				r.drop(mapper.EntryWrongField, name, key, "sso is for roles, not for "+name, "move the entry to mapRoles")
 				return f, false
 			}
 			field, before = &f.sso, &spelled.sso
@@ -115,7 +115,7 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 		case "<<":
 			r.drop(mapper.MergeKey, name, key, "YAML's merge key is not supported", "write the fields out")
 			return f, false
-		case "userid": // aws-iam-authenticator's DynamicFile has it; nothing reads it
+		case "userid": // a field of aws-iam-authenticator's DynamicFile, which is not used
 			continue
 		default:
 			r.unknownField(name, key, arnField, "username", "groups")
@@ -128,17 +128,17 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	return f, r.checkFields(name, f)
 }
 
-// repeated reports whether a field acts in place of the one before, if there is
-// one. EKS sorts an entry's keys before it reads them in any case: of different
-// spellings the one that sorts last acts, and of equal ones the last.
+// repeated reports whether a field replaces an earlier one, if there is one. EKS sorts
+// an entry's keys before it matches them in any case: of different spellings, the one
+// that sorts last applies, and of equal ones, the last.
 func (r *reading) repeated(section string, key *yaml.Node, before string) (acts bool) {
 	if before == "" {
 		return true
 	}
 	acts = key.Value >= before
-	which := "the last one acts"
+	which := "the last one applies"
 	if key.Value != before {
-		which = max(key.Value, before) + " acts"
+		which = max(key.Value, before) + " applies"
 	}
 	r.warn(mapper.RepeatedField, section, key, fmt.Sprintf("%s occurs twice in the entry; %s, as on EKS", key.Value, which), "remove one of them")
 	return acts
@@ -148,9 +148,9 @@ func (r *reading) checkFields(name string, f fields) bool {
 	arnField, _ := arnFields(name)
 	switch {
 	case f.arn != nil && f.sso != nil:
-		r.drop(mapper.EntryWrongField, name, f.at, "it has both rolearn and sso", "keep one of them")
+		r.drop(mapper.EntryWrongField, name, f.at, "the entry has both rolearn and sso", "keep one of them")
 	case f.arn == nil && f.sso == nil:
-		r.drop(mapper.EntryNoARN, name, f.at, "it has no "+arnField, "add "+arnField)
+		r.drop(mapper.EntryNoARN, name, f.at, "the entry has no "+arnField, "add "+arnField)
 	case f.sso == nil && (isNone(f.arn) || f.arn.Kind == yaml.ScalarNode && f.arn.Value == ""):
 		r.drop(mapper.EntryNoARN, name, f.at, arnField+" is empty", "write the ARN after "+arnField+":")
 	default:
@@ -164,5 +164,5 @@ func (r *reading) unknownField(section string, key *yaml.Node, known ...string) 
 	if field := spelling.Within(maxTypos, shortened(key.Value), known); field != "" {
 		fix = "write " + field
 	}
-	r.warn(mapper.UnknownField, section, key, fmt.Sprintf("the field %s has no meaning", quoted(key.Value)), fix)
+	r.warn(mapper.UnknownField, section, key, fmt.Sprintf("unknown field %s", quoted(key.Value)), fix)
 }

@@ -7,10 +7,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// CountValues is the bound that the parser's memory depends on.
+// CountValues returns the bound on the values that the parser may create.
 func CountValues(text string) int { return countValues(text) }
 
-// Nodes is how many nodes the parser makes of a text.
+// Nodes returns the number of nodes that the parser creates for a text.
 func Nodes(text string) int {
 	count := 0
 	var walk func(*yaml.Node)
@@ -28,5 +28,5 @@ func Nodes(text string) int {
 	return count
 }
 
-// Steps is how many values a reading looked at.
+// Steps returns the number of values that a reading looked at.
 func Steps(r *Result) int { return r.steps }

@@ -14,8 +14,8 @@ import (
 // bare data, or the JSON of aws-iam-authenticator's DynamicFile. The sections
 // may be text, as in a ConfigMap, or native lists. Lines are the file's.
 //
-// The error says that the file as a whole cannot be read; then what the last
-// reading held should stay in force.
+// An error means that the file as a whole cannot be read: the mappings of the last
+// reading should stay in force.
 func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	r := newReading(last, opts)
 	whole := string(content)
@@ -55,10 +55,10 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 	kind, data := value(root, "kind"), value(root, "data")
 	switch {
 	case kind == nil && !hasSection(root) && hasSection(data):
-		r.warn(mapper.NoKind, "", data, "the file has data and no kind; it is read as the manifest of a ConfigMap", "add kind: ConfigMap and apiVersion: v1")
+		r.warn(mapper.NoKind, "", data, "the file has data but no kind; it is read as the manifest of a ConfigMap", "add kind: ConfigMap and apiVersion: v1")
 		return data, nil
 	case kind == nil && !hasSection(root) && (value(root, "server") != nil || value(root, "clusterID") != nil):
-		return nil, errors.New("the file is a configuration file of the server, with clusterID or server: give it with --config")
+		return nil, errors.New("the file is a configuration file of the server, with clusterID or server (pass it with --config)")
 	case kind == nil:
 		return root, nil
 	case strings.HasSuffix(kind.Value, "List"):
@@ -69,8 +69,8 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 	metadata := value(root, "metadata")
 	for field, want := range map[string]string{"name": "aws-auth", "namespace": "kube-system"} {
 		if got := value(metadata, field); got != nil && got.Value != want {
-			r.warn(mapper.OtherConfigMap, "", got, fmt.Sprintf("the file is the manifest of a ConfigMap with the %s %s, not %s; it is read all the same", field, quoted(got.Value), want),
-				"check that it is the file you mean")
+			r.warn(mapper.OtherConfigMap, "", got, fmt.Sprintf("the file is the manifest of a ConfigMap with the %s %s, not %s; it is still read", field, quoted(got.Value), want),
+				"check that this is the right file")
 		}
 	}
 	return data, nil
@@ -93,7 +93,7 @@ func (r *reading) readSections(data *yaml.Node, whole string) error {
 			continue
 		}
 		if first, twice := lines[key.Value]; twice {
-			return fmt.Errorf("line %d: %s is already in line %d", key.Line, key.Value, first)
+			return fmt.Errorf("line %d: %s is set on line %d already", key.Line, key.Value, first)
 		}
 		lines[key.Value] = key.Line
 		if section = resolve(section); section.Kind != yaml.ScalarNode {
@@ -110,16 +110,16 @@ func (r *reading) readSections(data *yaml.Node, whole string) error {
 }
 
 func (r *reading) noSections() {
-	r.report(mapper.NoSections, mapper.Error, "", &yaml.Node{Line: 1, Column: 1}, "the file has none of mapRoles, mapUsers and mapAccounts", "it maps nobody",
-		"write mapRoles: [] if that is what you mean")
+	r.report(mapper.NoSections, mapper.Error, "", &yaml.Node{Line: 1, Column: 1}, "the file has no mapRoles, mapUsers or mapAccounts", "it maps nobody",
+		"write mapRoles: [] if that is intended")
 }
 
-// originOf returns where the text of a section stands in a file.
+// originOf returns the place of a section's text in a file.
 func originOf(section *yaml.Node, whole string) origin {
 	if section.Style&yaml.LiteralStyle == 0 {
 		return origin{line: section.Line, column: section.Column, folded: true}
 	}
-	// A block of text begins in the line after its |. Its first line that is not
+	// A block of text starts on the line after its |. Its first line that is not
 	// blank shows how far it is indented in the file.
 	o := origin{line: section.Line}
 	lines := strings.SplitN(whole, "\n", section.Line+1)

@@ -16,7 +16,7 @@ func TestParseFileRefuses(t *testing.T) {
 		"another kind":               {"kind: Secret\ndata: {}\n", "Secret"},
 		"a binary":                   {"\x00\x01", ""},
 		"text, not a map":            {"hello", "map"},
-		"a section twice":            {"mapRoles: []\nmapUsers: []\nmapRoles: []\n", "line 3: mapRoles is already in line 1"},
+		"a section twice":            {"mapRoles: []\nmapUsers: []\nmapRoles: []\n", "line 3: mapRoles is set on line 1 already"},
 		"a list of objects":          {"kind: List\nitems: []\n", "expected the manifest of one ConfigMap"},
 		"the server's configuration": {"clusterID: x\nserver:\n  mapRoles: []\n", "--config"},
 		"too many bytes":             {strings.Repeat("#", 4<<20+1), "4194305 bytes (at most 4194304)"},
@@ -30,7 +30,7 @@ func TestParseFileRefuses(t *testing.T) {
 	}
 }
 
-// TestFilesThatAreOdd are read, and what is odd is reported.
+// TestFilesThatAreOdd checks that unusual files are read, and their problems reported.
 func TestFilesThatAreOdd(t *testing.T) {
 	const admin = "mapRoles:\n- rolearn: " + role + "Admin\n  username: admin:{{SessionName}}\n"
 	indented := strings.ReplaceAll("\n"+admin, "\n", "\n  ")
@@ -39,7 +39,7 @@ func TestFilesThatAreOdd(t *testing.T) {
 		mapped        bool
 		problems      string
 	}{
-		{"a bare one", admin, true, ""},
+		{"bare data", admin, true, ""},
 		{"a manifest", "kind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:" + indented, true, ""},
 		{"empty", "", false, "NoSections 1"},
 		{"a comment", "# mapRoles\n", false, "NoSections 1"},

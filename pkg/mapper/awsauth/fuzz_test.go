@@ -11,8 +11,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-// checkResult holds that a result is bounded, that every problem is complete, and
-// that who is mapped has a username and no empty group.
+// checkResult checks that a result is bounded, that every problem is complete, and that
+// every match has a username and no empty group.
 func checkResult(t *testing.T, result *awsauth.Result, inFile bool) {
 	t.Helper()
 	if len(result.Problems) > 201 {
@@ -20,7 +20,7 @@ func checkResult(t *testing.T, result *awsauth.Result, inFile bool) {
 	}
 	for _, p := range result.Problems {
 		if p.Code == "" || p.Severity == "" || p.Message == "" || p.Fix == "" {
-			t.Errorf("%+v lacks something", p)
+			t.Errorf("%+v is incomplete", p)
 		}
 		hasPlace := p.Line > 0 || p.Code == mapper.UnknownSection && p.Section != "" && !inFile
 		if !hasPlace || p.Line < 0 || p.Column < 0 || p.Section == "" && !inFile {
@@ -43,13 +43,14 @@ func checkResult(t *testing.T, result *awsauth.Result, inFile bool) {
 		}
 		for _, tried := range trace.Tried {
 			if tried.Matched != (tried.Miss == "") || tried.For == "" {
-				t.Errorf("%+v is not complete", tried)
+				t.Errorf("%+v is incomplete", tried)
 			}
 		}
 	}
 }
 
-// FuzzParse holds that no text crashes a reading, and what checkResult holds.
+// FuzzParse checks that no text makes a reading panic, and that each result passes
+// checkResult.
 func FuzzParse(f *testing.F) {
 	for _, text := range mappertest.Data() {
 		f.Add(text, text)
@@ -64,12 +65,12 @@ func FuzzParse(f *testing.F) {
 			checkResult(t, awsauth.Parse(map[string]string{"mapRoles": roles, "mapUsers": users, "mapAccounts": roles, roles: users}, last, opts), false)
 		}
 		if awsauth.Nodes(roles) > awsauth.CountValues(roles) {
-			t.Errorf("%d nodes, and %d were expected at most", awsauth.Nodes(roles), awsauth.CountValues(roles))
+			t.Errorf("%d nodes, want at most %d", awsauth.Nodes(roles), awsauth.CountValues(roles))
 		}
 	})
 }
 
-// FuzzParseFile holds the same of files, and of the server's configuration file.
+// FuzzParseFile checks the same for files and for the server's configuration file.
 func FuzzParseFile(f *testing.F) {
 	cases, err := filepath.Glob("testdata/cases/*.yaml")
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// readGroups reads an entry's groups. It drops a wrong group alone: an edit can add
-// a mistake, but not take away what the entry still grants.
+// readGroups reads an entry's groups. It drops only an invalid group: a mistake in an
+// edit must not take away what the entry still grants.
 func (r *reading) readGroups(name string, f fields) []mapper.Template {
 	if isNone(f.groups) {
 		return nil
@@ -24,8 +24,8 @@ func (r *reading) readGroups(name string, f fields) []mapper.Template {
 	if groups, ok := r.anchored[f.groups]; ok {
 		return groups
 	}
-	// Most entries of a cluster have the same few groups, so equal lists are
-	// shared.
+	// Most entries of a cluster have the same few groups, so equal lists are shared to
+	// save memory.
 	r.buffer = r.buffer[:0]
 	for _, item := range f.groups.Content {
 		item = resolve(item)
@@ -60,11 +60,11 @@ func (r *reading) groupsNotList(name string, groups *yaml.Node) {
 	case groups.Kind == yaml.ScalarNode:
 		fix = fmt.Sprintf("write groups: [%q]", shortened(groups.Value))
 	}
-	r.report(mapper.GroupsNotList, mapper.Error, name, groups, "groups is not a list but "+described(groups), "the entry acts without groups", fix)
+	r.report(mapper.GroupsNotList, mapper.Error, name, groups, "groups is not a list but "+described(groups), "the entry applies without groups", fix)
 }
 
 func (r *reading) dropGroup(code mapper.Code, name string, at *yaml.Node, message, fix string) {
-	r.report(code, mapper.Error, name, at, message, "the group is ignored, and the entry acts without it", fix)
+	r.report(code, mapper.Error, name, at, message, "the group is ignored; the entry applies without it", fix)
 }
 
 func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Template, bool) {
@@ -72,7 +72,7 @@ func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Temp
 	case item.Kind == yaml.MappingNode && isEntry(item):
 		above, _ := r.text.origin.place(f.at.Line, 0)
 		r.report(mapper.EntryInGroups, mapper.Error, name, item,
-			fmt.Sprintf("this entry is indented into the groups of the entry in line %d", above), "it is ignored, and the other one acts", fmt.Sprintf("indent it as far as the entry in line %d", above))
+			fmt.Sprintf("this entry is indented into the groups of the entry in line %d", above), "it is ignored; the other entry applies", fmt.Sprintf("indent it as far as the entry in line %d", above))
 		r.showLines(item)
 	case isNone(item) || isText(item) && item.Value == "":
 		r.dropGroup(mapper.GroupEmpty, name, item, "a group is empty", "write the group or remove the line")
@@ -112,8 +112,8 @@ func isEntry(item *yaml.Node) bool {
 	return false
 }
 
-// warnOfSystemGroup reports a group with Kubernetes' own prefix that Kubernetes
-// does not have.
+// warnOfSystemGroup reports a group with Kubernetes' own prefix that does not exist in
+// Kubernetes.
 func (r *reading) warnOfSystemGroup(name string, item *yaml.Node) {
 	group := item.Value
 	if !strings.HasPrefix(group, "system:") || isSystemGroup(group) {
@@ -123,9 +123,9 @@ func (r *reading) warnOfSystemGroup(name string, item *yaml.Node) {
 	if known := spelling.Within(maxTypos, group, systemGroups()); known != "" {
 		fix = "write " + known
 	}
-	message := quoted(group) + " is not a group that Kubernetes has"
+	message := quoted(group) + " is not a group of Kubernetes"
 	if slices.Contains(systemRoles(), group) {
-		message = quoted(group) + " is a ClusterRole of Kubernetes and not a group"
+		message = quoted(group) + " is a ClusterRole of Kubernetes, not a group"
 		if !strings.HasPrefix(fix, "write system:") {
 			fix = "write a group of your own, and bind it to the ClusterRole"
 		}
@@ -133,7 +133,7 @@ func (r *reading) warnOfSystemGroup(name string, item *yaml.Node) {
 	r.warn(mapper.SystemGroup, name, item, message, fix)
 }
 
-// systemGroups are the groups that Kubernetes itself has.
+// systemGroups returns the groups of Kubernetes itself.
 func systemGroups() []string {
 	return []string{
 		"system:masters", "system:nodes", "system:bootstrappers", "system:authenticated", "system:unauthenticated",
@@ -142,13 +142,13 @@ func systemGroups() []string {
 }
 
 func isSystemGroup(group string) bool {
-	// Those of bootstrap tokens, kubeadm's among them, and of the
+	// The prefixes are those of bootstrap tokens, including kubeadm's, and of the
 	// ServiceAccounts in a namespace.
 	return slices.Contains(systemGroups(), group) || strings.HasPrefix(group, "system:bootstrappers:") ||
 		strings.HasPrefix(group, "system:serviceaccounts:") || strings.Contains(group, "{{")
 }
 
-// systemRoles are ClusterRoles that are easily taken for groups.
+// systemRoles returns ClusterRoles that are easily mistaken for groups.
 func systemRoles() []string {
 	return []string{
 		"system:basic-user", "system:discovery", "system:public-info-viewer", "system:node", "system:node-bootstrapper", "system:node-problem-detector",

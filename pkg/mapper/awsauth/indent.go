@@ -6,12 +6,12 @@ import "fmt"
 type level struct {
 	column, line int
 	list         bool
-	// open: its last item or key has no value yet.
+	// open is set while the last item or key has no value yet.
 	open bool
 }
 
-// enter opens a level at a dash or key, or goes back to the one that is there.
-// First says that the dash or key is the first of its line.
+// enter opens a level at a dash or key, or goes back to the level at its column. First
+// is set if the dash or key is the first of its line.
 func (s *scanner) enter(next level, first bool) *fault {
 	next.open = true
 	closed := s.leave(next.column)
@@ -28,7 +28,7 @@ func (s *scanner) enter(next level, first bool) *fault {
 		top.open, top.line = true, next.line
 		return nil
 	case top.column == next.column && top.list:
-		// A list may stand under the key that it belongs to.
+		// A list may be in the column of the key that it belongs to.
 		if n := len(s.levels); n > 1 && s.levels[n-2].column == next.column {
 			s.levels = s.levels[:n-1]
 			s.levels[n-2].open, s.levels[n-2].line = true, next.line
@@ -43,7 +43,7 @@ func (s *scanner) enter(next level, first bool) *fault {
 		s.levels = append(s.levels, next)
 		return nil
 	case next.list && first && closed == nil && top.column < next.column:
-		return nil // it continues the text of the line before
+		return nil // it continues the text of the previous line
 	default:
 		if closed == nil {
 			closed = s.sibling(next.list)
@@ -62,7 +62,7 @@ func (s *scanner) sibling(list bool) *level {
 	return &s.levels[len(s.levels)-1]
 }
 
-// enterText checks the place of a text that is neither an item nor a key.
+// enterText checks the indentation of a text that is neither an item nor a key.
 func (s *scanner) enterText(line, column int, first bool) *fault {
 	if !first {
 		return nil
@@ -77,11 +77,11 @@ func (s *scanner) enterText(line, column int, first bool) *fault {
 		top.open = false
 		return nil
 	}
-	return &fault{line, column + 1, "this line is neither a field nor an item of a list", `write a field, like username: admin, or begin an item with "- "`}
+	return &fault{line, column + 1, "this line is neither a field nor an item of a list", `write a field, like username: admin, or start an item with "- "`}
 }
 
-// leave closes the levels that are further to the right than a column, and
-// returns the leftmost of them.
+// leave closes the levels to the right of a column, and returns the leftmost of
+// them.
 func (s *scanner) leave(column int) (closed *level) {
 	for len(s.levels) > 0 && s.levels[len(s.levels)-1].column > column {
 		last := s.levels[len(s.levels)-1]
@@ -95,7 +95,7 @@ func (s *scanner) misplaced(next, beside level) *fault {
 	_, its := s.text.origin.shown(next.line, next.column)
 	return &fault{
 		next.line, next.column + 1,
-		fmt.Sprintf("this line is indented by %d spaces, and line %d, which it seems to belong with, by %d", its, line, indent),
+		fmt.Sprintf("this line is indented by %d spaces, but line %d, which it seems to belong with, by %d", its, line, indent),
 		fmt.Sprintf("indent it by %d spaces", indent),
 	}
 }

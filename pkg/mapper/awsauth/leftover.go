@@ -11,21 +11,22 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// leftovers are the placeholders of documentation, shells, Terraform, Helm and
+// leftovers matches the placeholders of documentation, shells, Terraform, Helm and
 // Jinja. Remove the placeholders of mappings from a text before matching it.
 var leftovers = regexp.MustCompile(`<[^<>]*>|\$\{[^}]*\}?|\$\([^)]*\)?|\{\{[^}]*(\}\})?|\{%[^%]*(%\})?|\{#[^#]*(#\})?|%\([^)]*\)s|[<>]`)
 
-// leftover describes a placeholder that nobody filled in.
+// leftover describes a placeholder that was not filled in, and reports whether there
+// is one.
 func leftover(text string) (string, bool) {
 	if !strings.ContainsAny(text, "<>${%") {
-		return "", false // as nearly always
+		return "", false // the usual case
 	}
 	found := leftovers.FindString(text)
 	return fmt.Sprintf("the placeholder %s, which was not filled in", quoted(found)), found != ""
 }
 
-// warnOfName reports what is odd in a username or group, which acts all the
-// same. Subject is username or group.
+// warnOfName reports something odd in a username or group, which still applies.
+// Subject is username or group.
 func (r *reading) warnOfName(section, subject string, at *yaml.Node, text string) {
 	literal := text
 	for _, name := range mapper.Placeholders() {
@@ -41,12 +42,12 @@ func (r *reading) warnOfName(section, subject string, at *yaml.Node, text string
 	case odd >= 0:
 		r.warn(mapper.OddCharacter, section, at, fmt.Sprintf("the %s %s contains %q", subject, quoted(text), []rune(literal[odd:])[0]), "remove it, and bind the name that remains")
 	case strings.TrimSpace(text) != text:
-		r.warn(mapper.OddCharacter, section, at, fmt.Sprintf("the %s %s begins or ends with a space", subject, quoted(text)), "remove the space")
+		r.warn(mapper.OddCharacter, section, at, fmt.Sprintf("the %s %s starts or ends with a space", subject, quoted(text)), "remove the space")
 	}
 }
 
-// isOdd reports whether a character is hardly meant to be in a name: an invisible
-// one, or a quote that an editor inserted.
+// isOdd reports whether a character is hardly intended in a name: an invisible
+// character, or a quote that an editor inserted.
 func isOdd(c rune) bool {
 	return c != ' ' && !unicode.IsPrint(c) || strings.ContainsRune("“”„‘’\"`", c)
 }

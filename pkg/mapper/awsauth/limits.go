@@ -15,10 +15,10 @@ const (
 	// maxText is the length of a section, or of a file, in bytes. A ConfigMap
 	// has at most 1 MiB.
 	maxText = 4 << 20
-	// maxValues is how many YAML values a text may have. The parser takes about
-	// 170 bytes for each.
+	// maxValues is the number of YAML values in a text. The parser takes about 170
+	// bytes for each.
 	maxValues = 300_000
-	// maxExpanded is the length of a section once its aliases are followed.
+	// maxExpanded is the length of a section in bytes after its aliases are expanded.
 	maxExpanded = 8 << 20
 	maxDepth    = 16
 	maxEntries  = 20_000 // in a section
@@ -27,14 +27,14 @@ const (
 
 // An entry or group that exceeds one of these is dropped, alone.
 const (
-	maxARN  = 2048 // as AWS limits it
+	maxARN  = 2048 // AWS's limit
 	maxName = 1024 // of a user or group
 )
 
-// maxProblems is how many problems one reading lists.
+// maxProblems is the number of problems that one reading lists.
 const maxProblems = 200
 
-// textExceeds says which limit a text exceeds; empty if it exceeds none.
+// textExceeds describes the limit that a text exceeds; empty if it exceeds none.
 func textExceeds(text string) string {
 	if len(text) > maxText {
 		return fmt.Sprintf("it has %d bytes (at most %d)", len(text), maxText)
@@ -45,16 +45,16 @@ func textExceeds(text string) string {
 	return ""
 }
 
-// The parser keeps comments, each of which takes the memory of up to four values.
-// It compares each directive with all before it; nobody needs one.
+// The parser keeps comments, which take the memory of up to four values each. It
+// compares each directive with all previous ones; aws-auth needs none.
 const (
 	commentValues   = 4
 	directiveValues = 1000
 )
 
-// countValues returns how many values the YAML parser may make of a text, at
-// most: the parser's memory and time have to be bounded before it runs. It counts
-// what can begin a value, which is nearly exact for real mappings.
+// countValues returns the maximum number of values that the YAML parser creates for a
+// text: the parser's memory and time must be bounded before it runs. It counts what can
+// start a value, which is nearly exact for real mappings.
 func countValues(text string) int {
 	at := func(i int) byte {
 		if i < 0 || i >= len(text) {
@@ -92,37 +92,37 @@ func countValues(text string) int {
 }
 
 // isBlank reports whether a byte may be white space: YAML has line breaks outside
-// of ASCII, and in UTF-16 a zero stands beside every letter.
+// of ASCII, and in UTF-16 every letter has a zero byte beside it.
 func isBlank(c byte) bool { return c <= ' ' || c > '~' }
 
 // isFlow reports whether a character ends a plain value inside [ ] or { }, or is
 // a quote.
 func isFlow(c byte) bool { return strings.IndexByte(`,[]{}"'`, c) >= 0 }
 
-// A meter measures a section's value. It follows aliases without copying what
-// they refer to.
+// A meter measures a section's value. It follows aliases without copying their
+// anchors.
 type meter struct {
-	// values of the section that were visited, each once.
+	// values counts the values of the section, each once.
 	values int
-	// mappingAsKey is a mapping that is the key of another. That is how YAML
-	// reads {{SessionName}} without quotes, and nothing else in aws-auth.
+	// mappingAsKey is a mapping that is the key of another. In aws-auth, only
+	// {{SessionName}} without quotes is read that way.
 	mappingAsKey *yaml.Node
 	anchors      map[*yaml.Node]extent
 }
 
-// extent is how much a value comes to once its aliases are followed.
+// extent is the size of a value after its aliases are expanded.
 type extent struct{ bytes, depth int }
 
 func newMeter() *meter { return &meter{anchors: map[*yaml.Node]extent{}} }
 
-// exceeds says which limit a section's list exceeds; empty if it exceeds none.
+// exceeds describes the limit that a section's list exceeds; empty if it exceeds none.
 func (m *meter) exceeds(name string, list *yaml.Node, at origin) string {
 	total := m.measure(list)
 	switch {
 	case total.bytes > maxExpanded:
-		return fmt.Sprintf("it comes to %d bytes or more once its aliases are followed (at most %d)", total.bytes, maxExpanded)
+		return fmt.Sprintf("it has %d bytes or more after its aliases are expanded (at most %d)", total.bytes, maxExpanded)
 	case total.depth > maxDepth:
-		return fmt.Sprintf("its values are nested %d deep (at most %d)", total.depth, maxDepth)
+		return fmt.Sprintf("its values are nested %d levels deep (at most %d)", total.depth, maxDepth)
 	case len(list.Content) > maxEntries:
 		return fmt.Sprintf("it has %d entries (at most %d)", len(list.Content), maxEntries)
 	case name == mapAccounts:
@@ -146,7 +146,7 @@ func (m *meter) measure(node *yaml.Node) extent {
 		if known, ok := m.anchors[node]; ok {
 			return known
 		}
-		m.anchors[node] = extent{} // for an alias inside of its own anchor
+		m.anchors[node] = extent{} // for an alias within its own anchor
 	}
 	m.values++
 	total := extent{bytes: len(node.Value) + 1, depth: 1}

@@ -14,7 +14,7 @@ import (
 
 func repeat(text string, length int) string { return strings.Repeat(text, length/len(text)) }
 
-// users are n entries of mapUsers.
+// users returns n entries of mapUsers.
 func users(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -23,8 +23,8 @@ func users(n int) string {
 	return b.String()
 }
 
-// TestLimits exceeds each limit by one, and then does not: beyond it the section
-// keeps its last good content and says which limit it is.
+// TestLimits checks each limit: beyond it, the section keeps its last good content and
+// the problem names the limit; at the limit, the section is read.
 func TestLimits(t *testing.T) {
 	groups := func(n int) string { return "  groups: [" + strings.TrimSuffix(strings.Repeat("g,", n), ",") + "]\n" }
 	const b = "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n"
@@ -42,8 +42,8 @@ func TestLimits(t *testing.T) {
 		{"comments", b + strings.Repeat(" #\n#\n", 37_500), b + strings.Repeat(" #\n#\n", 37_400), "YAML values (at most 300000)"},
 		{"directives", strings.Repeat("%TAG ! x\n", 300), "%TAG ! x\n---\n" + b, "YAML values (at most 300000)"},
 		{"groups of an entry", b + groups(501), b + groups(500), "the entry in line 1 has 501 groups (at most 500)"},
-		{"depth", b + nested(15), b + nested(14), "nested 17 deep (at most 16)"},
-		{"expanded size", aliases(1_050), aliases(1_000), "or more once its aliases are followed (at most 8388608)"},
+		{"depth", b + nested(15), b + nested(14), "nested 17 levels deep (at most 16)"},
+		{"expanded size", aliases(1_050), aliases(1_000), "or more after its aliases are expanded (at most 8388608)"},
 		{"entries", b + strings.Repeat("- x\n", 20_000), b + strings.Repeat("- x\n", 19_999), "20001 entries (at most 20000)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -74,23 +74,23 @@ func TestProblemsAreBounded(t *testing.T) {
 	}
 }
 
-// TestErrorsAreListedBeforeWarnings has more warnings than are listed, and then an
-// error, which is the one that matters.
+// TestErrorsAreListedBeforeWarnings checks that an error after more warnings than are
+// listed is still listed.
 func TestErrorsAreListedBeforeWarnings(t *testing.T) {
 	const bad = "- rolearn: arn:aws:iam::111122223333:group/x\n"
 	result := awsauth.Parse(map[string]string{"mapRoles": strings.Repeat("- rolearn: "+role+"A\n", 300) + bad}, nil, options())
 	listed := func(p mapper.Problem) bool { return p.Code == mapper.EntryInvalidARN && p.Line == 301 }
 	if !slices.ContainsFunc(result.Problems, listed) || len(result.Problems) != 201 {
-		t.Errorf("%d problems are listed, and the error is not among them", len(result.Problems))
+		t.Errorf("%d problems are listed, but the error is not among them", len(result.Problems))
 	}
 	result = awsauth.Parse(map[string]string{"mapRoles": strings.Repeat("- rolearn: "+role+"A\n  groups: [{}]\n", 300) + bad}, nil, options())
 	if slices.ContainsFunc(result.Problems, listed) || !result.Found(mapper.EntryInvalidARN) || result.Found(mapper.EntryNoARN) {
-		t.Error("what is found beyond the limit is not known")
+		t.Error("Found is wrong about problems beyond the limit")
 	}
 }
 
-// hostile are texts of at most 1 MiB, as a ConfigMap can hold, that make a parser
-// work hard.
+// hostile returns texts that are expensive to parse, of at most 1 MiB, as a ConfigMap
+// can hold.
 func hostile() map[string]string {
 	const size = 1 << 20
 	laughs := "- &a0 [x]\n"
@@ -153,23 +153,23 @@ func hostile() map[string]string {
 	}
 }
 
-// TestValuesAreCountedBeforeTheyAreParsed holds that the parser never makes more of
-// a text than was counted.
+// TestValuesAreCountedBeforeTheyAreParsed checks that the parser never creates more
+// values than were counted.
 func TestValuesAreCountedBeforeTheyAreParsed(t *testing.T) {
 	for name, text := range hostile() {
 		text = text[:min(len(text), 1<<15)]
 		if nodes, counted := awsauth.Nodes(text), awsauth.CountValues(text); nodes > counted {
-			t.Errorf("%s: the parser makes %d values, and %d were counted", name, nodes, counted)
+			t.Errorf("%s: the parser creates %d values, but %d were counted", name, nodes, counted)
 		}
 	}
 	text := users(1_000)
 	if nodes, counted := awsauth.Nodes(text), awsauth.CountValues(text); counted > nodes*4/3 {
-		t.Errorf("users: the parser makes %d values, and %d were counted", nodes, counted)
+		t.Errorf("users: the parser creates %d values, but %d were counted", nodes, counted)
 	}
 }
 
-// TestHostileTextsCostLittle holds that no ConfigMap costs much memory, and that
-// nothing of it is retained beyond what the table needs.
+// TestHostileTextsCostLittle checks that no ConfigMap costs much memory, and that the
+// result retains only what the table needs.
 func TestHostileTextsCostLittle(t *testing.T) {
 	for name, text := range hostile() {
 		t.Run(name, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestHostileTextsCostLittle(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			runtime.GC()
 			runtime.ReadMemStats(&kept)
-			// All that was ever allocated: the peak is less than half of it.
+			// This is the total allocated: the peak is less than half of it.
 			if total := (after.TotalAlloc - before.TotalAlloc) >> 20; total > 192 {
 				t.Errorf("reading it takes %d MiB", total)
 			}

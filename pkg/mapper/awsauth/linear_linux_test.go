@@ -9,9 +9,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// TestReadingIsLinear counts the values that a reading looks at, and the time of
-// the processor that it takes: 8,000 users take about as long as 500 users read 16
-// times, where a scan of all entries for each takes 16 times as long.
+// TestReadingIsLinear checks the number of values that a reading looks at, and its CPU
+// time: 8,000 users take about as long as 500 users read 16 times. A scan of all
+// entries for each entry would take 16 times as long.
 func TestReadingIsLinear(t *testing.T) {
 	few, many := map[string]string{"mapUsers": users(500)}, map[string]string{"mapUsers": users(8_000)}
 	a, b := awsauth.Steps(awsauth.Parse(few, nil, options())), awsauth.Steps(awsauth.Parse(many, nil, options()))
@@ -20,7 +20,7 @@ func TestReadingIsLinear(t *testing.T) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// The kernel may count in ticks of 10 ms, so both are long.
+	// The kernel may count in ticks of 10 ms, so both measurements are long.
 	fastest := func(data map[string]string, times int) time.Duration {
 		best := time.Hour
 		for range 3 {
@@ -37,8 +37,8 @@ func TestReadingIsLinear(t *testing.T) {
 	}
 }
 
-// TestHostileTextsTakeLittleTime holds that no ConfigMap keeps the processor busy:
-// the parser compares each tag directive with all before it.
+// TestHostileTextsTakeLittleTime checks that no ConfigMap takes much CPU time: the
+// parser compares each tag directive with all previous ones.
 func TestHostileTextsTakeLittleTime(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -51,8 +51,8 @@ func TestHostileTextsTakeLittleTime(t *testing.T) {
 	}
 }
 
-// threadTime is how long the processor has worked for this thread: other work on
-// the machine does not count.
+// threadTime returns the CPU time of this thread, so that other work on the machine
+// does not count.
 func threadTime(t *testing.T) time.Duration {
 	t.Helper()
 	const thisThread = 1 // RUSAGE_THREAD

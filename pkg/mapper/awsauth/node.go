@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// pairs yields a mapping's keys and values; of anything else, nothing.
+// pairs returns the keys and values of a mapping; none of other nodes.
 func pairs(node *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
 	return func(yield func(key, value *yaml.Node) bool) {
 		if node == nil || node.Kind != yaml.MappingNode {
@@ -21,7 +21,7 @@ func pairs(node *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
 	}
 }
 
-// value returns the value of a mapping's key; nil if it has none.
+// value returns the value of a mapping's key; nil if the key is missing.
 func value(node *yaml.Node, name string) *yaml.Node {
 	for key, value := range pairs(node) {
 		if key.Value == name {
@@ -31,7 +31,7 @@ func value(node *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
-// resolve follows a YAML alias to its anchor.
+// resolve returns the anchor of a YAML alias, and any other node unchanged.
 func resolve(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return node.Alias
@@ -46,7 +46,7 @@ func isNone(node *yaml.Node) bool {
 	return node == nil || node.Kind == yaml.ScalarNode && node.Tag == "!!null"
 }
 
-// described is a node in few words.
+// described returns a short description of a node.
 func described(node *yaml.Node) string {
 	switch {
 	case node.Kind == yaml.MappingNode:
@@ -58,15 +58,15 @@ func described(node *yaml.Node) string {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!int", node.Tag == "!!float":
 		return "the number " + shortened(node.Value)
 	case node.Tag == "!!bool" && isTruthWord(node.Value):
-		return node.Value + ", which EKS reads as a truth value"
+		return node.Value + ", which EKS reads as a boolean"
 	case node.Tag == "!!bool":
-		return "the truth value " + shortened(node.Value)
+		return "the boolean " + shortened(node.Value)
 	default:
 		return quoted(node.Value)
 	}
 }
 
-// quoted is a text of a file, short enough for a message.
+// quoted returns a text in quotes, short enough for a message.
 func quoted(text string) string {
 	if short := shortened(text); short != text {
 		return fmt.Sprintf("%q…", short)

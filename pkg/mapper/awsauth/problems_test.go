@@ -9,9 +9,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-// TestProblems says for each mistake what it is called, where it is, and what it
-// costs: alice, whose entry is good, gets in whatever else is wrong, and an error
-// in B's entry drops it, unless it is in a group.
+// TestProblems checks the code, place and effect of each mistake: alice's valid entry
+// always applies, and an error in B's entry drops that entry, unless the error is in a
+// group.
 func TestProblems(t *testing.T) {
 	const alice = "- rolearn: " + role + "Alice\n  username: alice:{{SessionName}}\n"
 	for _, test := range []struct {
@@ -25,7 +25,7 @@ func TestProblems(t *testing.T) {
 		{"no ARN", "mapRoles", alice + "- username: bob\n", mapper.EntryNoARN, mapper.Error, 3, "rolearn"},
 		{"userarn under mapRoles", "mapRoles", alice + "- userarn: " + user + "bob\n  username: bob\n", mapper.EntryWrongField, mapper.Error, 3, "rolearn"},
 		{"rolearn and sso", "mapRoles", alice + "- rolearn: " + role + "B\n  sso: {permissionSetName: A, accountID: '231144931069'}\n", mapper.EntryWrongField, mapper.Error, 3, "keep one"},
-		{"no ARN at all", "mapRoles", alice + "- rolearn: bob\n  username: bob\n", mapper.EntryInvalidARN, mapper.Error, 3, "arn:aws:iam"},
+		{"not an ARN", "mapRoles", alice + "- rolearn: bob\n  username: bob\n", mapper.EntryInvalidARN, mapper.Error, 3, "arn:aws:iam"},
 		{"a group's ARN", "mapUsers", "- userarn: arn:aws:iam::231144931069:group/people\n  username: bob\n", mapper.EntryInvalidARN, mapper.Error, 1, "map the users"},
 		{"an ARN that is a number", "mapRoles", alice + "- rolearn: 5\n", mapper.EntryWrongType, mapper.Error, 3, "text"},
 		{"another partition", "mapRoles", alice + "- rolearn: arn:aws-cn:iam::231144931069:role/B\n  username: b:{{SessionName}}\n", mapper.EntryPartition, mapper.Error, 3, "arn:aws:"},
@@ -35,18 +35,18 @@ func TestProblems(t *testing.T) {
 		{"an unknown placeholder", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{Session}}\n", mapper.EntryTemplate, mapper.Error, 4, "{{SessionName}}"},
 		{"an unknown placeholder in a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: ['{{Group}}']\n", mapper.GroupTemplate, mapper.Error, 5, "{{SessionName}}"},
 		{"a permission set without an account", "mapRoles", alice + "- sso: {permissionSetName: Admin}\n  username: b:{{SessionName}}\n", mapper.InvalidAccountID, mapper.Error, 3, "accountID"},
-		{"a permission set's name that is none", "mapRoles", alice + "- sso: {permissionSetName: 'a b', accountID: '231144931069'}\n  username: b:{{SessionName}}\n", mapper.EntryInvalidSSO, mapper.Error, 3, "permissionSetName"},
-		{"an account that is none", "mapAccounts", "- 12345\n", mapper.InvalidAccountID, mapper.Error, 1, "quotes"},
+		{"an invalid name of a permission set", "mapRoles", alice + "- sso: {permissionSetName: 'a b', accountID: '231144931069'}\n  username: b:{{SessionName}}\n", mapper.EntryInvalidSSO, mapper.Error, 3, "permissionSetName"},
+		{"an invalid account", "mapAccounts", "- 12345\n", mapper.InvalidAccountID, mapper.Error, 1, "quotes"},
 		{"an account of 11 digits", "mapAccounts", "- 12345678901\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"an account that is text", "mapAccounts", "- all\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"an account in base64", "mapAccounts", "- !!binary 123456789012\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"an account that is null", "mapAccounts", "-\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"a syntax error", "mapRoles", alice + "- rolearn: [\n", mapper.SectionSyntax, mapper.Error, 3, ""},
 		{"a template that is not quoted", "mapRoles", alice + "- rolearn: " + role + "B\n  username: {{SessionName}}\n", mapper.SectionSyntax, mapper.Error, 4, `quote the value: username: "{{SessionName}}"`},
-		{"a template with text behind it", "mapRoles", alice + "- rolearn: " + role + "B\n  username: {{SessionName}}:x\n", mapper.SectionSyntax, mapper.Error, 4, `quote the value: username: "{{SessionName}}:x"`},
+		{"an unquoted template with text after it", "mapRoles", alice + "- rolearn: " + role + "B\n  username: {{SessionName}}:x\n", mapper.SectionSyntax, mapper.Error, 4, `quote the value: username: "{{SessionName}}:x"`},
 		{"a tab", "mapRoles", alice + "- rolearn: " + role + "B\n\tusername: b\n", mapper.SectionSyntax, mapper.Error, 4, "tabs"},
-		{"a map for a list", "mapRoles", "rolearn: " + role + "B\nusername: b\n", mapper.SectionNotList, mapper.Error, 1, "- "},
-		{"text for a list", "mapUsers", "nobody", mapper.SectionNotList, mapper.Error, 1, "- "},
+		{"a map instead of a list", "mapRoles", "rolearn: " + role + "B\nusername: b\n", mapper.SectionNotList, mapper.Error, 1, "- "},
+		{"text instead of a list", "mapUsers", "nobody", mapper.SectionNotList, mapper.Error, 1, "- "},
 
 		{"a group that is null", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups:\n  - a\n  -\n", mapper.GroupEmpty, mapper.Error, 7, "remove"},
 		{"a group that is a number", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [5]\n", mapper.GroupNotText, mapper.Error, 5, "quotes"},
@@ -66,14 +66,14 @@ func TestProblems(t *testing.T) {
 		{"a placeholder of documentation in a username", "mapRoles", alice + "- rolearn: " + role + "B\n  username: <name>:{{SessionName}}\n", mapper.Unfilled, mapper.Warning, 4, "name itself"},
 		{"a wildcard in a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: ['team-*']\n", mapper.Wildcard, mapper.Warning, 5, "whole name"},
 		{"a curly quote in a username", "mapRoles", alice + "- rolearn: " + role + "B\n  username: “b:{{SessionName}}”\n", mapper.OddCharacter, mapper.Warning, 4, "remove"},
-		{"a space that nobody sees in a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [\"team\u200b\"]\n", mapper.OddCharacter, mapper.Warning, 5, "remove"},
+		{"an invisible space in a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [\"team\u200b\"]\n", mapper.OddCharacter, mapper.Warning, 5, "remove"},
 		{"a space at the end of a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: ['team ']\n", mapper.OddCharacter, mapper.Warning, 5, "remove"},
-		{"the line groups: forgotten", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n    - people\n", mapper.GroupsFolded, mapper.Error, 4, "write groups: on a line"},
+		{"no line groups:", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n    - people\n", mapper.GroupsFolded, mapper.Error, 4, "write groups: on a line"},
 		{"an entry in the groups of another", "mapRoles", alice + "  groups:\n  - people\n  - rolearn: " + role + "B\n    username: b:{{SessionName}}\n", mapper.EntryInGroups, mapper.Error, 5, "indent"},
 		{"a group indented like an entry", "mapRoles", alice + "  groups:\n- people\n", mapper.GroupOutdented, mapper.Error, 4, "below groups:"},
 		{"a field that is nearly right", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  grops: [people]\n", mapper.UnknownField, mapper.Warning, 5, "write groups"},
-		{"a ClusterRole for a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:basic-user]\n", mapper.SystemGroup, mapper.Warning, 5, "bind it to the ClusterRole"},
-		{"a ClusterRole for a group that is alike", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:node]\n", mapper.SystemGroup, mapper.Warning, 5, "write system:nodes"},
+		{"a ClusterRole instead of a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:basic-user]\n", mapper.SystemGroup, mapper.Warning, 5, "bind it to the ClusterRole"},
+		{"a ClusterRole instead of a group with a similar name", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:node]\n", mapper.SystemGroup, mapper.Warning, 5, "write system:nodes"},
 		{"mapGroups", "mapGroups", "[]", mapper.UnknownSection, mapper.Warning, 0, "mapUsers"},
 		{"mapRole", "mapRole", alice, mapper.UnknownSection, mapper.Warning, 0, "mapRoles"},
 		{"map_users", "map_users", "[]", mapper.UnknownSection, mapper.Warning, 0, "mapUsers"},
@@ -85,17 +85,17 @@ func TestProblems(t *testing.T) {
 		{"a role's path", "mapRoles", alice + "- rolearn: " + role + "team/B\n  username: b:{{SessionName}}\n", mapper.RolePath, mapper.Warning, 3, "write " + role + "B"},
 		{"no username", "mapRoles", alice + "- rolearn: " + role + "B\n  groups: [people]\n", mapper.NoUsername, mapper.Warning, 3, "username"},
 		{"a user under mapRoles", "mapRoles", alice + "- rolearn: " + user + "bob\n  username: bob\n", mapper.WrongSection, mapper.Warning, 3, "other section"},
-		{"a field that means nothing", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  group: [people]\n", mapper.UnknownField, mapper.Warning, 5, "groups"},
+		{"an unknown field", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  group: [people]\n", mapper.UnknownField, mapper.Warning, 5, "groups"},
 		{"one username for all", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b\n", mapper.SharedUsername, mapper.Warning, 4, "{{SessionName}}"},
 		{"a node's name for a user", "mapUsers", "- userarn: " + user + "bob\n  username: system:node:{{EC2PrivateDNSName}}\n", mapper.NodeNameOnUserRole, mapper.Warning, 2, "role"},
-		{"a group of Kubernetes that is not", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:master]\n", mapper.SystemGroup, mapper.Warning, 5, "system:masters"},
+		{"a group that Kubernetes does not have", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:master]\n", mapper.SystemGroup, mapper.Warning, 5, "system:masters"},
 		{"a second document", "mapRoles", alice + "---\n" + alice, mapper.SecondDocument, mapper.Warning, 3, "---"},
 		{"a second document after an empty one", "mapUsers", "# users\n---\n# none\n---\n[]\n", mapper.SecondDocument, mapper.Warning, 4, "---"},
 		{"a second document that does not parse", "mapRoles", alice + "...\n---\n[\n", mapper.SecondDocument, mapper.Warning, 3, "---"},
 		{"a section misspelt", "maproles", alice, mapper.UnknownSection, mapper.Warning, 0, "mapRoles"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// What stood there before, so that a section that does not parse has something to keep.
+			// A section that does not parse keeps this content.
 			last := awsauth.Parse(map[string]string{"mapRoles": alice}, nil, options())
 			data := map[string]string{"mapRoles": alice}
 			data[test.section] = test.text
@@ -105,10 +105,10 @@ func TestProblems(t *testing.T) {
 			}
 			problem := result.Problems[0]
 			if problem.Code != test.code || problem.Severity != test.severity || problem.Section != test.section {
-				t.Errorf("it is %s %s in %s, want %s %s in %s", problem.Severity, problem.Code, problem.Section, test.severity, test.code, test.section)
+				t.Errorf("reported %s %s in %s, want %s %s in %s", problem.Severity, problem.Code, problem.Section, test.severity, test.code, test.section)
 			}
 			if test.line > 0 && problem.Line != test.line {
-				t.Errorf("it is in line %d, want %d", problem.Line, test.line)
+				t.Errorf("reported in line %d, want %d", problem.Line, test.line)
 			}
 			if !strings.Contains(problem.Fix, test.fix) || problem.Fix == "" {
 				t.Errorf("the fix is %q, want %q in it", problem.Fix, test.fix)
@@ -118,7 +118,7 @@ func TestProblems(t *testing.T) {
 			}
 			dropped := problem.Severity == mapper.Error && !strings.HasPrefix(string(problem.Code), "Group")
 			if got := username(t, result, mappertest.Role(t, "B", "x")); got != "" && dropped {
-				t.Errorf("the bad entry acts: %q", got)
+				t.Errorf("the invalid entry applies: %q", got)
 			}
 		})
 	}

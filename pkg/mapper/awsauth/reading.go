@@ -10,7 +10,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// A reading collects what one reading of a source finds.
+// A reading collects the mappings and problems of one reading of a source.
 type reading struct {
 	opts     Options
 	last     *Result
@@ -22,17 +22,17 @@ type reading struct {
 	worst    mapper.Severity
 	found    map[mapper.Code]bool
 
-	// text that is being read, and where it begins.
+	// text is the text that is being read.
 	text text
-	// groups and lists of groups that were read before, by their text; anchored
-	// are lists with problems, which are reported once however many aliases
-	// refer to them.
+	// groups and groupLists have the groups and lists of groups that were read
+	// already, by their text. anchored has lists with problems, which are reported
+	// once, however many aliases refer to them.
 	groups     map[string]mapper.Template
 	groupLists map[string][]mapper.Template
 	anchored   map[*yaml.Node][]mapper.Template
 	buffer     []byte
-	// weaklyTyped is for the configuration file; convertedGroups has its lists by
-	// what was written.
+	// weaklyTyped is set for the configuration file; convertedGroups has its converted
+	// lists by the original.
 	weaklyTyped     bool
 	convertedGroups map[*yaml.Node]*yaml.Node
 	steps           int
@@ -61,7 +61,7 @@ func (r *reading) add(p mapper.Problem) {
 		r.problems = append(r.problems, p)
 		return
 	}
-	// An error is listed in the place of a warning.
+	// An error replaces a warning in the list.
 	if p.Severity == mapper.Error {
 		isWarning := func(p mapper.Problem) bool { return p.Severity == mapper.Warning }
 		if i := slices.IndexFunc(r.problems, isWarning); i >= 0 {
@@ -74,8 +74,7 @@ func (r *reading) add(p mapper.Problem) {
 	}
 }
 
-// showLines adds to the error reported last, if it is listed, the lines around its
-// place.
+// showLines adds an excerpt of the text to the last reported error, if it is listed.
 func (r *reading) showLines(at *yaml.Node) {
 	line, column := r.text.origin.place(at.Line, at.Column)
 	if last := &r.problems[len(r.problems)-1]; last.Line == line && last.Column == column {
@@ -91,9 +90,9 @@ func (r *reading) warn(code mapper.Code, section string, at *yaml.Node, message,
 	r.report(code, mapper.Warning, section, at, message, "", fix)
 }
 
-// keepLast gives a section that does not parse its last good content.
+// keepLast reports a section that does not parse, and keeps its last good content.
 func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message, fix string) {
-	effect := "nothing in it acts until it is fixed"
+	effect := "nothing in it applies until it is fixed"
 	if section, ok := r.lastGood(name); ok {
 		section.kept = true
 		r.sections[name] = section
@@ -102,7 +101,8 @@ func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message
 	r.report(code, mapper.Error, name, at, message, effect, fix)
 }
 
-// lastGood returns what a section held in the last reading, if it held anything.
+// lastGood returns the content of a section in the last reading, and reports whether
+// there was any.
 func (r *reading) lastGood(name string) (section, bool) {
 	if r.last == nil {
 		return section{}, false
@@ -120,9 +120,9 @@ func (r *reading) rule(section string, at *yaml.Node) mapper.Rule {
 	return mapper.Rule{Source: r.opts.Source, Section: section, Line: line}
 }
 
-// result makes the table of what was read.
+// result returns the table of the mappings that were read, and the problems.
 func (r *reading) result() *Result {
-	// One slice for both, users first: of a principal in both, the table takes
+	// One slice for both, users first: of two entries for a principal, the table uses
 	// the later one, and mapRoles must win.
 	users, roles := r.sections[mapUsers], r.sections[mapRoles]
 	entries := slices.Concat(users.entries, roles.entries)
@@ -148,18 +148,18 @@ func (r *reading) result() *Result {
 	return result
 }
 
-// reportOverridden reports the entries and accounts that have no effect because
-// of others. Those of a section that keeps its last good content were reported
-// when it was read.
+// reportOverridden reports the entries and accounts that have no effect because of
+// others. Those of a section that keeps its last good content were reported when it
+// was read.
 func (r *reading) reportOverridden(table *mapper.Table) {
 	for entry, winner := range table.Overridden() {
 		switch {
 		case r.sections[entry.Rule.Section].kept:
 		case winner == nil:
 			r.add(problemAt(mapper.RolePath, mapper.Error, entry.Rule,
-				"another entry is for a role of the same name, and AWS does not return the paths that tell them apart", "none of them acts", "keep the entry of the role that exists"))
+				"another entry is for a role of the same name, and AWS does not return the paths that distinguish them", "none of them applies", "keep the entry of the role that exists"))
 		default:
-			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, "it has no effect: "+r.whyOverridden(entry, winner), "", "remove one of them"))
+			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, "the entry has no effect: "+r.whyOverridden(entry, winner), "", "remove one of them"))
 		}
 	}
 	for account, winner := range table.OverriddenAccounts() {
@@ -176,9 +176,9 @@ func (r *reading) whyOverridden(entry, winner *mapper.Entry) string {
 	}
 	switch {
 	case entry.AssumedRole && !winner.AssumedRole:
-		return place + " is for the role itself and acts in its place"
+		return place + " is for the role itself and overrides it"
 	case hasPath(entry.ARN) && !hasPath(winner.ARN):
-		return place + " is for the role without a path and acts in its place"
+		return place + " is for the role without a path and overrides it"
 	case entry.Rule.Section != winner.Rule.Section:
 		return fmt.Sprintf("%s is for the same principal, and %s wins over %s, as on EKS", place, winner.Rule.Section, entry.Rule.Section)
 	default:

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// A scanner looks for the first fault in YAML of the form that aws-auth has: a
-// list of mappings with short values. It knows no more of YAML than that.
+// A scanner looks for the first fault in YAML of the form of aws-auth: a list of
+// mappings with short values. It supports no more of YAML than that.
 type scanner struct {
-	// flow are the brackets that are open, and quote is the quote that is.
+	// flow has the open brackets, and quote is the open quote.
 	flow  []opening
 	quote opening
 	// block is the column of the key or dash that a block of text belongs to;
-	// -1 outside of one.
+	// -1 outside of a block.
 	block  int
 	levels []level
 	text   text
-	// anchors of the text; nil until one is looked for.
+	// anchors are those of the text; nil until one is looked up.
 	anchors map[string]bool
 }
 
@@ -43,7 +43,8 @@ func findFault(t text) (fault, bool) {
 	return fault{}, false
 }
 
-// neverClosed is the fault of the quote or bracket that is open.
+// neverClosed returns the fault of the quote or bracket that is open; nil if there is
+// none.
 func (s *scanner) neverClosed() *fault {
 	open := s.quote
 	if open.char == 0 && len(s.flow) > 0 {
@@ -82,7 +83,7 @@ func (s *scanner) scanLine(number int, line string) *fault {
 		return nil
 	}
 	if text[0] == '\t' && len(s.flow) == 0 {
-		return &fault{number, column + 1, "a tab stands in the indentation", "indent with spaces, not with tabs"}
+		return &fault{number, column + 1, "the indentation contains a tab", "indent with spaces, not with tabs"}
 	}
 	if len(s.flow) > 0 {
 		if strings.HasPrefix(text, "- ") || s.flow[len(s.flow)-1].char == '[' && isField(text) {
@@ -96,14 +97,14 @@ func (s *scanner) scanLine(number int, line string) *fault {
 	}
 	for _, marker := range []string{"<<<<<<< ", "=======", ">>>>>>> "} {
 		if strings.HasPrefix(text, marker) {
-			return &fault{number, column + 1, "a conflict marker of Git stands here", "resolve the conflict and remove the markers"}
+			return &fault{number, column + 1, "this line is a conflict marker of Git", "resolve the conflict and remove the markers"}
 		}
 	}
 	return s.scanBlock(number, line, column)
 }
 
-// scanInQuote looks for the end of a quote that an earlier line opened. A line
-// that begins a field shows that there is none.
+// scanInQuote looks for the end of a quote that an earlier line opened. A line that
+// starts a field shows that there is none.
 func (s *scanner) scanInQuote(number int, line, text string) *fault {
 	if isField(text) || strings.HasPrefix(text, "- ") {
 		return s.neverClosed()
@@ -173,7 +174,7 @@ func (s *scanner) scanValue(number int, line string, column int, key string) *fa
 	}
 	switch c := value[0]; {
 	case strings.HasPrefix(value, "{{"):
-		return inQuotes("a value begins with {{ and has no quotes, so YAML reads it as a mapping")
+		return inQuotes("a value starts with {{ without quotes, so YAML reads it as a mapping")
 	case c == '"' || c == '\'':
 		end := closing(line, column+1, c)
 		if end < 0 {
@@ -187,12 +188,12 @@ func (s *scanner) scanValue(number int, line string, column int, key string) *fa
 		s.block = top.column
 		return nil
 	case c == '@' || c == '`' || c == '%':
-		return inQuotes(fmt.Sprintf("a value must not begin with %c unless it has quotes", c))
+		return inQuotes(fmt.Sprintf("a value must not start with %c without quotes", c))
 	case c == '*' && !s.isAnchor(withoutComment(value[1:])):
-		return inQuotes("a value that begins with * is an alias, and no anchor has its name")
+		return inQuotes("a value that starts with * is an alias, but no anchor has its name")
 	}
 	if plain := withoutComment(value); key != "" && (strings.Contains(plain, ": ") || strings.HasSuffix(plain, ":")) {
-		return inQuotes("a value that contains a colon and a space must have quotes")
+		return inQuotes("a value that contains a colon and a space requires quotes")
 	}
 	return nil
 }
@@ -222,7 +223,7 @@ func (s *scanner) scanFlow(number int, line string, column int) *fault {
 				if slices.ContainsFunc(s.flow, func(o opening) bool { return closer(o.char) == c }) {
 					return s.neverClosed()
 				}
-				return at(fmt.Sprintf("the %c closes nothing that is open", c), "pair the brackets")
+				return at(fmt.Sprintf("the %c closes nothing", c), "pair the brackets")
 			}
 			if s.flow = s.flow[:len(s.flow)-1]; len(s.flow) == 0 {
 				return s.afterValue(number, line, i+1, fmt.Sprintf("text follows the closing %c", c))
@@ -243,7 +244,7 @@ func (s *scanner) afterQuote(number int, line string, column int) *fault {
 	return s.afterValue(number, line, column, "text follows the closing quote")
 }
 
-// afterValue reports what follows a value that is closed, unless it is a comment.
+// afterValue returns a fault if anything but a comment follows a closed value.
 func (s *scanner) afterValue(number int, line string, column int, cause string) *fault {
 	rest := strings.TrimLeft(line[column:], " ")
 	if rest == "" || rest[0] == '#' {
@@ -252,8 +253,8 @@ func (s *scanner) afterValue(number int, line string, column int, cause string) 
 	return &fault{number, len(line) - len(rest) + 1, cause, "put the whole value in one pair of quotes"}
 }
 
-// closing returns where a quote is closed in a line, from a column on; -1 if it
-// is not.
+// closing returns the column at which a quote is closed in a line, searching from a
+// column; -1 if it is not.
 func closing(line string, from int, quote byte) int {
 	for i := from; i < len(line); i++ {
 		switch {
@@ -269,8 +270,8 @@ func closing(line string, from int, quote byte) int {
 	return -1
 }
 
-// keyEnd returns what follows the colon of the key that a text begins with; -1 if
-// it begins with none.
+// keyEnd returns the index after the colon of the key that a text starts with; -1 if
+// it does not start with a key.
 func keyEnd(text string) int {
 	from := 0
 	if c := text[0]; c == '"' || c == '\'' {
@@ -294,7 +295,7 @@ func keyEnd(text string) int {
 	return -1
 }
 
-// isField reports whether a text begins with a key: a word, a colon, a blank.
+// isField reports whether a text starts with a key: a word, a colon, a blank.
 func isField(text string) bool {
 	text = strings.TrimLeft(strings.TrimPrefix(text, "- "), " ")
 	if text == "" || text[0] == '"' || text[0] == '\'' {

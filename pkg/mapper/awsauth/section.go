@@ -11,14 +11,14 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// The keys of aws-auth.
+// The names of the sections, which are the keys of aws-auth.
 const (
 	mapRoles    = "mapRoles"
 	mapUsers    = "mapUsers"
 	mapAccounts = "mapAccounts"
 )
 
-// maxTypos is how many edits a word may be away from the one that is meant.
+// maxTypos is the maximum number of edits between a word and the one that is suggested.
 const maxTypos = 2
 
 func sectionNames() []string { return []string{mapRoles, mapUsers, mapAccounts} }
@@ -37,7 +37,7 @@ func sectionInAnyCase(key string) (string, bool) {
 type section struct {
 	entries  []mapper.Entry
 	accounts []mapper.Account
-	// kept: it is the content of an earlier reading.
+	// kept is set if the content is that of an earlier reading.
 	kept bool
 }
 
@@ -48,7 +48,7 @@ func (r *reading) readValue(name string, value *yaml.Node) {
 		return
 	}
 	if value.Kind != yaml.SequenceNode {
-		r.keepLast(mapper.SectionNotList, name, value, described(value)+" is not a list of entries", `begin each entry with "- "`)
+		r.keepLast(mapper.SectionNotList, name, value, described(value)+" is not a list of entries", `start each entry with "- "`)
 		return
 	}
 	m := newMeter()
@@ -74,14 +74,14 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 	accounts := make([]mapper.Account, 0, len(items))
 	for _, item := range items {
 		item = resolve(item)
-		// The text and not the number: as a number 012345678901 loses its zero,
-		// and 012345670123 is read as octal.
-		// Of other tags, such as !!binary, the text is not what EKS reads.
+		// Use the text, not the number: as a number, 012345678901 loses its zero, and
+		// 012345670123 is read as octal. With other tags, such as !!binary, EKS does not
+		// read the text.
 		isPlain := item.Tag == "!!str" || item.Tag == "!!int" || item.Tag == "!!float"
 		if item.Kind != yaml.ScalarNode || !isPlain || !isAccountID(item.Value) {
 			what := described(item) + " is not an account ID"
 			if item.Tag == "!!int" && strings.Trim(item.Value, "0123456789") == "" {
-				what = fmt.Sprintf("%s has %d digits, and an account ID has 12", shortened(item.Value), len(item.Value))
+				what = fmt.Sprintf("%s has %d digits, but an account ID has 12", shortened(item.Value), len(item.Value))
 			}
 			r.drop(mapper.InvalidAccountID, mapAccounts, item, what, `write the account's 12 digits in quotes, like "012345678901"`)
 			continue
@@ -91,21 +91,21 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 	return accounts
 }
 
-// checkKey reports a key that is meant to be a section. At is nil for a key of a
-// ConfigMap, which has no line.
+// checkKey reports a key that is probably meant to be a section. At is nil for a key
+// of a ConfigMap, which has no line.
 func (r *reading) checkKey(key string, at *yaml.Node) {
 	const longest = 32
 	if isSection(key) || len(key) > longest {
 		return
 	}
 	const mapGroups = "mapGroups"
-	what, fix := fmt.Sprintf("the key %q has no meaning, and nothing under it acts", key), ""
+	what, fix := fmt.Sprintf("unknown key %q: nothing under it applies", key), ""
 	folded := strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(key)
 	switch name := spelling.Within(maxTypos, folded, append(sectionNames(), mapGroups)); name {
 	case "":
 		return
 	case mapGroups:
-		what, fix = what+": AWS does not say which IAM groups a user is in", "map the users in mapUsers, or a role that the group may assume in mapRoles"
+		what, fix = what+", since AWS does not return the IAM groups of a user", "map the users in mapUsers, or a role that the group may assume in mapRoles"
 	default:
 		fix = "write " + name
 	}

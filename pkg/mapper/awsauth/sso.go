@@ -59,7 +59,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 	case !isAccountID(sso.AccountID):
 		r.drop(mapper.InvalidAccountID, name, node, quoted(sso.AccountID)+" is not an account ID", exampleSSO)
 	case r.opts.Partition != "" && sso.Partition != r.opts.Partition:
-		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %s is not this cluster's, which is %s", quoted(sso.Partition), r.opts.Partition), "leave partition out")
+		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %s is not this cluster's partition %s", quoted(sso.Partition), r.opts.Partition), "leave partition out")
 	case r.opts.NoSSO:
 		entry.Inert = mapper.MissSSOOff
 		r.drop(mapper.SSOOff, name, node, "entries with sso are turned off by --feature-gates SSORoleMatch=false", "turn them on, or map the role with rolearn")

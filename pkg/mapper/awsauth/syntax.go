@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A fault is what keeps a text from parsing, and what to do about it.
+// A fault is why a text does not parse, and how to fix it.
 type fault struct {
 	line, column int
 	cause, fix   string
@@ -19,9 +19,9 @@ func (f fault) error() error { return fmt.Errorf("line %d: %s; %s", f.line, f.ca
 
 func (f fault) node() *yaml.Node { return &yaml.Node{Line: f.line, Column: f.column} }
 
-// diagnose says what is wrong with a text that does not parse. The parser names the
-// line where it gave up, or where the entry began; diagnose looks first for the
-// line that a person has to change.
+// diagnose returns the fault of a text that does not parse. The parser names the line
+// where it gave up, or where the entry started; diagnose first looks for the line that
+// must be changed.
 func diagnose(t text, err error) fault {
 	if f, ok := findFault(t); ok {
 		return f
@@ -32,7 +32,7 @@ func diagnose(t text, err error) fault {
 
 var yamlLine = regexp.MustCompile(`^line (\d+): (.*)`)
 
-// yamlError takes the line out of an error of the parser.
+// yamlError splits an error of the parser into its line and cause.
 func yamlError(err error) (line int, cause string) {
 	cause = strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: ")
 	if found := yamlLine.FindStringSubmatch(cause); found != nil {
@@ -46,8 +46,8 @@ func yamlError(err error) (line int, cause string) {
 	return max(line, 1), shortened(cause)
 }
 
-// significantLine returns the line, or the next one if it is blank or a comment;
-// at the end of the text the last one that is neither.
+// significantLine returns the line, or the next one that is neither blank nor a
+// comment; at the end of the text, the last such line.
 func significantLine(content string, line int) int {
 	number, found := 0, 1
 	for text := range strings.Lines(content) {

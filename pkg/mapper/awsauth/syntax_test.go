@@ -9,13 +9,13 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-// TestSyntaxErrors says for sections that do not parse where a person would mend
-// them: the line that ends in "# here".
+// TestSyntaxErrors checks that the problem of a section that does not parse names the
+// line to fix: the one that ends in "# here".
 func TestSyntaxErrors(t *testing.T) {
 	const good = "- rolearn: " + role + "A\n  username: a\n  groups: [x]\n"
 	for _, test := range []struct{ name, text, cause, fix string }{
-		{"a template without quotes", good + "- rolearn: " + role + "B\n  username: {{SessionName}} # here\n", "begins with {{", `username: "{{SessionName}}"`},
-		{"a template without quotes and text", good + "- rolearn: " + role + "B\n  username: {{SessionName}}:x # here\n", "begins with {{", `username: "{{SessionName}}:x"`},
+		{"a template without quotes", good + "- rolearn: " + role + "B\n  username: {{SessionName}} # here\n", "starts with {{", `username: "{{SessionName}}"`},
+		{"a template without quotes and text", good + "- rolearn: " + role + "B\n  username: {{SessionName}}:x # here\n", "starts with {{", `username: "{{SessionName}}:x"`},
 		{"a template in brackets", good + "- rolearn: " + role + "B\n  groups: [a, team:{{AccountID}}] # here\n", "{{ in brackets", "quote"},
 		{"a comment that misleads", "# username: {{SessionName}}\n" + good + "- rolearn: \"" + role + "B # here\n  username: b\n", "never closed", `"`},
 		{"a quote that a later one closes", good + "- rolearn: " + role + "B\n  username: \"b # here\n  groups: [\"x\"]\n", "never closed", `"`},
@@ -26,28 +26,28 @@ func TestSyntaxErrors(t *testing.T) {
 		{"a bracket", good + "- rolearn: " + role + "B\n  groups: [a, b # here\n- rolearn: " + role + "C\n", "[ opened here is never closed", "]"},
 		{"a bracket at the end", good + "- rolearn: " + role + "B\n  groups: [a, b # here\n", "[ opened here is never closed", "]"},
 		{"a bracket before a field", good + "- rolearn: " + role + "B\n  groups: [a, b # here\n  username: b\n", "[ opened here is never closed", "]"},
-		{"a bracket that opens nothing", good + "- rolearn: " + role + "B\n  groups: [a, b}] # here\n", "closes nothing", "pair"},
+		{"a bracket that closes nothing", good + "- rolearn: " + role + "B\n  groups: [a, b}] # here\n", "closes nothing", "pair"},
 		{"a tab", good + "- rolearn: " + role + "B\n\tusername: b # here\n", "tab", "spaces"},
 		{"a colon in a value", good + "- rolearn: " + role + "B\n  username: b: c # here\n", "a colon and a space", `username: "b: c"`},
-		{"an at", good + "- rolearn: " + role + "B\n  username: @b # here\n", "begin with @", `username: "@b"`},
-		{"a percent", good + "- rolearn: " + role + "B\n  username: %b # here\n", "begin with %", `username: "%b"`},
+		{"an at", good + "- rolearn: " + role + "B\n  username: @b # here\n", "start with @", `username: "@b"`},
+		{"a percent", good + "- rolearn: " + role + "B\n  username: %b # here\n", "start with %", `username: "%b"`},
 		{"an asterisk", good + "- rolearn: " + role + "B\n  username: *b # here\n", "alias", `username: "*b"`},
 		{"an asterisk alone", good + "- rolearn: " + role + "B\n  username: * # here\n", "alias", `username: "*"`},
 		{"no space after a colon", good + "- rolearn: " + role + "B\n  username:b # here\n  groups: [x]\n", "space is missing after the colon", "write username: b"},
 		{"no space after a dash", good + "-rolearn: " + role + "B # here\n  username: b\n", "space is missing after the dash", "write - rolearn"},
 		{"no colon", good + "- rolearn: " + role + "B\n  username # here\n  groups: [x]\n", "neither a field nor an item", "username: admin"},
-		{"a field indented too much", good + "- rolearn: " + role + "B\n   username: b # here\n", "indented by 3 spaces, and line 4, which it seems to belong with, by 2", "by 2 spaces"},
-		{"a field indented too little", good + "- rolearn: " + role + "B\n username: b # here\n", "indented by 1 spaces, and line 4", "by 2 spaces"},
+		{"a field indented too much", good + "- rolearn: " + role + "B\n   username: b # here\n", "indented by 3 spaces, but line 4, which it seems to belong with, by 2", "by 2 spaces"},
+		{"a field indented too little", good + "- rolearn: " + role + "B\n username: b # here\n", "indented by 1 spaces, but line 4", "by 2 spaces"},
 		{"a field not indented", good + "- rolearn: " + role + "B\nusername: b # here\n", "indented by 0 spaces", "by 2 spaces"},
 		{"groups indented too much", good + "- rolearn: " + role + "B\n  username: b\n    groups: # here\n    - x\n", "indented by 4 spaces", "by 2 spaces"},
-		{"a group indented too little", good + "- rolearn: " + role + "B\n  groups:\n      - a\n    - b # here\n", "indented by 4 spaces, and line 6", "by 6 spaces"},
+		{"a group indented too little", good + "- rolearn: " + role + "B\n  groups:\n      - a\n    - b # here\n", "indented by 4 spaces, but line 6", "by 6 spaces"},
 		{"an entry indented too much", good + "  - rolearn: " + role + "B # here\n    username: b\n", "indented by 2 spaces", "by 0 spaces"},
 		{"a conflict of Git", good + "<<<<<<< HEAD # here\n- rolearn: " + role + "B\n=======\n>>>>>>> main\n", "conflict marker", "resolve"},
 		{"an alias without an anchor", good + "- rolearn: " + role + "B\n  groups: *nodes # here\n", "no anchor", "quote"},
 		{"JSON", "[\n  {\"rolearn\": \"x\"},\n  {\"rolearn\": \"y\" # here\n]\n", "the { opened here is never closed", "}"},
 		{"a long text before", good + "- rolearn: " + role + "B\n  username: |\n    {{SessionName}}\n    \"x\n  groups: [x # here\n", "[ opened here", "]"},
 		{"no comma", good + "- rolearn: " + role + "B\n  groups: [\"a\" \"b\"] # here\n", "did not find expected ','", "near this line"},
-		{"something that is not known", good + "- rolearn: " + role + "B\n  username: !!bogus:: [a]: b # here\n", "", ""},
+		{"an unknown fault", good + "- rolearn: " + role + "B\n  username: !!bogus:: [a]: b # here\n", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			result := awsauth.Parse(map[string]string{"mapRoles": test.text}, nil, options())
@@ -57,7 +57,7 @@ func TestSyntaxErrors(t *testing.T) {
 			p := result.Problems[0]
 			lines := strings.Split(test.text, "\n")
 			if !strings.HasSuffix(lines[p.Line-1], "# here") {
-				t.Errorf("it is placed in line %d: %s\n%s (%s)", p.Line, lines[p.Line-1], p.Message, p.Fix)
+				t.Errorf("reported in line %d: %s\n%s (%s)", p.Line, lines[p.Line-1], p.Message, p.Fix)
 			}
 			if !strings.Contains(p.Message, test.cause) || !strings.Contains(p.Fix, test.fix) {
 				t.Errorf("%s (%s); want %q and %q", p.Message, p.Fix, test.cause, test.fix)
@@ -82,18 +82,19 @@ func TestExcerptHasTheLinesAroundIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := inFile.Problems[0]; got.Line != 4 || !strings.Contains(got.Excerpt, "> 4 |   username") {
-		t.Errorf("in a file it is in line %d:\n%s", got.Line, got.Excerpt)
+		t.Errorf("in a file, it is reported in line %d:\n%s", got.Line, got.Excerpt)
 	}
 }
 
-// TestIndentationInAFile names lines and indentation as they are in the file.
+// TestIndentationInAFile checks that messages have the lines and indentation of the
+// file.
 func TestIndentationInAFile(t *testing.T) {
 	const file = "# a file\nmapRoles: |\n    - rolearn: " + role + "A\n       username: a\n"
 	result, err := awsauth.ParseFile([]byte(file), nil, options())
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "this line is indented by 7 spaces, and line 3, which it seems to belong with, by 6"
+	const want = "this line is indented by 7 spaces, but line 3, which it seems to belong with, by 6"
 	if p := result.Problems[0]; p.Line != 4 || !strings.Contains(p.Message, want) || p.Fix != "indent it by 6 spaces" {
 		t.Errorf("reported %v", p)
 	}
@@ -103,8 +104,8 @@ func TestIndentationInAFile(t *testing.T) {
 	}
 }
 
-// TestEntryIndentedLessThanTheFirst parses on EKS down to that entry. It must not
-// take away what was in force.
+// TestEntryIndentedLessThanTheFirst checks a section that EKS parses only down to such
+// an entry. The entry must not take away what was in force.
 func TestEntryIndentedLessThanTheFirst(t *testing.T) {
 	const text = "  - rolearn: " + role + "A\n    username: a:{{SessionName}}\n- rolearn: " + role + "B\n  username: b:{{SessionName}}\n"
 	const good = "- rolearn: " + role + "B\n  username: old:{{SessionName}}\n"

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// A text is the YAML that a section is read from. The zero value is unknown.
+// A text is the YAML that a section is read from. The zero value is an unknown text.
 type text struct {
 	content string
 	origin  origin
 }
 
-// An origin is where a text stands in a file. The zero value is that of a text
-// on its own, as in a ConfigMap.
+// An origin is the place of a text in a file. The zero value is for a text that is not
+// in a file, as in a ConfigMap.
 type origin struct {
 	line, column int
-	// folded: the lines of the text are not lines of the file, so all have the
-	// origin's place.
+	// folded is set if the lines of the text are not lines of the file, so that all
+	// have the origin's place.
 	folded bool
 }
 
-// place returns the place in the file of a place in the text.
+// place converts a place in the text to a place in the file.
 func (o origin) place(line, column int) (int, int) {
 	if o.folded {
 		return o.line, o.column
@@ -28,7 +28,7 @@ func (o origin) place(line, column int) (int, int) {
 	return o.line + line, o.column + column
 }
 
-// shown returns a place as messages name it beside another: in the file, or within
+// shown returns a place as messages compare it with another: in the file, or within
 // the text if that is folded.
 func (o origin) shown(line, column int) (int, int) {
 	if o.folded {
@@ -37,7 +37,7 @@ func (o origin) shown(line, column int) (int, int) {
 	return o.place(line, column)
 }
 
-// excerpt returns a line and the lines around it, with the file's numbers.
+// excerpt returns a line and the lines around it, with their numbers in the file.
 func (t text) excerpt(line int) string {
 	const longest = 100
 	if t.content == "" || t.origin.folded {

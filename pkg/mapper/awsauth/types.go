@@ -10,8 +10,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// asOnEKS gives the values of aws-auth the types that they have on EKS, whose
-// parser is of YAML 1.1: yes and no are truth values, and a date is text.
+// asOnEKS gives the values of aws-auth the types that they have on EKS, which parses
+// YAML 1.1: yes and no are booleans, and a date is text.
 func asOnEKS(node *yaml.Node) {
 	if node.Kind == yaml.ScalarNode && node.Style == 0 {
 		switch {
@@ -26,8 +26,8 @@ func asOnEKS(node *yaml.Node) {
 	}
 }
 
-// isTruthWord reports whether a word without quotes is a truth value in YAML 1.1
-// and text in YAML 1.2.
+// isTruthWord reports whether a word without quotes is a boolean in YAML 1.1 and text
+// in YAML 1.2.
 func isTruthWord(word string) bool {
 	switch word {
 	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF":
@@ -36,8 +36,8 @@ func isTruthWord(word string) bool {
 	return false
 }
 
-// convertSection returns a section of the configuration file as a list.
-// aws-iam-authenticator takes a single entry for one, and accounts as one text.
+// convertSection returns a section of the configuration file as a list. Like
+// aws-iam-authenticator, it also accepts a single entry, and accounts in one text.
 func (r *reading) convertSection(name string, value *yaml.Node) *yaml.Node {
 	list := &yaml.Node{Kind: yaml.SequenceNode, Line: value.Line, Column: value.Column}
 	switch {
@@ -54,12 +54,12 @@ func (r *reading) convertSection(name string, value *yaml.Node) *yaml.Node {
 	default:
 		return value
 	}
-	r.converted(name, value, fmt.Sprintf("%s is not a list but %s, and is taken for a list of it", name, described(value)), `begin each entry with "- "`)
+	r.converted(name, value, fmt.Sprintf("%s is not a list but %s, and is converted to a list of it", name, described(value)), `start each entry with "- "`)
 	return list
 }
 
-// convertField returns an entry's field in the configuration file as text, or for
-// groups as a list of texts, if aws-iam-authenticator takes it for that.
+// convertField returns an entry's field in the configuration file as text, or as a
+// list of texts for groups, if aws-iam-authenticator converts it.
 func (r *reading) convertField(section string, key, value *yaml.Node) *yaml.Node {
 	switch field := strings.ToLower(key.Value); {
 	case field == "username" || field == "rolearn" || field == "userarn":
@@ -83,7 +83,7 @@ func (r *reading) convertField(section string, key, value *yaml.Node) *yaml.Node
 		groups[i] = fmt.Sprintf("%q", group)
 	}
 	written := "[" + shortened(strings.Join(groups, ", ")) + "]"
-	r.converted(section, value, fmt.Sprintf("groups is not a list but %s, and is taken for %s", described(value), written), "write groups: "+written)
+	r.converted(section, value, fmt.Sprintf("groups is not a list but %s, and is converted to %s", described(value), written), "write groups: "+written)
 	return list
 }
 
@@ -109,7 +109,7 @@ func (r *reading) convertText(section, what string, node *yaml.Node) *yaml.Node 
 	if !ok {
 		return node
 	}
-	r.converted(section, node, fmt.Sprintf("%s is not text but %s, and is taken for %s", what, described(node), quoted(text)), "write "+quoted(text))
+	r.converted(section, node, fmt.Sprintf("%s is not text but %s, and is converted to %s", what, described(node), quoted(text)), "write "+quoted(text))
 	return textAt(node, text)
 }
 
@@ -117,8 +117,8 @@ func (r *reading) converted(section string, at *yaml.Node, message, fix string) 
 	r.warn(mapper.ValueConverted, section, at, message+", as in aws-iam-authenticator", fix)
 }
 
-// weakText returns what aws-iam-authenticator makes of a value that should be
-// text, as the weakly typed decoding of viper does.
+// weakText returns the text that aws-iam-authenticator converts a value to, as the
+// weakly typed decoding of viper does, and reports whether it converts it.
 func weakText(node *yaml.Node) (string, bool) {
 	var value any
 	if node.Kind != yaml.ScalarNode || node.Decode(&value) != nil {

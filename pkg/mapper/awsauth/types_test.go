@@ -12,9 +12,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-// TestWordsThatEKSReadsAsTruthValues grants nothing that EKS does not: there such a
-// username or group is empty.
-func TestWordsThatEKSReadsAsTruthValues(t *testing.T) {
+// TestWordsThatEKSReadsAsBooleans checks that such words as usernames or groups grant
+// nothing: on EKS such a username or group is empty.
+func TestWordsThatEKSReadsAsBooleans(t *testing.T) {
 	for _, word := range []string{"y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF", "true", "False"} {
 		text := fmt.Sprintf("- rolearn: %sA\n  username: %s\n  groups: [people]\n- rolearn: %[1]sB\n  username: b:{{SessionName}}\n  groups: [people, %[2]s]\n- rolearn: %[1]sC\n  username: c:{{SessionName}}\n  groups: %[2]s\n", role, word)
 		file := "mapRoles: |\n  " + strings.ReplaceAll(text, "\n", "\n  ")
@@ -34,9 +34,9 @@ func TestWordsThatEKSReadsAsTruthValues(t *testing.T) {
 				t.Errorf("%s, %s: reported %v", what, word, result.Problems)
 			}
 			for _, p := range result.Problems {
-				want := word + ", which EKS reads as a truth value"
+				want := word + ", which EKS reads as a boolean"
 				if strings.EqualFold(word, "true") || strings.EqualFold(word, "false") {
-					want = "the truth value " + word
+					want = "the boolean " + word
 				}
 				if !strings.Contains(p.Message, want) || p.Fix != "put it in quotes" && p.Fix != fmt.Sprintf("write groups: [%q]", word) {
 					t.Errorf("%s, %s: %v", what, word, p)
@@ -46,12 +46,12 @@ func TestWordsThatEKSReadsAsTruthValues(t *testing.T) {
 	}
 	quoted := awsauth.Parse(map[string]string{"mapRoles": "- rolearn: " + role + "A\n  username: 'yes'\n  groups: [\"no\", on, !!str off]\n- rolearn: " + role + "B\n  username: 2026-01-01\n  groups: ['on', 2026-01-02, yEs]\n"}, nil, options())
 	if got := everyRole(t, quoted); got != "A yes in no,off; B 2026-01-01 in on,2026-01-02,yEs" {
-		t.Errorf("in quotes, or text on EKS too: %s", got)
+		t.Errorf("in quotes, or text on EKS: %s", got)
 	}
 }
 
-// TestListsOfWordsAndTextsDiffer shares no list of groups between those with quotes
-// and those without.
+// TestListsOfWordsAndTextsDiffer checks that equal lists of groups with and without
+// quotes are not shared.
 func TestListsOfWordsAndTextsDiffer(t *testing.T) {
 	result := awsauth.Parse(map[string]string{"mapRoles": "- {rolearn: " + role + "A, username: a, groups: ['no']}\n- {rolearn: " + role + "B, username: b, groups: [no]}\n- {rolearn: " + role + "C, username: c, groups: ['no']}\n"}, nil, options())
 	if got := everyRole(t, result); got != "A a in no; B b in ; C c in no" {
@@ -59,8 +59,8 @@ func TestListsOfWordsAndTextsDiffer(t *testing.T) {
 	}
 }
 
-// TestConfigurationFileIsWeaklyTyped has what aws-iam-authenticator 0.7.18 makes of
-// the same file, whose mappings viper decodes.
+// TestConfigurationFileIsWeaklyTyped checks that values mean what they mean to
+// aws-iam-authenticator 0.7.18, which decodes mappings with viper.
 func TestConfigurationFileIsWeaklyTyped(t *testing.T) {
 	entry := func(username, groups string) string {
 		return "mapRoles: [{rolearn: " + role + "A, username: " + username + ", groups: " + groups + "}]"
@@ -79,8 +79,8 @@ func TestConfigurationFileIsWeaklyTyped(t *testing.T) {
 		{entry("18446744073709551615", "[g]"), "A 18446744073709551615 in g", "warning ValueConverted"},
 		{entry("-.inf", "[g]"), "A -Inf in g", "warning ValueConverted"},
 		{entry("!!binary aGVsbG8=", "[g]"), "A hello in g", "warning ValueConverted"},
-		{entry("2024-01-01", "[g]"), "", "error EntryWrongType"}, // there it does not start
-		{entry("[u]", "[g]"), "", "error EntryWrongType"},        // there it does not start
+		{entry("2024-01-01", "[g]"), "", "error EntryWrongType"}, // aws-iam-authenticator does not start
+		{entry("[u]", "[g]"), "", "error EntryWrongType"},        // aws-iam-authenticator does not start
 		{entry("u", "admins"), "A u in admins", "warning ValueConverted"},
 		{entry("u", "'a,b'"), "A u in a,b", "warning ValueConverted"},
 		{entry("u", "'a, b'"), "A u in a, b", "warning ValueConverted warning OddCharacter"},
@@ -94,7 +94,7 @@ func TestConfigurationFileIsWeaklyTyped(t *testing.T) {
 		{entry("u", "['a,b']"), "A u in a,b", ""},
 		{entry("u", "[5, 0x10, true, g]"), "A u in 5,16,1,g", "warning ValueConverted warning ValueConverted warning ValueConverted"},
 		{entry("u", "[null, g]"), "A u in g", "error GroupEmpty"},
-		{entry("u", "[[a], g]"), "A u in g", "error GroupNotText"}, // there it does not start
+		{entry("u", "[[a], g]"), "A u in g", "error GroupNotText"}, // aws-iam-authenticator does not start
 		{entry("u", "{}"), "A u in ", "error GroupsNotList"},
 		{"mapRoles: [{rolearn: 5, username: u}]", "", "warning ValueConverted error EntryInvalidARN"},
 
@@ -135,7 +135,7 @@ func TestConfigurationFileIsWeaklyTyped(t *testing.T) {
 	}
 }
 
-// TestGroupsAsOneTextAreBounded keeps the limit of a list.
+// TestGroupsAsOneTextAreBounded checks that groups in one text have the limit of a list.
 func TestGroupsAsOneTextAreBounded(t *testing.T) {
 	for n, want := range map[int]string{500: "", 501: "GroupsNotList"} {
 		node := &yaml.Node{}
@@ -149,7 +149,8 @@ func TestGroupsAsOneTextAreBounded(t *testing.T) {
 	}
 }
 
-// TestConvertedListIsReportedOnce, however many aliases refer to it.
+// TestConvertedListIsReportedOnce checks that a converted list is reported once, however
+// many aliases refer to it.
 func TestConvertedListIsReportedOnce(t *testing.T) {
 	var node yaml.Node
 	if err := yaml.Unmarshal([]byte("mapRoles:\n- {rolearn: "+role+"A, username: a, groups: &g [5, 6]}\n- {rolearn: "+role+"B, username: b, groups: *g}\n"), &node); err != nil {
@@ -164,7 +165,7 @@ func TestConvertedListIsReportedOnce(t *testing.T) {
 	}
 }
 
-// everyRole is what roles A, B and C are mapped to.
+// everyRole returns what roles A, B and C are mapped to.
 func everyRole(t *testing.T, result *awsauth.Result) string {
 	t.Helper()
 	var all []string

@@ -26,7 +26,7 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 			r.drop(mapper.EntryTemplate, name, f.at, err.Error(), "add username")
 			return false
 		}
-		r.warn(mapper.NoUsername, name, f.at, fmt.Sprintf("it has no username, so it gets EKS's default: %s", template), "add username")
+		r.warn(mapper.NoUsername, name, f.at, fmt.Sprintf("the entry has no username, so it gets EKS's default: %s", template), "add username")
 		entry.Username = template
 		return true
 	}
@@ -44,7 +44,7 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 	return true
 }
 
-// fixTemplate says what to write instead of a placeholder that does not exist.
+// fixTemplate returns what to write instead of an unknown placeholder.
 func fixTemplate(text string) string {
 	_, after, _ := strings.Cut(text, "{{")
 	name, _, closed := strings.Cut(after, "}}")
@@ -53,7 +53,7 @@ func fixTemplate(text string) string {
 			return "write {{" + known + "}}"
 		}
 		if strings.ContainsAny(name, ".$|(") {
-			return "render the template of Helm or Jinja before you apply it"
+			return "render the Helm or Jinja template before you apply it"
 		}
 		_, after, _ = strings.Cut(after, "{{")
 		name, _, closed = strings.Cut(after, "}}")
@@ -61,7 +61,7 @@ func fixTemplate(text string) string {
 	return "write one of {{" + strings.Join(mapper.Placeholders(), "}}, {{") + "}}"
 }
 
-// defaultUsername is the username that EKS gives to an access entry without one.
+// defaultUsername returns the username that EKS gives to an access entry without one.
 func defaultUsername(entry mapper.Entry, kind identity.Kind) string {
 	if entry.SSO != nil {
 		partition := entry.SSO.Partition
@@ -78,7 +78,7 @@ func defaultUsername(entry mapper.Entry, kind identity.Kind) string {
 	return fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/{{SessionName}}", parts[1], parts[4], role)
 }
 
-// warnOfUsername reports a username that acts and yet may not be what was meant.
+// warnOfUsername reports a username that is valid but may not be intended.
 func (r *reading) warnOfUsername(entry *mapper.Entry, kind identity.Kind, name string, f fields, shared *sharedUsernames) {
 	username := entry.Username
 	if before, _, ok := strings.Cut(username.String(), " - "); ok && f.groups == nil && f.username.Style == 0 {
@@ -93,15 +93,15 @@ func (r *reading) warnOfUsername(entry *mapper.Entry, kind identity.Kind, name s
 	switch {
 	case username.Uses("EC2PrivateDNSName"):
 		if !isRole {
-			r.warn(mapper.NodeNameOnUserRole, name, f.username, "{{EC2PrivateDNSName}} is for instances, which sign in with a role", "map the role of the instances")
+			r.warn(mapper.NodeNameOnUserRole, name, f.username, "{{EC2PrivateDNSName}} is for EC2 instances, which sign in with a role", "map the role of the instances")
 		}
 	case isRole && !username.Uses("SessionName") && !username.Uses("SessionNameRaw") && !username.Uses("AccessKeyID"):
 		shared.add(f.username, username)
 	}
 }
 
-// sharedUsernames are the usernames of a section that all sessions of a role
-// have. There are many in some clusters, so they are reported as one.
+// sharedUsernames collects the usernames of a section that all sessions of a role
+// share. Some clusters have many, so they are reported as one problem.
 type sharedUsernames struct {
 	first    *yaml.Node
 	username mapper.Template

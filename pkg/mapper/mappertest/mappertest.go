@@ -1,5 +1,5 @@
-// Package mappertest is the conformance suite that every source of mappings
-// passes: whatever it reads, it maps as EKS does.
+// Package mappertest is the conformance suite for every source of mappings: whatever
+// it reads, it must map as EKS does.
 package mappertest
 
 import (
@@ -17,7 +17,7 @@ import (
 // Account is the account of the suite's mappings.
 const Account = "231144931069"
 
-// Data are the mappings of the suite, as the sections of aws-auth.
+// Data returns the mappings of the suite, as the sections of aws-auth.
 func Data() map[string]string {
 	return map[string]string{
 		"mapRoles": `
@@ -54,7 +54,7 @@ func Data() map[string]string {
 	}
 }
 
-// Instances are the instances that the suite's sources know.
+// Instances returns the EC2 instances of the suite.
 func Instances() mapper.InstanceNames { return instances{} }
 
 const (
@@ -64,7 +64,7 @@ const (
 
 type instances struct{}
 
-var errInstance = errors.New("EC2 does not answer")
+var errInstance = errors.New("EC2 does not respond")
 
 func (instances) PrivateDNSName(_ context.Context, id string) (string, error) {
 	if id == knownInstance {
@@ -73,8 +73,8 @@ func (instances) PrivateDNSName(_ context.Context, id string) (string, error) {
 	return "", errInstance
 }
 
-// Run runs the suite on the table that a source made of [Data]. Current returns
-// that table, and name is what its rules give as their source.
+// Run runs the suite on the table that a source read from [Data]. Current returns
+// that table, and name is the source in its rules.
 func Run(t *testing.T, name string, current func() *mapper.Table) {
 	entries, accounts := mapper.Entries(current, Instances()), mapper.Accounts(current)
 	t.Run("entries", func(t *testing.T) { testEntries(t, entries) })
@@ -86,19 +86,19 @@ func Run(t *testing.T, name string, current func() *mapper.Table) {
 	t.Run("concurrently", func(t *testing.T) { testConcurrently(t, entries) })
 }
 
-// Role is a session of a role.
+// Role returns a session of a role.
 func Role(t testing.TB, name, session string) identity.Principal {
 	t.Helper()
 	return Principal(t, Account, "arn:aws:sts::"+Account+":assumed-role/"+name+"/"+session, "AROAEXAMPLE:"+session)
 }
 
-// User is a user.
+// User returns a user.
 func User(t testing.TB, account, path string) identity.Principal {
 	t.Helper()
 	return Principal(t, account, "arn:aws:iam::"+account+":user/"+path, "AIDAEXAMPLE")
 }
 
-// Principal is anybody.
+// Principal returns any principal.
 func Principal(t testing.TB, account, arn, userID string) identity.Principal {
 	t.Helper()
 	p, err := identity.New(identity.Answer{Account: account, ARN: arn, UserID: userID})
@@ -143,9 +143,9 @@ func testEntries(t *testing.T, entries mapper.Mapper) {
 
 func testDenials(t *testing.T, entries mapper.Mapper) {
 	denied := map[string]identity.Principal{
-		"a node whose session is no instance": Role(t, "Node", "mallory"),
-		"a node whose instance is misspelt":   Role(t, "Node", "i-0123456789ABCDEF0"),
-		"a session name that a user has not":  User(t, Account, "nobody"),
+		"a node with a session that is not an instance": Role(t, "Node", "mallory"),
+		"a node with a misspelt instance":               Role(t, "Node", "i-0123456789ABCDEF0"),
+		"a session name for a user, who has none":       User(t, Account, "nobody"),
 	}
 	for name, id := range denied {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func testDenials(t *testing.T, entries mapper.Mapper) {
 			}
 		})
 	}
-	t.Run("an instance that cannot be looked up is no denial", func(t *testing.T) {
+	t.Run("a failed instance lookup is not a denial", func(t *testing.T) {
 		match, ok, err := entries.Map(t.Context(), Role(t, "Node", brokenInstance), nil)
 		if !errors.Is(err, errInstance) || ok {
 			t.Errorf("%+v, %v, %v; want an error", match, ok, err)
@@ -168,20 +168,20 @@ func testDenials(t *testing.T, entries mapper.Mapper) {
 
 func testUnknown(t *testing.T, entries mapper.Mapper) {
 	for name, id := range map[string]identity.Principal{
-		"a role that is not mapped":                   Role(t, "Other", "alice"),
-		"a mapped name in another account":            Principal(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
-		"a mapped name in another partition":          Principal(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
-		"a user with a role's name":                   User(t, Account, "Admin"),
-		"a user without its path":                     User(t, Account, "Bob"),
-		"a role mapped with its path":                 Role(t, "InPath", "alice"),
-		"a permission set that begins alike":          Role(t, "AWSReservedSSO_Admin_ReadOnly_0123456789abcdef", "alice"),
-		"a permission set without its suffix":         Role(t, "AWSReservedSSO_Admin_", "alice"),
-		"a permission set with a short suffix":        Role(t, "AWSReservedSSO_Admin_0123456789abcde", "alice"),
-		"a permission set with a suffix not in hex":   Role(t, "AWSReservedSSO_Admin_0123456789abcdeg", "alice"),
-		"a role that a permission set's name is in":   Role(t, "xAWSReservedSSO_Admin_0123456789abcdef", "alice"),
-		"a user whose path looks like that of a role": User(t, Account, "x:role/AWSReservedSSO_Admin_0123456789abcdef"),
-		"an account that is mapped as a whole":        User(t, "012345678901", "carol"),
-		"the account's root":                          Principal(t, Account, "arn:aws:iam::"+Account+":root", Account),
+		"a role that is not mapped":                      Role(t, "Other", "alice"),
+		"a mapped name in another account":               Principal(t, "111122223333", "arn:aws:sts::111122223333:assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a mapped name in another partition":             Principal(t, Account, "arn:aws-cn:sts::"+Account+":assumed-role/Admin/alice", "AROAEXAMPLE:alice"),
+		"a user with a role's name":                      User(t, Account, "Admin"),
+		"a user without its path":                        User(t, Account, "Bob"),
+		"a role mapped with its path":                    Role(t, "InPath", "alice"),
+		"a permission set that starts the same":          Role(t, "AWSReservedSSO_Admin_ReadOnly_0123456789abcdef", "alice"),
+		"a permission set without its suffix":            Role(t, "AWSReservedSSO_Admin_", "alice"),
+		"a permission set with a short suffix":           Role(t, "AWSReservedSSO_Admin_0123456789abcde", "alice"),
+		"a permission set with a suffix not in hex":      Role(t, "AWSReservedSSO_Admin_0123456789abcdeg", "alice"),
+		"a role with a permission set's name in its own": Role(t, "xAWSReservedSSO_Admin_0123456789abcdef", "alice"),
+		"a user with a path that looks like a role":      User(t, Account, "x:role/AWSReservedSSO_Admin_0123456789abcdef"),
+		"an account that is mapped as a whole":           User(t, "012345678901", "carol"),
+		"the account's root":                             Principal(t, Account, "arn:aws:iam::"+Account+":root", Account),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if match, ok, err := entries.Map(t.Context(), id, nil); ok || err != nil {
@@ -202,7 +202,7 @@ func testAccounts(t *testing.T, accounts mapper.Mapper) {
 		}
 	}
 	if match, ok, err := accounts.Map(t.Context(), User(t, "111122223333", "mallory"), nil); ok || err != nil {
-		t.Errorf("a stranger is %+v, %v", match, err)
+		t.Errorf("a principal of another account maps to %+v, %v", match, err)
 	}
 }
 
@@ -229,8 +229,8 @@ func testRules(t *testing.T, name string, entries, accounts mapper.Mapper) {
 	}
 }
 
-// testTrace holds that a trace changes no answer, and names one rule as the one
-// that matched or none.
+// testTrace checks that a trace does not change the result, and that it names at most
+// one rule as the match.
 func testTrace(t *testing.T, name string, all mapper.Mapper) {
 	for _, who := range []identity.Principal{
 		Role(t, "Admin", "alice"), Role(t, "Node", "mallory"), Role(t, "Twice", "alice"), Role(t, "InPath", "alice"), Role(t, "Other", "alice"),
@@ -245,19 +245,19 @@ func testTrace(t *testing.T, name string, all mapper.Mapper) {
 		matched := 0
 		for _, tried := range trace.Tried {
 			if tried.Rule.Source != name || tried.For == "" || tried.Matched != (tried.Reason == "") {
-				t.Errorf("%s: %+v is not complete", who.ARN, tried)
+				t.Errorf("%s: %+v is incomplete", who.ARN, tried)
 			}
 			if tried.Matched {
 				matched++
 			}
 		}
 		if matched > 1 || (matched == 1) != ok || len(trace.Tried) == 0 {
-			t.Errorf("%s: %d of %d rules matched, and the answer is %v", who.ARN, matched, len(trace.Tried), ok)
+			t.Errorf("%s: %d of %d rules matched, but the result is %v", who.ARN, matched, len(trace.Tried), ok)
 		}
 	}
 }
 
-// testConcurrently is for the race detector.
+// testConcurrently gives the race detector something to find.
 func testConcurrently(t *testing.T, entries mapper.Mapper) {
 	var all sync.WaitGroup
 	for i := range 8 {
