@@ -1,6 +1,6 @@
-// Package source is where mappings come from: each package below it follows one
-// kind of place, and offers what it read there as an immutable table, with the
-// problems it found. The suite in sourcetest holds what all of them do.
+// Package source defines a source of mappings. Each package below it follows one kind
+// of place and provides the mappings there as an immutable table, with their problems.
+// The suite in sourcetest checks what all sources have in common.
 package source
 
 import (
@@ -12,39 +12,38 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// A Source follows the place where mappings are kept. It is safe for concurrent
-// use.
+// A Source follows a place that holds mappings. It is safe for concurrent use.
 type Source interface {
-	// Name is the source's name in rules, logs and metrics.
+	// Name returns the source's name in rules, logs and metrics.
 	Name() string
 	// Run follows the place until ctx is done. It is called once.
 	Run(ctx context.Context)
-	// Current returns what is in force now.
+	// Current returns the snapshot in force.
 	Current() Snapshot
 }
 
-// A Rereader is a source that can be asked to read its place again soon, changed
-// or not. It does so while it runs.
+// A Rereader is a source that can reread its place even if it has not changed.
 type Rereader interface {
 	Source
+	// Reread makes a running source read its place again soon.
 	Reread()
 }
 
-// Unreadable is the code of the problem that a place cannot be read as a whole:
-// its last good content stays in force.
+// Unreadable is the code of the problem that a place cannot be read as a whole. Its
+// last good content stays in force.
 const Unreadable mapper.Code = "Unreadable"
 
-// Snapshot is what one reading of a source put in force.
+// Snapshot is the result of one reading of a source.
 type Snapshot struct {
-	// Table of the mappings. Nil means that the source was not read yet.
+	// Table holds the mappings. Nil means that the source has not been read yet.
 	Table *mapper.Table
-	// Problems found, in the order of their places.
+	// Problems are the problems found, in the order of their places.
 	Problems []mapper.Problem
 }
 
-// InForce holds the snapshot that is in force and swaps it as a whole: a lookup
-// takes no lock, and sees one table or the other. Sources embed it. The zero
-// value holds none.
+// InForce holds the snapshot in force and swaps it as a whole: a lookup takes no lock,
+// and sees either the old or the new table. Sources embed it. The zero value holds no
+// snapshot.
 type InForce struct{ snapshot atomic.Pointer[Snapshot] }
 
 // Current returns the snapshot in force.
@@ -55,7 +54,7 @@ func (f *InForce) Current() Snapshot {
 	return Snapshot{}
 }
 
-// Keep reports that the place cannot be read now. The table in force stays.
+// Keep adds the problem that the place cannot be read, and keeps the table in force.
 func (f *InForce) Keep(message, effect, fix string) {
 	last := f.Current()
 	problems := slices.DeleteFunc(slices.Clone(last.Problems), func(p mapper.Problem) bool { return p.Code == Unreadable })
@@ -66,11 +65,10 @@ func (f *InForce) Keep(message, effect, fix string) {
 // Swap puts a snapshot in force.
 func (f *InForce) Swap(s Snapshot) {
 	f.snapshot.Store(&s)
-	// Reading makes many times the garbage that the table holds, and then nothing
-	// for a long time: the operating system gets it back at once.
+	// Reading allocates many times the memory of the table, and then none for a long
+	// time: return it to the operating system at once.
 	debug.FreeOSMemory()
 }
 
-// Init puts a snapshot in force unless there is one already, and reports whether
-// it did.
+// Init puts a snapshot in force if there is none yet, and reports whether it did.
 func (f *InForce) Init(s Snapshot) bool { return f.snapshot.CompareAndSwap(nil, &s) }

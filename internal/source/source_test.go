@@ -18,16 +18,16 @@ func TestInForce(t *testing.T) {
 	}
 	f.Init(table())
 	if got := f.Current().Table; got == nil || got.Len() != 0 {
-		t.Errorf("%+v is in force, want an empty table", got)
+		t.Errorf("the table in force is %+v, want an empty one", got)
 	}
 	f.Swap(table(mapper.Account{ID: "012345678901"}))
-	f.Init(table()) // comes too late
+	f.Init(table()) // has no effect after Swap
 	if got := f.Current().Table.Len(); got != 1 {
 		t.Errorf("%d mappings are in force, want 1", got)
 	}
 	f.Keep("first", "", "")
-	f.Keep("second", "it stays", "mend it")
-	want := []mapper.Problem{{Code: source.Unreadable, Severity: mapper.Error, Message: "second", Effect: "it stays", Fix: "mend it"}}
+	f.Keep("second", "it stays", "fix it")
+	want := []mapper.Problem{{Code: source.Unreadable, Severity: mapper.Error, Message: "second", Effect: "it stays", Fix: "fix it"}}
 	if got := f.Current(); got.Table.Len() != 1 || !slices.Equal(got.Problems, want) {
 		t.Errorf("%d mappings are kept with problems %v, want 1 with %v", got.Table.Len(), got.Problems, want)
 	}

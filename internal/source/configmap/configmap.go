@@ -1,6 +1,6 @@
-// Package configmap is the source that follows the ConfigMap kube-system/aws-auth
-// of a Kubernetes API server. It reports the problems found there where an
-// operator looks: as Events on the ConfigMap.
+// Package configmap is the source that follows the ConfigMap kube-system/aws-auth of a
+// Kubernetes API server. It reports problems where an operator looks for them: as
+// Events on the ConfigMap.
 package configmap
 
 import (
@@ -28,19 +28,20 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// Name of the ConfigMap, in namespace kube-system.
+// Name is the name of the ConfigMap, in namespace kube-system.
 const Name = "aws-auth"
 
-// Config of [New]. REST must be set.
+// Config is the configuration of [New]. REST must be set.
 type Config struct {
-	// REST says where the API server is and who we are there.
+	// REST is the address of the API server and the credentials for it.
 	REST *rest.Config
-	// Options of reading the ConfigMap. Its Source is the name of this one.
+	// Options are the options for reading the ConfigMap. Options.Source is the name of
+	// this source.
 	Options awsauth.Options
-	// OnFailure is called for every list and every watch that fails: what is in
-	// force then grows old. Nil means never.
+	// OnFailure is called for every list and watch that fails, since the table in
+	// force is then outdated. Nil means never.
 	OnFailure func()
-	// Log of what is wrong with the ConfigMap. Nil means nowhere.
+	// Log gets the problems of the ConfigMap. Nil discards them.
 	Log *slog.Logger
 }
 
@@ -51,17 +52,17 @@ type ConfigMap struct {
 	controller cache.Controller
 	events     *kube.EventWriter
 
-	// uid of the ConfigMap that last was read of: one that was deleted and made
-	// anew inherits nothing.
+	// uid is the UID of the ConfigMap that last was read from: a ConfigMap that was
+	// deleted and created again inherits nothing.
 	uid  types.UID
 	last *awsauth.Result
 }
 
-// New makes a follower of the ConfigMap; it does not ask the API server yet,
-// which may not be up: a kube-apiserver wants its webhook at start.
+// New returns a source that follows the ConfigMap. It does not call the API server,
+// which may not be running yet: a kube-apiserver needs its webhook when it starts.
 func New(config Config) (*ConfigMap, error) {
 	if config.REST == nil {
-		return nil, errors.New("following aws-auth: no REST configuration is given")
+		return nil, errors.New("following aws-auth: the REST configuration is missing")
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -86,10 +87,10 @@ func New(config Config) (*ConfigMap, error) {
 	return c, nil
 }
 
-// listWatch lists and watches the one ConfigMap, and reports failures.
+// listWatch returns a ListWatch of the one ConfigMap, which calls failed at failures.
 func listWatch(client dynamic.Interface, failed func()) *cache.ListWatch {
 	tell := func(ctx context.Context, err error) {
-		// Invalid is the answer of an API server that is too old to list by watching.
+		// An API server that is too old to list by watching responds Invalid.
 		if err != nil && ctx.Err() == nil && !apierrors.IsInvalid(err) {
 			failed()
 		}
@@ -112,11 +113,11 @@ func listWatch(client dynamic.Interface, failed func()) *cache.ListWatch {
 	}
 }
 
-// Name is the name that rules give as their source.
+// Name returns the name of the source in rules.
 func (c *ConfigMap) Name() string { return c.config.Options.Source }
 
-// Run follows the ConfigMap until ctx is done. Relisting, backing off and
-// closing the gaps of a watch are client-go's.
+// Run follows the ConfigMap until ctx is done. client-go relists, backs off and closes
+// the gaps of a watch.
 func (c *ConfigMap) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { c.events.Run(ctx) })
@@ -125,11 +126,11 @@ func (c *ConfigMap) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// sync puts an empty table in force if the first list shows that there is no
-// aws-auth: then it is known that nobody is mapped.
+// sync puts an empty table in force if the first list shows that there is no aws-auth:
+// then the source is synced, although it maps nobody.
 func (c *ConfigMap) sync(ctx context.Context) {
 	if cache.WaitForCacheSync(ctx.Done(), c.controller.HasSynced) && c.Init(source.Snapshot{Table: emptyTable(c.config.Options)}) {
-		c.config.Log.Info("there is no ConfigMap aws-auth: it maps nobody")
+		c.config.Log.Info("there is no ConfigMap aws-auth: this source maps nobody")
 	}
 }
 
@@ -140,7 +141,7 @@ func (c *ConfigMap) read(object any) {
 	}
 	data, _, err := unstructured.NestedStringMap(configMap.Object, "data")
 	if err != nil { // no API server sends this
-		c.config.Log.Error("reading aws-auth failed: what was read last stays in force", "error", err)
+		c.config.Log.Error("reading aws-auth failed: its last good content stays in force", "error", err)
 		return
 	}
 	if uid := configMap.GetUID(); uid != c.uid {
@@ -166,7 +167,7 @@ func (c *ConfigMap) report(configMap *unstructured.Unstructured, problem mapper.
 func (c *ConfigMap) deleted() {
 	c.uid, c.last = "", nil
 	c.Swap(source.Snapshot{Table: emptyTable(c.config.Options)})
-	c.config.Log.Warn("aws-auth was deleted: nobody is mapped by it any more")
+	c.config.Log.Warn("aws-auth was deleted: this source no longer maps anybody")
 }
 
 func emptyTable(options awsauth.Options) *mapper.Table {

@@ -30,12 +30,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// klog, which client-go logs by, has one goroutine for good.
+	// klog, which client-go logs with, has one goroutine that never ends.
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"))
 }
 
-// An apiServer lists one ConfigMap or none, and sends what a test says as watch
-// events; the e2e suite has a real one.
+// An apiServer lists one ConfigMap or none, and sends the watch events of a test. The
+// e2e suite has a real API server.
 type apiServer struct {
 	url    string
 	events chan string
@@ -85,7 +85,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *apiServer) watch(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Get("sendInitialEvents") == "true" { // as an API server that is too old for it
+	if r.URL.Query().Get("sendInitialEvents") == "true" { // like an API server that is too old for it
 		http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`, http.StatusUnprocessableEntity)
 		return
 	}
@@ -124,7 +124,7 @@ func bobIs(username string) map[string]string {
 	return map[string]string{"mapUsers": "- userarn: arn:aws:iam::231144931069:user/bob\n  username: " + username + "\n"}
 }
 
-// follow follows a server's aws-auth until the test ends.
+// follow returns a source that follows a server's aws-auth until the test ends.
 func follow(t *testing.T, s *apiServer) (source *configmap.ConfigMap, read <-chan struct{}) {
 	t.Helper()
 	return followWithLog(t, s, slog.DiscardHandler)
@@ -210,7 +210,7 @@ func TestConformance(t *testing.T) {
 	mappertest.Run(t, "EKSConfigMap", func() *mapper.Table { return source.Current().Table })
 }
 
-// TestEdits goes through the life of a ConfigMap.
+// TestEdits checks each change in the life of a ConfigMap.
 func TestEdits(t *testing.T) {
 	s := newAPIServer(t, awsAuth("1", "a", bobIs("first")))
 	source, read := follow(t, s)
@@ -226,7 +226,7 @@ func TestEdits(t *testing.T) {
 	<-read
 	becomes("second")
 
-	// A typo locks nobody out, and is told of in an Event.
+	// A typo locks nobody out, and is reported in an Event.
 	broken := awsAuth("3", "a", map[string]string{"mapUsers": "- userarn: x\n  username: {{SessionName}}:y\n"})
 	s.send(t, "MODIFIED", broken)
 	<-read
@@ -243,7 +243,7 @@ func TestEdits(t *testing.T) {
 		t.Errorf("the Event is %+v", event)
 	}
 
-	// Deleted, it grants nothing; made anew, it inherits nothing.
+	// A deleted ConfigMap grants nothing; one created again inherits nothing.
 	s.send(t, "DELETED", broken)
 	<-read
 	becomes("")
@@ -262,14 +262,14 @@ func (l lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// TestDataIsNotText revokes nothing.
+// TestDataIsNotText checks that data of a wrong type revokes nothing.
 func TestDataIsNotText(t *testing.T) {
 	s := newAPIServer(t, awsAuth("1", "a", bobIs("bob")))
 	log := make(lines, 16)
 	source, read := followWithLog(t, s, slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelError}))
 	<-read
 	s.events <- `{"type":"MODIFIED","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth","namespace":"kube-system","uid":"a","resourceVersion":"2"},"data":{"mapUsers":1}}}`
-	if line := <-log; !strings.Contains(line, "what was read last stays in force") {
+	if line := <-log; !strings.Contains(line, "its last good content stays in force") {
 		t.Error(line)
 	}
 	if got := sourcetest.Username(t, source, "bob"); got != "bob" {
@@ -277,13 +277,13 @@ func TestDataIsNotText(t *testing.T) {
 	}
 }
 
-// TestNoConfigMap is known to map nobody, which is not the same as not knowing.
+// TestNoConfigMap checks that without a ConfigMap the source is synced and maps nobody.
 func TestNoConfigMap(t *testing.T) {
 	s := newAPIServer(t)
 	source, read := follow(t, s)
 	<-read
 	if table := source.Current().Table; table == nil || table.Len() != 0 {
-		t.Errorf("%+v is in force, want an empty table", table)
+		t.Errorf("the table in force is %+v, want an empty one", table)
 	}
 	s.send(t, "ADDED", awsAuth("2", "a", bobIs("added")))
 	<-read
@@ -292,7 +292,7 @@ func TestNoConfigMap(t *testing.T) {
 	}
 }
 
-// TestFailures forbids to list aws-auth, or to watch it.
+// TestFailures checks that a forbidden list or watch is reported as a failure.
 func TestFailures(t *testing.T) {
 	for _, forbidden := range []string{"list", "watch"} {
 		t.Run(forbidden, func(t *testing.T) {
@@ -323,13 +323,13 @@ func TestFailures(t *testing.T) {
 			select {
 			case <-failed:
 				if !refused.Load() {
-					t.Error("it is told of what did not fail")
+					t.Error("OnFailure is called without a failure")
 				}
 			case <-time.After(10 * time.Second):
-				t.Error("nobody is told")
+				t.Error("OnFailure is not called within 10 s")
 			}
 			if forbidden == "list" && source.Current().Table != nil {
-				t.Error("it is ready, and has read nothing")
+				t.Error("a table is in force, but nothing was read")
 			}
 		})
 	}
@@ -337,7 +337,7 @@ func TestFailures(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	if _, err := configmap.New(configmap.Config{}); err == nil {
-		t.Error("a follower of nothing is made")
+		t.Error("New accepts an empty configuration")
 	}
 	if _, err := kube.RESTConfig(t.Context(), "nowhere", ""); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("%v", err)

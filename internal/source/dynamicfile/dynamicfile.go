@@ -1,5 +1,5 @@
-// Package dynamicfile is the source that follows a file: the manifest or the
-// data of an aws-auth ConfigMap.
+// Package dynamicfile is the source that follows a file with the manifest or the data
+// of an aws-auth ConfigMap.
 package dynamicfile
 
 import (
@@ -16,15 +16,16 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// Config of [New]. Path must be set.
+// Config is the configuration of [New]. Path must be set.
 type Config struct {
-	// Path of the file.
+	// Path is the path of the file.
 	Path string
-	// Options of reading the file. Its Source is the name of this one.
+	// Options are the options for reading the file. Options.Source is the name of this
+	// source.
 	Options awsauth.Options
-	// Log of what is wrong with the file. Nil means nowhere.
+	// Log gets the problems of the file. Nil discards them.
 	Log *slog.Logger
-	// Watch reports changes of the file. Nil means that of the operating system.
+	// Watch reports changes of the file. Nil uses the operating system's notifications.
 	Watch file.Watch
 }
 
@@ -33,16 +34,16 @@ type File struct {
 	source.InForce
 	config   Config
 	follower *file.Follower
-	// last is what was read last. Nil means that the file is gone.
+	// last is the last good reading. Nil means that the file is gone.
 	last *awsauth.Result
 }
 
-// New reads the file, which must exist and parse. From [File.Run] on a version
-// that does not parse, or is empty, leaves the last good one in force, and the
-// file's removal revokes all that it granted.
+// New returns a source that follows a file. The file must exist and parse. During
+// [File.Run], a version that does not parse or is empty leaves the last good one in
+// force, and removing the file revokes everything that it granted.
 func New(ctx context.Context, config Config) (*File, error) {
 	if config.Path == "" {
-		return nil, errors.New("following a file of mappings: no path is given")
+		return nil, errors.New("following a file of mappings: the path is missing")
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -64,10 +65,10 @@ func New(ctx context.Context, config Config) (*File, error) {
 	return f, nil
 }
 
-// Name is the name that rules give as their source.
+// Name returns the name of the source in rules.
 func (f *File) Name() string { return f.config.Options.Source }
 
-// Reread has the file read again soon.
+// Reread makes the source read the file again soon.
 func (f *File) Reread() { f.follower.Reread() }
 
 // Run follows the file until ctx is done.
@@ -78,8 +79,8 @@ func (f *File) changed(content []byte, err error) {
 		f.revoke()
 		return
 	}
-	// Somebody who means to map nobody removes the file. An empty one is what a
-	// shell leaves of it before the command that writes it has ended.
+	// To map nobody, an operator removes the file. A file is empty while a shell waits
+	// for the command that writes it.
 	if err == nil && isEmpty(content) {
 		err = fmt.Errorf("%s is empty", f.config.Path)
 	}
@@ -95,11 +96,11 @@ func (f *File) changed(content []byte, err error) {
 	f.use(result)
 }
 
-// revoke takes back all that the file granted.
+// revoke revokes everything that the file granted.
 func (f *File) revoke() {
 	f.last = nil
 	f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths)})
-	f.config.Log.Warn("the file of mappings is gone: it maps nobody any more", "file", f.config.Path)
+	f.config.Log.Warn("the file of mappings is gone: it no longer maps anybody", "file", f.config.Path)
 }
 
 func (f *File) parse(content []byte) (*awsauth.Result, error) {

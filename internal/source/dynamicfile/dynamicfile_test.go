@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// manifest is the manifest of an aws-auth ConfigMap.
+// manifest returns the manifest of an aws-auth ConfigMap.
 func manifest(sections map[string]string) string {
 	text := "kind: ConfigMap\ndata:\n"
 	for name, section := range sections {
@@ -65,7 +65,7 @@ func write(t *testing.T, path, content string) {
 
 const entry = "mapUsers:\n- userarn: arn:aws:iam::231144931069:user/bob\n  username: "
 
-// follow follows a file that maps bob to bob, in a bubble.
+// follow returns a source that follows a file, in a bubble. The file maps bob to bob.
 func follow(t *testing.T, config dynamicfile.Config) (*dynamicfile.File, *sourcetest.File) {
 	t.Helper()
 	f := sourcetest.NewFile(t, entry+"bob\n")
@@ -79,8 +79,8 @@ func follow(t *testing.T, config dynamicfile.Config) (*dynamicfile.File, *source
 	return followed, f
 }
 
-// TestWrittenInPlace empties the file and writes it in pieces, as cp and many
-// editors do: nobody is mapped by a half of it.
+// TestWrittenInPlace checks that half a file is never used: it empties the file and
+// writes it in pieces, as cp and many editors do.
 func TestWrittenInPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,8 +103,8 @@ func TestWrittenInPlace(t *testing.T) {
 	})
 }
 
-// TestEmptied leaves the file empty, as a full disk does, or a shell whose
-// command takes its time.
+// TestEmptied checks that an empty file, as a full disk or a slow command in a shell
+// leaves it, keeps the last good content in force.
 func TestEmptied(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestEmptied(t *testing.T) {
 			t.Errorf("%d errors are logged, want 1 that the file is empty: %s", got, log.String())
 		}
 		if problems := followed.Current().Problems; len(problems) != 1 || problems[0].Code != source.Unreadable || problems[0].Severity != mapper.Error {
-			t.Errorf("problems: %v, want one that it is unreadable", problems)
+			t.Errorf("problems: %v, want one Unreadable", problems)
 		}
 		f.Write("mapUsers: []\n")
 		if problems := followed.Current().Problems; len(problems) > 0 {
@@ -132,7 +132,7 @@ func TestEmptied(t *testing.T) {
 	})
 }
 
-// TestReread reads a file that did not change, and says so.
+// TestReread checks that an unchanged file is read again.
 func TestReread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestNewRejects(t *testing.T) {
 	}
 }
 
-// TestFollow follows a real file, by the system's notifications and clock.
+// TestFollow follows a real file, with the system's notifications and clock.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "aws-auth.yaml")

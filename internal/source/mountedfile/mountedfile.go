@@ -1,5 +1,5 @@
-// Package mountedfile is the source of the mappings in the server's own
-// configuration file: mapRoles, mapUsers and mapAccounts under its key server.
+// Package mountedfile is the source that follows the mappings in the server's own
+// configuration file: mapRoles, mapUsers and mapAccounts in its key server.
 package mountedfile
 
 import (
@@ -17,30 +17,31 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// Config of [New]. Name and Parse must be set.
+// Config is the configuration of [New]. Name and Parse must be set.
 type Config struct {
-	// Name of the source in rules.
+	// Name is the name of the source in rules.
 	Name string
-	// Path of the configuration file. Empty means that there is none, and nobody
-	// is mapped.
+	// Path is the path of the configuration file. If it is empty, there is no file and
+	// the source maps nobody.
 	Path string
-	// Parse reads a content of the file.
+	// Parse parses the content of the file.
 	Parse func(content []byte) (Parsed, error)
-	// Started is the rest of the file, as the server started with it.
+	// Started is the rest of the file with which the server started.
 	Started map[string]string
-	// Log of what is wrong with the file. Nil means nowhere.
+	// Log gets the problems of the file. Nil discards them.
 	Log *slog.Logger
-	// Watch reports changes of the file. Nil means that of the operating system.
+	// Watch reports changes of the file. Nil uses the operating system's notifications.
 	Watch file.Watch
 }
 
-// Parsed is a configuration file.
+// Parsed is a parsed configuration file.
 type Parsed struct {
-	// Mappings in it.
+	// Mappings are the mappings in the file.
 	Mappings *awsauth.Result
-	// Rest is all else in it, by key, which acts only once the server restarts.
+	// Rest has all other values, by key. They take effect only when the server
+	// restarts.
 	Rest map[string]string
-	// Warnings about the file. Those that the server started with are not logged.
+	// Warnings are about the file. Those that the server started with are not logged.
 	Warnings []string
 }
 
@@ -49,17 +50,17 @@ type File struct {
 	source.InForce
 	config   Config
 	follower *file.Follower
-	// rest is all else in the file as it was read last.
+	// rest has all other values of the last good file.
 	rest     map[string]string
 	warnings []string
 }
 
-// New reads the configuration file, which must be good. From [File.Run] on the
-// mappings in a version that is not, or in none, are those of the last good one:
-// the server would not start with it.
+// New returns a source that follows the configuration file, which must be valid. During
+// [File.Run], a version that is missing or would keep the server from starting leaves
+// the last good mappings in force.
 func New(ctx context.Context, config Config) (*File, error) {
 	if config.Name == "" || config.Parse == nil {
-		return nil, errors.New("following the configuration file: its name or parser is not given")
+		return nil, errors.New("following the configuration file: the name or the parser is missing")
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -85,10 +86,10 @@ func New(ctx context.Context, config Config) (*File, error) {
 	return f, nil
 }
 
-// Name is the name that rules give as their source.
+// Name returns the name of the source in rules.
 func (f *File) Name() string { return f.config.Name }
 
-// Reread has the file read again soon.
+// Reread makes the source read the file again soon.
 func (f *File) Reread() { f.follower.Reread() }
 
 // Run follows the file until ctx is done.
@@ -106,20 +107,20 @@ func (f *File) changed(content []byte, err error) {
 	if err == nil {
 		parsed, err = f.parse(content)
 	}
-	// An empty file is what a shell leaves of it before the command that writes
-	// it has ended, or a full disk.
+	// A file is empty on a full disk, or while a shell waits for the command that
+	// writes it.
 	if err == nil && isEmpty(content) {
 		err, effect = errors.New("the file is empty"), "its last good mappings stay in force, and a restart would map nobody"
 	}
 	if err != nil {
-		f.config.Log.Error("the configuration file is not usable: "+effect, "file", f.config.Path, "error", err)
+		f.config.Log.Error("the configuration file is invalid: "+effect, "file", f.config.Path, "error", err)
 		f.Keep(err.Error(), effect, "correct the file")
 		return
 	}
 	f.use(parsed)
 }
 
-// differences are the keys whose values differ.
+// differences returns the keys with different values.
 func differences(a, b map[string]string) []string {
 	all := map[string]string{}
 	maps.Copy(all, a)
@@ -139,7 +140,7 @@ func (f *File) parse(content []byte) (Parsed, error) {
 	var errs []error
 	for _, problem := range parsed.Mappings.Problems {
 		if slices.Contains(stopping(), problem.Code) {
-			problem.Effect = "" // here it costs the whole file
+			problem.Effect = "" // here the whole file is rejected
 			errs = append(errs, errors.New(problem.String()))
 		}
 	}
@@ -149,12 +150,12 @@ func (f *File) parse(content []byte) (Parsed, error) {
 	case len(errs) > 0:
 		return Parsed{}, errs[0]
 	case unlisted >= 0:
-		return Parsed{}, fmt.Errorf("%s is among more problems than are listed; the first is %s", stopping()[unlisted], parsed.Mappings.Problems[0])
+		return Parsed{}, fmt.Errorf("there is a problem %s among those that are not listed; the first problem is %s", stopping()[unlisted], parsed.Mappings.Problems[0])
 	}
 	return parsed, nil
 }
 
-// stopping are the problems that stop the server's start, as they stop that of
+// stopping returns the problems that keep the server from starting, as they do
 // aws-iam-authenticator.
 func stopping() []mapper.Code {
 	return []mapper.Code{mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge, mapper.EntryInvalidARN, mapper.EntryNoARN}
@@ -169,12 +170,12 @@ func (f *File) use(parsed Parsed) {
 	if !maps.Equal(parsed.Rest, f.rest) {
 		f.rest = parsed.Rest
 		if keys := differences(f.config.Started, f.rest); len(keys) > 0 {
-			f.config.Log.Warn("keys of the configuration file changed that need a restart to act", "file", f.config.Path, "keys", keys)
+			f.config.Log.Warn("keys of the configuration file changed that take effect only after a restart", "file", f.config.Path, "keys", keys)
 		}
 	}
 	for _, warning := range parsed.Warnings {
 		if !slices.Contains(f.warnings, warning) {
-			f.config.Log.Warn("the configuration file has no effect in part", "file", f.config.Path, "warning", warning)
+			f.config.Log.Warn("part of the configuration file has no effect", "file", f.config.Path, "warning", warning)
 		}
 	}
 	f.warnings = parsed.Warnings

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// configuration is a configuration file.
+// configuration returns a configuration file with the sections.
 func configuration(sections map[string]string) string {
 	text := "port: 1\nserver:\n  mapAccounts: []\n"
 	for name, section := range sections {
@@ -37,7 +37,7 @@ func configuration(sections map[string]string) string {
 	return text
 }
 
-// parse reads a file such as configuration writes; all else in it is the port.
+// parse parses a file of configuration; the rest of it is the port.
 func parse(content []byte) (mountedfile.Parsed, error) {
 	var file struct {
 		Port, Odd string
@@ -57,7 +57,7 @@ func parse(content []byte) (mountedfile.Parsed, error) {
 	}, nil
 }
 
-// config of a source of a file.
+// config returns the configuration of a source that follows a file.
 func config(f *sourcetest.File) mountedfile.Config {
 	return mountedfile.Config{Name: "MountedFile", Path: f.Path, Parse: parse, Started: map[string]string{"port": "1"}, Watch: f.Watch}
 }
@@ -90,8 +90,8 @@ func TestConformance(t *testing.T) {
 
 const entry = "port: 1\nserver:\n  mapUsers:\n  - userarn: arn:aws:iam::231144931069:user/bob\n    username: "
 
-// TestReread writes contents over a good one: what the server would not start
-// with leaves the last good content in force as a whole.
+// TestReread checks new contents after a good one: a content that would keep the server
+// from starting leaves the whole last good content in force.
 func TestReread(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ content, bob, log string }{
@@ -102,7 +102,7 @@ func TestReread(t *testing.T) {
 		"an ARN is missing": {entry + "second\n  - username: alice\n", "first", "mapUsers line 6"},
 		"not a list":        {entry + "second\n  mapRoles: alice\n", "first", "mapRoles line 6"},
 		"broken":            {entry + "second\n  }", "first", "yaml: "},
-		"another key":       {strings.Replace(entry, "1", "2", 1) + "second\n", "second", `need a restart to act" file=`},
+		"another key":       {strings.Replace(entry, "1", "2", 1) + "second\n", "second", `take effect only after a restart" file=`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +124,8 @@ func TestReread(t *testing.T) {
 	}
 }
 
-// TestEmptied empties the file: nobody loses access before the server restarts.
+// TestEmptied checks that nobody loses access before a restart when the file is
+// emptied.
 func TestEmptied(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -137,8 +138,8 @@ func TestEmptied(t *testing.T) {
 	})
 }
 
-// TestOtherKeys changes what acts once the server restarts: each change is logged
-// once, and one that is taken back is not.
+// TestOtherKeys checks that a change of a key that takes effect only after a restart
+// is logged once, and a reverted change is not.
 func TestOtherKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -153,8 +154,8 @@ func TestOtherKeys(t *testing.T) {
 	})
 }
 
-// TestWarnings changes what the file warns of: each is logged once, and that of the
-// start was printed already.
+// TestWarnings checks that each new warning is logged once, and that the warning of
+// the start, which was printed already, is not.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -165,28 +166,28 @@ func TestWarnings(t *testing.T) {
 			f.Write(fmt.Sprintf("port: 1\nodd: %s\n# %d\n", odd, i))
 		}
 		if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, `warning="odd is second"`) {
-			t.Errorf("logged %s, want a warning of the second", got)
+			t.Errorf("logged %s, want one warning about the second", got)
 		}
 	})
 }
 
 func TestNewRejects(t *testing.T) {
 	t.Parallel()
-	beyond := entry + "bob\n" + strings.Repeat("  - userarn: arn:aws:iam::1:user/bob\n", 300) + "  - userarn: alice\n" // the list of problems
+	beyond := entry + "bob\n" + strings.Repeat("  - userarn: arn:aws:iam::1:user/bob\n", 300) + "  - userarn: alice\n" // its error is beyond the listed problems
 	for _, content := range []string{entry + "bob\n  - userarn: alice\n", "server: [", beyond} {
 		if _, err := mountedfile.New(t.Context(), config(sourcetest.NewFile(t, content))); err == nil {
-			t.Errorf("%.200q is followed", content)
+			t.Errorf("New accepts %.200q", content)
 		}
 	}
 	if _, err := mountedfile.New(t.Context(), mountedfile.Config{Name: "MountedFile"}); err == nil {
-		t.Error("no parser is needed")
+		t.Error("New accepts a configuration without a parser")
 	}
 	if _, err := mountedfile.New(t.Context(), mountedfile.Config{Name: "MountedFile", Path: "nowhere", Parse: parse}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("following no file: %v", err)
 	}
 }
 
-// TestWithoutFile has mappings from nowhere.
+// TestWithoutFile checks that a source without a file has an empty table.
 func TestWithoutFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -198,12 +199,13 @@ func TestWithoutFile(t *testing.T) {
 		defer stop()
 		mounted.Run(ctx)
 		if table := mounted.Current().Table; table == nil || table.Len() != 0 || len(mounted.Current().Problems) != 0 {
-			t.Errorf("%+v is in force, want an empty table", mounted.Current())
+			t.Errorf("in force is %+v, want an empty table", mounted.Current())
 		}
 	})
 }
 
-// follow follows a file that maps bob to first, and logs warnings and errors.
+// follow returns a source that follows a file, and logs warnings and errors. The file
+// maps bob to first.
 func follow(t *testing.T, log *bytes.Buffer) (*mountedfile.File, *sourcetest.File) {
 	t.Helper()
 	f := sourcetest.NewFile(t, entry+"first\n")
@@ -223,7 +225,8 @@ func followLogged(t *testing.T, log *bytes.Buffer, f *sourcetest.File) *mountedf
 	return mounted
 }
 
-// TestChangedBeforeNew changes a key after the server has read it to start with.
+// TestChangedBeforeNew checks that a key is reported that changed between the server's
+// start and New.
 func TestChangedBeforeNew(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

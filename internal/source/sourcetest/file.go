@@ -20,7 +20,7 @@ type File struct {
 	changed func()
 }
 
-// NewFile writes a file.
+// NewFile creates a file.
 func NewFile(t *testing.T, content string) *File {
 	t.Helper()
 	f := &File{Path: filepath.Join(t.TempDir(), "file.yaml"), t: t}
@@ -28,7 +28,7 @@ func NewFile(t *testing.T, content string) *File {
 	return f
 }
 
-// Watch is the watch to give to the source.
+// Watch is the file.Watch for the source.
 func (f *File) Watch(ctx context.Context, _ string, changed func()) error {
 	f.changed = changed
 	changed()
@@ -36,13 +36,13 @@ func (f *File) Watch(ctx context.Context, _ string, changed func()) error {
 	return nil
 }
 
-// Await returns once the source has read what is there.
+// Await returns after the source has read the file.
 func (f *File) Await() {
 	time.Sleep(time.Second)
 	synctest.Wait()
 }
 
-// Write replaces the file, and awaits that the source has read it.
+// Write replaces the file, and waits until the source has read it.
 func (f *File) Write(content string) {
 	f.t.Helper()
 	f.replace(content)
@@ -50,7 +50,7 @@ func (f *File) Write(content string) {
 	f.Await()
 }
 
-// WriteInPlace writes the file without awaiting anything.
+// WriteInPlace writes the file without waiting.
 func (f *File) WriteInPlace(content string) {
 	f.t.Helper()
 	if err := os.WriteFile(f.Path, []byte(content), 0o600); err != nil {
@@ -59,7 +59,7 @@ func (f *File) WriteInPlace(content string) {
 	f.changed()
 }
 
-// Remove removes the file, and awaits that the source has seen it.
+// Remove removes the file, and waits until the source has noticed.
 func (f *File) Remove() {
 	f.t.Helper()
 	if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -76,7 +76,7 @@ func (f *File) replace(content string) {
 	}
 }
 
-// Place is the file as a place; render makes a content of sections.
+// Place returns the file as a place; render returns the content for sections.
 func (f *File) Place(s source.Source, render func(sections map[string]string) string) Place {
 	return Place{
 		Source: s, Await: f.Await, Remove: f.Remove,

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Log returns a log that writes to a handler, and a channel that gets a value for
-// each record whose message begins with one of the prefixes.
+// Log returns a log that writes to a handler, and a channel that gets a value for each
+// record with a message that starts with one of the prefixes.
 func Log(to slog.Handler, prefixes ...string) (*slog.Logger, <-chan struct{}) {
 	h := handler{to, prefixes, make(chan struct{}, 16)}
 	return slog.New(h), h.logged

@@ -1,6 +1,6 @@
-// Package sourcetest is the conformance suite of sources: however one follows its
-// place, it treats edits, mistakes and removal as the others do. What a source
-// makes of the mappings that it read is the suite in pkg/mapper/mappertest.
+// Package sourcetest is the conformance suite of sources: however a source follows its
+// place, it must handle edits, mistakes and removal like the others. The suite in
+// pkg/mapper/mappertest checks the mappings that a source reads.
 package sourcetest
 
 import (
@@ -17,29 +17,29 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-// Suite says how the suite makes a source.
+// Suite describes how the suite creates a source.
 type Suite struct {
-	// Make makes a source of a place that holds sections, as those of aws-auth.
-	// Its Run is not called yet.
+	// Make returns a source and its place, which holds the given sections of aws-auth.
+	// It does not call Run.
 	Make func(t *testing.T, sections map[string]string) Place
-	// Unread makes a source whose place cannot be read yet. Nil is for a source
-	// that cannot be made then.
+	// Unread returns a source with a place that cannot be read yet. It is nil if there
+	// cannot be such a source.
 	Unread func(t *testing.T) source.Source
-	// Synctest has every test run in a bubble with its own clock. It is for
-	// sources that need no network.
+	// Synctest runs every test in a bubble with its own clock. It is for sources that
+	// need no network.
 	Synctest bool
 }
 
-// Place is a source and what it follows.
+// Place is a source and the place that it follows.
 type Place struct {
 	Source source.Source
-	// Write puts other sections there, and returns once the source has read them.
+	// Write replaces the sections, and returns after the source has read them.
 	Write func(sections map[string]string)
-	// Remove removes the place, and returns once the source has seen it.
+	// Remove removes the place, and returns after the source has noticed.
 	Remove func()
-	// KeepsRemoved says that the source's last content stays in force then.
+	// KeepsRemoved is set if the last content stays in force after a removal.
 	KeepsRemoved bool
-	// Await returns once the source has read what was there when Run began.
+	// Await returns after the source has read the initial content.
 	Await func()
 }
 
@@ -64,7 +64,7 @@ func Run(t *testing.T, suite Suite) {
 	}
 }
 
-// sections that map bob to a username, and alice to her name.
+// sections returns sections that map bob to a username, and alice to her name.
 func sections(bob string) map[string]string {
 	return map[string]string{
 		"mapUsers": fmt.Sprintf("- userarn: arn:aws:iam::%s:user/bob\n  username: %s\n", mappertest.Account, bob),
@@ -117,7 +117,7 @@ func expect(t *testing.T, s source.Source, bob, alice string) {
 
 func testBefore(t *testing.T, suite Suite) {
 	if suite.Unread == nil {
-		t.Skip("such a source cannot be made before its place is readable")
+		t.Skip("the source requires a readable place")
 	}
 	s := suite.Unread(t)
 	if current := s.Current(); current.Table != nil || len(current.Problems) > 0 {
@@ -141,7 +141,7 @@ func testEdits(t *testing.T, suite Suite) {
 	place.Write(sections("second"))
 	expect(t, place.Source, "second", "alice")
 	place.Write(map[string]string{"mapUsers": sections("third")["mapUsers"]})
-	expect(t, place.Source, "third", "") // what is not there any more is revoked
+	expect(t, place.Source, "third", "") // a removed section is revoked
 	place.Write(sections("first"))
 	expect(t, place.Source, "first", "alice")
 }
@@ -149,7 +149,7 @@ func testEdits(t *testing.T, suite Suite) {
 func testEmpty(t *testing.T, suite Suite) {
 	place := start(t, suite, nil)
 	if place.Source.Current().Table == nil {
-		t.Fatal("an empty place is not read")
+		t.Fatal("no table is in force for an empty place")
 	}
 	expect(t, place.Source, "", "")
 	place.Write(sections("bob"))
@@ -160,7 +160,7 @@ func testBroken(t *testing.T, suite Suite) {
 	place := start(t, suite, sections("first"))
 	broken := sections("second")
 	broken["mapUsers"] = "- userarn: [\n"
-	for range 2 { // what is kept once is kept again
+	for range 2 { // kept content is kept again
 		place.Write(broken)
 		expect(t, place.Source, "first", "alice")
 		if problems := place.Source.Current().Problems; !slices.ContainsFunc(problems, isError) {
@@ -188,13 +188,13 @@ func testRemoval(t *testing.T, suite Suite) {
 	} else {
 		expect(t, place.Source, "", "")
 		if place.Source.Current().Table == nil {
-			t.Error("a place that is gone counts as not read")
+			t.Error("no table is in force after the place is gone")
 		}
 	}
 	broken := sections("second")
 	broken["mapUsers"] = "- userarn: [\n"
 	if place.Write(broken); !place.KeepsRemoved {
-		if got := Username(t, place.Source, "bob"); got != "" { // it inherits nothing
+		if got := Username(t, place.Source, "bob"); got != "" { // a new place inherits nothing
 			t.Errorf("bob is %q in a new place", got)
 		}
 	}
@@ -202,15 +202,15 @@ func testRemoval(t *testing.T, suite Suite) {
 	expect(t, place.Source, "third", "alice")
 }
 
-// testConcurrently reads while the place is edited: each reading is of one
-// version or the other.
+// testConcurrently checks that lookups during edits see either the old or the new
+// version.
 func testConcurrently(t *testing.T, suite Suite) {
 	place := start(t, suite, sections("first"))
 	stop := make(chan struct{})
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
-			tick := time.NewTicker(time.Millisecond) // lets the clock of a bubble go on
+			tick := time.NewTicker(time.Millisecond) // lets the clock of a bubble advance
 			defer tick.Stop()
 			for {
 				if got := Username(t, place.Source, "bob"); got != "first" && got != "second" {
@@ -233,8 +233,8 @@ func testConcurrently(t *testing.T, suite Suite) {
 	readers.Wait()
 }
 
-// testEnds is about goroutines too: a bubble, or the source's TestMain, fails if
-// one is left.
+// testEnds checks that Run returns when its context ends. A bubble or the source's
+// TestMain fails if a goroutine is left.
 func testEnds(t *testing.T, suite Suite) {
 	place := suite.Make(t, sections("first"))
 	ctx, stop := context.WithCancel(t.Context())
@@ -246,5 +246,5 @@ func testEnds(t *testing.T, suite Suite) {
 	place.Await()
 	stop()
 	<-ended
-	expect(t, place.Source, "first", "alice") // requests under way still need it
+	expect(t, place.Source, "first", "alice") // requests in flight still need it
 }
