@@ -1,7 +1,7 @@
-// Package config reads the configuration file of the authenticator, which is
-// aws-iam-authenticator's: YAML or JSON, keys in any case.
+// Package config reads the configuration file of the authenticator. The format is
+// aws-iam-authenticator's: YAML or JSON, with keys in any case.
 //
-// Most keys stand for flags; the mappings and a few others have no flag.
+// Most keys set flags; the mappings and a few others have no flag.
 package config
 
 import (
@@ -15,47 +15,48 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// File is a configuration file that was read. The zero value is an empty one.
+// File is a parsed configuration file. The zero value is an empty file.
 type File struct {
-	// Values of the keys that stand for flags, in the file's order.
+	// Values are the values of the keys that set flags, in the file's order.
 	Values []Value
-	// HasMappings: the file has mapRoles, mapUsers or mapAccounts, even if empty.
+	// HasMappings is set if the file has mapRoles, mapUsers or mapAccounts, even if
+	// empty.
 	HasMappings bool
-	// ScrubbedAccounts are those whose identities appear nowhere.
+	// ScrubbedAccounts are the accounts with identities that are never logged.
 	ScrubbedAccounts []string
-	// ReservedPrefixes are those that usernames may not begin with.
+	// ReservedPrefixes are the prefixes that usernames must not start with.
 	ReservedPrefixes []ReservedPrefixes
-	// EC2RoleARN is assumed to describe instances; SourceARN guards that role
-	// against use on behalf of others.
+	// EC2RoleARN is the role to assume to describe instances; SourceARN protects that
+	// role against use on behalf of others.
 	EC2RoleARN, SourceARN string
-	// Warnings are about keys and values that are accepted and have no effect.
+	// Warnings are about keys and values that are accepted but have no effect.
 	Warnings []string
 }
 
-// Value is the value of a key that stands for a flag.
+// Value is the value of a key that sets a flag.
 type Value struct {
-	// Key as the file spells it, and its line.
+	// Key is the key as the file spells it, and Line its line.
 	Key  string
 	Line int
-	// Flag, and the command that it is for; no command means every one that has
-	// the flag.
+	// Flag is the flag to set, and Command the command to set it for; empty means
+	// every command that has the flag.
 	Flag, Command string
 	// Text is the value as it would be given to the flag.
 	Text string
 }
 
-// ReservedPrefixes are prefixes that the usernames of a source may not have.
+// ReservedPrefixes are prefixes that the usernames of a source must not have.
 type ReservedPrefixes struct {
 	Source   string
 	Line     int
 	Prefixes []string
 }
 
-// Parse reads a configuration file. A key that it does not know is an error: a
-// misspelt key would otherwise leave a guard off that was meant to be on.
+// Parse parses a configuration file. An unknown key is an error: otherwise a misspelt
+// key would leave a guard off.
 //
-// It also returns the node that holds the mappings, nil if there are none. It is
-// apart from the File, which is kept, since a large file has very many nodes.
+// It also returns the node that holds the mappings, nil if there are none. The node is
+// not in the File, which is kept, since a large file has very many nodes.
 func Parse(content []byte) (*File, *yaml.Node, error) {
 	root, unread, err := awsauth.ParseYAML(string(content))
 	if err != nil {
@@ -72,7 +73,7 @@ func Parse(content []byte) (*File, *yaml.Node, error) {
 	return r.file, r.mappings, err
 }
 
-// A reading collects what is in a file.
+// A reading collects the content of a file.
 type reading struct {
 	file     *File
 	mappings *yaml.Node
@@ -115,7 +116,7 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 			return err
 		}
 		if s.flag == "backend-mode" && value.Kind == yaml.ScalarNode {
-			text = strings.Join(strings.Fields(text), ",") // aws-iam-authenticator takes a list with spaces
+			text = strings.Join(strings.Fields(text), ",") // aws-iam-authenticator accepts a list with spaces
 		}
 		r.file.Values = append(r.file.Values, Value{Key: name, Line: value.Line, Flag: s.flag, Command: s.command, Text: text})
 		return nil
@@ -141,7 +142,7 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 		if value.Value == "" && value.Kind == yaml.ScalarNode {
 			return nil
 		}
-		return fmt.Errorf("line %d: %s: backend DynamicFile is not available; awsAuthFile names a file that is watched", key.Line, name)
+		return fmt.Errorf("line %d: %s: backend DynamicFile is not available (use awsAuthFile for a file that is watched)", key.Line, name)
 	default:
 		return unknownKey(key, name)
 	}
@@ -149,8 +150,8 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 }
 
 // readScrubbedAccounts reads a list, or the accounts as one text, which
-// aws-iam-authenticator takes too. One that is misspelt would leave identities in
-// the log, so it is a warning.
+// aws-iam-authenticator accepts too. A misspelt account is a warning, since its
+// identities would be logged.
 func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 	accounts, err := stringList(name, value)
 	if value.Kind == yaml.ScalarNode {
@@ -174,8 +175,8 @@ func unknownKey(key *yaml.Node, name string) error {
 	return fmt.Errorf("line %d: unknown key %s", key.Line, name)
 }
 
-// readReservedPrefixes reads a list. Like aws-iam-authenticator it takes a single
-// item for a list, and one text for prefixes that are separated by commas.
+// readReservedPrefixes reads a list. Like aws-iam-authenticator, it also accepts a
+// single item instead of a list, and prefixes separated by commas in one text.
 func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 	list := value.Content
 	if value.Kind != yaml.SequenceNode {
@@ -216,7 +217,7 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 	return nil
 }
 
-// flagText is a value as it would be given to a flag.
+// flagText returns a value as it would be given to a flag.
 func flagText(name string, value *yaml.Node) (string, error) {
 	if value.Kind == yaml.SequenceNode {
 		list, err := stringList(name, value)
@@ -250,7 +251,7 @@ func stringList(name string, value *yaml.Node) ([]string, error) {
 	return list, nil
 }
 
-// Rest returns the text of all keys but the mappings.
+// Rest returns the values of all keys except the mappings, as text.
 func (f *File) Rest() map[string]string {
 	rest := map[string]string{
 		"server.ec2DescribeInstancesRoleARN": f.EC2RoleARN,

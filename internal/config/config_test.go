@@ -8,8 +8,8 @@ import (
 	"weak"
 )
 
-// TestFileKeepsNoNodes holds that a File, which lives as long as the server, does
-// not keep the nodes of the mappings alive: they are many times their text.
+// TestFileKeepsNoNodes checks that a File, which lives as long as the server, does not
+// keep the nodes of the mappings alive: they take many times the memory of the text.
 func TestFileKeepsNoNodes(t *testing.T) {
 	file, mappings, err := Parse([]byte("clusterID: c\nserver:\n  mapUsers:\n  - userarn: x\n"))
 	if err != nil || mappings == nil || !file.HasMappings {
@@ -23,9 +23,8 @@ func TestFileKeepsNoNodes(t *testing.T) {
 	runtime.KeepAlive(file)
 }
 
-// TestWhatIsNotRead holds that what follows the first YAML document is not passed
-// over in silence.
-func TestWhatIsNotRead(t *testing.T) {
+// TestUnreadText checks that text after the first YAML document is reported.
+func TestUnreadText(t *testing.T) {
 	for name, test := range map[string]struct{ text, warning string }{
 		"nothing":                               {"---\nclusterID: c\n...\n# the end\n", ""},
 		"a second document":                     {"# first\nclusterID: c\n---\nserver:\n  mapAccounts: []\n", "line 3: a second YAML document starts here, but only the first one is read; remove the line ---"},
@@ -44,8 +43,8 @@ func TestWhatIsNotRead(t *testing.T) {
 	}
 }
 
-// TestReservedPrefixes are lists, or single values as aws-iam-authenticator takes
-// them.
+// TestReservedPrefixes checks lists, and the single values that aws-iam-authenticator
+// accepts.
 func TestReservedPrefixes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"[{backendmode: A, usernamePrefixReserveList: [x, 5]}, {backendMode: B, usernamePrefixReserveList: [y]}]", `A ["x" "5"] B ["y"]`},
@@ -71,8 +70,8 @@ func TestReservedPrefixes(t *testing.T) {
 	}
 }
 
-// TestParseIsBounded holds that a file which would take much memory is refused
-// before it is parsed: it is followed, and may be a mounted ConfigMap.
+// TestParseIsBounded checks that a file that would take much memory is rejected before
+// it is parsed: the server rereads the file, which may be a mounted ConfigMap.
 func TestParseIsBounded(t *testing.T) {
 	for name, text := range map[string]string{
 		"values":   "clusterID: c\nserver:\n  mapAccounts:\n" + strings.Repeat("  - a\n", 500_000),

@@ -2,8 +2,8 @@ package config
 
 import "testing"
 
-// FuzzConfig holds that nothing in a configuration file crashes the program, and
-// that every value is a flag's.
+// FuzzConfig checks that no configuration file makes the program panic, and that every
+// value has a flag.
 func FuzzConfig(f *testing.F) {
 	f.Add("clusterID: c\nserver:\n  port: 21362\n  mapUsers: []\n  backendMode: [MountedFile, EKSConfigMap]\n")
 	f.Add("server:\n  reservedPrefixConfig:\n  - backendmode: EKSConfigMap\n    usernamePrefixReserveList: [a]\n")

@@ -6,14 +6,15 @@ import (
 	"strings"
 )
 
-// A setting is the flag that a key stands for.
+// A setting is the flag that a key sets.
 type setting struct {
-	// flag of the command; of every command that has the flag, if there is none.
+	// flag is a flag of the command, or of every command that has it if the command is
+	// empty.
 	flag, command string
 }
 
-// settings are the keys that stand for flags, by their full names in lower case.
-// All keys match in any case, as in aws-iam-authenticator.
+// settings returns the keys that set flags, by their full names in lower case. All keys
+// match in any case, as in aws-iam-authenticator.
 func settings() map[string]setting {
 	return map[string]setting{
 		"clusterid":     {flag: "cluster-id"},
@@ -55,8 +56,8 @@ func settings() map[string]setting {
 	}
 }
 
-// Flags are the flags that keys stand for, by their commands; "" is for every
-// command that has the flag.
+// Flags returns the flags that keys set, by their commands; "" is for every command
+// that has the flag.
 func Flags() map[string][]string {
 	flags := map[string][]string{}
 	for _, s := range settings() {
@@ -65,8 +66,8 @@ func Flags() map[string][]string {
 	return flags
 }
 
-// withoutEffect are keys that aws-iam-authenticator accepts and never reads, and
-// what to say about them.
+// withoutEffect returns the keys that are accepted for compatibility but never read,
+// each with its warning.
 func withoutEffect() map[string]string {
 	return map[string]string{
 		"defaultrole":   "has no effect, as in aws-iam-authenticator: role names the role to assume",
@@ -76,7 +77,7 @@ func withoutEffect() map[string]string {
 	}
 }
 
-// spelled are all keys as the documentation spells them, for hints.
+// spelled returns all keys as the documentation spells them, for hints.
 func spelled() []string {
 	keys := []string{
 		"clusterID", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly", "defaultRole",
