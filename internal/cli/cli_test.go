@@ -154,7 +154,7 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// tree is a program with a group of commands.
+// tree returns a program with a group of commands.
 func tree() *cobra.Command {
 	root := &cobra.Command{Use: "lab", Short: "A lab", Long: "A lab."}
 	group := &cobra.Command{Use: "clock", Short: "Steer the clock"}
@@ -187,13 +187,13 @@ func TestExecute(t *testing.T) {
 		"wrong --port 1":                  {ExitUsage, `unknown command "wrong" for "lab"`, "lab --help lists the commands"},
 		"clock wrong":                     {ExitUsage, `unknown command "wrong" for "lab clock"`, "lab clock --help lists the commands"},
 		"clock show now":                  {ExitUsage, `unexpected argument "now" (lab clock show takes flags only)`, ""},
-		"clock set":                       {ExitUsage, "accepts 1 arg(s), received 0", "lab clock set --help shows how it is used"},
+		"clock set":                       {ExitUsage, "accepts 1 arg(s), received 0", "lab clock set --help shows the usage"},
 		"clock set now --offest 1":        {ExitUsage, "unknown flag: --offest", "did you mean --offset?"},
 		"clock set now --wrong":           {ExitUsage, "unknown flag: --wrong", "lab clock set --help lists the flags"},
 		"clock set now -x":                {ExitUsage, "unknown shorthand flag: 'x' in -x", "lab clock set --help lists the flags"},
 		"clock set now --zone":            {ExitUsage, "flag needs an argument: --zone", "lab clock set --help lists the flags"},
 		"clock set now --zone a":          {ExitUsage, `invalid argument "a" for "--zone" flag: strconv.ParseInt: parsing "a": invalid syntax`, "lab clock set --help lists the flags"},
-		"clock set n --zone 1 --offset 1": {ExitUsage, "if any flags in the group [zone offset] are set none of the others can be; [offset zone] were all set", "lab clock set --help shows how it is used"},
+		"clock set n --zone 1 --offset 1": {ExitUsage, "if any flags in the group [zone offset] are set none of the others can be; [offset zone] were all set", "lab clock set --help shows the usage"},
 		"clock show -o jsno":              {ExitUsage, `--output: unknown format "jsno" (supported: table, json)`, "did you mean json?"},
 	} {
 		var out, errs bytes.Buffer

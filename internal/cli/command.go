@@ -10,18 +10,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Execute runs the command that the arguments name. Whatever is wrong before that
-// command runs is a usage error.
+// Execute runs the command that the arguments name. An error before that command runs
+// is a usage error.
 func Execute(ctx context.Context, root *cobra.Command, args []string, streams Streams) error {
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.Long += "\n\n" + exitCodes
-	root.Args = cobra.ArbitraryArgs // help, below, rejects them with our hint
+	root.Args = cobra.ArbitraryArgs // the help function below rejects them with a hint
 	root.SetFlagErrorFunc(flagError)
 	root.SetArgs(args)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	// cobra shows the help of a group of commands in place of one it does not know.
+	// For an unknown command, cobra shows the help of its group instead of an error.
 	var unknown error
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
@@ -47,7 +47,7 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, streams St
 	if _, coded := errors.AsType[*Error](err); err == nil || started || coded {
 		return err
 	}
-	return &Error{Code: ExitUsage, Hint: command.CommandPath() + " --help shows how it is used", Err: err}
+	return &Error{Code: ExitUsage, Hint: command.CommandPath() + " --help shows the usage", Err: err}
 }
 
 func walk(command *cobra.Command, visit func(*cobra.Command)) {
@@ -65,7 +65,7 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// unknownCommand is the error for a group of commands that has no such command.
+// unknownCommand returns the error for an unknown command of a group.
 func unknownCommand(group *cobra.Command) error {
 	name := group.Flags().Arg(0)
 	var names []string
@@ -77,10 +77,10 @@ func unknownCommand(group *cobra.Command) error {
 	return orList(fmt.Errorf("unknown command %q for %q", name, group.CommandPath()), name, names, group.CommandPath()+" --help lists the commands")
 }
 
-// flagError turns an error of the flags into a usage error with a hint.
+// flagError converts a flag error to a usage error with a hint.
 func flagError(cmd *cobra.Command, err error) error {
 	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
-		return unknownCommand(cmd) // whose flag it is
+		return unknownCommand(cmd) // the flag belongs to that command
 	}
 	help := cmd.CommandPath() + " --help lists the flags"
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
@@ -100,7 +100,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return &Error{Code: ExitUsage, Hint: help, Err: err}
 }
 
-// orList hints at the nearest name, or else at how to list all.
+// orList returns a usage error with a hint: the nearest name, or else how to list all.
 func orList(err error, text string, names []string, list string) error {
 	return &Error{Code: ExitUsage, Hint: cmp.Or(didYouMean(text, names), list), Err: err}
 }

@@ -11,16 +11,16 @@ import (
 
 // The exit codes of every command; 0 is success.
 const (
-	ExitFailure   = 1 // the command failed, or the answer is no
-	ExitUsage     = 2 // a flag, an argument or the configuration is wrong
-	ExitUndecided = 3 // the answer could not be determined
+	ExitFailure   = 1 // the command failed, or its result is negative
+	ExitUsage     = 2 // a flag, an argument or the configuration is invalid
+	ExitUndecided = 3 // the result could not be determined
 )
 
-// exitCodes are the same for people, at the end of a program's help.
-const exitCodes = `Exit codes: 0 success; 1 failure, or the answer is no; 2 wrong flags, arguments or
-configuration; 3 the answer could not be determined.`
+// exitCodes describes the exit codes at the end of a program's help.
+const exitCodes = `Exit codes: 0 success; 1 failure, or a negative result; 2 invalid flags, arguments or
+configuration; 3 the result could not be determined.`
 
-// An Error ends a program with an exit code, and may hint at the remedy.
+// An Error ends a program with an exit code, and may have a hint at the remedy.
 type Error struct {
 	Code int
 	Hint string
@@ -30,8 +30,8 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Usagef returns an error for wrong flags, arguments or configuration. It keeps
-// the hint of an error that it wraps.
+// Usagef returns an error for invalid flags, arguments or configuration. It keeps the
+// hint of an error that it wraps.
 func Usagef(format string, args ...any) error {
 	usage := &Error{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
 	if wrapped, ok := errors.AsType[*Error](usage.Err); ok {
@@ -40,11 +40,11 @@ func Usagef(format string, args ...any) error {
 	return usage
 }
 
-// maxListed names fit into a line.
+// maxListed is the number of names that fit on a line.
 const maxListed = 12
 
-// Unknown returns the usage error for a value that is none of the supported
-// ones. It lists them, unless they are many, and hints at the nearest.
+// Unknown returns the usage error for a value that is not supported. It lists the
+// supported values, unless there are many, and hints at the nearest.
 func Unknown(what, value string, supported []string) error {
 	text := fmt.Sprintf("unknown %s %q", what, value)
 	if len(supported) <= maxListed {
@@ -53,8 +53,7 @@ func Unknown(what, value string, supported []string) error {
 	return &Error{Code: ExitUsage, Hint: didYouMean(value, supported), Err: errors.New(text)}
 }
 
-// didYouMean is the hint at the name that somebody probably meant; it is empty if
-// none is near.
+// didYouMean returns a hint at the nearest name; empty if none is near.
 func didYouMean(text string, names []string) string {
 	if name := spelling.Nearest(text, names); name != "" {
 		return fmt.Sprintf("did you mean %s?", name)

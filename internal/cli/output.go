@@ -12,17 +12,16 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The formats in which commands print their results.
+// The output formats of commands.
 const (
 	Table = "table" // for people
-	Wide  = "wide"  // a table with everything in it
+	Wide  = "wide"  // a table with all columns
 	JSON  = "json"
 	YAML  = "yaml"
-	Name  = "name" // the names alone, one a line
+	Name  = "name" // only the names, one per line
 )
 
-// An Output is the format in which a command prints its result, and the value
-// of its flag -o.
+// An Output is the output format of a command, and the value of its flag -o.
 type Output struct {
 	format    string
 	supported []string
@@ -50,8 +49,8 @@ func (o *Output) String() string { return o.format }
 // Type implements pflag.Value.
 func (o *Output) Type() string { return "format" }
 
-// Rows are the content of a table, the name of each row first. Properties of one
-// thing have no header.
+// Rows is the content of a table, with the name of each row first. A table of the
+// properties of one object has no header.
 type Rows struct {
 	Header []string
 	Cells  [][]any

@@ -1,5 +1,5 @@
-// Package cli is the command line that the three programs have in common:
-// streams, output formats, exit codes, hints, progress and help.
+// Package cli is the command-line interface that the three programs share: streams,
+// output formats, exit codes, hints, progress and help.
 package cli
 
 import (
@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// A Program is everything but main.
+// A Program is a program without its main.
 type Program func(ctx context.Context, args []string, env Environment, streams Streams) error
 
-// Main runs a program, prints its error and returns its exit code. The context
-// ends at the first interrupt, SIGTERM or given signal; a second one kills.
+// Main runs a program, prints its error and returns its exit code. The first interrupt,
+// SIGTERM or given signal cancels the context; a second one kills the program.
 func Main(name string, run Program, signals ...os.Signal) int {
 	caught, stop := signal.NotifyContext(context.Background(), append(signals, os.Interrupt, syscall.SIGTERM)...)
 	defer stop()
-	// In this order: whoever sees that the program stops can be sure that a second
-	// signal kills it.
+	// The order matters: once the program is seen to stop, a second signal must kill
+	// it.
 	ctx, cancel := context.WithCancelCause(context.Background())
 	context.AfterFunc(caught, func() { stop(); cancel(context.Cause(caught)) })
 	env := Environment(os.Environ())

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// patience is how long people wait before they ask themselves what happens.
+// patience is how long people wait before they wonder what is happening.
 const patience = 2 * time.Second
 
 // Waiting prints a line on w if a wait takes longer than two seconds. The caller

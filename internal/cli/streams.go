@@ -40,7 +40,8 @@ func colored(terminal bool, env Environment) bool {
 	return terminal && env.Get("NO_COLOR") == "" && env.Get("TERM") != "dumb"
 }
 
-// Printable replaces what could steer a terminal: text from elsewhere may hold it.
+// Printable returns a text with its control characters replaced: text from elsewhere
+// must not control the terminal.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

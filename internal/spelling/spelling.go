@@ -1,17 +1,17 @@
-// Package spelling finds the name that somebody probably meant.
+// Package spelling finds the known name nearest to a misspelt one.
 package spelling
 
 import "strings"
 
-// Nearest returns the name with the fewest edits between it and the text, if they
-// are few for the length of the text, and else nothing. It ignores case.
+// Nearest returns the name with the fewest edits from the text; empty if that takes
+// many edits for the length of the text. It ignores case.
 func Nearest(text string, names []string) string { return Within(1+len(text)/4, text, names) }
 
 // Within is like [Nearest] with a limit on the number of edits.
 func Within(most int, text string, names []string) string {
 	found := ""
 	for _, name := range names {
-		// Also, a text may be of any length, and comparing long ones costs time.
+		// A text may be of any length, and comparing long texts takes time.
 		if max(len(text), len(name))-min(len(text), len(name)) > most {
 			continue
 		}
@@ -22,7 +22,7 @@ func Within(most int, text string, names []string) string {
 	return found
 }
 
-// distance counts the insertions, deletions, substitutions and swaps of
+// distance returns the number of insertions, deletions, substitutions and swaps of
 // neighbours that turn a into b (optimal string alignment).
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)

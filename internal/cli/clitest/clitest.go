@@ -1,5 +1,5 @@
-// Package clitest tests the command line of a program: every command's help, and
-// scripts of testscript.
+// Package clitest tests the command-line interface of a program: the help of every
+// command, and testscript scripts.
 package clitest
 
 import (
@@ -51,11 +51,11 @@ func Commands(t *testing.T, newRoot func() *cobra.Command) {
 func isUsageError(t *testing.T, err error) {
 	t.Helper()
 	if usage, ok := errors.AsType[*cli.Error](err); !ok || usage.Code != cli.ExitUsage || usage.Hint == "" {
-		t.Errorf("%v is no usage error with a hint", err)
+		t.Errorf("%v is not a usage error with a hint", err)
 	}
 }
 
-// paths are the words that name each command below root, and root.
+// paths returns the path of a command and of each command below it.
 func paths(command *cobra.Command, path []string) [][]string {
 	all := [][]string{path}
 	for _, child := range command.Commands() {
@@ -64,18 +64,18 @@ func paths(command *cobra.Command, path []string) [][]string {
 	return all
 }
 
-// Scripts runs testscript with the commands and variables that all programs need:
+// Scripts runs scripts with the commands and variables that all programs need:
 //
-//	exits CODE PROGRAM ARG...  expects that exit code
-//	terminate                  sends SIGTERM to what runs in the background
+//	exits CODE PROGRAM ARG...  checks the exit code of a program
+//	terminate                  sends SIGTERM to the background commands
 //
-// Each name of ports is a variable with a free port of loopback.
+// Each name in ports becomes a variable with a free port of loopback.
 func Scripts(t *testing.T, params testscript.Params, ports ...string) {
 	t.Helper()
 	setup := params.Setup
 	params.Dir = "testdata/script"
 	params.Setup = func(env *testscript.Env) error {
-		env.Setenv("GORACE", "atexit_sleep_ms=0") // or each program ends a second later
+		env.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise each program ends a second later
 		free, err := FreePorts(len(ports))
 		if err != nil {
 			return err
@@ -107,16 +107,16 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// terminate asks what runs in the background to end, as a supervisor does.
+// terminate asks the background commands to end, as a supervisor does.
 func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, command := range ts.BackgroundCmds() {
 		ts.Check(command.Process.Signal(syscall.SIGTERM))
 	}
 }
 
-// FreePorts returns ports of loopback that are free now, no two the same. They are
-// below those that the system gives to connections, which would take them again
-// before the program under test does.
+// FreePorts returns different ports of loopback that are free now. They are below the
+// range that the system assigns to connections, which could take them before the
+// program under test does.
 func FreePorts(count int) ([]int, error) {
 	const from, to, tries = 10000, 32000, 1000
 	var ports []int
@@ -129,7 +129,7 @@ func FreePorts(count int) ([]int, error) {
 		if err != nil {
 			continue // taken
 		}
-		defer listener.Close() // after the last, so that none comes twice
+		defer listener.Close() // after the last port, so that no port is returned twice
 		ports = append(ports, port)
 	}
 	return nil, fmt.Errorf("finding %d free ports: none in %d tries", count, tries)

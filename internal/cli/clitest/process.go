@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Build builds the program in the test's directory as releases are built, and
-// returns its path.
+// Build builds the program in the test's directory like a release, and returns its
+// path.
 func Build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "program")
@@ -22,8 +22,9 @@ func Build(t *testing.T) string {
 	return program
 }
 
-// Memory returns a count of the kernel's for a process, in KiB: VmRSS is what it
-// has now, VmHWM its peak. The peak that wait returns begins with the parent's.
+// Memory returns a memory count of the kernel for a process, in KiB: VmRSS is its
+// current memory, VmHWM the peak. Use it instead of the peak that wait returns, which
+// includes the parent's.
 func Memory(t *testing.T, pid int, count string) (kib int) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
