@@ -29,8 +29,8 @@ func trustPublicCAs() {
 	x509.SetFallbackRoots(pool)
 }
 
-// withPublicCAs returns a context whose first TLS handshake calls trustPublicCAs.
-// Most tokens are made without a request.
+// withPublicCAs returns a context in which the first TLS handshake calls
+// trustPublicCAs. Most tokens are made without a request.
 func withPublicCAs(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: sync.OnceFunc(trustPublicCAs)})
 }

@@ -13,11 +13,11 @@ import (
 // configuration does not report an error in the configuration.
 func TestStoppedWhileReading(t *testing.T) {
 	t.Parallel()
-	told := errors.New("told to stop")
+	stop := errors.New("stopped by a signal")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(told)
+	cancel(stop)
 	err := run(ctx, []string{"verify", "-i", "c", "-c", "config.yaml"}, nil, cli.Streams{Out: io.Discard, Err: io.Discard})
-	if _, isUsage := errors.AsType[*cli.Error](err); isUsage || !errors.Is(err, told) {
-		t.Errorf("%v, usage error: %v; want %v", err, isUsage, told)
+	if _, isUsage := errors.AsType[*cli.Error](err); isUsage || !errors.Is(err, stop) {
+		t.Errorf("%v, usage error: %v; want %v", err, isUsage, stop)
 	}
 }

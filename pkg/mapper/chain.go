@@ -48,10 +48,10 @@ func Owner(partition string, arns ...string) (Mapper, error) {
 			return nil, fmt.Errorf("reading the cluster owner: %w", err)
 		}
 		if _, has := withoutPath(canonical); has && kind == identity.KindRole {
-			return nil, fmt.Errorf("reading the cluster owner: %q has a role path, which AWS never returns, so it would match nobody: leave the path out", arn)
+			return nil, fmt.Errorf("reading the cluster owner: %q has a role path, which AWS never returns, so it would match nobody (omit the path)", arn)
 		}
 		if strings.ContainsAny(canonical, "*?") {
-			return nil, fmt.Errorf("reading the cluster owner: %q has a wildcard, and ARNs match as a whole: name each owner", arn)
+			return nil, fmt.Errorf("reading the cluster owner: %q has a wildcard, but ARNs match as a whole (name each owner)", arn)
 		}
 		if p := strings.Split(canonical, ":")[1]; p != partition {
 			return nil, fmt.Errorf("reading the cluster owner: %q is in partition %s, but this cluster is in %s", arn, p, partition)

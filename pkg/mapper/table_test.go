@@ -55,7 +55,7 @@ func TestTableDecidesWhoIsTheSamePrincipal(t *testing.T) {
 		paths      mapper.RolePaths
 		entries    []mapper.Entry
 		who        identity.Principal
-		acts       int // 0: none
+		applies    int // 0: none
 		overridden map[int]int
 	}{
 		{"the later of two", 0, []mapper.Entry{entry(t, 1, roles+"Admin"), entry(t, 2, roles+"Admin")}, admin, 2, map[int]int{1: 2}},
@@ -79,8 +79,8 @@ func TestTableDecidesWhoIsTheSamePrincipal(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			table := mapper.NewTable(test.entries, nil, test.paths)
 			want := ""
-			if test.acts > 0 {
-				want = fmt.Sprint("line ", test.acts)
+			if test.applies > 0 {
+				want = fmt.Sprint("line ", test.applies)
 			}
 			if match, _, err := lookup(table).Map(t.Context(), test.who, nil); err != nil || match.Username != want {
 				t.Errorf("%q applies, want %q (%v)", match.Username, want, err)
