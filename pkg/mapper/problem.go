@@ -90,8 +90,8 @@ const (
 type Problem struct {
 	Code     Code
 	Severity Severity
-	// Section is mapRoles, mapUsers or mapAccounts, or the key that is none of
-	// them; empty for a problem of the file.
+	// Section is mapRoles, mapUsers or mapAccounts, or an unknown key; empty for a
+	// problem of the file.
 	Section string
 	// Line and Column count from 1: in the section's text for a ConfigMap, in
 	// the file for a file. Column is 0 if only the line is known, and both

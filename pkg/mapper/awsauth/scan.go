@@ -103,8 +103,8 @@ func (s *scanner) scanLine(number int, line string) *fault {
 	return s.scanBlock(number, line, column)
 }
 
-// scanInQuote looks for the end of a quote that an earlier line opened. A line that
-// starts a field shows that there is none.
+// scanInQuote looks for the end of a quote that an earlier line opened. If a line starts
+// a field, the quote is never closed.
 func (s *scanner) scanInQuote(number int, line, text string) *fault {
 	if isField(text) || strings.HasPrefix(text, "- ") {
 		return s.neverClosed()
