@@ -150,11 +150,16 @@ func documented(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(commands), 0o600))
 }
 
-// occupy listens on a port until the script ends.
+// occupy listens on a free port until the script ends, and sets a variable to it.
+// It does not take the script's own port: a process that another script is starting
+// may still hold the socket that found it.
 func occupy(ts *testscript.TestScript, _ bool, args []string) {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", args[0]))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { _ = listener.Close() })
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	ts.Check(err)
+	ts.Setenv(args[0], port)
 }
 
 // review sends a server a TokenReview of the token in a file: review URL FILE STATUS.
