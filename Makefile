@@ -25,11 +25,12 @@ build: ## bin/authenticator, bin/localaws, bin/lab
 test: ## unit tests with the race detector (needs a C compiler, no network, no Docker)
 	$(GO) test -race ./...
 	cd hack/image && $(GO) test ./...
+	cd hack/lint && $(GO) test ./words
 	cd deploy/kubernetes && $(GO) test ./...
 	cd deploy/kubernetes/monitoring && $(GO) test ./...
 	cd deploy/kind/node-image && $(GO) test ./envoy
 
-lint: ## formatting, go.mod, vet and golangci-lint, in every module
+lint: ## plain words (hack/lint/words), formatting, go.mod, vet and golangci-lint, in every module
 	@hack/lint/lint.sh
 
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks every module of the repository: formatting, go.mod, go vet, and
-# golangci-lint with the one configuration. All are checked before it fails.
+# Checks the words of the repository (hack/lint/words), and every module of it:
+# formatting, go.mod, go vet, and golangci-lint with the one configuration. All
+# modules are checked before it fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -9,6 +10,9 @@ if [[ -n "$unformatted" ]]; then
   printf 'lint: not formatted (gofmt -w):\n%s\n' "$unformatted" >&2
   exit 1
 fi
+
+(cd hack/lint && go build -o "$OLDPWD/bin/lint/words" ./words)
+bin/lint/words
 
 linter=$PWD/bin/lint/golangci-lint
 (cd hack/lint && go build -o "$linter" github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
