@@ -16,8 +16,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// ask a control endpoint of the server. The answer's body is the caller's to
-// close; one that is an error is given as such.
+// ask sends a request to a control endpoint. The caller closes the response's body.
+// An error response becomes an error.
 func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+p.dialed()+"/_localaws/"+path, body)
 	if err != nil {
@@ -26,11 +26,11 @@ func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*
 	if err := p.addSecret(request); err != nil {
 		return nil, err
 	}
-	// Not through a proxy, which the environment may well name: this very one.
+	// No proxy: the environment may name this very server as one.
 	client := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: 30 * time.Second}}
 	answer, err := client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("no localaws answers on %s (localaws serve starts one; --listen names another address): %w", p.listen, err)
+		return nil, fmt.Errorf("no localaws answers on %s (start one with localaws serve, or set --listen): %w", p.listen, err)
 	}
 	if answer.StatusCode == http.StatusOK {
 		return answer, nil
@@ -38,13 +38,13 @@ func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*
 	defer answer.Body.Close()
 	var refusal struct{ Message string }
 	if err := json.NewDecoder(answer.Body).Decode(&refusal); err != nil || refusal.Message == "" {
-		return nil, fmt.Errorf("what answers on %s is no localaws, or another version: %s", p.listen, answer.Status)
+		return nil, fmt.Errorf("the server on %s is not localaws, or is another version: %s", p.listen, answer.Status)
 	}
 	return nil, errors.New(refusal.Message)
 }
 
-// addSecret of the server's run, which is in the state directory. Without one the
-// server says what it needs.
+// addSecret adds the secret of the server's run, from the state directory. Without
+// it the server says what is missing.
 func (p *place) addSecret(request *http.Request) error {
 	files, err := p.files()
 	if err != nil {
@@ -58,7 +58,7 @@ func (p *place) addSecret(request *http.Request) error {
 	return nil
 }
 
-// askJSON asks with a value, unless that is nil, and decodes the answer.
+// askJSON sends a value, unless it is nil, and decodes the response.
 func (p *place) askJSON(ctx context.Context, method, path string, value, into any) error {
 	var body io.Reader
 	if value != nil {
@@ -78,7 +78,7 @@ func (p *place) askJSON(ctx context.Context, method, path string, value, into an
 
 func decode(answer *http.Response, into any) error {
 	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
-		return fmt.Errorf("what answers on %s is no localaws, or another version: %w", answer.Request.URL.Host, err)
+		return fmt.Errorf("the server on %s is not localaws, or is another version: %w", answer.Request.URL.Host, err)
 	}
 	return nil
 }

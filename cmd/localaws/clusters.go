@@ -16,21 +16,21 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// clusterFlags bind API servers of Kubernetes to the names of clusters.
+// clusterFlags bind Kubernetes API servers to cluster names.
 type clusterFlags struct{ endpoints, cas []string }
 
 func (f *clusterFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.endpoints, "cluster-endpoint", nil, "API server of an EKS cluster, as NAME=https://HOST:PORT; wants its --cluster-ca (repeatable)")
-	flags.StringArrayVar(&f.cas, "cluster-ca", nil, "file with the certificate of that API server's CA, as NAME=FILE (repeatable)")
+	flags.StringArrayVar(&f.endpoints, "cluster-endpoint", nil, "API server of an EKS cluster, as NAME=https://HOST:PORT; requires --cluster-ca (repeatable)")
+	flags.StringArrayVar(&f.cas, "cluster-ca", nil, "file with the CA certificate of that API server, as NAME=FILE (repeatable)")
 }
 
-// An apiServer is what is bound to a cluster's name.
+// An apiServer is the API server bound to a cluster name.
 type apiServer struct {
 	endpoint string
 	ca       []byte
 }
 
-// parse gives the API servers by the names of their clusters.
+// parse returns the API servers by cluster name.
 func (f *clusterFlags) parse() (map[string]apiServer, error) {
 	endpoints, err := byName("--cluster-endpoint", "NAME=https://HOST:PORT", f.endpoints)
 	if err != nil {
@@ -44,7 +44,7 @@ func (f *clusterFlags) parse() (map[string]apiServer, error) {
 	for name, endpoint := range endpoints {
 		file, ok := files[name]
 		if !ok {
-			return nil, cli.Usagef("--cluster-endpoint %s=%s wants --cluster-ca %s=FILE, too", name, endpoint, name)
+			return nil, cli.Usagef("--cluster-endpoint %s=%s requires --cluster-ca %s=FILE", name, endpoint, name)
 		}
 		ca, err := readCA(file)
 		if err != nil {
@@ -54,13 +54,13 @@ func (f *clusterFlags) parse() (map[string]apiServer, error) {
 	}
 	for name, file := range files {
 		if _, ok := endpoints[name]; !ok {
-			return nil, cli.Usagef("--cluster-ca %s=%s wants --cluster-endpoint %s=https://HOST:PORT, too", name, file, name)
+			return nil, cli.Usagef("--cluster-ca %s=%s requires --cluster-endpoint %s=https://HOST:PORT", name, file, name)
 		}
 	}
 	return servers, nil
 }
 
-// byName takes the values of a flag apart: the form is NAME=VALUE.
+// byName parses the values of a flag, NAME=VALUE.
 func byName(flag, form string, texts []string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, text := range texts {
@@ -69,7 +69,7 @@ func byName(flag, form string, texts []string) (map[string]string, error) {
 			return nil, cli.Usagef("%s %q is not %s", flag, text, form)
 		}
 		if _, twice := values[name]; twice {
-			return nil, cli.Usagef("%s is given twice for %s", flag, name)
+			return nil, cli.Usagef("%s is set twice for %s", flag, name)
 		}
 		values[name] = given
 	}
@@ -84,7 +84,7 @@ func readCA(file string) ([]byte, error) {
 	for rest := text; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New(file + " holds no certificate in PEM")
+			return nil, errors.New(file + " contains no PEM certificate")
 		}
 		if block.Type != "CERTIFICATE" {
 			continue
@@ -96,7 +96,7 @@ func readCA(file string) ([]byte, error) {
 	}
 }
 
-// registerClusters in the region that clients use unless told otherwise.
+// registerClusters registers the API servers in the default region.
 func registerClusters(a *localaws.AWS, servers map[string]apiServer) error {
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		if err := a.RegisterCluster(a.Region(), name, servers[name].endpoint, servers[name].ca); err != nil {

@@ -17,26 +17,26 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// containerFlags are addresses for the clients of a container network. Such a
-// client finds AWS by DNS and its metadata by an address, and knows no proxy.
+// containerFlags are addresses for the clients of a container network. They find AWS
+// by DNS and their metadata by an address, and do not support a proxy.
 type containerFlags struct {
 	tls      string
 	metadata []string
 }
 
 func (f *containerFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.tls, "tls-listen", "", "address on which AWS's own names are answered over TLS, for clients that DNS leads here")
-	flags.StringArrayVar(&f.metadata, "metadata-listen", nil, "address on which the metadata of an EC2 instance is served besides its port on loopback, as INSTANCE=HOST:PORT (repeatable)")
+	flags.StringVar(&f.tls, "tls-listen", "", "address that serves AWS's own names over TLS, for clients that find it by DNS")
+	flags.StringArrayVar(&f.metadata, "metadata-listen", nil, "additional address that serves the metadata of an EC2 instance, as INSTANCE=HOST:PORT (repeatable)")
 }
 
-// A service is what is served on an address besides the endpoint.
+// A service is what one address serves, besides the endpoint.
 type service struct {
 	what          string
 	flag, address string
 	serve         func(ctx context.Context, listener net.Listener, allow []netip.Prefix) error
 }
 
-// services that the flags ask for of a local AWS.
+// services returns the services of a local AWS that the flags ask for.
 func (f *containerFlags) services(a *localaws.AWS) ([]service, error) {
 	addresses, err := byName("--metadata-listen", "INSTANCE=HOST:PORT", f.metadata)
 	if err != nil {
@@ -58,7 +58,7 @@ func (f *containerFlags) services(a *localaws.AWS) ([]service, error) {
 	return services, nil
 }
 
-// run a service until ctx ends.
+// run serves until ctx ends.
 func (s service) run(ctx context.Context, allow []netip.Prefix, stderr io.Writer) error {
 	listener, err := listen(s.flag, s.address)
 	if err != nil {
@@ -72,11 +72,11 @@ func (s service) run(ctx context.Context, allow []netip.Prefix, stderr io.Writer
 	return nil
 }
 
-// listen on an address that a flag gives.
+// listen listens on the address of a flag.
 func listen(flag, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listening on %s: something listens there already; is it another localaws? %s takes another address", address, flag)
+		return nil, fmt.Errorf("listening on %s: the address is in use, maybe by another localaws: set another with %s", address, flag)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listening (%s): %w", flag, err)

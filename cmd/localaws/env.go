@@ -20,10 +20,10 @@ func newEnv(env cli.Environment) *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "env",
-		Short: "Print what a shell needs to use the local AWS",
-		Long: `Print the variables that lead AWS CLIs and SDKs to the local AWS, for a POSIX
-shell to evaluate. With them the programs of the shell can never reach the real
-AWS; what would outrank them is unset. Your own ~/.aws is never touched.`,
+		Short: "Print the environment for a shell to use the local AWS",
+		Long: `Print the variables that make AWS CLIs and SDKs use the local AWS, for a POSIX
+shell to evaluate. Programs of that shell cannot reach the real AWS. Variables that
+would override them are unset. Your own ~/.aws is never touched.`,
 		Example: `  eval "$(localaws env)"
   aws sts get-caller-identity`,
 		Args: cli.NoArgs,
@@ -44,7 +44,7 @@ AWS; what would outrank them is unset. Your own ~/.aws is never touched.`,
 	return command
 }
 
-// dialed is where clients on this machine find the server.
+// dialed is the address at which clients on this machine reach the server.
 func (p *place) dialed() string {
 	host, port, err := net.SplitHostPort(p.listen)
 	if err != nil {
@@ -56,17 +56,17 @@ func (p *place) dialed() string {
 	return net.JoinHostPort(host, port)
 }
 
-// startTimeout is how long a server may take to start: one types env right after
-// serve, and a shell that then had no environment would go on to the real AWS.
+// startTimeout is how long env waits for a server that is still starting: a shell
+// without the environment would use the real AWS.
 const startTimeout = 10 * time.Second
 
-// askRegion asks the server, and so finds out that there is one.
+// askRegion asks the server for its region, which also proves that it runs.
 func (p *place) askRegion(ctx context.Context, stderr io.Writer) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	defer cli.Waiting(stderr, "localaws: waiting for one to serve on "+p.listen)()
+	defer cli.Waiting(stderr, "localaws: waiting for a server on "+p.listen)()
 	for {
 		var health struct{ Region string }
 		err := p.askJSON(ctx, http.MethodGet, "health", nil, &health)

@@ -24,10 +24,10 @@ func newEvents() *cobra.Command {
 	var output cli.Output
 	command := &cobra.Command{
 		Use:   "events",
-		Short: "Print who called what, and how it ended",
-		Long: `Print the calls to the local AWS, the oldest first: who called what, and how it
-ended. The server remembers the last 10 000, in memory; aws cloudtrail
-lookup-events finds the same. As JSON they are CloudTrail's records, one a line.`,
+		Short: "Print the calls, their callers and their results",
+		Long: `Print the calls to the local AWS with their callers and results, the oldest
+first. The server keeps the last 10 000 in memory; aws cloudtrail lookup-events
+finds the same ones. JSON output has one CloudTrail record per line.`,
 		Example: `  localaws events --since 10m
   localaws events --follow
   localaws events -o json | jq 'select(.errorCode)'`,
@@ -53,13 +53,13 @@ lookup-events finds the same. As JSON they are CloudTrail's records, one a line.
 	}
 	where.addFlags(command.Flags())
 	flags := command.Flags()
-	flags.BoolVarP(&follow, "follow", "f", false, "go on with those to come, until interrupted")
-	flags.StringVar(&since, "since", "", "from a time on, in RFC 3339, or how long it is ago, such as 10m (default: all)")
+	flags.BoolVarP(&follow, "follow", "f", false, "continue with new events, until interrupted")
+	flags.StringVar(&since, "since", "", "first time, in RFC 3339, or a duration before now, such as 10m (default: all)")
 	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON)
 	return command
 }
 
-// A printer prints events, which come one a line.
+// A printer prints events, one per line.
 type printer func(out io.Writer, events io.Reader) error
 
 func printers() map[string]printer {
@@ -80,7 +80,7 @@ func printers() map[string]printer {
 	}
 }
 
-// columns are as wide as they are: nobody knows what is still to come.
+// columns returns a printer of fixed widths: later events are not known yet.
 func columns(format string, header []any, row func(localaws.Event) []any) printer {
 	return func(out io.Writer, events io.Reader) error {
 		fmt.Fprintf(out, format, header...)
@@ -100,7 +100,7 @@ func call(event localaws.Event) string {
 	return cli.Printable(strings.TrimSuffix(event.EventSource, ".amazonaws.com") + ":" + event.EventName)
 }
 
-// who called, without the account, which is always the same.
+// who returns the caller without the account, which is always the same.
 func who(event localaws.Event) string {
 	if parts := strings.SplitN(event.UserIdentity.ARN, ":", 6); len(parts) == 6 {
 		return cli.Printable(parts[5])

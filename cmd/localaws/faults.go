@@ -16,9 +16,9 @@ func newFaults() *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "faults",
-		Short: "Have calls fail, for clients to be tested",
-		Long: `Have calls to the local AWS fail, wait or end without an answer, until the faults
-are cleared or the server ends. A call that a fault answers is not done.`,
+		Short: "Make calls fail, to test clients",
+		Long: `Make calls to the local AWS fail, wait or lose their connection, until you clear
+the faults or the server stops. A call that a fault answers has no effect.`,
 		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
   localaws faults add 'iam:*' latency --latency 2s
   localaws faults add '*' error --status 503 --count 3
@@ -36,14 +36,14 @@ func newFaultsAdd(where *place) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add ACTION KIND",
 		Short: "Add one",
-		Long: `Add a fault that befalls the calls of an action, which may have wildcards as in a
-policy; of all of them, or of one region or access key. Kinds:
+		Long: `Add a fault to the calls of an action, which may have wildcards as in a policy;
+to all of them, or to those of one region or access key. Kinds:
 
-  latency          the call waits for --latency, then goes on
+  latency          the call waits for --latency, then continues
   throttle         too many requests, in the service's own form
-  error            an error of the service's, HTTP 500 or --status
-  drop             the connection is closed without an answer
-  wrong-signature  the signature is called wrong, though it is good`,
+  error            a service error, HTTP 500 or --status
+  drop             the connection closes without an answer
+  wrong-signature  the signature is rejected, though it is valid`,
 		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
   localaws faults add '*' error --status 503 --count 3
   localaws faults add 'sts:*' latency --latency 1h --region eu-north-1`,
@@ -60,7 +60,7 @@ policy; of all of them, or of one region or access key. Kinds:
 		RunE: func(cmd *cobra.Command, args []string) error {
 			fault.Action, fault.Kind = args[0], localaws.FaultKind(args[1])
 			if cmd.Flags().Changed("rate") && fault.Rate <= 0 {
-				return cli.Usagef("--rate %v befalls nothing; it is above 0 and up to 1", fault.Rate)
+				return cli.Usagef("--rate %v: expected more than 0 and at most 1", fault.Rate)
 			}
 			var added localaws.Fault
 			if err := where.askJSON(cmd.Context(), http.MethodPost, "faults", fault, &added); err != nil {
@@ -74,8 +74,8 @@ policy; of all of them, or of one region or access key. Kinds:
 	flags.StringVar(&fault.AccessKeyID, "access-key", "", "ID of the access key that signs the calls, with wildcards (default: every call)")
 	flags.DurationVar(&fault.Latency, "latency", 0, "how long calls wait, for kind latency")
 	flags.IntVar(&fault.Status, "status", 0, "HTTP status, 500 to 599, for kind error (default 500)")
-	flags.Float64Var(&fault.Rate, "rate", 1, "which part of the calls it befalls, up to 1")
-	flags.IntVar(&fault.Count, "count", 0, "how many calls it befalls before it is over (default: no end)")
+	flags.Float64Var(&fault.Rate, "rate", 1, "share of the matching calls to hit, above 0 and up to 1")
+	flags.IntVar(&fault.Count, "count", 0, "number of calls to hit before the fault is used up (default: no limit)")
 	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML, cli.Name)
 	return command
 }
@@ -96,7 +96,7 @@ func newFaultsList(where *place) *cobra.Command {
 	var output cli.Output
 	command := &cobra.Command{
 		Use:   "list",
-		Short: "List them, and how many calls each has struck",
+		Short: "List the faults, and how many calls each has hit",
 		Example: `  localaws faults list
   localaws faults list -o json`,
 		Args: cli.NoArgs,
@@ -115,7 +115,7 @@ func newFaultsList(where *place) *cobra.Command {
 func newFaultsClear(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clear [ID...]",
-		Short: "Remove them all, or some",
+		Short: "Remove all faults, or some",
 		Example: `  localaws faults clear
   localaws faults clear 2 3`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
@@ -125,7 +125,7 @@ func newFaultsClear(where *place) *cobra.Command {
 			}
 			for _, id := range ids {
 				if id == "" {
-					return cli.Usagef("an ID is empty; localaws faults list shows them")
+					return cli.Usagef("the ID is empty: localaws faults list shows the IDs")
 				}
 				paths = append(paths, "faults/"+url.PathEscape(id))
 			}
@@ -147,7 +147,7 @@ func faultRows(faults ...localaws.Fault) cli.Rows {
 	return rows
 }
 
-// how a fault strikes, beyond its kind.
+// how describes how a fault applies, beyond its kind.
 func how(fault localaws.Fault) string {
 	words := []string{}
 	if fault.Region != "" {

@@ -15,10 +15,10 @@ func newInstances() *cobra.Command {
 	var output cli.Output
 	command := &cobra.Command{
 		Use:   "instances",
-		Short: "List the EC2 instances, and where their metadata is served",
-		Long: `List the EC2 instances of a local AWS that runs, and where the metadata service
-of each is served: a client that asks there has the role in the instance's
-profile, as if it ran on the instance.`,
+		Short: "List the EC2 instances and their metadata addresses",
+		Long: `List the EC2 instances of a running local AWS, and the address of each one's
+metadata service: a client that uses it has the role in the instance's profile,
+as if it ran on the instance.`,
 		Example: `  localaws instances
   localaws instances -o json | jq -r '.instances[0].metadataEndpoint'
   env -u AWS_PROFILE AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=false \

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// maxRelayed connections of one address; more clients wait to be accepted.
+	// maxRelayed bounds the connections of one address; more clients wait.
 	maxRelayed  = 256
 	dialTimeout = 5 * time.Second
 )
@@ -27,13 +27,13 @@ const (
 func newRelay() *cobra.Command {
 	return &cobra.Command{
 		Use:   "relay LISTEN=HOST:PORT...",
-		Short: "Carry TCP connections on to a local AWS that listens elsewhere",
-		Long: `Carry TCP connections on, from each address to listen on to the host and port
-after it, until interrupted. In a container that has AWS's names on a container
-network it leads the network's clients to a local AWS of the host.
+		Short: "Relay TCP connections to a local AWS that listens elsewhere",
+		Long: `Relay TCP connections from each LISTEN address to the HOST:PORT after it, until
+interrupted. Run in a container that has AWS's names on a container network, it
+connects the network's clients to a local AWS on the host.
 
-To the local AWS they all come from where the relay runs: --allow lets in the
-relay, and the relay whoever can reach it.`,
+The local AWS sees all of them at the relay's address: --allow admits the relay,
+and the relay admits every client that can reach it.`,
 		Example: `  localaws relay :443=172.18.0.1:4567
   localaws relay :443=172.18.0.1:4567 :4566=172.18.0.1:4566`,
 		Args: cobra.MinimumNArgs(1),
@@ -47,7 +47,7 @@ relay, and the relay whoever can reach it.`,
 	}
 }
 
-// A relay carries the connections of one address on to another.
+// A relay relays the connections of one address to another.
 type relay struct{ listen, to string }
 
 func parseRelays(texts []string) ([]relay, error) {
@@ -64,7 +64,7 @@ func parseRelays(texts []string) ([]relay, error) {
 	return relays, nil
 }
 
-// serveRelays until ctx ends, or one of them.
+// serveRelays serves until ctx ends, or one relay fails.
 func serveRelays(ctx context.Context, relays []relay, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	group, ctx := errgroup.WithContext(ctx)
@@ -82,7 +82,7 @@ func serveRelays(ctx context.Context, relays []relay, stderr io.Writer) error {
 	return group.Wait()
 }
 
-// serve on a listener until ctx ends, which ends every connection.
+// serve serves a listener until ctx ends, which closes every connection.
 func (r relay) serve(ctx context.Context, listener net.Listener, log *slog.Logger) error {
 	var connections sync.WaitGroup
 	defer connections.Wait()
@@ -110,7 +110,7 @@ func (r relay) serve(ctx context.Context, listener net.Listener, log *slog.Logge
 	}
 }
 
-// carry a client's connection until either side is done, or ctx.
+// carry relays a client's connection until either side is done, or ctx is.
 func (r relay) carry(ctx context.Context, client net.Conn) error {
 	defer client.Close()
 	server, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", r.to)

@@ -22,17 +22,17 @@ func newServe() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve until interrupted",
-		Long: `Serve a local AWS until interrupted. The user administrator, whose key is in the
-profiles default and admin, may do all.
+		Long: `Serve a local AWS until interrupted. The user administrator has full access; its
+key is in the profiles default and admin.
 
-What the account holds is in memory, and gone at the end, unless --state names a
-file for it: then it is there at the next start, whatever the end. The file holds
-secrets, and one server at a time has it. --state-dir is another thing, what
-clients of this server need to find and trust it.
+The account is in memory and lost when the server stops, unless --state names a
+file: then it is there at the next start, even after a kill. The file contains
+secrets, and only one server at a time can use it. --state-dir is different: it
+holds the files with which clients find and trust this server.
 
 Clients must be on this machine. For containers, listen on their network's
-address and name the network with --allow. Those that know no proxy are led here
-by DNS, to --tls-listen: localaws relay helps.`,
+address and name the network with --allow. Clients that do not support a proxy find
+AWS by DNS at --tls-listen: see localaws relay.`,
 		Example: `  localaws serve
   localaws serve --state ~/localaws.json
   localaws serve --listen 127.0.0.1:4567 --region us-west-2
@@ -47,13 +47,13 @@ by DNS, to --tls-listen: localaws relay helps.`,
 	}
 	flags := command.Flags()
 	options.addFlags(flags)
-	flags.StringVar(&options.state, "state", "", "file that keeps what the account holds, made if there is none (default: memory)")
-	flags.StringSliceVar(&options.allow, "allow", nil, "network of clients that may connect besides this machine, as a CIDR (repeatable)")
-	flags.StringVar(&options.account, "account-id", "231144931069", "the AWS account")
-	flags.StringVar(&options.region, "region", "eu-west-2", "region that clients use unless told otherwise")
+	flags.StringVar(&options.state, "state", "", "file that keeps the account, created if it does not exist (default: memory)")
+	flags.StringSliceVar(&options.allow, "allow", nil, "network of allowed clients, besides this machine, as a CIDR (repeatable)")
+	flags.StringVar(&options.account, "account-id", "231144931069", "ID of the AWS account")
+	flags.StringVar(&options.region, "region", "eu-west-2", "default region of clients")
 	options.clusters.addFlags(flags)
 	options.containers.addFlags(flags)
-	flags.StringSliceVar(&options.instances, "instance", nil, "EC2 instance there is, as ID=PRIVATE-DNS-NAME (repeatable)")
+	flags.StringSliceVar(&options.instances, "instance", nil, "EC2 instance to add, as ID=PRIVATE-DNS-NAME (repeatable)")
 	return command
 }
 
@@ -89,12 +89,12 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	// Whoever holds the port holds the directory: only now may it be written.
+	// Only now that it holds the port may it write the directory.
 	ca, err := files.LoadOrCreateCA(time.Now())
 	if err != nil {
 		return err
 	}
-	administrator, err := files.Administrator() // so that shells of before go on
+	administrator, err := files.Administrator() // keep the CA, so that running shells stay valid
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	return errors.Join(group.Wait(), a.Close())
 }
 
-// envFlags are what env must be given to find this server.
+// envFlags returns the flags with which env finds this server.
 func (o *serveOptions) envFlags() string {
 	var flags strings.Builder
 	if o.listen != defaultListen {

@@ -16,9 +16,9 @@ func newState() *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "state",
-		Short: "Export, import or reset what the account holds",
-		Long: `Export, import or reset what the account of a running local AWS holds: users and
-their keys, roles, clusters, all of it, secrets too.`,
+		Short: "Export, import or reset the account",
+		Long: `Export, import or reset the account of a running local AWS: users and their keys,
+roles, clusters and everything else, with secrets.`,
 		Example: `  localaws state export state.json
   localaws state reset
   localaws state import state.json`,
@@ -31,7 +31,7 @@ their keys, roles, clusters, all of it, secrets too.`,
 func newStateExport(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:   "export [FILE]",
-		Short: "Write it to a file that nobody else may read, or to the standard output",
+		Short: "Write the account to a file that only you can read, or to standard output",
 		Example: `  localaws state export state.json
   localaws state export | jq .`,
 		Args: cobra.MaximumNArgs(1),
@@ -61,7 +61,7 @@ func writePrivate(path string, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once renamed
+	defer func() { _ = os.Remove(partial.Name()) }() // fails, as expected, after the rename
 	_, err = io.Copy(partial, content)
 	if closeError := partial.Close(); err == nil {
 		err = closeError
@@ -75,7 +75,7 @@ func writePrivate(path string, content io.Reader) error {
 func newStateImport(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:     "import FILE",
-		Short:   "Put an exported one in its place; - is the standard input",
+		Short:   "Replace the account with an exported one; - is standard input",
 		Example: "  localaws state import state.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -96,7 +96,7 @@ func newStateImport(where *place) *cobra.Command {
 func newStateReset(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:     "reset",
-		Short:   "Begin anew; the administrator stays, with the same key",
+		Short:   "Delete everything except the administrator, which keeps its key",
 		Example: "  localaws state reset",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// ErrInvalid is what every error of this package is.
+// ErrInvalid matches every error of this package.
 var ErrInvalid = errors.New("not an AWS identity")
 
-// arn is the ARN of somebody who may sign requests, or of a role.
+// arn is the ARN of an identity that can sign requests, or of a role.
 type arn struct {
 	partition, account string
 	kind               Kind
-	// resource as it stands in the canonical ARN: user/path/bob, role/admin.
+	// resource is that of the canonical ARN: user/path/bob, role/admin.
 	resource string
-	// session of an assumed role.
+	// session is the session name of an assumed role.
 	session string
 }
 
-// Canonicalize answers the ARN that a mapping for the principal is written for:
-// an assumed role's session ARN becomes its role's, every other stays.
+// Canonicalize returns the ARN that mappings for the principal name: an assumed
+// role's session ARN becomes its role's; every other ARN stays.
 func Canonicalize(arn string) (string, Kind, error) {
 	a, err := parseARN(arn)
 	if err != nil {
@@ -75,7 +75,7 @@ func parseARN(text string) (arn, error) {
 	return a, nil
 }
 
-// isPath reports whether names stand between single slashes.
+// isPath reports whether a path consists of names between single slashes.
 func isPath(path string) bool {
 	for name := range strings.SplitSeq(path, "/") {
 		if name == "" {

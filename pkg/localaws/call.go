@@ -18,10 +18,11 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
 )
 
-// maxBody of a call: a policy document of 131072 characters, encoded.
+// maxBody bounds the body of a call: it fits a policy document of 131072
+// characters, encoded.
 const maxBody = 1 << 20
 
-// A call is one API call that somebody makes.
+// A call is one API call by a client.
 type call struct {
 	*AWS
 	request   *http.Request
@@ -29,31 +30,33 @@ type call struct {
 	requestID string
 	time      time.Time
 
-	// service, and region of the service, that the signature is for.
+	// service and region are those that the signature is scoped to.
 	service, region string
 	// caller is nil until the signature has been verified.
 	caller *principal
-	// unsigned: the operation takes no signature, and then there is no caller.
+	// unsigned reports that the operation takes no signature and has no caller.
 	unsigned bool
-	// webIdentity is who makes such a call, once their token has been verified.
+	// webIdentity is the caller of an unsigned operation, once its token has been
+	// verified.
 	webIdentity *webIdentity
 	// operation is Service:Operation as policies name it, asked its parameters,
-	// and resource the ARN that permission was asked for: for faults, the log and
-	// the trail.
+	// and resource the ARN that it needs permission for. Faults, the log and the
+	// trail use them.
 	operation string
 	asked     map[string]any
 	resource  string
 	identity  UserIdentity
-	// form of a call to a Query service, and what is wrong with it.
+	// form holds the parameters of a call to a Query service; formError is set if
+	// they do not parse.
 	form      url.Values
 	formError error
-	// writes: what was changed must be saved before it is answered.
+	// writes reports that the change must be saved before the call is answered.
 	writes bool
-	// change is that of the state, if the call made one.
+	// change numbers the state change that the call made; zero if it made none.
 	change uint64
 }
 
-// An answer is what is sent back.
+// An answer is the HTTP response to a call.
 type answer struct {
 	status      int
 	contentType string
@@ -61,7 +64,7 @@ type answer struct {
 	header      map[string]string
 }
 
-// ServeHTTP answers an API call, whichever of AWS's hosts it was sent to.
+// ServeHTTP answers an API call to any of AWS's hosts.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{AWS: a, request: r, requestID: newRequestID(), time: a.now().UTC()}
 	answer, failed := c.answer(w)
@@ -101,7 +104,7 @@ func (c *call) logged(status int, failed *Error) {
 }
 
 func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
-	service := c.services["sts"] // whose words an error takes before the service is known
+	service := c.services["sts"] // words its errors until the service is known
 	body, err := io.ReadAll(http.MaxBytesReader(w, c.request.Body, maxBody))
 	if err != nil {
 		e := newError(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "reading the request: "+err.Error())
@@ -142,7 +145,8 @@ func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
 	return served, nil
 }
 
-// serve does what a call asks for, if its caller may and no fault befell it.
+// serve authenticates the call and runs its operation, unless a fault fails it
+// first.
 func (c *call) serve(service service, signature *sigv4.Signature, signatureError error, fault *Error) (answer, *Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,17 +166,17 @@ func (c *call) serve(service service, signature *sigv4.Signature, signatureError
 	return served, e
 }
 
-// saved returns when what the call changed has been saved.
+// saved returns once the change that the call made has been saved.
 func (c *call) saved() *Error {
 	if err := c.save(c.change); err != nil {
 		c.log.Error("saving the state failed", "error", err)
 		return newError(http.StatusInternalServerError, codeServiceFailure,
-			"The change was made, but it may not have been saved, and then it is lost when localaws ends. Its log says why; the next change tries again.")
+			"The change was made, but may not have been saved: it is lost if localaws stops now. The log of localaws says why. The next change saves it again.")
 	}
 	return nil
 }
 
-// serviceOf is the service that a host name of AWS's is for; empty for others.
+// serviceOf returns the service behind an AWS host name, or "" for other hosts.
 func serviceOf(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -186,7 +190,7 @@ func serviceOf(host string) string {
 	return ""
 }
 
-// regionOf is the region that a host name of AWS's is in; empty for others.
+// regionOf returns the region of an AWS host name, or "" for other hosts.
 func regionOf(host string) string {
 	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
 		if _, ok := partitionOf(label); ok {
@@ -196,9 +200,9 @@ func regionOf(host string) string {
 	return ""
 }
 
-// authenticate finds out who calls.
+// authenticate verifies the signature and sets the caller.
 func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
-	if c.unsigned { // and proves otherwise who makes the call
+	if c.unsigned { // another credential proves the caller
 		return nil
 	}
 	if errors.Is(err, sigv4.ErrMissing) {
@@ -220,7 +224,7 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 	if err := signature.Verify(secret); err != nil {
 		return signatureMismatch()
 	}
-	// The time is part of what was signed, so it is looked at once that holds.
+	// The signature covers the time, so check the time only after the signature.
 	if err := signature.CheckTime(c.time); err != nil {
 		return newError(http.StatusForbidden, codeSignatureSkewed, err.Error())
 	}
@@ -229,7 +233,7 @@ func (c *call) authenticate(signature *sigv4.Signature, err error) *Error {
 	return nil
 }
 
-// credentials are the secret that belongs to an access key ID, and whose it is.
+// credentials returns the secret and the owner of an access key ID.
 func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *principal, e *Error) {
 	invalid := newError(http.StatusForbidden, codeInvalidToken, "The security token included in the request is invalid.")
 	if key, ok := c.state.keys[signature.AccessKeyID]; ok && key.Active && signature.SessionToken == "" {
@@ -244,8 +248,8 @@ func (c *call) credentials(signature *sigv4.Signature) (secret string, caller *p
 	return "", nil, invalid
 }
 
-// authorize asks the caller's own policies for permission. Keys are the condition
-// keys that only this action has, in lower case.
+// authorize checks the caller's own policies for permission. Keys are the
+// condition keys that only this action has, in lower case.
 func (c *call) authorize(action, resource string, keys map[string][]string) *Error {
 	c.resource = cmp.Or(c.resource, resource)
 	request := policy.Request{Action: action, Resource: resource, Principal: c.caller.principal, Context: c.conditionKeys(keys)}
@@ -269,7 +273,8 @@ func (c *call) denied(action, resource string, verdict policy.Verdict) *Error {
 	return newError(http.StatusForbidden, codeAccessDenied, "User: "+c.caller.arn+" is not authorized to perform: "+action+" on resource: "+resource+why)
 }
 
-// conditionKeys are the global keys of the call, and those of its action.
+// conditionKeys returns the global condition keys of the call and those of its
+// action.
 func (c *call) conditionKeys(ofAction map[string][]string) map[string][]string {
 	keys := map[string][]string{
 		"aws:requestedregion": {c.region},
@@ -287,10 +292,10 @@ func (c *call) conditionKeys(ofAction map[string][]string) map[string][]string {
 	return keys
 }
 
-// newRequestID is a random UUID.
+// newRequestID returns a random UUID.
 func newRequestID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: the program is ended instead
+	_, _ = rand.Read(b[:]) // never returns an error: the program crashes instead
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	text := hex.EncodeToString(b[:])
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// A Clock is the time that a local AWS goes by: sessions expire by it, signatures
-// are judged by it, and answers are dated by it, so that SDKs which correct their
-// own clock follow. It is [Config.Now] until it is steered, and again after
-// [Clock.Resume]; a state file does not keep it.
+// A Clock is the time of a local AWS: sessions expire, signatures are checked and
+// responses are dated by it, so that SDKs that correct their own clock follow it.
+// It shows [Config.Now] until it is changed, and again after [Clock.Resume]. A
+// state file does not keep it.
 type Clock struct {
 	base func() time.Time
 
 	mu     sync.Mutex
-	ahead  time.Duration // of base, while it runs
+	ahead  time.Duration // of base, while running
 	frozen bool
-	at     time.Time // while it is frozen
+	at     time.Time // while frozen
 }
 
-// Now is its time.
+// Now returns the clock's time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,35 +32,36 @@ func (c *Clock) now() time.Time {
 	return c.base().Add(c.ahead)
 }
 
-// Frozen reports whether it stands still.
+// Frozen reports whether the clock is stopped.
 func (c *Clock) Frozen() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.frozen
 }
 
-// Freeze stops it where it is.
+// Freeze stops the clock at its current time.
 func (c *Clock) Freeze() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at, c.frozen = c.now(), true
 }
 
-// Advance moves it on, or back if by is negative. A frozen one stays frozen.
+// Advance moves the clock forward, or back if by is negative. A frozen clock
+// stays frozen.
 func (c *Clock) Advance(by time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ahead, c.at = c.ahead+by, c.at.Add(by)
 }
 
-// Set moves it to a time. A frozen one stays frozen.
+// Set sets the clock to a time. A frozen clock stays frozen.
 func (c *Clock) Set(to time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ahead, c.at = to.Sub(c.base()), to
 }
 
-// Resume undoes all of that: it is [Config.Now] again.
+// Resume sets the clock back to [Config.Now] and runs it.
 func (c *Clock) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

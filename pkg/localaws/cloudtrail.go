@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// cloudTrailService speaks JSON 1.1: the operation is in a header. It has the
-// events of all regions, whichever is asked.
+// cloudTrailService speaks JSON 1.1: a header names the operation. Every region
+// returns the events of all regions.
 type cloudTrailService struct{}
 
 const (
@@ -23,15 +23,15 @@ const (
 func (s *cloudTrailService) actions() []string { return []string{lookupEvents} }
 
 func (s *cloudTrailService) read(c *call) (name string, parameters map[string]any) {
-	_ = json.Unmarshal(c.body, &parameters) // serve says what is wrong with it
-	// Some clients put the name of a Java package before it.
+	_ = json.Unmarshal(c.body, &parameters) // serve reports the error
+	// Some clients prefix the name with that of a Java package.
 	target := strings.TrimPrefix(c.request.Header.Get("X-Amz-Target"), "com.amazonaws.cloudtrail.v20131101.")
 	return strings.TrimPrefix(target, "CloudTrail_20131101."), jsonParameters(parameters)
 }
 
 func (s *cloudTrailService) serve(c *call) (answer, *Error) {
 	if c.operation != "cloudtrail:"+lookupEvents {
-		return answer{}, newError(http.StatusBadRequest, "UnknownOperationException", "localaws has one operation of CloudTrail, "+lookupEvents+".")
+		return answer{}, newError(http.StatusBadRequest, "UnknownOperationException", "localaws supports one operation of CloudTrail: "+lookupEvents+".")
 	}
 	if err := c.authorize("cloudtrail:"+lookupEvents, "*", nil); err != nil {
 		return answer{}, err
@@ -52,7 +52,7 @@ func (s *cloudTrailService) failure(_ *call, e *Error) answer {
 	return answer
 }
 
-// A lookup asks for events. Its times are seconds since 1970.
+// A lookup is a request for events. Its times are in seconds since 1970.
 type lookup struct {
 	LookupAttributes []lookupAttribute
 	StartTime        *float64
@@ -69,7 +69,8 @@ type lookupResult struct {
 	NextToken string `json:",omitempty"`
 }
 
-// A foundEvent is an event as LookupEvents answers it: the record itself is a text.
+// A foundEvent is an event in the response of LookupEvents, with the record
+// itself as JSON in a string.
 type foundEvent struct {
 	EventID         string `json:"EventId"`
 	EventName       string
@@ -87,7 +88,7 @@ type foundResource struct{ ResourceType, ResourceName string }
 func (c *call) lookupEvents() (*lookupResult, *Error) {
 	var asked lookup
 	if err := decodeStrictly(c.body, &asked); err != nil {
-		return nil, newError(http.StatusBadRequest, "ValidationException", "localaws cannot do this: "+err.Error())
+		return nil, newError(http.StatusBadRequest, "ValidationException", "localaws does not support this request: "+err.Error())
 	}
 	matches, err := asked.matcher()
 	if err != nil {
@@ -119,10 +120,10 @@ func (c *call) lookupEvents() (*lookupResult, *Error) {
 	return result, nil
 }
 
-// matcher of the events that are looked for.
+// matcher returns a function that reports whether a lookup selects an event.
 func (l lookup) matcher() (func(recorded) bool, *Error) {
 	if l.EventCategory != "" {
-		return nil, newError(http.StatusBadRequest, "InvalidEventCategoryException", "localaws has management events alone, which are those of no EventCategory.")
+		return nil, newError(http.StatusBadRequest, "InvalidEventCategoryException", "localaws records management events only: leave EventCategory out.")
 	}
 	from, to := math.Inf(-1), math.Inf(1)
 	if l.StartTime != nil {
@@ -140,11 +141,11 @@ func (l lookup) matcher() (func(recorded) bool, *Error) {
 	case 1:
 		value, ok := l.LookupAttributes[0].of()
 		if !ok {
-			return nil, newError(http.StatusBadRequest, "InvalidLookupAttributesException", "The attribute key "+strconv.Quote(l.LookupAttributes[0].AttributeKey)+" is none of those that events are looked up by.")
+			return nil, newError(http.StatusBadRequest, "InvalidLookupAttributesException", "The attribute key "+strconv.Quote(l.LookupAttributes[0].AttributeKey)+" is unknown (supported: EventId, EventName, EventSource, ReadOnly, Username, AccessKeyId, ResourceType, ResourceName).")
 		}
 		attribute = func(r recorded) bool { return slices.Contains(value(r), l.LookupAttributes[0].AttributeValue) }
 	default:
-		return nil, newError(http.StatusBadRequest, "InvalidLookupAttributesException", "Events are looked up by one attribute at a time.")
+		return nil, newError(http.StatusBadRequest, "InvalidLookupAttributesException", "A lookup takes one attribute.")
 	}
 	return func(r recorded) bool {
 		at := float64(r.time.Unix())
@@ -152,7 +153,7 @@ func (l lookup) matcher() (func(recorded) bool, *Error) {
 	}, nil
 }
 
-// of an event, the values that the attribute may have.
+// of returns a function that returns an event's values of the attribute.
 func (a lookupAttribute) of() (func(recorded) []string, bool) {
 	switch a.AttributeKey {
 	case "EventId":
@@ -175,11 +176,11 @@ func (a lookupAttribute) of() (func(recorded) []string, bool) {
 	return nil, false
 }
 
-// name of a resource: what stands last in its ARN.
+// name returns the last part of a resource's ARN.
 func (r EventResource) name() string { return r.ARN[strings.LastIndex(r.ARN, "/")+1:] }
 
-// position is the number before which events are looked for. A token is good for
-// the request that it was answered to, and its like.
+// position returns the number of the event that the page ends before. A token is
+// valid only for requests with the parameters of the one that returned it.
 func (l lookup) position() (uint64, *Error) {
 	if l.NextToken == "" {
 		return math.MaxUint64, nil
@@ -187,16 +188,17 @@ func (l lookup) position() (uint64, *Error) {
 	text, fingerprint, _ := strings.Cut(l.NextToken, "-")
 	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || fingerprint != l.fingerprint() {
-		return 0, newError(http.StatusBadRequest, "InvalidNextTokenException", "The token is invalid, or was answered to a request with other parameters.")
+		return 0, newError(http.StatusBadRequest, "InvalidNextTokenException", "The token is invalid, or belongs to a request with other parameters.")
 	}
 	return number, nil
 }
 
-// fingerprint of all but the token and the size of the page.
+// fingerprint returns a hash of all parameters except the token and the page
+// size.
 func (l lookup) fingerprint() string {
 	l.NextToken, l.MaxResults = "", nil
 	text, err := json.Marshal(l)
-	if err != nil { // of types of ours, which always encode
+	if err != nil { // cannot happen: these types always encode
 		return ""
 	}
 	sum := sha256.Sum256(text)

@@ -17,17 +17,17 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
-// SecretHeader is the header in which the control endpoints want
-// [AWS.ControlSecret] before they change anything or tell a secret.
+// SecretHeader is the header that carries [AWS.ControlSecret]. Control endpoints
+// that change something or return a secret require it.
 const SecretHeader = "X-Localaws-Secret"
 
-// An endpoint is one of the control endpoints.
+// An endpoint is a control endpoint.
 type endpoint struct {
 	method, path string
-	// secret: it changes something, or tells a secret.
+	// secret reports that the endpoint changes something or returns a secret.
 	secret bool
-	// serve gives what is answered, in JSON. It may instead write the answer, and
-	// give nil.
+	// serve returns what to encode as JSON. If it writes the response itself, it
+	// returns nil.
 	serve func(http.ResponseWriter, *http.Request) (any, error)
 }
 
@@ -49,8 +49,8 @@ func (a *AWS) endpoints() []endpoint {
 	}
 }
 
-// control answers what is not AWS's. That it is asked from this machine, and by
-// no browser, is the proxy's business.
+// control returns the handler of the control endpoints. The proxy ensures that
+// only clients on this machine, and no browsers, reach it.
 func (a *AWS) control() http.Handler {
 	mux := http.NewServeMux()
 	var list []string
@@ -58,7 +58,7 @@ func (a *AWS) control() http.Handler {
 		list = append(list, e.method+" "+proxy.ControlPrefix+e.path)
 		mux.HandleFunc(list[len(list)-1], func(w http.ResponseWriter, r *http.Request) {
 			if e.secret && subtle.ConstantTimeCompare([]byte(r.Header.Get(SecretHeader)), []byte(a.secret)) == 0 {
-				refuse(w, http.StatusForbidden, "this wants the header "+SecretHeader+" with the secret of this run, which is in the file control-secret of the state directory")
+				refuse(w, http.StatusForbidden, "this endpoint requires the header "+SecretHeader+" with the secret of this run, which is in the file control-secret of the state directory")
 				return
 			}
 			answer, err := e.serve(w, r)
@@ -73,12 +73,12 @@ func (a *AWS) control() http.Handler {
 		})
 	}
 	mux.HandleFunc(proxy.ControlPrefix, func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, http.StatusNotFound, "there is no "+r.Method+" "+r.URL.Path+"; there are "+strings.Join(list, ", "))
+		refuse(w, http.StatusNotFound, "unknown endpoint "+r.Method+" "+r.URL.Path+" (supported: "+strings.Join(list, ", ")+")")
 	})
 	return mux
 }
 
-// A controlError is one that is not the client's, or not HTTP 400.
+// A controlError is an error with a status other than 400.
 type controlError struct {
 	status int
 	error
@@ -115,8 +115,8 @@ func (a *AWS) getInstances(http.ResponseWriter, *http.Request) (any, error) {
 	return map[string]any{"instances": instances}, nil
 }
 
-// getEvents writes a line for each event. Those that a slow reader has not got
-// when they are forgotten it never gets; nobody waits for it.
+// getEvents writes a line for each event. A slow reader misses the events that
+// are dropped from the trail before it reads them.
 func (a *AWS) getEvents(w http.ResponseWriter, r *http.Request) (any, error) {
 	since, follow, err := a.eventsAsked(r)
 	if err != nil {
@@ -124,8 +124,7 @@ func (a *AWS) getEvents(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	if follow {
 		extendDeadlines(w, 0)
-		// At the end, too, a reader who does not read is not waited for: one who
-		// does hears of it at once.
+		// At shutdown, a reader that does not read gets one second.
 		defer context.AfterFunc(r.Context(), func() {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second))
 		})()
@@ -139,7 +138,7 @@ func (a *AWS) getEvents(w http.ResponseWriter, r *http.Request) (any, error) {
 				continue
 			}
 			if _, err := w.Write(append(slices.Clone(event.text), '\n')); err != nil {
-				return nil, nil // the reader has left
+				return nil, nil // the reader is gone
 			}
 		}
 		if len(events) > 0 {
@@ -162,27 +161,27 @@ func (a *AWS) eventsAsked(r *http.Request) (since time.Time, follow bool, err er
 		switch name {
 		case "follow":
 			if follow, err = strconv.ParseBool(value); err != nil {
-				return since, false, fmt.Errorf("follow=%q is neither true nor false", value)
+				return since, false, fmt.Errorf("expected follow=true or follow=false, not %q", value)
 			}
 		case "since":
 			if since, err = parseSince(value, a.now()); err != nil {
 				return since, false, err
 			}
 		default:
-			return since, false, fmt.Errorf("events know no parameter %q, but follow=true and since", name)
+			return since, false, fmt.Errorf("unknown parameter %q (supported: follow, since)", name)
 		}
 	}
 	return since, follow, nil
 }
 
-// parseSince reads a time, or how long it is ago. Events have whole seconds.
+// parseSince parses a time, or a duration before now. Events have whole seconds.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil {
 		return now.Add(-ago).Truncate(time.Second), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return at, fmt.Errorf("since=%q is neither a time, such as 2026-11-23T08:00:00Z, nor a duration, such as 10m", text)
+		return at, fmt.Errorf("since=%q: expected a time such as 2026-11-23T08:00:00Z, or a duration such as 10m", text)
 	}
 	return at.Truncate(time.Second), nil
 }
@@ -206,7 +205,7 @@ func (a *AWS) postClock(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	if order.By != "" && order.Action != "advance" || order.To != "" && order.Action != "set" {
-		return nil, fmt.Errorf("action %q takes no such argument: by is for advance, to is for set", order.Action)
+		return nil, fmt.Errorf("unknown argument of action %q: \"by\" belongs to advance, \"to\" to set", order.Action)
 	}
 	switch order.Action {
 	case "freeze":
@@ -214,7 +213,7 @@ func (a *AWS) postClock(w http.ResponseWriter, r *http.Request) (any, error) {
 	case "advance":
 		by, err := time.ParseDuration(order.By)
 		if err != nil {
-			return nil, fmt.Errorf("by %q is no duration, such as 5m or -1h", order.By)
+			return nil, fmt.Errorf("by %q: expected a duration, such as 5m or -1h", order.By)
 		}
 		if err := checkTime(a.clock.Now().Add(by)); err != nil {
 			return nil, err
@@ -223,7 +222,7 @@ func (a *AWS) postClock(w http.ResponseWriter, r *http.Request) (any, error) {
 	case "set":
 		to, err := time.Parse(time.RFC3339, order.To)
 		if err != nil {
-			return nil, fmt.Errorf("to %q is no time, such as 2026-11-23T08:00:00Z", order.To)
+			return nil, fmt.Errorf("to %q: expected a time, such as 2026-11-23T08:00:00Z", order.To)
 		}
 		if err := checkTime(to); err != nil {
 			return nil, err
@@ -232,15 +231,16 @@ func (a *AWS) postClock(w http.ResponseWriter, r *http.Request) (any, error) {
 	case "resume":
 		a.clock.Resume()
 	default:
-		return nil, fmt.Errorf("action %q is none of freeze, advance, set, resume", order.Action)
+		return nil, fmt.Errorf("unknown action %q (supported: freeze, advance, set, resume)", order.Action)
 	}
 	return a.getClock(w, r)
 }
 
-// checkTime that a clock is to be set to: durations end some 290 years from now.
+// checkTime bounds what the clock can be set to: a time.Duration spans some 290
+// years.
 func checkTime(t time.Time) error {
 	if year := t.UTC().Year(); year < 1970 || year > 2200 {
-		return fmt.Errorf("%s is not within the years 1970 to 2200", t.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%s: expected a time in the years 1970 to 2200", t.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
@@ -255,7 +255,7 @@ func (a *AWS) postFault(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	if fault.ID != "" || fault.Struck != 0 {
-		return nil, errors.New("id and struck are given by localaws; leave them out")
+		return nil, errors.New("localaws sets id and struck: leave them out")
 	}
 	return a.faults.Add(fault)
 }
@@ -267,7 +267,7 @@ func (a *AWS) deleteFaults(w http.ResponseWriter, r *http.Request) (any, error) 
 
 func (a *AWS) deleteFault(w http.ResponseWriter, r *http.Request) (any, error) {
 	if id := r.PathValue("id"); !a.faults.Remove(id) {
-		return nil, &controlError{http.StatusNotFound, fmt.Errorf("there is no fault %q", id)}
+		return nil, &controlError{http.StatusNotFound, fmt.Errorf("no fault has the id %q", id)}
 	}
 	return a.getFaults(w, r)
 }
@@ -282,7 +282,7 @@ func (a *AWS) getState(w http.ResponseWriter, _ *http.Request) (any, error) {
 	return nil, nil
 }
 
-// maxState that can be imported.
+// maxState bounds the size of an imported state.
 const maxState = 256 << 20
 
 func (a *AWS) putState(w http.ResponseWriter, r *http.Request) (any, error) {
@@ -301,7 +301,7 @@ func (a *AWS) deleteState(http.ResponseWriter, *http.Request) (any, error) {
 	return a.replaceState(newState(a.accountID))
 }
 
-// replaceState by another, and tell how much is in it.
+// replaceState replaces the state and returns how much is in the new one.
 func (a *AWS) replaceState(by *state) (any, error) {
 	counts := map[string]int{}
 	err := a.update(func() error {
@@ -312,7 +312,7 @@ func (a *AWS) replaceState(by *state) (any, error) {
 	})
 	if err != nil {
 		a.log.Error("saving the state failed", "error", err)
-		return nil, &controlError{http.StatusInternalServerError, fmt.Errorf("the state was replaced, but may not have been saved: %w", err)}
+		return nil, &controlError{http.StatusInternalServerError, fmt.Errorf("replaced the state, but it may not have been saved: %w", err)}
 	}
 	return counts, nil
 }
@@ -329,7 +329,7 @@ func decodeRequest(w http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
-// decodeStrictly refuses what it would have to ignore.
+// decodeStrictly decodes JSON and rejects unknown fields and trailing data.
 func decodeStrictly(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -337,12 +337,12 @@ func decodeStrictly(text []byte, into any) error {
 		return located(err, text)
 	}
 	if rest := bytes.TrimSpace(text[decoder.InputOffset():]); len(rest) > 0 {
-		return fmt.Errorf("there is more after its end, at byte %d", len(text)-len(rest))
+		return fmt.Errorf("trailing data at byte %d", len(text)-len(rest))
 	}
 	return nil
 }
 
-// located says where JSON goes wrong, too.
+// located adds the position to a JSON error.
 func located(err error, text []byte) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("unexpected end of JSON input at byte %d", len(text))

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// ec2Service speaks the Query protocol with XML of its own.
+// ec2Service speaks EC2's variant of the Query protocol.
 type ec2Service struct{ queryService }
 
 func (s *ec2Service) serve(c *call) (answer, *Error) {
@@ -62,7 +62,8 @@ func ec2Operations() map[string]operation {
 	return operations
 }
 
-// describe is an operation that tells of things: whoever may do it may see all.
+// describe makes an operation that lists things. Permission is for all or
+// nothing.
 func describe(run func(*call, *parameters) (any, *Error), accepts ...string) operation {
 	return read(func(*parameters) string { return "*" }, func(c *call, p *parameters) (any, *Error) {
 		if err := p.dryRun(); err != nil {
@@ -72,7 +73,7 @@ func describe(run func(*call, *parameters) (any, *Error), accepts ...string) ope
 	}, append(accepts, "DryRun")...)
 }
 
-// change is an operation that asks for its permissions itself, by permit.
+// change makes an operation that asks for its permissions itself, with permit.
 func change(run func(*call, *parameters) (any, *Error), accepts ...string) operation {
 	return write(nil, run, append(accepts, "DryRun")...)
 }
@@ -83,7 +84,7 @@ type grant struct {
 	keys             map[string][]string
 }
 
-// permit asks for all that a call needs.
+// permit checks all permissions that a call needs.
 func (c *call) permit(grants ...grant) *Error {
 	for _, g := range grants {
 		if err := c.authorize("ec2:"+g.action, g.resource, g.keys); err != nil {
@@ -93,7 +94,7 @@ func (c *call) permit(grants ...grant) *Error {
 	return nil
 }
 
-// dryRun ends a call that only asked whether it is permitted.
+// dryRun returns an error if the call only asks whether it is permitted.
 func (p *parameters) dryRun() *Error {
 	switch p.get("DryRun") {
 	case "true":
@@ -101,10 +102,10 @@ func (p *parameters) dryRun() *Error {
 	case "", "false":
 		return nil
 	}
-	return invalidEC2("Value (" + p.get("DryRun") + ") for parameter dryRun is invalid. It is true or false.")
+	return invalidEC2("Value (" + p.get("DryRun") + ") for parameter dryRun is invalid. Expecting true or false.")
 }
 
-// invalidEC2 is the error for a parameter whose value is none.
+// invalidEC2 returns the error for an invalid value of a parameter.
 func invalidEC2(message string) *Error {
 	return newError(http.StatusBadRequest, "InvalidParameterValue", message)
 }
@@ -113,29 +114,29 @@ func missingParameter(name string) *Error {
 	return newError(http.StatusBadRequest, "MissingParameter", "The request must contain the parameter "+name)
 }
 
-// items is EC2's list.
+// items is a list in EC2's XML.
 type items[T any] struct {
 	Item []T `xml:"item"`
 }
 
-// hexID is a random ID of EC2's: a prefix that tells its kind, then 17 hex digits.
+// hexID returns a random EC2 ID: a prefix for its kind, then 17 hex digits.
 func hexID(prefix string) string {
 	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: the program is ended instead
+	_, _ = rand.Read(b[:]) // never returns an error: the program crashes instead
 	return prefix + "0" + hex.EncodeToString(b[:])
 }
 
-// filterParameters are those by which filtered is told what is wanted.
+// filterParameters returns the parameters that filtered reads.
 func filterParameters() []string { return []string{"Filter.N.Name", "Filter.N.Value.N"} }
 
-// pageParameters are those by which ec2Page is told what is wanted.
+// pageParameters returns the parameters that ec2Page reads.
 func pageParameters() []string { return []string{"MaxResults", "NextToken"} }
 
 const maxFilterValues = 200
 
-// filtered are those things for which every filter of a call holds. The function
-// field tells what a filter looks at: values of a thing, of which one must match
-// one of the filter's. It is nil for a filter that there is not.
+// filtered returns the things that every filter of a call matches. The function
+// field returns the values of a thing that a filter compares, or nil if there is
+// no such filter; one value must match one of the filter's.
 func filtered[T any](p *parameters, all []T, field func(name string) func(T) []string) ([]T, *Error) {
 	for n := 1; ; n++ {
 		prefix := "Filter." + strconv.Itoa(n)
@@ -155,8 +156,8 @@ func filtered[T any](p *parameters, all []T, field func(name string) func(T) []s
 	}
 }
 
-// like matches what one of the patterns of a filter does: * is any run of
-// characters, ? any one, and a backslash makes the next one stand for itself.
+// like reports whether a value matches one of the patterns of a filter: * matches
+// any run of characters, ? any one, and a backslash takes the next one literally.
 func like(patterns []string) func(string) bool {
 	var compiled []*regexp.Regexp
 	for _, pattern := range patterns {
@@ -186,8 +187,8 @@ func like(patterns []string) func(string) bool {
 	}
 }
 
-// ec2Page is the page of a list, sorted by key, that a call asks for, and the token
-// of the next one.
+// ec2Page returns the page of a list that a call asks for, sorted by key, and the
+// token of the next page.
 func ec2Page[T any](p *parameters, all []T, key func(T) string) (page []T, next string, e *Error) {
 	limit := 1000
 	if text := p.get("MaxResults"); text != "" {

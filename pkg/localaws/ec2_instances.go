@@ -20,22 +20,23 @@ import (
 type Instance struct {
 	// ID is i- and 8 or 17 hex digits.
 	ID string `json:"id"`
-	// PrivateDNSName, such as ip-10-0-1-23.eu-west-2.compute.internal. One that
-	// is pending or terminated may have none.
+	// PrivateDNSName, such as ip-10-0-1-23.eu-west-2.compute.internal. It may be
+	// empty while the instance is pending or terminated.
 	PrivateDNSName string `json:"privateDNSName,omitempty"`
-	// PrivateIP may be left out.
+	// PrivateIP is optional.
 	PrivateIP netip.Addr `json:"privateIP,omitzero"`
 	// State is pending, running, shutting-down, terminated, stopping or stopped.
 	// Empty means running.
 	State string `json:"state"`
 	// Region of the instance. Empty means the region of the [AWS].
 	Region string `json:"region"`
-	// InstanceProfile is the name of the instance profile whose role the instance
-	// has; empty without one. It may be made later than the instance.
+	// InstanceProfile is the name of the instance's profile, which holds its
+	// role; empty without one. The profile may be created later than the
+	// instance.
 	InstanceProfile string `json:"instanceProfile,omitempty"`
 }
 
-// An instance is what EC2 knows of an Instance.
+// An instance is an Instance with the state that EC2 keeps for it.
 type instance struct {
 	Instance
 	Image       string            `json:"image"`
@@ -43,24 +44,26 @@ type instance struct {
 	Reservation string            `json:"reservation"`
 	LaunchIndex int               `json:"launchIndex"`
 	Launched    time.Time         `json:"launched"`
-	Ended       time.Time         `json:"ended,omitzero"` // when it was stopped or terminated
+	Ended       time.Time         `json:"ended,omitzero"` // when it stopped or was terminated
 	Tags        map[string]string `json:"tags"`
 	Metadata    metadataOptions   `json:"metadataOptions"`
-	// Association is the ID of that with the instance profile.
+	// Association is the ID of the association with the instance profile.
 	Association string    `json:"association,omitempty"`
 	Associated  time.Time `json:"associated,omitzero"`
-	// Token tells a repeated request from a second one, and Request what was asked.
+	// Token is the client token that makes a launch idempotent, Request the
+	// digest of its parameters.
 	Token   string `json:"clientToken,omitempty"`
 	Request string `json:"request,omitempty"`
 	// Session is the access key ID of the credentials that its metadata service
-	// tells.
+	// hands out.
 	Session string `json:"session,omitempty"`
 }
 
 const (
-	// maxInstances that are not terminated.
+	// maxInstances bounds the instances of a region that are not terminated.
 	maxInstances = 200
-	// terminatedFor is how long an instance is described after its end.
+	// terminatedFor is how long EC2 still lists an instance after its
+	// termination.
 	terminatedFor = time.Hour
 
 	defaultInstanceType = "m1.small"
@@ -77,7 +80,7 @@ func instanceStates() []string {
 	return []string{"pending", "running", "shutting-down", "terminated", "stopping", "stopped"}
 }
 
-// checkInstances also fills in the default state.
+// checkInstances validates instances and fills in their default state.
 func checkInstances(instances []Instance) error {
 	seen := map[string]bool{}
 	for i := range instances {
@@ -87,18 +90,18 @@ func checkInstances(instances []Instance) error {
 		}
 		switch {
 		case !instanceIDPattern.MatchString(instance.ID):
-			return fmt.Errorf("instance ID %q is not i- and 8 or 17 hex digits", instance.ID)
+			return fmt.Errorf("instance ID %q: expected i- and 8 or 17 hex digits", instance.ID)
 		case seen[instance.ID]:
-			return fmt.Errorf("instance %s is given twice", instance.ID)
+			return fmt.Errorf("instance %s is listed twice", instance.ID)
 		case !slices.Contains(instanceStates(), instance.State):
-			return fmt.Errorf("instance %s: state %q is none of %s", instance.ID, instance.State, strings.Join(instanceStates(), ", "))
+			return fmt.Errorf("instance %s: unknown state %q (supported: %s)", instance.ID, instance.State, strings.Join(instanceStates(), ", "))
 		}
 		seen[instance.ID] = true
 	}
 	return nil
 }
 
-// addInstances makes those that are given, or changes what is known of them.
+// addInstances adds instances, or updates the ones that exist.
 func (a *AWS) addInstances(given []Instance) {
 	for _, g := range given {
 		g.Region = cmp.Or(g.Region, a.region)
@@ -129,17 +132,17 @@ func instanceOperations() map[string]operation {
 	}
 }
 
-// forgetInstances that were terminated a while ago.
+// forgetInstances deletes the instances that were terminated a while ago.
 func (c *call) forgetInstances() {
 	maps.DeleteFunc(c.state.Instances, func(_ string, i *instance) bool {
 		return i.State == "terminated" && !i.Ended.IsZero() && !c.time.Before(i.Ended.Add(terminatedFor))
 	})
 }
 
-// zone is the availability zone of an instance: a region here has but one.
+// zone returns the availability zone: a region here has only one.
 func (i *instance) zone() string { return i.Region + "a" }
 
-// instanceKeys are the condition keys of an instance that a call is about.
+// instanceKeys returns the condition keys of an instance.
 func (a *AWS) instanceKeys(i *instance) map[string][]string {
 	keys := merged(resourceTags(i.Tags), map[string][]string{
 		"ec2:instanceid": {i.ID}, "ec2:instancetype": {i.Type}, "ec2:region": {i.Region}, "ec2:availabilityzone": {i.zone()},
@@ -154,7 +157,7 @@ func (a *AWS) instanceKeys(i *instance) map[string][]string {
 	return keys
 }
 
-// instances of the region, in the order of their launch.
+// instances returns the instances of the call's region, in launch order.
 func (c *call) instances() []*instance {
 	return slices.DeleteFunc(sortedInstances(c.state.Instances), func(i *instance) bool { return i.Region != c.region })
 }
@@ -163,12 +166,12 @@ func sortedInstances(of map[string]*instance) []*instance {
 	return slices.SortedFunc(maps.Values(of), func(a, b *instance) int { return strings.Compare(a.key(), b.key()) })
 }
 
-// key by which instances are sorted.
+// key returns the key that orders instances by launch.
 func (i *instance) key() string {
 	return i.Launched.UTC().Format("2006-01-02T15:04:05.000000000") + "/" + i.Reservation + "/" + fmt.Sprintf("%05d", i.LaunchIndex)
 }
 
-// checkIDs of instances that a call names.
+// checkIDs validates the instance IDs of a call.
 func checkIDs(ids []string) *Error {
 	for _, id := range ids {
 		if !instanceIDPattern.MatchString(id) {
@@ -178,7 +181,7 @@ func checkIDs(ids []string) *Error {
 	return nil
 }
 
-// findInstances of the region by their IDs.
+// findInstances returns the region's instances with these IDs.
 func (c *call) findInstances(ids []string) ([]*instance, *Error) {
 	var found []*instance
 	var missing []string
@@ -199,8 +202,8 @@ func (c *call) findInstances(ids []string) ([]*instance, *Error) {
 	}
 }
 
-// permitted are the instances with the IDs, once the call may do what it wants to
-// each. Keys are the condition keys that do not tell of an instance.
+// permitted returns the instances with these IDs, once the call is permitted to
+// act on each. Keys are the condition keys that do not depend on the instance.
 func (p *parameters) permitted(action string, ids []string, keys map[string][]string) ([]*instance, *Error) {
 	if err := checkIDs(ids); err != nil {
 		return nil, err
@@ -221,14 +224,14 @@ func (p *parameters) permitted(action string, ids []string, keys map[string][]st
 	return found, p.dryRun()
 }
 
-// A launch is what RunInstances is asked for.
+// A launch holds the parameters of RunInstances.
 type launch struct {
 	instance
 	profile  *instanceProfile
 	min, max int
 }
 
-// launch reads and checks what a call asks for.
+// launch reads and checks the parameters of RunInstances.
 func (p *parameters) launch() (l launch, e *Error) {
 	l.instance = instance{
 		Instance: Instance{State: "pending", Region: p.region}, Image: p.get("ImageId"), Type: cmp.Or(p.get("InstanceType"), defaultInstanceType),
@@ -283,7 +286,7 @@ func (p *parameters) count(name string) (int, *Error) {
 	return int(n), nil
 }
 
-// digest tells what a call asks for from what another does.
+// digest returns a hash of the parameters of a call.
 func (p *parameters) digest() string {
 	asked := url.Values{}
 	for name, values := range p.form {
@@ -295,7 +298,7 @@ func (p *parameters) digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// privateIP that a call asks for; the zero value if it leaves it to us.
+// privateIP returns the address that a call asks for; the zero value for none.
 func (p *parameters) privateIP() (netip.Addr, *Error) {
 	text := p.get("PrivateIpAddress")
 	if text == "" {
@@ -303,7 +306,7 @@ func (p *parameters) privateIP() (netip.Addr, *Error) {
 	}
 	address, err := netip.ParseAddr(text)
 	if err != nil || !address.Is4() || !address.IsPrivate() {
-		return netip.Addr{}, invalidEC2("Value (" + text + ") for parameter privateIpAddress is invalid. It is no private IPv4 address.")
+		return netip.Addr{}, invalidEC2("Value (" + text + ") for parameter privateIpAddress is invalid. Expecting a private IPv4 address.")
 	}
 	if p.usedAddresses()[address] {
 		return netip.Addr{}, newError(http.StatusBadRequest, "InvalidIPAddress.InUse", "Address "+text+" is in use.")
@@ -311,7 +314,7 @@ func (p *parameters) privateIP() (netip.Addr, *Error) {
 	return address, nil
 }
 
-// usedAddresses of the region.
+// usedAddresses returns the addresses in use in the region.
 func (c *call) usedAddresses() map[netip.Addr]bool {
 	used := map[netip.Addr]bool{}
 	for _, i := range c.instances() {
@@ -320,8 +323,8 @@ func (c *call) usedAddresses() map[netip.Addr]bool {
 	return used
 }
 
-// freeAddress is the first one of 10.0.0.0/16 that no instance has. AWS keeps the
-// first four to itself.
+// freeAddress returns the first free address of 10.0.0.0/16. AWS reserves the
+// first four.
 func freeAddress(used map[netip.Addr]bool) netip.Addr {
 	address := netip.AddrFrom4([4]byte{10, 0, 0, 4})
 	for used[address] {
@@ -330,7 +333,7 @@ func freeAddress(used map[netip.Addr]bool) netip.Addr {
 	return address
 }
 
-// privateDNSName is the name that AWS gives to an address.
+// privateDNSName returns the name that AWS gives to an address.
 func privateDNSName(address netip.Addr, region string) string {
 	domain := region + ".compute.internal"
 	if region == "us-east-1" {
@@ -339,7 +342,8 @@ func privateDNSName(address netip.Addr, region string) string {
 	return "ip-" + strings.ReplaceAll(address.String(), ".", "-") + "." + domain
 }
 
-// grants are the permissions that a launch needs: for all that it makes or uses.
+// grants returns the permissions that a launch needs for all that it makes or
+// uses.
 func (c *call) grants(l *launch) []grant {
 	tags := requestTags(l.Tags)
 	ofInstance := c.instanceKeys(&l.instance)
@@ -403,13 +407,14 @@ func runInstances(c *call, p *parameters) (any, *Error) {
 		launched = append(launched, &i)
 	}
 	told := c.reservation(launched)
-	for _, i := range launched { // at once, but nobody expects to be told so
+	for _, i := range launched { // at once, though clients expect to see it pending first
 		i.State = "running"
 	}
 	return told, nil
 }
 
-// launchedBefore are the instances that were launched by the same request.
+// launchedBefore returns the instances that an earlier copy of the request
+// launched.
 func (c *call) launchedBefore(l *launch) ([]*instance, *Error) {
 	if l.Token == "" {
 		return nil, nil
@@ -497,7 +502,7 @@ func (a *AWS) xmlInstance(i *instance) xmlInstance {
 	return x
 }
 
-// reservation is of instances that were launched together.
+// reservation lists instances that were launched together.
 func (c *call) reservation(of []*instance) fields {
 	if len(of) == 0 {
 		return nil
@@ -553,7 +558,8 @@ func withNext(told fields, next string) fields {
 	return append(told, field{"nextToken", next})
 }
 
-// instanceFilter is what a filter of instances looks at.
+// instanceFilter returns the function that reads the values that a filter
+// compares.
 func (c *call) instanceFilter(name string) func(*instance) []string {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok {
 		return func(i *instance) []string {
@@ -600,8 +606,8 @@ func (c *call) instanceFilter(name string) func(*instance) []string {
 	return nil
 }
 
-// A transition takes instances from a state, by another, to a last one. It takes
-// no time, but its answer tells of the state in between, as AWS's does.
+// A transition takes instances from a state to another. It is immediate, but the
+// response shows the state in between, as AWS's does.
 type transition struct {
 	action, done string
 	from         []string
@@ -640,7 +646,7 @@ func (t transition) run(c *call, p *parameters) (any, *Error) {
 	return fields{{"instancesSet", changes}}, nil
 }
 
-// enter a state.
+// enter moves the instance to a state.
 func (i *instance) enter(state string, now time.Time) {
 	i.State, i.Ended = state, now
 	switch state {

@@ -16,8 +16,7 @@ func profileAssociationOperations() map[string]operation {
 	}
 }
 
-// associate an instance with an instance profile by its name; with an empty one it
-// has none.
+// associate sets the instance profile by name; an empty name removes it.
 func (i *instance) associate(profile string, now time.Time) {
 	i.InstanceProfile = profile
 	switch {
@@ -28,8 +27,8 @@ func (i *instance) associate(profile string, now time.Time) {
 	}
 }
 
-// namedProfile is the instance profile that a call names, by its name or its ARN;
-// nil if it names none.
+// namedProfile returns the instance profile that a call names by name or ARN; nil
+// if it names none.
 func (p *parameters) namedProfile() (*instanceProfile, *Error) {
 	name, arn := p.get("IamInstanceProfile.Name"), p.get("IamInstanceProfile.Arn")
 	switch {
@@ -50,8 +49,8 @@ func (p *parameters) namedProfile() (*instanceProfile, *Error) {
 	}
 }
 
-// mayPassProfile asks whether the caller may give the role in an instance profile
-// to an instance.
+// mayPassProfile checks whether the caller may pass the role of an instance
+// profile to an instance.
 func (c *call) mayPassProfile(profile *instanceProfile) *Error {
 	if profile.role == nil {
 		return invalidEC2(`IAM Instance Profile "` + profile.ARN + `" has no associated IAM Roles`)
@@ -59,7 +58,7 @@ func (c *call) mayPassProfile(profile *instanceProfile) *Error {
 	return c.mayPass(profile.role, "ec2.amazonaws.com")
 }
 
-// xmlProfile is nil if there is no instance profile of the name.
+// xmlProfile returns nil if no instance profile has the name.
 func (a *AWS) xmlProfile(name string) *xmlProfile {
 	profile, ok := a.state.Profiles[lower(name)]
 	if !ok {
@@ -160,7 +159,8 @@ func describeAssociations(c *call, p *parameters) (any, *Error) {
 	return withNext(fields{{"iamInstanceProfileAssociationSet", associations}}, next), nil
 }
 
-// associationFilter is what a filter of associations looks at.
+// associationFilter returns the function that reads the values that a filter
+// compares.
 func associationFilter(name string) func(*instance) []string {
 	switch name {
 	case "instance-id":

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// regions of the partition that an account has without asking for them, and the
-// one that clients use unless told otherwise.
+// regions returns the partition's regions that need no opt-in, and the default
+// region.
 func (a *AWS) regions() []string {
 	names := []string{a.region}
 	switch a.partition {
@@ -53,7 +53,7 @@ func describeRegions(c *call, p *parameters) (any, *Error) {
 	return fields{{"regionInfo", items[xmlRegion]{all}}}, nil
 }
 
-// regionFilter is what a filter of regions looks at.
+// regionFilter returns the function that reads the values that a filter compares.
 func regionFilter(name string) func(xmlRegion) []string {
 	switch name {
 	case "endpoint":

@@ -17,7 +17,7 @@ func instanceTagOperations() map[string]operation {
 	}
 }
 
-// ec2Tags are those that a call names under a prefix: Prefix.1.Key, Prefix.1.Value.
+// ec2Tags reads the tags under a prefix: Prefix.1.Key, Prefix.1.Value.
 func (p *parameters) ec2Tags(prefix string) (map[string]string, *Error) {
 	tags := map[string]string{}
 	has := func(n int) bool {
@@ -45,7 +45,7 @@ func tagLimitExceeded() *Error {
 	return newError(http.StatusBadRequest, "TagLimitExceeded", fmt.Sprintf("An instance cannot have more than %d tags.", maxTags))
 }
 
-// tagSpecification are the tags for what a call makes, which is instances.
+// tagSpecification reads the tags for the instances that a call makes.
 func (p *parameters) tagSpecification() (map[string]string, *Error) {
 	all := map[string]string{}
 	for n := 1; ; n++ {
@@ -64,7 +64,8 @@ func (p *parameters) tagSpecification() (map[string]string, *Error) {
 	}
 }
 
-// taggedInstances are the instances that a call names and may tag, and the tags.
+// taggedInstances returns the instances that a call names and may tag, and the
+// tags.
 func (p *parameters) taggedInstances(action string) ([]*instance, map[string]string, *Error) {
 	ids := p.list("ResourceId", "")
 	if len(ids) == 0 {
@@ -104,8 +105,8 @@ func createTags(_ *call, p *parameters) (any, *Error) {
 	return nil, nil
 }
 
-// deleteTags that are named, with the value that is given if one is. Without any,
-// all are deleted.
+// deleteTags deletes the named tags, only if the value matches where one is
+// given. Without any tags, it deletes all.
 func deleteTags(_ *call, p *parameters) (any, *Error) {
 	found, tags, err := p.taggedInstances("DeleteTags")
 	if err != nil {
@@ -152,7 +153,7 @@ func describeTags(c *call, p *parameters) (any, *Error) {
 	return withNext(fields{{"tagSet", items[xmlTagDescription]{page}}}, next), nil
 }
 
-// tagFilter is what a filter of tags looks at.
+// tagFilter returns the function that reads the values that a filter compares.
 func tagFilter(name string) func(xmlTagDescription) []string {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok {
 		return func(t xmlTagDescription) []string {

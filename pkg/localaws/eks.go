@@ -15,15 +15,15 @@ import (
 // eksService speaks REST with JSON.
 type eksService struct{ operations []eksOperation }
 
-// An eksOperation is one of EKS's.
+// An eksOperation is an operation of EKS.
 type eksOperation struct {
-	// method and path by which it is called. A segment in braces stands for any.
+	// method and path are its route. A segment in braces matches any segment.
 	method string
 	path   []string
 	name   string
-	// run asks for permission and does it. Its answer is marshalled.
+	// run checks permission and does the work. Its result is marshalled.
 	run func(*eksCall) (any, *Error)
-	// accepts are the parameters of the query that it knows.
+	// accepts lists the query parameters that it supports.
 	accepts []string
 }
 
@@ -31,16 +31,16 @@ func eksOperations() []eksOperation {
 	return slices.Concat(clusterOperations(), clusterUpdateOperations(), clusterTagOperations(), accessEntryOperations())
 }
 
-// on is an operation called by a route, such as "GET /clusters/{name}".
+// on makes the operation of a route, such as "GET /clusters/{name}".
 func on(route, name string, run func(*eksCall) (any, *Error), accepts ...string) eksOperation {
 	method, path, _ := strings.Cut(route, " ")
 	return eksOperation{method: method, path: segments(path), name: name, run: run, accepts: accepts}
 }
 
-// segments of a path. An encoded slash is part of one: an ARN is one segment.
+// segments splits a path. An encoded slash does not split: an ARN is one segment.
 func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
-// match takes from a path, still encoded, what stands where the braces are.
+// match matches an encoded path and returns the segments in place of the braces.
 func (o *eksOperation) match(method string, path []string) (map[string]string, bool) {
 	if method != o.method || len(path) != len(o.path) {
 		return nil, false
@@ -60,7 +60,7 @@ func (o *eksOperation) match(method string, path []string) (map[string]string, b
 	return values, true
 }
 
-// An eksCall is a call of one of EKS's operations.
+// An eksCall is a call of an EKS operation.
 type eksCall struct {
 	*call
 	path  map[string]string
@@ -75,7 +75,7 @@ func (s *eksService) actions() []string {
 	return names
 }
 
-// find the operation that a call is for, and the parameters in its path.
+// find returns the operation of a call and the parameters in its path.
 func (s *eksService) find(c *call) (*eksOperation, map[string]string) {
 	path := segments(c.request.URL.EscapedPath())
 	for i := range s.operations {
@@ -86,14 +86,14 @@ func (s *eksService) find(c *call) (*eksOperation, map[string]string) {
 	return nil, nil
 }
 
-// read the path, and the body's JSON.
+// read returns the parameters in the path and in the JSON body.
 func (s *eksService) read(c *call) (name string, parameters map[string]any) {
 	operation, values := s.find(c)
 	if operation == nil {
 		return c.request.Method + " " + c.request.URL.Path, nil
 	}
 	var body map[string]any
-	_ = json.Unmarshal(c.body, &body) // an operation that wants one says what is wrong with it
+	_ = json.Unmarshal(c.body, &body) // an operation with a body reports the error
 	parameters = map[string]any{}
 	maps.Copy(parameters, jsonParameters(body))
 	for name, value := range values {
@@ -117,7 +117,7 @@ func (s *eksService) failure(_ *call, e *Error) answer {
 	return answer
 }
 
-// call finds the operation and does it.
+// call finds the operation and runs it.
 func (s *eksService) call(c *call) (any, *Error) {
 	operation, path := s.find(c)
 	if operation == nil {
@@ -137,8 +137,8 @@ func invalidEKS(message string) *Error {
 	return newError(http.StatusBadRequest, "InvalidParameterException", message)
 }
 
-// decode the body of a call. What is not known is refused: whoever sends it counts
-// on its effect.
+// decode decodes the body of a call. It rejects unknown fields, since the client
+// expects them to have an effect.
 func (c *eksCall) decode(into any) *Error {
 	if len(c.body) == 0 {
 		return nil
@@ -152,7 +152,7 @@ func decodeEKS(text []byte, into any) *Error {
 	err := decoder.Decode(into)
 	if err == nil {
 		if _, after := decoder.Token(); !errors.Is(after, io.EOF) {
-			err = errors.New("there is something behind it")
+			err = errors.New("trailing data after it")
 		}
 	}
 	if err == nil {
@@ -161,11 +161,11 @@ func decodeEKS(text []byte, into any) *Error {
 	if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
 		return invalidEKS("localaws does not support the parameter " + strings.Trim(name, `"`) + ".")
 	}
-	return invalidEKS("The request's JSON cannot be read: " + err.Error() + ".")
+	return invalidEKS("The request's JSON does not parse: " + err.Error() + ".")
 }
 
-// page is the page of a sorted list that a call asks for, and the token of the
-// next one.
+// page returns the page of a sorted list that a call asks for, and the token of the
+// next page.
 func (c *eksCall) page(all []string) (page []string, next string, e *Error) {
 	limit := 100
 	if text := c.query.Get("maxResults"); text != "" {

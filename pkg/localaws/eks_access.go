@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// configMap is the authentication mode of every cluster here: who may do what in
-// it, besides its creator, is said by its ConfigMap aws-auth alone.
+// configMap is the authentication mode of every cluster here: only the ConfigMap
+// aws-auth and the creator's role grant access.
 const configMap = "CONFIG_MAP"
 
-// An accessConfig says how a cluster finds out who may do what in it.
+// An accessConfig is the access configuration of a cluster.
 type accessConfig struct {
 	AuthenticationMode string `json:"authenticationMode"`
 	Bootstrap          bool   `json:"bootstrapClusterCreatorAdminPermissions"`
@@ -20,15 +20,15 @@ func (a *accessConfig) check() *Error {
 	case a.AuthenticationMode == "API" || a.AuthenticationMode == "API_AND_CONFIG_MAP":
 		return invalidEKS("localaws does not support authentication mode " + a.AuthenticationMode + ": its clusters have " + configMap + ".")
 	case a.AuthenticationMode != configMap:
-		return invalidEKS("Authentication mode " + a.AuthenticationMode + " is none of API, API_AND_CONFIG_MAP, CONFIG_MAP.")
+		return invalidEKS("Authentication mode " + a.AuthenticationMode + " is unknown (supported: API, API_AND_CONFIG_MAP, CONFIG_MAP).")
 	case !a.Bootstrap:
 		return invalidEKS("bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to " + configMap)
 	}
 	return nil
 }
 
-// unsupportedMode is the answer to a change of the authentication mode. AWS lets
-// clusters go from CONFIG_MAP to API_AND_CONFIG_MAP only.
+// unsupportedMode returns the error for a change of the authentication mode. AWS
+// only lets clusters go from CONFIG_MAP to API_AND_CONFIG_MAP.
 func unsupportedMode(mode string) *Error {
 	if mode == "API_AND_CONFIG_MAP" {
 		return (&accessConfig{AuthenticationMode: mode}).check()
@@ -36,8 +36,8 @@ func unsupportedMode(mode string) *Error {
 	return invalidEKS("Unsupported authentication mode update from " + configMap + " to " + mode)
 }
 
-// accessEntryOperations are answered as AWS answers them for clusters whose
-// authentication mode is CONFIG_MAP.
+// accessEntryOperations fail as they do on AWS for clusters with authentication mode
+// CONFIG_MAP.
 func accessEntryOperations() []eksOperation {
 	const entries = "/clusters/{clusterName}/access-entries"
 	const entry = entries + "/{principalArn}"
@@ -96,7 +96,7 @@ func accessEntry(c *eksCall) (any, *Error) {
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" {
 		return nil, invalidEKS("The specified principalArn is invalid: invalid principal.")
 	}
-	// The ARN of an entry ends in a UUID, which there is none of.
+	// The ARN of an entry ends in a UUID, and no entry exists here to have one.
 	kind, _, _ := strings.Cut(parts[5], "/")
 	arn := c.arn("eks", c.region, "access-entry/"+name+"/"+kind+"/"+parts[4]+"/"+principal[strings.LastIndex(principal, "/")+1:]+"/*")
 	if err := c.authorize(c.operation, arn, map[string][]string{"eks:clustername": {name}, "eks:principalarn": {principal}}); err != nil {

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// A cluster of EKS. Until an API server is registered for it, it is being made.
+// A cluster is an EKS cluster. It is CREATING until an API server is registered.
 type cluster struct {
 	Name    string            `json:"name"`
 	Region  string            `json:"region"`
@@ -29,30 +29,31 @@ type cluster struct {
 	RoleARN string            `json:"roleARN"`
 	VPC     vpcConfig         `json:"vpc"`
 	Tags    map[string]string `json:"tags"`
-	// Creator is the ARN of the user or role that made it, which may do all in it.
+	// Creator is the ARN of the user or role that created it and has full access.
 	Creator string `json:"creatorARN"`
-	// Token tells a repeated request from a second one, and Request what was asked.
+	// Token is the client token that makes creation idempotent, Request the digest
+	// of its parameters.
 	Token   string          `json:"clientRequestToken,omitempty"`
 	Request string          `json:"request,omitempty"`
 	Updates []clusterUpdate `json:"updates,omitempty"`
 }
 
-// Cluster is what EKS knows of a cluster.
+// Cluster describes a cluster of EKS.
 type Cluster struct {
 	Name, Region, ARN, Version string
 	// Status is ACTIVE, or CREATING while no API server is registered.
 	Status string
 	// Endpoint is the URL of the API server; empty without one.
 	Endpoint string
-	// CreatorARN is who made it: a user, or a role without its path. Whoever
-	// authenticates for the cluster makes them its owner.
+	// CreatorARN is the user, or the role without its path, that created the
+	// cluster. An authenticator for the cluster maps this ARN as the cluster owner.
 	CreatorARN string
 	Created    time.Time
 	Tags       map[string]string
 }
 
-// An apiServer of Kubernetes is bound to the name of a cluster, whether there is
-// such a cluster or not. It is of this run, not of the state.
+// An apiServer is a Kubernetes API server bound to a cluster name, whether or not
+// that cluster exists. It lasts for this run and is not part of the state.
 type apiServer struct {
 	endpoint string
 	ca       []byte // PEM
@@ -78,13 +79,13 @@ func clusterOperations() []eksOperation {
 	}
 }
 
-// RegisterCluster binds an API server to a cluster's name: DescribeCluster answers
-// its URL and CA (in PEM), and the proxy dials it. A cluster that does not exist
-// is made, by the administrator. If it is deleted and made again, the API server
-// is its again. The API server is of this run: no state file keeps it.
+// RegisterCluster binds an API server to a cluster name: DescribeCluster returns its
+// URL and CA (in PEM), and the proxy dials it. If the cluster does not exist, the
+// administrator creates it. The binding survives deleting and creating the cluster
+// again. It lasts for this run: no state file keeps it.
 func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	if !clusterNamePattern.MatchString(name) {
-		return fmt.Errorf("registering cluster %q: a name has 1 to 100 letters, digits, - and _", name)
+		return fmt.Errorf("registering cluster %q: expected a name of 1 to 100 letters, digits, - and _", name)
 	}
 	if _, err := endpointAddress(endpoint); err != nil {
 		return fmt.Errorf("registering cluster %s: %w", name, err)
@@ -102,7 +103,7 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	})
 }
 
-// Cluster tells of a cluster, if there is one of the name in the region.
+// Cluster returns the cluster with the name in the region, and whether it exists.
 func (a *AWS) Cluster(region, name string) (Cluster, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -118,7 +119,7 @@ func (a *AWS) Cluster(region, name string) (Cluster, bool) {
 
 func (a *AWS) clusterARN(region, name string) string { return a.arn("eks", region, "cluster/"+name) }
 
-// endpoint tells the proxy whom it may dial besides AWS.
+// endpoint reports whether the proxy may dial a host besides AWS's, and its address.
 func (a *AWS) endpoint(hostPort string) (address string, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -132,16 +133,16 @@ func (a *AWS) endpoint(hostPort string) (address string, ok bool) {
 	return "", false
 }
 
-// endpointAddress is the host and port of an https URL.
+// endpointAddress returns the host and port of an https URL.
 func endpointAddress(endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
-		return "", fmt.Errorf("%q is no https URL", endpoint)
+		return "", fmt.Errorf("expected an https URL, not %q", endpoint)
 	}
 	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")), nil
 }
 
-// cluster of a name, after permission to act on it was asked for.
+// cluster checks permission and returns the cluster with a name.
 func (c *eksCall) cluster(name string, keys map[string][]string) (*cluster, *Error) {
 	arn := c.clusterARN(c.region, name)
 	found, ok := c.state.Clusters[arn]
@@ -165,7 +166,7 @@ func listClusters(c *eksCall) (any, *Error) {
 	if err := c.authorize(c.operation, c.clusterARN(c.region, "*"), nil); err != nil {
 		return nil, err
 	}
-	// Nobody can register clusters that are not of EKS, so all of them are none.
+	// No cluster here is registered from outside EKS, so "all" adds none.
 	if include := c.query["include"]; len(include) > 0 && !slices.Equal(include, []string{"all"}) {
 		return nil, invalidEKS("include must be all.")
 	}
@@ -179,7 +180,7 @@ func listClusters(c *eksCall) (any, *Error) {
 	}{names, next}, nil
 }
 
-// clusterNames of the region, sorted.
+// clusterNames returns the names of the region's clusters, sorted.
 func (c *eksCall) clusterNames() []string {
 	names := []string{}
 	for _, cluster := range c.state.Clusters {
@@ -208,7 +209,7 @@ func deleteCluster(c *eksCall) (any, *Error) {
 	return c.describe(found, "DELETING"), nil
 }
 
-// A createClusterInput is what CreateCluster knows.
+// A createClusterInput holds the supported parameters of CreateCluster.
 type createClusterInput struct {
 	Name         string            `json:"name"`
 	Version      string            `json:"version"`
@@ -220,7 +221,7 @@ type createClusterInput struct {
 	Token        string            `json:"clientRequestToken"`
 }
 
-// defaultCluster is what goes without saying.
+// defaultCluster returns the defaults of CreateCluster.
 func defaultCluster() createClusterInput {
 	return createClusterInput{
 		Version:      defaultKubernetesVersion,
@@ -283,7 +284,7 @@ func (i *createClusterInput) check() *Error {
 		return invalidEKS("The cluster name should match the regex [0-9A-Za-z][A-Za-z0-9-_]* and have at most 100 characters.")
 	}
 	if !slices.Contains(kubernetesVersions(), i.Version) {
-		return invalidEKS("unsupported Kubernetes version " + i.Version + ": localaws knows " + strings.Join(kubernetesVersions(), ", "))
+		return invalidEKS("unsupported Kubernetes version " + i.Version + " (supported: " + strings.Join(kubernetesVersions(), ", ") + ")")
 	}
 	if err := i.VPC.check(); err != nil {
 		return err
@@ -300,15 +301,15 @@ func (i *createClusterInput) check() *Error {
 	return nil
 }
 
-// digest tells one request from another.
+// digest returns a hash of the parameters.
 func (i *createClusterInput) digest() string {
-	text, _ := json.Marshal(i) // a struct of strings, which always encodes
+	text, _ := json.Marshal(i) // a struct of strings always encodes
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
-// creator is the ARN by which who calls can be made a cluster's owner: for a
-// session of a role it is the role's, without the path that STS drops.
+// creator returns the ARN that maps the caller as a cluster's owner: for a session
+// of a role, the role's ARN without its path, because STS drops the path.
 func (c *call) creator() string {
 	if c.caller.role != nil {
 		return c.arn("iam", "", "role/"+c.caller.role.Name)
@@ -345,8 +346,8 @@ func (a *AWS) describe(c *cluster, status string) map[string]any {
 	return map[string]any{"cluster": described}
 }
 
-// A vpcConfig is the network of a cluster, as it is asked for and described. The
-// API server listens where it does, whatever this says.
+// A vpcConfig is the network of a cluster, as requested and described. It does not
+// affect where the API server listens.
 type vpcConfig struct {
 	SubnetIDs         []string `json:"subnetIds"`
 	SecurityGroupIDs  []string `json:"securityGroupIds"`
@@ -363,7 +364,7 @@ var (
 func (v *vpcConfig) check() *Error {
 	for _, id := range v.SubnetIDs {
 		if !subnetPattern.MatchString(id) {
-			return invalidEKS("The subnet ID '" + id + "' is not valid: it is subnet- and hex digits.")
+			return invalidEKS("The subnet ID '" + id + "' is not valid: expected subnet- and hex digits.")
 		}
 	}
 	if distinct := slices.Compact(slices.Sorted(slices.Values(v.SubnetIDs))); len(distinct) < 2 {
@@ -371,7 +372,7 @@ func (v *vpcConfig) check() *Error {
 	}
 	for _, id := range v.SecurityGroupIDs {
 		if !securityGroupPattern.MatchString(id) {
-			return invalidEKS("The security group ID '" + id + "' is not valid: it is sg- and hex digits.")
+			return invalidEKS("The security group ID '" + id + "' is not valid: expected sg- and hex digits.")
 		}
 	}
 	if len(v.SecurityGroupIDs) > 5 {
@@ -388,7 +389,7 @@ func (v *vpcConfig) check() *Error {
 	return nil
 }
 
-// A loggingInput turns the logs of the control plane on and off.
+// A loggingInput turns control plane logs on and off.
 type loggingInput struct {
 	ClusterLogging []logSetup `json:"clusterLogging"`
 }
@@ -402,7 +403,7 @@ func logTypes() []string {
 	return []string{"api", "audit", "authenticator", "controllerManager", "scheduler"}
 }
 
-// check that no log is turned on, as none is written.
+// check returns an error if a log is turned on, since localaws writes none.
 func (l loggingInput) check() *Error {
 	for _, setup := range l.ClusterLogging {
 		if setup.Enabled {

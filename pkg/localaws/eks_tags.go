@@ -15,7 +15,7 @@ func clusterTagOperations() []eksOperation {
 	}
 }
 
-// tagsProblem is what is wrong with tags; empty if nothing is.
+// tagsProblem returns what is wrong with tags; empty if they are valid.
 func tagsProblem(tags map[string]string) string {
 	if len(tags) > maxTags {
 		return fmt.Sprintf("The number of tags exceeds the limit of %d.", maxTags)
@@ -23,7 +23,7 @@ func tagsProblem(tags map[string]string) string {
 	for key, value := range tags {
 		switch {
 		case key == "" || len([]rune(key)) > 128 || len([]rune(value)) > 256:
-			return "A tag's key has 1 to 128 characters, and its value up to 256."
+			return "Expected a tag key of 1 to 128 characters and a value of up to 256."
 		case strings.HasPrefix(lower(key), "aws:"):
 			return "Tag keys that begin with aws: are reserved for AWS."
 		}
@@ -31,8 +31,8 @@ func tagsProblem(tags map[string]string) string {
 	return ""
 }
 
-// tagged is the resource that a call names, after permission to act on it was
-// asked for: a cluster, as nothing else has tags.
+// tagged checks permission and returns the resource that a call names. Only clusters
+// have tags.
 func (c *eksCall) tagged(keys map[string][]string) (*cluster, *Error) {
 	found, ok := c.state.Clusters[c.path["resourceArn"]]
 	if ok = ok && found.Region == c.region; ok {
@@ -80,7 +80,7 @@ func tagResource(c *eksCall) (any, *Error) {
 
 func badTags(why string) *Error {
 	if why == "" {
-		why = "Tags must be given."
+		why = "Tags are required."
 	}
 	return newError(http.StatusBadRequest, "BadRequestException", why)
 }

@@ -164,7 +164,7 @@ func TestCreateClusterRefuses(t *testing.T) {
 		}, "authentication mode API"},
 		"a mode of none": {func(i *eks.CreateClusterInput) {
 			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{AuthenticationMode: "NONE"}
-		}, "none of API"},
+		}, "supported: API, API_AND_CONFIG_MAP"},
 		"no owner": {func(i *eks.CreateClusterInput) {
 			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{BootstrapClusterCreatorAdminPermissions: aws.Bool(false)}
 		}, "must be true"},
@@ -544,8 +544,8 @@ func TestEKSPaths(t *testing.T) {
 		{"PUT", "/clusters/c", "", 404, "no EKS operation"},
 		{"GET", "/", "", 404, "no EKS operation"},
 		{"GET", "/clusters/c?verbose=1", "", 400, "parameter verbose of DescribeCluster"},
-		{"POST", "/clusters", `{"name":`, 400, "cannot be read"},
-		{"POST", "/clusters", `{} {}`, 400, "something behind it"},
+		{"POST", "/clusters", `{"name":`, 400, "does not parse"},
+		{"POST", "/clusters", `{} {}`, 400, "trailing data"},
 		{"POST", "/clusters", `{"resourcesVpcConfig":{"ipFamily":"ipv6"}}`, 400, "does not support the parameter ipFamily"},
 		{"POST", "/clusters", "", 400, "cluster name"},
 	} {

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// A clusterUpdate is a change of a cluster. It takes no time, so that it is over
-// when it is looked at.
+// A clusterUpdate is a change of a cluster. It is immediate, so it is complete by
+// the time a client describes it.
 type clusterUpdate struct {
 	ID      string        `json:"id"`
 	Type    string        `json:"type"`
 	Params  []updateParam `json:"params"`
 	Created time.Time     `json:"created"`
-	// Token tells a repeated request from a second one.
+	// Token is the client token that makes the update idempotent.
 	Token string `json:"clientRequestToken,omitempty"`
 }
 
@@ -25,7 +25,7 @@ type updateParam struct {
 	Value string `json:"value"`
 }
 
-// maxUpdates of a cluster are remembered.
+// maxUpdates bounds the updates remembered for a cluster.
 const maxUpdates = 100
 
 func clusterUpdateOperations() []eksOperation {
@@ -87,7 +87,7 @@ func updateClusterConfig(c *eksCall) (any, *Error) {
 	return c.updateVPC(found, input.VPC, input.Token)
 }
 
-// updateVPC changes what is given, either the networks or who reaches the endpoint.
+// updateVPC changes either the networks or the access to the endpoint.
 func (c *eksCall) updateVPC(of *cluster, text []byte, token string) (any, *Error) {
 	now := of.VPC
 	next := vpcConfig{
@@ -126,7 +126,7 @@ func (c *eksCall) updateVPC(of *cluster, text []byte, token string) (any, *Error
 	return update.describe("InProgress"), nil
 }
 
-// jsonList is how EKS writes a list into the value of a parameter.
+// jsonList formats a list as EKS does in the value of a parameter.
 func jsonList(values []string) string {
 	text, _ := json.Marshal(values)
 	return string(text)

@@ -11,8 +11,7 @@ import (
 	"unicode"
 )
 
-// An entity is what users, groups and roles have in common: who they are, and
-// the policies that say what they may do.
+// An entity is what users, groups and roles have in common: a name and policies.
 type entity struct {
 	Name    string         `json:"name"`
 	Path    string         `json:"path"`
@@ -21,26 +20,26 @@ type entity struct {
 	Created time.Time      `json:"created"`
 	Tags    []tag          `json:"tags,omitempty"`
 	Inline  inlinePolicies `json:"inlinePolicies,omitempty"`
-	// Attached are the ARNs of managed policies, in the order in which they were
-	// attached.
+	// Attached holds the ARNs of attached managed policies, in the order of their
+	// attachment.
 	Attached []string `json:"attachedPolicies,omitempty"`
-	// Boundary is the ARN of the managed policy that bounds all others; empty
-	// without one. A group has none.
+	// Boundary is the ARN of the managed policy that is its permissions boundary;
+	// empty without one. A group has none.
 	Boundary string `json:"permissionsBoundary,omitempty"`
 }
 
-// A kind of entity, as the names of operations and parameters have it: what goes
-// for all three is written once.
+// A kind is a kind of entity. Code that is the same for all three uses it.
 type kind struct {
 	// name is User, Group or Role.
 	name string
-	// calls AWS, and so can have tags and a permissions boundary; a group does not.
+	// calls reports that the entity can call AWS, and so can have tags and a
+	// permissions boundary; a group cannot.
 	calls bool
-	// maxInline is what the inline policies may be long in all, white space not
-	// counted.
+	// maxInline bounds the length of all inline policies together, without white
+	// space.
 	maxInline int
 	find      func(*parameters) (*entity, *Error)
-	// resource is the ARN that a permission is asked for.
+	// resource returns the ARN that needs permission.
 	resource func(*parameters) string
 }
 
@@ -70,7 +69,7 @@ func kinds() []kind {
 	}
 }
 
-// operations that all entities of the kind have.
+// operations returns the operations that every kind of entity has.
 func (k kind) operations() map[string]operation {
 	all := map[string]operation{}
 	maps.Copy(all, inlinePolicyOperations(k))
@@ -88,8 +87,8 @@ func (k kind) operations() map[string]operation {
 	return all
 }
 
-// entities are all groups, users and roles, each with the name of its kind; each
-// kind is sorted by name.
+// entities returns all groups, users and roles, each with the name of its kind and
+// each kind sorted by name.
 func (s *state) entities() iter.Seq2[string, *entity] {
 	return func(yield func(string, *entity) bool) {
 		for _, name := range slices.Sorted(maps.Keys(s.Groups)) {
@@ -110,8 +109,8 @@ func (s *state) entities() iter.Seq2[string, *entity] {
 	}
 }
 
-// move gives an entity, which is the value of all under its name, the new name and
-// the new path that a call asks for. Noun is that of the entity's kind.
+// move renames an entity, the value under its name in all, to the new name and path
+// that a call asks for. Noun is the name of its kind.
 func move[T any](p *parameters, all map[string]T, e *entity, noun string, limit int) *Error {
 	name, path := e.Name, e.Path
 	if p.has("New" + noun + "Name") {
@@ -126,7 +125,7 @@ func move[T any](p *parameters, all map[string]T, e *entity, noun string, limit 
 			return err
 		}
 	}
-	// Whoever moves it needs the permission for where it is and for where it goes.
+	// A move needs permission for the old name and for the new one.
 	arn := p.arn("iam", "", lower(noun)+path+name)
 	if err := p.authorize(p.operation, arn, nil); err != nil {
 		return err
@@ -141,7 +140,7 @@ func move[T any](p *parameters, all map[string]T, e *entity, noun string, limit 
 	return nil
 }
 
-// deletable says which policies must go before the entity can.
+// deletable returns an error that names the policies to remove before deletion.
 func (e *entity) deletable() *Error {
 	switch {
 	case len(e.Attached) > 0:
@@ -152,12 +151,12 @@ func (e *entity) deletable() *Error {
 	return nil
 }
 
-// inUse says what must be done before an entity is deleted.
+// inUse returns the error for an entity that needs something done before deletion.
 func inUse(remedy string) *Error {
 	return newError(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must "+remedy+" first.")
 }
 
-// inlinePolicies are part of one entity, sorted by name.
+// inlinePolicies are the inline policies of one entity, sorted by name.
 type inlinePolicies []inlinePolicy
 
 type inlinePolicy struct {
@@ -169,7 +168,7 @@ func (l inlinePolicies) find(name string) (int, bool) {
 	return slices.BinarySearchFunc(l, name, func(p inlinePolicy, name string) int { return strings.Compare(p.Name, name) })
 }
 
-// put adds a policy or replaces the one of its name; owner is for the error.
+// put adds a policy or replaces the one with its name; owner is for the error.
 func (l *inlinePolicies) put(name string, document document, owner string, limit int) *Error {
 	next := slices.Clone(*l)
 	at, found := next.find(name)
@@ -189,7 +188,7 @@ func (l *inlinePolicies) put(name string, document document, owner string, limit
 	return nil
 }
 
-// lengthOf a policy as quotas count it: without white space.
+// lengthOf returns the length of a policy as quotas count it: without white space.
 func lengthOf(text string) (n int) {
 	for _, c := range text {
 		if !unicode.IsSpace(c) {
@@ -207,7 +206,8 @@ func (l inlinePolicies) names() []string {
 	return names
 }
 
-// inlinePolicyOperations are those of the inline policies of a kind of entity.
+// inlinePolicyOperations returns the operations on the inline policies of a kind of
+// entity.
 func inlinePolicyOperations(k kind) map[string]operation {
 	owner := k.name + "Name"
 	noSuchPolicy := func(name string) *Error {

@@ -6,21 +6,22 @@ import (
 	"strings"
 )
 
-// Environment is what a program's environment must be so that it talks to a
-// local AWS, as whoever `aws configure` last configured, and can never reach the
-// real one.
+// Environment is the environment in which a program talks to a local AWS, with the
+// credentials that `aws configure` set last, and cannot reach the real AWS.
 type Environment struct {
-	// Set to these values.
+	// Set holds variables and their values.
 	Set map[string]string
-	// Unset, since each would lead elsewhere or outrank what is configured.
+	// Unset holds variables that would redirect clients or override the
+	// configuration.
 	Unset []string
 }
 
-// endpointPrefix begins the variables that name an endpoint, for one service or
-// for all.
+// endpointPrefix is the prefix of the variables that set an endpoint, for one
+// service or for all.
 const endpointPrefix = "AWS_ENDPOINT_URL"
 
-// Environment for the local AWS that listens at a host and port.
+// Environment returns the environment for the local AWS that listens at a host and
+// port.
 func (f Files) Environment(hostPort, region string) Environment {
 	proxy := "http://" + hostPort
 	return Environment{
@@ -32,7 +33,8 @@ func (f Files) Environment(hostPort, region string) Environment {
 			"AWS_CA_BUNDLE":               f.CA(),
 			"HTTPS_PROXY":                 proxy,
 			"https_proxy":                 proxy,
-			// Without credentials clients would ask the machine that they run on.
+			// Without credentials clients would ask the metadata service of this
+			// machine.
 			"AWS_EC2_METADATA_DISABLED": "true",
 		},
 		Unset: []string{
@@ -52,7 +54,7 @@ func (e Environment) unsets(name string) bool {
 	return slices.Contains(e.Unset, name) || strings.HasPrefix(name, endpointPrefix)
 }
 
-// Apply is an environment of other variables, NAME=value, with this one over it.
+// Apply returns the environment with this one applied; variables are NAME=value.
 func (e Environment) Apply(environ []string) []string {
 	applied := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
@@ -65,8 +67,8 @@ func (e Environment) Apply(environ []string) []string {
 	return applied
 }
 
-// Shell is what a POSIX shell evaluates to get the environment. There is no
-// pattern to unset by, so the endpoints of services are taken from environ.
+// Shell returns text that a POSIX shell evaluates to set the environment. A shell
+// cannot unset by pattern, so Shell unsets the service endpoints in environ.
 func (e Environment) Shell(environ []string) string {
 	var b strings.Builder
 	unset := slices.Clone(e.Unset)
@@ -83,12 +85,12 @@ func (e Environment) Shell(environ []string) string {
 	return b.String()
 }
 
-// isName reports whether a shell can have a variable of the name.
+// isName reports whether the name is valid for a shell variable.
 func isName(name string) bool {
 	return strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
-// Quote makes text one word of a POSIX shell.
+// Quote quotes text as one word of a POSIX shell.
 func Quote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

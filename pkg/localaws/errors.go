@@ -2,16 +2,16 @@ package localaws
 
 import "net/http"
 
-// Error is an error as AWS answers it.
+// Error is an error response of AWS.
 type Error struct {
-	// Status of HTTP.
+	// Status is the HTTP status.
 	Status int
-	// Code by which programs tell errors apart.
+	// Code identifies the error to programs.
 	Code string
-	// Message for people.
+	// Message is for people.
 	Message string
 
-	// denial is what DecodeAuthorizationMessage tells of it; nil for most.
+	// denial is what DecodeAuthorizationMessage returns for the error; nil for most.
 	denial *denial
 }
 
@@ -21,7 +21,7 @@ func newError(status int, code, message string) *Error {
 	return &Error{Status: status, Code: code, Message: message}
 }
 
-// The errors of IAM that many operations have.
+// Errors that many operations of IAM return.
 
 func noSuchEntity(message string) *Error {
 	return newError(http.StatusNotFound, "NoSuchEntity", message)
@@ -43,12 +43,12 @@ func invalidInput(message string) *Error {
 	return newError(http.StatusBadRequest, "InvalidInput", message)
 }
 
-// deleteConflict says what must be deleted, or detached, before an entity is.
+// deleteConflict returns the error for an entity that still has something attached.
 func deleteConflict(what string) *Error {
 	return newError(http.StatusConflict, "DeleteConflict", "Cannot delete entity, must delete "+what+" first.")
 }
 
-// The codes that every service has, as IAM and STS call them.
+// Codes that every service has, by their names in IAM and STS.
 const (
 	codeAccessDenied        = "AccessDenied"
 	codeExpiredToken        = "ExpiredToken"
@@ -59,8 +59,8 @@ const (
 	codeSignatureMismatch   = "SignatureDoesNotMatch"
 	codeThrottled           = "Throttling"
 	codeUnavailable         = "ServiceUnavailable"
-	// codeSignatureSkewed is ours: IAM and STS say SignatureDoesNotMatch, others
-	// something else.
+	// codeSignatureSkewed is internal: IAM and STS answer SignatureDoesNotMatch,
+	// others another code.
 	codeSignatureSkewed = "signature skewed"
 )
 
@@ -68,7 +68,7 @@ func signatureMismatch() *Error {
 	return newError(http.StatusForbidden, codeSignatureMismatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 }
 
-// ofQuery is a common error in the words of IAM and STS.
+// ofQuery translates a common error to IAM and STS.
 func (e *Error) ofQuery() *Error {
 	if e.Code == codeSignatureSkewed {
 		return newError(e.Status, codeSignatureMismatch, e.Message)
@@ -76,7 +76,7 @@ func (e *Error) ofQuery() *Error {
 	return e
 }
 
-// ofEKS is a common error in the words of EKS.
+// ofEKS translates a common error to EKS.
 func (e *Error) ofEKS() *Error {
 	status, code := e.Status, e.Code
 	switch e.Code {
@@ -102,7 +102,7 @@ func (e *Error) ofEKS() *Error {
 	return newError(status, code, e.Message)
 }
 
-// ofCloudTrail is a common error in the words of CloudTrail.
+// ofCloudTrail translates a common error to CloudTrail.
 func (e *Error) ofCloudTrail() *Error {
 	switch e.Code {
 	case codeServiceFailure:
@@ -113,7 +113,7 @@ func (e *Error) ofCloudTrail() *Error {
 	return e.ofEKS()
 }
 
-// ofEC2 is a common error in the words of EC2.
+// ofEC2 translates a common error to EC2.
 func (e *Error) ofEC2(a *AWS) *Error {
 	switch e.Code {
 	case codeAccessDenied:

@@ -19,58 +19,57 @@ import (
 // FaultKind is what a fault does to a call.
 type FaultKind string
 
-// The kinds of fault. All but latency answer instead of the service, each in the
-// form that the service's clients know.
+// The kinds of fault. All but latency answer in place of the service, in the form
+// that its clients expect.
 const (
-	// FaultLatency makes a call wait, and then goes on with the faults after it.
+	// FaultLatency delays a call; later faults still apply.
 	FaultLatency FaultKind = "latency"
 	// FaultThrottle answers that there are too many requests.
 	FaultThrottle FaultKind = "throttle"
-	// FaultError answers an error of the service's own, HTTP 5xx.
+	// FaultError answers a service error, HTTP 5xx.
 	FaultError FaultKind = "error"
 	// FaultDrop closes the connection without an answer.
 	FaultDrop FaultKind = "drop"
-	// FaultSignature answers that the signature is wrong, though it is good.
+	// FaultSignature answers that the signature is wrong, though it is valid.
 	FaultSignature FaultKind = "wrong-signature"
 )
 
-// FaultKinds are all that there are.
+// FaultKinds returns all kinds.
 func FaultKinds() []FaultKind {
 	return []FaultKind{FaultLatency, FaultThrottle, FaultError, FaultDrop, FaultSignature}
 }
 
-// A Fault befalls calls, for clients to be tested by. A call that it answers is
-// not done: nothing has changed.
+// A Fault makes calls fail or wait, to test clients. A call that a fault answers
+// changes nothing.
 type Fault struct {
-	// ID by which it is removed; Add gives it.
+	// ID identifies the fault; Add sets it.
 	ID string
-	// Action of the calls, with wildcards, as policies have it: * or
+	// Action selects calls by action, with the wildcards of policies: *,
 	// sts:GetCallerIdentity or iam:Create*.
 	Action string
-	// Region of the calls, with wildcards; empty means every region.
+	// Region selects calls by region, with wildcards; empty means every region.
 	Region string
-	// AccessKeyID that the calls are signed with, with wildcards, whether or not
-	// such a key exists; empty means every call, signed or not.
+	// AccessKeyID selects calls by the access key that signs them, with wildcards,
+	// whether or not the key exists; empty means every call, signed or not.
 	AccessKeyID string
 	Kind        FaultKind
-	// Latency is how long a call waits, an hour at most. For kind latency alone,
-	// which must have one.
+	// Latency is how long a call waits, up to an hour. Kind latency requires it;
+	// other kinds reject it.
 	Latency time.Duration
-	// Status of HTTP, 500 to 599. For kind error alone; 0 means 500.
+	// Status is the HTTP status of kind error, 500 to 599; 0 means 500.
 	Status int
-	// Rate is which part of the calls it befalls, above 0 and up to 1; 0 means 1,
-	// all of them.
+	// Rate is the share of matching calls that the fault hits, above 0 and up to 1;
+	// 0 means 1.
 	Rate float64
-	// Count is how many calls it befalls before it is over; 0 means that it never
-	// is.
+	// Count is how many calls the fault hits before it is used up; 0 means no limit.
 	Count int
-	// Struck is how many it has befallen.
+	// Struck is how many calls it has hit.
 	Struck int
 }
 
 // faultJSON is a Fault on the wire: {"id":"1", "action":"sts:*",
 // "region":"eu-west-*", "accessKeyId":"AKIA*", "kind":"latency", "latency":"2s",
-// "status":503, "rate":0.5, "count":3, "struck":1}, without what is zero.
+// "status":503, "rate":0.5, "count":3, "struck":1}, without zero values.
 type faultJSON struct {
 	ID          string    `json:"id,omitempty"`
 	Action      string    `json:"action"`
@@ -84,7 +83,7 @@ type faultJSON struct {
 	Struck      int       `json:"struck"`
 }
 
-// MarshalJSON writes the latency as Go does: 1m30s.
+// MarshalJSON formats the latency as Go does: 1m30s.
 func (f Fault) MarshalJSON() ([]byte, error) {
 	wire := faultJSON{f.ID, f.Action, f.Region, f.AccessKeyID, f.Kind, "", f.Status, f.Rate, f.Count, f.Struck}
 	if f.Latency != 0 {
@@ -93,7 +92,7 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 	return json.Marshal(wire)
 }
 
-// UnmarshalJSON refuses what it does not know.
+// UnmarshalJSON rejects unknown fields.
 func (f *Fault) UnmarshalJSON(text []byte) error {
 	var wire faultJSON
 	if err := decodeStrictly(text, &wire); err != nil {
@@ -105,16 +104,16 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 	}
 	var err error
 	if f.Latency, err = time.ParseDuration(wire.Latency); err != nil {
-		return fmt.Errorf("latency %q is no duration, such as 1.5s", wire.Latency)
+		return fmt.Errorf("latency %q: expected a duration, such as 1.5s", wire.Latency)
 	}
 	return nil
 }
 
-// Faults are what befalls the calls to a local AWS, in the order in which they
-// were added. None are there at first, and a state file does not keep them.
+// Faults are the faults of a local AWS, in the order in which they were added. There
+// are none at first, and a state file does not keep them.
 type Faults struct {
 	random func() float64
-	// actions that there are, in lower case.
+	// actions are all actions, in lower case.
 	actions []string
 
 	mu     sync.Mutex
@@ -125,14 +124,14 @@ type Faults struct {
 // maxFaults is far more than anybody adds by hand.
 const maxFaults = 1000
 
-// What the patterns of a fault consist of.
+// Patterns for the fields of a fault.
 var (
 	faultAction      = regexp.MustCompile(`^[A-Za-z0-9:*?]+$`)
 	faultRegion      = regexp.MustCompile(`^[a-z0-9*?-]{0,64}$`)
 	faultAccessKeyID = regexp.MustCompile(`^[A-Z0-9*?]{0,128}$`)
 )
 
-// Add a fault. It is returned with its ID.
+// Add adds a fault and returns it with its ID.
 func (f *Faults) Add(fault Fault) (Fault, error) {
 	if err := f.check(fault); err != nil {
 		return Fault{}, fmt.Errorf("adding a fault: %w", err)
@@ -140,7 +139,7 @@ func (f *Faults) Add(fault Fault) (Fault, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.faults) == maxFaults {
-		return Fault{}, fmt.Errorf("adding a fault: there are %d, which is the most; clear them first", maxFaults)
+		return Fault{}, fmt.Errorf("adding a fault: the limit of %d faults is reached: clear them first", maxFaults)
 	}
 	f.added++
 	fault.ID, fault.Struck = strconv.Itoa(f.added), 0
@@ -151,25 +150,25 @@ func (f *Faults) Add(fault Fault) (Fault, error) {
 func (f *Faults) check(fault Fault) error {
 	switch {
 	case !faultAction.MatchString(fault.Action) || !slices.ContainsFunc(f.actions, fault.isFor):
-		return fmt.Errorf("action %q matches none of localaws, such as sts:GetCallerIdentity, sts:* or *", fault.Action)
+		return fmt.Errorf("action %q matches no action of localaws (examples: sts:GetCallerIdentity, sts:*, *)", fault.Action)
 	case !faultRegion.MatchString(fault.Region):
-		return fmt.Errorf("region %q is not the name of a region, such as eu-west-2 or us-*", fault.Region)
+		return fmt.Errorf("region %q: expected the name of a region, such as eu-west-2 or us-*", fault.Region)
 	case !faultAccessKeyID.MatchString(fault.AccessKeyID):
-		return fmt.Errorf("access key %q is not the ID of an access key, such as AKIAIOSFODNN7EXAMPLE or AKIA*", fault.AccessKeyID)
+		return fmt.Errorf("access key %q: expected the ID of an access key, such as AKIAIOSFODNN7EXAMPLE or AKIA*", fault.AccessKeyID)
 	case !slices.Contains(FaultKinds(), fault.Kind):
-		return fmt.Errorf("kind %q is none of %s", fault.Kind, kindList())
+		return fmt.Errorf("unknown kind %q (supported: %s)", fault.Kind, kindList())
 	case fault.Kind == FaultLatency && (fault.Latency <= 0 || fault.Latency > time.Hour):
-		return fmt.Errorf("kind %s wants a latency above 0 and up to 1h, not %s", fault.Kind, fault.Latency)
+		return fmt.Errorf("kind %s requires a latency above 0 and up to 1h, not %s", fault.Kind, fault.Latency)
 	case fault.Kind != FaultLatency && fault.Latency != 0:
-		return fmt.Errorf("kind %s has no latency; add a fault of kind %s before it", fault.Kind, FaultLatency)
+		return fmt.Errorf("kind %s takes no latency: add a fault of kind %s before it", fault.Kind, FaultLatency)
 	case fault.Kind == FaultError && fault.Status != 0 && (fault.Status < 500 || fault.Status > 599):
-		return fmt.Errorf("status %d is not 500 to 599", fault.Status)
+		return fmt.Errorf("status %d: expected 500 to 599", fault.Status)
 	case fault.Kind != FaultError && fault.Status != 0:
-		return fmt.Errorf("kind %s has a status of its own; status is for kind %s", fault.Kind, FaultError)
-	case !(fault.Rate >= 0 && fault.Rate <= 1): // no number is neither
-		return fmt.Errorf("rate %v is not above 0 and up to 1", fault.Rate)
+		return fmt.Errorf("kind %s takes no status: it is for kind %s", fault.Kind, FaultError)
+	case !(fault.Rate >= 0 && fault.Rate <= 1): // also rejects NaN
+		return fmt.Errorf("rate %v: expected more than 0 and at most 1", fault.Rate)
 	case fault.Count < 0:
-		return fmt.Errorf("count %d is negative; 0 means always", fault.Count)
+		return fmt.Errorf("count %d must not be negative; 0 means no limit", fault.Count)
 	}
 	return nil
 }
@@ -182,11 +181,11 @@ func kindList() string {
 	return strings.Join(names, ", ")
 }
 
-// isFor reports whether a fault is for an action, which is in lower case.
+// isFor reports whether a fault applies to an action, which is in lower case.
 func (f *Fault) isFor(action string) bool { return matches(strings.ToLower(f.Action), action) }
 
-// befalls reports whether a fault is for the calls of an action, which is in lower
-// case, in a region by an access key.
+// befalls reports whether a fault applies to calls of an action, which is in lower
+// case, in a region with an access key.
 func (f *Fault) befalls(action, region, accessKeyID string) bool {
 	return f.isFor(action) && matches(cmp.Or(f.Region, "*"), region) && matches(cmp.Or(f.AccessKeyID, "*"), accessKeyID)
 }
@@ -196,7 +195,7 @@ func matches(pattern, text string) bool {
 	return err == nil && matched
 }
 
-// List them.
+// List returns all faults.
 func (f *Faults) List() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -207,7 +206,7 @@ func (f *Faults) List() []Fault {
 	return list
 }
 
-// Remove one by its ID; false means that there is none.
+// Remove removes a fault by ID and reports whether it existed.
 func (f *Faults) Remove(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -216,15 +215,15 @@ func (f *Faults) Remove(id string) bool {
 	return len(f.faults) < before
 }
 
-// Clear removes them all.
+// Clear removes all faults.
 func (f *Faults) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = nil
 }
 
-// strike decides what befalls a call: how long it waits, and the fault that
-// answers it, if one does.
+// strike applies the faults to a call: it returns how long the call waits, and the
+// fault that answers it, if any.
 func (f *Faults) strike(action, region, accessKeyID string) (wait time.Duration, answering *Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -245,8 +244,8 @@ func (f *Faults) strike(action, region, accessKeyID string) (wait time.Duration,
 	return wait, nil
 }
 
-// suffer lets a call have its faults. An error is to be answered instead of what
-// the service would. The signature is nil if there is none that can be read.
+// suffer applies the faults to a call. It returns the error to answer in place of
+// the service, if any. The signature is nil if it does not parse.
 func (c *call) suffer(w http.ResponseWriter, signature *sigv4.Signature) *Error {
 	accessKeyID := ""
 	if signature != nil {
@@ -273,7 +272,7 @@ func (c *call) suffer(w http.ResponseWriter, signature *sigv4.Signature) *Error 
 	return newError(max(fault.Status, http.StatusInternalServerError), codeServiceFailure, "A fault of localaws made the service fail.")
 }
 
-// wait for a time of the real clock; false means that the client has left.
+// wait waits in real time and reports whether the client is still there.
 func (c *call) wait(w http.ResponseWriter, wait time.Duration) bool {
 	extendDeadlines(w, wait)
 	timer := time.NewTimer(wait)
@@ -286,13 +285,13 @@ func (c *call) wait(w http.ResponseWriter, wait time.Duration) bool {
 	}
 }
 
-// statusNone is that of an answer that is not given.
+// statusNone is the status of a call that gets no response.
 const statusNone = 0
 
-// drop closes the connection that an answer would have gone to.
+// drop closes the connection instead of answering.
 func (c *call) drop(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
-	if err != nil { // nor can an answer be given
+	if err != nil { // so it cannot answer either
 		c.log.Error("dropping a connection failed", "error", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		return

@@ -13,24 +13,24 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
-// Files are what clients of a local AWS need, in one private directory: the CA,
-// and a configuration in which the profiles default and admin are the
-// administrator. The user's own ~/.aws is never touched.
+// Files are the files of a local AWS's clients, in one private directory: the CA,
+// and a configuration with the profiles default and admin, both the administrator.
+// The user's own ~/.aws is never touched.
 type Files struct{ Dir string }
 
-// CA is the certificate that clients trust.
+// CA returns the path of the certificate that clients trust.
 func (f Files) CA() string { return filepath.Join(f.Dir, "ca.pem") }
 
-// Config is the AWS CLI's configuration file.
+// Config returns the path of the AWS CLI's configuration file.
 func (f Files) Config() string { return filepath.Join(f.Dir, "config") }
 
-// Credentials is the AWS CLI's credentials file.
+// Credentials returns the path of the AWS CLI's credentials file.
 func (f Files) Credentials() string { return filepath.Join(f.Dir, "credentials") }
 
-// ControlSecret is the file with the secret that the control endpoints want.
+// ControlSecret returns the path of the file with the control endpoints' secret.
 func (f Files) ControlSecret() string { return filepath.Join(f.Dir, "control-secret") }
 
-// LoadOrCreateCA is the CA of the directory, which is made if need be.
+// LoadOrCreateCA loads the directory's CA, or creates it.
 func (f Files) LoadOrCreateCA(now time.Time) (*proxy.CA, error) {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
@@ -38,9 +38,8 @@ func (f Files) LoadOrCreateCA(now time.Time) (*proxy.CA, error) {
 	return proxy.LoadOrCreateCA(f.CA(), filepath.Join(f.Dir, "ca-key.pem"), now)
 }
 
-// Write the configuration, the secret of the control endpoints, and the
-// administrator's key, which is then the default one, whatever was configured
-// before.
+// Write writes the configuration, the secret of the control endpoints and the
+// administrator's key, which becomes the default key.
 func (f Files) Write(a *AWS) error {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the state directory: %w", err)
@@ -81,8 +80,8 @@ func (f Files) writeCredentials(key, admin AccessKey) error {
 	return nil
 }
 
-// Administrator is the key of profile admin in the credentials file; the zero
-// value if there is no such file or profile.
+// Administrator returns the key of profile admin in the credentials file, or the
+// zero value if the file or the profile does not exist.
 func (f Files) Administrator() (AccessKey, error) {
 	file, err := os.Open(f.Credentials())
 	if errors.Is(err, fs.ErrNotExist) {

@@ -25,12 +25,11 @@ func iamOperations() map[string]operation {
 	return operations
 }
 
-// needPermissionToTag has whoever makes a thing with tags need the permission to
-// tag it, too.
+// needPermissionToTag makes creating a thing with tags need the permission to tag.
 func needPermissionToTag(operations map[string]operation) {
 	for name, create := range operations {
 		noun, creates := strings.CutPrefix(name, "Create")
-		action := "Tag" + strings.TrimPrefix(noun, "Virtual") // as MFA devices are when they are made
+		action := "Tag" + strings.TrimPrefix(noun, "Virtual") // the action to tag an MFA device has no "Virtual"
 		if _, taggable := operations[action]; !creates || !taggable {
 			continue
 		}
@@ -54,13 +53,13 @@ func orSlash(path string) string {
 	return path
 }
 
-// A tag of a user, a role or a policy.
+// A tag of a user, role or policy.
 type tag struct{ Key, Value string }
 
-// maxTags of one thing, whichever service it is of.
+// maxTags bounds the tags of one thing, in every service.
 const maxTags = 50
 
-// tagKeys are the condition keys that tell of the tags in a request.
+// tagKeys returns the condition keys of the tags in a request.
 func (p *parameters) tagKeys() map[string][]string {
 	keys := map[string][]string{}
 	values := p.list("Tags.member", ".Value")
@@ -76,7 +75,7 @@ func (p *parameters) tagKeys() map[string][]string {
 	return keys
 }
 
-// tagsOf what an ARN names, if it is a thing of IAM's.
+// tagsOf returns the tags of the IAM resource that an ARN names.
 func (s *state) tagsOf(arn string) []tag {
 	name := lower(arn[strings.LastIndex(arn, "/")+1:])
 	if u, ok := s.Users[name]; ok && u.ARN == arn {
@@ -100,8 +99,8 @@ func (s *state) tagsOf(arn string) []tag {
 	return nil
 }
 
-// tagPattern says nothing of the length: a pattern is compiled to as many copies as
-// it counts, and this one is large.
+// tagPattern does not check the length: a counted pattern compiles to as many
+// copies, and this one is large.
 var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 func isTag(text string, atLeast, atMost int) bool {
@@ -109,7 +108,7 @@ func isTag(text string, atLeast, atMost int) bool {
 	return atLeast <= n && n <= atMost && tagPattern.MatchString(text)
 }
 
-// tags that a call gives. Their keys are told apart without regard to case.
+// tags returns the tags in a call. Tag keys are case insensitive.
 func (p *parameters) tags() ([]tag, *Error) {
 	keys, values := p.list("Tags.member", ".Key"), p.list("Tags.member", ".Value")
 	if len(keys) != len(values) {
@@ -136,13 +135,13 @@ func (p *parameters) tags() ([]tag, *Error) {
 	return tags, nil
 }
 
-// findTag is where the tag of a key is; below zero if there is none.
+// findTag returns the index of the tag with a key, or -1.
 func findTag(tags []tag, key string) int {
 	return slices.IndexFunc(tags, func(t tag) bool { return strings.EqualFold(t.Key, key) })
 }
 
-// tagOperations are those of the tags of one kind of thing, which a parameter
-// names. Find gives them for a call to change.
+// tagOperations returns the operations on the tags of one kind of thing, which a
+// parameter names. Find returns the tags for a call to change.
 func tagOperations(noun, nameParameter string, resource func(*parameters) string, find func(*parameters) (*[]tag, *Error)) map[string]operation {
 	return map[string]operation{
 		"Tag" + noun: write(resource, func(_ *call, p *parameters) (any, *Error) {
@@ -199,7 +198,7 @@ func tagOperations(noun, nameParameter string, resource func(*parameters) string
 	}
 }
 
-// missing says that a field is not there, by its name on the wire.
+// missing returns the error for a missing field; field is its name on the wire.
 func missing(field string) *Error {
 	return invalid(field, "failed to satisfy constraint: Member must not be null")
 }
@@ -215,7 +214,8 @@ var (
 	documentPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{FF}]+$`)
 )
 
-// checkName of a user, role or policy; field is its name on the wire.
+// checkName checks the name of a user, role or policy; field is its name on the
+// wire.
 func checkName(field, name string, limit int) *Error {
 	switch {
 	case name == "":
@@ -236,8 +236,7 @@ func checkPath(path string) (string, *Error) {
 	return path, nil
 }
 
-// pathPrefix by which a list is cut down; all paths have the one of a call that
-// gives none.
+// pathPrefix returns the prefix that filters a list by path; "/" matches all.
 func (p *parameters) pathPrefix() (string, *Error) {
 	prefix := orSlash(p.get("PathPrefix"))
 	if len(prefix) > 512 || !prefixPattern.MatchString(prefix) {
@@ -246,7 +245,7 @@ func (p *parameters) pathPrefix() (string, *Error) {
 	return prefix, nil
 }
 
-// word is the value of a parameter that has few; empty if it is not there.
+// word returns the value of an enumerated parameter; empty if it is missing.
 func (p *parameters) word(name string, words ...string) (string, *Error) {
 	if value := p.get(name); !p.has(name) || slices.Contains(words, value) {
 		return value, nil
@@ -254,16 +253,16 @@ func (p *parameters) word(name string, words ...string) (string, *Error) {
 	return "", invalid(onWire(name), "failed to satisfy constraint: Member must satisfy enum value set: ["+strings.Join(words, ", ")+"]")
 }
 
-// flag is a parameter that is true or false, and false if it is not there.
+// flag returns a boolean parameter, false if it is missing.
 func (p *parameters) flag(name string) (bool, *Error) {
 	value, err := p.word(name, "true", "false")
 	return value == "true", err
 }
 
-// maxDocument is the length in which AWS reads a policy at all.
+// maxDocument is the maximum length of a policy that AWS reads.
 const maxDocument = 131072
 
-// document is the identity policy that a call gives.
+// document returns the identity policy in a call.
 func (p *parameters) document(name string) (document, *Error) {
 	text := p.get(name)
 	switch {
@@ -277,5 +276,5 @@ func (p *parameters) document(name string) (document, *Error) {
 	return parseDocument(text)
 }
 
-// onWire is how errors call a parameter: policyName for PolicyName.
+// onWire returns the name of a parameter in errors: policyName for PolicyName.
 func onWire(name string) string { return lower(name[:1]) + name[1:] }

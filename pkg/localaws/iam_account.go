@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// accountOperations are about the account as a whole.
+// accountOperations returns the operations on the account as a whole.
 func accountOperations() map[string]operation {
 	all := func(*parameters) string { return "*" }
 	return map[string]operation{
@@ -21,7 +21,7 @@ func accountOperations() map[string]operation {
 
 var aliasPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// createAccountAlias replaces the alias that there is: an account has one.
+// createAccountAlias replaces the existing alias: an account has one.
 func createAccountAlias(c *call, p *parameters) (any, *Error) {
 	alias := p.get("AccountAlias")
 	switch {
@@ -53,7 +53,7 @@ func listAccountAliases(c *call, p *parameters) (any, *Error) {
 	return paged(p, "AccountAliases", all)
 }
 
-// An xmlEntry is of a map.
+// An xmlEntry is an entry of a map.
 type xmlEntry struct {
 	Key   string `xml:"key"`
 	Value int    `xml:"value"`
@@ -69,7 +69,8 @@ func getAccountSummary(c *call, _ *parameters) (any, *Error) {
 			inUse++
 		}
 	}
-	// The root user, whom the keys that begin with Account are about, has nothing.
+	// The keys that begin with Account are about the root user, which has nothing
+	// here.
 	summary := []xmlEntry{
 		{"Users", len(c.state.Users)}, {"UsersQuota", maxUsers}, {"AccessKeysPerUserQuota", maxKeys}, {"GroupsPerUserQuota", maxGroupsPerUser},
 		{"Groups", len(c.state.Groups)}, {"GroupsQuota", maxGroups},
@@ -87,8 +88,8 @@ func getAccountSummary(c *call, _ *parameters) (any, *Error) {
 	}{summary}}}, nil
 }
 
-// getAccountAuthorizationDetails pages through all that has or gives permissions,
-// and answers what of it is on the page, each in its list.
+// getAccountAuthorizationDetails pages through all entities and policies, and
+// returns those on the page, each in its list.
 func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
 	types := []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}
 	filter := p.list("Filter.member", "")
@@ -101,7 +102,7 @@ func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
 
 	type detail struct {
 		list string
-		tell func() any // of what is on the page, no more
+		tell func() any // runs only for entries on the page
 	}
 	var all []detail
 	for kind, e := range c.state.entities() {
@@ -137,7 +138,7 @@ func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
 	return append(lists, more...), nil
 }
 
-// entityDetail is all there is to know of a user, a group or a role.
+// entityDetail returns all details of a user, group or role.
 func (c *call) entityDetail(kind string, e *entity) fields {
 	var inline, attached []fields
 	for _, policy := range e.Inline {
@@ -181,7 +182,7 @@ type xmlPolicyDetail struct {
 	PolicyVersionList members[xmlPolicyVersion]
 }
 
-// detail is all there is to know of a managed policy, but its tags.
+// detail returns all details of a managed policy except its tags.
 func (m *managedPolicy) detail(used usage) xmlPolicyDetail {
 	x := xmlPolicyDetail{xmlPolicy: m.xml(used, true)}
 	x.Tags = nil

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// awsPolicyARN is the ARN of a policy that AWS manages, by its name and, but for
-// the first slash, its path before it.
+// awsPolicyARN returns the ARN of an AWS managed policy. The name includes its path,
+// without the first slash.
 func (a *AWS) awsPolicyARN(name string) string {
 	return "arn:" + a.partition + ":iam::aws:policy/" + name
 }
 
-// An awsPolicy is one that AWS manages.
+// An awsPolicy is an AWS managed policy.
 type awsPolicy struct {
 	path, name, description string
 	statements              []awsStatement
@@ -46,9 +46,9 @@ func (s awsStatement) when(operator, key string, value any) awsStatement {
 	return s
 }
 
-// awsManagedPolicies are those of a partition, by ARN.
+// awsManagedPolicies returns the AWS managed policies of a partition, by ARN.
 func awsManagedPolicies(partition string) (map[string]*managedPolicy, *Error) {
-	// AWS began to have such policies on this day, which will do for all of them.
+	// The day of the first AWS managed policies serves as the date of all.
 	created := time.Date(2015, time.February, 6, 0, 0, 0, 0, time.UTC)
 	policies := map[string]*managedPolicy{}
 	for _, p := range awsPolicies(partition) {
@@ -63,7 +63,7 @@ func awsManagedPolicies(partition string) (map[string]*managedPolicy, *Error) {
 		if e != nil {
 			return nil, e
 		}
-		id := sha256.Sum256([]byte(p.name)) // the same ID in every account, as AWS has it
+		id := sha256.Sum256([]byte(p.name)) // as in AWS, the same ID in every account
 		m := &managedPolicy{
 			Name: p.name, Path: p.path, ARN: "arn:" + partition + ":iam::aws:policy" + p.path + p.name,
 			ID: "ANPA" + base32.StdEncoding.EncodeToString(id[:])[:17], Description: p.description, Created: created,
@@ -74,9 +74,9 @@ func awsManagedPolicies(partition string) (map[string]*managedPolicy, *Error) {
 	return policies, nil
 }
 
-// awsPolicies are those that the guides of EKS name, and those that people give to
-// people. They allow what AWS's do with the services that there are here; of other
-// services, only what makes them recognisable.
+// awsPolicies returns the policies that the EKS guides name, and common ones for
+// people. They allow what AWS's do for the services here; for other services they
+// only contain enough to be recognisable.
 func awsPolicies(partition string) []awsPolicy {
 	serviceLinked := func(operator string, services ...string) awsStatement {
 		return allow("iam:CreateServiceLinkedRole").when(operator, "iam:AWSServiceName", services)
@@ -84,51 +84,51 @@ func awsPolicies(partition string) []awsPolicy {
 	return []awsPolicy{
 		// For people.
 		{"/", "AdministratorAccess", "Everything.", []awsStatement{allow("*")}},
-		{"/", "PowerUserAccess", "Everything but to manage users, groups and accounts.", []awsStatement{
+		{"/", "PowerUserAccess", "Full access, except to users, groups and accounts.", []awsStatement{
 			allowAllBut("iam:*", "organizations:*", "account:*"),
 			allow("iam:CreateServiceLinkedRole", "iam:DeleteServiceLinkedRole", "iam:ListRoles", "organizations:DescribeOrganization",
 				"account:ListRegions", "account:GetAccountInformation"),
 		}},
-		{"/", "ReadOnlyAccess", "To read everything.", []awsStatement{allow(
+		{"/", "ReadOnlyAccess", "Read access to everything.", []awsStatement{allow(
 			"autoscaling:Describe*", "cloudtrail:Describe*", "cloudtrail:Get*", "cloudtrail:List*", "cloudtrail:LookupEvents",
 			"cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*", "ec2:Describe*", "ec2:Get*", "ecr:BatchCheck*", "ecr:BatchGet*",
 			"ecr:Describe*", "ecr:Get*", "ecr:List*", "eks:Describe*", "eks:List*", "elasticloadbalancing:Describe*", "iam:Generate*",
 			"iam:Get*", "iam:List*", "iam:Simulate*", "kms:Describe*", "kms:Get*", "kms:List*", "s3:Get*", "s3:List*",
 			"ssm:Describe*", "ssm:Get*", "ssm:List*", "sts:GetAccessKeyInfo", "sts:GetCallerIdentity", "sts:GetSessionToken",
 		)}},
-		{"/job-function/", "ViewOnlyAccess", "To see what there is, but not what is in it.", []awsStatement{allow(
+		{"/job-function/", "ViewOnlyAccess", "Lists resources, without their contents.", []awsStatement{allow(
 			"autoscaling:Describe*", "cloudtrail:DescribeTrails", "cloudtrail:LookupEvents", "ec2:Describe*", "ecr:DescribeRepositories",
 			"ecr:ListImages", "eks:List*", "elasticloadbalancing:Describe*", "iam:GetAccountSummary", "iam:GetLoginProfile", "iam:List*",
 			"kms:ListAliases", "kms:ListKeys", "s3:ListAllMyBuckets", "s3:ListBucket",
 		)}},
-		{"/", "SecurityAudit", "To read how everything is secured.", []awsStatement{allow(
+		{"/", "SecurityAudit", "Read access to security settings.", []awsStatement{allow(
 			"cloudtrail:Describe*", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus", "cloudtrail:ListTags", "cloudtrail:LookupEvents",
 			"ec2:Describe*", "ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "eks:Describe*", "eks:List*",
 			"elasticloadbalancing:Describe*", "iam:GenerateCredentialReport", "iam:GenerateServiceLastAccessedDetails", "iam:Get*", "iam:List*",
 			"iam:SimulateCustomPolicy", "iam:SimulatePrincipalPolicy", "kms:Describe*", "kms:GetKeyPolicy", "kms:List*",
 			"s3:GetBucket*", "s3:ListAllMyBuckets",
 		)}},
-		{"/", "IAMFullAccess", "Everything of IAM.", []awsStatement{allow(
+		{"/", "IAMFullAccess", "Full access to IAM.", []awsStatement{allow(
 			"iam:*", "organizations:DescribeAccount", "organizations:DescribeOrganization", "organizations:DescribeOrganizationalUnit",
 			"organizations:DescribePolicy", "organizations:ListChildren", "organizations:ListParents", "organizations:ListPolicies",
 			"organizations:ListPoliciesForTarget", "organizations:ListRoots", "organizations:ListTargetsForPolicy",
 		)}},
-		{"/", "IAMReadOnlyAccess", "To read everything of IAM.", []awsStatement{allow(
+		{"/", "IAMReadOnlyAccess", "Read access to IAM.", []awsStatement{allow(
 			"iam:GenerateCredentialReport", "iam:GenerateServiceLastAccessedDetails", "iam:Get*", "iam:List*", "iam:SimulateCustomPolicy",
 			"iam:SimulatePrincipalPolicy",
 		)}},
-		{"/", "AmazonEC2FullAccess", "Everything of EC2.", []awsStatement{
+		{"/", "AmazonEC2FullAccess", "Full access to EC2.", []awsStatement{
 			allow("ec2:*", "elasticloadbalancing:*", "cloudwatch:*", "autoscaling:*"),
 			serviceLinked("StringEquals", "autoscaling.amazonaws.com", "ec2scheduled.amazonaws.com", "elasticloadbalancing.amazonaws.com",
 				"spot.amazonaws.com", "spotfleet.amazonaws.com", "transitgateway.amazonaws.com"),
 		}},
-		{"/", "AmazonEC2ReadOnlyAccess", "To read everything of EC2.", []awsStatement{allow(
+		{"/", "AmazonEC2ReadOnlyAccess", "Read access to EC2.", []awsStatement{allow(
 			"ec2:Describe*", "ec2:GetSecurityGroupsForVpc", "elasticloadbalancing:Describe*", "cloudwatch:ListMetrics",
 			"cloudwatch:GetMetricStatistics", "cloudwatch:Describe*", "autoscaling:Describe*",
 		)}},
 
 		// For the role of a cluster.
-		{"/", "AmazonEKSClusterPolicy", "What a control plane needs for nodes, volumes and load balancers.", []awsStatement{
+		{"/", "AmazonEKSClusterPolicy", "Lets a control plane manage nodes, volumes and load balancers.", []awsStatement{
 			allow(
 				"autoscaling:DescribeAutoScalingGroups", "autoscaling:UpdateAutoScalingGroup", "ec2:AttachVolume",
 				"ec2:AuthorizeSecurityGroupIngress", "ec2:CreateRoute", "ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:CreateVolume",
@@ -143,7 +143,7 @@ func awsPolicies(partition string) []awsPolicy {
 			),
 			serviceLinked("StringEquals", "elasticloadbalancing.amazonaws.com"),
 		}},
-		{"/", "AmazonEKSServicePolicy", "What clusters made before April 2020 need.", []awsStatement{
+		{"/", "AmazonEKSServicePolicy", "For clusters created before April 2020.", []awsStatement{
 			allow(
 				"ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface", "ec2:DescribeInstances",
 				"ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
@@ -152,7 +152,7 @@ func awsPolicies(partition string) []awsPolicy {
 			),
 			serviceLinked("StringLike", "eks.amazonaws.com"),
 		}},
-		{"/", "AmazonEKSVPCResourceController", "To give network interfaces and addresses to nodes.", []awsStatement{
+		{"/", "AmazonEKSVPCResourceController", "Lets a cluster manage network interfaces and addresses of nodes.", []awsStatement{
 			allow("ec2:CreateNetworkInterfacePermission").
 				when("ForAnyValue:StringEquals", "ec2:ResourceTag/eks:eni:owner", "eks-vpc-resource-controller"),
 			allow("ec2:AssignPrivateIpAddresses", "ec2:AttachNetworkInterface", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
@@ -160,15 +160,15 @@ func awsPolicies(partition string) []awsPolicy {
 		}},
 
 		// For the role of nodes, and of Fargate.
-		{"/", "AmazonEKSWorkerNodePolicy", "What a node needs to join a cluster.", []awsStatement{allow(
+		{"/", "AmazonEKSWorkerNodePolicy", "Lets a node join a cluster.", []awsStatement{allow(
 			"ec2:DescribeInstances", "ec2:DescribeInstanceTypes", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
 			"ec2:DescribeVolumes", "ec2:DescribeVolumesModifications", "ec2:DescribeVpcs", "eks:DescribeCluster",
 			"eks-auth:AssumeRoleForPodIdentity",
 		)}},
-		{"/", "AmazonEKSWorkerNodeMinimalPolicy", "What a node of EKS Auto Mode needs.", []awsStatement{
+		{"/", "AmazonEKSWorkerNodeMinimalPolicy", "Lets a node of EKS Auto Mode join a cluster.", []awsStatement{
 			allow("eks-auth:AssumeRoleForPodIdentity"),
 		}},
-		{"/", "AmazonEKS_CNI_Policy", "What the VPC CNI plug-in needs to give addresses to pods.", []awsStatement{
+		{"/", "AmazonEKS_CNI_Policy", "Lets the VPC CNI plug-in give addresses to pods.", []awsStatement{
 			allow(
 				"ec2:AssignPrivateIpAddresses", "ec2:AttachNetworkInterface", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
 				"ec2:DescribeInstances", "ec2:DescribeInstanceTypes", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DescribeTags",
@@ -176,15 +176,15 @@ func awsPolicies(partition string) []awsPolicy {
 			),
 			allow("ec2:CreateTags").on("arn:" + partition + ":ec2:*:*:network-interface/*"),
 		}},
-		{"/", "AmazonEC2ContainerRegistryReadOnly", "To read the container registry.", []awsStatement{allow(
+		{"/", "AmazonEC2ContainerRegistryReadOnly", "Read access to the container registry.", []awsStatement{allow(
 			"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeImageScanFindings",
 			"ecr:DescribeRepositories", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer", "ecr:GetLifecyclePolicy",
 			"ecr:GetLifecyclePolicyPreview", "ecr:GetRepositoryPolicy", "ecr:ListImages", "ecr:ListTagsForResource",
 		)}},
-		{"/", "AmazonEC2ContainerRegistryPullOnly", "To pull images from the container registry.", []awsStatement{allow(
+		{"/", "AmazonEC2ContainerRegistryPullOnly", "Lets a node pull images from the container registry.", []awsStatement{allow(
 			"ecr:BatchGetImage", "ecr:BatchImportUpstreamImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
 		)}},
-		{"/", "AmazonSSMManagedInstanceCore", "What an instance needs to be managed by Systems Manager.", []awsStatement{
+		{"/", "AmazonSSMManagedInstanceCore", "Lets Systems Manager manage an instance.", []awsStatement{
 			allow(
 				"ssm:DescribeAssociation", "ssm:DescribeDocument", "ssm:GetDeployablePatchSnapshotForInstance", "ssm:GetDocument",
 				"ssm:GetManifest", "ssm:GetParameter", "ssm:GetParameters", "ssm:ListAssociations", "ssm:ListInstanceAssociations",
@@ -195,7 +195,7 @@ func awsPolicies(partition string) []awsPolicy {
 			allow("ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage", "ec2messages:GetEndpoint",
 				"ec2messages:GetMessages", "ec2messages:SendReply"),
 		}},
-		{"/", "AmazonEKSFargatePodExecutionRolePolicy", "What Fargate needs to run the pods of a cluster.", []awsStatement{allow(
+		{"/", "AmazonEKSFargatePodExecutionRolePolicy", "Lets Fargate run the pods of a cluster.", []awsStatement{allow(
 			"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
 		)}},
 	}

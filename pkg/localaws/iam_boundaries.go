@@ -1,7 +1,7 @@
 package localaws
 
-// boundary is the permissions boundary that a call names: the ARN of a managed
-// policy. It is empty without one.
+// boundary returns the ARN of the managed policy that a call names as permissions
+// boundary; empty without one.
 func (p *parameters) boundary() (string, *Error) {
 	arn := p.get("PermissionsBoundary")
 	if !p.has("PermissionsBoundary") {
@@ -18,7 +18,7 @@ func (p *parameters) boundary() (string, *Error) {
 
 type xmlBoundary struct{ PermissionsBoundaryType, PermissionsBoundaryArn string }
 
-// boundaryXML says Policy, as AWS does, where its documentation has
+// boundaryXML has the type Policy, as AWS returns; its documentation says
 // PermissionsBoundaryPolicy.
 func (e *entity) boundaryXML() *xmlBoundary {
 	if e.Boundary == "" {
@@ -27,7 +27,8 @@ func (e *entity) boundaryXML() *xmlBoundary {
 	return &xmlBoundary{"Policy", e.Boundary}
 }
 
-// boundaryOperations set and lift the permissions boundary of a kind of entity.
+// boundaryOperations returns the operations that set and remove the permissions
+// boundary of a kind of entity.
 func boundaryOperations(k kind) map[string]operation {
 	owner := k.name + "Name"
 	return map[string]operation{
@@ -57,7 +58,8 @@ func boundaryOperations(k kind) map[string]operation {
 	}
 }
 
-// boundaryKey tells by what the entity is bounded whose policies are changed.
+// boundaryKey returns the condition key for the permissions boundary of the entity
+// whose policies a call changes.
 func (k kind) boundaryKey(p *parameters) map[string][]string {
 	e, err := k.find(p)
 	if err != nil || e.Boundary == "" {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// A group of users.
+// A group is a group of users.
 type group struct {
 	entity
-	// Members are the IDs of its users, in the order in which they were added.
+	// Members are the IDs of its users, in the order of joining.
 	Members []string `json:"members,omitempty"`
 }
 
@@ -34,8 +34,8 @@ func groupOperations() map[string]operation {
 	}
 }
 
-// groupResource is the ARN of the group that a call names, if there is one, else
-// of one that would be made.
+// groupResource returns the ARN of the group that a call names, or the ARN that a
+// new one would get.
 func groupResource(p *parameters) string {
 	if g, ok := p.state.Groups[lower(p.get("GroupName"))]; ok {
 		return g.ARN
@@ -143,7 +143,7 @@ func deleteGroup(c *call, p *parameters) (any, *Error) {
 	return nil, nil
 }
 
-// membership is the group and the user that a call names.
+// membership returns the group and the user that a call names.
 func (p *parameters) membership() (*group, *user, *Error) {
 	g, err := p.group()
 	if err != nil {
@@ -153,7 +153,7 @@ func (p *parameters) membership() (*group, *user, *Error) {
 	return g, u, err
 }
 
-// addUserToGroup does nothing if the user is in it already.
+// addUserToGroup does nothing if the user is already a member.
 func addUserToGroup(c *call, p *parameters) (any, *Error) {
 	g, u, err := p.membership()
 	if err != nil || slices.Contains(g.Members, u.ID) {
@@ -166,7 +166,7 @@ func addUserToGroup(c *call, p *parameters) (any, *Error) {
 	return nil, nil
 }
 
-// removeUserFromGroup does nothing if the user is not in it.
+// removeUserFromGroup does nothing if the user is not a member.
 func removeUserFromGroup(_ *call, p *parameters) (any, *Error) {
 	g, u, err := p.membership()
 	if err != nil {

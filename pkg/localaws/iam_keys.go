@@ -18,14 +18,14 @@ type accessKey struct {
 	user *user
 }
 
-// A keyUse is when, for which service and where a key was used.
+// A keyUse records when, for which service and where a key was last used.
 type keyUse struct {
 	Time    time.Time `json:"time"`
 	Service string    `json:"service"`
 	Region  string    `json:"region"`
 }
 
-const maxKeys = 2 // of one user
+const maxKeys = 2 // per user
 
 func accessKeyOperations() map[string]operation {
 	return map[string]operation{
@@ -37,8 +37,8 @@ func accessKeyOperations() map[string]operation {
 	}
 }
 
-// keyOwner is the ARN of the user whose key a call names; of no user in particular
-// if there is no such key.
+// keyOwner returns the ARN of the user whose key a call names, or a wildcard ARN if
+// the key does not exist.
 func keyOwner(p *parameters) string {
 	if key, ok := p.state.keys[p.get("AccessKeyId")]; ok {
 		return key.user.ARN
@@ -46,8 +46,7 @@ func keyOwner(p *parameters) string {
 	return p.arn("iam", "", "user/*")
 }
 
-// noteUse remembers that a call was signed with a key, of a user or of a session of
-// a role.
+// noteUse records that a key signed a call, of a user or of a session of a role.
 func (c *call) noteUse(keyID string) {
 	use := keyUse{c.time, c.service, c.region}
 	if key, ok := c.state.keys[keyID]; ok {
@@ -89,7 +88,7 @@ func createAccessKey(c *call, p *parameters) (any, *Error) {
 	key := &accessKey{user: u, ID: newID("AKIA", 16), Secret: newSecret(), Active: true, Created: c.time}
 	c.state.addKey(key)
 	x := key.xml()
-	x.SecretAccessKey = key.Secret // this once
+	x.SecretAccessKey = key.Secret // only this response contains it
 	return fields{{"AccessKey", x}}, nil
 }
 
@@ -108,7 +107,7 @@ func listAccessKeys(_ *call, p *parameters) (any, *Error) {
 
 var keyIDPattern = regexp.MustCompile(`^\w{16,128}$`)
 
-// accessKey that a call names, whoever's it is.
+// accessKey returns the access key that a call names, of any user.
 func (p *parameters) accessKey() (*accessKey, *Error) {
 	id := p.get("AccessKeyId")
 	if !keyIDPattern.MatchString(id) {
@@ -121,7 +120,7 @@ func (p *parameters) accessKey() (*accessKey, *Error) {
 	return key, nil
 }
 
-// usersKey is the access key that a call names, which must be the user's.
+// usersKey returns the access key that a call names, which must belong to the user.
 func (p *parameters) usersKey() (*accessKey, *Error) {
 	u, err := p.user()
 	if err != nil {

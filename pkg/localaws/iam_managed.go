@@ -13,7 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A managedPolicy is a policy of the account's, or of AWS's, that is attached to
+// A managedPolicy is a policy of the account or of AWS that can be attached to
 // entities.
 type managedPolicy struct {
 	Name        string    `json:"name"`
@@ -22,18 +22,18 @@ type managedPolicy struct {
 	ARN         string    `json:"arn"`
 	Description string    `json:"description,omitempty"`
 	Created     time.Time `json:"created"`
-	// Updated is when the newest version was made.
+	// Updated is when the newest version was created.
 	Updated time.Time `json:"updated"`
 	Tags    []tag     `json:"tags,omitempty"`
-	// Versions there are, the oldest first.
+	// Versions are the existing versions, the oldest first.
 	Versions []policyVersion `json:"versions"`
-	// LastVersion is the number of the newest there ever was: none is used twice.
+	// LastVersion is the number of the newest version ever: none is reused.
 	LastVersion int `json:"lastVersion"`
-	// Default is the ID of the version that acts.
+	// Default is the ID of the version in effect.
 	Default string `json:"defaultVersion"`
 }
 
-// A policyVersion is a managed policy as it was at a time: v1, v2, …
+// A policyVersion is a version of a managed policy: v1, v2, …
 type policyVersion struct {
 	ID       string    `json:"id"`
 	Document document  `json:"document"`
@@ -42,8 +42,8 @@ type policyVersion struct {
 
 const (
 	maxPolicySize  = 6144 // without white space
-	maxVersions    = 5    // of one policy
-	maxAttached    = 10   // to one entity
+	maxVersions    = 5    // per policy
+	maxAttached    = 10   // per entity
 	maxDescription = 1000
 )
 
@@ -77,7 +77,7 @@ func managedPolicyOperations() map[string]operation {
 	return operations
 }
 
-// managedPolicy of the account or of AWS; nil if there is none.
+// managedPolicy returns a policy of the account or of AWS; nil if it does not exist.
 func (a *AWS) managedPolicy(arn string) *managedPolicy {
 	if m, ok := a.state.Policies[arn]; ok {
 		return m
@@ -85,7 +85,8 @@ func (a *AWS) managedPolicy(arn string) *managedPolicy {
 	return a.awsManaged[arn]
 }
 
-// policyDocument is what a managed policy says now; nil if there is none.
+// policyDocument returns the default version of a managed policy; nil if the policy
+// does not exist.
 func (a *AWS) policyDocument(arn string) *policy.Document {
 	if m := a.managedPolicy(arn); m != nil {
 		if at := m.find(m.Default); at >= 0 {
@@ -97,7 +98,7 @@ func (a *AWS) policyDocument(arn string) *policy.Document {
 
 var policyARNPattern = regexp.MustCompile(`^arn:[\w-]+:iam::(aws|\d{12}):policy/.+$`)
 
-// checkPolicyARN; field is its name on the wire.
+// checkPolicyARN checks an ARN; field is its name on the wire.
 func checkPolicyARN(field, arn string) *Error {
 	switch {
 	case arn == "":
@@ -112,7 +113,7 @@ func checkPolicyARN(field, arn string) *Error {
 	return nil
 }
 
-// policy that a call names.
+// policy returns the managed policy that a call names.
 func (p *parameters) policy() (*managedPolicy, *Error) {
 	arn := p.get("PolicyArn")
 	if err := checkPolicyARN("policyArn", arn); err != nil {
@@ -125,8 +126,8 @@ func (p *parameters) policy() (*managedPolicy, *Error) {
 	return m, nil
 }
 
-// ownPolicy is the one of the account's that a call names. Nobody can change those
-// of AWS.
+// ownPolicy returns the policy of the account that a call names. Those of AWS are
+// read-only.
 func (p *parameters) ownPolicy() (*managedPolicy, *Error) {
 	m, err := p.policy()
 	if err == nil && p.state.Policies[m.ARN] != m {
@@ -135,7 +136,7 @@ func (p *parameters) ownPolicy() (*managedPolicy, *Error) {
 	return m, err
 }
 
-// managedDocument is the document that a call gives for a managed policy.
+// managedDocument returns the document for a managed policy in a call.
 func (p *parameters) managedDocument() (document, *Error) {
 	d, err := p.document("PolicyDocument")
 	if err != nil {
@@ -151,12 +152,12 @@ func (p *parameters) managedDocument() (document, *Error) {
 	return d, nil
 }
 
-// find is where the version of an ID is; below zero if there is none.
+// find returns the index of the version with an ID, or -1.
 func (m *managedPolicy) find(id string) int {
 	return slices.IndexFunc(m.Versions, func(v policyVersion) bool { return v.ID == id })
 }
 
-// add a version, which does not act yet.
+// add adds a version without making it the default.
 func (m *managedPolicy) add(d document, now time.Time) policyVersion {
 	m.LastVersion++
 	v := policyVersion{"v" + strconv.Itoa(m.LastVersion), d, now}
@@ -164,11 +165,11 @@ func (m *managedPolicy) add(d document, now time.Time) policyVersion {
 	return v
 }
 
-// usage of a managed policy: how many entities have it attached, and how many are
-// bounded by it.
+// usage counts the entities that a managed policy is attached to, and those that it
+// is the boundary of.
 type usage struct{ attached, bounds int }
 
-// usage of all managed policies, by ARN.
+// usage returns the usage of all managed policies, by ARN.
 func (s *state) usage() map[string]usage {
 	all := map[string]usage{}
 	for _, e := range s.entities() {
@@ -201,7 +202,7 @@ type xmlPolicy struct {
 	Tags                          *members[tag] `xml:",omitempty"`
 }
 
-// xml of a policy. Lists tell neither its description nor its tags.
+// xml returns a policy. Lists omit its description and its tags.
 func (m *managedPolicy) xml(used usage, detailed bool) xmlPolicy {
 	x := xmlPolicy{
 		PolicyName: m.Name, PolicyID: m.ID, Arn: m.ARN, Path: m.Path, DefaultVersionID: m.Default,
@@ -225,7 +226,7 @@ type xmlPolicyVersion struct {
 	CreateDate       timestamp
 }
 
-// xml of a version, without its document.
+// xml returns a version without its document.
 func (m *managedPolicy) versionXML(v policyVersion) xmlPolicyVersion {
 	return xmlPolicyVersion{VersionID: v.ID, IsDefaultVersion: v.ID == m.Default, CreateDate: timestamp(v.Created)}
 }
@@ -304,7 +305,7 @@ func listPolicies(c *call, p *parameters) (any, *Error) {
 	return paged(p, "Policies", all)
 }
 
-// A usageFilter is by what use of a policy a list is cut down.
+// A usageFilter filters a list of policies by their use.
 type usageFilter string
 
 func (p *parameters) usageFilter() (usageFilter, *Error) {
@@ -312,7 +313,7 @@ func (p *parameters) usageFilter() (usageFilter, *Error) {
 	return usageFilter(filter), err
 }
 
-// lets a policy through that is attached, or is a boundary.
+// lets returns true for policies that are attached, or are a boundary.
 func (f usageFilter) lets(attached, bounds bool) bool {
 	return f == "" || f == "PermissionsPolicy" && attached || f == "PermissionsBoundary" && bounds
 }
@@ -400,7 +401,7 @@ func createPolicyVersion(c *call, p *parameters) (any, *Error) {
 
 var versionPattern = regexp.MustCompile(`^v[1-9][0-9]*(\.[A-Za-z0-9-]*)?$`)
 
-// version is where the version of a policy is that a call names.
+// version returns the index of the version that a call names.
 func (p *parameters) version(m *managedPolicy) (int, *Error) {
 	id := p.get("VersionId")
 	if !versionPattern.MatchString(id) {
@@ -427,7 +428,7 @@ func getPolicyVersion(_ *call, p *parameters) (any, *Error) {
 	return fields{{"PolicyVersion", x}}, nil
 }
 
-// listPolicyVersions has the newest first.
+// listPolicyVersions lists the newest first.
 func listPolicyVersions(_ *call, p *parameters) (any, *Error) {
 	m, err := p.policy()
 	if err != nil {
@@ -469,7 +470,8 @@ func deletePolicyVersion(_ *call, p *parameters) (any, *Error) {
 	return nil, nil
 }
 
-// attachmentOperations attach managed policies to a kind of entity.
+// attachmentOperations returns the operations that attach managed policies to a kind
+// of entity.
 func attachmentOperations(k kind) map[string]operation {
 	owner := k.name + "Name"
 	keys := func(p *parameters) map[string][]string {

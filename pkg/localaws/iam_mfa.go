@@ -13,18 +13,17 @@ import (
 
 // An mfaDevice makes the one-time codes of a user (RFC 6238: six digits, 30 s).
 type mfaDevice struct {
-	Serial  string    `json:"serial"` // its ARN
+	Serial  string    `json:"serial"` // the device's ARN
 	Seed    []byte    `json:"seed"`
 	Created time.Time `json:"created"`
 	Tags    []tag     `json:"tags,omitempty"`
-	// UserID of whose it is; empty until it is enabled.
+	// UserID is the ID of its user; empty until it is enabled.
 	UserID  string    `json:"userID,omitempty"`
 	Enabled time.Time `json:"enabled,omitzero"`
-	// LastStep is the time step of the last code that was accepted: a code is
-	// good once.
+	// LastStep is the time step of the last accepted code: a code works once.
 	LastStep int64 `json:"lastStep,omitempty"`
-	// Drift is by how many steps the device's clock was ahead of ours when it was
-	// enabled, or synchronised last.
+	// Drift is by how many steps the device's clock was ahead when it was enabled or
+	// last synchronised.
 	Drift int64 `json:"drift,omitempty"`
 
 	user *user
@@ -70,7 +69,7 @@ func (p *parameters) device() (*mfaDevice, *Error) {
 	return device, nil
 }
 
-// deviceOf is the device that a call names, which must be the user's.
+// deviceOf returns the device that a call names, which must belong to the user.
 func (p *parameters) deviceOf(u *user) (*mfaDevice, *Error) {
 	device, err := p.device()
 	if err != nil {
@@ -82,7 +81,7 @@ func (p *parameters) deviceOf(u *user) (*mfaDevice, *Error) {
 	return device, nil
 }
 
-// devicesOf a user, by serial number.
+// devicesOf returns a user's devices by serial number.
 func (s *state) devicesOf(u *user) []*mfaDevice {
 	var found []*mfaDevice
 	for _, serial := range slices.Sorted(maps.Keys(s.MFADevices)) {
@@ -93,10 +92,10 @@ func (s *state) devicesOf(u *user) []*mfaDevice {
 	return found
 }
 
-// createMFADevice answers the seed, this once, as the Base64 of its Base32. The
-// other way to tell it, an image of a QR code, is left out.
+// createMFADevice returns the seed as the Base64 of its Base32. No other call does.
+// The QR code is left out.
 func createMFADevice(c *call, p *parameters) (any, *Error) {
-	// A serial number has 256 characters at most.
+	// A serial number has at most 256 characters.
 	if err := checkName("virtualMFADeviceName", p.get("VirtualMFADeviceName"), 226); err != nil {
 		return nil, err
 	}
@@ -111,7 +110,7 @@ func createMFADevice(c *call, p *parameters) (any, *Error) {
 	if _, ok := c.state.MFADevices[device.Serial]; ok {
 		return nil, alreadyExists("MFADevice entity at the same path and name already exists.")
 	}
-	_, _ = rand.Read(device.Seed) // never fails: the program is ended instead
+	_, _ = rand.Read(device.Seed) // never returns an error: the program crashes instead
 	c.state.MFADevices[device.Serial] = device
 	seed := base64.StdEncoding.EncodeToString([]byte(base32.StdEncoding.EncodeToString(device.Seed)))
 	made := fields{{"SerialNumber", device.Serial}, {"Base32StringSeed", seed}}
@@ -155,10 +154,10 @@ func resyncMFADevice(_ *call, p *parameters) (any, *Error) {
 	return nil, p.synchronise(device)
 }
 
-// synchronise a device by two of its codes, one after the other.
+// synchronise synchronises a device with two consecutive codes.
 func (p *parameters) synchronise(device *mfaDevice) *Error {
 	if !device.synchronise(p.get("AuthenticationCode1"), p.get("AuthenticationCode2"), p.time) {
-		return newError(http.StatusForbidden, "InvalidAuthenticationCode", "Authentication code for device is not valid: two codes of six digits are wanted that the device made one after the other")
+		return newError(http.StatusForbidden, "InvalidAuthenticationCode", "Authentication code for device is not valid: expected two consecutive codes of six digits")
 	}
 	return nil
 }

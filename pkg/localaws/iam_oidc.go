@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// An oidcProvider is an issuer whose tokens may assume roles.
+// An oidcProvider is an issuer whose tokens can assume roles.
 type oidcProvider struct {
 	ARN         string    `json:"arn"`
 	URL         string    `json:"url"`
@@ -52,7 +52,8 @@ func oidcProviderOperations() map[string]operation {
 	return operations
 }
 
-// providerARN is that of the provider of an URL, which it has without the scheme.
+// providerARN returns the ARN of a provider's URL, which it contains without the
+// scheme.
 func (a *AWS) providerARN(url string) string {
 	return a.arn("iam", "", "oidc-provider/"+withoutScheme(url))
 }
@@ -105,22 +106,22 @@ func createProvider(c *call, p *parameters) (any, *Error) {
 	return made, nil
 }
 
-// checkIssuer says what is wrong with the URL of a provider. AWS takes https
-// only. The keys of an issuer are fetched from loopback only, where an issuer of
-// a test has no certificate: there it may be http, and have a port.
+// checkIssuer returns what is wrong with the URL of a provider. AWS accepts https
+// only. localaws fetches keys from loopback only, where a test's issuer has no
+// certificate: there it accepts http and a port.
 func checkIssuer(text string) (reason string) {
 	u, err := url.Parse(text)
 	switch {
 	case len(text) > 255:
-		return "it has more than 255 characters"
+		return "expected at most 255 characters"
 	case err != nil || u.Host == "":
-		return "it is no URL"
+		return "expected a URL"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil:
-		return "a user, a query and a fragment are not allowed in it"
+		return "expected no user, query or fragment"
 	case u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()):
 		return ""
 	}
-	return "it must begin with https:// (or, on a loopback address, http://)"
+	return "expected https:// (or http:// on a loopback address)"
 }
 
 func isLoopback(host string) bool {
@@ -128,7 +129,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// addClient does nothing if the provider has the client ID already.
+// addClient does nothing if the provider already has the client ID.
 func (o *oidcProvider) addClient(id string) *Error {
 	switch {
 	case id == "" || len(id) > 255:
@@ -144,9 +145,9 @@ func (o *oidcProvider) addClient(id string) *Error {
 
 var thumbprintPattern = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
 
-// thumbprints that a call gives: of certificates that are trusted when the keys of
-// the issuer are fetched. AWS, too, needs them for those alone that are not trusted
-// anyway.
+// thumbprints returns the thumbprints in a call: of certificates to trust when
+// fetching the keys of the issuer. Like AWS, localaws needs them only for
+// certificates that the system does not trust.
 func (p *parameters) thumbprints() ([]string, *Error) {
 	list := p.list("ThumbprintList.member", "")
 	if len(list) > maxThumbprints {
@@ -216,7 +217,7 @@ func updateThumbprint(_ *call, p *parameters) (any, *Error) {
 	return nil, nil
 }
 
-// deleteProvider does not mind if there is no such provider.
+// deleteProvider succeeds if the provider does not exist.
 func deleteProvider(c *call, p *parameters) (any, *Error) {
 	delete(c.state.Providers, p.get("OpenIDConnectProviderArn"))
 	return nil, nil

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// An instanceProfile gives the role in it to an EC2 instance.
+// An instanceProfile gives its role to an EC2 instance.
 type instanceProfile struct {
 	Name    string    `json:"name"`
 	Path    string    `json:"path"`
@@ -16,7 +16,7 @@ type instanceProfile struct {
 	ARN     string    `json:"arn"`
 	Created time.Time `json:"created"`
 	Tags    []tag     `json:"tags,omitempty"`
-	// Role is the ID of the one role in it; empty without one.
+	// Role is the ID of its role; empty without one.
 	Role string `json:"role,omitempty"`
 
 	role *role
@@ -49,8 +49,8 @@ func instanceProfileOperations() map[string]operation {
 	return operations
 }
 
-// profileResource is the ARN of the instance profile that a call names, if there
-// is one, else of one that would be made.
+// profileResource returns the ARN of the instance profile that a call names, or the
+// ARN that a new one would get.
 func profileResource(p *parameters) string {
 	if profile, ok := p.state.Profiles[lower(p.get("InstanceProfileName"))]; ok {
 		return profile.ARN
@@ -70,7 +70,7 @@ func (p *parameters) profile() (*instanceProfile, *Error) {
 	return profile, nil
 }
 
-// profilesOf a role, by name.
+// profilesOf returns the profiles of a role, by name.
 func (s *state) profilesOf(r *role) []*instanceProfile {
 	var found []*instanceProfile
 	for _, name := range slices.Sorted(maps.Keys(s.Profiles)) {
@@ -91,7 +91,7 @@ type xmlInstanceProfile struct {
 	Tags                *members[tag] `xml:",omitempty"`
 }
 
-// xml of an instance profile. Lists do not tell its tags.
+// xml returns an instance profile. Lists omit its tags.
 func (i *instanceProfile) xml(withTags bool) xmlInstanceProfile {
 	x := xmlInstanceProfile{Path: i.Path, InstanceProfileName: i.Name, InstanceProfileID: i.ID, Arn: i.ARN, CreateDate: timestamp(i.Created)}
 	if i.role != nil {
@@ -179,8 +179,8 @@ func addRoleToInstanceProfile(c *call, p *parameters) (any, *Error) {
 	return nil, nil
 }
 
-// mayPass asks whether the caller may give a role to a service: it would do for
-// the caller what the caller may not do itself.
+// mayPass checks whether the caller may pass a role to a service: the service could
+// do with it what the caller may not.
 func (c *call) mayPass(r *role, service string) *Error {
 	return c.authorize("iam:PassRole", r.ARN, map[string][]string{"iam:passedtoservice": {service}})
 }

@@ -18,10 +18,10 @@ import (
 type role struct {
 	entity
 	Description string `json:"description,omitempty"`
-	// Trust says who may assume the role.
+	// Trust is the trust policy, which says who may assume the role.
 	Trust trustDocument `json:"trust"`
-	// Trusted are the IDs of the users and roles of the account whom Trust names,
-	// by ARN: whoever is made again under the same name is not trusted.
+	// Trusted are the IDs of the account's users and roles that Trust names by ARN.
+	// A new user or role with the same name is not trusted.
 	Trusted    map[string]string `json:"trusted,omitempty"`
 	MaxSession int               `json:"maxSessionSeconds"`
 	// LastUse is the last call of a session of the role.
@@ -48,8 +48,8 @@ func roleOperations() map[string]operation {
 	}
 }
 
-// roleResource is the ARN of the role that a call names, if there is one, else of
-// one that would be made.
+// roleResource returns the ARN of the role that a call names, or the ARN that a new
+// one would get.
 func roleResource(p *parameters) string {
 	if r, ok := p.state.Roles[lower(p.get("RoleName"))]; ok {
 		return r.ARN
@@ -88,7 +88,7 @@ type xmlLastUsed struct {
 	Region       string     `xml:",omitempty"`
 }
 
-// xml of a role. Lists tell neither its boundary, its last use nor its tags.
+// xml returns a role. Lists omit its boundary, its last use and its tags.
 func (r *role) xml(detailed bool) xmlRole {
 	x := xmlRole{
 		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, CreateDate: timestamp(r.Created),
@@ -104,7 +104,7 @@ func (r *role) xml(detailed bool) xmlRole {
 	return x
 }
 
-// lastUsedXML is empty, not missing, for a role that nobody has used.
+// lastUsedXML is empty, not missing, for a role that was never used.
 func (r *role) lastUsedXML() *xmlLastUsed {
 	if r.LastUse.Time.IsZero() {
 		return &xmlLastUsed{}
@@ -112,7 +112,7 @@ func (r *role) lastUsedXML() *xmlLastUsed {
 	return &xmlLastUsed{(*timestamp)(&r.LastUse.Time), r.LastUse.Region}
 }
 
-// percentEncoded is how IAM answers documents.
+// percentEncoded encodes documents as IAM does in responses.
 func percentEncoded(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }
@@ -153,7 +153,7 @@ func createRole(c *call, p *parameters) (any, *Error) {
 	return fields{{"Role", r.xml(true)}}, nil
 }
 
-// addRole gives a new role its ARN and its place.
+// addRole adds a role and sets its ARN.
 func (c *call) addRole(r *role) *Error {
 	if len(c.state.Roles) >= maxRoles {
 		return limitExceeded("Cannot exceed quota for RolesPerAccount: " + strconv.Itoa(maxRoles))
@@ -168,9 +168,9 @@ var (
 	ssoNamePattern = regexp.MustCompile(`^AWSReservedSSO_[\w+=,.@-]{1,32}_[0-9a-f]{16}$`)
 )
 
-// checkRolePath also keeps AWS's own paths to the roles that belong there. IAM
-// Identity Center alone can make a role under its path at AWS; there is none
-// here, so anybody may who names it as Identity Center would.
+// checkRolePath also reserves AWS's own paths. On AWS only IAM Identity Center
+// creates roles under its path. It does not exist here, so anybody may create such a
+// role with a name as Identity Center gives it.
 func checkRolePath(name, path string) (string, *Error) {
 	path, err := checkPath(path)
 	switch {
@@ -181,16 +181,16 @@ func checkRolePath(name, path string) (string, *Error) {
 	case !strings.HasPrefix(path, "/aws-reserved/"):
 		return path, nil
 	case !ssoPathPattern.MatchString(path):
-		return "", invalidInput("Path " + path + " is reserved: of /aws-reserved/, localaws has /aws-reserved/sso.amazonaws.com/ and /aws-reserved/sso.amazonaws.com/<region>/ only")
+		return "", invalidInput("Path " + path + " is reserved: localaws supports only /aws-reserved/sso.amazonaws.com/ and /aws-reserved/sso.amazonaws.com/<region>/ under /aws-reserved/")
 	case !ssoNamePattern.MatchString(name):
-		return "", invalidInput("Role " + name + " cannot be under " + path + ": a role of IAM Identity Center is called AWSReservedSSO_<permission set>_<16 hex digits>")
+		return "", invalidInput("Role " + name + " cannot be under " + path + ": the name of an IAM Identity Center role is AWSReservedSSO_<permission set>_<16 hex digits>")
 	}
 	return path, nil
 }
 
 var descriptionPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{7E}\x{A1}-\x{FF}]*$`)
 
-// description of a role.
+// description returns the description in a call.
 func (p *parameters) description() (string, *Error) {
 	text := p.get("Description")
 	if utf8.RuneCountInString(text) > 1000 || !descriptionPattern.MatchString(text) {
@@ -199,8 +199,8 @@ func (p *parameters) description() (string, *Error) {
 	return text, nil
 }
 
-// maxSession is how long a role's sessions may last, in seconds; an hour unless
-// the call says otherwise.
+// maxSession returns the maximum length of a role's sessions in seconds; an hour by
+// default.
 func (p *parameters) maxSession() (int, *Error) {
 	text := p.get("MaxSessionDuration")
 	if text == "" {
@@ -213,8 +213,8 @@ func (p *parameters) maxSession() (int, *Error) {
 	return seconds, nil
 }
 
-// setTrust parses a trust policy and makes it the role's. The users and roles of
-// the account that it names must exist; those of others cannot be looked up.
+// setTrust parses a trust policy and sets it. The account's users and roles that it
+// names must exist; those of other accounts cannot be checked.
 func (c *call) setTrust(r *role, text string) *Error {
 	if len(text) > maxTrust {
 		return limitExceeded("Cannot exceed quota for ACLSizePerRole: " + strconv.Itoa(maxTrust))
@@ -238,7 +238,7 @@ func (c *call) setTrust(r *role, text string) *Error {
 	return nil
 }
 
-// userOrRole is the one that an ARN names; nil if there is none.
+// userOrRole returns the user or role with an ARN; nil if neither exists.
 func (s *state) userOrRole(arn string) *entity {
 	name := lower(arn[strings.LastIndex(arn, "/")+1:])
 	if u, ok := s.Users[name]; ok && u.ARN == arn {
@@ -250,13 +250,13 @@ func (s *state) userOrRole(arn string) *entity {
 	return nil
 }
 
-// trustee is a principal as the role's trust policy may name it: whoever was named
-// when it was set, by whatever name they go now, and nobody else who has the name
-// now.
+// trustee returns the principal as the role's trust policy matches it: the users and
+// roles that existed when the policy was set, even if renamed since, and no others
+// that took over a name.
 func (r *role) trustee(p *principal) policy.Principal {
 	trustee, e := p.principal, p.entity()
 	at := slices.Index(trustee.ARNs, e.ARN)
-	if at < 0 { // a federated user, who is not the user
+	if at < 0 { // a federated user is not the user
 		return trustee
 	}
 	trustee.ARNs = slices.Clone(trustee.ARNs)
@@ -300,8 +300,8 @@ func listRoles(c *call, p *parameters) (any, *Error) {
 	return paged(p, "Roles", all)
 }
 
-// updateRole leaves a description that the call does not give as it is, but a
-// duration goes back to an hour, as AWS has it.
+// updateRole keeps a description that the call omits, but resets an omitted duration
+// to an hour, as AWS does.
 func updateRole(_ *call, p *parameters) (any, *Error) {
 	r, err := p.role()
 	if err != nil {
@@ -364,7 +364,7 @@ func deleteRole(c *call, p *parameters) (any, *Error) {
 	return nil, nil
 }
 
-// removeRole and what its sessions may do.
+// removeRole removes a role and its sessions.
 func (c *call) removeRole(r *role) {
 	c.state.closeSessions(&r.entity)
 	delete(c.state.Roles, lower(r.Name))

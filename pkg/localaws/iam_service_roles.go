@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// serviceLinkedPath is where the roles are that services make for themselves.
+// serviceLinkedPath is the path of service-linked roles.
 const serviceLinkedPath = "/aws-service-role/"
 
-// A serviceLinked is a service's role in an account.
+// A serviceLinked is the service-linked role of a service.
 type serviceLinked struct {
 	service, role string
-	// suffixes tells that there may be several.
+	// suffixes reports that an account may have several.
 	suffixes bool
 }
 
-// serviceLinkedRoles are those that the guides of EKS name. Nobody acts by them
-// here, so they have a trust policy and no others.
+// serviceLinkedRoles returns the roles that the EKS guides name. No service uses
+// them here, so they have a trust policy and no others.
 func serviceLinkedRoles() []serviceLinked {
 	return []serviceLinked{
 		{"autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", true},
@@ -55,7 +55,7 @@ func serviceLinkedOperations() map[string]operation {
 
 func (r *role) serviceLinked() bool { return strings.HasPrefix(r.Path, serviceLinkedPath) }
 
-// serviceLinked is what a call is about to make: the role's name has its suffix.
+// serviceLinked returns the role that a call creates; its name includes the suffix.
 func (p *parameters) serviceLinked() (serviceLinked, *Error) {
 	service, suffix := p.get("AWSServiceName"), p.get("CustomSuffix")
 	all := serviceLinkedRoles()
@@ -65,7 +65,7 @@ func (p *parameters) serviceLinked() (serviceLinked, *Error) {
 		for _, linked := range all {
 			known = append(known, linked.service)
 		}
-		return serviceLinked{}, invalidInput("AWSServiceName " + service + " is no service that localaws has a service-linked role for; those are " + strings.Join(known, ", "))
+		return serviceLinked{}, invalidInput("AWSServiceName " + service + " is not a service with a service-linked role in localaws; supported: " + strings.Join(known, ", "))
 	}
 	linked := all[at]
 	if suffix != "" && !linked.suffixes {
@@ -102,8 +102,7 @@ func createServiceLinkedRole(c *call, p *parameters) (any, *Error) {
 	return fields{{"Role", r.xml(true)}}, nil
 }
 
-// deleteServiceLinkedRole is done at once; the task that it answers is kept for
-// whoever asks how it went.
+// deleteServiceLinkedRole deletes at once and keeps the task for status queries.
 func deleteServiceLinkedRole(c *call, p *parameters) (any, *Error) {
 	r, err := p.role()
 	if err != nil {
@@ -126,8 +125,8 @@ func getDeletionStatus(c *call, p *parameters) (any, *Error) {
 	return fields{{"Status", "SUCCEEDED"}}, nil
 }
 
-// protectServiceLinked keeps all but the service from changing what its role may
-// do, and who may assume it.
+// protectServiceLinked rejects changes to the policies and the trust policy of a
+// service-linked role.
 func protectServiceLinked(operations map[string]operation) {
 	for _, name := range []string{
 		"AddRoleToInstanceProfile", "AttachRolePolicy", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy",

@@ -28,13 +28,13 @@ func simulationOperations() map[string]operation {
 	}
 }
 
-// A source is a policy that a simulation goes by, and what AWS calls it.
+// A source is a policy of a simulation and its name in AWS's response.
 type source struct {
 	id string
 	document
 }
 
-// sources are the policies of an entity, and of the groups that a user is in.
+// sources returns the policies of an entity and of a user's groups.
 func (a *AWS) sources(kind string, e *entity) []source {
 	var all []source
 	for _, inline := range e.Inline {
@@ -53,7 +53,7 @@ func (a *AWS) sources(kind string, e *entity) []source {
 	return all
 }
 
-// managedSource is what a managed policy says now.
+// managedSource returns the default version of a managed policy.
 func (a *AWS) managedSource(arn string) (source, bool) {
 	m := a.managedPolicy(arn)
 	if m == nil {
@@ -66,7 +66,7 @@ func (a *AWS) managedSource(arn string) (source, bool) {
 	return source{m.Name, m.Versions[at].Document}, true
 }
 
-// inputs are the policies that a call gives in a list.
+// inputs returns the policies in a list parameter.
 func (p *parameters) inputs(list string) ([]source, *Error) {
 	var all []source
 	for i, text := range p.list(list+".member", "") {
@@ -80,7 +80,7 @@ func (p *parameters) inputs(list string) ([]source, *Error) {
 	return all, nil
 }
 
-// simulated is the user, group or role whose policies a call asks about, and the
+// simulated returns the user, group or role whose policies a call simulates, and the
 // name of its kind.
 func (p *parameters) simulated() (kind string, e *entity, err *Error) {
 	arn := p.get("PolicySourceArn")
@@ -94,10 +94,10 @@ func (p *parameters) simulated() (kind string, e *entity, err *Error) {
 			return "", nil, noSuchEntity("The " + lower(k.name) + " with name " + name[strings.LastIndex(name, "/")+1:] + " cannot be found.")
 		}
 	}
-	return "", nil, invalidInput("Invalid Entity Arn: " + arn + " is not that of a user, a group or a role of account " + p.accountID + ".")
+	return "", nil, invalidInput("Invalid Entity Arn: " + arn + " does not name a user, group or role of account " + p.accountID + ".")
 }
 
-// A simulation is what would be decided by some policies.
+// A simulation evaluates requests against policies.
 type simulation struct {
 	policies []source
 	boundary *source // nil without one
@@ -115,8 +115,8 @@ func simulateCustomPolicy(c *call, p *parameters) (any, *Error) {
 	return p.simulate(&simulation{policies: policies, context: c.timeKeys()})
 }
 
-// simulatePrincipalPolicy knows of a user or a role what a call of theirs would
-// tell, unless the call says otherwise.
+// simulatePrincipalPolicy sets the condition keys that a call by the user or role
+// would have, unless the call overrides them.
 func simulatePrincipalPolicy(c *call, p *parameters) (any, *Error) {
 	kind, e, err := p.simulated()
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *call) timeKeys() map[string][]string {
 	}
 }
 
-// maxSimulated is how many pairs of an action and a resource one call may name: the
+// maxSimulated bounds the pairs of an action and a resource in one call, because the
 // state is locked meanwhile.
 const maxSimulated = 10000
 
@@ -171,7 +171,7 @@ type xmlMatched struct {
 
 type xmlBoundaryDecision struct{ AllowedByPermissionsBoundary bool }
 
-// simulate every action on every resource that a call names.
+// simulate evaluates every action on every resource in a call.
 func (p *parameters) simulate(s *simulation) (any, *Error) {
 	boundaries, err := p.inputs("PermissionsBoundaryPolicyInputList")
 	if err != nil {
@@ -197,7 +197,7 @@ func (p *parameters) simulate(s *simulation) (any, *Error) {
 		return nil, err
 	}
 	if len(actions)*len(resources) > maxSimulated {
-		return nil, invalidInput("More than " + strconv.Itoa(maxSimulated) + " pairs of an action and a resource cannot be simulated at once.")
+		return nil, invalidInput("Expected at most " + strconv.Itoa(maxSimulated) + " pairs of an action and a resource.")
 	}
 	var requests []policy.Request
 	for _, action := range actions {
@@ -226,13 +226,13 @@ func (p *parameters) actions() ([]string, *Error) {
 	}
 	for _, action := range actions {
 		if vendor, name, ok := strings.Cut(action, ":"); !ok || vendor == "" || name == "" || len(action) > 128 || strings.ContainsAny(action, "*?") {
-			return nil, invalidInput("Invalid action " + strconv.Quote(action) + ": an action is <service>:<operation>, without wildcards.")
+			return nil, invalidInput("Invalid action " + strconv.Quote(action) + ": expected <service>:<operation>, without wildcards.")
 		}
 	}
 	return actions, nil
 }
 
-// resources are everything unless a call names some.
+// resources returns the resources in a call, or "*" if it names none.
 func (p *parameters) resources() ([]string, *Error) {
 	resources := p.list("ResourceArns.member", "")
 	if len(resources) == 0 {
@@ -240,18 +240,18 @@ func (p *parameters) resources() ([]string, *Error) {
 	}
 	for _, resource := range resources {
 		if resource != "*" && (!strings.HasPrefix(resource, "arn:") || strings.Count(resource, ":") < 5 || len(resource) > 2048) {
-			return nil, invalidInput("Invalid resource " + strconv.Quote(resource) + `: a resource is an ARN or "*".`)
+			return nil, invalidInput("Invalid resource " + strconv.Quote(resource) + `: expected an ARN or "*".`)
 		}
 	}
 	return resources, nil
 }
 
-// contextEntries are the condition keys that a call gives, in lower case.
+// contextEntries returns the condition keys in a call, in lower case.
 func (p *parameters) contextEntries() (map[string][]string, *Error) {
 	const entries = "ContextEntries.member"
 	keys, types := p.list(entries, ".ContextKeyName"), p.list(entries, ".ContextKeyType")
 	if len(keys) != len(types) || p.has(entries+"."+strconv.Itoa(len(keys)+1)+".ContextKeyValues.member.1") {
-		return nil, invalidInput("Every context entry has a ContextKeyName and a ContextKeyType.")
+		return nil, invalidInput("Every context entry requires a ContextKeyName and a ContextKeyType.")
 	}
 	context := map[string][]string{}
 	for i, key := range keys {
@@ -261,14 +261,14 @@ func (p *parameters) contextEntries() (map[string][]string, *Error) {
 		case !slices.Contains([]string{"string", "numeric", "boolean", "ip", "binary", "date"}, one):
 			return nil, invalid("contextKeyType", "failed to satisfy constraint: Member must satisfy enum value set: [string, stringList, numeric, numericList, boolean, booleanList, ip, ipList, binary, binaryList, date, dateList]")
 		case !isList && len(values) != 1:
-			return nil, invalidInput("Context key " + key + " is of type " + types[i] + " and has one value, not " + strconv.Itoa(len(values)) + ".")
+			return nil, invalidInput("Context key " + key + " is of type " + types[i] + " and takes one value, not " + strconv.Itoa(len(values)) + ".")
 		}
 		context[lower(key)] = values
 	}
 	return context, nil
 }
 
-// all policies of a simulation, its boundary last.
+// all returns the policies of a simulation, its boundary last.
 func (s *simulation) all() []source {
 	if s.boundary == nil {
 		return s.policies
@@ -276,8 +276,8 @@ func (s *simulation) all() []source {
 	return append(slices.Clip(s.policies), *s.boundary)
 }
 
-// evaluate a request. The statements that match are those that decide: if any
-// denies, those that do.
+// evaluate evaluates a request and returns the statements that decide: the matching
+// ones, or only those that deny if any does.
 func (s *simulation) evaluate(request policy.Request) xmlEvaluation {
 	var policies policy.Policies
 	for _, source := range s.policies {
@@ -305,7 +305,7 @@ func (s *simulation) evaluate(request policy.Request) xmlEvaluation {
 	return result
 }
 
-// absent are the keys that the policies ask for and nobody gave.
+// absent returns the keys that the policies use and the request lacks.
 func (s *simulation) absent() []string {
 	return slices.DeleteFunc(contextKeys(s.all()), func(key string) bool {
 		_, given := s.context[lower(key)]
@@ -313,7 +313,7 @@ func (s *simulation) absent() []string {
 	})
 }
 
-// contextKeys of policies, sorted, each once.
+// contextKeys returns the condition keys of policies, sorted, each once.
 func contextKeys(policies []source) []string {
 	spelling := map[string]string{}
 	for _, source := range policies {
@@ -353,8 +353,8 @@ func contextKeysForPrincipalPolicy(c *call, p *parameters) (any, *Error) {
 	return fields{{"ContextKeyNames", members[string]{contextKeys(append(c.sources(kind, e), added...))}}}, nil
 }
 
-// bounds of a statement in the text of a policy, which has been parsed before: from
-// behind what comes before it, as AWS has it, to behind its end.
+// bounds returns where a statement begins and ends in the text of a parsed policy.
+// As in AWS, it begins right after the preceding token.
 func (d document) bounds(index int) (begin, end int) {
 	decoder := json.NewDecoder(strings.NewReader(d.text))
 	token := func() json.Token { token, _ := decoder.Token(); return token }
@@ -380,10 +380,10 @@ func (d document) bounds(index int) (begin, end int) {
 	return begin, int(decoder.InputOffset())
 }
 
-// A position in a text, from 1.
+// A position in a text; lines and columns count from 1.
 type position struct{ Line, Column int }
 
-// positionOf what follows a text.
+// positionOf returns the position of what follows a text.
 func positionOf(text string) position {
 	line := strings.LastIndexByte(text, '\n') + 1
 	return position{strings.Count(text, "\n") + 1, utf8.RuneCountInString(text[line:]) + 1}

@@ -32,7 +32,7 @@ func userOperations() map[string]operation {
 
 const administratorName = "administrator"
 
-// addAdministrator makes sure of the user who may do all, and of its key.
+// addAdministrator ensures that the user administrator exists with its key.
 func (a *AWS) addAdministrator(key AccessKey) {
 	u, ok := a.state.Users[administratorName]
 	if !ok {
@@ -54,8 +54,8 @@ func (a *AWS) addAdministrator(key AccessKey) {
 	a.administrator = key
 }
 
-// userResource is the ARN of the user whom a call names, if there is one, else of
-// one who would be made. Without a name it is the caller's.
+// userResource returns the ARN of the user that a call names, or the ARN that a new
+// one would get. Without a name it is the caller's.
 func userResource(p *parameters) string {
 	name := p.get("UserName")
 	if name == "" && p.caller.user != nil {
@@ -67,7 +67,7 @@ func userResource(p *parameters) string {
 	return p.arn("iam", "", "user"+orSlash(p.get("Path"))+name)
 }
 
-// user that a call is about; the caller's own unless it names one.
+// user returns the user that a call names, by default the caller.
 func (p *parameters) user() (*user, *Error) {
 	if p.has("UserName") {
 		return p.namedUser()
@@ -78,7 +78,7 @@ func (p *parameters) user() (*user, *Error) {
 	return nil, validationError("Must specify userName when calling with non-User credentials")
 }
 
-// namedUser is the one whom a call names, as it must.
+// namedUser returns the user that a call must name.
 func (p *parameters) namedUser() (*user, *Error) {
 	name := p.get("UserName")
 	if err := checkName("userName", name, 128); err != nil {
@@ -101,7 +101,7 @@ type xmlUser struct {
 	Tags                *members[tag] `xml:",omitempty"`
 }
 
-// xml of a user. Lists tell neither its boundary nor its tags.
+// xml returns a user. Lists omit its boundary and its tags.
 func (u *user) xml(detailed bool) xmlUser {
 	x := xmlUser{Path: u.Path, UserName: u.Name, UserID: u.ID, Arn: u.ARN, CreateDate: timestamp(u.Created)}
 	if !detailed {
@@ -162,8 +162,8 @@ func listUsers(c *call, p *parameters) (any, *Error) {
 	return paged(p, "Users", all)
 }
 
-// updateUser renames it, or moves it to another path. Its ID stays, and with it
-// its keys, its sessions and its groups.
+// updateUser renames a user or changes its path. Its ID, keys, sessions and groups
+// stay.
 func updateUser(c *call, p *parameters) (any, *Error) {
 	u, err := p.namedUser()
 	if err != nil {
@@ -193,7 +193,7 @@ func deleteUser(c *call, p *parameters) (any, *Error) {
 	return nil, nil
 }
 
-// getLoginProfile finds none: nobody here has a password.
+// getLoginProfile always fails: no user here has a password.
 func getLoginProfile(_ *call, p *parameters) (any, *Error) {
 	u, err := p.user()
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 const (
 	architecture = "x86_64"
 
-	// Credentials from the metadata service last for credentialsFor, and are told
-	// until credentialsLeft of that is left.
+	// Credentials from the metadata service last for credentialsFor. New ones
+	// replace them when credentialsLeft remains.
 	credentialsFor  = 6 * time.Hour
 	credentialsLeft = time.Hour
 
@@ -30,11 +30,12 @@ const (
 	ttlHeader   = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
 )
 
-// metadataOptions say how the metadata service of an instance answers.
+// metadataOptions configure the metadata service of an instance.
 type metadataOptions struct {
-	// Tokens are required or optional.
+	// Tokens is required or optional.
 	Tokens string `json:"httpTokens"`
-	// Endpoint is enabled or disabled, and so are Tags: the instance's own.
+	// Endpoint is enabled or disabled, and so is Tags, which exposes the instance's
+	// tags.
 	Endpoint string `json:"httpEndpoint"`
 	Tags     string `json:"instanceMetadataTags"`
 }
@@ -43,7 +44,7 @@ func defaultMetadataOptions() metadataOptions {
 	return metadataOptions{Tokens: "required", Endpoint: "enabled", Tags: "disabled"}
 }
 
-// metadataOptions that a call asks for.
+// metadataOptions returns the options in a call.
 func (p *parameters) metadataOptions() (metadataOptions, *Error) {
 	options := defaultMetadataOptions()
 	for _, option := range []struct {
@@ -60,7 +61,7 @@ func (p *parameters) metadataOptions() (metadataOptions, *Error) {
 			continue
 		}
 		if !slices.Contains(option.values, p.get(name)) {
-			return options, invalidEC2("Value (" + p.get(name) + ") for parameter " + option.name + " is invalid. It is none of " + strings.Join(option.values, ", ") + ".")
+			return options, invalidEC2("Value (" + p.get(name) + ") for parameter " + option.name + " is invalid. Supported: " + strings.Join(option.values, ", ") + ".")
 		}
 		*option.field = p.get(name)
 	}
@@ -80,15 +81,14 @@ func (m metadataOptions) xml() xmlMetadataOptions {
 	return xmlMetadataOptions{"applied", m.Tokens, 1, m.Endpoint, "disabled", m.Tags}
 }
 
-// IMDS is the metadata service of an instance: what it finds at 169.254.169.254.
-// The credentials that it tells are of the role in the instance's profile. It
-// answers whoever reaches it, so it is for its listener to be reached by the
-// instance alone.
+// IMDS returns the metadata service of an instance, as at 169.254.169.254. It hands
+// out credentials of the role in the instance's profile to every client, so its
+// listener must be reachable by the instance only.
 func (a *AWS) IMDS(instanceID string) (http.Handler, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, ok := a.state.Instances[instanceID]; !ok {
-		return nil, fmt.Errorf("there is no instance %s", instanceID)
+		return nil, fmt.Errorf("instance %s does not exist", instanceID)
 	}
 	return a.newMetadataService(instanceID), nil
 }
@@ -97,13 +97,13 @@ func (a *AWS) IMDS(instanceID string) (http.Handler, error) {
 type metadataService struct {
 	aws *AWS
 	id  string
-	// key signs the tokens, so that none needs to be remembered.
+	// key signs the tokens, so that none has to be stored.
 	key []byte
 }
 
 func (a *AWS) newMetadataService(instanceID string) *metadataService {
 	m := &metadataService{aws: a, id: instanceID, key: make([]byte, sha256.Size)}
-	_, _ = rand.Read(m.key) // never fails: the program is ended instead
+	_, _ = rand.Read(m.key) // never returns an error: the program crashes instead
 	return m
 }
 
@@ -125,8 +125,8 @@ func (m *metadataService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(text))
 }
 
-// answer a request, in the header too. The text is that of 200 alone. The change
-// is that of the state, if credentials were made.
+// answer answers a request and may set headers. Text is for status 200 only. Change
+// numbers the state change if credentials were created.
 func (m *metadataService) answer(header http.Header, r *http.Request) (status int, text string, change uint64) {
 	m.aws.mu.Lock()
 	defer m.aws.mu.Unlock()
@@ -138,7 +138,7 @@ func (m *metadataService) answer(header http.Header, r *http.Request) (status in
 	return status, text, change
 }
 
-// ask, with the state locked.
+// ask answers a request with the state locked.
 func (m *metadataService) ask(header http.Header, r *http.Request) (status int, text string) {
 	now := m.aws.now().UTC()
 	path := strings.Trim(r.URL.Path, "/")
@@ -167,11 +167,11 @@ func (m *metadataService) ask(header http.Header, r *http.Request) (status int, 
 	return http.StatusNotFound, ""
 }
 
-// hasMetadata: whether the instance is there to ask.
+// hasMetadata reports whether the instance's state lets its metadata answer.
 func (i *instance) hasMetadata() bool { return i.State == "pending" || i.State == "running" }
 
-// grant a token. A request that came through a proxy gets none: that is how AWS
-// keeps tokens from whoever finds an open one.
+// grant returns a token. A request through a proxy gets none: as on AWS, this keeps
+// tokens from clients of an open proxy.
 func (m *metadataService) grant(header http.Header, r *http.Request, now time.Time) (status int, text string) {
 	if r.Header.Get("X-Forwarded-For") != "" {
 		return http.StatusForbidden, ""
@@ -184,20 +184,20 @@ func (m *metadataService) grant(header http.Header, r *http.Request, now time.Ti
 	return http.StatusOK, m.token(now.Add(time.Duration(seconds) * time.Second))
 }
 
-// token is when it ends, and our signature of that.
+// token returns a token: its expiry and a signature.
 func (m *metadataService) token(ends time.Time) string {
 	text := binary.BigEndian.AppendUint64(nil, uint64(ends.UnixNano()))
 	return base64.URLEncoding.EncodeToString(m.sign(text))
 }
 
-// sign appends the signature of a text to it.
+// sign appends the signature of a text to the text.
 func (m *metadataService) sign(text []byte) []byte {
 	mac := hmac.New(sha256.New, m.key)
 	mac.Write(text)
 	return mac.Sum(text)
 }
 
-// check a token, and tell how long it is good for.
+// check verifies a token and returns its remaining lifetime.
 func (m *metadataService) check(token string, now time.Time) (left time.Duration, ok bool) {
 	signed, err := base64.URLEncoding.Strict().DecodeString(token)
 	if err != nil || len(signed) != 8+sha256.Size || !hmac.Equal(signed, m.sign(signed[:8:8])) {
@@ -207,11 +207,11 @@ func (m *metadataService) check(token string, now time.Time) (left time.Duration
 	return left, left > 0
 }
 
-// metadata is what an instance can ask, by path: every directory tells what is in
-// it. What is made by asking is made when it is asked.
+// metadata is the tree of metadata, by path; a directory lists its entries.
+// Credentials are created on request.
 type metadata map[string]func() string
 
-// read a path: what is there, or a directory's list.
+// read returns the value at a path, or the list of a directory.
 func (m metadata) read(path string) (string, bool) {
 	if tell, ok := m[path]; ok {
 		return tell(), true
@@ -269,13 +269,13 @@ func (i *instance) address() string {
 	return i.PrivateIP.String()
 }
 
-// mac is the hardware address, of those that nobody else has, by the instance's ID.
+// mac returns the hardware address, unique by the instance's ID.
 func (i *instance) mac() string {
 	sum := sha256.Sum256([]byte(i.ID))
 	return fmt.Sprintf("02:%02x:%02x:%02x:%02x:%02x", sum[0], sum[1], sum[2], sum[3], sum[4])
 }
 
-// identityDocument is not signed: nobody could verify the signature.
+// identityDocument is unsigned: no client could verify the signature.
 func (a *AWS) identityDocument(i *instance) string {
 	return indented(struct {
 		AccountID        string    `json:"accountId"`
@@ -299,8 +299,8 @@ func indented(value any) string {
 	return string(text)
 }
 
-// A metadataFailure is an error that the metadata service tells in place of what
-// it was asked for, as if all were well.
+// A metadataFailure is an error that the metadata service returns in place of
+// credentials, with status 200.
 type metadataFailure struct {
 	Code        string
 	Message     string
@@ -324,7 +324,8 @@ func (a *AWS) profileInfo(i *instance, now time.Time) string {
 	}{"Success", now.Truncate(time.Second), profile.ARN, profile.ID})
 }
 
-// instanceCredentials are of a session of the role, named after the instance.
+// instanceCredentials returns credentials of a session of the role, named after the
+// instance.
 func (a *AWS) instanceCredentials(i *instance, r *role, now time.Time) string {
 	s, ok := a.state.Sessions[i.Session]
 	if !ok || s.role != r || s.Expires.Sub(now) <= credentialsLeft {

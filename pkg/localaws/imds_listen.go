@@ -15,13 +15,13 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
-// metadataListeners are addresses on loopback at which the metadata of instances
-// is served, each at its own: clients ask there as if they ran on the instance.
-// One is opened when somebody wants to know it.
+// metadataListeners are loopback addresses that serve the metadata of instances, one
+// each, for clients that act as if they ran on the instance. A listener opens when a
+// client first asks for its address.
 type metadataListeners struct {
 	mu      sync.Mutex
-	serving int                          // how many calls of Serve have not ended
-	open    map[string]*metadataListener // by the ID of the instance
+	serving int                          // number of running Serve calls
+	open    map[string]*metadataListener // by instance ID
 }
 
 type metadataListener struct {
@@ -30,7 +30,7 @@ type metadataListener struct {
 	ended   chan struct{}
 }
 
-// serve lets addresses be opened until end is called.
+// serve allows listeners to open until the caller calls end.
 func (l *metadataListeners) serve() (end func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,8 +44,7 @@ func (l *metadataListeners) serve() (end func()) {
 	}
 }
 
-// retain closes all but those of the instances with the IDs. It is called with mu
-// held.
+// retain closes the listeners of all other instances. The caller holds mu.
 func (l *metadataListeners) retain(ids []string) {
 	for id, open := range l.open {
 		if !slices.Contains(ids, id) {
@@ -56,8 +55,8 @@ func (l *metadataListeners) retain(ids []string) {
 	}
 }
 
-// addresses at which the metadata of those instances is served, by their IDs, and
-// of no others. There are none while nobody serves.
+// addresses returns the metadata addresses of these instances by ID and closes all
+// others. It returns none while no Serve runs.
 func (a *AWS) metadataAddresses(ids []string) (map[string]string, error) {
 	l := &a.metadataListeners
 	l.mu.Lock()
@@ -103,15 +102,14 @@ func listenForMetadata(handler http.Handler, log *slog.Logger) (*metadataListene
 	go func() {
 		defer close(l.ended)
 		if err := l.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("serving the metadata of an instance ended", "address", l.address, "error", err)
+			log.Error("serving instance metadata failed", "address", l.address, "error", err)
 		}
 	}()
 	return l, nil
 }
 
-// ServeIMDS answers on a listener as the metadata service of an instance (see
-// [AWS.IMDS]) until ctx ends. Clients must be on this machine, or in one of the
-// networks that allow names.
+// ServeIMDS serves the metadata of an instance (see [AWS.IMDS]) on a listener until
+// ctx ends. Clients must be on this machine or in one of the allowed networks.
 func (a *AWS) ServeIMDS(ctx context.Context, instanceID string, listener net.Listener, allow []netip.Prefix) error {
 	if err := checkAllow(listener, allow); err != nil {
 		return err
@@ -123,8 +121,8 @@ func (a *AWS) ServeIMDS(ctx context.Context, instanceID string, listener net.Lis
 	return a.serve(ctx, proxy.Only(listener, allow, a.log), byAddress(handler))
 }
 
-// byAddress refuses whoever asks by a name: a browser that was made to resolve a
-// stranger's name to loopback still sends that name.
+// byAddress rejects requests by host name: a browser that resolves a foreign name to
+// loopback (DNS rebinding) still sends that name.
 func byAddress(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
@@ -132,22 +130,22 @@ func byAddress(handler http.Handler) http.Handler {
 			host = name
 		}
 		if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
-			http.Error(w, "localaws: the Host must be an address", http.StatusForbidden)
+			http.Error(w, "localaws: expected an IP address as Host", http.StatusForbidden)
 			return
 		}
 		handler.ServeHTTP(w, r)
 	})
 }
 
-// An instanceJSON is what the control endpoint tells of an instance.
+// An instanceJSON is an instance in the response of the control endpoint.
 type instanceJSON struct {
 	Instance
-	// MetadataEndpoint is what AWS_EC2_METADATA_SERVICE_ENDPOINT must be for a
-	// client to be on the instance.
+	// MetadataEndpoint is the AWS_EC2_METADATA_SERVICE_ENDPOINT for clients that act
+	// as if on the instance.
 	MetadataEndpoint string `json:"metadataEndpoint,omitempty"`
 }
 
-// listInstances tells of all instances, and where their metadata is served.
+// listInstances returns all instances and their metadata addresses.
 func (a *AWS) listInstances() ([]instanceJSON, error) {
 	all, ids := a.allInstances()
 	addresses, err := a.metadataAddresses(ids)
@@ -156,13 +154,13 @@ func (a *AWS) listInstances() ([]instanceJSON, error) {
 	}
 	for i := range all {
 		if address, ok := addresses[all[i].ID]; ok {
-			all[i].MetadataEndpoint = "http://" + address + "/" // without the slash AWS CLI 2.9 makes nonsense of it
+			all[i].MetadataEndpoint = "http://" + address + "/" // AWS CLI 2.9 breaks without the slash
 		}
 	}
 	return all, nil
 }
 
-// allInstances, in the order of their launch, and the IDs of those that have
+// allInstances returns the instances in launch order, and the IDs of those with
 // metadata.
 func (a *AWS) allInstances() (all []instanceJSON, ids []string) {
 	a.mu.Lock()

@@ -23,35 +23,34 @@ import (
 )
 
 const (
-	// keysLast is how long an issuer's keys are good for without asking again.
+	// keysLast is how long an issuer's keys are cached.
 	keysLast = time.Minute
-	// keysFresh is how old they must be to be asked for again because of a token
-	// that names a key which is not among them.
+	// keysFresh is the minimum age of cached keys before a token with an unknown key
+	// ID makes localaws fetch them again.
 	keysFresh = 5 * time.Second
-	// issuerPatience is how long an issuer may take to answer in all.
+	// issuerPatience is the timeout of all requests to an issuer.
 	issuerPatience = 5 * time.Second
-	// maxIssuerAnswer is how long an answer may be in bytes.
+	// maxIssuerAnswer bounds a response in bytes.
 	maxIssuerAnswer = 256 << 10
 )
 
-// issuers keeps what identity providers sign with, for a while. Its zero value is
-// ready.
+// issuers caches the keys of identity providers. Its zero value is ready to use.
 type issuers struct {
 	mu   sync.Mutex
 	keys map[string]issuerKeys // by URL
 }
 
-// issuerKeys are the keys of an issuer as they were at a time.
+// issuerKeys are the keys of an issuer at a time.
 type issuerKeys struct {
 	jwt.Keys
 	at time.Time
 }
 
-// unreachableError means that an identity provider gave no answer.
+// unreachableError means that an identity provider did not answer.
 type unreachableError struct{ error }
 
-// verify that the provider signed a token: by the keys that it had a moment ago, or
-// by those that it has now.
+// verify verifies that the provider signed a token, with cached keys or, if those do
+// not match, with new ones.
 func (i *issuers) verify(ctx context.Context, provider oidcProvider, token *jwt.Token, now time.Time) error {
 	i.mu.Lock()
 	known, ok := i.keys[provider.URL]
@@ -69,7 +68,7 @@ func (i *issuers) verify(ctx context.Context, provider oidcProvider, token *jwt.
 	return token.Verify(keys)
 }
 
-// keep the keys of an issuer, and no longer those that are good for nothing more.
+// keep caches the keys of an issuer and drops expired ones.
 func (i *issuers) keep(url string, keys issuerKeys) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -80,12 +79,12 @@ func (i *issuers) keep(url string, keys issuerKeys) {
 	i.keys[url] = keys
 }
 
-// fetchKeys asks a provider for its keys, as OpenID Connect Discovery has it.
+// fetchKeys fetches a provider's keys through OpenID Connect Discovery.
 func fetchKeys(ctx context.Context, provider oidcProvider) (jwt.Keys, error) {
 	ctx, cancel := context.WithTimeout(ctx, issuerPatience)
 	defer cancel()
 	client := &http.Client{
-		// No proxy, whatever the environment says.
+		// Ignore proxies in the environment.
 		Transport: &http.Transport{
 			DialContext: dialLoopback, DialTLSContext: provider.dialTLS, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 		},
@@ -103,7 +102,7 @@ func fetchKeys(ctx context.Context, provider oidcProvider) (jwt.Keys, error) {
 		return nil, fmt.Errorf("reading the discovery document of %s: %w", provider.URL, err)
 	}
 	if discovered.Issuer != provider.URL {
-		return nil, fmt.Errorf("the discovery document of %s is of the issuer %q", provider.URL, discovered.Issuer)
+		return nil, fmt.Errorf("the discovery document of %s names another issuer, %q", provider.URL, discovered.Issuer)
 	}
 	if text, err = get(ctx, client, discovered.JWKSURI); err != nil {
 		return nil, err
@@ -124,22 +123,22 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxIssuerAnswer+1))
 	switch {
 	case err != nil:
-		return nil, &unreachableError{fmt.Errorf("reading the answer of %s: %w", url, err)}
+		return nil, &unreachableError{fmt.Errorf("reading the response of %s: %w", url, err)}
 	case answer.StatusCode >= http.StatusInternalServerError:
 		return nil, &unreachableError{fmt.Errorf("%s answers %s", url, answer.Status)}
 	case answer.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("%s answers %s", url, answer.Status)
 	case len(text) > maxIssuerAnswer:
-		return nil, fmt.Errorf("the answer of %s is longer than %d bytes", url, maxIssuerAnswer)
+		return nil, fmt.Errorf("the response of %s is longer than %d bytes", url, maxIssuerAnswer)
 	}
 	return text, nil
 }
 
-// errNotLoopback means that an identity provider is elsewhere.
-var errNotLoopback = errors.New("localaws asks identity providers on this machine only: at localhost, or at a loopback address")
+// errNotLoopback means that an identity provider is on another machine.
+var errNotLoopback = errors.New("localaws reaches identity providers only at localhost or a loopback address")
 
-// dialLoopback connects to this machine alone. It looks up no names, for that would
-// go over the network, too.
+// dialLoopback connects to this machine only. It does not resolve names, because
+// that would use the network.
 func dialLoopback(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -162,17 +161,17 @@ func dialLoopback(ctx context.Context, network, address string) (net.Conn, error
 	return nil, err
 }
 
-// dialTLS trusts the provider's certificate if one of its thumbprints is that of the
-// certificate, or of one that came along and vouches for it; else as the system does.
+// dialTLS trusts the provider's certificate if a thumbprint matches it, or matches a
+// certificate in its chain that signed it; otherwise the system's roots decide.
 func (o *oidcProvider) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
 	connection, err := dialLoopback(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	host, _, _ := net.SplitHostPort(address) // which was dialled
+	host, _, _ := net.SplitHostPort(address) // the host that was dialled
 	secured := tls.Client(connection, &tls.Config{
 		ServerName: host, MinVersion: tls.VersionTLS12,
-		InsecureSkipVerify: true, // in favour of what follows
+		InsecureSkipVerify: true, // VerifyConnection replaces it
 		VerifyConnection: func(state tls.ConnectionState) error {
 			options := x509.VerifyOptions{DNSName: host, Intermediates: x509.NewCertPool()}
 			for _, certificate := range state.PeerCertificates {
@@ -193,7 +192,7 @@ func (o *oidcProvider) dialTLS(ctx context.Context, network, address string) (ne
 	return secured, nil
 }
 
-// thumbed reports whether a thumbprint is the certificate's.
+// thumbed reports whether a thumbprint matches the certificate.
 func (o *oidcProvider) thumbed(certificate *x509.Certificate) bool {
 	sum := sha1.Sum(certificate.Raw)
 	return slices.ContainsFunc(o.Thumbprints, func(thumbprint string) bool {

@@ -2,43 +2,46 @@
 // history as an http.Handler that really checks signatures, trust policies and
 // permissions, for one account, in memory or in a state file.
 //
-// Unmodified clients reach it in one of three ways. Through its proxy (HTTPS_PROXY
-// and AWS_CA_BUNDLE, see [Environment]) their host names, signatures and tokens
-// are byte for byte what they are against AWS. So they are if DNS leads them to it
-// (see [AWS.ServeTLS]). Or its URL is their endpoint (AWS_ENDPOINT_URL), which
-// older clients do not know.
+// Unmodified clients reach it in one of three ways:
 //
-// What it does not do it refuses by an error of AWS's shape that says so; nothing
-// is accepted and then ignored.
+//   - Through its proxy (HTTPS_PROXY and AWS_CA_BUNDLE, see [Environment]). Host
+//     names, signatures and tokens are byte for byte as against AWS.
+//   - Through DNS that resolves AWS's names to it (see [AWS.ServeTLS]). They are
+//     the same here.
+//   - At its URL as endpoint (AWS_ENDPOINT_URL), which older clients do not
+//     support.
+//
+// It rejects what it does not support with an error in AWS's format; it accepts
+// nothing that it would then ignore.
 //
 // # Control endpoints
 //
-// [AWS.Serve] also answers what is under /_localaws/: to this machine alone, by
-// a loopback name, and to no browser. Whatever changes something or tells a
-// secret wants the header X-Localaws-Secret (see [AWS.ControlSecret]). Errors
-// are {"message": "…"}. Durations are Go's (1h30m), times RFC 3339.
+// [AWS.Serve] also answers paths under /_localaws/, only to this machine, under a
+// loopback name, and never to browsers. Endpoints that change something or return
+// a secret require the header X-Localaws-Secret (see [AWS.ControlSecret]). Errors
+// are {"message": "…"}. Durations are in Go's format (1h30m), times in RFC 3339.
 //
 //	GET    health       {"status": "ok", "account": "231144931069", "region": "eu-west-2"}
 //	GET    ca.pem       the certificate that clients trust
-//	GET    events       a line of JSON for each Event, the oldest first; ?since= a time,
-//	                    or how long it is ago; ?follow=true goes on until the client leaves
+//	GET    events       a line of JSON for each Event, the oldest first; ?since= a time
+//	                    or a duration before now; ?follow=true streams new events
 //	GET    instances    {"instances": […]}: the EC2 instances, each with the
-//	                    "metadataEndpoint" where its metadata is served
+//	                    "metadataEndpoint" that serves its metadata
 //	GET    clock        {"now": "2026-11-23T08:00:00Z", "frozen": false}
 //	POST   clock        {"action": "freeze"}, {"action": "advance", "by": "5m"},
 //	                    {"action": "set", "to": "2026-11-23T08:00:00Z"} or
-//	                    {"action": "resume"}, the real time again; answers as GET
+//	                    {"action": "resume"} (real time); returns the same as GET
 //	GET    faults       {"faults": […]}, each as below
 //	POST   faults       {"action": "sts:*", "kind": "error", "status": 503, "rate": 0.5, "count": 3,
 //	                    "region": "eu-west-*", "accessKeyId": "AKIA*"}
-//	                    adds a Fault, and answers it with its "id", and how often it
-//	                    has "struck"; kind latency has a "latency": "2s"
-//	DELETE faults/{id}  removes one, DELETE faults all; both answer as GET
-//	GET    state        all that the account holds, secrets too; wants the secret
-//	PUT    state        takes another in its place, as GET answered it
-//	DELETE state        begins anew: the administrator stays, with the same key.
-//	                    PUT and DELETE answer {"users": 1, "groups": 0, "roles": 0,
-//	                    "clusters": 0, "instances": 0}
+//	                    adds a Fault and returns it with its "id" and "struck", the
+//	                    number of calls hit; kind latency has a "latency": "2s"
+//	DELETE faults/{id}  removes one, DELETE faults all; both return the same as GET
+//	GET    state        all data of the account, with secrets; requires the secret
+//	PUT    state        replaces the state with one that GET returned
+//	DELETE state        resets the state: only the administrator stays, with the same
+//	                    key. PUT and DELETE return {"users": 1, "groups": 0,
+//	                    "roles": 0, "clusters": 0, "instances": 0}
 package localaws
 
 import (
@@ -59,30 +62,30 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
-// Config of [New]. The zero value is an account of its own in us-east-1.
+// Config configures [New]. The zero value is an in-memory account in us-east-1.
 type Config struct {
-	// AccountID of the account, 12 digits. Empty means 000000000000.
+	// AccountID has 12 digits. Empty means 000000000000.
 	AccountID string
-	// Region that a client uses unless told otherwise. Empty means us-east-1.
+	// Region is the default region of clients. Empty means us-east-1.
 	Region string
-	// Instances are the EC2 instances that there are.
+	// Instances are the EC2 instances.
 	Instances []Instance
-	// Administrator is the access key of the user administrator, who may do all.
-	// The zero value means a new one.
+	// Administrator is the access key of the user administrator, who has full
+	// access. The zero value means a new one.
 	Administrator AccessKey
 	// CA signs the certificates for AWS's names. Nil means a new one.
 	CA *proxy.CA
-	// StateFile keeps the state, secrets and all: whatever has been answered is in
-	// it, even after a kill. It is made if there is none, and one AWS at a time has
-	// it (see [AWS.Close]). Empty means that the state is in memory only.
+	// StateFile keeps the state, with secrets. Every answered change is in it, even
+	// after a kill. It is created if it does not exist, and only one AWS at a time
+	// can use it (see [AWS.Close]). Empty means in memory only.
 	StateFile string
 	// Now is the time that the [Clock] starts from. Nil means time.Now.
 	Now func() time.Time
-	// Random decides which calls a fault befalls that has a rate: it gives numbers
-	// from 0 up to 1. Nil means those of math/rand/v2.
+	// Random decides which calls a fault with a rate hits: it returns numbers in [0,
+	// 1). Nil means math/rand/v2.
 	Random func() float64
-	// Log of the calls answered: who, what and how, never a secret or a
-	// signature. Nil means nowhere.
+	// Log records the answered calls, never a secret or a signature. Nil means no
+	// log.
 	Log *slog.Logger
 }
 
@@ -95,55 +98,54 @@ type AWS struct {
 	region        string
 	partition     string
 	administrator AccessKey
-	instances     []Instance // that the configuration names
+	instances     []Instance // those in the configuration
 	ca            *proxy.CA
 	clock         *Clock
-	now           func() time.Time // of the clock
+	now           func() time.Time // the clock's time
 	faults        *Faults
 	trail         *trail
 	store         *store // nil if the state is in memory only
 	closing       sync.Once
-	secret        string // that writes to the control endpoints want
+	secret        string // required for writes to the control endpoints
 	log           *slog.Logger
 	services      map[string]service
 
-	awsManaged map[string]*managedPolicy // the policies that AWS manages, by ARN
-	issuers    issuers                   // what the identity providers sign with
-	sealer     cipher.AEAD               // of what DecodeAuthorizationMessage opens
+	awsManaged map[string]*managedPolicy // AWS managed policies by ARN
+	issuers    issuers                   // keys of the identity providers
+	sealer     cipher.AEAD               // encrypts messages for DecodeAuthorizationMessage
 	apiServers map[string]apiServer      // by the ARN of their cluster
 
 	metadataListeners metadataListeners
 
-	// mu guards the state. A call holds it from its authorization to its answer,
-	// so that calls take effect one after the other.
+	// mu guards the state. A call holds it from authorization to response, so that
+	// calls take effect one after the other.
 	mu      sync.Mutex
 	state   *state
-	changes uint64 // that have been made to it
+	changes uint64 // number of state changes so far
 	members memberships
 }
 
-// A preparer is a service with something to do before the state is locked: what
-// takes time.
+// A preparer is a service that does something slow before the state is locked.
 type preparer interface {
 	prepare(c *call) *Error
 }
 
-// A service is one of AWS's: its way to read a call and to answer it.
+// A service is an AWS service: it reads calls and answers them.
 type service interface {
-	// actions are the names of its operations.
+	// actions returns the names of its operations.
 	actions() []string
-	// read what a call asks for: the name of an operation and its parameters, for
-	// faults and the trail. Neither is checked yet, and nobody knows who asks.
+	// read returns the operation and the parameters of a call, for faults and the
+	// trail. They are not validated yet, and the caller is not known.
 	read(c *call) (name string, parameters map[string]any)
 	// serve answers an authenticated call.
 	serve(c *call) (answer, *Error)
-	// failure is an error as the service words it.
+	// failure encodes an error in the service's format.
 	failure(c *call, err *Error) answer
 }
 
 var accountIDPattern = regexp.MustCompile(`^\d{12}$`)
 
-// New makes a local AWS.
+// New creates a local AWS.
 func New(config Config) (*AWS, error) {
 	if config.AccountID == "" {
 		config.AccountID = "000000000000"
@@ -158,19 +160,19 @@ func New(config Config) (*AWS, error) {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	if !accountIDPattern.MatchString(config.AccountID) {
-		return nil, fmt.Errorf("making a local AWS: account ID %q is not 12 digits", config.AccountID)
+		return nil, fmt.Errorf("creating a local AWS: account ID %q: expected 12 digits", config.AccountID)
 	}
 	partition, ok := partitionOf(config.Region)
 	if !ok {
-		return nil, fmt.Errorf("making a local AWS: %q is no AWS region", config.Region)
+		return nil, fmt.Errorf("creating a local AWS: unknown AWS region %q", config.Region)
 	}
 	if err := checkInstances(config.Instances); err != nil {
-		return nil, fmt.Errorf("making a local AWS: %w", err)
+		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	if config.CA == nil {
 		var err error
 		if config.CA, err = proxy.NewCA(config.Now()); err != nil {
-			return nil, fmt.Errorf("making a local AWS: %w", err)
+			return nil, fmt.Errorf("creating a local AWS: %w", err)
 		}
 	}
 	if config.Random == nil {
@@ -193,11 +195,11 @@ func New(config Config) (*AWS, error) {
 	}
 	var malformed *Error
 	if a.awsManaged, malformed = awsManagedPolicies(partition); malformed != nil {
-		return nil, fmt.Errorf("making a local AWS: %w", malformed)
+		return nil, fmt.Errorf("creating a local AWS: %w", malformed)
 	}
 	var err error
 	if a.sealer, err = newSealer(); err != nil {
-		return nil, fmt.Errorf("making a local AWS: %w", err)
+		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	a.services = map[string]service{
 		"iam": &queryService{
@@ -219,12 +221,12 @@ func New(config Config) (*AWS, error) {
 		}
 	}
 	if err := a.load(config.StateFile); err != nil {
-		return nil, fmt.Errorf("making a local AWS: %w", err)
+		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	return a, nil
 }
 
-// load the state from its file, if it is kept in one, or begin anew.
+// load reads the state file, if there is one, or starts with an empty state.
 func (a *AWS) load(file string) error {
 	if file == "" {
 		a.begin(newState(a.accountID))
@@ -238,20 +240,18 @@ func (a *AWS) load(file string) error {
 	loaded := newState(a.accountID)
 	if text != nil {
 		if loaded, err = decodeState(text, a.accountID); err != nil {
-			err = fmt.Errorf("%w; state file %s is left as it is: put a good one in its place, or move it away to begin anew", err, a.store.path)
+			err = fmt.Errorf("%w; state file %s is unchanged: replace it with a valid one, or move it away to start empty", err, a.store.path)
 			return errors.Join(err, a.store.close())
 		}
 	}
-	// Now, rather than at the first change, is the time to hear that it cannot be
-	// written.
+	// Write it now, to fail early if it cannot be written.
 	if err := a.update(func() error { a.begin(loaded); return nil }); err != nil {
 		return errors.Join(err, a.store.close())
 	}
 	return nil
 }
 
-// begin with a state, and what is always in it: the administrator, and the
-// instances that the configuration names.
+// begin sets the state and adds the administrator and the configured instances.
 func (a *AWS) begin(s *state) {
 	s.dropExpired(a.now())
 	a.state = s
@@ -259,38 +259,38 @@ func (a *AWS) begin(s *state) {
 	a.addAdministrator(a.administrator)
 }
 
-// Administrator is the access key of the user administrator, who may do all.
+// Administrator returns the access key of the user administrator, who has full
+// access.
 func (a *AWS) Administrator() AccessKey {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.administrator
 }
 
-// AccountID of the one account.
+// AccountID returns the ID of the account.
 func (a *AWS) AccountID() string { return a.accountID }
 
-// Region that clients use unless told otherwise.
+// Region returns the default region of clients.
 func (a *AWS) Region() string { return a.region }
 
-// Clock that it goes by, to be steered.
+// Clock returns the clock, to set its time.
 func (a *AWS) Clock() *Clock { return a.clock }
 
-// Faults that befall its calls.
+// Faults returns the faults, to add and remove them.
 func (a *AWS) Faults() *Faults { return a.faults }
 
-// ControlSecret is what writes to the control endpoints want: whoever can read
-// it may change all. It is new for every AWS.
+// ControlSecret returns the secret that writes to the control endpoints require. Who
+// can read it can change everything. Every AWS has a new one.
 func (a *AWS) ControlSecret() string { return a.secret }
 
-// CA is the certificate, in PEM, by which clients trust the proxy.
+// CA returns the certificate, in PEM, that makes clients trust the proxy.
 func (a *AWS) CA() []byte { return a.ca.PEM() }
 
-// ErrAllow means that clients of other machines could connect, but that nobody
-// said which may.
-var ErrAllow = errors.New("listening beyond loopback needs the networks of the clients that may connect (--allow)")
+// ErrAllow means that clients of other machines could connect, but none are allowed.
+var ErrAllow = errors.New("listening beyond loopback requires the networks of the allowed clients (--allow)")
 
-// Serve answers on a listener, as an endpoint and as a proxy, until ctx ends.
-// Clients must be on this machine, or in one of the networks that allow names.
+// Serve serves a listener, as an endpoint and as a proxy, until ctx ends. Clients
+// must be on this machine or in one of the allowed networks.
 func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Prefix) error {
 	p, err := a.newProxy(listener, allow)
 	if err != nil {
@@ -301,11 +301,11 @@ func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Pr
 	return a.serve(ctx, listener, p)
 }
 
-// ServeTLS answers on a listener under AWS's own names, over TLS, until ctx ends:
-// for clients that are led here by DNS and know no proxy, such as those of a
-// container network. They must be on this machine, or in one of the networks that
-// allow names, and ask for one of AWS's names, or get no connection. Control
-// endpoints are not there.
+// ServeTLS serves a listener under AWS's own names, over TLS, until ctx ends. It is
+// for clients that find it by DNS and do not support a proxy, as in a container
+// network. They must be on this machine or in one of the allowed networks, and ask
+// for one of AWS's names; others get no connection. It does not serve control
+// endpoints.
 func (a *AWS) ServeTLS(ctx context.Context, listener net.Listener, allow []netip.Prefix) error {
 	p, err := a.newProxy(listener, allow)
 	if err != nil {
@@ -314,7 +314,7 @@ func (a *AWS) ServeTLS(ctx context.Context, listener net.Listener, allow []netip
 	return a.serve(ctx, p.ListenTLS(listener), http.HandlerFunc(p.ServeTLS))
 }
 
-// newProxy for a listener, if it is known who may connect.
+// newProxy returns a proxy for a listener, if its clients are restricted.
 func (a *AWS) newProxy(listener net.Listener, allow []netip.Prefix) (*proxy.Proxy, error) {
 	if err := checkAllow(listener, allow); err != nil {
 		return nil, err
@@ -331,11 +331,11 @@ func checkAllow(listener net.Listener, allow []netip.Prefix) error {
 	return nil
 }
 
-// serve on a listener until ctx ends.
+// serve serves a listener until ctx ends.
 func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: handler,
-		// What waits, for a fault or for events, ends when we do.
+		// Calls that wait, for a fault or for events, end with ctx.
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       requestTimeout,
@@ -355,7 +355,7 @@ func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Han
 	defer cancel()
 	err := server.Shutdown(deadline)
 	if err != nil {
-		err = errors.Join(err, server.Close()) // leaves nobody behind
+		err = errors.Join(err, server.Close()) // wait for all requests
 	}
 	<-ended
 	if err != nil {
@@ -364,30 +364,30 @@ func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Han
 	return nil
 }
 
-// requestTimeout is how long a request may take to come in, or to be answered.
+// requestTimeout bounds the time to read a request and the time to answer it.
 const requestTimeout = 30 * time.Second
 
-// extendDeadlines of a request that is answered only after a time; zero means
-// that nobody knows when.
+// extendDeadlines extends the deadlines of a request whose answer takes a while;
+// zero means no limit.
 func extendDeadlines(w http.ResponseWriter, by time.Duration) {
 	var deadline time.Time
 	if by > 0 {
 		deadline = time.Now().Add(by + requestTimeout)
 	}
 	controller := http.NewResponseController(w)
-	// Not all writers have deadlines, and those that have none need none.
+	// Some writers, as in tests, have no deadlines.
 	_ = controller.SetReadDeadline(deadline)
 	_ = controller.SetWriteDeadline(deadline)
 }
 
-// arn in the account: arn("iam", "", "user/bob").
+// arn returns an ARN in the account: arn("iam", "", "user/bob").
 func (a *AWS) arn(service, region, resource string) string {
 	return "arn:" + a.partition + ":" + service + ":" + region + ":" + a.accountID + ":" + resource
 }
 
 var regionPattern = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d+$`)
 
-// partitionOf a region, by its first syllables.
+// partitionOf returns the partition of a region, by its prefix.
 func partitionOf(region string) (string, bool) {
 	if !regionPattern.MatchString(region) {
 		return "", false

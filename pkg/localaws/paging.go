@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// pageAfter is a page of a list that is sorted by key, and the token that asks for
-// the next one. A token holds the last key of its page, so that what comes and
-// goes meanwhile moves nothing else. It is false for a token that is none.
+// pageAfter returns a page of a list that is sorted by key, and the token of the
+// next page. A token holds the last key of its page, so that additions and deletions
+// between calls shift nothing else. It returns false for an invalid token.
 func pageAfter[T any](all []T, key func(T) string, token string, limit int) (page []T, next string, ok bool) {
 	last, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {

@@ -9,19 +9,19 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A principal is who calls: a user, or a session of a user or of a role.
+// A principal is a caller: a user, or a session of a user or of a role.
 type principal struct {
-	// arn and userID are what GetCallerIdentity answers.
+	// arn and userID are what GetCallerIdentity returns.
 	arn, userID string
-	// principal is how policies may name it.
+	// principal is the caller as policies name it.
 	principal policy.Principal
 	policies  policy.Policies
 	user      *user    // nil for a session of a role
 	role      *role    // nil for all others
-	session   *session // nil for a user with a key of its own
+	session   *session // nil for a user's long-term key
 }
 
-// entity is the user or role whose rights the principal has.
+// entity returns the user or role whose permissions the principal has.
 func (p *principal) entity() *entity {
 	if p.role != nil {
 		return &p.role.entity
@@ -29,7 +29,7 @@ func (p *principal) entity() *entity {
 	return &p.user.entity
 }
 
-// tags of the user or role, and over them those of the session.
+// tags returns the tags of the user or role, overridden by those of the session.
 func (p *principal) tags() []tag {
 	if p.session == nil {
 		return p.entity().Tags
@@ -37,7 +37,7 @@ func (p *principal) tags() []tag {
 	return slices.Concat(p.entity().Tags, p.session.Tags)
 }
 
-// keys are the condition keys that tell of the principal.
+// keys returns the condition keys of the principal.
 func (p *principal) keys(now time.Time) map[string][]string {
 	keys := map[string][]string{
 		"aws:principalaccount": {p.principal.AccountID},
@@ -57,7 +57,7 @@ func (p *principal) keys(now time.Time) map[string][]string {
 	for _, tag := range p.tags() {
 		keys["aws:principaltag/"+lower(tag.Key)] = []string{tag.Value}
 	}
-	if p.session != nil { // a long-term key says nothing of these
+	if p.session != nil { // a long-term key has none of these keys
 		maps.Copy(keys, p.session.keys(now))
 	}
 	return keys
@@ -70,12 +70,12 @@ func (a *AWS) userPrincipal(u *user) *principal {
 	}
 }
 
-// sessionPrincipal is whom a session's credentials are of.
+// sessionPrincipal returns the principal of a session's credentials.
 func (a *AWS) sessionPrincipal(s *session) *principal {
 	var p *principal
 	switch {
 	case s.role != nil:
-		// Without the path of the role, which STS drops.
+		// Without the path of the role, as STS drops it.
 		arn := a.arn("sts", "", "assumed-role/"+s.role.Name+"/"+s.Name)
 		p = &principal{
 			arn: arn, userID: s.role.ID + ":" + s.Name, role: s.role, policies: a.policiesOf(&s.role.entity),
@@ -93,7 +93,8 @@ func (a *AWS) sessionPrincipal(s *session) *principal {
 	return p
 }
 
-// policiesOf an entity: its own, those of a user's groups, and its boundary.
+// policiesOf returns the policies of an entity and of a user's groups, and its
+// boundary.
 func (a *AWS) policiesOf(e *entity) policy.Policies {
 	var all policy.Policies
 	add := func(e *entity) {
@@ -111,13 +112,13 @@ func (a *AWS) policiesOf(e *entity) policy.Policies {
 		add(&g.entity)
 	}
 	if e.Boundary != "" {
-		all.Boundary = cmp.Or(a.policyDocument(e.Boundary), &policy.Document{}) // one that is not there allows nothing
+		all.Boundary = cmp.Or(a.policyDocument(e.Boundary), &policy.Document{}) // a deleted boundary allows nothing
 	}
 	return all
 }
 
-// sessionPolicies bound a session. Nil means that nothing does, and then it may do
-// all that its user or role may; no policy at all, that it may do nothing.
+// sessionPolicies returns the policies that limit a session. Nil means no limit
+// beyond its user or role; an empty list allows nothing.
 func (a *AWS) sessionPolicies(s *session) []*policy.Document {
 	if s.Policy.Document == nil && len(s.PolicyARNs) == 0 && !s.Federated {
 		return nil
@@ -127,7 +128,7 @@ func (a *AWS) sessionPolicies(s *session) []*policy.Document {
 		documents = append(documents, s.Policy.Document)
 	}
 	for _, arn := range s.PolicyARNs {
-		if document := a.policyDocument(arn); document != nil { // which may have been deleted since
+		if document := a.policyDocument(arn); document != nil { // it may have been deleted since
 			documents = append(documents, document)
 		}
 	}

@@ -15,53 +15,53 @@ import (
 	"time"
 )
 
-// A queryService speaks the AWS Query protocol: a form in, XML out.
+// A queryService speaks the AWS Query protocol: requests are forms, responses XML.
 type queryService struct {
 	version, namespace string
 	operations         map[string]operation
-	// json answers in JSON whoever asks for it.
+	// json reports that clients may ask for JSON.
 	json bool
 }
 
-// An operation is one of a service's.
+// An operation is an operation of a Query service.
 type operation struct {
-	// resource is the ARN that the permission is asked for. Nil means that no
-	// permission is needed, or that run asks for it.
+	// resource returns the ARN that needs permission. Nil means that no permission
+	// is needed, or that run checks it.
 	resource func(*parameters) string
-	// run does it. Its answer is marshalled; nil means that there is none.
+	// run does the work. Its result is marshalled; nil means none.
 	run func(*call, *parameters) (any, *Error)
-	// accepts are the parameters that it knows; "Tag.N.Key" stands for a list. Any
-	// other is refused: whoever sends it counts on its effect.
+	// accepts lists the supported parameters; "Tag.N.Key" is a list. Others are
+	// rejected, since the client expects them to have an effect.
 	accepts []string
-	// reads only: there is nothing to be saved before it is answered.
+	// reads reports that the operation only reads, so that nothing must be saved.
 	reads bool
-	// ownKeys are condition keys that only this operation has. Nil means none.
+	// ownKeys returns condition keys that only this operation has; nil means none.
 	ownKeys func(*parameters) map[string][]string
-	// unsigned: it takes no signature, for whoever calls it has no key.
+	// unsigned reports that it takes no signature: its callers have no key.
 	unsigned bool
-	// prepare does what takes time, before the state is locked and before it is
-	// known who calls. Nil means nothing.
+	// prepare does what takes time, before the state is locked and the caller is
+	// known. Nil means nothing.
 	prepare func(*call, *parameters) *Error
 }
 
-// read is an operation that changes nothing.
+// read makes an operation that changes nothing.
 func read(resource func(*parameters) string, run func(*call, *parameters) (any, *Error), accepts ...string) operation {
 	return operation{resource: resource, run: run, accepts: accepts, reads: true}
 }
 
-// write is an operation that changes the state.
+// write makes an operation that changes the state.
 func write(resource func(*parameters) string, run func(*call, *parameters) (any, *Error), accepts ...string) operation {
 	return operation{resource: resource, run: run, accepts: accepts}
 }
 
-// with is the operation with condition keys of its own.
+// with returns the operation with condition keys of its own.
 func (o operation) with(ownKeys func(*parameters) map[string][]string) operation {
 	o.ownKeys = ownKeys
 	return o
 }
 
-// keys are the condition keys of a call: what it asks for, the tags of what it is
-// about, and the operation's own.
+// keys returns the condition keys of a call: for its parameters, the tags of its
+// resource, and the operation's own.
 func (o operation) keys(p *parameters) map[string][]string {
 	keys := p.tagKeys()
 	if p.has("PermissionsBoundary") {
@@ -77,7 +77,7 @@ func (o operation) keys(p *parameters) map[string][]string {
 	return keys
 }
 
-// parameters of a call to a Query service.
+// parameters are the parameters of a call to a Query service.
 type parameters struct {
 	*call
 	form url.Values
@@ -87,7 +87,7 @@ func (p *parameters) get(name string) string { return p.form.Get(name) }
 
 func (p *parameters) has(name string) bool { return p.form.Has(name) }
 
-// list is Name.1, Name.2, … or, with the suffix, Name.1.Suffix and so on.
+// list returns Name.1, Name.2, … or, with the suffix, Name.1.Suffix and so on.
 func (p *parameters) list(name, suffix string) []string {
 	var values []string
 	for i := 1; p.form.Has(name + "." + strconv.Itoa(i) + suffix); i++ {
@@ -109,7 +109,7 @@ func (s *queryService) serve(c *call) (answer, *Error) {
 
 func (s *queryService) actions() []string { return slices.Collect(maps.Keys(s.operations)) }
 
-// read the form, from the query and the body.
+// read parses the form, from the query and the body.
 func (s *queryService) read(c *call) (name string, parameters map[string]any) {
 	c.form = c.request.URL.Query()
 	if strings.HasPrefix(c.request.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
@@ -122,8 +122,8 @@ func (s *queryService) read(c *call) (name string, parameters map[string]any) {
 	return c.form.Get("Action"), formParameters(c.form)
 }
 
-// prepare readies the operation of a call. What else is wrong with the call is said
-// by serve, once it is known who calls.
+// prepare runs the preparation of the call's operation. serve reports all other
+// errors, once the caller is known.
 func (s *queryService) prepare(c *call) *Error {
 	p, operation, err := s.find(c)
 	c.unsigned = operation.unsigned
@@ -133,7 +133,7 @@ func (s *queryService) prepare(c *call) *Error {
 	return operation.prepare(c, p)
 }
 
-// call finds the operation, asks for permission and does it.
+// call finds the operation, checks permission and runs it.
 func (s *queryService) call(c *call) (result any, action string, e *Error) {
 	p, operation, e := s.find(c)
 	if e != nil {
@@ -153,7 +153,7 @@ func (s *queryService) call(c *call) (result any, action string, e *Error) {
 	return result, action, e
 }
 
-// find the operation that a call is for, and its parameters.
+// find returns the operation of a call and its parameters.
 func (s *queryService) find(c *call) (*parameters, operation, *Error) {
 	if c.formError != nil {
 		return nil, operation{}, newError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+c.formError.Error())
@@ -170,25 +170,25 @@ func (s *queryService) find(c *call) (*parameters, operation, *Error) {
 	c.operation = c.service + ":" + action
 	for name, values := range p.form {
 		if len(values) > 1 {
-			return nil, found, invalid(name, "stands twice in the request")
+			return nil, found, invalid(name, "is in the request twice")
 		}
 		if !found.knows(name) && !found.isEmptyList(name, values[0]) {
 			return nil, found, invalid(name, "is not supported by localaws for "+action)
 		}
 	}
 	if name, ok := p.afterGap(); ok {
-		return nil, found, invalid(name, "follows a gap: the members of a list are numbered from 1 on")
+		return nil, found, invalid(name, "follows a gap: list members are numbered from 1 without gaps")
 	}
 	return p, found, nil
 }
 
 var listIndex = regexp.MustCompile(`\.[1-9]\d{0,3}(\.|$)`)
 
-// afterGap is a parameter in a list that lacks the member before it: whoever reads
-// the list would stop at the gap, and take no notice of what follows.
+// afterGap returns a parameter in a list that lacks the member before it: reading
+// the list would stop at the gap and ignore the rest.
 func (p *parameters) afterGap() (name string, ok bool) {
 	members := map[string]bool{}
-	before := map[string]string{} // the member that must be there, and a parameter that wants it
+	before := map[string]string{} // the required member, and a parameter that requires it
 	for name := range p.form {
 		for _, at := range listIndex.FindAllStringIndex(name, -1) {
 			list, index := name[:at[0]], strings.Trim(name[at[0]:at[1]], ".")
@@ -216,7 +216,7 @@ func (o operation) knows(name string) bool {
 	return slices.Contains(o.accepts, name)
 }
 
-// isEmptyList reports whether a parameter is how SDKs write a list without members.
+// isEmptyList reports whether a parameter is an SDK's encoding of an empty list.
 func (o operation) isEmptyList(name, value string) bool {
 	return value == "" && slices.ContainsFunc(o.accepts, func(known string) bool { return strings.HasPrefix(known, name+".member.N") })
 }
@@ -285,13 +285,13 @@ func (s *queryService) failure(c *call, e *Error) answer {
 	return answer
 }
 
-// encodeXML writes what was made of types of ours, which always encode.
+// encodeXML encodes this package's types, which always encode.
 func encodeXML(write func(*xml.Encoder) error) answer {
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
 	encoder := xml.NewEncoder(&b)
 	if err := errors.Join(write(encoder), encoder.Close()); err != nil {
-		return answer{status: http.StatusInternalServerError, contentType: "text/plain", body: []byte("encoding the answer: " + err.Error())}
+		return answer{status: http.StatusInternalServerError, contentType: "text/plain", body: []byte("encoding the response: " + err.Error())}
 	}
 	return answer{status: http.StatusOK, contentType: "text/xml", body: b.Bytes()}
 }
@@ -299,17 +299,17 @@ func encodeXML(write func(*xml.Encoder) error) answer {
 func encodeJSON(status int, value any) answer {
 	body, err := json.Marshal(value)
 	if err != nil {
-		return answer{status: http.StatusInternalServerError, contentType: "text/plain", body: []byte("encoding the answer: " + err.Error())}
+		return answer{status: http.StatusInternalServerError, contentType: "text/plain", body: []byte("encoding the response: " + err.Error())}
 	}
 	return answer{status: status, contentType: "application/json", body: body}
 }
 
-// A members list is always there in XML, empty or not.
+// members is a list that XML always contains, empty or not.
 type members[T any] struct {
 	Member []T `xml:"member"`
 }
 
-// fields are the elements of an answer, in order.
+// fields are the elements of a response, in order.
 type fields []field
 
 type field struct {
@@ -330,8 +330,8 @@ func (f fields) MarshalXML(encoder *xml.Encoder, start xml.StartElement) error {
 	return encoder.EncodeToken(start.End())
 }
 
-// paged is a list cut to the page that was asked for, under the name given, then
-// whether there is more.
+// paged returns the requested page of a list under a name, and whether there is
+// more.
 func paged[T any](p *parameters, name string, all []T) (fields, *Error) {
 	items, more, err := page(p, all)
 	if err != nil {
@@ -340,8 +340,8 @@ func paged[T any](p *parameters, name string, all []T) (fields, *Error) {
 	return append(fields{{name, members[T]{items}}}, more...), nil
 }
 
-// page is the page of a list that was asked for, and the fields that tell whether
-// there is more. The marker is where the next page begins.
+// page returns the requested page of a list, and the fields that say whether there
+// is more. The marker is where the next page begins.
 func page[T any](p *parameters, all []T) ([]T, fields, *Error) {
 	start, limit := 0, 100
 	var err error
@@ -364,12 +364,12 @@ func page[T any](p *parameters, all []T) ([]T, fields, *Error) {
 // A timestamp is RFC 3339 in XML and seconds since 1970 in JSON.
 type timestamp time.Time
 
-// MarshalText for XML.
+// MarshalText encodes it for XML.
 func (t timestamp) MarshalText() ([]byte, error) {
 	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05Z")), nil
 }
 
-// MarshalJSON for JSON.
+// MarshalJSON encodes it for JSON.
 func (t timestamp) MarshalJSON() ([]byte, error) {
 	return strconv.AppendInt(nil, time.Time(t).Unix(), 10), nil
 }

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// The tags of EC2's and EKS's things are told apart with regard to case, unlike
-// those of IAM's; the condition keys that tell of them are not.
+// Tag keys of EC2 and EKS are case sensitive, unlike those of IAM; their condition
+// keys are not.
 
-// requestTags are the condition keys of the tags in a request.
+// requestTags returns the condition keys of the tags in a request.
 func requestTags(tags map[string]string) map[string][]string {
 	keys := map[string][]string{}
 	for key, value := range tags {
@@ -20,7 +20,7 @@ func requestTags(tags map[string]string) map[string][]string {
 	return keys
 }
 
-// resourceTags are the condition keys of the tags that something has.
+// resourceTags returns the condition keys of the tags of a resource.
 func resourceTags(tags map[string]string) map[string][]string {
 	keys := map[string][]string{}
 	for key, value := range tags {
@@ -29,7 +29,7 @@ func resourceTags(tags map[string]string) map[string][]string {
 	return keys
 }
 
-// merged are condition keys put together.
+// merged merges condition keys.
 func merged(all ...map[string][]string) map[string][]string {
 	keys := map[string][]string{}
 	for _, some := range all {

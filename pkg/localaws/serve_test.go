@@ -114,9 +114,9 @@ func TestServeTLSHasOneHost(t *testing.T) {
 		"the name":           {name, "/", http.StatusForbidden, "MissingAuthenticationToken"},
 		"with its port":      {name + ":443", "/", http.StatusForbidden, "MissingAuthenticationToken"},
 		"in capitals":        {strings.ToUpper(name), "/", http.StatusForbidden, "MissingAuthenticationToken"},
-		"another of AWS's":   {"iam.amazonaws.com", "/", http.StatusForbidden, "the Host is not the name that TLS was begun for"},
-		"a stranger's":       {"example.com", "/", http.StatusForbidden, "the Host is not the name that TLS was begun for"},
-		"loopback":           {"127.0.0.1", "/_localaws/health", http.StatusForbidden, "the Host is not the name that TLS was begun for"},
+		"another of AWS's":   {"iam.amazonaws.com", "/", http.StatusForbidden, "the Host differs from the name in the TLS handshake"},
+		"a stranger's":       {"example.com", "/", http.StatusForbidden, "the Host differs from the name in the TLS handshake"},
+		"loopback":           {"127.0.0.1", "/_localaws/health", http.StatusForbidden, "the Host differs from the name in the TLS handshake"},
 		"a control endpoint": {name, "/_localaws/health", http.StatusForbidden, "MissingAuthenticationToken"},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+name+test.path, nil)
@@ -142,7 +142,7 @@ func TestServeTLSRefuses(t *testing.T) {
 		"AWS's name":                {"127.0.0.1:1", "", "sts.amazonaws.com", ""},
 		"from a container":          {"172.18.0.2:1", "172.18.0.0/16", "sts.amazonaws.com", ""},
 		"from a container, over v6": {"[::ffff:172.18.0.2]:1", "172.18.0.0/16", "sts.amazonaws.com", ""},
-		"no name":                   {"127.0.0.1:1", "", "", "TLS is for AWS's names only"},
+		"no name":                   {"127.0.0.1:1", "", "", "expected the name of an AWS host"},
 		"another's name":            {"127.0.0.1:1", "", "example.com", "name=example.com"},
 		"loopback's name":           {"127.0.0.1:1", "", "localhost", "name=localhost"},
 		"AWS's in another's":        {"127.0.0.1:1", "", "sts.amazonaws.com.example.com", "name=sts.amazonaws.com.example.com"},
@@ -257,7 +257,7 @@ func TestServeIMDS(t *testing.T) {
 	if answer, err := http.Get("http://" + listen(t, serve, "172.19.0.2:1")); err == nil {
 		t.Errorf("from another network: %s", answer.Status)
 	}
-	if err := s.ServeIMDS(t.Context(), "i-0", &pipeListener{}, []netip.Prefix{{}}); err == nil || err.Error() != "there is no instance i-0" {
+	if err := s.ServeIMDS(t.Context(), "i-0", &pipeListener{}, []netip.Prefix{{}}); err == nil || err.Error() != "instance i-0 does not exist" {
 		t.Errorf("%v", err)
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()

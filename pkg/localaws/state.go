@@ -13,9 +13,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A state is all that the account holds: what a state file keeps, and what is
-// exported and imported. What refers to another thing does so by its ID, and by
-// an unexported pointer that link sets.
+// A state is all the data of an account, as in a state file and in exports. Things
+// refer to each other by ID, and by unexported pointers that link sets.
 type state struct {
 	Version    int                         `json:"version"`
 	Account    string                      `json:"account"`
@@ -36,7 +35,7 @@ type state struct {
 	keys map[string]*accessKey // of users, by access key ID
 }
 
-// stateVersion is that of the state's JSON.
+// stateVersion is the version of the state's JSON.
 const stateVersion = 1
 
 func newState(account string) *state {
@@ -49,9 +48,9 @@ func newState(account string) *state {
 	}
 }
 
-// decodeState reads the JSON of a state of the account.
+// decodeState parses the JSON of a state of the account.
 func decodeState(text []byte, account string) (*state, error) {
-	// What another version wrote may hold what this one does not know.
+	// Another version may have fields that this one rejects, so check it first.
 	var of struct {
 		Version int
 		Account string
@@ -60,10 +59,10 @@ func decodeState(text []byte, account string) (*state, error) {
 		return nil, fmt.Errorf("reading the state: %w", located(err, text))
 	}
 	if of.Version != stateVersion {
-		return nil, fmt.Errorf("reading the state: it has version %d, and this localaws reads version %d", of.Version, stateVersion)
+		return nil, fmt.Errorf("reading the state: unsupported version %d (supported: %d)", of.Version, stateVersion)
 	}
 	if of.Account != account {
-		return nil, fmt.Errorf("reading the state: it is of account %q, not %s", of.Account, account)
+		return nil, fmt.Errorf("reading the state: it belongs to account %q, not %s", of.Account, account)
 	}
 	s := newState(account)
 	if err := decodeStrictly(text, s); err != nil {
@@ -75,7 +74,7 @@ func decodeState(text []byte, account string) (*state, error) {
 	return s, s.link()
 }
 
-// check that all of a state that was read is there, and where it is looked for.
+// check validates a state: everything is present and under the right key.
 func (s *state) check() error {
 	return cmp.Or(
 		checkAll("user", s.Users, func(u *user) (string, error) { return lower(u.Name), errors.Join(u.check(), u.checkKeys()) }),
@@ -91,10 +90,10 @@ func (s *state) check() error {
 	)
 }
 
-// checkAll things of a kind, of which check tells the key and what is wrong.
+// checkAll validates things of a kind; check returns the key of each and its error.
 func checkAll[T any](kind string, things map[string]*T, check func(*T) (string, error)) error {
 	if things == nil {
-		return fmt.Errorf("null stands for every %s", kind)
+		return fmt.Errorf("every %s: expected an object, not null", kind)
 	}
 	for key, thing := range things {
 		if thing == nil {
@@ -105,7 +104,7 @@ func checkAll[T any](kind string, things map[string]*T, check func(*T) (string, 
 			return fmt.Errorf("%s %q: %w", kind, key, err)
 		}
 		if key != want {
-			return fmt.Errorf("%s %q stands where %q does not belong", kind, want, key)
+			return fmt.Errorf("%s %q is stored under the key %q", kind, want, key)
 		}
 	}
 	return nil
@@ -136,12 +135,12 @@ func (p *managedPolicy) check() error {
 		}
 	}
 	if !slices.ContainsFunc(p.Versions, func(v policyVersion) bool { return v.ID == p.Default }) {
-		return fmt.Errorf("it has no version %q, which is to act", p.Default)
+		return fmt.Errorf("its default version %q does not exist", p.Default)
 	}
 	return nil
 }
 
-// check also fills in what goes without saying.
+// check validates the instance and fills in defaults.
 func (i *instance) check() error {
 	given := []Instance{i.Instance}
 	err := checkInstances(given)
@@ -159,14 +158,14 @@ func (d trustDocument) check() error {
 	return nil
 }
 
-// link sets the pointers between the things of a state that was read.
+// link sets the pointers between the things of a state.
 func (s *state) link() error {
 	users, roles := map[string]*user{}, map[string]*role{}
 	for _, u := range s.Users {
 		users[u.ID] = u
 		for _, key := range u.Keys {
 			if _, twice := s.keys[key.ID]; twice {
-				return fmt.Errorf("reading the state: access key %s stands in it twice", key.ID)
+				return fmt.Errorf("reading the state: access key %s is in it twice", key.ID)
 			}
 			key.user, s.keys[key.ID] = u, key
 		}
@@ -182,25 +181,25 @@ func (s *state) link() error {
 	}
 	for id, session := range s.Sessions {
 		if session.user, session.role = users[session.UserID], roles[session.RoleID]; session.user == nil && session.role == nil {
-			delete(s.Sessions, id) // whose it was is gone, and so is it
+			delete(s.Sessions, id) // drop sessions of deleted users and roles
 		}
 	}
 	return nil
 }
 
-// dropExpired sessions, which nobody can use any more.
+// dropExpired drops expired sessions.
 func (s *state) dropExpired(now time.Time) {
 	maps.DeleteFunc(s.Sessions, func(_ string, session *session) bool { return !now.Before(session.Expires) })
 }
 
-// memberships are the groups of every user, by its ID, as they are after a number
-// of changes: every call asks for its caller's, and few calls change any.
+// memberships caches the groups of every user by ID, for one number of changes:
+// every call needs its caller's, and few calls change any.
 type memberships struct {
 	changes uint64
 	groups  map[string][]*group
 }
 
-// groupsOf a user, by name.
+// groupsOf returns the groups of a user, by name.
 func (a *AWS) groupsOf(userID string) []*group {
 	if a.members.groups == nil || a.members.changes != a.changes {
 		a.members = memberships{a.changes, map[string][]*group{}}
@@ -214,7 +213,7 @@ func (a *AWS) groupsOf(userID string) []*group {
 	return a.members.groups[userID]
 }
 
-// A document is an identity policy: as it was written, and as it was understood.
+// A document is an identity policy, as text and parsed.
 type document struct {
 	*policy.Document
 	text string
@@ -228,10 +227,10 @@ func parseDocument(text string) (document, *Error) {
 	return document{parsed, text}, nil
 }
 
-// MarshalText is the policy as it was written.
+// MarshalText returns the policy's text.
 func (d document) MarshalText() ([]byte, error) { return []byte(d.text), nil }
 
-// UnmarshalText parses it again.
+// UnmarshalText parses the policy.
 func (d *document) UnmarshalText(text []byte) (err error) {
 	d.text = string(text)
 	d.Document, err = policy.Parse(text)
@@ -244,15 +243,15 @@ type trustDocument struct {
 	text string
 }
 
-// MarshalText is the policy as it was written.
+// MarshalText returns the policy's text.
 func (d trustDocument) MarshalText() ([]byte, error) { return []byte(d.text), nil }
 
-// UnmarshalText parses it again.
+// UnmarshalText parses the policy.
 func (d *trustDocument) UnmarshalText(text []byte) (err error) {
 	d.text = string(text)
 	d.Document, err = policy.ParseTrust(text)
 	return err
 }
 
-// lower is how names are told apart: without regard to case.
+// lower returns the key of a case-insensitive name.
 func lower(name string) string { return strings.ToLower(name) }

@@ -80,8 +80,8 @@ func TestStateFileIsNotTouched(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"empty":             {"", "unexpected end of JSON input"},
 		"cut":               {`{"version":1,"account":"` + account + `","users":{"bo`, "unexpected end of JSON input at byte"},
-		"another account's": {`{"version":1,"account":"000000000000"}`, `it is of account "000000000000", not ` + account},
-		"another version's": {`{"version":9,"account":"` + account + `"}`, "it has version 9, and this localaws reads version 1"},
+		"another account's": {`{"version":1,"account":"000000000000"}`, `it belongs to account "000000000000", not ` + account},
+		"another version's": {`{"version":9,"account":"` + account + `"}`, "unsupported version 9 (supported: 1)"},
 	} {
 		file := filepath.Join(t.TempDir(), "state.json")
 		if err := os.WriteFile(file, []byte(test.text), 0o600); err != nil {
@@ -89,7 +89,7 @@ func TestStateFileIsNotTouched(t *testing.T) {
 		}
 		for range 2 { // it is not left locked, either
 			_, err := localaws.New(localaws.Config{AccountID: account, StateFile: file})
-			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), file+" is left as it is: put a good one in its place, or move it away") {
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), file+" is unchanged: replace it with a valid one, or move it away") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -172,7 +172,7 @@ func TestSavingFails(t *testing.T) {
 			return err
 		}(),
 	} {
-		if got := fmt.Sprint(status(err), " ", code(err)); got != want[4:] || !strings.Contains(err.Error(), "it may not have been saved") {
+		if got := fmt.Sprint(status(err), " ", code(err)); got != want[4:] || !strings.Contains(err.Error(), "may not have been saved") {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

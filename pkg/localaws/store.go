@@ -11,17 +11,16 @@ import (
 	"sync"
 )
 
-// A store keeps a text in a file, so that what was saved is there after a kill at
-// any instant: it is written to a file beside it, which takes its place once it
-// is on the disk.
+// A store keeps a text in a file. A save survives a kill at any instant: it writes a
+// new file, syncs it and renames it.
 type store struct {
 	path string
 	lock io.Closer
-	// create makes a new file, which nobody else may read.
+	// create creates a file that only this user can read.
 	create func(path string) (storeFile, error)
 
-	// mu is held while the file is written. Whoever waits for it finds that what
-	// it wants saved has been, as part of what the next one wrote.
+	// mu is held during a write. A save that waits for it may find its change
+	// already written by the save before it.
 	mu     sync.Mutex
 	saved  uint64
 	closed bool
@@ -32,23 +31,23 @@ type storeFile interface {
 	Sync() error
 }
 
-// ErrInUse means that another local AWS has the state file.
+// ErrInUse means that another local AWS holds the state file.
 var ErrInUse = errors.New("another localaws uses it")
 
-// openStore opens a state file for this process alone, and reads it; nil means
-// that there is none yet.
+// openStore opens and reads a state file for this process alone; nil means that it
+// does not exist yet.
 func openStore(path string) (*store, []byte, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the state file: %w", err)
 	}
-	// However many names the file has, it has one lock and one place to be written.
+	// Resolve links: one file has one lock and one place to write.
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
 	lock, err := lockFile(path + ".lock")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("opening state file %s: there is no directory %s; make it first", path, filepath.Dir(path))
+		return nil, nil, fmt.Errorf("opening state file %s: directory %s does not exist: create it first", path, filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening state file %s: %w", path, err)
@@ -59,7 +58,7 @@ func openStore(path string) (*store, []byte, error) {
 		return nil, nil, fmt.Errorf("reading the state file: %w", err)
 	}
 	if err == nil && text == nil {
-		text = []byte{} // an empty file is one
+		text = []byte{} // an empty file counts as none
 	}
 	return &store{path: path, lock: lock, create: createPrivate}, text, nil
 }
@@ -68,9 +67,8 @@ func createPrivate(path string) (storeFile, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// save returns when a change has been saved: by itself, with all changes until
-// now, or by another call that came before. Snapshot tells the text and which
-// change was its last.
+// save returns once a change has been saved, by itself or by another save. Snapshot
+// returns the text and the number of its last change.
 func (s *store) save(change uint64, snapshot func() ([]byte, uint64, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +91,7 @@ func (s *store) save(change uint64, snapshot func() ([]byte, uint64, error)) err
 
 func (s *store) write(text []byte) error {
 	dir, name := filepath.Split(s.path)
-	// Its name is always the same, so that a kill leaves one behind at most.
+	// A fixed name, so that a kill leaves at most one file behind.
 	partial := filepath.Join(dir, "."+name+".partial")
 	if err := os.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -111,12 +109,12 @@ func (s *store) write(text []byte) error {
 		err = os.Rename(partial, s.path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(partial)) // a full disk may need its room
+		return errors.Join(err, os.Remove(partial)) // a full disk may need the space
 	}
 	return syncDir(dir)
 }
 
-// close lets others use the file.
+// close releases the file.
 func (s *store) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +122,7 @@ func (s *store) close() error {
 	return s.lock.Close()
 }
 
-// snapshot is the state as it is now, for the store.
+// snapshot encodes the current state for the store.
 func (a *AWS) snapshot() (text []byte, change uint64, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -135,8 +133,8 @@ func (a *AWS) snapshot() (text []byte, change uint64, err error) {
 	return append(text, '\n'), a.changes, nil
 }
 
-// save returns when a change of the state has been saved, if it is kept in a
-// file; zero is no change. It may not be called under a.mu, which others want meanwhile.
+// save returns once a change of the state has been saved, if a file keeps it; zero
+// is no change. Do not hold a.mu during the call.
 func (a *AWS) save(change uint64) error {
 	if a.store == nil || change == 0 {
 		return nil
@@ -157,15 +155,15 @@ func (a *AWS) update(change func() error) error {
 	return a.save(last)
 }
 
-// Close saves what has not been saved and gives the state file back; without one
-// it does nothing. Calls that change anything fail after it.
+// Close saves pending changes and releases the state file; without one it does
+// nothing. After Close, calls that change anything fail.
 func (a *AWS) Close() (err error) {
 	a.closing.Do(func() {
 		if a.store == nil {
 			return
 		}
-		// What reads leave behind, such as when a key was last used, waits for the
-		// next change, or for this.
+		// Reads leave changes too, such as a key's last use: they wait for the next
+		// change or for Close.
 		err = errors.Join(a.update(func() error { return nil }), a.store.close())
 	})
 	return err

@@ -8,9 +8,9 @@ import (
 	"io"
 )
 
-// lockFile refuses: without a lock two servers could undo each other's changes.
+// lockFile always fails: without a lock two servers could overwrite each other.
 func lockFile(string) (io.Closer, error) {
-	return nil, fmt.Errorf("a state file needs a system with flock and fsync: %w", errors.ErrUnsupported)
+	return nil, fmt.Errorf("a state file requires a system with flock and fsync: %w", errors.ErrUnsupported)
 }
 
 func syncDir(string) error { return errors.ErrUnsupported }

@@ -181,7 +181,7 @@ func TestStoreIsPrivateAndOnes(t *testing.T) {
 	if info, err := os.Lstat(other); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		t.Errorf("the link is gone: %v, %v", info, err)
 	}
-	if _, _, err := openStore(filepath.Join(dir, "nowhere", "state")); err == nil || !strings.Contains(err.Error(), "there is no directory "+filepath.Join(dir, "nowhere")) {
+	if _, _, err := openStore(filepath.Join(dir, "nowhere", "state")); err == nil || !strings.Contains(err.Error(), "directory "+filepath.Join(dir, "nowhere")+" does not exist") {
 		t.Error(err)
 	}
 	if _, _, err := openStore(dir); err == nil {
@@ -195,25 +195,25 @@ func TestStateThatIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                                       "unexpected end of JSON input",
 		`{`:                                      "unexpected end of JSON input at byte 1",
-		`null`:                                   "it has version 0",
+		`null`:                                   "unsupported version 0",
 		`[]`:                                     "cannot unmarshal array",
-		`{"version":2,"account":"x","news":1}`:   "it has version 2, and this localaws reads version 1",
-		`{"version":1,"account":"000000000000"}`: `it is of account "000000000000", not 231144931069`,
+		`{"version":2,"account":"x","news":1}`:   "unsupported version 2 (supported: 1)",
+		`{"version":1,"account":"000000000000"}`: `it belongs to account "000000000000", not 231144931069`,
 		`{` + rest + `,"news":1}`:                `unknown field "news"`,
 		`{` + rest + `} {}`:                      "invalid character '{' after top-level value",
-		`{` + rest + `,"users":null}`:            "null stands for every user",
+		`{` + rest + `,"users":null}`:            "every user: expected an object, not null",
 		`{` + rest + `,"users":{"bob":null}}`:    `user "bob" is null`,
-		`{` + rest + `,"users":{"bob":{"name":"alice"}}}`:                                                    `user "alice" stands where "bob" does not belong`,
+		`{` + rest + `,"users":{"bob":{"name":"alice"}}}`:                                                    `user "alice" is stored under the key "bob"`,
 		`{` + rest + `,"users":{"bob":{"name":"Bob","accessKeys":[null]}}}`:                                  "an access key is null",
-		`{` + rest + `,"users":{"bob":{"name":"Bob","accessKeys":[{"id":"A"},{"id":"A"}]}}}`:                 "access key A stands in it twice",
+		`{` + rest + `,"users":{"bob":{"name":"Bob","accessKeys":[{"id":"A"},{"id":"A"}]}}}`:                 "access key A is in it twice",
 		`{` + rest + `,"users":{"bob":{"name":"Bob","inlinePolicies":[{"name":"p"}]}}}`:                      "a policy has no document",
 		`{` + rest + `,"users":{"bob":{"name":"Bob","inlinePolicies":[{"name":"p","document":"x"}]}}}`:       `reading the state: `,
 		`{` + rest + `,"groups":{"g":{"name":"g","inlinePolicies":[{"name":"p","document":null}]}}}`:         "a policy has no document",
 		`{` + rest + `,"roles":{"r":{"name":"r"}}}`:                                                          "a policy has no document",
 		`{` + rest + `,"policies":{"arn":{"arn":"arn","versions":[{"id":"v1"}]}}}`:                           "a policy has no document",
-		`{` + rest + `,"sessions":{"ASIA":{"accessKeyID":"ASIB"}}}`:                                          `session "ASIB" stands where`,
+		`{` + rest + `,"sessions":{"ASIA":{"accessKeyID":"ASIB"}}}`:                                          `session "ASIB" is stored under`,
 		`{` + rest + `,"clusters":{"x":null}}`:                                                               `cluster "x" is null`,
-		`{` + rest + `,"instances":{"i-0123456789abcdef0":{"ID":"i-0123456789abcdef0","State":"exploded"}}}`: `state "exploded" is none of`,
+		`{` + rest + `,"instances":{"i-0123456789abcdef0":{"ID":"i-0123456789abcdef0","State":"exploded"}}}`: `unknown state "exploded"`,
 	} {
 		if _, err := decodeState([]byte(text), "231144931069"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// lockFile takes a lock that the kernel holds for the process, so that no way of
-// dying leaves it behind. The file stays: whoever waits for it has it open.
+// lockFile takes a lock that the kernel releases when the process dies. The lock
+// file stays, because waiting processes have it open.
 func lockFile(path string) (io.Closer, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -26,7 +26,7 @@ func lockFile(path string) (io.Closer, error) {
 	return file, nil
 }
 
-// syncDir makes sure that a rename in a directory is on the disk.
+// syncDir syncs a directory, so that a rename in it is on the disk.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

@@ -30,40 +30,39 @@ func stsOperations() map[string]operation {
 	}
 }
 
-// A session is temporary credentials: of a role that somebody assumed, of a user,
-// or of a federated user.
+// A session is a set of temporary credentials, of an assumed role, a user or a
+// federated user.
 type session struct {
 	AccessKeyID string    `json:"accessKeyID"`
 	Secret      string    `json:"secret"`
 	Token       string    `json:"token"`
 	Issued      time.Time `json:"issued"`
 	Expires     time.Time `json:"expires"`
-	// RoleID is the role's, if it is a role's session, and UserID the user's if it
-	// is not.
+	// RoleID is set for a session of a role, UserID for others.
 	RoleID string `json:"roleID,omitempty"`
 	UserID string `json:"userID,omitempty"`
-	// Name of a role's session or of a federated user.
+	// Name is the name of a role's session or of a federated user.
 	Name      string `json:"name,omitempty"`
 	Federated bool   `json:"federated,omitempty"`
-	// Policy and PolicyARNs bound what the session may do.
+	// Policy and PolicyARNs limit the session's permissions.
 	Policy     document `json:"policy,omitzero"`
 	PolicyARNs []string `json:"policyARNs,omitempty"`
-	// Tags of the session. Those whose keys are transitive go on to the sessions of
-	// roles that it assumes.
+	// Tags are the session tags. Transitive ones pass to the sessions of roles that
+	// this session assumes.
 	Tags       []tag    `json:"tags,omitempty"`
 	Transitive []string `json:"transitiveTagKeys,omitempty"`
-	// SourceIdentity is who began a chain of sessions; it stays the same all along.
+	// SourceIdentity is set by the first of a chain of sessions and never changes.
 	SourceIdentity string `json:"sourceIdentity,omitempty"`
-	// WebIdentity is who assumed the role by a token of an identity provider's.
+	// WebIdentity is the identity whose token assumed the role.
 	WebIdentity *webIdentity `json:"webIdentity,omitempty"`
-	// MFA tells that the user proved to have an MFA device.
+	// MFA reports that the user proved to have an MFA device.
 	MFA bool `json:"mfa,omitempty"`
 
 	role *role
 	user *user
 }
 
-// keys are the condition keys that tell of the session.
+// keys returns the condition keys of the session.
 func (s *session) keys(now time.Time) map[string][]string {
 	keys := map[string][]string{
 		"aws:tokenissuetime":         {s.Issued.UTC().Format(time.RFC3339)},
@@ -81,7 +80,7 @@ func (s *session) keys(now time.Time) map[string][]string {
 	return keys
 }
 
-// credentials of a session, as they are answered.
+// credentials returns the credentials of a session as responses contain them.
 type credentials struct {
 	AccessKeyID     string `xml:"AccessKeyId" json:"AccessKeyId"`
 	SecretAccessKey string
@@ -93,25 +92,25 @@ func (s *session) credentials() credentials {
 	return credentials{s.AccessKeyID, s.Secret, s.Token, timestamp(s.Expires)}
 }
 
-// open makes the credentials of a session, which last for a time from now.
+// open creates the credentials of a session, which last for a time from now.
 func (c *call) open(s *session, duration time.Duration) {
 	s.AccessKeyID, s.Secret, s.Token = newID("ASIA", 16), newSecret(), newSessionToken()
 	s.Issued, s.Expires = c.time, c.time.Add(duration)
-	// What has expired long since cannot be used any more and need not be kept.
+	// Drop sessions that expired a while ago.
 	maps.DeleteFunc(c.state.Sessions, func(_ string, s *session) bool { return s.Expires.Add(time.Hour).Before(c.time) })
 	c.state.Sessions[s.AccessKeyID] = s
 }
 
-// closeSessions ends those of a user or role that is deleted.
+// closeSessions ends the sessions of a deleted user or role.
 func (s *state) closeSessions(of *entity) {
 	maps.DeleteFunc(s.Sessions, func(_ string, session *session) bool {
 		return session.RoleID == of.ID || session.UserID == of.ID
 	})
 }
 
-// barred says what a session may not call, whatever the policies say: none may ask
-// for a user's session; a user's own session may assume roles, and IAM takes it only
-// with MFA; a federated user may do nothing with IAM and STS.
+// barred returns what a session may never call, whatever the policies say: no
+// session may call the operations that create user sessions; a user's session may
+// assume roles, but needs MFA for IAM; a federated user may not call IAM or STS.
 func (c *call) barred(action string) *Error {
 	if c.caller == nil || c.caller.session == nil || action == "GetCallerIdentity" {
 		return nil
@@ -168,8 +167,8 @@ var (
 	sessionPolicyPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{FF}]*$`)
 )
 
-// optional is a parameter that has so many characters and fits a pattern, nil for
-// any, if it is there at all.
+// optional returns a parameter, if it is present, after checking its length and its
+// pattern (nil for any).
 func (p *parameters) optional(name string, least, most int, pattern *regexp.Regexp) (string, *Error) {
 	if !p.has(name) {
 		return "", nil
@@ -177,7 +176,7 @@ func (p *parameters) optional(name string, least, most int, pattern *regexp.Rege
 	return p.required(name, least, most, pattern)
 }
 
-// required is one that must be there.
+// required is like optional for a required parameter.
 func (p *parameters) required(name string, least, most int, pattern *regexp.Regexp) (string, *Error) {
 	value := p.get(name)
 	field := lower(name[:1]) + name[1:]
@@ -195,7 +194,7 @@ func (p *parameters) required(name string, least, most int, pattern *regexp.Rege
 	return value, nil
 }
 
-// duration that a call asks for, of so many seconds at most.
+// duration returns the duration that a call asks for, up to a number of seconds.
 func (p *parameters) duration(most int, otherwise time.Duration) (time.Duration, *Error) {
 	if !p.has("DurationSeconds") {
 		return otherwise, nil

@@ -59,18 +59,18 @@ func assumeRole(c *call, p *parameters) (any, *Error) {
 	return a.open(c)
 }
 
-// An assumption is that somebody is about to assume a role.
+// An assumption is a call to assume a role.
 type assumption struct {
-	action   string // by which they do it
-	role     *role  // nil if there is no such role
+	action   string // the policies that must allow it
+	role     *role  // nil if the role does not exist
 	session  *session
 	duration time.Duration
 	packed   int                 // percent
 	keys     map[string][]string // condition keys
 }
 
-// assumption reads what all calls to assume a role have in common. The session
-// holds what is passed to it already: tags and source identity.
+// assumption reads the parameters that all calls to assume a role share. The session
+// already contains the tags and the source identity that it inherits.
 func (p *parameters) assumption(action string, s *session) (*assumption, *Error) {
 	a := &assumption{action: action, session: s, keys: tagKeys(s.Tags)}
 	arn, err := p.required("RoleArn", 20, 2048, nil)
@@ -116,7 +116,7 @@ func (a *AWS) roleByARN(arn string) (*role, bool) {
 	return role, ok && role.ARN == arn
 }
 
-// tagKeys are the condition keys that tell of the tags that are passed.
+// tagKeys returns the condition keys of the session tags.
 func tagKeys(tags []tag) map[string][]string {
 	keys := map[string][]string{}
 	for _, tag := range tags {
@@ -126,7 +126,7 @@ func tagKeys(tags []tag) map[string][]string {
 	return keys
 }
 
-// checkTransitive makes sure that what is to be transitive is passed.
+// checkTransitive checks that the request contains the transitive tags.
 func (s *session) checkTransitive() *Error {
 	for _, key := range s.Transitive {
 		if findTag(s.Tags, key) < 0 {
@@ -136,8 +136,8 @@ func (s *session) checkTransitive() *Error {
 	return nil
 }
 
-// inherit takes over what goes along a chain of sessions: the source identity, and
-// the tags that are transitive.
+// inherit copies what passes along a chain of sessions: the source identity and the
+// transitive tags.
 func (s *session) inherit(from *session) *Error {
 	if from.SourceIdentity != "" && s.SourceIdentity != "" && s.SourceIdentity != from.SourceIdentity {
 		return newError(http.StatusForbidden, codeAccessDenied, "The source identity is already set for this assume role session")
@@ -159,11 +159,10 @@ func invalidParameter(message string) *Error {
 	return newError(http.StatusBadRequest, "InvalidParameterValue", message)
 }
 
-// allowed asks whether somebody with these policies may assume the role as they want
-// to: for tags and for a source identity they need permission, too. The action is
-// the one that the verdict is about.
+// allowed checks that these policies allow to assume the role, with the tags and the
+// source identity if any. It returns the action that the verdict is about.
 func (a *assumption) allowed(c *call, who policy.Principal, own policy.Policies) (action string, verdict policy.Verdict) {
-	if a.role == nil { // AWS does not say which roles there are, either
+	if a.role == nil { // like AWS, do not reveal which roles exist
 		return a.action, policy.Verdict{Decision: policy.ImplicitDeny, By: policy.TrustPolicy}
 	}
 	actions := []string{a.action}
@@ -183,7 +182,7 @@ func (a *assumption) allowed(c *call, who policy.Principal, own policy.Policies)
 	return action, verdict
 }
 
-// open opens the session that was asked for, of a role that may be assumed.
+// open opens the session of a role, after allowed.
 func (a *assumption) open(c *call) (*assumeRoleResult, *Error) {
 	if a.duration > time.Duration(a.role.MaxSession)*time.Second {
 		return nil, validationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")

@@ -14,23 +14,23 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// maxEncoded is how long an encoded message may be.
+// maxEncoded is the maximum length of an encoded message.
 const maxEncoded = 10240
 
-// A denial is why a request was denied: too much for whoever made it to know.
+// A denial is why a request was denied, in more detail than its caller may know.
 type denial struct {
 	request policy.Request
 	caller  *principal
-	// name of the caller, if it is a user: by the time that the message is encoded,
-	// the user may have another.
+	// name is the caller's, if it is a user: it may be renamed before the message is
+	// encoded.
 	name    string
 	verdict policy.Verdict
 }
 
-// newSealer makes the key of this local AWS that encodes messages.
+// newSealer creates the key with which this local AWS encrypts messages.
 func newSealer() (cipher.AEAD, error) {
 	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails: the program is ended instead
+	_, _ = rand.Read(key) // never returns an error: the program crashes instead
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
@@ -38,8 +38,8 @@ func newSealer() (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// encoded is a denial for those alone who may decode it, to be put behind an error's
-// message; empty without one.
+// encoded returns a denial as an encrypted suffix of an error message; empty without
+// a denial.
 func (a *AWS) encoded(d *denial) string {
 	if d == nil {
 		return ""
@@ -52,11 +52,11 @@ func (a *AWS) encoded(d *denial) string {
 }
 
 func (a *AWS) seal(d *denial, keys map[string][]string) string {
-	text, _ := json.Marshal(d.message(keys)) // of types of ours, which always encode
+	text, _ := json.Marshal(d.message(keys)) // cannot happen: these types always encode
 	return base64.RawURLEncoding.EncodeToString(a.sealer.Seal(nil, nil, text, nil))
 }
 
-// list is how these messages write one.
+// list formats a list as these messages do.
 type list[T any] struct {
 	Items []T `json:"items"`
 }
@@ -101,7 +101,7 @@ type conditionKey struct {
 	Values list[listValue] `json:"values"`
 }
 
-// message that is decoded, with these condition keys.
+// message returns a decoded message with these condition keys.
 func (d *denial) message(keys map[string][]string) denialMessage {
 	m := denialMessage{ExplicitDeny: d.verdict.Decision == policy.ExplicitDeny}
 	m.MatchedStatements.Items, m.Failures.Items = d.matched(), []struct{}{}
@@ -114,7 +114,7 @@ func (d *denial) message(keys map[string][]string) denialMessage {
 	return m
 }
 
-// matched are the statements that deny the request.
+// matched returns the statements that deny the request.
 func (d *denial) matched() []matchedStatement {
 	statements := []matchedStatement{}
 	own := d.caller.policies
@@ -142,7 +142,7 @@ func decodeAuthorizationMessage(c *call, p *parameters) (any, *Error) {
 	if err == nil {
 		opened, err = c.sealer.Open(nil, nil, sealed, nil)
 	}
-	if err != nil || strings.ContainsAny(text, "\r\n") { // which the decoder passes over
+	if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder skips white space
 		return nil, newError(http.StatusBadRequest, "InvalidAuthorizationMessageException", "The message is not one that this local AWS encoded.")
 	}
 	return struct{ DecodedMessage string }{string(opened)}, nil

@@ -9,13 +9,12 @@ import (
 	"strings"
 )
 
-// packedRoom is what session policies and tags may take in bytes, packed. How AWS
-// packs them it keeps to itself; here it is DEFLATE.
+// packedRoom bounds session policies and tags in bytes, packed. AWS does not
+// document its packing; localaws uses DEFLATE.
 const packedRoom = 2048
 
-// bound reads the session policies of a call into a session, and says how much of
-// the room for them and for the tags that are passed is taken, in percent; 0 if
-// there are none.
+// bound sets the session policies of a call, and returns the percentage of
+// packedRoom that they and the session tags use; 0 without any.
 func (p *parameters) bound(s *session, passed []tag) (percent int, e *Error) {
 	text, err := p.optional("Policy", 1, 2048, sessionPolicyPattern)
 	if err != nil {
@@ -59,8 +58,8 @@ func packedPercent(policy string, arns []string, tags []tag) int {
 		parts = append(parts, tag.Key, tag.Value)
 	}
 	var packed bytes.Buffer
-	packer, _ := flate.NewWriter(&packed, flate.BestCompression) // fails for levels that there are not
-	_, _ = io.WriteString(packer, strings.Join(parts, "\n"))     // to memory, which never fails
+	packer, _ := flate.NewWriter(&packed, flate.BestCompression) // the level is valid
+	_, _ = io.WriteString(packer, strings.Join(parts, "\n"))     // writing to memory never fails
 	_ = packer.Close()
 	return max(1, packed.Len()*100/packedRoom)
 }

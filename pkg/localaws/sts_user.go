@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// maxUserSession of a user or a federated user in seconds: 36 hours.
+// maxUserSession bounds a session of a user or a federated user in seconds: 36
+// hours.
 const maxUserSession = 129600
 
 type getSessionTokenResult struct{ Credentials credentials }
@@ -24,7 +25,7 @@ func getSessionToken(c *call, p *parameters) (any, *Error) {
 	return getSessionTokenResult{s.credentials()}, nil
 }
 
-// mfa reports whether a call proves that its caller has an MFA device at hand.
+// mfa reports whether a call proves possession of an MFA device.
 func (p *parameters) mfa() (bool, *Error) {
 	serial, err := p.optional("SerialNumber", 9, 256, externalIDPattern)
 	if err != nil {
@@ -62,7 +63,7 @@ type getFederationTokenResult struct {
 	PackedPolicySize int `xml:",omitempty" json:",omitempty"`
 }
 
-// federatedUserARN is that of the user whom a call federates.
+// federatedUserARN returns the ARN of the federated user in a call.
 func federatedUserARN(p *parameters) string {
 	return p.arn("sts", "", "federated-user/"+p.get("Name"))
 }

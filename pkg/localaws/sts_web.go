@@ -14,22 +14,22 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A webIdentity is who somebody is by a token of an identity provider's.
+// A webIdentity is the identity in an identity provider's token.
 type webIdentity struct {
-	Provider string   `json:"provider"` // its ARN
+	Provider string   `json:"provider"` // the provider's ARN
 	Subject  string   `json:"subject"`
 	Audience string   `json:"audience"`
 	Party    string   `json:"authorizedParty,omitempty"`
 	Methods  []string `json:"authenticationMethods,omitempty"`
 
-	// What the token asks for the session.
+	// Requested for the session by the token.
 	tags           []tag
 	transitive     []string
 	sourceIdentity string
 }
 
-// keys are the condition keys that tell of it, under the name of the provider: its
-// URL without the scheme.
+// keys returns the condition keys of the identity, under the provider's URL without
+// the scheme.
 func (w *webIdentity) keys() map[string][]string {
 	_, name, _ := strings.Cut(lower(w.Provider), ":oidc-provider/")
 	keys := map[string][]string{
@@ -57,7 +57,7 @@ func assumeRoleWithWebIdentity(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	maps.Copy(a.keys, w.keys())
-	who := policy.Principal{Federated: w.Provider} // which has no policies of its own
+	who := policy.Principal{Federated: w.Provider} // the caller has no policies
 	if action, verdict := a.allowed(c, who, policy.Policies{}); verdict.Decision != policy.Allow {
 		return nil, newError(http.StatusForbidden, codeAccessDenied, "Not authorized to perform "+action)
 	}
@@ -68,8 +68,8 @@ func assumeRoleWithWebIdentity(c *call, p *parameters) (any, *Error) {
 	return webIdentityResult{*opened, w.Subject, w.Audience, w.Provider}, nil
 }
 
-// verifyWebIdentity finds out whose token a call brings. It asks the identity
-// provider for its keys, which takes time.
+// verifyWebIdentity verifies the token in a call. It may fetch the identity
+// provider's keys, which takes time.
 func verifyWebIdentity(c *call, p *parameters) *Error {
 	text, err := p.required("WebIdentityToken", 4, jwt.MaxLength, nil)
 	if err != nil {
@@ -83,7 +83,7 @@ func verifyWebIdentity(c *call, p *parameters) *Error {
 	if !ok {
 		return invalidToken("No OpenIDConnect provider found in your account for " + token.Issuer)
 	}
-	// What needs no network goes first.
+	// Check first what needs no network.
 	claimed, err := provider.identity(token, c.seconds())
 	if err != nil {
 		return err
@@ -108,10 +108,10 @@ func invalidToken(message string) *Error {
 	return newError(http.StatusBadRequest, "InvalidIdentityToken", message)
 }
 
-// seconds since 1970 at the time of the call, as tokens count them.
+// in seconds since 1970, as tokens have it
 func (c *call) seconds() float64 { return float64(c.time.UnixMilli()) / 1000 }
 
-// providerOf an issuer's tokens: a copy, since it is read without the lock.
+// providerOf returns a copy of an issuer's provider, for use without the lock.
 func (a *AWS) providerOf(issuer string) (oidcProvider, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -125,7 +125,7 @@ func (a *AWS) providerOf(issuer string) (oidcProvider, bool) {
 	return oidcProvider{}, false
 }
 
-// identity reads the claims of a token, as of a time in seconds since 1970.
+// identity checks the claims of a token at a time in seconds since 1970.
 func (o *oidcProvider) identity(token *jwt.Token, now float64) (*webIdentity, *Error) {
 	audience := slices.IndexFunc(token.Audience, func(a string) bool { return slices.Contains(o.ClientIDs, a) })
 	switch {
@@ -149,7 +149,7 @@ func (o *oidcProvider) identity(token *jwt.Token, now float64) (*webIdentity, *E
 	return w, w.read(token)
 }
 
-// read the claims that a token need not have.
+// read parses the optional claims of a token.
 func (w *webIdentity) read(token *jwt.Token) *Error {
 	var tags struct {
 		Principal  map[string]jwt.Strings `json:"principal_tags"`
@@ -178,7 +178,7 @@ func (w *webIdentity) read(token *jwt.Token) *Error {
 	return nil
 }
 
-// checkTags holds the session tags of a token to what goes for those of a call.
+// checkTags applies the limits of session tags in a call to those in a token.
 func (w *webIdentity) checkTags(c *call) *Error {
 	form := url.Values{}
 	for i, tag := range w.tags {

@@ -408,10 +408,10 @@ func TestIssuersThatMisbehave(t *testing.T) {
 		"it answers without end":      {answering(http.StatusOK, strings.Repeat(" ", 1<<20)), unusable, "longer than"},
 		"it sends one elsewhere":      {answering(http.StatusFound, "/keys"), unusable, "answers 302"},
 		"it sends one off":            {answering(http.StatusFound, "http://192.0.2.1/"), unusable, "answers 302"},
-		"it is another":               {func(i *issuer) { i.asIssuer = i.URL }, unusable, "is of the issuer"},
+		"it is another":               {func(i *issuer) { i.asIssuer = i.URL }, unusable, "names another issuer"},
 		"its keys are elsewhere":      {keysAt("http://127.0.0.1:PORT/none"), unusable, "answers 404"},
-		"its keys are off loopback":   {keysAt("http://192.0.2.1/keys"), unreachable, "on this machine only"},
-		"its keys are at a name":      {keysAt("http://issuer.example/keys"), unreachable, "on this machine only"},
+		"its keys are off loopback":   {keysAt("http://192.0.2.1/keys"), unreachable, "only at localhost"},
+		"its keys are at a name":      {keysAt("http://issuer.example/keys"), unreachable, "only at localhost"},
 		"its keys are in a file":      {keysAt("file:///etc/passwd"), unreachable, "unsupported protocol scheme"},
 		"its keys are at no URL":      {keysAt("http://["), unusable, ""},
 		"its keys are at localhost":   {keysAt("http://localhost:PORT/keys"), "", ""},
@@ -434,7 +434,7 @@ func TestIssuersThatMisbehave(t *testing.T) {
 		for _, name := range []string{"https://192.0.2.1/id", "https://issuer.example/id", "https://localhost.example/id"} {
 			register(t, s, name)
 			token := newIssuer(t, httptest.NewServer)
-			if _, err := assumeByToken(t, s, "any", token.token(t, "ES256", token.claims(now, map[string]any{"iss": name})), sts.AssumeRoleWithWebIdentityInput{}); code(err) != unreachable || !strings.Contains(err.Error(), "on this machine only") {
+			if _, err := assumeByToken(t, s, "any", token.token(t, "ES256", token.claims(now, map[string]any{"iss": name})), sts.AssumeRoleWithWebIdentityInput{}); code(err) != unreachable || !strings.Contains(err.Error(), "only at localhost") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
 )
 
-// An Event is a call, denied or not, in the shape of CloudTrail's records. It
-// holds no secret: what could be one is left out of its parameters.
+// An Event is a call, denied or not, in the shape of a CloudTrail record. It holds
+// no secrets: parameters that could be secret are left out.
 type Event struct {
 	EventVersion    string       `json:"eventVersion"`
 	UserIdentity    UserIdentity `json:"userIdentity"`
@@ -27,11 +27,11 @@ type Event struct {
 	AWSRegion       string       `json:"awsRegion"`
 	SourceIPAddress string       `json:"sourceIPAddress"`
 	UserAgent       string       `json:"userAgent"`
-	// ErrorCode is as IAM and STS call it, whichever service answered.
+	// ErrorCode is the code of IAM and STS, for every service.
 	ErrorCode         string         `json:"errorCode,omitempty"`
 	ErrorMessage      string         `json:"errorMessage,omitempty"`
 	RequestParameters map[string]any `json:"requestParameters"`
-	// ResponseElements are never told: they may be secret.
+	// ResponseElements are never recorded: they may be secret.
 	ResponseElements   any             `json:"responseElements"`
 	RequestID          string          `json:"requestID"`
 	EventID            string          `json:"eventID"`
@@ -43,9 +43,8 @@ type Event struct {
 	EventCategory      string          `json:"eventCategory"`
 }
 
-// UserIdentity is who made a call. Its type is IAMUser, AssumedRole,
-// FederatedUser, WebIdentityUser, or Unknown: then nothing proves the access key
-// ID.
+// UserIdentity is the caller. Its type is IAMUser, AssumedRole, FederatedUser,
+// WebIdentityUser, or Unknown if no proof of the access key ID exists.
 type UserIdentity struct {
 	Type        string `json:"type"`
 	PrincipalID string `json:"principalId,omitempty"`
@@ -53,34 +52,34 @@ type UserIdentity struct {
 	AccountID   string `json:"accountId,omitempty"`
 	AccessKeyID string `json:"accessKeyId,omitempty"`
 	UserName    string `json:"userName,omitempty"`
-	// IdentityProvider is the ARN of the one that vouches for a WebIdentityUser.
+	// IdentityProvider is the ARN of a WebIdentityUser's identity provider.
 	IdentityProvider string          `json:"identityProvider,omitempty"`
 	SessionContext   *SessionContext `json:"sessionContext,omitempty"`
 }
 
-// SessionContext is about temporary credentials: whose role or user they are of,
-// and when and how they were got.
+// SessionContext describes temporary credentials: their role or user, and when and
+// how they were issued.
 type SessionContext struct {
 	SessionIssuer *UserIdentity     `json:"sessionIssuer,omitempty"`
 	Attributes    SessionAttributes `json:"attributes"`
-	// SourceIdentity is who began the chain of sessions, if they said so.
+	// SourceIdentity is the identity that the chain of sessions began with, if set.
 	SourceIdentity string `json:"sourceIdentity,omitempty"`
 }
 
-// SessionAttributes of temporary credentials.
+// SessionAttributes are attributes of temporary credentials.
 type SessionAttributes struct {
 	CreationDate     time.Time `json:"creationDate"`
 	MFAAuthenticated string    `json:"mfaAuthenticated"` // "true" or "false"
 }
 
-// EventResource is what a call was about.
+// EventResource is the resource of a call.
 type EventResource struct {
 	ARN       string `json:"ARN"`
 	AccountID string `json:"accountId"`
 	Type      string `json:"type"`
 }
 
-// identify says who calls: whom the signature proved, else only what it claims.
+// identify returns the verified caller, or what an unverified call claims.
 func (c *call) identify(signature *sigv4.Signature) UserIdentity {
 	var key string
 	if signature != nil {
@@ -109,7 +108,7 @@ func (c *call) identify(signature *sigv4.Signature) UserIdentity {
 		identity.Type, issuer.Type = "AssumedRole", "Role"
 	case p.session.Federated:
 		identity.Type, issuer.Type = "FederatedUser", "IAMUser"
-	default: // still the user, by other credentials
+	default: // the same user, with other credentials
 		identity.UserName = p.user.Name
 		return identity
 	}
@@ -117,13 +116,13 @@ func (c *call) identify(signature *sigv4.Signature) UserIdentity {
 	return identity
 }
 
-// caller is the name that the events of an identity are looked up by: a user's,
-// or a session's.
+// caller returns the name for looking up an identity's events: of a user or a
+// session.
 func (i UserIdentity) caller() string {
 	return cmp.Or(i.UserName, i.ARN[strings.LastIndex(i.ARN, "/")+1:])
 }
 
-// event of a call that was answered.
+// event returns the event of an answered call.
 func (c *call) event(failed *Error) Event {
 	_, name, _ := strings.Cut(c.operation, ":")
 	event := Event{
@@ -133,7 +132,7 @@ func (c *call) event(failed *Error) Event {
 		RequestParameters: c.asked, RequestID: c.requestID, EventID: newRequestID(), ReadOnly: readsOnly(name),
 		EventType: "AwsApiCall", ManagementEvent: true, RecipientAccountID: c.accountID, EventCategory: "Management",
 	}
-	if event.UserIdentity.Type == "" { // refused before it was looked at
+	if event.UserIdentity.Type == "" { // it failed before it was parsed
 		event.UserIdentity.Type = "Unknown"
 	}
 	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
@@ -152,15 +151,16 @@ func (c *call) event(failed *Error) Event {
 	return event
 }
 
-// readsOnly tells by an operation's name, as CloudTrail does, that it changes
-// nothing: to assume a role is no change, either.
+// readsOnly reports, by its name as CloudTrail does, whether an operation changes
+// nothing. To assume a role changes nothing.
 func readsOnly(name string) bool {
 	return slices.ContainsFunc([]string{"Get", "List", "Describe", "Lookup", "Simulate", "Decode", "Assume"}, func(verb string) bool {
 		return strings.HasPrefix(name, verb)
 	})
 }
 
-// resourceType of an ARN that names one thing, such as AWS::IAM::InstanceProfile.
+// resourceType returns the type of an ARN's resource, such as
+// AWS::IAM::InstanceProfile.
 func resourceType(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 || strings.ContainsAny(arn, "*?") {
@@ -177,8 +177,8 @@ func resourceType(arn string) string {
 	return "AWS::" + strings.ToUpper(parts[2]) + "::" + b.String()
 }
 
-// formParameters are the fields of a form as CloudTrail has them: nested, so that
-// Tags.member.1.Key is the key of the first of the tags.
+// formParameters nests the fields of a form as CloudTrail does: Tags.member.1.Key is
+// the key of the first of the tags.
 func formParameters(form url.Values) map[string]any {
 	tree := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(form)) {
@@ -186,7 +186,7 @@ func formParameters(form url.Values) map[string]any {
 			continue
 		}
 		path := slices.DeleteFunc(strings.Split(name, "."), func(s string) bool { return s == "member" })
-		if len(path) == 0 || len(path) > 8 { // deeper than any that there are
+		if len(path) == 0 || len(path) > 8 { // deeper than any real parameter
 			continue
 		}
 		at := tree
@@ -207,13 +207,14 @@ func lowerFirst(s string) string {
 	return strings.ToLower(s[:min(1, len(s))]) + s[min(1, len(s)):]
 }
 
-// jsonParameters are parameters without what is or may be secret.
+// jsonParameters returns parameters without what is or may be secret.
 func jsonParameters(parameters map[string]any) map[string]any {
 	told, _ := withoutSecrets(parameters).(map[string]any)
 	return told
 }
 
-// withoutSecrets also cuts what is long, and makes lists of what is numbered.
+// withoutSecrets removes secrets, cuts long values and turns numbered fields into
+// lists.
 func withoutSecrets(value any) any {
 	switch value := value.(type) {
 	case string:
@@ -245,7 +246,7 @@ func withoutSecrets(value any) any {
 	return value
 }
 
-// isSecret tells by a parameter's name that its value is a credential, or may be.
+// isSecret reports whether a parameter's name suggests a credential.
 func isSecret(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc([]string{"token", "secret", "password", "assertion", "code", "seed", "userdata"}, func(word string) bool {
@@ -253,7 +254,7 @@ func isSecret(name string) bool {
 	})
 }
 
-// cut a text that is longer than a number of bytes.
+// cut shortens a text to a number of bytes.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -265,28 +266,29 @@ func cut(text string, limit int) string {
 }
 
 const (
-	// maxEvents that are remembered; those before them are forgotten.
+	// maxEvents bounds the remembered events; the oldest are dropped.
 	maxEvents = 10_000
-	// maxTrail is what they may take of memory.
+	// maxTrail bounds their memory.
 	maxTrail = 16 << 20
 )
 
 // A trail remembers the last calls.
 type trail struct {
 	mu sync.Mutex
-	// events that are remembered, the oldest first; first is the number of it.
+	// events are the remembered events, the oldest first; first is the number of the
+	// oldest.
 	events []recorded
 	first  uint64
 	size   int
-	// more is closed once there are more events.
+	// more is closed when there are more events.
 	more chan struct{}
 }
 
-// A recorded event is encoded, so that nobody changes it and its size is known.
+// A recorded event is encoded, so that it cannot change and its size is known.
 type recorded struct {
 	text []byte
 	time time.Time
-	// What it is looked up by.
+	// Attributes for lookups.
 	id, name, source, caller, accessKeyID string
 	readOnly                              bool
 	resource                              EventResource
@@ -296,7 +298,7 @@ func newTrail() *trail { return &trail{more: make(chan struct{})} }
 
 func (t *trail) add(event Event) {
 	text, err := json.Marshal(event)
-	if err != nil { // of types of ours, which always encode
+	if err != nil { // cannot happen: these types always encode
 		return
 	}
 	r := recorded{
@@ -320,8 +322,8 @@ func (t *trail) add(event Event) {
 	t.more = make(chan struct{})
 }
 
-// from a number on, the events that are remembered, a thousand at most; the
-// number of the next one; and what is closed once there is one.
+// from returns the remembered events from a number on, a thousand at most, the
+// number of the next one, and a channel that closes when there is one.
 func (t *trail) from(number uint64) (events []recorded, next uint64, more <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -330,7 +332,7 @@ func (t *trail) from(number uint64) (events []recorded, next uint64, more <-chan
 	return slices.Clone(t.events[start:end]), t.first + end, t.more
 }
 
-// before a number, the events that are remembered, the newest first, and the
+// before returns the remembered events before a number, the newest first, and the
 // number of the oldest.
 func (t *trail) before(number uint64) (events []recorded, oldest uint64) {
 	t.mu.Lock()
@@ -341,8 +343,8 @@ func (t *trail) before(number uint64) (events []recorded, oldest uint64) {
 	return events, t.first
 }
 
-// Events are the last calls that were answered, the oldest first: 10 000, or
-// fewer if they are large (16 MiB in all). They are in memory only.
+// Events returns the last calls, the oldest first: 10 000, or fewer if they exceed
+// 16 MiB in all. They are in memory only.
 func (a *AWS) Events() []Event {
 	var all []Event
 	for number := uint64(0); ; {
@@ -352,7 +354,7 @@ func (a *AWS) Events() []Event {
 		}
 		for _, r := range events {
 			var event Event
-			if json.Unmarshal(r.text, &event) == nil { // as it was encoded
+			if json.Unmarshal(r.text, &event) == nil { // decodes what record encoded
 				all = append(all, event)
 			}
 		}

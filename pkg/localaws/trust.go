@@ -4,8 +4,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// trusts reports whether the trust policy of a role lets a service of AWS's assume
-// it.
+// trusts reports whether the trust policy of a role lets an AWS service assume it.
 func (a *AWS) trusts(r *role, service string) bool {
 	domains := []string{"amazonaws.com"}
 	if a.partition == "aws-cn" {

@@ -31,7 +31,7 @@ type Partition struct {
 	global string
 }
 
-// All are AWS's partitions.
+// All returns AWS's partitions.
 func All() []Partition {
 	return []Partition{
 		{Name: "aws", regions: []string{"us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"}, suffix: "amazonaws.com", dualStack: "api.aws", global: "sts.amazonaws.com"},
@@ -45,7 +45,7 @@ func All() []Partition {
 	}
 }
 
-// Names are the names of AWS's partitions.
+// Names returns the names of AWS's partitions.
 func Names() []string {
 	var names []string
 	for _, p := range All() {
@@ -54,7 +54,7 @@ func Names() []string {
 	return names
 }
 
-// Named returns the partition of a name.
+// Named returns the partition with a name.
 func Named(name string) (Partition, error) {
 	for _, p := range All() {
 		if p.Name == name {

@@ -6,23 +6,24 @@ import (
 )
 
 const (
-	// Global is what clients are configured with, in place of a region, to use
+	// Global takes the place of a region in the configuration of clients that use
 	// the global STS endpoint of partition aws.
 	Global = "aws-global"
 	// globalSigner is the region that signs for the global STS endpoint.
 	globalSigner = "us-east-1"
 )
 
-// Variant of a region's STS endpoint. The zero value is the plain one.
+// Variant selects a kind of STS endpoint of a region. The zero value is the plain
+// one.
 type Variant struct {
 	// FIPS endpoints use only cryptography that FIPS 140 has validated.
 	FIPS bool
-	// DualStack endpoints are reached by IPv4 and by IPv6.
+	// DualStack endpoints have IPv4 and IPv6 addresses.
 	DualStack bool
 }
 
-// STSEndpoint returns the host of the STS endpoint that a client uses which is
-// configured with a region, or with [Global], and the region that signs for it.
+// STSEndpoint returns the host of the STS endpoint for a region, or for [Global],
+// and the region that signs for it.
 func STSEndpoint(region string, v Variant) (host, signer string, err error) {
 	if region == Global {
 		return globalEndpoint(v)
@@ -69,8 +70,8 @@ func (p Partition) STSHost(region string, v Variant) string {
 	return service + "." + region + "." + suffix
 }
 
-// STSRegion returns the region of an STS endpoint and reports whether the host
-// has the form of one. It does not check that the region is the partition's:
+// STSRegion returns the region of an STS endpoint and reports whether the host has
+// the form of one. It does not check that the partition has the region:
 // [Partition.Has] does.
 func (p Partition) STSRegion(host string) (region string, ok bool) {
 	if host == "" || p.Name == "" {

@@ -1,9 +1,9 @@
-// Package jwt verifies JSON Web Tokens (RFC 7519): signed ones in the compact
-// form (RFC 7515) with RSA or ECDSA, and nothing else.
+// Package jwt verifies JSON Web Tokens (RFC 7519): only signed ones in the compact
+// form (RFC 7515) with RSA or ECDSA.
 //
-// It is strict where parsers tend to differ: base64 in its one spelling, objects
-// with every name once, names in their own case, no algorithm but the five that it
-// lists, and no extension that it would have to understand.
+// It is strict where parsers tend to differ: it accepts only canonical base64,
+// unique member names in their exact case, the five algorithms that it lists, and
+// no critical extensions.
 package jwt
 
 import (
@@ -17,24 +17,25 @@ import (
 	"unicode/utf8"
 )
 
-// MaxLength of a token in characters.
+// MaxLength bounds a token in characters.
 const MaxLength = 20000
 
 var (
-	// ErrKey means that the issuer has no key like the one that the token names.
-	ErrKey = errors.New("the issuer has no key like the one that the token names")
-	// ErrSignature means that no key of the issuer signed the token as it is.
-	ErrSignature = errors.New("the signature is none of the issuer's")
+	// ErrKey means that no key of the issuer matches the token's key ID and
+	// algorithm.
+	ErrKey = errors.New("the issuer has no key that matches the token's key ID and algorithm")
+	// ErrSignature means that no key of the issuer verifies the token's signature.
+	ErrSignature = errors.New("no key of the issuer verifies the signature")
 )
 
-// MalformedError means that a text is no token.
+// MalformedError means that a text is not a valid token.
 type MalformedError struct{ Reason string }
 
 func (e *MalformedError) Error() string { return "malformed token: " + e.Reason }
 
 func malformed(reason string) error { return &MalformedError{reason} }
 
-// Token is what a token says. Nothing of it is proved before [Token.Verify].
+// Token holds the claims of a token. They are unproven before [Token.Verify].
 type Token struct {
 	Issuer, Subject string   // empty without one
 	Audience        []string // nil without one
@@ -44,18 +45,18 @@ type Token struct {
 	algorithm string
 	keyID     string
 	claims    map[string]json.RawMessage
-	signed    string // what the signature is of
+	signed    string // the signed text
 	signature []byte
 }
 
-// Parse reads a token. The error is a [*MalformedError].
+// Parse parses a token. The error is a [*MalformedError].
 func Parse(text string) (*Token, error) {
 	if len(text) > MaxLength {
-		return nil, malformed("it is too long")
+		return nil, malformed("too long")
 	}
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 {
-		return nil, malformed("it has not three parts")
+		return nil, malformed("expected three parts")
 	}
 	t := &Token{signed: parts[0] + "." + parts[1]}
 	header, err := decodeObject(parts[0])
@@ -69,13 +70,13 @@ func Parse(text string) (*Token, error) {
 		return nil, err
 	}
 	if _, critical := header["crit"]; critical {
-		return nil, malformed("it asks for extensions that are not understood")
+		return nil, malformed("critical extensions are not supported")
 	}
 	if err := read(header, map[string]any{"alg": &t.algorithm, "kid": &t.keyID}); err != nil {
 		return nil, err
 	}
 	if !slices.Contains([]string{"RS256", "RS384", "RS512", "ES256", "ES384"}, t.algorithm) {
-		return nil, malformed("its algorithm is none of RS256, RS384, RS512, ES256 and ES384")
+		return nil, malformed("unsupported algorithm (supported: RS256, RS384, RS512, ES256, ES384)")
 	}
 	if err := read(t.claims, map[string]any{
 		"iss": &t.Issuer, "sub": &t.Subject, "aud": (*Strings)(&t.Audience),
@@ -86,17 +87,17 @@ func Parse(text string) (*Token, error) {
 	return t, nil
 }
 
-// Claim reads a claim of another name, and reports whether there is one. The error
-// means that it is not of the type asked for.
+// Claim decodes the claim with a name and reports whether the token has it. The
+// error means that it has another type.
 func (t *Token) Claim(name string, into any) (bool, error) {
 	_, ok := t.claims[name]
 	return ok, read(t.claims, map[string]any{name: into})
 }
 
-// Strings is a claim that is a list of strings, or one.
+// Strings is a claim that is a string or a list of strings.
 type Strings []string
 
-// UnmarshalJSON reads both.
+// UnmarshalJSON accepts both.
 func (s *Strings) UnmarshalJSON(text []byte) error {
 	var one string
 	if err := json.Unmarshal(text, &one); err == nil {
@@ -106,7 +107,7 @@ func (s *Strings) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(s))
 }
 
-// read those values of an object that there are.
+// read decodes the values that an object has.
 func read(object map[string]json.RawMessage, into map[string]any) error {
 	for name, value := range into {
 		raw, ok := object[name]
@@ -114,14 +115,13 @@ func read(object map[string]json.RawMessage, into map[string]any) error {
 			continue
 		}
 		if bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, value) != nil {
-			return malformed("its " + name + " is of another type")
+			return malformed("its " + name + " has the wrong type")
 		}
 	}
 	return nil
 }
 
-// decode undoes base64url, which has one spelling here: no padding, no line breaks,
-// no stray bits.
+// decode decodes canonical base64url: no padding, no line breaks, no stray bits.
 func decode(text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, malformed("a part is not base64url")
@@ -133,14 +133,14 @@ func decode(text string) ([]byte, error) {
 	return decoded, nil
 }
 
-// decodeObject reads a JSON object in base64url. A name that stands in it twice
-// could be read as the one or as the other.
+// decodeObject decodes a JSON object in base64url. It rejects duplicate names, which
+// parsers resolve differently.
 func decodeObject(text string) (map[string]json.RawMessage, error) {
 	decoded, err := decode(text)
 	if err != nil {
 		return nil, err
 	}
-	notAnObject := malformed("a part is not one JSON object")
+	notAnObject := malformed("a part is not a single JSON object")
 	decoder := json.NewDecoder(bytes.NewReader(decoded))
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') || !utf8.Valid(decoded) {
 		return nil, notAnObject
@@ -153,7 +153,7 @@ func decodeObject(text string) (map[string]json.RawMessage, error) {
 		}
 		key, _ := name.(string)
 		if _, twice := object[key]; twice {
-			return nil, malformed("a name stands in it twice")
+			return nil, malformed("a name is in an object twice")
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {

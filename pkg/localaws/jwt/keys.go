@@ -13,22 +13,22 @@ import (
 	"slices"
 )
 
-// maxKeys of an issuer: more would make a token without a key ID dear to verify.
+// maxKeys bounds an issuer's keys: a token without a key ID tries them all.
 const maxKeys = 100
 
 // Keys are the public keys of an issuer.
 type Keys []key
 
-// A key is an RSA key or one of an elliptic curve.
+// A key is an RSA key or an elliptic-curve key.
 type key struct {
 	id        string
-	algorithm string // empty means any that fits
+	algorithm string // empty means any that fits the key
 	rsa       *rsa.PublicKey
 	ecdsa     *ecdsa.PublicKey
 }
 
-// ParseKeys reads a JSON Web Key Set (RFC 7517). Keys of other kinds, and such as
-// are not for signatures or not valid, are passed over.
+// ParseKeys parses a JSON Web Key Set (RFC 7517). It skips keys of other types, keys
+// that are not for signatures, and invalid ones.
 func ParseKeys(text []byte) (Keys, error) {
 	var set struct {
 		Keys []struct {
@@ -39,7 +39,7 @@ func ParseKeys(text []byte) (Keys, error) {
 		return nil, fmt.Errorf("reading a key set: %w", err)
 	}
 	if len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("reading a key set: it has %d keys, and %d are the most", len(set.Keys), maxKeys)
+		return nil, fmt.Errorf("reading a key set: %d keys exceed the limit of %d", len(set.Keys), maxKeys)
 	}
 	var keys Keys
 	for _, k := range set.Keys {
@@ -57,7 +57,7 @@ func ParseKeys(text []byte) (Keys, error) {
 	return keys, nil
 }
 
-// parseRSA is nil unless the key is of a size that is both safe and sane.
+// parseRSA returns nil if the key's size is unsafe or too large.
 func parseRSA(modulus, exponent string) *rsa.PublicKey {
 	n, err1 := decode(modulus)
 	e, err2 := decode(exponent)
@@ -73,7 +73,7 @@ func parseRSA(modulus, exponent string) *rsa.PublicKey {
 	return key
 }
 
-// parseEC is nil unless the key is a point of its curve.
+// parseEC returns nil unless the key is a point of its curve.
 func parseEC(curve, x, y string) *ecdsa.PublicKey {
 	curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384()}
 	c, ok := curves[curve]
@@ -93,8 +93,8 @@ func parseEC(curve, x, y string) *ecdsa.PublicKey {
 	return key
 }
 
-// Verify reports, by [ErrKey] or [ErrSignature], that none of the keys signed the
-// token. One that names a key must be signed with that.
+// Verify returns [ErrKey] or [ErrSignature] unless a key verifies the token. A token
+// with a key ID needs that key.
 func (t *Token) Verify(keys Keys) error {
 	err := ErrKey
 	for _, k := range keys {
@@ -115,7 +115,7 @@ func (t *Token) signedWith(k key) bool {
 	case kind == "RS" && k.rsa != nil:
 		return rsa.VerifyPKCS1v15(k.rsa, hash, digest, t.signature) == nil
 	case kind == "ES" && k.ecdsa != nil && k.ecdsa.Curve.Params().BitSize == hash.Size()*8:
-		size := hash.Size() // which for these two curves is that of their numbers too
+		size := hash.Size() // for these two curves, also the byte length of r and s
 		if len(t.signature) != 2*size {
 			return false
 		}
@@ -125,8 +125,7 @@ func (t *Token) signedWith(k key) bool {
 	return false
 }
 
-// digest is the first half of the algorithm's name, and the hash that the second
-// half stands for.
+// digest hashes a text with the hash in the algorithm's name.
 func (t *Token) digest() (kind string, hash crypto.Hash, digest []byte) {
 	switch kind, signed := t.algorithm[:2], []byte(t.signed); t.algorithm[2:] {
 	case "384":

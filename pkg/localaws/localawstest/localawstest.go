@@ -1,6 +1,6 @@
-// Package localawstest gives Go tests a local AWS, and clients that believe that
-// they talk to AWS: in process, with no port and no network, or, for programs
-// that a test starts, on a loopback port.
+// Package localawstest gives Go tests a local AWS, and clients that talk to it as if
+// to AWS: in process, without a port, or, for programs that a test starts, on a
+// loopback port.
 package localawstest
 
 import (
@@ -21,16 +21,15 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// Server is a local AWS for one test. Its clock and faults are steered by
-// [localaws.AWS.Clock] and [localaws.AWS.Faults], and what was asked of it is in
-// [localaws.AWS.Events].
+// Server is a local AWS for one test. [localaws.AWS.Clock] and [localaws.AWS.Faults]
+// control it, and [localaws.AWS.Events] lists the calls to it.
 type Server struct {
 	*localaws.AWS
 	t      testing.TB
 	listen func() listening
 }
 
-// Start makes a local AWS for a test.
+// Start starts a local AWS for a test.
 func Start(t testing.TB, config localaws.Config) *Server {
 	t.Helper()
 	a, err := localaws.New(config)
@@ -47,19 +46,19 @@ func Start(t testing.TB, config localaws.Config) *Server {
 	return s
 }
 
-// Client is an HTTP client for which all the world is the local AWS.
+// Client returns an HTTP client that sends every request to the local AWS.
 func (s *Server) Client() *http.Client {
 	return &http.Client{Transport: roundTripper{s.AWS}}
 }
 
-// SDK is a configuration of the AWS SDK with the administrator's key.
+// SDK returns a configuration of the AWS SDK with the administrator's key.
 func (s *Server) SDK() aws.Config {
 	return s.SDKAs(s.Administrator(), "")
 }
 
-// SDKAs is a configuration of the AWS SDK with a key, and its session token if
-// it is a session's. It asks once, so that a test sees every error, unless its
-// own clock turns out to be wrong, which the server's may be set to.
+// SDKAs returns a configuration of the AWS SDK with a key, and a session token if
+// the key is a session's. It does not retry, so that tests see every error, except
+// to correct its clock if the server's clock was set.
 func (s *Server) SDKAs(key localaws.AccessKey, sessionToken string) aws.Config {
 	return aws.Config{
 		Region:      s.Region(),
@@ -75,8 +74,7 @@ func (s *Server) SDKAs(key localaws.AccessKey, sessionToken string) aws.Config {
 	}
 }
 
-// NewUser makes a user with a policy, or without any if that is empty, and an access
-// key of its own.
+// NewUser creates a user and an access key. An empty policy means none.
 func (s *Server) NewUser(t testing.TB, name, policy string) localaws.AccessKey {
 	t.Helper()
 	client := iam.NewFromConfig(s.SDK())
@@ -95,8 +93,8 @@ func (s *Server) NewUser(t testing.TB, name, policy string) localaws.AccessKey {
 	return localaws.AccessKey{ID: *made.AccessKey.AccessKeyId, Secret: *made.AccessKey.SecretAccessKey}
 }
 
-// NewRole makes a role that a trust policy says who may assume, and that may do what
-// the policies, by their names, say. It gives the role's ARN.
+// NewRole creates a role with a trust policy and inline policies by name. It returns
+// the role's ARN.
 func (s *Server) NewRole(t testing.TB, name, trust string, policies map[string]string) string {
 	t.Helper()
 	client := iam.NewFromConfig(s.SDK())
@@ -112,8 +110,8 @@ func (s *Server) NewRole(t testing.TB, name, trust string, policies map[string]s
 	return *made.Role.Arn
 }
 
-// NewCluster registers an API server, by its https URL and its CA in PEM, as a
-// cluster of EKS in the server's region.
+// NewCluster registers an API server, by its https URL and its CA in PEM, as an EKS
+// cluster in the server's region.
 func (s *Server) NewCluster(t testing.TB, name, endpoint string, ca []byte) {
 	t.Helper()
 	if err := s.RegisterCluster(s.Region(), name, endpoint, ca); err != nil {
@@ -121,13 +119,13 @@ func (s *Server) NewCluster(t testing.TB, name, endpoint string, ca []byte) {
 	}
 }
 
-// URL is the local AWS's on a loopback port, which it then listens on until the
-// test ends: an endpoint and a proxy.
+// URL returns the local AWS's URL on a loopback port, as endpoint and as proxy. It
+// listens until the test ends.
 func (s *Server) URL() string { return "http://" + s.listen().address }
 
-// Environment is that of a program which the test starts, as os/exec wants it:
-// this process's, but leading to the local AWS as its administrator, and never to
-// the real one. See [Server.URL].
+// Environment returns the environment for a program that the test starts, as os/exec
+// takes it: this process's, with the local AWS and its administrator in place of the
+// real AWS. See [Server.URL].
 func (s *Server) Environment() []string {
 	l := s.listen()
 	return l.files.Environment(l.address, s.Region()).Apply(os.Environ())
@@ -138,7 +136,7 @@ type listening struct {
 	files   localaws.Files
 }
 
-// serve on a loopback port until the test ends.
+// serve serves on a loopback port until the test ends.
 func (s *Server) serve() listening {
 	s.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -152,7 +150,7 @@ func (s *Server) serve() listening {
 	s.t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			s.t.Errorf("the local AWS ended: %v", err)
+			s.t.Errorf("serving the local AWS: %v", err)
 		}
 	})
 	if err := errors.Join(l.files.Write(s.AWS), os.WriteFile(l.files.CA(), s.CA(), 0o600)); err != nil {

@@ -8,7 +8,7 @@ import (
 	"net/http/httptest"
 )
 
-// A roundTripper answers requests by a handler, in process.
+// A roundTripper answers requests with a handler, in process.
 type roundTripper struct{ handler http.Handler }
 
 func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -37,7 +37,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// A recorder has a connection that can be taken over, to be closed.
+// A recorder has a connection that a handler can hijack and close.
 type recorder struct {
 	*httptest.ResponseRecorder
 	hijacked bool

@@ -1,22 +1,22 @@
 package policy
 
-// Policies are all that decide what a caller may do in its own account.
+// Policies are the policies that decide what a caller may do in its own account.
 type Policies struct {
-	// Identity policies: the caller's own, and those of its groups.
+	// Identity policies are the caller's own and those of its groups.
 	Identity []*Document
-	// Boundary bounds what Identity can allow. Nil means that nothing does.
+	// Boundary limits what Identity can allow. Nil means no limit.
 	Boundary *Document
-	// Session policies bound a session. Nil means that nothing does.
+	// Session policies limit a session. Nil means no limit.
 	Session []*Document
 	// Resource is the policy of the resource: for a role, its trust policy. Nil
-	// means that it has none.
+	// means none.
 	Resource *Document
 }
 
-// Kind of policy, in AWS's words.
+// Kind is a kind of policy, by AWS's name.
 type Kind string
 
-// The kinds of policy that a denial can be blamed on.
+// The kinds of policy that a denial names.
 const (
 	IdentityPolicy      Kind = "identity-based policy"
 	PermissionsBoundary Kind = "permissions boundary"
@@ -25,29 +25,29 @@ const (
 	TrustPolicy         Kind = "role trust policy"
 )
 
-// Article is the kind with its article: an identity-based policy.
+// Article returns the kind with its article: an identity-based policy.
 func (k Kind) Article() string {
 	switch k {
 	case IdentityPolicy:
 		return "an " + string(k)
-	case TrustPolicy: // a role has one, no more
+	case TrustPolicy: // a role has only one
 		return "the " + string(k)
 	default:
 		return "a " + string(k)
 	}
 }
 
-// Verdict is a decision and, unless it is Allow, the kind of policy by which it
-// was made: one that denies, or one that is silent.
+// Verdict is a decision and, unless it is Allow, the kind of policy that made it:
+// one that denies, or one that does not allow.
 type Verdict struct {
 	Decision Decision
 	By       Kind
 }
 
-// Authorize decides about a request by the caller's policies and the resource's.
-// None may deny it, and every kind there is must allow it, with two exceptions: a
-// policy of the resource need not, unless it is a trust policy; and what it
-// allows to the caller by name the caller's own policies need not allow.
+// Authorize evaluates a request with the caller's policies and the resource's. No
+// policy may deny it, and every kind must allow it, with two exceptions: a
+// resource's policy need not, unless it is a trust policy; and if that policy allows
+// it to the caller by name, the caller's own policies need not.
 func Authorize(request Request, policies Policies) Verdict {
 	verdict, named := Verdict{Decision: Allow}, nobody
 	if policies.Resource != nil {

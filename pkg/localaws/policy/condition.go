@@ -12,25 +12,25 @@ import (
 
 // A condition is one operator on one key.
 type condition struct {
-	name, key string // of the key, as it is written and in lower case
+	name, key string // the key, as written and in lower case
 	operator
-	// fits reports whether a value of the key is one of those that the policy names.
+	// fits reports whether a value of the key matches a value in the policy.
 	fits test
-	// texts are those values, if variables may stand in them.
+	// texts are those values, if they may contain variables.
 	texts []text
 }
 
 type test func(value string, context map[string][]string) bool
 
-// An operator, as its name says: ForAnyValue:StringNotLikeIfExists.
+// An operator, parsed from a name such as ForAnyValue:StringNotLikeIfExists.
 type operator struct {
-	// forAll, forAny: how a key with several values is taken.
+	// forAll and forAny say how to treat a key with several values.
 	forAll, forAny bool
-	// negated: no value may fit, rather than one must.
+	// negated means that no value may match, rather than that one must.
 	negated bool
-	// ifExists: holds if the request has no such key.
+	// ifExists means that the condition holds if the request lacks the key.
 	ifExists bool
-	// base is the name without all that.
+	// base is the name without prefix, negation and suffix.
 	base string
 }
 
@@ -72,8 +72,8 @@ func (c *condition) holds(context map[string][]string) bool {
 	}
 }
 
-// isSomething reports whether a value is more than an empty string, which as a set
-// is one without a member.
+// isSomething reports whether a value is not an empty string, which in a set counts
+// as no member.
 func isSomething(value string) bool { return value != "" }
 
 func (p *parser) conditions(s *statement, raw object) error {
@@ -101,7 +101,7 @@ func (p *parser) conditions(s *statement, raw object) error {
 	return nil
 }
 
-// condition makes the test of a condition. What could never be true it refuses.
+// condition compiles a condition. It rejects one that can never be true.
 func (p *parser) condition(c *condition, values []string) error {
 	switch c.base {
 	case "StringEquals":
@@ -152,7 +152,7 @@ func (p *parser) condition(c *condition, values []string) error {
 	}
 }
 
-// compareText makes a test on texts, in which there may be variables.
+// compareText compiles a comparison of texts, which may contain variables.
 func (p *parser) compareText(c *condition, values []string, quote func(string) string, equal func(want, got string) bool) error {
 	for _, value := range values {
 		t, err := p.text(value, quote)
@@ -171,7 +171,7 @@ func (p *parser) compareText(c *condition, values []string, quote func(string) s
 	return nil
 }
 
-// compare makes a test on what texts mean.
+// compare compiles a comparison of parsed values.
 func compare[T any](c *condition, values []string, parse func(string) (T, bool), accept func(want, got T) bool) error {
 	wanted := make([]T, len(values))
 	for i, value := range values {
@@ -191,8 +191,8 @@ func isARN(value string) bool {
 	return strings.HasPrefix(value, "arn:") && strings.Count(value, ":") >= 5
 }
 
-// arnLike compares the six parts of ARNs each for itself: a wildcard does not
-// reach over a colon, but in the last part.
+// arnLike matches the six parts of ARNs separately: a wildcard does not match a
+// colon, except in the last part.
 func arnLike(want, got string) bool {
 	if !isARN(got) || want == "*" {
 		return isARN(got)
@@ -218,7 +218,7 @@ func parseBool(value string) (is, ok bool) {
 	return is, is || strings.EqualFold(value, "false")
 }
 
-// parsePrefix reads a range of addresses, or one address.
+// parsePrefix parses a range of addresses or a single address.
 func parsePrefix(value string) (netip.Prefix, bool) {
 	if strings.Contains(value, "/") {
 		prefix, err := netip.ParsePrefix(value)
@@ -233,14 +233,14 @@ var numberPattern = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?
 
 func parseNumber(value string) (float64, bool) {
 	if !numberPattern.MatchString(value) {
-		return 0, false // strconv reads more
+		return 0, false // strconv accepts more
 	}
 	number, err := strconv.ParseFloat(value, 64)
 	return number, err == nil
 }
 
-// parseDate reads the formats of the W3C's profile of ISO 8601, and seconds since
-// 1970. Four digits are a year.
+// parseDate parses the W3C profile of ISO 8601 and seconds since 1970. Four digits
+// are a year.
 func parseDate(value string) (time.Time, bool) {
 	if date, err := time.Parse(time.RFC3339, value); err == nil {
 		return date, true

@@ -13,18 +13,17 @@ import (
 // An object of JSON.
 type object map[string]any
 
-// maxDepth of a document: a value of a condition is no deeper.
+// maxDepth bounds the nesting of a document: that of a condition's value.
 const maxDepth = 8
 
 var (
-	errDuplicate = errors.New("a name stands twice in one object")
+	errDuplicate = errors.New("a name is in one object twice")
 	errTooDeep   = errors.New("the document is nested too deeply")
-	errTrailing  = errors.New("something stands behind the document")
-	errNUL       = errors.New("a string holds the character NUL")
+	errTrailing  = errors.New("trailing data after the document")
+	errNUL       = errors.New("a string contains the character NUL")
 )
 
-// decode reads JSON as encoding/json does, but tells names apart by case, and
-// lets none stand twice in one object.
+// decode decodes JSON like encoding/json, but with case-sensitive and unique names.
 func decode(document []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.UseNumber()
@@ -58,7 +57,7 @@ func decodeValue(decoder *json.Decoder, depth int) (value any, err error) {
 		return token, nil
 	}
 	if err == nil {
-		_, err = decoder.Token() // the closing one
+		_, err = decoder.Token() // the closing delimiter
 	}
 	return value, err
 }
@@ -93,7 +92,7 @@ func decodeList(decoder *json.Decoder, depth int) ([]any, error) {
 	return list, nil
 }
 
-// onlyHas reports whether an object has no members but these, and none that is null.
+// onlyHas reports whether an object has only these members, and none is null.
 func (o object) onlyHas(names ...string) bool {
 	for name, value := range o {
 		if value == nil || !slices.Contains(names, name) {
@@ -103,10 +102,10 @@ func (o object) onlyHas(names ...string) bool {
 	return true
 }
 
-// names of the members, sorted.
+// names returns the names of the members, sorted.
 func (o object) names() []string { return slices.Sorted(maps.Keys(o)) }
 
-// string is a member that is a string, or is not there.
+// string returns a member that must be a string, or empty if it is missing.
 func (o object) string(name string) (value string, ok bool) {
 	member, there := o[name]
 	if !there {
@@ -116,7 +115,7 @@ func (o object) string(name string) (value string, ok bool) {
 	return value, ok
 }
 
-// stringsOf is a value that is a string, or a list of them.
+// stringsOf returns a value that is a string or a list of strings.
 func stringsOf(value any) ([]string, bool) {
 	return listOf(value, func(item any) (string, bool) {
 		text, ok := item.(string)
@@ -124,8 +123,8 @@ func stringsOf(value any) ([]string, bool) {
 	})
 }
 
-// scalarsOf is a value that is a string, a number or a boolean, or a list of
-// them, all as text.
+// scalarsOf returns, as text, a value that is a string, a number or a boolean, or a
+// list of them.
 func scalarsOf(value any) ([]string, bool) {
 	return listOf(value, func(item any) (string, bool) {
 		switch item := item.(type) {
@@ -144,7 +143,7 @@ func scalarsOf(value any) ([]string, bool) {
 	})
 }
 
-// listOf reads a list, or the one value that may stand for it.
+// listOf returns a list; a single value counts as a list of one.
 func listOf[T any](value any, read func(any) (T, bool)) ([]T, bool) {
 	items, isList := value.([]any)
 	if !isList {

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// MalformedError means that a document is no policy. Its text is what AWS says.
+// MalformedError means that a document is not a valid policy. Its text is AWS's.
 type MalformedError struct{ Reason string }
 
 func (e *MalformedError) Error() string { return e.Reason }
 
 func malformed(reason string) error { return &MalformedError{reason} }
 
-// unreadable is what AWS says of values that only an older parser looks at.
+// unreadable is AWS's error for values that only an older parser checks.
 const unreadable = "The policy failed legacy parsing"
 
-// A language is what sets one type of policy apart from the others: whose it is,
-// what else a statement must hold, and how AWS words a refusal.
+// A language is a type of policy: its kind, what else a statement must contain, and
+// AWS's words for its errors.
 type language struct {
 	kind                                                     Kind
 	json, syntax, version, noStatement, sids, effect, action string
@@ -27,12 +27,12 @@ type language struct {
 // A parser parses one document.
 type parser struct {
 	language
-	// variables are what is in ${}; the first version of the language has none.
+	// variables reports that ${} is a variable; not in the first version.
 	variables bool
 }
 
-// Parse parses a policy that says what its bearer may do: an identity policy, a
-// permissions boundary or a session policy.
+// Parse parses a policy of an identity: an identity policy, a permissions boundary
+// or a session policy.
 func Parse(document []byte) (*Document, error) {
 	const syntax = "Syntax errors in policy."
 	return parse(document, language{
@@ -63,7 +63,7 @@ func ParseTrust(document []byte) (*Document, error) {
 		if err := p.principals(s, raw); err != nil {
 			return err
 		}
-		// An identity pool of anybody's could assume the role.
+		// Without a condition anybody's identity pool could assume the role.
 		if raw["Condition"] == nil && slices.Contains(s.principals.providers, "cognito-identity.amazonaws.com") {
 			return malformed("A condition block must be present for the Cognito provider")
 		}
@@ -73,7 +73,7 @@ func ParseTrust(document []byte) (*Document, error) {
 		if raw["NotResource"] != nil {
 			return malformed("AssumeRole policy must not contain resources.")
 		}
-		s.resources.negated = true // all but none
+		s.resources.negated = true // everything except the empty string
 		return p.actions(s, raw, checkTrustAction)
 	}))
 }
@@ -91,7 +91,7 @@ func ParseResource(document []byte) (*Document, error) {
 	}))
 }
 
-// ofResource is the language of the policies of resources.
+// ofResource returns the language of resource policies.
 func ofResource(kind Kind, check func(*parser, *statement, object) error) language {
 	return language{
 		kind: kind, check: check,
@@ -172,7 +172,7 @@ func (p *parser) statement(s *statement, raw object) error {
 	return p.conditions(s, raw)
 }
 
-// oneOf reads an element, or the one that negates it: there may not be both.
+// oneOf returns an element or its negation, and rejects both together.
 func (p *parser) oneOf(raw object, element string) (list []string, negated bool, err error) {
 	value, other := raw[element], raw["Not"+element]
 	if value != nil && other != nil {
@@ -229,7 +229,7 @@ func checkAction(action string) error {
 	}
 }
 
-// checkTrustAction lets no wildcard through, and case counts: so does AWS.
+// checkTrustAction rejects wildcards and is case sensitive, like AWS.
 func checkTrustAction(action string) error {
 	switch action {
 	case "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext":

@@ -1,8 +1,8 @@
-// Package policy evaluates IAM policies: identity policies and those that bound
-// them, the trust policies of roles, and the policies of other resources.
+// Package policy evaluates IAM policies: identity policies and those that limit them,
+// the trust policies of roles, and the policies of other resources.
 //
-// What it does not understand it refuses to parse, so that nothing is allowed
-// by a condition that nobody checked.
+// It refuses to parse what it does not support, so that an unchecked condition
+// never allows anything.
 package policy
 
 import (
@@ -11,17 +11,17 @@ import (
 	"strings"
 )
 
-// Decision about a request.
+// Decision is the result of evaluating a request.
 type Decision int
 
-// An explicit deny beats an allow; without either, the answer is no.
+// An explicit deny overrides an allow; without either, the result is a deny.
 const (
 	ImplicitDeny Decision = iota
 	ExplicitDeny
 	Allow
 )
 
-// String is the decision in AWS's words.
+// String returns AWS's name of the decision.
 func (d Decision) String() string {
 	switch d {
 	case Allow:
@@ -33,11 +33,11 @@ func (d Decision) String() string {
 	}
 }
 
-// Request is what a caller wants to do.
+// Request describes what a caller wants to do.
 type Request struct {
 	// Action is service:Operation, Resource an ARN.
 	Action, Resource string
-	// Principal that asks; the policies of resources alone look at it.
+	// Principal is the caller; only resource policies use it.
 	Principal Principal
 	// Context holds the condition keys and their values, keys in lower case.
 	Context map[string][]string
@@ -45,8 +45,8 @@ type Request struct {
 
 // Document is a parsed policy.
 type Document struct {
-	// kind is what a denial is blamed on, for the policy of a resource; empty for
-	// others, which may be of several kinds.
+	// kind is the kind of a resource policy, for denials; empty for others, which
+	// can serve as several kinds.
 	kind       Kind
 	statements []statement
 }
@@ -55,19 +55,19 @@ type Document struct {
 type statement struct {
 	sid        string
 	deny       bool
-	principals *principals // nil if it speaks of whoever has the policy
+	principals *principals // nil in an identity policy
 	actions    patterns
 	resources  patterns
 	conditions []condition
 }
 
-// patterns match, or if negated match all else.
+// patterns match, or do not match if negated.
 type patterns struct {
 	list    []text
 	negated bool
 }
 
-// Evaluate decides about a request by all the policies that apply to it.
+// Evaluate evaluates a request with all the policies that apply to it.
 func Evaluate(request Request, documents ...*Document) Decision {
 	decision := ImplicitDeny
 	for _, document := range documents {
@@ -85,7 +85,7 @@ func Evaluate(request Request, documents ...*Document) Decision {
 	return decision
 }
 
-// A Statement is one of a document's, told apart by its place; its Sid may be
+// A Statement is a statement of a document, identified by its index; its Sid may be
 // empty.
 type Statement struct {
 	Sid  string
@@ -94,7 +94,7 @@ type Statement struct {
 	Index int
 }
 
-// Matching are the statements that decide about a request, in their order.
+// Matching returns the statements that match a request, in their order.
 func (d *Document) Matching(r Request) []Statement {
 	var matching []Statement
 	for i := range d.statements {
@@ -105,8 +105,8 @@ func (d *Document) Matching(r Request) []Statement {
 	return matching
 }
 
-// ContextKeys are the keys that the conditions and the variables of the policy
-// name, sorted, and spelt as the policy spells them first.
+// ContextKeys returns the keys in the conditions and variables of the policy,
+// sorted, as the policy first spells them.
 func (d *Document) ContextKeys() []string {
 	spelling := map[string]string{}
 	add := func(name string) {

@@ -7,37 +7,36 @@ import (
 	"strings"
 )
 
-// Principal is who asks.
+// Principal is the caller.
 type Principal struct {
 	// AccountID of the principal.
 	AccountID string
-	// ARNs by which policies may name it: first its own, and then for a session
-	// its role's.
+	// ARNs are those that policies may use for it: its own first, then a session's
+	// role.
 	ARNs []string
-	// Service that asks, such as ec2.amazonaws.com; empty for all others.
+	// Service is an AWS service, such as ec2.amazonaws.com; empty for others.
 	Service string
-	// Federated is the identity provider that vouches for who asks, by its ARN or
-	// name; empty for all others.
+	// Federated is the ARN or name of the identity provider of a federated caller;
+	// empty for others.
 	Federated string
 }
 
-// principals are those whom a statement of a resource's policy speaks of.
+// principals are the principals in a statement of a resource policy.
 type principals struct {
-	// anyone who is a principal of an account, and everyone, services and those who
-	// come from identity providers among them: a wildcard denies to more than it
-	// allows to.
+	// anyone matches principals of accounts. everyone also matches services and
+	// callers of identity providers: a wildcard denies to more than it allows to.
 	anyone, everyone                    bool
 	arns, accounts, services, providers []string
 	negated                             bool
 }
 
-// A naming is how closely a statement names a principal, the closest last.
+// A naming is how specifically a statement names a principal, in ascending order.
 type naming int
 
 const (
 	nobody naming = iota
 	theAccount
-	theRole // whose session the caller is
+	theRole // the role of the caller's session
 	theCaller
 )
 
@@ -65,8 +64,8 @@ func named(as naming, is bool) naming {
 	return nobody
 }
 
-// match reports whether the statement speaks of a principal. NotPrincipal spares
-// a user or a session only if it names the account as well.
+// match reports whether the statement applies to a principal. NotPrincipal excludes
+// a user or a session only if it also lists the account.
 func (p *principals) match(who Principal) bool {
 	closeness := p.names(who)
 	if !p.negated {
@@ -76,7 +75,7 @@ func (p *principals) match(who Principal) bool {
 	return closeness < theRole || inAccount && !slices.Contains(p.accounts, who.AccountID)
 }
 
-// allows is how closely the statements that allow a request name its principal.
+// allows returns how specifically the allowing statements name the principal.
 func (d *Document) allows(r *Request) naming {
 	closest := nobody
 	for i := range d.statements {
@@ -87,7 +86,7 @@ func (d *Document) allows(r *Request) naming {
 	return closest
 }
 
-// PrincipalARNs are those that a trust policy names.
+// PrincipalARNs returns the ARNs of principals in a trust policy.
 func (d *Document) PrincipalARNs() []string {
 	var arns []string
 	for _, s := range d.statements {
@@ -100,11 +99,11 @@ func (d *Document) PrincipalARNs() []string {
 
 var (
 	accountPattern = regexp.MustCompile(`^\d{4}-?\d{4}-?\d{4}$`)
-	// A user group is no principal, nor is any other resource.
+	// User groups and other resources are not principals.
 	principalPattern = regexp.MustCompile(`^arn:` + partition + `:(iam::\d{12}:(user|role)/|sts::\d{12}:(assumed-role/[^/]+|federated-user)/)[^*?\s]+$`)
 	rootPattern      = regexp.MustCompile(`^arn:` + partition + `:iam::(\d{12}):root$`)
 	servicePattern   = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$`)
-	// Four providers are known to AWS by name, the others are resources of IAM.
+	// AWS has names for four providers; the others are IAM resources.
 	providerPattern = regexp.MustCompile(`^(arn:` + partition + `:iam::\d{12}:(oidc|saml)-provider/[^*?\s]+|cognito-identity\.amazonaws\.com|www\.amazon\.com|graph\.facebook\.com|accounts\.google\.com)$`)
 )
 
@@ -132,7 +131,7 @@ func (p *parser) principals(s *statement, raw object) error {
 	}
 	s.principals = &principals{negated: other != nil}
 	for _, kind := range kinds.names() {
-		if kind != "AWS" && kind != "Service" && kind != "Federated" { // CanonicalUser is S3's
+		if kind != "AWS" && kind != "Service" && kind != "Federated" { // CanonicalUser is for S3
 			return malformed(fmt.Sprintf("Invalid principal in policy: %q", kind))
 		}
 		values, ok := stringsOf(kinds[kind])
@@ -149,7 +148,7 @@ func (p *parser) principals(s *statement, raw object) error {
 	return nil
 }
 
-// add sorts one value of Principal, such as "AWS": "231144931069".
+// add adds one value of Principal, such as "AWS": "231144931069".
 func (p *principals) add(kind, value string) bool {
 	switch {
 	case kind == "AWS" && value == "*":

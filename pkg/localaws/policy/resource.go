@@ -19,7 +19,7 @@ func (p *parser) resources(s *statement, raw object) error {
 		if err := checkResource(resource); err != nil {
 			return err
 		}
-		// Variables are in the last part of an ARN alone.
+		// Only the last part of an ARN may contain variables.
 		fixed, last := "", resource
 		if parts := strings.SplitAfterN(resource, ":", 6); len(parts) == 6 {
 			fixed, last = strings.Join(parts[:5], ""), parts[5]
@@ -34,7 +34,7 @@ func (p *parser) resources(s *statement, raw object) error {
 	return nil
 }
 
-// partition of AWS's regions, as a pattern.
+// partition matches the partitions of AWS.
 const partition = `aws(?:-cn|-us-gov|-iso|-iso-b|-iso-e|-iso-f|-eusc)?`
 
 var partitionPattern = regexp.MustCompile(`^(` + partition + `|\*)$`)
@@ -42,7 +42,7 @@ var partitionPattern = regexp.MustCompile(`^(` + partition + `|\*)$`)
 func checkResource(resource string) error {
 	parts := strings.SplitN(resource, ":", 6)
 	for len(parts) < 6 && len(parts) > 1 {
-		parts = append(parts, "*") // AWS reads a part that is not there so
+		parts = append(parts, "*") // AWS treats a missing part like this
 	}
 	short := strings.Count(resource, ":") < 5
 	reaches := strings.Contains(resource, "*") && !strings.Contains(resource, "::")

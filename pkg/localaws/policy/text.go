@@ -6,25 +6,24 @@ import (
 	"unicode/utf8"
 )
 
-// A text of a policy, in which policy variables such as ${aws:username} may stand.
+// A text of a policy, which may contain policy variables such as ${aws:username}.
 type text struct {
 	literal   string // up to the first variable
 	variables []variable
 }
 
-// A variable, and the literal text behind it.
+// A variable and the literal text after it.
 type variable struct {
-	name, key  string // as it is written, and in lower case
+	name, key  string // as written, and in lower case
 	fallback   string
 	hasDefault bool
 	literal    string
 }
 
-// escape is what stands before the characters that mean themselves, though they
-// would be wildcards.
+// escape precedes characters that are literal though they would be wildcards.
 const escape = '\x00'
 
-// escaped does that to a text that is to become part of a pattern.
+// escaped escapes a text for use in a pattern.
 func escaped(value string) string {
 	if !strings.ContainsAny(value, "*?\x00") {
 		return value
@@ -34,7 +33,7 @@ func escaped(value string) string {
 
 func verbatim(value string) string { return value }
 
-// text reads a text of the policy; quote is as for parseText.
+// text parses a text of the policy; quote is as for parseText.
 func (p *parser) text(written string, quote func(string) string) (text, error) {
 	if !p.variables {
 		return text{literal: written}, nil
@@ -46,8 +45,8 @@ func (p *parser) text(written string, quote func(string) string) (text, error) {
 	return t, nil
 }
 
-// parseText reads the variables in a text; quote is what a wildcard that means
-// itself needs. It reports whether the text is well-formed.
+// parseText parses the variables in a text; quote escapes a literal wildcard. It
+// reports whether the text is well-formed.
 func parseText(written string, quote func(string) string) (text, bool) {
 	var t text
 	literal := &t.literal
@@ -75,7 +74,7 @@ func parseText(written string, quote func(string) string) (text, bool) {
 	}
 }
 
-// What stands in the braces: a key, or a key and what to put without it.
+// The contents of the braces: a key, and optionally a default.
 var variablePattern = regexp.MustCompile(`^([^ ,'${]+)(, '([^']*)')?$`)
 
 func parseVariable(inside string) (variable, bool) {
@@ -86,9 +85,9 @@ func parseVariable(inside string) (variable, bool) {
 	return variable{name: parts[1], key: strings.ToLower(parts[1]), hasDefault: parts[2] != "", fallback: parts[3]}, true
 }
 
-// expand puts the values of the variables into the text, quoted. A key that has
-// not one value but none or several makes a variable without a default null:
-// then there is no text, and nothing is equal to it or like it.
+// expand substitutes the variables in the text, quoted. If a variable without a
+// default has a key with no value or several, there is no text, and nothing matches
+// it.
 func (t text) expand(context map[string][]string, quote func(string) string) (string, bool) {
 	if len(t.variables) == 0 {
 		return t.literal, true
@@ -109,16 +108,16 @@ func (t text) expand(context map[string][]string, quote func(string) string) (st
 	return b.String(), true
 }
 
-// names are handed the names of the variables.
+// names yields the names of the variables.
 func (t text) names(found func(name string)) {
 	for _, v := range t.variables {
 		found(v.name)
 	}
 }
 
-// wildcard matches * (any run of characters) and ? (any one), in linear space
-// and without recursion: policies come from users. With foldCase the pattern is
-// in lower case, and the value may be in any.
+// wildcard matches * (any run of characters) and ? (any one), in linear space and
+// without recursion, because policies come from users. With foldCase the pattern is
+// in lower case and the value in any.
 func wildcard(pattern, value string, foldCase bool) bool {
 	p, v := 0, 0
 	star, mark := -1, 0
@@ -150,7 +149,7 @@ func wildcard(pattern, value string, foldCase bool) bool {
 	return p == len(pattern)
 }
 
-// width of the character that a text begins with.
+// width returns the width of the first character of a text.
 func width(text string) int {
 	_, n := utf8.DecodeRuneInString(text)
 	return n

@@ -21,16 +21,17 @@ import (
 )
 
 const (
-	// caLifetime is short: whoever trusts the CA by mistake does not for long.
+	// caLifetime is short, to limit the harm if somebody trusts the CA by mistake.
 	caLifetime = 7 * 24 * time.Hour
-	// renewBefore it ends, so that it lasts a day's work.
+	// renewBefore is how long before its expiry the CA is renewed, so that it lasts
+	// a working day.
 	renewBefore = 24 * time.Hour
-	// maxCertificates that are kept; names beyond them are minted each time.
+	// maxCertificates bounds the cached certificates; further names are signed each
+	// time.
 	maxCertificates = 1024
 )
 
-// CA is a certificate authority that can vouch for AWS's names and for loopback,
-// and for nothing else: its certificate says so.
+// CA is a certificate authority that is constrained to AWS's names and loopback.
 type CA struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -39,16 +40,16 @@ type CA struct {
 	minted map[string]*tls.Certificate
 }
 
-// NewCA makes a certificate authority.
+// NewCA creates a certificate authority.
 func NewCA(now time.Time) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("making the CA's key: %w", err)
+		return nil, fmt.Errorf("creating the CA's key: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber:                big.NewInt(now.UnixNano()),
 		Subject:                     pkix.Name{CommonName: "localaws " + now.UTC().Format(time.DateTime)},
-		NotBefore:                   now.Add(-time.Hour), // clocks differ
+		NotBefore:                   now.Add(-time.Hour), // allow for clock drift
 		NotAfter:                    now.Add(caLifetime),
 		KeyUsage:                    x509.KeyUsageCertSign | x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid:       true,
@@ -63,11 +64,11 @@ func NewCA(now time.Time) (*CA, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, fmt.Errorf("making the CA's certificate: %w", err)
+		return nil, fmt.Errorf("creating the CA's certificate: %w", err)
 	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("making the CA's certificate: %w", err)
+		return nil, fmt.Errorf("creating the CA's certificate: %w", err)
 	}
 	return newCA(certificate, key), nil
 }
@@ -76,8 +77,8 @@ func newCA(certificate *x509.Certificate, key *ecdsa.PrivateKey) *CA {
 	return &CA{certificate: certificate, key: key, minted: map[string]*tls.Certificate{}}
 }
 
-// LoadOrCreateCA loads a CA from its files, or makes a new one if there is none
-// or if it is about to end.
+// LoadOrCreateCA loads a CA from its files, or creates one if they do not exist or
+// the CA expires soon.
 func LoadOrCreateCA(certFile, keyFile string, now time.Time) (*CA, error) {
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err == nil {
@@ -115,7 +116,7 @@ func writeFile(path string, content []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once renamed
+	defer func() { _ = os.Remove(partial.Name()) }() // fails, as expected, after the rename
 	_, err = partial.Write(content)
 	if err := errors.Join(err, partial.Chmod(mode), partial.Close()); err != nil {
 		return err
@@ -123,13 +124,13 @@ func writeFile(path string, content []byte, mode fs.FileMode) error {
 	return os.Rename(partial.Name(), path)
 }
 
-// PEM is the CA's certificate, for clients to trust.
+// PEM returns the CA's certificate, for clients to trust.
 func (ca *CA) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.certificate.Raw})
 }
 
-// Certificate is a serving certificate for a host name or address. Wildcards
-// would not do: *.amazonaws.com is no name for sts.eu-west-2.amazonaws.com.
+// Certificate returns a serving certificate for a host name or address. A wildcard
+// does not suffice: *.amazonaws.com does not match sts.eu-west-2.amazonaws.com.
 func (ca *CA) Certificate(name string) (*tls.Certificate, error) {
 	name = strings.ToLower(name)
 	ca.mu.Lock()
@@ -139,7 +140,7 @@ func (ca *CA) Certificate(name string) (*tls.Certificate, error) {
 	}
 	certificate, err := ca.mint(name)
 	if err != nil {
-		return nil, fmt.Errorf("minting a certificate for %q: %w", name, err)
+		return nil, fmt.Errorf("creating a certificate for %q: %w", name, err)
 	}
 	if len(ca.minted) < maxCertificates {
 		ca.minted[name] = certificate
@@ -160,14 +161,14 @@ func (ca *CA) mint(name string) (*tls.Certificate, error) {
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
-		SubjectKeyId:          serial.Bytes(), // Python's strict verification wants one
+		SubjectKeyId:          serial.Bytes(), // Python's strict verification requires it
 	}
 	if ip := net.ParseIP(name); ip != nil {
 		template.IPAddresses = []net.IP{ip}
 	} else {
 		template.DNSNames = []string{name}
 	}
-	// One key for all: the certificates are as secret as their CA.
+	// All share one key: the certificates are as secret as their CA.
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.certificate, ca.key.Public(), ca.key)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// awsSuffixes are the domains of AWS's endpoints, of all its partitions.
+// awsSuffixes returns the domains of AWS's endpoints in all partitions.
 func awsSuffixes() []string {
 	return []string{
 		"amazonaws.com", "api.aws",

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// A singleListener accepts one connection, and ends when that one is closed.
+// A singleListener accepts one connection, and ends when it closes.
 type singleListener struct {
 	address  net.Addr
 	accepted chan net.Conn
@@ -16,8 +16,8 @@ type singleListener struct {
 	close    func()
 }
 
-// newSingleListener wraps a connection before it is accepted: net/http sees that
-// one is TLS's by its type alone.
+// newSingleListener wraps a connection before it is accepted: net/http recognises a
+// TLS connection only by its type.
 func newSingleListener(connection net.Conn, wrap func(net.Conn) net.Conn) *singleListener {
 	l := &singleListener{address: connection.LocalAddr(), accepted: make(chan net.Conn, 1), closed: make(chan struct{})}
 	l.close = sync.OnceFunc(func() { close(l.closed) })
@@ -37,7 +37,7 @@ func (l *singleListener) Accept() (net.Conn, error) {
 func (l *singleListener) Close() error   { l.close(); return nil }
 func (l *singleListener) Addr() net.Addr { return l.address }
 
-// A closingConn ends its listener with itself.
+// A closingConn closes its listener when it closes.
 type closingConn struct {
 	net.Conn
 	end func()
@@ -48,8 +48,8 @@ func (c *closingConn) Close() error {
 	return c.Conn.Close()
 }
 
-// notAllowed is why a client is refused by its address.
-const notAllowed = "clients at this address are not allowed (serve --allow names networks that are)"
+// notAllowed is the reason for rejecting a client's address.
+const notAllowed = "clients at this address are not allowed (serve --allow adds networks)"
 
 // allowed reports whether a client is on this machine or in one of the networks.
 func allowed(remote string, networks []netip.Prefix) bool {
@@ -61,14 +61,15 @@ func allowed(remote string, networks []netip.Prefix) bool {
 	return ip.IsLoopback() || slices.ContainsFunc(networks, func(network netip.Prefix) bool { return network.Contains(ip) })
 }
 
-// An onlyListener accepts those who are allowed.
+// An onlyListener accepts allowed clients only.
 type onlyListener struct {
 	net.Listener
 	networks []netip.Prefix
 	log      *slog.Logger
 }
 
-// Only hangs up on whoever is neither on this machine nor in one of the networks.
+// Only closes connections from clients that are neither on this machine nor in one
+// of the networks.
 func Only(listener net.Listener, networks []netip.Prefix, log *slog.Logger) net.Listener {
 	return &onlyListener{listener, networks, log}
 }

@@ -1,12 +1,12 @@
-// Package proxy leads clients that believe they talk to AWS to a local AWS: an
-// HTTP proxy that ends TLS for AWS's names in process, with certificates of a CA
-// that can vouch for nothing else.
+// Package proxy connects clients of AWS to a local AWS: it is an HTTP proxy that
+// terminates TLS for AWS's names in process, with certificates of a CA that is
+// constrained to them.
 //
 // A client needs two variables, HTTPS_PROXY and AWS_CA_BUNDLE; its host names,
-// signatures and tokens are then byte for byte what they are against AWS. So they
-// are if DNS leads it to a listener of [Proxy.ListenTLS]. The proxy dials nobody
-// but the API servers of registered clusters, so that a misconfigured client
-// cannot reach the real AWS.
+// signatures and tokens are then byte for byte as against AWS. The same holds if
+// DNS resolves AWS's names to a listener of [Proxy.ListenTLS]. The proxy dials only
+// the API servers of registered clusters, so that a misconfigured client cannot
+// reach the real AWS.
 package proxy
 
 import (
@@ -24,27 +24,27 @@ import (
 	"time"
 )
 
-// Config of [New]. CA and AWS must be set.
+// Config configures [New]. CA and AWS are required.
 type Config struct {
 	CA *CA
-	// AWS answers the API calls, whichever of AWS's hosts they are sent to.
+	// AWS answers API calls to any of AWS's hosts.
 	AWS http.Handler
-	// Control answers what is under /_localaws/. It is reached from this machine
-	// only, and under a loopback name. Nil means that there is nothing.
+	// Control answers paths under /_localaws/, only for this machine and under a
+	// loopback name. Nil means none.
 	Control http.Handler
-	// Endpoint is where to dial for a host and port that is a registered
-	// cluster's. Nil means that there is none.
+	// Endpoint returns where to dial for the host and port of a registered cluster.
+	// Nil means no clusters.
 	Endpoint func(hostPort string) (address string, ok bool)
-	// Allow are the networks that clients may be in, besides loopback.
+	// Allow are the networks, besides loopback, of allowed clients.
 	Allow []netip.Prefix
-	// Log of what is refused. Nil means nowhere.
+	// Log records rejected requests. Nil means no log.
 	Log *slog.Logger
 }
 
-// ControlPrefix begins the paths of the control endpoints.
+// ControlPrefix is the prefix of the control endpoints' paths.
 const ControlPrefix = "/_localaws/"
 
-// Proxy is the handler to listen with: it answers CONNECT and plain requests.
+// Proxy is a handler for CONNECT and plain requests.
 type Proxy struct {
 	config Config
 
@@ -54,10 +54,10 @@ type Proxy struct {
 	wait   sync.WaitGroup
 }
 
-// New makes a proxy.
+// New returns a proxy.
 func New(config Config) (*Proxy, error) {
 	if config.CA == nil || config.AWS == nil {
-		return nil, errors.New("making the proxy: a CA and a handler must be given")
+		return nil, errors.New("creating the proxy: a CA and a handler are required")
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -71,8 +71,8 @@ func New(config Config) (*Proxy, error) {
 	return &Proxy{config: config, open: map[io.Closer]struct{}{}}, nil
 }
 
-// ServeHTTP answers CONNECT by a tunnel, and all else as an API call, as clients
-// send it that are given a URL of ours for their endpoint.
+// ServeHTTP answers CONNECT with a tunnel, and other requests as API calls, from
+// clients with this proxy's URL as their endpoint.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !allowed(r.RemoteAddr, p.config.Allow):
@@ -82,7 +82,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, ControlPrefix):
 		p.control(w, r)
 	case !isLoopback(r.Host) && !IsAWS(hostname(r.Host)) && len(p.config.Allow) == 0:
-		p.refuse(w, r, "the Host is neither AWS's nor loopback")
+		p.refuse(w, r, "the Host must be AWS's or loopback")
 	default:
 		p.config.AWS.ServeHTTP(w, r)
 	}
@@ -93,9 +93,9 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, why string) {
 	http.Error(w, "localaws: "+why, http.StatusForbidden)
 }
 
-// control serves the control endpoints to this machine alone, and to no browser:
-// one that was made to resolve a stranger's name to loopback still sends that
-// name, and one that asks for a page of a stranger's says so.
+// control serves the control endpoints to this machine only, and to no browser. A
+// browser that resolves a foreign name to loopback (DNS rebinding) still sends that
+// name, and one that loads from a foreign page says so.
 func (p *Proxy) control(w http.ResponseWriter, r *http.Request) {
 	address, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !address.Addr().Unmap().IsLoopback() || !isLoopback(r.Host) {
@@ -112,27 +112,27 @@ func (p *Proxy) control(w http.ResponseWriter, r *http.Request) {
 func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil {
-		p.refuse(w, r, "CONNECT wants host:port")
+		p.refuse(w, r, "CONNECT requires host:port")
 		return
 	}
-	// A registered cluster first: its endpoint may well have one of AWS's names.
+	// Clusters first: an endpoint may have one of AWS's names.
 	if address, ok := p.config.Endpoint(r.Host); ok {
 		p.tunnel(w, r, address)
 		return
 	}
 	if port != "443" || !IsAWS(host) {
-		p.refuse(w, r, fmt.Sprintf("%s is neither AWS's nor a registered cluster's, and nobody else is dialled", r.Host))
+		p.refuse(w, r, fmt.Sprintf("%s is neither a host of AWS nor a registered cluster: localaws dials no others", r.Host))
 		return
 	}
 	connection, err := hijack(w)
 	if err != nil {
-		p.config.Log.Error("taking over a connection failed", "error", err)
+		p.config.Log.Error("hijacking a connection failed", "error", err)
 		return
 	}
 	p.terminate(connection, host)
 }
 
-// terminate ends TLS and answers the API calls that come through.
+// terminate terminates TLS and answers the API calls inside.
 func (p *Proxy) terminate(connection net.Conn, host string) {
 	server := &http.Server{
 		Handler:           p.config.AWS,
@@ -149,10 +149,10 @@ func (p *Proxy) terminate(connection net.Conn, host string) {
 	}
 	defer p.untrack(server)
 	secure := func(connection net.Conn) net.Conn { return tls.Server(connection, p.tlsConfig(host)) }
-	_ = server.Serve(newSingleListener(connection, secure)) // ends when the connection does
+	_ = server.Serve(newSingleListener(connection, secure)) // returns when the connection closes
 }
 
-// tunnel copies bytes to and from a registered cluster.
+// tunnel copies bytes between the client and a registered cluster.
 func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, address string) {
 	upstream, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(r.Context(), "tcp", address)
 	if err != nil {
@@ -162,7 +162,7 @@ func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, address string) {
 	client, err := hijack(w)
 	if err != nil {
 		_ = upstream.Close()
-		p.config.Log.Error("taking over a connection failed", "host", r.Host, "error", err)
+		p.config.Log.Error("hijacking a connection failed", "host", r.Host, "error", err)
 		return
 	}
 	both := &pair{client, upstream}
@@ -174,12 +174,12 @@ func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request, address string) {
 	Splice(client, upstream)
 }
 
-// A pair of connections is closed as one.
+// A pair of connections closes as one.
 type pair struct{ client, upstream net.Conn }
 
 func (p *pair) Close() error { return errors.Join(p.client.Close(), p.upstream.Close()) }
 
-// track remembers what Close has to close; false means that it has been called.
+// track records what Close must close, and returns false after Close.
 func (p *Proxy) track(c io.Closer) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -198,8 +198,8 @@ func (p *Proxy) untrack(c io.Closer) {
 	p.wait.Done()
 }
 
-// Close ends all tunnels: the http.Server that accepted them does not know of
-// them any more.
+// Close closes all tunnels: the http.Server that accepted them no longer tracks
+// them.
 func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -210,13 +210,13 @@ func (p *Proxy) Close() {
 	p.wait.Wait()
 }
 
-// hijack takes a connection over from net/http and says that the tunnel stands.
+// hijack hijacks a connection and confirms the tunnel.
 func hijack(w http.ResponseWriter) (net.Conn, error) {
 	connection, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, err
 	}
-	err = connection.SetDeadline(time.Time{}) // that of the request does not hold for the tunnel
+	err = connection.SetDeadline(time.Time{}) // clear the request's deadline
 	if err == nil {
 		_, err = io.WriteString(connection, "HTTP/1.1 200 Connection established\r\n\r\n")
 	}
@@ -226,7 +226,7 @@ func hijack(w http.ResponseWriter) (net.Conn, error) {
 	return &bufferedConn{connection, buffered.Reader}, nil
 }
 
-// A bufferedConn begins with what net/http had read already.
+// A bufferedConn begins with the bytes that net/http has already read.
 type bufferedConn struct {
 	net.Conn
 	reader *bufio.Reader
@@ -234,7 +234,7 @@ type bufferedConn struct {
 
 func (c *bufferedConn) Read(b []byte) (int, error) { return c.reader.Read(b) }
 
-// hostname is a host without its port.
+// hostname returns a host without its port.
 func hostname(hostPort string) string {
 	if host, _, err := net.SplitHostPort(hostPort); err == nil {
 		return host

@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// Splice copies between two connections, each way until its sender ends, and
-// closes both. Whoever closes them ends it.
+// Splice copies between two connections, in each direction until its sender ends,
+// and closes both. Closing either ends it.
 func Splice(one, other net.Conn) {
 	there := make(chan struct{})
 	go func() {
@@ -19,8 +19,8 @@ func Splice(one, other net.Conn) {
 	_ = other.Close()
 }
 
-// carry until the sender ends, and tell the receiver, which may still have
-// something to say. If it cannot be told, or is gone, then both are.
+// carry copies until the sender ends, and passes the end on to the receiver, which
+// may still send. If that fails, it closes both.
 func carry(to, from net.Conn) {
 	_, err := io.Copy(to, from)
 	half, ok := to.(interface{ CloseWrite() error })

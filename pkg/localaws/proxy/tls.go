@@ -8,26 +8,27 @@ import (
 	"strings"
 )
 
-// ListenTLS ends TLS on a listener as behind CONNECT, for clients that are led
-// here by DNS. Whoever is not allowed, or asks for no name of AWS's, is hung up on.
+// ListenTLS terminates TLS on a listener, as behind CONNECT, for clients that DNS
+// sends here. It closes connections of clients that are not allowed, or that ask for
+// another name than AWS's.
 func (p *Proxy) ListenTLS(listener net.Listener) net.Listener {
 	return tls.NewListener(Only(listener, p.config.Allow, p.config.Log), p.tlsConfig(""))
 }
 
-// ServeTLS answers what comes through that listener, as behind CONNECT. Control
-// endpoints are not there.
+// ServeTLS serves such a listener, as behind CONNECT. It does not serve control
+// endpoints.
 func (p *Proxy) ServeTLS(w http.ResponseWriter, r *http.Request) {
-	// A connection that goes on with an older session was not asked for its name.
+	// A resumed session may be for another name, which nobody checked.
 	name := hostname(r.Host)
 	if r.TLS == nil || !IsAWS(name) || !strings.EqualFold(name, r.TLS.ServerName) {
-		p.refuse(w, r, "the Host is not the name that TLS was begun for")
+		p.refuse(w, r, "the Host differs from the name in the TLS handshake")
 		return
 	}
 	p.config.AWS.ServeHTTP(w, r)
 }
 
-// tlsConfig has a certificate for the name that a client asks for; for host, if
-// it asks for none, as clients do that dial an address.
+// tlsConfig has a certificate for the name that a client asks for; for host if it
+// asks for none, as clients that dial an address do.
 func (p *Proxy) tlsConfig(host string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -38,8 +39,8 @@ func (p *Proxy) tlsConfig(host string) *tls.Config {
 				name = host
 			}
 			if !IsAWS(name) {
-				p.config.Log.Warn("refused", "name", name, "from", hello.Conn.RemoteAddr(), "why", "TLS is for AWS's names only")
-				return nil, fmt.Errorf("%q is not AWS's", name)
+				p.config.Log.Warn("refused", "name", name, "from", hello.Conn.RemoteAddr(), "why", "expected the name of an AWS host")
+				return nil, fmt.Errorf("%q is not the name of an AWS host", name)
 			}
 			return p.config.CA.Certificate(name)
 		},

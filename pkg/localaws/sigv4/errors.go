@@ -7,22 +7,22 @@ import (
 )
 
 var (
-	// ErrMissing means that the request is not signed at all.
+	// ErrMissing means that the request is not signed.
 	ErrMissing = errors.New("request is missing Authentication Token")
-	// ErrMismatch means that it was not signed with the key that it names, or
-	// changed on its way.
+	// ErrMismatch means that another key signed the request, or that it changed on
+	// its way.
 	ErrMismatch = errors.New("the request signature we calculated does not match the signature you provided; check your AWS Secret Access Key and signing method")
 )
 
-// IncompleteError means that the signature is malformed or lacks something.
+// IncompleteError means that the signature is malformed or incomplete.
 type IncompleteError struct{ Reason string }
 
 func (e *IncompleteError) Error() string { return e.Reason }
 
-// SkewError means that the request was signed at a time too far from now.
+// SkewError means that the request's time is too far from now.
 type SkewError struct{ Signed, Now time.Time }
 
-// Error is AWS's sentence.
+// Error returns AWS's message.
 func (e *SkewError) Error() string {
 	signed, now := e.Signed.Format(TimeFormat), e.Now.Format(TimeFormat)
 	if e.Signed.Before(e.Now) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// query is a URL's query, decoded, in the order in which it was sent.
+// query is a URL's query, decoded, in its original order.
 type query []pair
 
 type pair struct{ key, value string }
@@ -23,8 +23,8 @@ func parseQuery(raw string) query {
 	return q
 }
 
-// decode undoes percent-encoding; what is malformed stays as it is, and so does
-// not verify.
+// decode undoes percent-encoding. It leaves malformed sequences, which then do not
+// verify.
 func decode(text string) string {
 	if decoded, err := url.QueryUnescape(text); err == nil {
 		return decoded
@@ -54,19 +54,19 @@ func (q query) without(key string) query {
 	return slices.DeleteFunc(slices.Clone(q), func(p pair) bool { return p.key == key })
 }
 
-// canonical is the query encoded and sorted by key, then by value.
+// canonical returns the query encoded and sorted by key, then by value.
 func (q query) canonical() string {
 	encoded := make([]string, 0, len(q))
 	for _, p := range q {
-		// "=" sorts after the digits that a longer key could go on with, so keys
-		// and values are compared apart, by a separator that sorts before all.
+		// "=" sorts after digits, which a longer key could continue with. So join
+		// key and value with a separator that sorts first.
 		encoded = append(encoded, encode(p.key)+"\x00"+encode(p.value))
 	}
 	slices.Sort(encoded)
 	return strings.ReplaceAll(strings.Join(encoded, "&"), "\x00", "=")
 }
 
-// encode is AWS's URI encoding: unreserved characters bare, all else %XX.
+// encode applies AWS's URI encoding: unreserved characters stay, others become %XX.
 func encode(text string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder

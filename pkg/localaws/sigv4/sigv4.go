@@ -1,9 +1,8 @@
-// Package sigv4 verifies AWS Signature Version 4, in its header and in its
-// query (presigned) form, as AWS's services other than S3 do.
+// Package sigv4 verifies AWS Signature Version 4, in its header and in its query
+// (presigned) form, as AWS's services other than S3 do.
 //
-// It is exact where a signer is not: it takes the headers that the signature
-// names and no others, the body as it came, and the path in the spelling in
-// which it was sent, encoded once more.
+// It verifies exactly what was signed: the headers that the signature lists, the
+// body as received, and the path as sent, encoded once more.
 package sigv4
 
 import (
@@ -23,19 +22,20 @@ const (
 	terminator = "aws4_request"
 	// TimeFormat of X-Amz-Date.
 	TimeFormat = "20060102T150405Z"
-	// MaxSkew between a request's time and the verifier's clock, both ways.
+	// MaxSkew is the maximum distance between a request's time and the verifier's
+	// clock, in both directions.
 	MaxSkew = 15 * time.Minute
 )
 
-// Signature is what a request says about who signed it and how. Nothing of it is
-// proved before [Signature.Verify].
+// Signature holds a request's claims about who signed it and how. They are unproven
+// before [Signature.Verify].
 type Signature struct {
 	AccessKeyID  string
 	Region       string
 	Service      string
 	SessionToken string
 	Time         time.Time
-	// Presigned: the signature stands in the query.
+	// Presigned reports that the signature is in the query.
 	Presigned bool
 
 	scope            string
@@ -43,8 +43,8 @@ type Signature struct {
 	canonicalRequest []byte
 }
 
-// Parse reads the signature of a request, whose body has been read already. The
-// error is [ErrMissing] if there is none, or an [*IncompleteError].
+// Parse parses the signature of a request, whose body is already read. The error is
+// [ErrMissing] if there is none, or an [*IncompleteError].
 func Parse(r *http.Request, body []byte) (*Signature, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return parseHeader(r, body, header)
@@ -80,7 +80,7 @@ func parseHeader(r *http.Request, body []byte, header string) (*Signature, error
 		return nil, err
 	}
 	signed := strings.Split(values["SignedHeaders"], ";")
-	// A header of AWS's own that is not signed could be anyone's.
+	// An unsigned header of AWS could come from anyone.
 	for _, name := range []string{"X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Target", "X-Amz-Content-Sha256"} {
 		if r.Header.Get(name) != "" && !slices.Contains(signed, strings.ToLower(name)) {
 			return nil, &IncompleteError{"Header '" + name + "' must be a 'SignedHeader' in the AWS Authorization."}
@@ -109,7 +109,7 @@ func parsePresigned(r *http.Request, body []byte, query query) (*Signature, erro
 	return s, s.canonicalize(r, body, strings.Split(query.get("X-Amz-SignedHeaders"), ";"), query.without("X-Amz-Signature"))
 }
 
-// setScope reads KEYID/yyyymmdd/region/service/aws4_request and the time.
+// setScope parses KEYID/yyyymmdd/region/service/aws4_request and the time.
 func (s *Signature) setScope(credential, date string) error {
 	parts := strings.Split(credential, "/")
 	if len(parts) != 5 || parts[4] != terminator || slices.Contains(parts, "") {
@@ -127,8 +127,7 @@ func (s *Signature) setScope(credential, date string) error {
 	return nil
 }
 
-// canonicalize makes the canonical request: what was signed, in the one
-// spelling that both sides agree on.
+// canonicalize builds the canonical request: the text that was signed.
 func (s *Signature) canonicalize(r *http.Request, body []byte, signed []string, query query) error {
 	if !slices.Contains(signed, "host") {
 		return &IncompleteError{"'Host' must be a 'SignedHeader' in the AWS Authorization."}
@@ -147,7 +146,7 @@ func (s *Signature) canonicalize(r *http.Request, body []byte, signed []string, 
 	return nil
 }
 
-// canonicalPath is the path as it was sent, each segment encoded once more.
+// canonicalPath returns the path as sent, each segment encoded once more.
 func canonicalPath(r *http.Request) string {
 	path := r.URL.EscapedPath()
 	if path == "" {
@@ -160,8 +159,8 @@ func canonicalPath(r *http.Request) string {
 	return strings.Join(segments, "/")
 }
 
-// headerValue is a header's value with its spaces trimmed and collapsed. Go's
-// server takes two of them out of the header.
+// headerValue returns a header's value with trimmed and collapsed spaces. Go's
+// server removes two headers, which it reads from the request.
 func headerValue(r *http.Request, name string) string {
 	switch name {
 	case "host":
@@ -177,8 +176,7 @@ func headerValue(r *http.Request, name string) string {
 	return strings.Join(values, ",")
 }
 
-// Verify reports, by [ErrMismatch], that the request was not signed with the
-// secret key.
+// Verify returns [ErrMismatch] unless the secret key signed the request.
 func (s *Signature) Verify(secretKey string) error {
 	hash := sha256.Sum256(s.canonicalRequest)
 	stringToSign := algorithm + "\n" + s.Time.Format(TimeFormat) + "\n" + s.scope + "\n" + hex.EncodeToString(hash[:])
@@ -198,8 +196,7 @@ func sum(key []byte, text string) []byte {
 	return mac.Sum(nil)
 }
 
-// CheckTime reports, by a [*SkewError], that the request was made too long
-// before or after now.
+// CheckTime returns a [*SkewError] if the request's time is too far from now.
 func (s *Signature) CheckTime(now time.Time) error {
 	if difference := now.Sub(s.Time); difference > MaxSkew || difference < -MaxSkew {
 		return &SkewError{Signed: s.Time, Now: now.UTC()}
