@@ -18,17 +18,17 @@ import (
 type bench struct {
 	options
 	ctx context.Context
-	// self is this program, which is the floor and the launcher too.
+	// self is this program, which also runs as the floor and as the launcher.
 	self string
-	// dir holds all that is written.
+	// dir holds all files written.
 	dir      string
 	sts      *sts.Standin
 	reviews  review.Maker
 	progress io.Writer
 }
 
-// compare takes the measures and prints the table, of those taken if it is
-// interrupted.
+// compare takes the measures and prints the table; after an interrupt, with the rows
+// measured so far.
 func compare(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	b := &bench{options: o, ctx: ctx, progress: progress}
 	if b.self, err = os.Executable(); err != nil {
@@ -60,7 +60,7 @@ func (b *bench) measureAll() ([]line, error) {
 	for _, r := range b.rows {
 		started := time.Now()
 		taken, err := r.measure(b)
-		if b.ctx.Err() != nil { // what it measured, or failed at, means nothing
+		if b.ctx.Err() != nil { // an interrupted measurement means nothing
 			return lines, fmt.Errorf("measuring %s: interrupted", r.name)
 		}
 		if err != nil {

@@ -13,13 +13,13 @@ import (
 const (
 	// quietLasts is how long good tokens are sent before the flood.
 	quietLasts = 4 * time.Second
-	// junkLength is near the limit, to take memory. The peer's limit is 4 KiB, so
-	// that it turns this junk away unread.
+	// junkLength is near our limit, to use memory. It exceeds the peer's limit of 4
+	// KiB, so the peer rejects this junk unread.
 	junkLength = 15 << 10
 )
 
-// deadRegion measures whether people whose region is healthy notice a flood that
-// names a region whose STS does not answer.
+// deadRegion measures whether users whose region is healthy notice a flood of tokens
+// for a region whose STS does not answer.
 func (b *bench) deadRegion() ([]line, error) {
 	took := map[string]*deadRegionRounds{ours: {}, peer: {}}
 	for round := range b.rounds {
@@ -40,7 +40,8 @@ func (b *bench) deadRegion() ([]line, error) {
 	}, nil
 }
 
-// deadRegionRounds are what good tokens met with at one server, a value a round.
+// deadRegionRounds holds the results of good tokens at one server, one value per
+// round.
 type deadRegionRounds struct {
 	quietP99, floodP99, peak []float64
 	due, refused             int
@@ -52,7 +53,7 @@ func (r *deadRegionRounds) p99() string {
 
 func (r *deadRegionRounds) notLetIn() string { return fmt.Sprintf("%d of %d", r.refused, r.due) }
 
-// floodDeadRegion adds a round of a server that has just started.
+// floodDeadRegion adds a round against a new server.
 func (b *bench) floodDeadRegion(name string, took *deadRegionRounds) error {
 	server, err := b.serve(name, floodUsers)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// floodUsers sign in, each with a key of their own, while there is a flood.
+	// floodUsers sign in during a flood, each with its own key.
 	floodUsers = 50
-	// goodRate and junkRate are TokenReviews a second.
+	// goodRate and junkRate are TokenReviews per second.
 	goodRate = 50
 	junkRate = 300
 	// floodLasts is how long good tokens are sent; a flood begins floodLeads before.
@@ -19,8 +19,8 @@ const (
 	floodLeads = 2 * time.Second
 )
 
-// flood sends junk in the background, and returns once it has for a while. Stop
-// ends it and returns what became of it.
+// flood sends junk in the background, and returns after floodLeads. Stop ends the
+// flood and returns its result.
 func (b *bench) flood(server *program.Server, junk func() []byte) (stop func() *load.Result) {
 	ctx, cancel := context.WithCancel(b.ctx)
 	sent := make(chan *load.Result, 1)

@@ -1,6 +1,6 @@
-// Bench runs the authenticator beside aws-iam-authenticator, its peer, and beside
-// the floor, the least a server can do, on one stand-in for STS, and prints how
-// they compare. `make bench-compare` builds and runs it. See README.md.
+// Bench compares the authenticator with aws-iam-authenticator, its peer, and with
+// the floor, the least that a server can do, against one stand-in for STS. `make
+// bench-compare` builds and runs it. See README.md.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// run compares, or is one of the processes that it starts of itself.
+// run compares, or acts as one of the processes that a comparison starts.
 func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) > 0 && args[0] == program.LaunchCommand:

@@ -8,16 +8,16 @@ import (
 const (
 	// memoryUsers are mapped in the memory row.
 	memoryUsers = 10_000
-	// settles is how long a server is left alone before it counts as idle.
+	// settles is how long a server rests before it counts as idle.
 	settles = 3 * time.Second
-	// oursLimit and peerLimit are how long all tokens of the memory row may take.
-	// The peer does not get through them all: it remembers none, so what it has
-	// after fewer is the same.
+	// oursLimit and peerLimit bound the time for the tokens of the memory row. The
+	// peer does not finish: it caches none, so its memory after fewer tokens is the
+	// same.
 	oursLimit = 5 * time.Minute
 	peerLimit = 2 * time.Minute
 )
 
-// memory measures what 10 000 mapped users take, and what is left of many tokens.
+// memory measures the memory for 10 000 mapped users, idle and after many tokens.
 func (b *bench) memory() ([]line, error) {
 	idle := map[string][]float64{}
 	for round := range b.rounds {
@@ -60,13 +60,13 @@ func (b *bench) idleMemory(name string) (float64, error) {
 	return now, err
 }
 
-// afterTokens is the resident memory of a server that was sent so many tokens.
+// afterTokens returns the resident memory of a server after many tokens.
 type afterTokens struct {
 	memory float64
 	sent   int
 }
 
-// cell says how many were sent, if it is fewer than wanted.
+// cell adds how many tokens were sent, if fewer than planned.
 func (a afterTokens) cell(wanted int) string {
 	if a.sent < wanted {
 		return fmt.Sprintf("%.1f MiB (after %d)", a.memory, a.sent)

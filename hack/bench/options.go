@@ -9,10 +9,10 @@ import (
 
 // options of a comparison.
 type options struct {
-	// ours and peer are the programs.
+	// ours and peer are the programs to compare.
 	ours, peer string
 	rounds     int
-	// tokens is how many the memory row sends.
+	// tokens is how many tokens the memory row sends.
 	tokens int
 	rows   []row
 }
@@ -36,7 +36,7 @@ func parseOptions(args []string) (options, error) {
 	if o.rows, err = selectRows(names); err != nil {
 		return options{}, err
 	}
-	// They run in directories of their own.
+	// They run in other working directories.
 	for _, path := range []*string{&o.ours, &o.peer} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return options{}, err
@@ -45,7 +45,7 @@ func parseOptions(args []string) (options, error) {
 	return o, nil
 }
 
-// A row is one line of the goals, or several that are measured together.
+// A row is one line of the goals, or several lines measured together.
 type row struct {
 	name    string
 	measure func(*bench) ([]line, error)
@@ -71,7 +71,7 @@ func rowNames() string {
 	return strings.Join(names, ",")
 }
 
-// selectRows finds rows by their names, in the table's order; all, if none is named.
+// selectRows returns rows by name, in the table's order; all if none is named.
 func selectRows(names string) ([]row, error) {
 	if names == "" {
 		return allRows(), nil

@@ -7,12 +7,12 @@ import (
 	"github.com/kube-iam/authenticator/hack/bench/internal/sts"
 )
 
-// goodReviews makes TokenReviews with tokens of mapped users, each new.
+// goodReviews returns TokenReviews with tokens of mapped users, each new.
 func (b *bench) goodReviews(users int) func() []byte {
 	return b.reviewsOf(func(n int) string { return sts.Key(n % users) }, sts.Region, 0)
 }
 
-// reviewsOf makes TokenReviews, each with a new token of the nth key.
+// reviewsOf returns TokenReviews, each with a new token of the nth key.
 func (b *bench) reviewsOf(key func(n int) string, region string, length int) func() []byte {
 	var n atomic.Int64
 	return func() []byte {

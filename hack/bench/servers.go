@@ -18,15 +18,15 @@ const (
 	peer    = "peer"
 	onFloor = "floor"
 
-	// floorCommand is the argument that has this program serve the floor; the
+	// floorCommand is the argument that makes this program serve the floor; the
 	// address follows, and withSTS or anything else.
 	floorCommand = "floor"
 	withSTS      = "sts"
 	withoutSTS   = "fixed"
 )
 
-// environment of a program that reaches STS through a proxy of its own. Nothing
-// of the caller's is in it: no credentials, no proxy, no CA.
+// environment returns the environment of a program that reaches STS through its own
+// proxy. It has nothing of the caller's: no credentials, no proxy, no CA.
 func (b *bench) environment() ([]string, error) {
 	proxy, err := b.sts.Proxy()
 	if err != nil {
@@ -42,7 +42,8 @@ func (b *bench) bareEnvironment() []string {
 	}
 }
 
-// serve starts ours or the peer with so many mapped users, on one configuration.
+// serve starts ours or the peer with a number of mapped users, on the same
+// configuration.
 func (b *bench) serve(name string, users int) (*program.Server, error) {
 	address, err := program.FreeAddress()
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 const (
 	// slowRefusal is how long STS takes to refuse the junk.
 	slowRefusal = 5 * time.Second
-	// yesWithin is how long somebody waits to sign in.
+	// yesWithin is how long a user waits to sign in.
 	yesWithin = 10 * time.Second
 )
 
-// slowRefusal measures whether people who have signed in before still can while
-// a flood has their own region busy with refusals.
+// slowRefusal measures whether users who have signed in before still can, while a
+// flood keeps their own region busy with refusals.
 func (b *bench) slowRefusal() ([]line, error) {
 	b.sts.RefuseAfter(slowRefusal)
 	defer b.sts.RefuseAfter(0)
@@ -48,13 +48,13 @@ func (b *bench) floodOwnRegion(name string) (fresh, repeated *load.Result, err e
 		return nil, nil, err
 	}
 	defer server.Stop()
-	// Everybody has signed in once.
+	// Every user signs in once.
 	next := b.goodReviews(floodUsers)
 	bodies := make([][]byte, floodUsers)
 	for i := range bodies {
 		bodies[i] = next()
 		if answer, status := server.Ask(b.ctx, bodies[i]); answer != review.Yes {
-			return nil, nil, fmt.Errorf("%s: a good token is answered by %s (HTTP %d)", name, answer, status)
+			return nil, nil, fmt.Errorf("%s: a good token got the answer %s (HTTP %d)", name, answer, status)
 		}
 	}
 	stop := b.flood(server, b.reviewsOf(sts.UnknownKey, sts.Region, 0))

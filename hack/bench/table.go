@@ -11,19 +11,19 @@ import (
 // A line of the table. Empty cells are not measured.
 type line struct {
 	measure, ours, peer, floor string
-	// ratio is the measure's, with its least and greatest among the rounds.
+	// ratio is the median, with the least and the greatest of the rounds.
 	ratio, spread string
 	goal          string
 	met           bool
 }
 
-// withRatio sets the ratio, one value a round, and the goal for its median.
+// withRatio sets the ratio, one value per round, and the goal for its median.
 func (l line) withRatio(of string, ratios []float64, g goal) line {
 	l.ratio = fmt.Sprintf("%.2f %s", stats.Median(ratios), of)
 	return l.withValues(ratios, g)
 }
 
-// withValues sets the spread of what the goal is for, one value a round, and
+// withValues sets the spread of the values that the goal is for, one per round, and
 // whether their median meets it.
 func (l line) withValues(values []float64, g goal) line {
 	l.spread = fmt.Sprintf("%.2f–%.2f", stats.Percentile(values, 0), stats.Percentile(values, 100))
@@ -52,7 +52,7 @@ func atMost(bound float64, unit string) goal {
 
 func none() goal { return goal{"none", func(v float64) bool { return v == 0 }} }
 
-// noGoal is for what is shown and bound by nothing.
+// noGoal is for values without a goal.
 func noGoal() goal { return goal{"", func(float64) bool { return true }} }
 
 // write prints the table.
@@ -72,7 +72,7 @@ func write(out io.Writer, lines []line) error {
 	return w.Flush()
 }
 
-// inMilliseconds and inMiB show the median of the rounds' values.
+// inMilliseconds and inMiB format the median of the rounds' values.
 func inMilliseconds(values []float64) string { return fmt.Sprintf("%.1f ms", stats.Median(values)) }
 func inMiB(values []float64) string          { return fmt.Sprintf("%.1f MiB", stats.Median(values)) }
 

@@ -14,9 +14,10 @@ const (
 	// roundLasts is how long one server is under load in one round.
 	roundLasts = 3 * time.Second
 	warmUp     = 500 * time.Millisecond
-	// throughputUsers are few: the measure is of the way of a request.
+	// throughputUsers are few: mapping is not what this measures.
 	throughputUsers = 100
-	// repeatedTokens are as many as a busy cluster sees at a time.
+	// repeatedTokens is about the number of tokens in use at a time in a busy
+	// cluster.
 	repeatedTokens = 256
 )
 
@@ -29,7 +30,7 @@ func (b *bench) distinct() ([]line, error) {
 	return took.lines("distinct tokens, c=64", atLeast(0.9, ""), noGoal()), nil
 }
 
-// repeated measures tokens that were verified just now.
+// repeated measures tokens that were just verified.
 func (b *bench) repeated() ([]line, error) {
 	next := b.goodReviews(throughputUsers)
 	bodies := make([][]byte, repeatedTokens)
@@ -52,10 +53,11 @@ func (b *bench) single() ([]line, error) {
 	return took.lines("distinct tokens, c=1", atLeast(0.92, ""), atLeast(1, "")), nil
 }
 
-// rates are requests answered by yes a second, one value a round.
+// rates are callers let in per second, one value per round.
 type rates struct{ ours, peer, floor []float64 }
 
-// throughput has the three serve, and sends each in turn as much as it takes.
+// throughput starts the three servers, and sends each in turn as much as it can
+// take.
 func (b *bench) throughput(name, floorKind string, concurrency int, next func() []byte) (rates, error) {
 	var took rates
 	servers, stop, err := b.serveThree(floorKind)
@@ -79,7 +81,7 @@ func (b *bench) throughput(name, floorKind string, concurrency int, next func() 
 	return took, nil
 }
 
-// serveThree starts ours, the peer and the floor. Stop ends those that started.
+// serveThree starts ours, the peer and the floor. Stop stops those that started.
 func (b *bench) serveThree(floorKind string) (servers []*program.Server, stop func(), err error) {
 	stop = func() {
 		for _, s := range servers {
@@ -100,10 +102,10 @@ func (b *bench) serveThree(floorKind string) (servers []*program.Server, stop fu
 	return servers, stop, nil
 }
 
-// allYes holds that a rate is of what it should be: a server that refuses is fast.
+// allYes returns an error if a token was rejected: a server that rejects is fast.
 func allYes(r *load.Result) error {
 	if r.Answers[review.Yes] == 0 || r.Answers[review.Yes] < r.Sent()*99/100 {
-		return fmt.Errorf("good tokens are not let in: %s", r)
+		return fmt.Errorf("good tokens were rejected: %s", r)
 	}
 	return nil
 }

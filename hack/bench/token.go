@@ -7,11 +7,12 @@ import (
 	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
 )
 
-// runsARound is how often each program is run in one round.
+// runsARound is how often each program runs in one round.
 const runsARound = 20
 
 // token measures the credential plugin, which kubectl starts at every call: the
-// whole process. `version`, which does nothing, shows what the program is alone.
+// whole process. `version`, which does nothing, shows the cost of the program
+// itself.
 func (b *bench) token() ([]line, error) {
 	env := append(b.bareEnvironment(), "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 	makeToken, tellVersion := []string{"token", "--cluster-id", clusterID}, []string{"version"}
@@ -38,13 +39,13 @@ func (b *bench) token() ([]line, error) {
 	}, nil
 }
 
-// runsOf are the runs of a command: the medians of each round.
+// runsOf holds the runs of a command: the medians of each round.
 type runsOf struct {
 	command    program.Command
 	wall, peak []float64
 }
 
-// runAll runs each command in turn, over and over, for one round.
+// runAll runs each command in turn, repeatedly, for one round.
 func (b *bench) runAll(runs []*runsOf) error {
 	wall, peak := make([][]float64, len(runs)), make([][]float64, len(runs))
 	for range runsARound {
@@ -63,7 +64,7 @@ func (b *bench) runAll(runs []*runsOf) error {
 	return nil
 }
 
-// String is the last round.
+// String formats the last round.
 func (r *runsOf) String() string {
 	last := len(r.wall) - 1
 	return fmt.Sprintf("%.1f ms %.1f MiB", r.wall[last], r.peak[last])

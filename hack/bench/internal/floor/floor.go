@@ -1,5 +1,5 @@
-// Package floor is the least that a server of TokenReviews can do: what a real
-// one takes beyond it is its own.
+// Package floor is the least work that a TokenReview server can do. What a real
+// server needs beyond it is the server's own cost.
 package floor
 
 import (
@@ -21,14 +21,14 @@ import (
 	"github.com/kube-iam/authenticator/hack/bench/internal/review"
 )
 
-// answer has the length of a real one.
+// answer is as long as a real one.
 const answer = `{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1beta1","metadata":{},"spec":{},"status":{"authenticated":true,` +
 	`"user":{"username":"u42","uid":"aws-iam-authenticator:111122223333:AIDABENCHUSER0000042","groups":["people"],"extra":{` +
 	`"accessKeyId":["AKIABENCHUSER0000042"],"arn":["arn:aws:iam::111122223333:user/u42"],"canonicalArn":["arn:aws:iam::111122223333:user/u42"],` +
 	`"principalId":["AIDABENCHUSER0000042"],"sessionName":[""],"sigs.k8s.io/aws-iam-authenticator/principalId":["AIDABENCHUSER0000042"]}}}}` + "\n"
 
-// Serve serves on an address over TLS until ctx is done. With STS it sends the
-// request of each token there first.
+// Serve serves an address over TLS until ctx is done. With STS it first sends the
+// request in each token there.
 func Serve(ctx context.Context, address string, withSTS bool) error {
 	certificate, err := newCertificate()
 	if err != nil {
@@ -57,7 +57,7 @@ func fixed(w http.ResponseWriter, r *http.Request) {
 	writeAnswer(w)
 }
 
-// newClient has a pool of connections that is large enough for all requests.
+// newClient returns a client with enough connections for all requests.
 func newClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, DisableCompression: true,
@@ -78,7 +78,7 @@ func throughSTS(client *http.Client) http.HandlerFunc {
 			return
 		}
 		if err := callSTS(r.Context(), client, string(url)); err != nil {
-			http.Error(w, "STS does not answer", http.StatusServiceUnavailable)
+			http.Error(w, "calling STS failed", http.StatusServiceUnavailable)
 			return
 		}
 		writeAnswer(w)
@@ -98,7 +98,7 @@ func callSTS(ctx context.Context, client *http.Client, url string) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("calling STS: it answers HTTP %d", response.StatusCode)
+		return fmt.Errorf("calling STS: HTTP %d", response.StatusCode)
 	}
 	_, err = io.ReadAll(response.Body)
 	return err
@@ -106,18 +106,18 @@ func callSTS(ctx context.Context, client *http.Client, url string) error {
 
 func writeAnswer(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, answer) // an error means that the client has gone
+	_, _ = io.WriteString(w, answer) // fails only if the client has gone
 }
 
 func newCertificate() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("making a key: %w", err)
+		return tls.Certificate{}, fmt.Errorf("creating a key: %w", err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("making a certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("creating a certificate: %w", err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }

@@ -13,24 +13,24 @@ import (
 	"github.com/kube-iam/authenticator/hack/bench/internal/review"
 )
 
-// Timeout of a request: what a kube-apiserver's webhook client waits.
+// Timeout bounds a request, like that of a kube-apiserver's webhook client.
 const Timeout = 30 * time.Second
 
-// maxInFlight is how many requests of one open loop wait for their answers.
+// maxInFlight bounds the unanswered requests of one open loop.
 const maxInFlight = 8192
 
-// A Client is one kube-apiserver. It keeps one connection, and opens more only
-// when the server allows no more requests at once on it.
+// A Client acts as one kube-apiserver. It keeps one connection, and opens more only
+// when the server allows no more concurrent requests on it.
 type Client struct {
 	url  string
 	http *http.Client
 }
 
-// NewClient sends to a server's address.
+// NewClient returns a client of a server's address.
 func NewClient(address string) *Client {
 	transport := &http.Transport{
-		// Each server has made a certificate of its own. Checking it costs one
-		// handshake, which is not what is measured.
+		// Each server has a new self-signed certificate. Checking it costs one
+		// handshake, which is not measured.
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
 		ForceAttemptHTTP2: true,
 	}
@@ -53,7 +53,7 @@ func (c *Client) Healthy(ctx context.Context) bool {
 	return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
 }
 
-// Ask sends one TokenReview. Status is 0 if there is no answer.
+// Ask sends one TokenReview. Status is 0 without a response.
 func (c *Client) Ask(ctx context.Context, body []byte) (review.Answer, int) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/authenticate?timeout=30s", bytes.NewReader(body))
 	if err != nil {
@@ -74,13 +74,13 @@ func (c *Client) Ask(ctx context.Context, body []byte) (review.Answer, int) {
 	return review.Read(response.StatusCode, content), response.StatusCode
 }
 
-// Closed keeps so many requests under way until the time is over or ctx is done.
+// Closed keeps a number of requests in flight until the time is over or ctx is done.
 func (c *Client) Closed(ctx context.Context, concurrency int, lasts time.Duration, next func() []byte) *Result {
 	started := time.Now()
 	return c.closed(ctx, concurrency, func() bool { return time.Since(started) < lasts }, next)
 }
 
-// Count sends so many requests, but takes no longer than a limit.
+// Count sends a number of requests, within a time limit.
 func (c *Client) Count(ctx context.Context, concurrency, count int, limit time.Duration, next func() []byte) *Result {
 	turns := make(chan struct{}, count)
 	for range count {
@@ -116,9 +116,9 @@ func (c *Client) closed(ctx context.Context, concurrency int, more func() bool, 
 	return &total
 }
 
-// Open sends requests at a rate, however long their answers take; each fails that
-// has none within limit. A latency counts from when the request was due, so that
-// a stall of the sender shows.
+// Open sends requests at a rate, however long responses take; a request fails if it
+// has none within limit. A latency counts from when the request was due, so that a
+// stall of the sender shows.
 func (c *Client) Open(ctx context.Context, perSecond int, lasts, limit time.Duration, next func() []byte) *Result {
 	started := time.Now()
 	interval := time.Second / time.Duration(perSecond)

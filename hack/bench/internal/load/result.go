@@ -11,14 +11,14 @@ import (
 	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
 )
 
-// Result is what became of many requests.
+// Result sums up many requests.
 type Result struct {
-	// Latencies of all that were sent.
+	// Latencies of all requests sent.
 	Latencies []time.Duration
 	Answers   [review.Answers]int
-	// Statuses counts HTTP statuses; 0 is no answer.
+	// Statuses counts HTTP statuses; 0 is no response.
 	Statuses map[int]int
-	// Unsent is how many of an open loop were left out, because too many waited.
+	// Unsent counts the requests that an open loop skipped, because too many waited.
 	Unsent  int
 	Elapsed time.Duration
 }
@@ -46,19 +46,19 @@ func (r *Result) merge(other *Result) {
 	r.Unsent += other.Unsent
 }
 
-// Sent is how many requests were sent.
+// Sent returns how many requests were sent.
 func (r *Result) Sent() int { return len(r.Latencies) }
 
-// Due is how many should have been sent.
+// Due returns how many requests should have been sent.
 func (r *Result) Due() int { return r.Sent() + r.Unsent }
 
-// PerSecond is how many requests were answered by yes, a second.
+// PerSecond returns how many requests per second let the caller in.
 func (r *Result) PerSecond() float64 { return float64(r.Answers[review.Yes]) / r.Elapsed.Seconds() }
 
-// P50 is the median latency in milliseconds.
+// P50 returns the median latency in milliseconds.
 func (r *Result) P50() float64 { return milliseconds(stats.Percentile(r.Latencies, 50)) }
 
-// P99 is the 99th percentile of latencies in milliseconds.
+// P99 returns the 99th percentile of latencies in milliseconds.
 func (r *Result) P99() float64 { return milliseconds(stats.Percentile(r.Latencies, 99)) }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

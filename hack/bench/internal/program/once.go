@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// Once is what one run of a program took.
+// Once is the cost of one run of a program.
 type Once struct {
 	Wall time.Duration
-	// Peak is the resident memory at most, in MiB.
+	// Peak is the peak resident memory in MiB.
 	Peak float64
 }
 
-// RunOnce runs a program to its end and throws away what it prints. The launcher
-// is this program's own small process: Linux counts in a program's peak what the
-// process that started it had resident, and a load generator has much.
+// RunOnce runs a program to its end and discards its output. It starts the program
+// through a small launcher process: Linux counts the parent's resident memory in a
+// child's peak, and a load generator has much of it.
 func RunOnce(ctx context.Context, launcher string, command Command) (Once, error) {
 	cmd := exec.CommandContext(ctx, launcher, append([]string{LaunchCommand, command.Path}, command.Args...)...)
 	cmd.Env = command.Env
@@ -33,15 +33,15 @@ func RunOnce(ctx context.Context, launcher string, command Command) (Once, error
 	}
 	var once Once
 	if err := json.Unmarshal(output, &once); err != nil {
-		return Once{}, fmt.Errorf("running %s: reading what it took: %w", command.Path, err)
+		return Once{}, fmt.Errorf("running %s: reading its cost: %w", command.Path, err)
 	}
 	return once, nil
 }
 
-// LaunchCommand is the argument that has this program call Launch.
+// LaunchCommand is the argument that makes this program call Launch.
 const LaunchCommand = "launch"
 
-// Launch runs a program and prints what it took.
+// Launch runs a program and prints its cost.
 func Launch(out, stderr io.Writer, args []string) error {
 	if len(args) == 0 {
 		return errors.New("launching: expected a program")
@@ -55,7 +55,7 @@ func Launch(out, stderr io.Writer, args []string) error {
 	once := Once{Wall: time.Since(started)}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return errors.New("launching: this system does not tell what a process took")
+		return errors.New("launching: this system does not report the cost of a process")
 	}
 	once.Peak = float64(usage.Maxrss) / 1024
 	return json.NewEncoder(out).Encode(once)

@@ -1,5 +1,5 @@
-// Package program runs the programs that are compared, and measures what they
-// take. Linux only.
+// Package program runs the compared programs and measures their time and memory.
+// Linux only.
 package program
 
 import (
@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// startTimeout is long enough for aws-iam-authenticator, which may wait for
-	// the instance metadata service.
+	// startTimeout is long enough for aws-iam-authenticator, which may wait for the
+	// instance metadata service.
 	startTimeout = 30 * time.Second
-	// maxLog is how much of a server's log is kept.
+	// maxLog bounds the log of a server.
 	maxLog = 16 << 20
 )
 
@@ -43,7 +43,7 @@ type Server struct {
 	done chan struct{}
 }
 
-// FreeAddress is an address of loopback that nothing listens on.
+// FreeAddress returns a free loopback address.
 func FreeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,15 +52,15 @@ func FreeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// Serve starts a server, which is to serve on an address, and waits until it
-// does. Its log goes to a file in dir, as it goes to one in a cluster.
+// Serve starts a server on an address and waits until it serves. Its log goes to a
+// file in dir, as in a cluster.
 func Serve(ctx context.Context, name, address, dir string, command Command) (*Server, error) {
 	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, command.Path, command.Args...) // killed when ctx is done: the peer ignores SIGTERM
+	cmd := exec.CommandContext(ctx, command.Path, command.Args...) // kills when ctx is done: the peer ignores SIGTERM
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = command.Env, log, log, dir
 	if err := cmd.Start(); err != nil {
 		stop()
@@ -69,19 +69,19 @@ func Serve(ctx context.Context, name, address, dir string, command Command) (*Se
 	s := &Server{Client: load.NewClient(address), Name: name, cmd: cmd, log: log, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		_ = cmd.Wait() // killed, in the end
+		_ = cmd.Wait() // the server is killed in the end
 	}()
 	if err := s.await(ctx); err != nil {
 		said := s.lastWords()
 		s.Stop()
-		return nil, fmt.Errorf("starting %s: %w; it said:\n%s", name, err, said)
+		return nil, fmt.Errorf("starting %s: %w; its log ends:\n%s", name, err, said)
 	}
 	go s.trimLog(ctx)
 	return s, nil
 }
 
 func (s *Server) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it does not serve"))
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it does not serve in time"))
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -99,7 +99,7 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-// trimLog empties the log when it is long: half a million decisions fill a disk.
+// trimLog empties a long log: half a million decisions would fill a disk.
 func (s *Server) trimLog(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -115,7 +115,7 @@ func (s *Server) trimLog(ctx context.Context) {
 	}
 }
 
-// lastWords is the end of the log.
+// lastWords returns the end of the log.
 func (s *Server) lastWords() string {
 	const most = 2 << 10
 	info, err := s.log.Stat()
@@ -127,7 +127,7 @@ func (s *Server) lastWords() string {
 	return strings.TrimSpace(string(end[:n]))
 }
 
-// Stop kills the server and waits for its end.
+// Stop kills the server and waits for it.
 func (s *Server) Stop() {
 	s.stop()
 	<-s.done
@@ -135,8 +135,7 @@ func (s *Server) Stop() {
 	_ = s.log.Close()
 }
 
-// Memory is the resident memory of the server in MiB: now, and at most since it
-// started.
+// Memory returns the resident memory of the server in MiB: now, and its peak.
 func (s *Server) Memory() (now, peak float64, err error) {
 	return memoryOf(s.cmd.Process.Pid)
 }

@@ -1,5 +1,5 @@
-// Package review makes the TokenReviews that a kube-apiserver sends, and reads
-// the answers.
+// Package review builds the TokenReviews that a kube-apiserver sends, and reads the
+// answers.
 package review
 
 import (
@@ -7,20 +7,20 @@ import (
 	"net/http"
 )
 
-// Body is a TokenReview as a kube-apiserver of today sends it by default.
+// Body returns a TokenReview as a current kube-apiserver sends it by default.
 func Body(token string) []byte {
 	return []byte(`{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1beta1","metadata":{"creationTimestamp":null},"spec":{"token":"` +
 		token + `"},"status":{"user":{}}}` + "\n")
 }
 
-// Token is the token in a TokenReview that Body made.
+// Token returns the token in a TokenReview from Body.
 func Token(body []byte) (string, bool) {
 	_, rest, found := bytes.Cut(body, []byte(`"token":"`))
 	token, _, ended := bytes.Cut(rest, []byte(`"`))
 	return string(token), found && ended
 }
 
-// An Answer is what becomes of a TokenReview.
+// An Answer is the outcome of a TokenReview.
 type Answer int
 
 const (
@@ -28,18 +28,18 @@ const (
 	Yes Answer = iota
 	// No does not: HTTP 200, or aws-iam-authenticator's 403.
 	No
-	// Undecided is any other HTTP answer.
+	// Undecided is any other HTTP response.
 	Undecided
-	// Failed is none in time.
+	// Failed means no response in time.
 	Failed
 
-	// Answers is how many there are.
+	// Answers is the number of answers.
 	Answers = iota
 )
 
 func (a Answer) String() string { return [Answers]string{"yes", "no", "undecided", "failed"}[a] }
 
-// Read tells which answer a response is.
+// Read returns the answer in a response.
 func Read(status int, body []byte) Answer {
 	switch {
 	case status == http.StatusOK && bytes.Contains(body, []byte(`"authenticated":true`)):

@@ -14,13 +14,12 @@ const (
 	timeFormat = "20060102T150405Z"
 )
 
-// Maker makes tokens that are all different. Their form is right and their
-// signatures are not: the STS stand-in does not look at them. It is safe for
-// concurrent use.
+// Maker makes tokens that all differ. They are well-formed but their signatures are
+// invalid: the STS stand-in does not check them. It is safe for concurrent use.
 type Maker struct{ made atomic.Uint64 }
 
-// Token makes a token of an access key for a region. It has at least length
-// bytes and at most three more, if it would be shorter without a session token.
+// Token returns a token of an access key for a region. Padding in its session token
+// makes it length to length+3 bytes long, if it would be shorter.
 func (m *Maker) Token(key, host, region string, length int) string {
 	now := time.Now().UTC().Format(timeFormat)
 	query := "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256" +

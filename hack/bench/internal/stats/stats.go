@@ -33,7 +33,7 @@ func Median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// Ratios divides each value by its counterpart: one ratio a round, so that what
+// Ratios divides each value by its counterpart: one ratio per round, so that what
 // slows a whole round down does not show.
 func Ratios(values, by []float64) []float64 {
 	ratios := make([]float64, min(len(values), len(by)))

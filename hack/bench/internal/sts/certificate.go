@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// Host is STS's name in a region.
+// Host returns STS's name in a region.
 func Host(region string) string { return "sts." + region + ".amazonaws.com" }
 
-// newCertificate makes a certificate for the regions' hosts. It vouches for
-// itself: clients trust it as their only CA.
+// newCertificate returns a self-signed certificate for the regions' hosts. Clients
+// trust it as their only CA.
 func newCertificate(regions ...string) (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, nil, fmt.Errorf("making a key: %w", err)
+		return tls.Certificate{}, nil, fmt.Errorf("creating a key: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
@@ -38,7 +38,7 @@ func newCertificate(regions ...string) (tls.Certificate, []byte, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return tls.Certificate{}, nil, fmt.Errorf("making a certificate: %w", err)
+		return tls.Certificate{}, nil, fmt.Errorf("creating a certificate: %w", err)
 	}
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, ca, nil

@@ -7,25 +7,25 @@ import (
 )
 
 const (
-	// Region is the one whose STS answers.
+	// Region is the region whose STS answers.
 	Region = "eu-west-2"
-	// DeadRegion is one whose STS accepts connections and stays silent.
+	// DeadRegion is the region whose STS accepts connections and stays silent.
 	DeadRegion = "me-south-1"
 
 	accountID = "111122223333"
 	knownKey  = "AKIABENCHUSER"
 )
 
-// Key is the access key ID of a user.
+// Key returns the access key ID of a user.
 func Key(user int) string { return fmt.Sprintf("%s%07d", knownKey, user) }
 
-// UnknownKey is the access key ID of nobody.
+// UnknownKey returns an access key ID of no user.
 func UnknownKey(n int) string { return fmt.Sprintf("AKIANOBODY%010d", n) }
 
-// ARN is what STS answers for a user's key.
+// ARN returns the ARN that STS returns for a user's key.
 func ARN(user int) string { return fmt.Sprintf("arn:aws:iam::%s:user/u%d", accountID, user) }
 
-// userOf is the user of an access key ID.
+// userOf returns the user of an access key ID.
 func userOf(key string) (int, bool) {
 	digits, ok := strings.CutPrefix(key, knownKey)
 	if !ok {
@@ -35,7 +35,7 @@ func userOf(key string) (int, bool) {
 	return user, err == nil
 }
 
-// keyOf is the access key ID in the query of a presigned URL.
+// keyOf returns the access key ID in the query of a presigned URL.
 func keyOf(query string) string {
 	_, credential, _ := strings.Cut(query, "X-Amz-Credential=")
 	key, _, _ := strings.Cut(credential, "%2F")

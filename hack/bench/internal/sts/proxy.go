@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// maxSilent is how many connections to the dead region are held open; those
-// beyond it are closed.
+// maxSilent bounds the open connections to the dead region; further ones are closed.
 const maxSilent = 8192
 
-// Proxy opens a CONNECT proxy of one client, and returns its URL. Each client has
+// Proxy opens a CONNECT proxy for one client and returns its URL. Each client has
 // its own, so that none waits for another's connections.
 func (s *Standin) Proxy() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -30,7 +29,7 @@ func (s *Standin) Proxy() (string, error) {
 	return "http://" + listener.Addr().String(), nil
 }
 
-// proxy ends the tunnels itself, so that they cost no second hop.
+// proxy ends the tunnels itself, to avoid a second hop.
 type proxy struct {
 	net.Listener
 	tunnels *tunnels
@@ -60,8 +59,8 @@ func (p *proxy) connect(conn net.Conn) {
 	_ = conn.SetReadDeadline(time.Time{})
 	switch request.Host {
 	case Host(Region) + ":443":
-		// The client waits for this before it sends more: the reader above has
-		// read nothing that the tunnel would miss.
+		// The client sends nothing before this response, so the reader above holds
+		// no bytes of the tunnel.
 		if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
 			_ = conn.Close()
 			return
@@ -107,7 +106,7 @@ func (p *proxy) Close() error {
 	return p.Listener.Close()
 }
 
-// tunnels are connections that have come through a proxy, as a listener.
+// tunnels is a listener whose connections have come through a proxy.
 type tunnels struct {
 	config *tls.Config
 	opened chan net.Conn

@@ -1,9 +1,9 @@
-// Package sts is a stand-in for AWS STS under load. Clients reach it under its
-// own names, through a CONNECT proxy of theirs (HTTPS_PROXY), and trust its CA.
+// Package sts is a stand-in for AWS STS under load. Clients reach it under AWS's
+// names, each through its own CONNECT proxy (HTTPS_PROXY), and trust its CA.
 //
-// It does not verify signatures: that would cost more than all that is measured,
-// and the same for every client. Who a request is depends on the access key ID
-// alone.
+// It does not verify signatures: that would cost more than everything that is
+// measured, and the same for every client. Only the access key ID determines the
+// identity of a request.
 package sts
 
 import (
@@ -24,7 +24,7 @@ type Standin struct {
 	server  *http.Server
 	tunnels *tunnels
 	calls   atomic.Int64
-	// refusal is how long the refusal of an unknown key takes.
+	// refusal is how long it takes to refuse an unknown key.
 	refusal atomic.Int64
 
 	mu      sync.Mutex
@@ -39,22 +39,22 @@ func New() (*Standin, error) {
 		return nil, fmt.Errorf("starting the STS stand-in: %w", err)
 	}
 	s := &Standin{ca: ca, tunnels: newTunnels(&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}})}
-	// Clients that are killed leave handshakes behind: that is no news.
+	// Killed clients leave handshakes behind: do not log them.
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	s.serving.Go(func() { _ = s.server.Serve(s.tunnels) }) // returns when closed
 	return s, nil
 }
 
-// CA is the certificate to trust, in PEM.
+// CA returns the certificate to trust, in PEM.
 func (s *Standin) CA() []byte { return s.ca }
 
-// Calls is how many requests it has answered.
+// Calls returns how many requests it has answered.
 func (s *Standin) Calls() int64 { return s.calls.Load() }
 
-// RefuseAfter sets how long the refusal of an unknown key takes from now on.
+// RefuseAfter sets how long refusals of unknown keys take.
 func (s *Standin) RefuseAfter(d time.Duration) { s.refusal.Store(int64(d)) }
 
-// Close ends all connections.
+// Close closes all connections.
 func (s *Standin) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
