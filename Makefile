@@ -7,8 +7,8 @@ SHELL := /usr/bin/env bash
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-# Debugging information takes time to make, and -s -w throws it away. The control
-# plane is built with the same flags, so that what both need is compiled once.
+# Skip debugging information: -s -w would remove it. The control plane is built
+# with the same flags, so that packages that both need are compiled once.
 GCFLAGS := all=-dwarf=false
 # Builds, and says how long it will take.
 BUILD := GO='$(GO)' hack/build/build.sh -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)'
@@ -80,12 +80,12 @@ demo: ## sign in to a real kube-apiserver with AWS IAM, offline: six steps, show
 	  dir=$$(mktemp -d); trap 'bin/lab down --dir "$$dir"; rm -rf "$$dir"' EXIT; \
 	  bin/lab up --dir "$$dir" && bin/lab tour --dir "$$dir" && echo "Done in $$SECONDS s, builds included."
 
-# kind's own image of nodes, if it is here or can be pulled, or KIND_NODE_IMAGE; else ours.
+# The node image KIND_NODE_IMAGE or kind's own, if present or pullable; else builds ours.
 kind-nodes:
 	@image=$${KIND_NODE_IMAGE:-$$(awk -F'"' '/^const Image/ { print $$2 }' "$$($(GO) list -m -f '{{.Dir}}' sigs.k8s.io/kind)/pkg/apis/config/defaults/image.go")}; \
 	  docker image inspect "$$image" >/dev/null 2>&1 || docker pull --quiet "$$image" 2>/dev/null || $(MAKE) --no-print-directory kind-node-image
 
-# One package at a time: the stories wait for bounds in seconds.
+# One package at a time: the stories have time limits in seconds.
 e2e: build control-plane $(if $(filter kind,$(PROVIDER)),image kind-nodes)
 e2e: ## the same with the real AWS CLI, and all that can go wrong (PROVIDER=envtest or kind)
 	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -p 1 -timeout 20m -v ./e2e/...

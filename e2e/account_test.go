@@ -20,10 +20,10 @@ func administrator(t *testing.T) *iam.Client {
 	return client
 }
 
-// An accessKey belongs to a user made for one test.
+// An accessKey belongs to a user created for one test.
 type accessKey struct{ user, id, secret string }
 
-// newUser makes an IAM user with an access key for one test.
+// newUser creates an IAM user with an access key for one test.
 func newUser(t *testing.T, name string) accessKey {
 	t.Helper()
 	if _, err := administrator(t).CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name}); err != nil {
@@ -37,19 +37,19 @@ func newUser(t *testing.T, name string) accessKey {
 	return accessKey{name, *created.AccessKey.AccessKeyId, *created.AccessKey.SecretAccessKey}
 }
 
-// configure makes the key the one that a shell works with.
+// configure makes the key the default one of a shell.
 func (k accessKey) configure(s *shell) {
 	s.t.Helper()
 	s.run("aws configure", k.id, k.secret, "eu-west-2", "json")
 }
 
-// newRole makes a role that the account may assume.
+// newRole creates a role that the account may assume.
 func newRole(t *testing.T, name string) string {
 	t.Helper()
 	return newRoleOf(t, "/", name, `"Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole"`)
 }
 
-// newRoleOf makes a role under a path that trusts whom its one statement allows.
+// newRoleOf creates a role under a path; its trust policy has the one statement.
 func newRoleOf(t *testing.T, path, name, allowed string) string {
 	t.Helper()
 	created, err := administrator(t).CreateRole(t.Context(), &iam.CreateRoleInput{

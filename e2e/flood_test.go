@@ -20,12 +20,12 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// memoryLimit is the manifests'.
+// memoryLimit is that of the manifests.
 const memoryLimit = 192 << 20
 
-// TestFloodForADeadRegion sends junk that names a region whose STS never answers.
-// Everybody whose own region is healthy signs in throughout, also with a key that
-// the authenticator has never seen.
+// TestFloodForADeadRegion sends junk tokens for a region whose STS never answers.
+// Users of healthy regions sign in throughout, even with a key that the
+// authenticator has never seen.
 func TestFloodForADeadRegion(t *testing.T) {
 	const region, goal = "eu-north-1", 96 << 20
 	f := newFlooded(t)
@@ -40,9 +40,9 @@ func TestFloodForADeadRegion(t *testing.T) {
 	}
 }
 
-// TestFloodWhileSTSIsSlowToRefuse sends junk that names everybody's own region,
-// whose STS takes 5 s to refuse it. Everybody whose key STS has accepted within the
-// hour signs in throughout.
+// TestFloodWhileSTSIsSlowToRefuse sends junk tokens for the users' own region, whose
+// STS takes 5 s to refuse them. Users with a key that STS accepted within the hour
+// sign in throughout.
 func TestFloodWhileSTSIsSlowToRefuse(t *testing.T) {
 	f := newFlooded(t)
 	setAWSAuth(t, map[string]string{"mapUsers": mapUsers(f.user.user)})
@@ -70,8 +70,8 @@ func addFault(t *testing.T, arguments string) {
 	t.Cleanup(func() { s.run(faults + " clear " + id) })
 }
 
-// flooded is an authenticator that runs in the memory that the manifests give it,
-// and a user who has signed in there.
+// flooded is an authenticator with the memory limit of the manifests, and a user who
+// has signed in there.
 type flooded struct {
 	user   accessKey
 	server *process
@@ -80,13 +80,13 @@ type flooded struct {
 func newFlooded(t *testing.T) *flooded {
 	t.Helper()
 	if provider := suite.Info().Provider; provider != lab.Envtest {
-		t.Skipf("with provider %s the authenticator is no process of this machine whose memory can be limited: this is a story of PROVIDER=%s", provider, lab.Envtest)
+		t.Skipf("with provider %s the authenticator is not a process of this machine whose memory can be limited: use PROVIDER=%s", provider, lab.Envtest)
 	}
 	return &flooded{user: newUser(t, "flooded")}
 }
 
-// start starts the authenticator anew, since its peak of memory is to be its own,
-// limits its memory, and has its user sign in once.
+// start restarts the authenticator to reset its memory peak, limits its memory, and
+// has its user sign in once.
 func (f *flooded) start(t *testing.T) {
 	t.Helper()
 	restart := func() {
@@ -97,14 +97,14 @@ func (f *flooded) start(t *testing.T) {
 	restart()
 	f.server = authenticatorProcess(t)
 	f.server.limitMemory(t, memoryLimit)
-	t.Cleanup(restart) // before the limit is removed, which no process may be under then
+	t.Cleanup(restart) // before the limit is removed, since no process may be in it then
 	s := signIn(t, "")
 	f.user.configure(s)
 	becomes(t, s, f.user.user)
 }
 
-// people are the user with kubectl and either plugin, with a new token each time,
-// and with always the same.
+// people signs the user in with kubectl and either plugin, with a new token each
+// time and with the same token.
 func (f *flooded) people(t *testing.T) []client {
 	t.Helper()
 	var people []client
@@ -122,9 +122,9 @@ func (f *flooded) people(t *testing.T) []client {
 		client{"the same token", 250 * time.Millisecond, same.signIn})
 }
 
-// flood sends junk for a region to the kube-apiserver. People sign in before, in
-// the flood and after it; more only from the flood on. All the time every one must
-// get in, and the authenticator must neither end nor be spared the junk.
+// flood sends junk for a region to the kube-apiserver. People sign in before, during
+// and after it; more only from the flood on. Each must get in, and the authenticator
+// must survive and must receive the junk.
 func (f *flooded) flood(t *testing.T, region string, people []client, more ...client) {
 	t.Helper()
 	before := collectSignIns(t, 5*time.Second, people)
@@ -175,10 +175,10 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
-// decisionCount finds the metric of one result.
+// decisionCount matches the metric of one result.
 var decisionCount = regexp.MustCompile(`(?m)^aws_iam_authenticator_authenticate_latency_seconds_count\{result="(\w+)"\} (\d+)$`)
 
-// decisions are how often the authenticator has decided about a token, by result.
+// decisions returns the number of the authenticator's decisions, by result.
 func decisions(t *testing.T) map[string]int {
 	t.Helper()
 	certificate, err := os.ReadFile(filepath.Join(suite.Info().Dir, "authenticator", "cert.pem"))

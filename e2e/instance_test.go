@@ -9,8 +9,8 @@ import (
 )
 
 // TestInstanceProfile signs in as a node does on EKS: its key comes from the
-// instance metadata service, for the role of its instance profile, and EC2 knows
-// it by its private DNS name.
+// instance metadata service, for the role of its instance profile, and EC2 has its
+// private DNS name.
 func TestInstanceProfile(t *testing.T) {
 	role := newRoleOf(t, "/", "Kubedemy_Node", `"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"`)
 	setAWSAuth(t, map[string]string{"mapRoles": `
@@ -47,7 +47,7 @@ func TestInstanceProfile(t *testing.T) {
 	}
 }
 
-// metadataEndpoint is where an instance would find 169.254.169.254.
+// metadataEndpoint returns the address that replaces 169.254.169.254.
 func metadataEndpoint(t *testing.T, id string) string {
 	t.Helper()
 	answer, err := http.Get(suite.Info().AWS + "/_localaws/instances")
@@ -66,6 +66,6 @@ func metadataEndpoint(t *testing.T, id string) string {
 			return instance.MetadataEndpoint
 		}
 	}
-	t.Fatalf("there is no instance %s among %+v", id, all.Instances)
+	t.Fatalf("instance %s is not among %+v", id, all.Instances)
 	return ""
 }

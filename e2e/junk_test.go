@@ -21,15 +21,16 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
-// A flood is of tokens that anybody can send: well-formed, and signed by nobody.
+// A flood consists of tokens that anybody can send: well-formed, with an invalid
+// signature.
 const (
-	floodRate  = 300 // a second
+	floodRate  = 300 // per second
 	floodLasts = 20 * time.Second
-	// junkLength of a token, of the 16 KiB that one may have.
+	// junkLength is the length of a token; the limit is 16 KiB.
 	junkLength = 15 * 1024
-	// junkKeys begin the IDs of the access keys that junk names.
+	// junkKeys is the prefix of the access key IDs in junk.
 	junkKeys = "ASIAJUNK"
-	// junkPatience is as long as kube-apiserver waits for its webhook.
+	// junkPatience is how long kube-apiserver waits for its webhook.
 	junkPatience = 30 * time.Second
 )
 
@@ -50,14 +51,14 @@ func newJunk(t *testing.T, region string) *junk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Connections of its own: client-go would have it share those of good clients.
+	// Own connections: client-go would share those of good clients.
 	transport := &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}
 	j := &junk{region: region, url: config.Host + "/version", client: &http.Client{Transport: transport, Timeout: junkPatience}}
 	j.padding = strings.Repeat("A", (junkLength-len(j.token()))*3/4)
 	return j
 }
 
-// token is one that no other was like: another key and another signature.
+// token returns a new token, with its own key and signature.
 func (j *junk) token() string {
 	var signature [32]byte
 	_, _ = rand.Read(signature[:]) // never fails
@@ -68,8 +69,8 @@ func (j *junk) token() string {
 		j.region, junkKeys, j.made.Add(1), now.Format("20060102"), now.Format("20060102T150405Z"), j.padding, hex.EncodeToString(signature[:])))
 }
 
-// flood sends junk at its rate, whether or not there are answers, and waits for
-// those. It answers how often each came.
+// flood sends junk at its rate without waiting for responses, then waits for them.
+// It returns the number of each response.
 func (j *junk) flood(ctx context.Context) map[string]int {
 	defer j.client.CloseIdleConnections()
 	const interval = time.Second / floodRate

@@ -18,10 +18,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// refusals has something happen while a user asks who they are, over and over and
-// with a new token each time, until that is over and the tokens are good. It
-// answers for how long they were not. An administrator who has a certificate asks
-// too, and must not notice.
+// refusals calls happen while a user signs in repeatedly, with a new token each time,
+// until it is over and tokens are accepted again. It returns for how long they were
+// not. An administrator with a certificate must not notice.
 func refusals(t *testing.T, user accessKey, happen func(), within time.Duration, what string, over func() bool) time.Duration {
 	t.Helper()
 	byToken, byCertificate := newBearer(t, user), controlPlane(t).client
@@ -56,8 +55,8 @@ func refusals(t *testing.T, user accessKey, happen func(), within time.Duration,
 	return refused
 }
 
-// TestAuthenticatorKilled: the kubelet starts it again, and nobody has to be told.
-// Until then new tokens are refused, and certificates are not.
+// TestAuthenticatorKilled checks that the kubelet restarts it without help. Until
+// then new tokens are refused, and certificates are not.
 func TestAuthenticatorKilled(t *testing.T) {
 	onKind(t)
 	plane := controlPlane(t)
@@ -72,9 +71,9 @@ func TestAuthenticatorKilled(t *testing.T) {
 	}
 }
 
-// TestControlPlaneRestarted restarts the machine that all depends on: etcd,
-// kube-apiserver and the authenticator come back, people sign in, and the worker is
-// ready, for which its kubelet has to sign in too.
+// TestControlPlaneRestarted restarts the control plane's node: etcd, kube-apiserver
+// and the authenticator come back, people sign in, and the worker becomes ready, for
+// which its kubelet must sign in too.
 func TestControlPlaneRestarted(t *testing.T) {
 	onKind(t)
 	plane, worker := controlPlane(t), worker(t)
@@ -90,9 +89,9 @@ func TestControlPlaneRestarted(t *testing.T) {
 	t.Logf("all ready %.1f s after the restart", time.Since(restarted).Seconds())
 }
 
-// TestAuthenticatorUpgraded names another image in the static pod, as an operator
-// who upgrades does; the stories after it sign in by that. The kubelet looks at the
-// file every 20 s.
+// TestAuthenticatorUpgraded sets another image in the static pod, as an operator who
+// upgrades does; the stories after it use that image. The kubelet checks the file
+// every 20 s.
 func TestAuthenticatorUpgraded(t *testing.T) {
 	onKind(t)
 	plane := controlPlane(t)
@@ -124,15 +123,15 @@ func TestAuthenticatorUpgraded(t *testing.T) {
 	took := refusals(t, user, edit, rolls, "signed in by the new image", func() bool {
 		return image() == after && plane.authenticatorServes() && plane.authenticatorContainer() != old
 	})
-	// The kubelet lets some time go by between the old pod and the new one.
+	// The kubelet takes some time between the old pod and the new one.
 	t.Logf("upgraded in %.1f s; tokens were refused for %.1f s", time.Since(begun).Seconds(), took.Seconds())
 	if running := plane.run("crictl", "inspect", plane.authenticatorContainer()); !strings.Contains(running, after) {
 		t.Errorf("it is not the new image that runs: %s", running)
 	}
 }
 
-// newImage is an archive of an image of the authenticator by another name, and of
-// other content, if only by a label.
+// newImage returns an archive of the authenticator's image with another name and a
+// different label.
 func newImage(t *testing.T, name string) string {
 	t.Helper()
 	archive := filepath.Join(t.TempDir(), "image.tar")

@@ -12,12 +12,11 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// TestOneOfTwoAuthenticatorsDown: each kube-apiserver asks the authenticator of its
-// own node and no other. While that is down, the kube-apiserver beside it knows
-// nobody by a new token and answers 401; it is healthy otherwise, so that what
-// balances between the two does not leave it out. About every other sign-in is
-// refused then, and who tries again gets in. Certificates are good everywhere. Once
-// the authenticator is back, so is everybody.
+// TestOneOfTwoAuthenticatorsDown: each kube-apiserver asks only the authenticator of
+// its own node. While that is down, the kube-apiserver answers 401 to new tokens; it
+// is healthy otherwise, so the load balancer keeps using it. About every other
+// sign-in fails then, and a retry succeeds. Certificates work everywhere. Once the
+// authenticator is back, all sign-ins succeed.
 func TestOneOfTwoAuthenticatorsDown(t *testing.T) {
 	onKind(t)
 	t.Parallel()
@@ -40,18 +39,18 @@ func TestOneOfTwoAuthenticatorsDown(t *testing.T) {
 
 	s := newShellIn(t, two, awsCLIs(t)[0])
 	s.run("aws eks update-kubeconfig --name kubedemy --role-arn " + two.Info().OwnerARN)
-	// Each is of a session of its own, and so of a token that nobody has seen.
+	// Each has its own session, and so a token that no cache has.
 	token := func() string {
 		return strings.TrimSpace(s.run(two.Info().Authenticator + " token --cluster-id kubedemy --token-only --role " + two.Info().OwnerARN))
 	}
-	// balanced is a sign-in by way of the load balancer.
+	// balanced signs in through the load balancer.
 	balanced := func() error {
 		if r := s.try("kubectl auth whoami " + as(token())); r.err != nil {
 			return fmt.Errorf("%w: %s", r.err, r.stderr)
 		}
 		return nil
 	}
-	// at is a request to the kube-apiserver of a node.
+	// at sends a request to the kube-apiserver of a node.
 	at := func(n node, arguments ...string) error {
 		_, err := n.try(append([]string{"kubectl", "--server=https://localhost:6443"}, arguments...)...)
 		return err
@@ -77,7 +76,7 @@ func TestOneOfTwoAuthenticatorsDown(t *testing.T) {
 	}
 	everybody()
 
-	down.run("systemctl", "stop", "kubelet") // which would start it again
+	down.run("systemctl", "stop", "kubelet") // the kubelet would start it again
 	t.Cleanup(func() { down.run("systemctl", "start", "kubelet") })
 	down.killAuthenticator()
 	for range 5 {

@@ -35,7 +35,7 @@ type node struct {
 	name   string
 }
 
-// nodesOf a lab: those of the control plane, and the workers.
+// nodesOf returns a lab's control plane nodes and its workers.
 func nodesOf(t *testing.T, l *lab.Lab) (controlPlanes, workers []node) {
 	t.Helper()
 	client, err := l.Kubernetes()
@@ -57,7 +57,7 @@ func nodesOf(t *testing.T, l *lab.Lab) (controlPlanes, workers []node) {
 	return controlPlanes, workers
 }
 
-// controlPlane and worker are the suite's only ones.
+// controlPlane and worker return the suite's only ones.
 func controlPlane(t *testing.T) node {
 	t.Helper()
 	planes, _ := nodesOf(t, suite)
@@ -70,7 +70,7 @@ func worker(t *testing.T) node {
 	return workers[0]
 }
 
-// tryDocker runs a command of the engine that the nodes are containers of.
+// tryDocker runs docker against the engine of the nodes.
 func tryDocker(stdin io.Reader, arguments ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -92,18 +92,18 @@ func docker(t *testing.T, arguments ...string) string {
 	return output
 }
 
-// containersOf a cluster, and its networks, in the engine.
+// containersOf returns a cluster's containers and networks.
 func containersOf(t *testing.T, cluster string) string {
 	t.Helper()
 	return docker(t, "ps", "--all", "--quiet", "--filter", "name="+cluster) + docker(t, "network", "ls", "--quiet", "--filter", "name="+cluster)
 }
 
-// try a command on the node.
+// try runs a command on the node.
 func (n node) try(command ...string) (string, error) {
 	return tryDocker(nil, append([]string{"exec", n.name}, command...)...)
 }
 
-// run a command on the node; it must succeed.
+// run runs a command on the node; it must succeed.
 func (n node) run(command ...string) string {
 	n.t.Helper()
 	output, err := n.try(command...)
@@ -113,7 +113,7 @@ func (n node) run(command ...string) string {
 	return output
 }
 
-// decode what a command on the node prints.
+// decode decodes the JSON that a command on the node prints.
 func (n node) decode(into any, command ...string) {
 	n.t.Helper()
 	output := n.run(command...)
@@ -122,7 +122,7 @@ func (n node) decode(into any, command ...string) {
 	}
 }
 
-// load an archive's image into the node, as kind load does.
+// load loads an archive's image into the node, as kind load does.
 func (n node) load(archive string) {
 	n.t.Helper()
 	file, err := os.Open(archive)
@@ -135,7 +135,7 @@ func (n node) load(archive string) {
 	}
 }
 
-// ready reports whether the node is, as far as kube-apiserver knows.
+// ready reports whether kube-apiserver lists the node as ready.
 func (n node) ready() bool {
 	object, err := n.client.CoreV1().Nodes().Get(context.Background(), n.name, metav1.GetOptions{})
 	if err != nil {
@@ -149,18 +149,18 @@ func (n node) ready() bool {
 	return false
 }
 
-// readySince reports whether the kubelet has said so after a moment.
+// readySince reports whether the kubelet has reported ready after a time.
 func (n node) readySince(moment time.Time) bool {
 	lease, err := n.client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(context.Background(), n.name, metav1.GetOptions{})
 	return err == nil && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(moment) && n.ready()
 }
 
-// authenticator is the node's authenticator, as kube-apiserver knows it.
+// authenticator returns the node's authenticator pod, as in kube-apiserver.
 func (n node) authenticator() (*corev1.Pod, error) {
 	return n.client.CoreV1().Pods(metav1.NamespaceSystem).Get(context.Background(), "aws-iam-authenticator-"+n.name, metav1.GetOptions{})
 }
 
-// killAuthenticator kills its container and answers which that was.
+// killAuthenticator kills its container and returns the container's ID.
 func (n node) killAuthenticator() (container string) {
 	n.t.Helper()
 	container = n.authenticatorContainer()
@@ -171,14 +171,14 @@ func (n node) killAuthenticator() (container string) {
 	return container
 }
 
-// authenticatorContainer is the one that runs, or none.
+// authenticatorContainer returns the running container, if any.
 func (n node) authenticatorContainer() string {
 	n.t.Helper()
 	return n.run("crictl", "ps", "--quiet", "--name", "^aws-iam-authenticator$")
 }
 
-// authenticatorServes reports whether the node's authenticator answers, and has
-// read aws-auth.
+// authenticatorServes reports whether the node's authenticator answers and has read
+// aws-auth.
 func (n node) authenticatorServes() bool {
 	_, err := n.try("curl", "--silent", "--fail", "http://127.0.0.1:21363/readyz")
 	return err == nil

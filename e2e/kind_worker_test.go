@@ -14,11 +14,11 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// kubeletKubeconfig is how a kubelet signs in.
+// kubeletKubeconfig is the kubeconfig with which a kubelet signs in.
 const kubeletKubeconfig = "/etc/kubernetes/kubelet.conf"
 
-// TestWorkerJoinsThroughIAM: the worker is a node by the role of its EC2 instance,
-// and has no other way in.
+// TestWorkerJoinsThroughIAM: the worker joins with the role of its EC2 instance, and
+// has no other credentials.
 func TestWorkerJoinsThroughIAM(t *testing.T) {
 	onKind(t)
 	worker := worker(t)
@@ -54,14 +54,14 @@ func TestWorkerJoinsThroughIAM(t *testing.T) {
 	}
 }
 
-// TestWorkerWithoutItsRole is what every guide to aws-auth warns of: who takes the
-// node role out of it, loses the nodes. They come back with it.
+// TestWorkerWithoutItsRole removes the nodes' role from aws-auth, which every guide
+// warns of: the nodes become not ready, and recover when it is back.
 func TestWorkerWithoutItsRole(t *testing.T) {
 	onKind(t)
 	t.Parallel()
 	const (
-		lease       = 10 * time.Second // that a kubelet renews its lease after
-		gracePeriod = 50 * time.Second // that a lease may be old by
+		lease       = 10 * time.Second // after which a kubelet renews its lease
+		gracePeriod = 50 * time.Second // maximum age of a lease
 		monitoring  = 5 * time.Second  // that leases are looked at after
 	)
 	worker := worker(t)
@@ -80,9 +80,9 @@ func TestWorkerWithoutItsRole(t *testing.T) {
 	t.Logf("ready again after %.1f s", time.Since(restored).Seconds())
 }
 
-// TestPodAsksAWS runs a pod on the worker, with an authenticator in it that people
-// ask who a token is: AWS's own name leads the pod to local AWS, which has a
-// certificate for it, and the pod knows of no proxy.
+// TestPodAsksAWS runs a pod with an authenticator on the worker, and verifies a
+// token in it: in the pod, AWS's names resolve to local AWS, which has a certificate
+// for them. The pod does not use a proxy.
 func TestPodAsksAWS(t *testing.T) {
 	onKind(t)
 	worker := worker(t)
@@ -126,8 +126,8 @@ spec:
 	}
 }
 
-// TestNodesFindAWS: AWS's names lead the nodes, and what runs beside kube-apiserver,
-// to local AWS; they know of no proxy.
+// TestNodesFindAWS: on the nodes, and in what runs beside kube-apiserver, AWS's
+// names resolve to local AWS. They do not use a proxy.
 func TestNodesFindAWS(t *testing.T) {
 	onKind(t)
 	plane := controlPlane(t)

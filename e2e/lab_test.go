@@ -13,8 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// TestKilledLab kills a lab of its own as nobody should, and brings it up again
-// in the same place.
+// TestKilledLab kills a lab with SIGKILL, and brings it up again in the same place.
 func TestKilledLab(t *testing.T) {
 	t.Parallel()
 	config, err := newConfig("killed")
@@ -26,7 +25,7 @@ func TestKilledLab(t *testing.T) {
 	run := func(arguments string) result {
 		return s.try("KUBEBUILDER_ASSETS=" + suite.Info().Assets + " " + bin + "/lab " + arguments + " --dir " + dir)
 	}
-	var cluster string // of kind
+	var cluster string // with provider kind
 	t.Cleanup(func() {
 		if r := run("down"); r.err != nil {
 			t.Errorf("down: %v: %s", r.err, r.stderr)

@@ -21,7 +21,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// A bearer is a client that sends a token of its own with each request.
+// A bearer is a client that sends a new token with each request.
 type bearer struct {
 	tokens func() string
 	client kubernetes.Interface
@@ -35,7 +35,7 @@ func newBearer(t *testing.T, user accessKey) *bearer {
 		t.Fatal(err)
 	}
 	config = rest.AnonymousClientConfig(config)
-	config.QPS, config.Burst = 40, 1 // a second; of so many no token is sent twice
+	config.QPS, config.Burst = 40, 1 // requests per second, few enough that no token is sent twice
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &bearerTransport{b, next} })
 	if b.client, err = kubernetes.NewForConfig(config); err != nil {
 		t.Fatal(err)
@@ -60,9 +60,9 @@ func (b *bearer) signIn(ctx context.Context) error {
 	return err
 }
 
-// TestLoadWhileAWSAuthChanges edits aws-auth over and over while people sign in
-// with a new token at each request: who stays mapped is never refused, who comes
-// and goes is let in or refused and nothing else, and who is gone stays out.
+// TestLoadWhileAWSAuthChanges edits aws-auth repeatedly while people sign in with a
+// new token at each request. A user who stays mapped is never refused; one who comes
+// and goes is let in or refused and nothing else; one who is removed stays out.
 func TestLoadWhileAWSAuthChanges(t *testing.T) {
 	const (
 		lasts   = 10 * time.Second

@@ -1,9 +1,8 @@
 //go:build e2e
 
-// Package e2e proves the product whole: a real kube-apiserver with the
-// authenticator as its token webhook, a local AWS that checks every signature
-// and policy, and the real AWS CLI and kubectl. PROVIDER says what the cluster
-// runs on.
+// Package e2e tests the whole product: a real kube-apiserver with the authenticator
+// as its token webhook, a local AWS that checks every signature and policy, and the
+// real AWS CLI and kubectl. PROVIDER selects what the cluster runs on.
 package e2e
 
 import (
@@ -18,18 +17,18 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// Shorter than in production, so that the bounds on how long a token outlives
-// a change can be waited for.
+// Shorter than in production, so that tests can wait for the limits on how long a
+// token outlives a change.
 const (
 	webhookCacheTTL      = 2 * time.Second
 	verificationCacheTTL = 3 * time.Second
-	// tokenCacheTTL is how long a kube-apiserver remembers every token that it
-	// accepted, whoever vouched for it; there is no flag for it.
+	// tokenCacheTTL is how long a kube-apiserver caches every accepted token; no
+	// flag changes it.
 	tokenCacheTTL = 10 * time.Second
 )
 
-// suite is what the stories share: one lab. One story is told at a time, but for
-// those that mostly wait, or have a lab of their own: they are parallel, at the end.
+// suite is the lab that the stories share. They run one at a time, except those that
+// mostly wait or have their own lab: they run in parallel, at the end.
 var suite *lab.Lab
 
 func TestMain(m *testing.M) {
@@ -56,8 +55,8 @@ func run(m *testing.M) (int, error) {
 	return code, suite.Close()
 }
 
-// newConfig is that of a lab by a name. Its directory is where the last one of
-// that name was, so that what that may have left is cleaned up.
+// newConfig returns the configuration of the lab with a name. Its directory is that
+// of the previous lab of that name, so that its leftovers are cleaned up.
 func newConfig(name string) (lab.Config, error) {
 	bin, err := filepath.Abs(filepath.Join("..", "bin"))
 	if err != nil {

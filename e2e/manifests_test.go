@@ -22,7 +22,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// deployment is where what an operator applies to a cluster stands.
+// deployment is the directory of what an operator applies to a cluster.
 const deployment = "deploy/kubernetes"
 
 func manifest(t *testing.T, path string) string {
@@ -34,7 +34,7 @@ func manifest(t *testing.T, path string) string {
 	return absolute
 }
 
-// TestManifests has the kube-apiserver take all that an operator would apply.
+// TestManifests has the kube-apiserver validate everything that an operator applies.
 func TestManifests(t *testing.T) {
 	s := newShell(t, awsCLIs(t)[0])
 	for _, printed := range []string{
@@ -48,7 +48,7 @@ func TestManifests(t *testing.T) {
 	}
 }
 
-// TestExampleOfAWSAuth reads the example as the server would.
+// TestExampleOfAWSAuth reads the example as the server does.
 func TestExampleOfAWSAuth(t *testing.T) {
 	text, err := os.ReadFile(manifest(t, "overlays/example/aws-auth.yaml"))
 	if err != nil {
@@ -64,9 +64,9 @@ func TestExampleOfAWSAuth(t *testing.T) {
 	}
 }
 
-// TestRightsOfTheManifests runs the authenticator with the arguments of the
-// manifests, as the ServiceAccount that they make: what that may do is enough to
-// follow aws-auth and to report on it, and it may do no more.
+// TestRightsOfTheManifests runs the authenticator with the arguments and the
+// ServiceAccount of the manifests: its permissions suffice to follow aws-auth and to
+// report on it, and allow nothing more.
 func TestRightsOfTheManifests(t *testing.T) {
 	s := newShell(t, awsCLIs(t)[0])
 	const account = "system:serviceaccount:kube-system:authenticator"
@@ -128,11 +128,12 @@ func TestRightsOfTheManifests(t *testing.T) {
 	})
 }
 
-// eventDelay is how long an Event may wait for those before it: they are written
-// five in a second, and another story's edits may have left 64.
+// eventDelay is how long an Event may wait for earlier ones: the server writes five
+// per second, and another story's edits may have left 64.
 const eventDelay = 15 * time.Second
 
-// argumentsOfTheManifests are the container's, with its environment filled in.
+// argumentsOfTheManifests returns the container's arguments, with its environment
+// expanded.
 func argumentsOfTheManifests(s *shell) []string {
 	s.t.Helper()
 	var list struct{ Items []json.RawMessage }

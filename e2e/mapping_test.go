@@ -18,11 +18,11 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// The authenticator hears of an edit of aws-auth by a watch; that takes
-// milliseconds, and this is what a busy machine is allowed.
+// The authenticator receives an edit of aws-auth through a watch, within
+// milliseconds; this allows for a busy machine.
 const watchDelay = 5 * time.Second
 
-// awsAuth is where aws-auth is, for an administrator.
+// awsAuth returns the client for aws-auth, as an administrator.
 func awsAuth(t *testing.T) typedcorev1.ConfigMapInterface {
 	t.Helper()
 	client, err := suite.Kubernetes()
@@ -32,7 +32,7 @@ func awsAuth(t *testing.T) typedcorev1.ConfigMapInterface {
 	return client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
 }
 
-// keepAWSAuth has aws-auth be what it is now when the test ends.
+// keepAWSAuth restores aws-auth when the test ends.
 func keepAWSAuth(t *testing.T) {
 	t.Helper()
 	found, err := awsAuth(t).Get(t.Context(), "aws-auth", metav1.GetOptions{})
@@ -42,8 +42,8 @@ func keepAWSAuth(t *testing.T) {
 	t.Cleanup(func() { putAWSAuth(t, found.Annotations, found.Data) })
 }
 
-// setAWSAuth makes aws-auth hold what is given, until the test ends. The nodes'
-// entry stays below it: whomever one maps, without it the nodes are lost.
+// setAWSAuth sets the entries in aws-auth until the test ends. The nodes' entry
+// stays after them, because the nodes need it.
 func setAWSAuth(t *testing.T, data map[string]string) {
 	t.Helper()
 	keepAWSAuth(t)
@@ -66,9 +66,9 @@ func putAWSAuth(t *testing.T, annotations, data map[string]string) {
 	}
 }
 
-// signIn is a shell whose kubeconfig signs in to the cluster as its AWS
-// identity. The kubeconfig is made with the administrator's key, since who
-// signs in need not be allowed to describe the cluster.
+// signIn returns a shell whose kubeconfig signs in to the cluster with its AWS
+// identity. The administrator's key creates the kubeconfig, since the identity may
+// lack the permission to describe the cluster.
 func signIn(t *testing.T, flags string) *shell {
 	t.Helper()
 	s := newShell(t, awsCLIs(t)[0])
@@ -156,7 +156,7 @@ func TestEditActsOnTheNextTokenReview(t *testing.T) {
 	becomes(t, s, "editor", "before")
 	token := s.bearerToken("kubedemy")
 	setAWSAuth(t, entry("after"))
-	// The same token, so that the verified identity is cached: the mapping is not.
+	// The same token, so its identity is cached; its mapping is not.
 	eventually(t, watchDelay, "in group after", func() bool {
 		return slices.Contains(s.review(token).User.Groups, "after")
 	})
@@ -173,8 +173,8 @@ func TestOwnerSurvivesTheDeletionOfAWSAuth(t *testing.T) {
 	becomes(t, s, "kubernetes-admin", "system:masters")
 }
 
-// TestTypoLocksNobodyOut breaks one section of aws-auth: who stands in it stays,
-// and the other section's edits act.
+// TestTypoLocksNobodyOut breaks one section of aws-auth: its entries stay in effect,
+// and edits of the other section take effect.
 func TestTypoLocksNobodyOut(t *testing.T) {
 	role := newRole(t, "Engineers")
 	user := newUser(t, "leaver")
@@ -188,7 +188,7 @@ func TestTypoLocksNobodyOut(t *testing.T) {
 	becomes(t, engineer, "engineer:EKSGetTokenAuth", "engineers")
 	becomes(t, leaver, "leaver", "engineers")
 
-	// The classic: a template that is not quoted. And the leaver is revoked.
+	// The classic mistake: an unquoted template. The leaver is revoked too.
 	setAWSAuth(t, map[string]string{
 		"mapRoles": "- rolearn: " + role + "\n  username: {{SessionName}}\n  groups: [engineers]\n",
 		"mapUsers": "[]",
@@ -199,7 +199,7 @@ func TestTypoLocksNobodyOut(t *testing.T) {
 	becomes(t, engineer, "engineer:EKSGetTokenAuth", "engineers")
 
 	admin := newShell(t, awsCLIs(t)[0])
-	eventually(t, watchDelay, "an Event that tells of the typo", func() bool {
+	eventually(t, watchDelay, "an Event about the typo", func() bool {
 		events := admin.run("kubectl --context administrator -n kube-system get events --field-selector involvedObject.name=aws-auth -o jsonpath='{.items[*].message}'")
 		return strings.Contains(events, "mapRoles") && strings.Contains(events, "line 2")
 	})

@@ -13,16 +13,16 @@ import (
 	"testing"
 )
 
-// A process of this machine, as /proc has it.
+// A process of this machine, from /proc.
 type process struct {
 	pid int
-	// started tells it from another of the same number.
+	// started distinguishes it from another process with the same number.
 	started string
-	// cgroup is the directory of its own; empty if it has none.
+	// cgroup is the directory of its own cgroup; empty if it has none.
 	cgroup string
 }
 
-// authenticatorProcess is the one of the suite's lab.
+// authenticatorProcess returns the authenticator of the suite's lab.
 func authenticatorProcess(t *testing.T) *process {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -44,7 +44,7 @@ func authenticatorProcess(t *testing.T) *process {
 	return nil
 }
 
-// startOf is when a process was started; empty for one that is not there.
+// startOf returns when a process started; empty if it does not exist.
 func startOf(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -72,7 +72,7 @@ func (p *process) mustRun(t *testing.T) {
 	t.Fatalf("the authenticator has ended%s; its log says:\n%s", why, suite.AuthenticatorLog(context.Background()))
 }
 
-// memory answers a size in /proc/PID/status in bytes.
+// memory returns a size in /proc/PID/status in bytes.
 func (p *process) memory(t *testing.T, name string) int {
 	t.Helper()
 	p.mustRun(t)
@@ -91,15 +91,15 @@ func (p *process) memory(t *testing.T, name string) int {
 	return size << 10
 }
 
-// peakMemory is the most that was ever resident of it.
+// peakMemory returns its peak resident memory.
 func (p *process) peakMemory(t *testing.T) int {
 	t.Helper()
 	return p.memory(t, "VmHWM")
 }
 
-// limitMemory has the kernel kill the process if it takes more, as a kubelet does:
-// by a cgroup of its own, which is removed when the test has ended the process.
-// Where no cgroup can be made, the peak is all that there is to look at.
+// limitMemory makes the kernel kill the process above a limit, as in a kubelet's
+// pod, with a cgroup that is removed after the process. Where no cgroup can be
+// created, the test checks only the peak.
 func (p *process) limitMemory(t *testing.T, limit int) {
 	t.Helper()
 	if err := p.joinCgroup(t, limit); err != nil {
@@ -109,8 +109,8 @@ func (p *process) limitMemory(t *testing.T, limit int) {
 	t.Logf("the authenticator has %d MiB, by %s", limit>>20, p.cgroup)
 }
 
-// joinCgroup makes a cgroup and moves the process there. What is resident of it
-// stays counted where it was, so the limit is less by that.
+// joinCgroup creates a cgroup and moves the process there. Its resident memory stays
+// charged to the old cgroup, so the limit is reduced by that.
 func (p *process) joinCgroup(t *testing.T, limit int) error {
 	memberships, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// An mfaApp is the application on a phone that makes one-time codes (RFC 6238).
+// An mfaApp makes one-time codes (RFC 6238), like the app on a phone.
 type mfaApp struct {
 	serial string
 	seed   []byte
@@ -29,9 +29,9 @@ func (a mfaApp) code(step int64) string {
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:])&0x7fffffff%1_000_000)
 }
 
-// newMFAApp makes a virtual MFA device and enables it for a user, with the AWS
-// CLI of an administrator. It also answers a code that is good now: the two
-// that enable a device are spent.
+// newMFAApp creates a virtual MFA device and enables it for a user, with an
+// administrator's AWS CLI. It also returns a valid code: the two that enabled the
+// device are used up.
 func newMFAApp(t *testing.T, user accessKey) (app mfaApp, code string) {
 	t.Helper()
 	admin := newShell(t, awsCLIs(t)[0])
@@ -55,8 +55,8 @@ func newMFAApp(t *testing.T, user accessKey) (app mfaApp, code string) {
 	return app, app.code(step + 1)
 }
 
-// TestMFA signs in by a role that only who has shown a code may assume. The code
-// is typed where kubectl runs.
+// TestMFA signs in with a role that requires an MFA code. The code is typed where
+// kubectl runs.
 func TestMFA(t *testing.T) {
 	role := newRoleOf(t, "/", "Careful", `"Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`)
 	setAWSAuth(t, map[string]string{"mapRoles": "- rolearn: " + role + "\n  username: careful:{{SessionName}}\n  groups: [careful]\n"})
@@ -77,7 +77,7 @@ role_session_name = typed
 `)
 			s.set("AWS_PROFILE", "careful")
 			plugin.use(s)
-			// Nobody is there to ask.
+			// Without a terminal, no one can type a code.
 			if r := s.try("kubectl auth whoami </dev/null"); r.err == nil {
 				t.Errorf("without a code: %s", r.stdout)
 			}

@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// bearerToken is a token for a cluster, made by the AWS CLI.
+// bearerToken returns a token for a cluster, made by the AWS CLI.
 func (s *shell) bearerToken(cluster string) string {
 	s.t.Helper()
 	var credential struct{ Status struct{ Token string } }
@@ -23,7 +23,7 @@ func (s *shell) bearerToken(cluster string) string {
 	return credential.Status.Token
 }
 
-// review asks the authenticator itself, as kube-apiserver does.
+// review sends a TokenReview to the authenticator itself.
 func (s *shell) review(token string) authenticationv1.TokenReviewStatus {
 	s.t.Helper()
 	status, code := postTokenReview(s.t, token)
@@ -55,7 +55,7 @@ func postTokenReview(t *testing.T, token string) (authenticationv1.TokenReviewSt
 	return review.Status, code
 }
 
-// mapped is a shell of a new IAM user who is mapped in aws-auth and signed in.
+// mapped returns a shell of a new IAM user who is mapped in aws-auth and signed in.
 func mapped(t *testing.T, name string) (*shell, accessKey) {
 	t.Helper()
 	setAWSAuth(t, map[string]string{"mapUsers": "- userarn: arn:aws:iam::231144931069:user/" + name + "\n  username: " + name + "\n  groups: [people]\n"})
@@ -66,7 +66,7 @@ func mapped(t *testing.T, name string) (*shell, accessKey) {
 	return s, user
 }
 
-// as are kubectl's flags to send a token as it is.
+// and so are kubectl's flags to send a token unchanged
 func as(token string) string { return "--token=" + token }
 
 func TestDeactivatedKey(t *testing.T) {
@@ -79,15 +79,15 @@ func TestDeactivatedKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A token that nobody has seen is refused at once. Tokens of one second are
-	// the same token, so wait for the next.
+	// A new token is refused at once. Tokens made in the same second are identical,
+	// so wait for the next.
 	fresh := reused
 	eventually(t, 3*time.Second, "a fresh token", func() bool {
 		fresh = s.bearerToken("kubedemy")
 		return fresh != reused
 	})
 	s.refused(as(fresh))
-	// One that was seen lives as long as all caches together, and no longer.
+	// A cached token works for as long as all caches together, and no longer.
 	bound := tokenCacheTTL + webhookCacheTTL + verificationCacheTTL
 	eventually(t, bound+2*time.Second, "the reused token refused", func() bool {
 		return s.try("kubectl auth whoami "+as(reused)).err != nil
@@ -111,9 +111,9 @@ func TestExpiredToken(t *testing.T) {
 	s.refused(as(at(-16 * time.Minute)))
 }
 
-// TestOwnerGetsInBeforeAnySourceIsSynced takes the authenticator's right to
-// read aws-auth away and starts it anew: it can read nothing, and yet the owner
-// gets in, while others are neither let in nor denied.
+// TestOwnerGetsInBeforeAnySourceIsSynced removes the authenticator's permission to
+// read aws-auth and restarts it: it can read nothing, and still the owner signs in,
+// while for others it cannot decide.
 func TestOwnerGetsInBeforeAnySourceIsSynced(t *testing.T) {
 	owner := signIn(t, "--role-arn "+suite.Info().OwnerARN)
 	stranger := signIn(t, "")

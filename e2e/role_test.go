@@ -4,14 +4,14 @@ package e2e
 
 import "testing"
 
-// A plugin is what makes kubectl's tokens.
+// A plugin makes kubectl's tokens.
 type plugin struct {
 	name string
 	use  func(s *shell)
 }
 
-// plugins are the two that people have; kubeconfigs of `aws eks
-// update-kubeconfig` have the first.
+// plugins returns the two common ones; kubeconfigs of `aws eks update-kubeconfig`
+// have the first.
 func plugins() []plugin {
 	return []plugin{
 		{"aws eks get-token", func(*shell) {}},
@@ -23,8 +23,7 @@ func plugins() []plugin {
 	}
 }
 
-// TestRoleChain goes from a user by one role to another, which trusts the first
-// role and nobody else.
+// TestRoleChain assumes one role and from it another, which trusts only the first.
 func TestRoleChain(t *testing.T) {
 	user := newUser(t, "chained")
 	hop := newRoleOf(t, "/", "Hop", `"Principal":{"AWS":"arn:aws:iam::231144931069:user/chained"},"Action":"sts:AssumeRole"`)
@@ -51,8 +50,8 @@ role_session_name = onward
 	}
 }
 
-// TestSSORole signs in as IAM Identity Center does it: the role has a path, which
-// STS does not answer.
+// TestSSORole signs in as with IAM Identity Center: the role has a path, which STS
+// does not return.
 func TestSSORole(t *testing.T) {
 	role := func(name string) string {
 		return newRoleOf(t, "/aws-reserved/sso.amazonaws.com/eu-west-2/", name, `"Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole"`)
@@ -72,5 +71,5 @@ func TestSSORole(t *testing.T) {
 `})
 	becomes(t, signIn(t, "--role-arn "+engineers), "engineer:EKSGetTokenAuth", "engineers")
 	becomes(t, signIn(t, "--role-arn "+readers), "reader:EKSGetTokenAuth", "readers")
-	signIn(t, "--role-arn "+others).refused("") // an entry with the path matches nobody, as on EKS
+	signIn(t, "--role-arn "+others).refused("") // an entry with the path matches no one, as on EKS
 }

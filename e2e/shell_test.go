@@ -21,8 +21,8 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// A shell is one person at a terminal: an environment, a home and files of
-// their own. What they type is run as typed.
+// A shell is one person at a terminal: an environment, a home and files of their
+// own. It runs commands as typed.
 type shell struct {
 	t           *testing.T
 	lab         *lab.Lab
@@ -30,8 +30,8 @@ type shell struct {
 	environment map[string]string
 }
 
-// newShell is a shell of someone who has typed eval "$(lab env)" and whose
-// `aws` is the one given. Its AWS files and kubeconfig are its own copies.
+// newShell returns a shell that evaluated "$(lab env)" and uses the given `aws`. It
+// has its own copies of the AWS files and the kubeconfig.
 func newShell(t *testing.T, aws string) *shell {
 	t.Helper()
 	return newShellIn(t, suite, aws)
@@ -59,7 +59,7 @@ func newShellIn(t *testing.T, l *lab.Lab, aws string) *shell {
 	return s
 }
 
-// hideAWS leaves the shell the programs that the story needs, but no AWS CLI.
+// hideAWS gives the shell the programs that the story needs, without an AWS CLI.
 func (s *shell) hideAWS() {
 	s.t.Helper()
 	bin := filepath.Join(s.dir, "without-aws")
@@ -78,7 +78,7 @@ func (s *shell) hideAWS() {
 	s.set("PATH", bin)
 }
 
-// environmentOf a lab is this process's with the lab's over it.
+// environmentOf returns this process's environment with the lab's applied.
 func environmentOf(l *lab.Lab) map[string]string {
 	environment := map[string]string{}
 	for _, variable := range l.Info().Environ(os.Environ()) {
@@ -88,8 +88,8 @@ func environmentOf(l *lab.Lab) map[string]string {
 	return environment
 }
 
-// filesOf a lab are those that aws and kubectl change, by the variables that name
-// them.
+// filesOf returns the lab's files that aws and kubectl change, by the variables that
+// name them.
 func filesOf(l *lab.Lab) map[string]string {
 	environment, files := environmentOf(l), map[string]string{}
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"} {
@@ -98,8 +98,9 @@ func filesOf(l *lab.Lab) map[string]string {
 	return files
 }
 
-// leadByEndpointURL leads the shell to the local AWS by AWS_ENDPOINT_URL in place
-// of the proxy. A proxy that is not there keeps all else from the real AWS.
+// leadByEndpointURL makes the shell use the local AWS through AWS_ENDPOINT_URL
+// instead of the proxy. An unreachable proxy blocks everything else from the real
+// AWS.
 func (s *shell) leadByEndpointURL() {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
 		s.set(name, "http://127.0.0.1:1")
@@ -123,7 +124,7 @@ func (s *shell) profile(text string) {
 
 func (s *shell) set(name, value string) { s.environment[name] = value }
 
-// write puts a file in the shell's directory and answers its path.
+// write writes a file into the shell's directory and returns its path.
 func (s *shell) write(name, content string) string {
 	s.t.Helper()
 	path := filepath.Join(s.dir, name)
@@ -138,10 +139,10 @@ type result struct {
 	err            error
 }
 
-// typedTimeout is for what is typed, of which lab up takes the longest.
+// typedTimeout bounds a command; lab up takes the longest.
 const typedTimeout = 3 * time.Minute
 
-// command is what is typed, ready to run in the shell's environment.
+// command returns the typed command, ready to run in the shell's environment.
 func (s *shell) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir = s.dir
@@ -151,7 +152,7 @@ func (s *shell) command(ctx context.Context, name string, arguments ...string) *
 	return command
 }
 
-// try runs what is typed, with answers to its prompts, and tells how it went.
+// try runs what is typed, with answers to its prompts, and returns the result.
 func (s *shell) try(typed string, answers ...string) result {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), typedTimeout)
@@ -174,9 +175,8 @@ func (s *shell) run(typed string, answers ...string) string {
 	return r.stdout
 }
 
-// runOnTerminal runs what is typed on a terminal of its own, and types an answer
-// once it has been prompted for. It must succeed; what the terminal showed is
-// answered.
+// runOnTerminal runs what is typed on its own terminal, and types an answer after
+// the prompt. It must succeed; runOnTerminal returns what the terminal showed.
 func (s *shell) runOnTerminal(typed, prompt, answer string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), typedTimeout)

@@ -30,9 +30,9 @@ func tokensAt(t *testing.T, user accessKey, clock func() time.Time) func() strin
 	}
 }
 
-// newTokens makes tokens of a user of which each is as if made a second before the
-// last: whatever caches tokens does not know them. After ten minutes' worth it
-// begins again.
+// newTokens returns a function that makes tokens of a user. Each is as if made a
+// second before the last, so that no cache knows it. After ten minutes' worth it
+// starts over.
 func newTokens(t *testing.T, user accessKey) func() string {
 	t.Helper()
 	var made atomic.Int64

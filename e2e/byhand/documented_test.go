@@ -1,6 +1,6 @@
 //go:build e2e
 
-// Package byhand makes a kind cluster as deploy/kind tells people to.
+// Package byhand creates a kind cluster with the commands of deploy/kind.
 package byhand
 
 import (
@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// TestDocumentedCommands runs the commands of deploy/kind/README.md, as typed, one
-// after the other in one shell at the root of the repository. The cluster is called
-// otherwise, and the local AWS is elsewhere, than what the reader may have of both.
+// TestDocumentedCommands runs the commands of deploy/kind/README.md as typed, one
+// after the other in one shell at the root of the repository. The cluster has
+// another name, and the local AWS another address, than the reader's.
 func TestDocumentedCommands(t *testing.T) {
 	if os.Getenv("PROVIDER") != "kind" {
 		t.Skip("PROVIDER=kind makes clusters of kind")
@@ -39,7 +39,7 @@ func TestDocumentedCommands(t *testing.T) {
 	command := exec.CommandContext(ctx, "sh", "-e", "-c", script)
 	command.Dir = root
 	command.Env = environment(t, root)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the local AWS is in the shell's background
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the local AWS runs in the shell's background
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	command.WaitDelay = 10 * time.Second
 	output, err := command.CombinedOutput()
@@ -48,7 +48,7 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	for words, times := range map[string]int{
-		`Username +kubedemy\n`:                                                   2, // by update-kubeconfig, and by what stands in for it with the real AWS
+		`Username +kubedemy\n`:                                                   2, // from update-kubeconfig, and from its replacement for the real AWS
 		`Groups +\[system:masters system:authenticated\]\n`:                      2,
 		`Extra: arn +\[arn:aws:iam::231144931069:user/kubedemy\]\n`:              2,
 		`operation=eks:DescribeCluster .*caller=arn:aws:iam::.*:user/kubedemy\n`: 1,
@@ -65,14 +65,15 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// documented are the commands in a directory's README.md, those for a user like us.
+// documented returns the commands in a directory's README.md for a user like this
+// one.
 func documented(t *testing.T, dir string) string {
 	t.Helper()
 	document, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	notOurs := "sed -i" // has the pod run as whoever is not root
+	notOurs := "sed -i" // runs the pod as a user other than root
 	if os.Getuid() != 0 {
 		notOurs = "chown"
 	}
@@ -85,7 +86,7 @@ func documented(t *testing.T, dir string) string {
 	return script.String()
 }
 
-// otherwise is how the commands differ from the README's.
+// otherwise returns how the commands differ from the README's.
 func otherwise(t *testing.T, name string) *strings.Replacer {
 	t.Helper()
 	create := "kind create cluster --name " + name
@@ -107,7 +108,7 @@ func otherwise(t *testing.T, name string) *strings.Replacer {
 	)
 }
 
-// nodeImage is the one that is asked for, or else was built here; empty means kind's.
+// nodeImage returns the requested image, or the one built here; empty means kind's.
 func nodeImage(t *testing.T) string {
 	t.Helper()
 	if image := os.Getenv("KIND_NODE_IMAGE"); image != "" {
@@ -127,7 +128,7 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// environment has Debian's AWS CLI, and the kubectl of the version of the control plane.
+// environment has Debian's AWS CLI and the kubectl of the control plane's version.
 func environment(t *testing.T, root string) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -135,12 +136,12 @@ func environment(t *testing.T, root string) []string {
 		t.Fatal(err)
 	}
 	path := []string{dir, filepath.Join(root, "bin", "k8s"), os.Getenv("PATH")}
-	// Not the make that runs us: it has its own variables.
+	// Not the variables of the make that runs this test.
 	return append(os.Environ(), "MAKEFLAGS=", "AWS_PAGER=", "PATH="+strings.Join(path, string(os.PathListSeparator)))
 }
 
-// leaveNothing of the cluster, whatever becomes of the test. What the reader has of
-// a cluster is not touched.
+// leaveNothing removes the cluster when the test ends, and never a cluster of the
+// reader.
 func leaveNothing(t *testing.T, dir, name string) {
 	t.Helper()
 	manifest := filepath.Join(dir, "manifests", "authenticator.yaml")
@@ -169,7 +170,7 @@ func leaveNothing(t *testing.T, dir, name string) {
 	})
 }
 
-// containers are the IDs of those that have the name of the cluster in theirs.
+// containers returns the IDs of the containers with the cluster's name in theirs.
 func containers(t *testing.T, name string) string {
 	t.Helper()
 	return docker(t, "ps", "--all", "--quiet", "--filter", "name=^"+name+"-")

@@ -1,8 +1,7 @@
 //go:build e2e
 
-// Package clients proves which unmodified AWS clients work against a local AWS
-// alone, by each way to lead them to it. The table in docs/localaws.md is what
-// these tests find.
+// Package clients tests which unmodified AWS clients work against a local AWS alone,
+// and with which configuration. These tests verify the table in docs/localaws.md.
 package clients
 
 import (
@@ -26,7 +25,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// goClient in the environment has this program be the client of aws-sdk-go-v2.
+// goClient in the environment makes this program the client of aws-sdk-go-v2.
 const goClient = "LOCALAWS_GO_CLIENT"
 
 func TestMain(m *testing.M) {
@@ -39,15 +38,15 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// The ways to lead a client to a local AWS.
+// The ways to direct a client to a local AWS.
 const (
-	byProxy    = iota // HTTPS_PROXY and AWS_CA_BUNDLE, as `localaws env` says
+	byProxy    = iota // HTTPS_PROXY and AWS_CA_BUNDLE, as in `localaws env`
 	byVariable        // AWS_ENDPOINT_URL
-	byOption          // --endpoint-url, or what the library has for it
+	byOption          // --endpoint-url, or the library's equivalent
 	ways
 )
 
-// What becomes of a client, and whom its tokens name.
+// The outcome for a client, and the identity of its tokens.
 const (
 	works         = "works"
 	ignored       = "ignored: it calls AWS"
@@ -55,18 +54,18 @@ const (
 	namesEndpoint = "the endpoint"
 )
 
-// A client is unmodified, and of this machine.
+// A client is an unmodified program on this machine.
 type client struct {
-	// name in docs/localaws.md, and how the client's version begins.
+	// name in docs/localaws.md, and the prefix of the client's version.
 	name, version string
-	// programs that it may be; the script is an interpreter's first argument.
+	// programs are its candidates; the script is an interpreter's first argument.
 	programs []string
 	script   []string
 	calls    func(user string, option ...string) [][]string
 	// outcome of each way.
 	outcome [ways]string
-	// token is whom the tokens of `aws eks get-token` name, each way; empty for a
-	// client that makes none.
+	// token is the host in the tokens of `aws eks get-token`, for each way; empty
+	// for a client that makes none.
 	token [ways]string
 }
 
@@ -96,7 +95,7 @@ func clients(t *testing.T) []client {
 	}
 }
 
-// cliCalls are the calls as they are typed.
+// cliCalls are the calls as typed.
 func cliCalls(user string, option ...string) [][]string {
 	calls := [][]string{
 		{"sts", "get-caller-identity"},
@@ -117,7 +116,7 @@ func programCalls(user string, option ...string) [][]string {
 	return [][]string{append([]string{user}, option...)}
 }
 
-// find answers the client's program; it skips the test if it is not there.
+// find returns the client's program; it skips the test if there is none.
 func (c client) find(t *testing.T) string {
 	t.Helper()
 	for _, program := range c.programs {
@@ -156,8 +155,8 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// A led client has an environment, and perhaps an option, that lead it to a local
-// AWS. Where no proxy leads there, a proxy stands in the way to the real AWS.
+// A led client has an environment, and perhaps an option, that direct it to a local
+// AWS. Where that does not use a proxy, a proxy blocks the way to the real AWS.
 type led struct {
 	t           *testing.T
 	way         int
@@ -166,10 +165,10 @@ type led struct {
 	option      []string
 
 	mu     sync.Mutex
-	strays []string // hosts of AWS's that the client called
+	strays []string // AWS hosts that the client called
 }
 
-// start starts a local AWS and leads to it in one of the ways.
+// start starts a local AWS and returns a client that uses it.
 func start(t *testing.T, way int) *led {
 	t.Helper()
 	server := localawstest.Start(t, localaws.Config{
@@ -194,7 +193,7 @@ func start(t *testing.T, way int) *led {
 	return l
 }
 
-// stray notes whom a client called that was not led to the local AWS.
+// stray records the hosts that a client called besides the local AWS.
 func (l *led) stray(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -221,7 +220,7 @@ func (l *led) run(c client, program string, arguments ...string) (string, error)
 	return stdout.String(), nil
 }
 
-// call makes the client's calls. They work, or it is AWS that they go to.
+// call makes the client's calls. They succeed, or they go to AWS.
 func (l *led) call(c client, program string) {
 	l.t.Helper()
 	calls := c.calls("kubedemy", l.option...)
@@ -250,7 +249,7 @@ func (l *led) call(c client, program string) {
 	}
 }
 
-// getToken looks whom the token names that the client makes.
+// getToken checks the host in the token that the client makes.
 func (l *led) getToken(c client, program string) {
 	l.t.Helper()
 	arguments := []string{"eks", "get-token", "--cluster-name", "kubedemy"}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestDocumentedCommands runs the commands of docs/localaws.md, as typed, one
-// after the other in one shell.
+// TestDocumentedCommands runs the commands of docs/localaws.md as typed, one after
+// the other in one shell.
 func TestDocumentedCommands(t *testing.T) {
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "localaws.md"))
 	if err != nil {
@@ -49,8 +49,8 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// programs are localaws and an AWS CLI, in a directory. The localaws is at an
-// address of its own, so that another may be at the usual one.
+// programs returns localaws and an AWS CLI, in a directory. This localaws has its
+// own address, so that another may use the default one.
 func programs(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

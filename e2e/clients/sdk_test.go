@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// callAll makes the tests' calls by aws-sdk-go-v2. The arguments are a user's
-// name and perhaps an endpoint, or --version.
+// callAll makes the tests' calls with aws-sdk-go-v2. The arguments are a user's name
+// and perhaps an endpoint, or --version.
 func callAll(ctx context.Context, arguments []string, out io.Writer) error {
 	user := arguments[0]
 	if user == "--version" {

@@ -31,7 +31,7 @@ func proxied(t testing.TB, s *localawstest.Server) *http.Client {
 	t.Helper()
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(s.CA()) {
-		t.Fatal("the CA is no PEM")
+		t.Fatal("the CA is not PEM")
 	}
 	through, err := url.Parse(s.URL())
 	if err != nil {
@@ -150,7 +150,7 @@ func TestControlsSay(t *testing.T) {
 			t.Errorf("%s %s %s: %d %s, want %d %s", test.method, test.path, test.body, status, text, test.status, test.want)
 		}
 		if !json.Valid([]byte(text)) {
-			t.Errorf("%s %s: %s is no JSON", test.method, test.path, text)
+			t.Errorf("%s %s: %s is not JSON", test.method, test.path, text)
 		}
 	}
 }

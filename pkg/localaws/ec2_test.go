@@ -487,7 +487,7 @@ func TestInstancesAndClustersAreKept(t *testing.T) {
 		t.Fatalf("%+v, %v", told, err)
 	}
 	if text, err := os.ReadFile(config.StateFile); err != nil || !strings.Contains(string(text), told.AccessKeyID) {
-		t.Errorf("credentials were told that are not kept: %v", err)
+		t.Errorf("credentials were returned without being saved: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -726,8 +726,8 @@ func TestDescribeRegions(t *testing.T) {
 	}
 }
 
-// TestEC2Permissions asks for each operation as who may do it and as who may do all
-// but it, dry and not.
+// TestEC2Permissions calls each operation as a user who is allowed only that, and as
+// one who is allowed everything else, with DryRun and without.
 func TestEC2Permissions(t *testing.T) {
 	const id = "i-0123456789abcdef0"
 	const instance = "arn:aws:ec2:eu-west-2:" + account + ":instance/" + id

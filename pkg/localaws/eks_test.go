@@ -240,7 +240,7 @@ func TestClusterCreator(t *testing.T) {
 		want string
 	}{
 		"by-user": {alice, arn("user/alice")},
-		"by-role": {session, arn("role/Maker")}, // STS tells of no path, and so it must match
+		"by-role": {session, arn("role/Maker")}, // STS omits the path, so this must match
 	} {
 		newCluster(t, s, test.by, name)
 		if err := s.RegisterCluster("eu-west-2", name, "https://127.0.0.1:1", nil); err != nil {
@@ -252,8 +252,8 @@ func TestClusterCreator(t *testing.T) {
 	}
 }
 
-// TestEKSPermissions asks for each operation as who may do it and as who may do
-// all but it.
+// TestEKSPermissions calls each operation as a user who is allowed only that, and as
+// one who is allowed everything else.
 func TestEKSPermissions(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newCluster(t, s, s.SDK(), "c")

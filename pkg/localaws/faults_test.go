@@ -166,8 +166,8 @@ func TestWhichCallsFaultsBefall(t *testing.T) {
 	}
 }
 
-// TestFaultsOfARegionAndOfAKey asks STS of two regions by two keys; a fault befalls
-// the calls of its region and its key alone, even if there is no such key.
+// TestFaultsOfARegionAndOfAKey calls STS in two regions with two keys; a fault hits
+// only calls in its region and with its key, even if no such key exists.
 func TestFaultsOfARegionAndOfAKey(t *testing.T) {
 	s := start(t, localaws.Config{})
 	alice, bob := s.NewUser(t, "alice", ""), s.NewUser(t, "bob", "")
@@ -202,7 +202,7 @@ func TestFaultsOfARegionAndOfAKey(t *testing.T) {
 			"an unknown key here": {"eu-west-2", unknown, test.ofNobody},
 		} {
 			if got := fails(c.region, c.key); got != c.want {
-				t.Errorf("%s: the fault befalls %s: %v, want %v", name, who, got, c.want)
+				t.Errorf("%s: the fault hits %s: %v, want %v", name, who, got, c.want)
 			}
 		}
 	}

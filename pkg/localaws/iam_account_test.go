@@ -273,7 +273,7 @@ func TestAccountSummary(t *testing.T) {
 	check(map[string]int32{"MFADevices": 1, "MFADevicesInUse": 1})
 }
 
-// TestAuthorizationDetails makes some of everything and compares what is told of it.
+// TestAuthorizationDetails creates some of everything and compares the details.
 func TestAuthorizationDetails(t *testing.T) {
 	s := start(t, localaws.Config{})
 	makeEntities(t, s)
@@ -339,7 +339,7 @@ func TestAuthorizationDetails(t *testing.T) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if got[key] != want[key] {
-			t.Errorf("%s is told as %q, want %q", key, got[key], want[key])
+			t.Errorf("%s: got %q, want %q", key, got[key], want[key])
 		}
 	}
 	if len(got) != len(want) {

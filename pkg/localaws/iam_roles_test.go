@@ -145,7 +145,7 @@ func TestRolesAreChecked(t *testing.T) {
 		attempt{"a duration too long", create(func(i *iam.CreateRoleInput) { i.MaxSessionDuration = aws.Int32(43201) }), "ValidationError"},
 		attempt{"a description too long", create(func(i *iam.CreateRoleInput) { i.Description = aws.String(strings.Repeat("x", 1001)) }), "ValidationError"},
 		attempt{"a description in Greek", create(func(i *iam.CreateRoleInput) { i.Description = aws.String("Ω") }), "ValidationError"},
-		attempt{"a boundary that there is not", create(func(i *iam.CreateRoleInput) { i.PermissionsBoundary = aws.String("arn:aws:iam::aws:policy/None") }), "NoSuchEntity"},
+		attempt{"a boundary that does not exist", create(func(i *iam.CreateRoleInput) { i.PermissionsBoundary = aws.String("arn:aws:iam::aws:policy/None") }), "NoSuchEntity"},
 		attempt{"a tag twice", create(func(i *iam.CreateRoleInput) {
 			i.Tags = []iamtypes.Tag{{Key: aws.String("a"), Value: aws.String("1")}, {Key: aws.String("A"), Value: aws.String("2")}}
 		}), "InvalidInput"},
@@ -255,7 +255,7 @@ func TestTrustIsOfWhoWasNamed(t *testing.T) {
 	if _, err := client.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: aws.String("r"), PolicyDocument: trusted}); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, attempt{"that bob, named anew", assume(second), ""})
+	expect(t, attempt{"that bob, renamed", assume(second), ""})
 }
 
 // TestTrustFollowsItsOwn: who is renamed is still trusted, and who takes the name is
@@ -332,7 +332,7 @@ func TestServiceLinkedRoles(t *testing.T) {
 	newRole(t, s, "ordinary", byEC2())
 	expect(t,
 		attempt{"one twice", create("eks.amazonaws.com", "", ""), "InvalidInput"},
-		attempt{"a service that there is not", create("nothing.amazonaws.com", "", ""), "InvalidInput"},
+		attempt{"a service that does not exist", create("nothing.amazonaws.com", "", ""), "InvalidInput"},
 		attempt{"a suffix that is not allowed", create("eks.amazonaws.com", "x", ""), "InvalidInput"},
 		attempt{"a suffix", create("autoscaling.amazonaws.com", "blue", ""), ""},
 		attempt{"it is part of the name", errorOf(client.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String("AWSServiceRoleForAutoScaling_blue")})), ""},

@@ -70,7 +70,7 @@ func TestSimulateCustomPolicy(t *testing.T) {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{pretty}, ActionNames: []string{"s3:PutObject"}},
 			"s3:PutObject * allowed by PolicyInputList.1 (IAM Policy) 3:17-8:6",
 		},
-		"a deny alone is told of": {
+		"a deny hides the allows": {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{pretty}, ActionNames: []string{"s3:DeleteObject"}},
 			"s3:DeleteObject * explicitDeny by PolicyInputList.1 (IAM Policy) 8:7-13:6",
 		},
@@ -173,8 +173,8 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 	}, "eks:ListClusters"), "eks:ListClusters * allowed "+by("role_deployer_eks", tagged)+" "+by("PermissionsBoundaryPolicyInputList.1", eks)+" boundary true")
 }
 
-// by is how the one statement of a policy on one line is told of. Real answers of AWS
-// have column 38 for a policy that begins as ours do.
+// by returns the expected position of the one statement of a policy on one line.
+// AWS's real answers have column 38 for a policy that begins as these do.
 func by(source, document string) string {
 	before, _, _ := strings.Cut(document, "]}")
 	return fmt.Sprintf("by %s (IAM Policy) 1:38-1:%d", source, utf8.RuneCountInString(before)+1)
@@ -241,7 +241,7 @@ func TestSimulationsAreChecked(t *testing.T) {
 		attempt{"an action without a name", action("s3:"), "InvalidInput"},
 		attempt{"an action with a wildcard", action("s3:Get*"), "InvalidInput"},
 		attempt{"an action too long", action("s3:" + strings.Repeat("x", 126)), "InvalidInput"},
-		attempt{"a resource that is no ARN", resource("bucket"), "InvalidInput"},
+		attempt{"a resource that is not an ARN", resource("bucket"), "InvalidInput"},
 		attempt{"a resource that is half an ARN", resource("arn:aws:s3"), "InvalidInput"},
 		attempt{"everything as a resource", resource("*"), ""},
 		attempt{"10 000 pairs", custom(func(i *iam.SimulateCustomPolicyInput) {

@@ -189,7 +189,7 @@ func TestMetadata(t *testing.T) {
 		}
 	}
 	if _, err := s.IMDS("i-0123456789abcdef9"); err == nil {
-		t.Error("an instance that there is not has metadata")
+		t.Error("an instance that does not exist has metadata")
 	}
 }
 
@@ -296,8 +296,8 @@ func TestInstanceCredentialsFollowTheProfile(t *testing.T) {
 	}
 }
 
-// TestInstanceCredentialsFail says what an instance finds if there is no role to
-// be had.
+// TestInstanceCredentialsFail checks what an instance reads if it has no usable
+// role.
 func TestInstanceCredentialsFail(t *testing.T) {
 	s := start(t, localaws.Config{Instances: []localaws.Instance{{ID: "i-0123456789abcdef0", InstanceProfile: "later"}}})
 	newProfile(t, s, "lambda", "lambda")

@@ -74,7 +74,7 @@ func trusted(t *testing.T, s *localawstest.Server) *x509.CertPool {
 	t.Helper()
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(s.CA()) {
-		t.Fatal("the CA is no PEM")
+		t.Fatal("the CA is not PEM")
 	}
 	return pool
 }

@@ -25,7 +25,7 @@ func open(t testing.TB, path string) *store {
 	return s
 }
 
-// A brokenFile fails at what it is told to.
+// A brokenFile fails at the given operation.
 type brokenFile struct {
 	storeFile
 	write, sync, close error

@@ -20,10 +20,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// withTagsAndSource are all the actions by which a role may be assumed.
+// withTagsAndSource are all the actions that assume a role.
 const withTagsAndSource = `["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]`
 
-// trusting is a trust policy by which all the account may take the actions.
+// trusting returns a trust policy that allows the account the actions.
 func trusting(actions, condition string) *string {
 	return aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":` + actions + `,"Condition":` + condition + `}]}`)
 }
@@ -322,8 +322,8 @@ func TestChains(t *testing.T) {
 	session := as(s, sessionToken(t, bob, &sts.GetSessionTokenInput{}))
 	client := sts.NewFromConfig(plain)
 	expect(t,
-		attempt{"a transitive tag anew", errorOf(assume(t, second, "three", sts.AssumeRoleInput{Tags: passing("STAR", "3")})), "InvalidParameterValue"},
-		attempt{"another tag anew", errorOf(assume(t, first, "three", sts.AssumeRoleInput{Tags: passing("heart", "3")})), ""},
+		attempt{"a transitive tag again", errorOf(assume(t, second, "three", sts.AssumeRoleInput{Tags: passing("STAR", "3")})), "InvalidParameterValue"},
+		attempt{"another tag again", errorOf(assume(t, first, "three", sts.AssumeRoleInput{Tags: passing("heart", "3")})), ""},
 		attempt{"another source identity", errorOf(assume(t, first, "two", sts.AssumeRoleInput{SourceIdentity: aws.String("eve")})), "AccessDenied"},
 		attempt{"the same", errorOf(assume(t, first, "two", sts.AssumeRoleInput{SourceIdentity: aws.String("bob")})), ""},
 		attempt{"a role that takes neither tags nor source", errorOf(assume(t, first, "untaggable", sts.AssumeRoleInput{})), "AccessDenied"},

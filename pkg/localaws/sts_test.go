@@ -516,8 +516,8 @@ func TestDecodeAuthorizationMessage(t *testing.T) {
 	)
 }
 
-// TestDenialsWhileUsersMove: what an encoded message tells of its caller is read
-// while nobody changes it. The race detector sees it.
+// TestDenialsWhileUsersMove decodes messages while a user is renamed, which must not
+// race. The race detector checks it.
 func TestDenialsWhileUsersMove(t *testing.T) {
 	s := start(t, localaws.Config{})
 	silent, admin := ec2.NewFromConfig(newUser(t, s, "silent", "")), iam.NewFromConfig(s.SDK())

@@ -156,7 +156,8 @@ func register(t testing.TB, s *localawstest.Server, name string, thumbprints ...
 	}
 }
 
-// federated is a trust policy by which the provider's may take the actions.
+// federated returns a trust policy that allows the provider's identities the
+// actions.
 func federated(provider, actions, condition string) *string {
 	return aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"` + arn("oidc-provider/"+provider) + `"},"Action":` + actions + `,"Condition":` + condition + `}]}`)
 }

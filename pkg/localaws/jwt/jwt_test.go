@@ -253,7 +253,7 @@ func TestParseRefuses(t *testing.T) {
 		"a header that is null":     part(`null`) + "." + body + ".AA",
 		"claims of no JSON":         header + "." + part(`{"a"}`) + ".AA",
 		"claims that are no text":   header + "." + part("{\"a\":\"\xff\"}") + ".AA",
-		"something behind":          header + "." + part(`{}{}`) + ".AA",
+		"trailing data":             header + "." + part(`{}{}`) + ".AA",
 		"an algorithm twice":        part(`{"alg":"RS256","alg":"ES256"}`) + "." + body + ".AA",
 		"a claim twice":             header + "." + part(`{"sub":"a","\u0073ub":"b"}`) + ".AA",
 		"no algorithm":              part(`{}`) + "." + body + ".AA",

@@ -131,7 +131,7 @@ func notPrincipals() []example {
 	return []example{
 		spare(`"NotPrincipal":{"AWS":[`+account+`,`+user+`]}`, bob()),
 		hit(`"NotPrincipal":{"AWS":`+user+`}`, bob()),    // the account must be named, too
-		hit(`"NotPrincipal":{"AWS":`+account+`}`, bob()), // and does not stand for its users
+		hit(`"NotPrincipal":{"AWS":`+account+`}`, bob()), // and does not cover its users
 		hit(`"NotPrincipal":{"AWS":[`+account+`,`+user+`]}`, session()),
 		hit(`"NotPrincipal":{"AWS":["arn:aws:iam::555555555555:root",`+user+`]}`, bob()),
 		spare(`"NotPrincipal":{"AWS":[`+account+`,`+role+`]}`, session()),

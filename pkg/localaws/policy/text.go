@@ -108,7 +108,7 @@ func (t text) expand(context map[string][]string, quote func(string) string) (st
 	return b.String(), true
 }
 
-// names yields the names of the variables.
+// names calls found with the name of each variable.
 func (t text) names(found func(name string)) {
 	for _, v := range t.variables {
 		found(v.name)

@@ -42,7 +42,7 @@ func start(t *testing.T, config proxy.Config) (address string, client *http.Clie
 	t.Cleanup(func() { server.Close(); p.Close() })
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(ca.PEM()) {
-		t.Fatal("the CA is no PEM")
+		t.Fatal("the CA is not PEM")
 	}
 	through, err := url.Parse(server.URL)
 	if err != nil {
@@ -256,7 +256,7 @@ func TestCAIsLoadedAndRenewed(t *testing.T) {
 	now := time.Now()
 	first := load(now)
 	if load(now.Add(time.Hour)) != first {
-		t.Error("it is made anew within an hour")
+		t.Error("it is replaced within an hour")
 	}
 	if load(now.AddDate(0, 0, 7)) == first {
 		t.Error("it is kept at its end")
