@@ -20,7 +20,7 @@ import (
 
 const module = "github.com/kube-iam/authenticator"
 
-// A listed package, as `go list -json` tells of it.
+// A listed package, as `go list -json` prints it.
 type listed struct {
 	ImportPath, Name, Dir, Doc string
 	GoFiles, Imports, Deps     []string
@@ -50,7 +50,7 @@ func packages(t *testing.T) []listed {
 }
 
 // leaves may import the standard library and what is named here, nothing else.
-// A name that ends in /... stands for all below it.
+// A name that ends in /... includes all packages below it.
 func leaves() map[string][]string {
 	const yaml = "go.yaml.in/yaml/v3"
 	ours := func(paths ...string) []string {
@@ -107,7 +107,8 @@ func TestLeavesImportOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
-// importers says which packages alone may import a library, or a package of ours.
+// importers returns the only packages that may import a library, or another of our
+// packages.
 func importers() map[string][]string {
 	return map[string][]string{
 		"k8s.io/client-go/...":                {"internal/kube", "internal/source/...", "internal/lab", "cmd/..."},

@@ -45,8 +45,8 @@ func TestMounts(t *testing.T) {
 	contains(t, command(t, "authenticator init"), "mkdir -m 700 deploy/kind/run\n")
 }
 
-// TestKubeAPIServer: kube-apiserver is told of a file that it sees, and that the
-// README makes.
+// TestKubeAPIServer checks that kube-apiserver's flag names a file that it sees and
+// that the README's commands create.
 func TestKubeAPIServer(t *testing.T) {
 	t.Parallel()
 	patch := decode[struct {

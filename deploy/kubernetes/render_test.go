@@ -35,7 +35,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // Helm tells of the chart's symbolic link each time
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // Helm logs the chart's symbolic link each time
 	os.Exit(m.Run())
 }
 

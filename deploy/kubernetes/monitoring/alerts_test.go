@@ -21,11 +21,11 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
-// day is that of the tests, in minutes, of which each series has a sample.
+// day is the length of a test in minutes; each series has a sample per minute.
 const day = 24*60 + 60
 
-// healthy is a day of two authenticators that sign in one person in a second, and
-// turn away one in ten seconds.
+// healthy returns a day of two authenticators that each accept one sign-in per second,
+// and reject one every ten seconds.
 func healthy() []string {
 	var all []string
 	for _, instance := range []string{"a", "b"} {
@@ -90,13 +90,13 @@ func TestAlerts(t *testing.T) {
 		"the kube-apiserver was away for 5 minutes": {
 			[]string{`aws_iam_authenticator_configmap_watch_failures_total{job="authenticator",instance="a"} 0x1490 3+2x4 11x9`}, nil,
 		},
-		"one token in eleven could not be told about": {
+		"9% of tokens undecided": {
 			[]string{decisions + `{job="authenticator",result="unreachable",instance="a"} 0x1440 0+6x59`}, []string{"AuthenticatorUndecided"},
 		},
 		"none, for 3 minutes": {
 			[]string{decisions + `{job="authenticator",result="unreachable",instance="a"} 0x1496 0+60x2`}, nil,
 		},
-		"one in a hundred": {
+		"1% of tokens undecided": {
 			[]string{decisions + `{job="authenticator",result="unreachable",instance="a"} 0x1440 0+0.6x59`}, nil,
 		},
 		"EC2 knows nothing": {
@@ -144,7 +144,7 @@ func TestAlerts(t *testing.T) {
 		"a client that always tried bad ones": {
 			[]string{decisions + `{job="authenticator",result="refused",instance="a"} 0+600x1499`}, nil,
 		},
-		"the certificate ends in 20 days": { // and 1 day has passed
+		"the certificate expires in 20 days": { // and 1 day has passed
 			[]string{`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator",instance="a"} 1814400x1499`}, []string{"AuthenticatorCertificateEnds"},
 		},
 	} {

@@ -59,10 +59,12 @@ func run(root, phraseText, exceptionText string) ([]string, error) {
 		if extract == nil {
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(root, name))
-		if os.IsNotExist(err) { // deleted, but not yet committed
-			continue
-		} else if err != nil {
+		path := filepath.Join(root, name)
+		if info, err := os.Lstat(path); os.IsNotExist(err) || err == nil && !info.Mode().IsRegular() {
+			continue // deleted but not yet committed, or a link to another file
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
 			return nil, err
 		}
 		spans, err := extract(name, string(content))

@@ -83,6 +83,9 @@ func TestRun(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Symlink("found.md", filepath.Join(root, "link.md")); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := exec.Command("git", "-C", root, "init", "-q").CombinedOutput(); err != nil {
 		t.Fatalf("git init: %v: %s", err, out)
 	}

@@ -47,8 +47,8 @@ func newBalancer() *balancer {
 	return &balancer{client: &http.Client{
 		Timeout: checkTimeout,
 		Transport: &http.Transport{
-			// Nothing is told to the API server that it does not tell to anyone, and
-			// its clients check the certificate themselves, through the tunnel.
+			// The health check sends nothing secret, and clients verify the
+			// certificate themselves, through the tunnel.
 			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
 			DisableKeepAlives: true, // each check is to see whether one can connect
 		},

@@ -1,5 +1,5 @@
 // Program envoy is not Envoy: it stands in for it where kind runs Envoy in front
-// of several control planes and its image cannot be had. It does what kind's
+// of several control planes and its image is not available. It does what kind's
 // configuration asks of Envoy and no more: it listens, gives each connection to
 // the next of the API servers that say they are well, and follows the two files
 // that kind replaces when the cluster's nodes are known.

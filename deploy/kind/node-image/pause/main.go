@@ -1,5 +1,5 @@
-// Program pause holds a pod's namespaces open: it sleeps until it is told to
-// end. Where the containers of a pod share their process IDs it is the first of
+// Program pause holds a pod's namespaces open: it sleeps until a
+// signal ends it. Where the containers of a pod share their process IDs it is the first of
 // them, and reaps the processes that no parent waits for.
 package main
 
