@@ -14,7 +14,8 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-// TestEventsAreFollowed until the server ends.
+// TestEventsAreFollowed checks that events --follow prints new events until the
+// server ends.
 func TestEventsAreFollowed(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -68,7 +69,7 @@ func TestEventsAreFollowed(t *testing.T) {
 	}
 }
 
-// says waits for a line in a log, and then reads on without a word.
+// says waits for a line in a log, then discards the rest.
 func says(t *testing.T, log io.Reader, want string) {
 	t.Helper()
 	lines := bufio.NewScanner(log)
@@ -78,5 +79,5 @@ func says(t *testing.T, log io.Reader, want string) {
 			return
 		}
 	}
-	t.Fatalf("the log ends without %q", want)
+	t.Fatalf("the log ended without %q", want)
 }

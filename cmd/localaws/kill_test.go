@@ -29,11 +29,11 @@ const (
 )
 
 // TestNoAcknowledgedWriteIsLost kills a server again and again while clients
-// create users, and looks for every user whose creation was answered. It is killed
-// after some answers, and a random time that a write takes; or while it starts.
+// create users, and checks that every acknowledged user exists. The kill comes a
+// random time after some acknowledgements, or while the server starts.
 func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes a while")
+		t.Skip("slow")
 	}
 	t.Parallel()
 	dir, program := t.TempDir(), clitest.Build(t)
@@ -43,7 +43,7 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	for range kills {
 		server := startServer(t, dir, program)
 		if random.IntN(10) == 0 { // while it starts, or has just started
-			time.Sleep(time.Duration(random.IntN(int(50 * time.Millisecond)))) // no event tells how far it is
+			time.Sleep(time.Duration(random.IntN(int(50 * time.Millisecond)))) // no event reports its progress
 			server.kill(t)
 			continue
 		}
@@ -54,9 +54,9 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	server.ready(t)
 	server.holds(t, acknowledged)
 	server.kill(t)
-	t.Logf("%d creations were answered, of %d", len(acknowledged), begun)
+	t.Logf("%d of %d creations were acknowledged", len(acknowledged), begun)
 	if len(acknowledged) < kills {
-		t.Errorf("only %d creations were answered", len(acknowledged))
+		t.Errorf("only %d creations were acknowledged", len(acknowledged))
 	}
 }
 
@@ -68,7 +68,7 @@ type killedServer struct {
 	client *iam.Client
 }
 
-// serverOutput tells where it serves.
+// serverOutput keeps the server's output and sends its address to serving.
 type serverOutput struct {
 	text    bytes.Buffer
 	serving chan string
@@ -85,7 +85,7 @@ func (o *serverOutput) Write(text []byte) (int, error) {
 	return o.text.Write(text)
 }
 
-// startServer starts the program, which serves the state in a directory.
+// startServer starts the program with its state in a directory.
 func startServer(t *testing.T, dir, program string) *killedServer {
 	t.Helper()
 	s := &killedServer{output: &serverOutput{serving: make(chan string, 1)}, ended: make(chan struct{}), place: place{stateDir: dir}}
@@ -105,15 +105,15 @@ func startServer(t *testing.T, dir, program string) *killedServer {
 	return s
 }
 
-// ready waits until it serves.
+// ready waits until the server serves.
 func (s *killedServer) ready(t *testing.T) {
 	t.Helper()
 	select {
 	case s.listen = <-s.output.serving:
 	case <-s.ended:
-		t.Fatalf("the server does not start: %s", s.output)
+		t.Fatalf("the server ended while starting: %s", s.output)
 	case <-time.After(20 * time.Second):
-		t.Fatal("the server does not say that it serves")
+		t.Fatal("the server does not serve within 20 s")
 	}
 	key, err := localaws.Files{Dir: s.stateDir}.Administrator()
 	if err != nil {
@@ -143,8 +143,8 @@ func (s *killedServer) hasEnded() bool {
 	}
 }
 
-// load creates users until the server is dead, which is killed a time after a
-// number of answers. It gives the users whose creation was answered.
+// load creates users, and kills the server some time after a number of
+// acknowledgements. It returns the acknowledged users.
 func (s *killedServer) load(t *testing.T, begun *int, answers int, after time.Duration) []string {
 	t.Helper()
 	var mu sync.Mutex
@@ -178,15 +178,15 @@ func (s *killedServer) load(t *testing.T, begun *int, answers int, after time.Du
 	case <-s.ended:
 		t.Fatalf("the server ended: %s", s.output)
 	case <-time.After(20 * time.Second):
-		t.Fatal("the server does not answer")
+		t.Fatal("the server does not answer within 20 s")
 	}
-	time.Sleep(after) // no event tells how far a write is
+	time.Sleep(after) // no event reports the progress of a write
 	s.kill(t)
 	loading.Wait()
 	return created
 }
 
-// holds fails unless the server has all the users.
+// holds checks that the server has all the users.
 func (s *killedServer) holds(t *testing.T, users []string) {
 	t.Helper()
 	var state struct{ Users map[string]any }
@@ -195,7 +195,7 @@ func (s *killedServer) holds(t *testing.T, users []string) {
 	}
 	for _, name := range users {
 		if state.Users[name] == nil {
-			t.Errorf("%s was created, and is gone", name)
+			t.Errorf("%s was created, but is lost", name)
 		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// startRelay relays from loopback to an address until the test ends, or stop.
+// startRelay relays from loopback to an address until stop is called or the test
+// ends.
 func startRelay(t *testing.T, to string, log io.Writer) (address string, stop func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -40,7 +41,7 @@ func startRelay(t *testing.T, to string, log io.Writer) (address string, stop fu
 	return listener.Addr().String(), stop
 }
 
-// dial gives both ends of a connection through a relay.
+// dial returns both ends of a connection through a relay.
 func dial(t *testing.T, address string, accepting net.Listener) (client, server *net.TCPConn) {
 	t.Helper()
 	dialled, err := net.Dial("tcp", address)
@@ -71,7 +72,8 @@ func loopback(t *testing.T) *net.TCPListener {
 	return listener.(*net.TCPListener)
 }
 
-// TestRelayKeepsHalvesOpen: who has said all may still be answered, either way.
+// TestRelayKeepsHalvesOpen checks that a side that has closed its half still
+// receives data, in both directions.
 func TestRelayKeepsHalvesOpen(t *testing.T) {
 	t.Parallel()
 	accepting := loopback(t)
@@ -90,7 +92,7 @@ func TestRelayKeepsHalvesOpen(t *testing.T) {
 	}
 }
 
-// TestRelayEnds ends with its context, and so do the connections.
+// TestRelayEnds checks that the relay and its connections end with the context.
 func TestRelayEnds(t *testing.T) {
 	t.Parallel()
 	accepting := loopback(t)
@@ -103,11 +105,11 @@ func TestRelayEnds(t *testing.T) {
 		}
 	}
 	if _, err := net.Dial("tcp", address); err == nil {
-		t.Error("somebody still listens")
+		t.Error("the relay still listens")
 	}
 }
 
-// TestRelayIsBounded has one client wait until another leaves.
+// TestRelayIsBounded checks that at the limit a client waits until another leaves.
 func TestRelayIsBounded(t *testing.T) {
 	t.Parallel()
 	accepting := loopback(t)
@@ -125,7 +127,7 @@ func TestRelayIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := accepting.Accept(); err == nil {
-		t.Fatal("it is relayed")
+		t.Fatal("a connection beyond the limit is relayed")
 	}
 	if err := accepting.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
@@ -138,12 +140,13 @@ func TestRelayIsBounded(t *testing.T) {
 	}
 	relayed, err := accepting.Accept()
 	if err != nil {
-		t.Fatalf("one left, but: %v", err)
+		t.Fatalf("a client left, but the next is not relayed: %v", err)
 	}
 	_ = relayed.Close()
 }
 
-// TestRelayToNobody hangs up on the client, and says why.
+// TestRelayToNobody checks that a relay to an address where nothing listens closes
+// the client's connection and logs why.
 func TestRelayToNobody(t *testing.T) {
 	t.Parallel()
 	nobody := loopback(t)

@@ -56,7 +56,7 @@ func TestCommands(t *testing.T) {
 	clitest.Commands(t, func() *cobra.Command { return newRoot(nil) })
 }
 
-// ready waits until a local AWS answers on a port.
+// ready waits until a local AWS serves a port.
 func ready(ts *testscript.TestScript, _ bool, args []string) {
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	eventually(ts, func() error {
@@ -68,7 +68,7 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// eventually something succeeds.
+// eventually retries until the call succeeds.
 func eventually(ts *testscript.TestScript, try func() error) {
 	limit := time.After(20 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -86,13 +86,13 @@ func eventually(ts *testscript.TestScript, try func() error) {
 	}
 }
 
-// callIdentity has the administrator ask who it is.
+// callIdentity calls GetCallerIdentity as the administrator.
 func callIdentity(ts *testscript.TestScript, fails bool, args []string) {
 	client := administrator(ts, &http.Transport{}, aws.String("http://127.0.0.1:"+ts.Getenv("PORT")))
 	who, err := client.GetCallerIdentity(context.Background(), nil)
 	switch {
 	case err == nil && fails:
-		ts.Fatalf("%s is answered", *who.Arn)
+		ts.Fatalf("the call as %s succeeded", *who.Arn)
 	case err != nil && !fails:
 		ts.Check(err)
 	case err != nil && len(args) > 0 && !strings.Contains(err.Error(), args[0]):
@@ -100,8 +100,8 @@ func callIdentity(ts *testscript.TestScript, fails bool, args []string) {
 	}
 }
 
-// callByName has the administrator ask AWS by its own name, which DNS leads to a
-// port.
+// callByName calls AWS by its own hostname as the administrator, with every name
+// resolved to a port on loopback.
 func callByName(ts *testscript.TestScript, _ bool, args []string) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(ts.ReadFile(files(ts).CA())))
@@ -117,7 +117,7 @@ func callByName(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// administrator is a client with the administrator's key.
+// administrator returns a client with the administrator's key.
 func administrator(ts *testscript.TestScript, transport *http.Transport, endpoint *string) *sts.Client {
 	key, err := files(ts).Administrator()
 	ts.Check(err)
@@ -133,7 +133,7 @@ func files(ts *testscript.TestScript) localaws.Files {
 	return localaws.Files{Dir: filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "localaws", "127.0.0.1_"+ts.Getenv("PORT"))}
 }
 
-// askMetadata asks the metadata service on a port for the instance's ID.
+// askMetadata checks the instance ID that the metadata service on a port returns.
 func askMetadata(ts *testscript.TestScript, _ bool, args []string) {
 	client := imds.New(imds.Options{
 		Endpoint: "http://127.0.0.1:" + args[0], ClientEnableState: imds.ClientEnabled, Retryer: aws.NopRetryer{},
@@ -142,7 +142,7 @@ func askMetadata(ts *testscript.TestScript, _ bool, args []string) {
 	eventually(ts, func() error {
 		document, err := client.GetInstanceIdentityDocument(context.Background(), nil)
 		if err == nil && document.InstanceID != args[1] {
-			ts.Fatalf("it is %s", document.InstanceID)
+			ts.Fatalf("the instance is %s, want %s", document.InstanceID, args[1])
 		}
 		return err
 	})

@@ -14,12 +14,11 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// TestStartIsLight starts the program, as it is built, with a state of 1 000 users,
-// and holds what it takes of memory. What it takes of the processors it tells
-// (go test -v): machines differ in that.
+// TestStartIsLight starts the built program with a state of 1 000 users and checks
+// its memory. It only logs the CPU time (go test -v), which differs by machine.
 func TestStartIsLight(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds the program")
+		t.Skip("builds the program")
 	}
 	dir := t.TempDir()
 	crowd(t, filepath.Join(dir, "state.json"))
@@ -32,13 +31,13 @@ func TestStartIsLight(t *testing.T) {
 	<-s.ended
 	ended := s.process.ProcessState
 	took := ended.UserTime() + ended.SystemTime()
-	t.Logf("%s of the processors, %d KiB", took, memory)
+	t.Logf("%s of CPU time, %d KiB", took, memory)
 	if memory > 40<<10 || !ended.Success() {
-		t.Errorf("it took %d KiB, %v: %s", memory, ended, s.output)
+		t.Errorf("used %d KiB, %v: %s", memory, ended, s.output)
 	}
 }
 
-// crowd writes a state of 1 000 users, each with a key and a policy.
+// crowd writes a state file with 1 000 users, each with a key and a policy.
 func crowd(t *testing.T, file string) {
 	t.Helper()
 	s := localawstest.Start(t, localaws.Config{AccountID: "231144931069", Region: "eu-west-2"})
