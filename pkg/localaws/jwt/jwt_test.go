@@ -21,7 +21,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/jwt"
 )
 
-// An issuer signs tokens as real ones do.
+// An issuer signs tokens, as identity providers do.
 type issuer struct {
 	rsa        *rsa.PrivateKey
 	p256, p384 *ecdsa.PrivateKey
@@ -45,7 +45,7 @@ func newIssuer(t testing.TB) issuer {
 
 func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// token of a header and claims in JSON.
+// token returns a signed token with a header and claims, both JSON.
 func (i issuer) token(t testing.TB, algorithm, header, claims string) string {
 	t.Helper()
 	signed := base64url([]byte(header)) + "." + base64url([]byte(claims))
@@ -105,7 +105,7 @@ func (i issuer) keys(t testing.TB) jwt.Keys {
 	return keys
 }
 
-// inASN1 is a token of ES256 with its signature as X.509 has it.
+// inASN1 returns an ES256 token with its signature in ASN.1, as in X.509.
 func inASN1(t testing.TB, token string) string {
 	t.Helper()
 	at := strings.LastIndex(token, ".") + 1
@@ -126,28 +126,28 @@ func TestVerify(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
 	other := newIssuer(t)
-	other.rsa = i.rsa // so that the key IDs are the same, and two of three keys others
+	other.rsa = i.rsa // same key IDs, but two of the three keys differ
 	keys := i.keys(t)
 	good := i.token(t, "ES256", `{"alg":"ES256"}`, claims)
 	for name, test := range map[string]struct {
 		token string
 		want  error
 	}{
-		"RS256":                         {i.token(t, "RS256", `{"alg":"RS256","kid":"rsa"}`, claims), nil},
-		"RS384":                         {i.token(t, "RS384", `{"alg":"RS384","kid":"rsa"}`, claims), nil},
-		"RS512":                         {i.token(t, "RS512", `{"alg":"RS512","kid":"rsa","typ":"JWT"}`, claims), nil},
-		"ES256":                         {i.token(t, "ES256", `{"alg":"ES256","kid":"p256"}`, claims), nil},
-		"ES384":                         {i.token(t, "ES384", `{"alg":"ES384","kid":"p384"}`, claims), nil},
-		"without a key ID":              {i.token(t, "ES384", `{"alg":"ES384"}`, claims), nil},
-		"a key ID of none":              {i.token(t, "RS256", `{"alg":"RS256","kid":"gone"}`, claims), jwt.ErrKey},
-		"a key ID of another kind":      {i.token(t, "RS256", `{"alg":"RS256","kid":"p256"}`, claims), jwt.ErrSignature},
-		"the key of another curve":      {i.token(t, "ES256", `{"alg":"ES256","kid":"p384"}`, claims), jwt.ErrSignature},
-		"a hash that it was not signed": {i.token(t, "RS256", `{"alg":"RS512","kid":"rsa"}`, claims), jwt.ErrSignature},
-		"another key":                   {other.token(t, "ES256", `{"alg":"ES256","kid":"p256"}`, claims), jwt.ErrSignature},
-		"another padding":               {i.token(t, "PS256", `{"alg":"RS256","kid":"rsa"}`, claims), jwt.ErrSignature},
-		"no signature":                  {good[:strings.LastIndex(good, ".")+1], jwt.ErrSignature},
-		"half a signature":              {good[:len(good)-38], jwt.ErrSignature},
-		"a signature in ASN.1":          {inASN1(t, good), jwt.ErrSignature},
+		"RS256":                    {i.token(t, "RS256", `{"alg":"RS256","kid":"rsa"}`, claims), nil},
+		"RS384":                    {i.token(t, "RS384", `{"alg":"RS384","kid":"rsa"}`, claims), nil},
+		"RS512":                    {i.token(t, "RS512", `{"alg":"RS512","kid":"rsa","typ":"JWT"}`, claims), nil},
+		"ES256":                    {i.token(t, "ES256", `{"alg":"ES256","kid":"p256"}`, claims), nil},
+		"ES384":                    {i.token(t, "ES384", `{"alg":"ES384","kid":"p384"}`, claims), nil},
+		"without a key ID":         {i.token(t, "ES384", `{"alg":"ES384"}`, claims), nil},
+		"an unknown key ID":        {i.token(t, "RS256", `{"alg":"RS256","kid":"gone"}`, claims), jwt.ErrKey},
+		"a key ID of another kind": {i.token(t, "RS256", `{"alg":"RS256","kid":"p256"}`, claims), jwt.ErrSignature},
+		"the key of another curve": {i.token(t, "ES256", `{"alg":"ES256","kid":"p384"}`, claims), jwt.ErrSignature},
+		"another hash":             {i.token(t, "RS256", `{"alg":"RS512","kid":"rsa"}`, claims), jwt.ErrSignature},
+		"another key":              {other.token(t, "ES256", `{"alg":"ES256","kid":"p256"}`, claims), jwt.ErrSignature},
+		"another padding":          {i.token(t, "PS256", `{"alg":"RS256","kid":"rsa"}`, claims), jwt.ErrSignature},
+		"no signature":             {good[:strings.LastIndex(good, ".")+1], jwt.ErrSignature},
+		"half a signature":         {good[:len(good)-38], jwt.ErrSignature},
+		"a signature in ASN.1":     {inASN1(t, good), jwt.ErrSignature},
 	} {
 		token, err := jwt.Parse(test.token)
 		if err != nil {
@@ -163,7 +163,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestOneBitChanged changes a token in every character; it may not verify.
+// TestOneBitChanged flips a bit in each character of a token; none may verify.
 func TestOneBitChanged(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -179,14 +179,14 @@ func TestOneBitChanged(t *testing.T) {
 				err = token.Verify(keys)
 			}
 			if err == nil {
-				t.Errorf("it verifies with character %d changed to %q", at, changed[at])
+				t.Errorf("the token verifies with character %d changed to %q", at, changed[at])
 			}
 		}
 	}
 }
 
-// TestPublicKeyIsNoSecret: a token signed with the public key as if it were a
-// secret must not get in, by whichever algorithm it calls that.
+// TestPublicKeyIsNoSecret checks that a token signed by HMAC with the public key
+// does not verify, whichever algorithm it names.
 func TestPublicKeyIsNoSecret(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -228,7 +228,7 @@ func TestClaims(t *testing.T) {
 	}
 	var text string
 	if _, err := token.Claim("extra", &text); err == nil {
-		t.Error("an object is a string")
+		t.Error("an object was read as a string")
 	}
 	if token, err = jwt.Parse(i.token(t, "ES256", `{"alg":"ES256"}`, `{"aud":"one"}`)); err != nil || !slices.Equal(token.Audience, []string{"one"}) {
 		t.Errorf("%+v, %v", token, err)
@@ -243,16 +243,16 @@ func TestParseRefuses(t *testing.T) {
 		"nothing":                   "",
 		"two parts":                 header + "." + body,
 		"four parts":                header + "." + body + ".AA.AA",
-		"a header of no base64":     "!." + body + ".AA",
+		"a header not in base64":    "!." + body + ".AA",
 		"padding":                   header + "." + body + ".AA==",
 		"another alphabet":          header + "." + body + ".+/+/",
 		"stray bits":                header + "." + body + ".AB",
 		"a line break":              header + "." + body + ".A\nA",
-		"a header of no JSON":       part(`{`) + "." + body + ".AA",
+		"a header not in JSON":      part(`{`) + "." + body + ".AA",
 		"a header that is a list":   part(`["alg"]`) + "." + body + ".AA",
 		"a header that is null":     part(`null`) + "." + body + ".AA",
-		"claims of no JSON":         header + "." + part(`{"a"}`) + ".AA",
-		"claims that are no text":   header + "." + part("{\"a\":\"\xff\"}") + ".AA",
+		"claims not in JSON":        header + "." + part(`{"a"}`) + ".AA",
+		"claims not in UTF-8":       header + "." + part("{\"a\":\"\xff\"}") + ".AA",
 		"trailing data":             header + "." + part(`{}{}`) + ".AA",
 		"an algorithm twice":        part(`{"alg":"RS256","alg":"ES256"}`) + "." + body + ".AA",
 		"a claim twice":             header + "." + part(`{"sub":"a","\u0073ub":"b"}`) + ".AA",
@@ -287,12 +287,12 @@ func TestParseKeys(t *testing.T) {
 	x, y := base64url(i.p256.X.FillBytes(make([]byte, 32))), base64url(i.p256.Y.FillBytes(make([]byte, 32)))
 	for name, test := range map[string]struct {
 		text string
-		want int // keys; below zero for an error
+		want int // number of keys; negative for an error
 	}{
 		"good":                     {string(i.jwks(t)), 3},
 		"none":                     {`{"keys":[]}`, 0},
-		"no JSON":                  {`{`, -1},
-		"no set":                   {`[]`, -1},
+		"not JSON":                 {`{`, -1},
+		"not a set":                {`[]`, -1},
 		"too many":                 {`{"keys":[` + strings.Repeat(`{},`, 100) + `{}]}`, -1},
 		"RSA":                      {`{"keys":[{"kty":"RSA","n":"` + n + `","e":"AQAB"}]}`, 1},
 		"RSA for encryption":       {`{"keys":[{"kty":"RSA","use":"enc","n":"` + n + `","e":"AQAB"}]}`, 0},
@@ -301,11 +301,11 @@ func TestParseKeys(t *testing.T) {
 		"RSA with the exponent 1":  {`{"keys":[{"kty":"RSA","n":"` + n + `","e":"AQ"}]}`, 0},
 		"RSA with an even one":     {`{"keys":[{"kty":"RSA","n":"` + n + `","e":"Ag"}]}`, 0},
 		"RSA with a long one":      {`{"keys":[{"kty":"RSA","n":"` + n + `","e":"AQAAAAAAAAE"}]}`, 0},
-		"RSA of no base64":         {`{"keys":[{"kty":"RSA","n":"!","e":"AQAB"}]}`, 0},
+		"RSA not in base64":        {`{"keys":[{"kty":"RSA","n":"!","e":"AQAB"}]}`, 0},
 		"EC":                       {`{"keys":[{"kty":"EC","crv":"P-256","x":"` + x + `","y":"` + y + `"}]}`, 1},
 		"EC of another curve":      {`{"keys":[{"kty":"EC","crv":"P-384","x":"` + x + `","y":"` + y + `"}]}`, 0},
-		"EC of no curve":           {`{"keys":[{"kty":"EC","crv":"P-1","x":"` + x + `","y":"` + y + `"}]}`, 0},
-		"EC of a point beside it":  {`{"keys":[{"kty":"EC","crv":"P-256","x":"` + y + `","y":"` + x + `"}]}`, 0},
+		"EC of an unknown curve":   {`{"keys":[{"kty":"EC","crv":"P-1","x":"` + x + `","y":"` + y + `"}]}`, 0},
+		"EC off the curve":         {`{"keys":[{"kty":"EC","crv":"P-256","x":"` + y + `","y":"` + x + `"}]}`, 0},
 		"a symmetric key":          {`{"keys":[{"kty":"oct","k":"AA"}]}`, 0},
 		"one for one algorithm":    {`{"keys":[{"kty":"RSA","alg":"RS512","n":"` + n + `","e":"AQAB"}]}`, 1},
 		"a member of another type": {`{"keys":[{"kty":1}]}`, -1},
@@ -330,7 +330,7 @@ func TestParseKeys(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that nothing crashes, and that no token verifies but those that
+// FuzzParse checks that nothing crashes, and that no token verifies but those that
 // were signed, byte for byte.
 func FuzzParse(f *testing.F) {
 	i := newIssuer(f)
@@ -357,8 +357,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzParseKeys holds that nothing crashes, and that keys of an issuer verify
-// nothing that they did not sign.
+// FuzzParseKeys checks that nothing crashes, and that keys verify nothing that they
+// did not sign.
 func FuzzParseKeys(f *testing.F) {
 	i := newIssuer(f)
 	f.Add(i.jwks(f))

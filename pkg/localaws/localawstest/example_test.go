@@ -22,7 +22,7 @@ const (
 		"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]}`
 )
 
-// A user may do what its policy says, and no more.
+// A user may do only what its policy allows.
 func Example() {
 	server := localawstest.Start(t, localaws.Config{})
 	server.NewCluster(t, "kubedemy", "https://127.0.0.1:6443", []byte("the CA, in PEM"))
@@ -41,7 +41,7 @@ func Example() {
 	// denied: true
 }
 
-// A session ends when the clock says so.
+// A session expires by the server's clock.
 func ExampleServer_NewRole() {
 	server := localawstest.Start(t, localaws.Config{})
 	role := server.NewRole(t, "Admin", trustsAccount, nil)
@@ -63,7 +63,7 @@ func ExampleServer_NewRole() {
 	// ended: true
 }
 
-// Calls fail as the faults say, and the trail tells who made them.
+// Calls fail with the faults, and the trail records the callers.
 func ExampleServer_faults() {
 	server := localawstest.Start(t, localaws.Config{})
 	if _, err := server.Faults().Add(localaws.Fault{Action: "sts:*", Kind: localaws.FaultThrottle, Count: 1}); err != nil {

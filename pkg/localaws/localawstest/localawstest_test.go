@@ -22,8 +22,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// TestEnvironment starts a program that knows nothing else of where AWS is: this
-// one, which then runs TestProgram alone.
+// TestEnvironment checks that a program finds the local AWS by its environment
+// alone. The program is this test binary, which then runs only TestProgram.
 func TestEnvironment(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "hostile")
 	t.Setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
@@ -41,7 +41,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestProgram(t *testing.T) {
 	if os.Getenv("PROGRAM") == "" {
-		t.Skip("it is for TestEnvironment to start")
+		t.Skip("started by TestEnvironment")
 	}
 	loaded, err := config.LoadDefaultConfig(t.Context())
 	if err != nil {
@@ -54,7 +54,8 @@ func TestProgram(t *testing.T) {
 	t.Logf("I am %s in %s", *who.Arn, loaded.Region)
 }
 
-// TestServingEndsWithTheTest, and the state is there for the next.
+// TestServingEndsWithTheTest checks that a server ends with its test, and that the
+// next one reads its state.
 func TestServingEndsWithTheTest(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	var url string
@@ -62,11 +63,11 @@ func TestServingEndsWithTheTest(t *testing.T) {
 		s := localawstest.Start(t, localaws.Config{StateFile: file})
 		s.NewUser(t, "bob", "")
 		if url = s.URL(); s.URL() != url {
-			t.Error("its URL changes")
+			t.Error("the URL changed")
 		}
 	})
 	if _, err := (&http.Client{}).Get(url); err == nil {
-		t.Error("it still answers")
+		t.Error("the server still answers")
 	}
 	s := localawstest.Start(t, localaws.Config{StateFile: file})
 	if _, err := iam.NewFromConfig(s.SDK()).GetUser(t.Context(), &iam.GetUserInput{UserName: new("bob")}); err != nil {
@@ -74,7 +75,8 @@ func TestServingEndsWithTheTest(t *testing.T) {
 	}
 }
 
-// TestSDKAsksOnce, so that every error is seen, unless the clocks differ.
+// TestSDKAsksOnce checks that the SDK does not retry, which would hide errors,
+// unless the clocks differ.
 func TestSDKAsksOnce(t *testing.T) {
 	s := localawstest.Start(t, localaws.Config{})
 	client := sts.NewFromConfig(s.SDK())
@@ -83,18 +85,18 @@ func TestSDKAsksOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := client.GetCallerIdentity(t.Context(), nil); err == nil {
-			t.Errorf("%s is not seen", kind)
+			t.Errorf("%s: the client got no error", kind)
 		}
 	}
 	for _, by := range []time.Duration{time.Hour, -2 * time.Hour, 365 * 24 * time.Hour} {
 		s.Clock().Advance(by)
 		if _, err := client.GetCallerIdentity(t.Context(), nil); err != nil {
-			t.Errorf("the clock is moved by %s: %v", by, err)
+			t.Errorf("after advancing the clock by %s: %v", by, err)
 		}
 	}
 }
 
-// TestClient answers as a server would.
+// TestClient checks that the in-process client behaves as with a real server.
 func TestClient(t *testing.T) {
 	s := localawstest.Start(t, localaws.Config{})
 	answer, err := s.Client().Get("https://sts.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15")
@@ -114,7 +116,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// TestSetUps are what they say.
+// TestSetUps checks the policies of the users and roles that are created.
 func TestSetUps(t *testing.T) {
 	s := localawstest.Start(t, localaws.Config{})
 	key := s.NewUser(t, "bob", "")

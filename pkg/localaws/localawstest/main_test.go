@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("PROGRAM") != "" { // its client keeps its connections
+	if os.Getenv("PROGRAM") != "" { // the client of TestProgram keeps its connections open
 		os.Exit(m.Run())
 	}
 	goleak.VerifyTestMain(runner(func() int {
@@ -24,7 +24,7 @@ type runner func() int
 
 func (r runner) Run() int { return r() }
 
-// t is what the examples have for a test.
+// t takes the place of a test in the examples.
 var t = &example{}
 
 type example struct {

@@ -7,7 +7,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// parse makes a policy of statements.
+// parse returns a policy with the statements.
 func parse(t testing.TB, parser func([]byte) (*policy.Document, error), statements string) *policy.Document {
 	t.Helper()
 	document, err := parser([]byte(`{"Version":"2012-10-17","Statement":` + statements + `}`))
@@ -17,12 +17,13 @@ func parse(t testing.TB, parser func([]byte) (*policy.Document, error), statemen
 	return document
 }
 
-// TestAuthorize: Policy evaluation logic, How AWS enforcement code logic evaluates
-// requests to allow or deny access, and Troubleshoot access denied error messages
-// for which policy is blamed.
+// TestAuthorize follows three pages of the IAM User Guide: "Policy evaluation
+// logic", "How AWS enforcement code logic evaluates requests to allow or deny
+// access", and, for the policy that an error names, "Troubleshoot access denied
+// error messages".
 func TestAuthorize(t *testing.T) {
 	t.Parallel()
-	// What each kind of policy says of s3:GetObject; nothing where there is none.
+	// The effect of each kind of policy on s3:GetObject; empty without a policy.
 	const (
 		allows = `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`
 		denies = `{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}`
@@ -46,7 +47,7 @@ func TestAuthorize(t *testing.T) {
 		{bob(), other, "", "", "", no, policy.IdentityPolicy},
 		{bob(), denies, "", "", "", never, policy.IdentityPolicy},
 
-		// A boundary allows nothing by itself.
+		// A boundary alone allows nothing.
 		{bob(), allows, allows, "", "", policy.Allow, ""},
 		{bob(), "", allows, "", "", no, policy.IdentityPolicy},
 		{bob(), allows, other, "", "", no, policy.PermissionsBoundary},
@@ -61,11 +62,11 @@ func TestAuthorize(t *testing.T) {
 		{session(), allows, allows, allows, "", policy.Allow, ""},
 		{session(), allows, other, other, "", no, policy.PermissionsBoundary},
 
-		// One kind that denies is blamed, and not one that is silent.
+		// The error names a policy that denies, not one that is silent.
 		{session(), other, other, denies, "", never, policy.SessionPolicy},
 		{session(), other, denies, "", "", never, policy.PermissionsBoundary},
 
-		// The resource may allow what identity policies do not.
+		// A resource policy may allow what identity policies do not.
 		{bob(), "", "", "", toBob, policy.Allow, ""},
 		{bob(), "", other, "", toBob, policy.Allow, ""},
 		{bob(), denies, "", "", toBob, never, policy.IdentityPolicy},
@@ -77,7 +78,8 @@ func TestAuthorize(t *testing.T) {
 		{bob(), "", other, "", toAll, policy.Allow, ""},
 		{bob(), allows, "", "", toNone, never, policy.ResourcePolicy},
 
-		// To a role it allows within bounds, to a session without.
+		// A resource policy that names a role allows within the role's bounds; one that
+		// names a session ignores them.
 		{session(), "", "", "", toRole, policy.Allow, ""},
 		{session(), "", other, "", toRole, no, policy.PermissionsBoundary},
 		{session(), "", "", other, toRole, no, policy.SessionPolicy},
@@ -106,7 +108,8 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
-// TestAuthorizeByTrust: that a role's trust policy must allow, whatever else does.
+// TestAuthorizeByTrust checks that a role's trust policy must allow, whatever other
+// policies allow.
 func TestAuthorizeByTrust(t *testing.T) {
 	t.Parallel()
 	mayAssume := parse(t, policy.Parse, `{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`)
@@ -133,7 +136,7 @@ func TestSessionPoliciesOfNothing(t *testing.T) {
 	policies := policy.Policies{Identity: []*policy.Document{all}, Session: []*policy.Document{}}
 	want := policy.Verdict{By: policy.SessionPolicy}
 	if got := policy.Authorize(policy.Request{Action: "s3:GetObject", Resource: "*"}, policies); got != want {
-		t.Errorf("no session policy is bound by none: %+v, want %+v", got, want)
+		t.Errorf("an empty list of session policies: %+v, want %+v", got, want)
 	}
 }
 

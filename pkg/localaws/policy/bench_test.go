@@ -6,7 +6,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A policy as a user of EKS has it, and more than that.
+// The policy of an EKS user, and more.
 const benchmarked = `{"Version":"2012-10-17","Statement":[
 	{"Sid":"Read","Effect":"Allow","Action":["iam:Get*","iam:List*","ec2:Describe*","s3:GetObject"],"Resource":"*"},
 	{"Sid":"Own","Effect":"Allow","Action":["iam:*AccessKey*","iam:*MFADevice"],"Resource":["arn:aws:iam::123456789012:user/*","arn:aws:iam::123456789012:mfa/*"]},
@@ -48,7 +48,8 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 }
 
-// TestEvaluateAllocatesNothing unless the policy has variables.
+// TestEvaluateAllocatesNothing checks that a policy without variables is evaluated
+// without allocations.
 func TestEvaluateAllocatesNothing(t *testing.T) {
 	document, err := policy.Parse([]byte(benchmarked))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// TestDocumentation holds the engine to the answers of the IAM User Guide. Each
-// topic is called as the guide calls the page that gives them.
+// TestDocumentation checks the engine against the examples of the IAM User Guide.
+// Each topic has the title of its page in the guide.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	topics := map[string][]example{
@@ -58,7 +58,7 @@ func TestDocumentation(t *testing.T) {
 	t.Logf("%d examples of %d topics", examples, len(topics))
 }
 
-// An example is a policy, a request, and the guide's answer.
+// An example is a policy, a request, and the decision according to the guide.
 type example struct {
 	parse    func([]byte) (*policy.Document, error)
 	document string
@@ -68,7 +68,7 @@ type example struct {
 
 const current = "2012-10-17" // version of the policy language
 
-// identity is an example of an identity policy.
+// identity returns an example with an identity policy.
 func identity(version, statement, action, resource string, want policy.Decision, keys []key) example {
 	return example{
 		policy.Parse, `{"Version":"` + version + `","Statement":` + statement + `}`,
@@ -76,7 +76,8 @@ func identity(version, statement, action, resource string, want policy.Decision,
 	}
 }
 
-// allow, deny and silent say what the statement does about an action on a resource.
+// allow, deny and silent return examples of a statement that allows, denies or does
+// not match an action on a resource.
 func allow(statement, action, resource string, keys ...key) example {
 	return identity(current, statement, action, resource, policy.Allow, keys)
 }
@@ -89,7 +90,8 @@ func silent(statement, action, resource string, keys ...key) example {
 	return identity(current, statement, action, resource, policy.ImplicitDeny, keys)
 }
 
-// match and noMatch say whether a condition is true of what is known of a request.
+// match and noMatch return examples of a condition that is true or false for the
+// context of a request.
 func match(condition string, keys ...key) example {
 	return allow(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{`+condition+`}}`, "s3:GetObject", "arn:aws:s3:::bucket/key", keys...)
 }
@@ -100,7 +102,7 @@ func noMatch(condition string, keys ...key) example {
 	return e
 }
 
-// A key of the request's context.
+// A key is one of the request's context keys, with its values.
 type key struct {
 	name   string
 	values []string
@@ -142,7 +144,7 @@ func effects() []example {
 func actions() []example {
 	onAll := func(action string) string { return `{"Effect":"Allow","Action":` + action + `,"Resource":"*"}` }
 	return []example{
-		// Neither the prefix nor the name of an action has a case.
+		// The prefix and the name of an action are case-insensitive.
 		allow(onAll(`"iam:ListAccessKeys"`), "iam:ListAccessKeys", "*"),
 		allow(onAll(`"IAM:listaccesskeys"`), "iam:ListAccessKeys", "*"),
 		allow(onAll(`"iam:LISTaccess*"`), "iam:ListAccessKeys", "*"),
@@ -195,7 +197,7 @@ func resources() []example {
 		allow(on(`"arn:aws:sqs:us-east-2:123456789012:queue1"`), "sqs:SendMessage", "arn:aws:sqs:us-east-2:123456789012:queue1"),
 		silent(on(`"arn:aws:sqs:us-east-2:123456789012:queue1"`), "sqs:SendMessage", "arn:aws:sqs:us-east-2:123456789012:queue12"),
 		silent(on(`"arn:aws:sqs:us-east-2:123456789012:queue1"`), "sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:queue1"),
-		// The name of a user has a case.
+		// User names are case-sensitive.
 		allow(on(`"arn:aws:iam::123456789012:user/Bob"`), "iam:GetUser", "arn:aws:iam::123456789012:user/Bob"),
 		silent(on(`"arn:aws:iam::123456789012:user/Bob"`), "iam:GetUser", "arn:aws:iam::123456789012:user/bob"),
 		allow(on(`"arn:aws:iam::123456789012:user/accounting/*"`), "iam:GetUser", "arn:aws:iam::123456789012:user/accounting/bob"),
@@ -204,7 +206,7 @@ func resources() []example {
 		allow(tables, "dynamodb:GetItem", "arn:aws:dynamodb:us-east-2:123456789012:table/magazines_table"),
 		silent(tables, "dynamodb:GetItem", "arn:aws:dynamodb:us-east-2:123456789012:table/prices_table"),
 
-		// A slash is a character as any other.
+		// A slash is an ordinary character.
 		allow(test, "s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg"),
 		allow(test, "s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/object.jpg"),
 		allow(test, "s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg"),
@@ -217,7 +219,7 @@ func resources() []example {
 		silent(test, "s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/test/object.jpg"),
 		silent(test, "s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test.jpg"),
 
-		// A * that ends a part of an ARN may reach over colons.
+		// A * at the end of a part of an ARN also matches colons.
 		allow(on(`"arn:aws:eks:*:123456789012:cluster/c"`), "eks:DescribeCluster", "arn:aws:eks:eu-west-2:123456789012:cluster/c"),
 		allow(on(`"arn:aws:eks:*"`), "eks:DescribeCluster", "arn:aws:eks:eu-west-2:123456789012:cluster/c"),
 		silent(on(`"arn:aws:eks:*"`), "eks:DescribeCluster", "arn:aws:ec2:eu-west-2:123456789012:cluster/c"),
@@ -252,7 +254,7 @@ func versions() []example {
 		identity("2012-10-17", own, "s3:GetObject", file, policy.Allow, bob),
 		identity("2008-10-17", own, "s3:GetObject", file, policy.ImplicitDeny, bob),
 		identity("2008-10-17", own, "s3:GetObject", literally, policy.Allow, bob),
-		without(identity("", own, "s3:GetObject", file, policy.ImplicitDeny, bob)), // which means 2008-10-17
+		without(identity("", own, "s3:GetObject", file, policy.ImplicitDeny, bob)), // the default version is 2008-10-17
 		without(identity("", own, "s3:GetObject", literally, policy.Allow, bob)),
 		identity("2008-10-17", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"s3:prefix":"${aws:username}"}}}`,
 			"s3:ListBucket", "arn:aws:s3:::bucket", policy.ImplicitDeny, append(bob, is("s3:prefix", "bob"))),
@@ -263,13 +265,13 @@ func versions() []example {
 
 func conditions() []example {
 	return []example{
-		// Names of keys have no case; whether values have one is up to the operator.
+		// Key names are case-insensitive; for values it depends on the operator.
 		match(`"StringEquals":{"aws:SourceIP":"192.0.2.1"}`, is("AWS:SourceIp", "192.0.2.1")),
 		match(`"StringEquals":{"aws:username":"john"}`, is("aws:username", "john")),
 		noMatch(`"StringEquals":{"aws:username":"john"}`, is("aws:username", "John")),
 		match(`"StringEqualsIgnoreCase":{"aws:username":"john"}`, is("aws:username", "john")),
 		match(`"StringEqualsIgnoreCase":{"aws:username":"john"}`, is("aws:username", "John")),
-		// A key that is not there matches nothing, not even an empty value.
+		// A missing key matches nothing, not even an empty value.
 		noMatch(`"StringEquals":{"aws:PrincipalTag/team":""}`),
 		match(`"StringEquals":{"aws:PrincipalTag/team":""}`, is("aws:PrincipalTag/team", "")),
 		// Values may be numbers and booleans.
@@ -325,7 +327,7 @@ func severalValues() []example {
 		match(allOfSome, tags("environment", "cost-center")),
 		noMatch(allOfSome, tags("environment", "dept")),
 		noMatch(allOfSome),
-		match(all), // and so Null is needed
+		match(all), // hence the need for Null
 		match(all, tags()),
 		match(all, tags("")), // an empty string is an empty set
 		noMatch(allOfSome, tags("")),
@@ -390,7 +392,7 @@ func stringOperators() []example {
 
 		match(`"StringNotEquals":{"aws:username":["john","jane"]}`, is("aws:username", "John")),
 		noMatch(`"StringNotEquals":{"aws:username":["john","jane"]}`, is("aws:username", "jane")),
-		match(`"StringNotEquals":{"aws:username":"john"}`), // a key that is not there is not equal
+		match(`"StringNotEquals":{"aws:username":"john"}`), // a missing key is not equal
 		noMatch(`"StringNotEqualsIgnoreCase":{"aws:username":"john"}`, is("aws:username", "John")),
 		match(`"StringNotEqualsIgnoreCase":{"aws:username":"john"}`, is("aws:username", "jane")),
 		match(`"StringNotLike":{"aws:username":"j*"}`, is("aws:username", "mary")),
@@ -398,8 +400,8 @@ func stringOperators() []example {
 		match(`"StringNotLike":{"aws:username":"j*"}`),
 		match(`"StringLike":{"aws:username":"j?h?"}`, is("aws:username", "john")),
 		noMatch(`"StringLike":{"aws:username":"J*"}`, is("aws:username", "john")),
-		noMatch(`"StringLike":{"aws:username":"oh"}`, is("aws:username", "john")), // the whole, not a part
-		match(`"StringLike":{"aws:username":"?"}`, is("aws:username", "é")),       // one character, whatever its bytes
+		noMatch(`"StringLike":{"aws:username":"oh"}`, is("aws:username", "john")), // the whole value must match
+		match(`"StringLike":{"aws:username":"?"}`, is("aws:username", "é")),       // one character of two bytes
 		noMatch(`"StringEquals":{"aws:username":"j*"}`, is("aws:username", "john")),
 		match(`"StringEquals":{"aws:username":"j*"}`, is("aws:username", "j*")),
 	}
@@ -501,7 +503,7 @@ func addressOperators() []example {
 		match(both, from("203.0.113.1")),
 		match(both, from("2001:db8:1234:5678::1")),
 		noMatch(both, from("2001:db8:1234:5679::1")),
-		match(range4, from("::ffff:203.0.113.1")), // the same address, written longer
+		match(range4, from("::ffff:203.0.113.1")), // the same address, IPv4-mapped
 		match(`"IpAddress":{"aws:SourceIp":"203.0.113.5"}`, from("203.0.113.5")),
 		noMatch(`"IpAddress":{"aws:SourceIp":"203.0.113.5"}`, from("203.0.113.6")), // one address is /32
 		noMatch(`"NotIpAddress":{"aws:SourceIp":["192.0.2.0/24","203.0.113.0/24"]}`, from("203.0.113.1")),
@@ -523,7 +525,7 @@ func arnOperators() []example {
 		noMatch(topic, source("arn:aws:sns:us-west-2:123456789012:topic-id")),
 		noMatch(topic),
 
-		// ArnEquals and ArnLike are one, and compare part by part.
+		// ArnEquals and ArnLike are the same, and compare part by part.
 		match(`"ArnEquals":{"aws:SourceArn":"arn:aws:sns:*:123456789012:TOPIC-*"}`, source("arn:aws:sns:us-west-2:123456789012:TOPIC-ID")),
 		match(`"ArnLike":{"aws:SourceArn":"arn:aws:sns:us-west-?:123456789012:*"}`, source("arn:aws:sns:us-west-2:123456789012:TOPIC-ID")),
 		match(`"StringLike":{"aws:SourceArn":"`+finance+`"}`, source(store)),
@@ -560,13 +562,13 @@ func existenceOperators() []example {
 		noMatch(types, launched("m2.micro")),
 		match(types),
 		noMatch(`"StringLike":{"ec2:InstanceType":"t1.*"}`),
-		// What is not there is not equal, with IfExists and without.
+		// A missing key is not equal, with or without IfExists.
 		match(`"StringNotEqualsIfExists":{"aws:PrincipalTag/team":"blue"}`),
 		noMatch(`"StringNotEqualsIfExists":{"aws:PrincipalTag/team":"blue"}`, is("aws:PrincipalTag/team", "blue")),
 		match(`"IpAddressIfExists":{"aws:SourceIp":"203.0.113.0/24"}`),
 		match(`"ArnEqualsIfExists":{"aws:SourceArn":"arn:aws:s3:::b"}`),
 		match(`"DateLessThanIfExists":{"aws:TokenIssueTime":"2020-01-01"}`),
-		noMatch(`"StringLikeIfExists":{"ec2:InstanceType":"t1.*"},"Bool":{"aws:SecureTransport":"true"}`), // other conditions stand
+		noMatch(`"StringLikeIfExists":{"ec2:InstanceType":"t1.*"},"Bool":{"aws:SecureTransport":"true"}`), // IfExists affects only its own condition
 
 		match(`"Null":{"aws:TokenIssueTime":"false"}`, issued),
 		noMatch(`"Null":{"aws:TokenIssueTime":"false"}`),
@@ -599,7 +601,7 @@ func variables() []example {
 		silent(topics, "sns:CreateTopic", "arn:aws:sns:us-east-1:123456789012:apollo-production-alarms", project, environment),
 		silent(topics, "sns:CreateTopic", "arn:aws:sns:us-east-1:123456789012:apollo-test-alarms", project),
 
-		// A value is no pattern.
+		// A variable's value is not a pattern.
 		silent(own, "s3:GetObject", "arn:aws:s3:::bucket/alice/file", is("aws:username", "*")),
 		allow(own, "s3:GetObject", "arn:aws:s3:::bucket/*/file", is("aws:username", "*")),
 		silent(own, "s3:GetObject", "arn:aws:s3:::bucket/bob/file", is("aws:username", "b?b")),
@@ -607,7 +609,7 @@ func variables() []example {
 		// Not before the fifth colon.
 		silent(on("arn:aws:sqs:${aws:RequestedRegion}:123456789012:q"), "sqs:SendMessage", "arn:aws:sqs:eu-west-2:123456789012:q", is("aws:RequestedRegion", "eu-west-2")),
 
-		// Characters that would mean something else.
+		// Escaped special characters.
 		allow(on("arn:aws:s3:::bucket/${*}"), "s3:GetObject", "arn:aws:s3:::bucket/*"),
 		silent(on("arn:aws:s3:::bucket/${*}"), "s3:GetObject", "arn:aws:s3:::bucket/file"),
 		silent(on("arn:aws:s3:::bucket/${?}"), "s3:GetObject", "arn:aws:s3:::bucket/f"),
@@ -624,7 +626,7 @@ func variables() []example {
 		match(`"StringEquals":{"s3:prefix":"${aws:userid, 'anonymous'}"}`, is("s3:prefix", "anonymous")),
 		noMatch(`"StringLike":{"s3:prefix":"${aws:userid, '*'}"}`, is("s3:prefix", "anonymous")),
 
-		// A variable without a value is null: nothing is like it, all is unlike it.
+		// A variable without a value is null: nothing equals it, everything differs.
 		deny(statement, "s3:GetObject", "arn:aws:s3:::b/k", object("blue")),
 		deny(statement, "s3:GetObject", "arn:aws:s3:::b/k", object("blue"), team("red")),
 		silent(statement, "s3:GetObject", "arn:aws:s3:::b/k", object("blue"), team("blue")),

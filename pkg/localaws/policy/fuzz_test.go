@@ -10,8 +10,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// FuzzParse holds that what parses can be evaluated, in time, and that a decision
-// is that of the statements that match.
+// FuzzParse checks that every policy that parses is evaluated in bounded time, and
+// that the decision follows from the matching statements.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::${aws:username}*"}]}`,
@@ -53,7 +53,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzWildcard holds the matching of wildcards to the plainest there is.
+// FuzzWildcard compares the matching of wildcards with a naive implementation.
 func FuzzWildcard(f *testing.F) {
 	f.Add("*", "")
 	f.Add("a*b?c", "axxbyc")
@@ -63,7 +63,7 @@ func FuzzWildcard(f *testing.F) {
 	f.Add("*??bc", "€bc")
 	f.Fuzz(func(t *testing.T, pattern, value string) {
 		if !utf8.ValidString(pattern) || !utf8.ValidString(value) || strings.Contains(pattern, "\x00") || len(pattern)+len(value) > 200 {
-			t.Skip("no text of a policy, or a long one")
+			t.Skip("not the text of a policy, or too long")
 		}
 		quoted, err := json.Marshal(pattern)
 		if err != nil {
@@ -76,13 +76,13 @@ func FuzzWildcard(f *testing.F) {
 		}
 		decision := policy.Evaluate(policy.Request{Action: "a:b", Resource: "*", Context: map[string][]string{"k": {value}}}, document)
 		if want := like([]rune(pattern), []rune(value)); (decision == policy.Allow) != want {
-			t.Errorf("%q is like %q: %v, want %v", value, pattern, !want, want)
+			t.Errorf("%q matches %q: %v, want %v", value, pattern, !want, want)
 		}
 	})
 }
 
-// like compares by a table: whether the first i characters of the pattern match the
-// first j of the value.
+// like matches with a table: entry i, j says whether the first i characters of the
+// pattern match the first j of the value.
 func like(pattern, value []rune) bool {
 	matches := make([][]bool, len(pattern)+1)
 	for i := range matches {
@@ -101,15 +101,16 @@ func like(pattern, value []rune) bool {
 	return matches[len(pattern)][len(value)]
 }
 
-// TestNestingEnds: documents come from users.
+// TestNestingEnds checks that nesting is bounded, as documents come from users.
 func TestNestingEnds(t *testing.T) {
 	t.Parallel()
 	if _, err := policy.Parse([]byte(`{"Statement":` + strings.Repeat("[", 10_000_000))); err == nil {
-		t.Error("a policy without an end")
+		t.Error("unterminated nesting parsed as a policy")
 	}
 }
 
-// TestWildcardsEnd: a pattern that matchers which try everything never finish.
+// TestWildcardsEnd checks that matching ends for a pattern on which backtracking
+// matchers take exponential time.
 func TestWildcardsEnd(t *testing.T) {
 	t.Parallel()
 	pattern := "arn:aws:s3:::" + strings.Repeat("*a", 2000) + "b"

@@ -7,7 +7,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A document and what AWS says of it; nothing if it is a policy.
+// A document is a policy and AWS's reason to reject it; empty if it is valid.
 type document struct{ text, reason string }
 
 func checkDocuments(t *testing.T, parse func([]byte) (*policy.Document, error), documents []document) {
@@ -62,7 +62,7 @@ func TestParseDocuments(t *testing.T) {
 		{`{"Id":{},"Statement":` + s + `}`, syntax},
 		{`{"Id":["mine"],"Statement":` + s + `}`, syntax},
 		{`{"Extra":"x","Statement":` + s + `}`, syntax},
-		// Elements have a case, and are there once.
+		// Element names are case-sensitive, and occur once.
 		{`{"statement":` + s + `}`, syntax},
 		{`{"version":"2012-10-17","Statement":` + s + `}`, syntax},
 		{`{"Statement":` + s + `,"Statement":` + s + `}`, syntax},
@@ -72,7 +72,7 @@ func TestParseDocuments(t *testing.T) {
 }
 
 // Grammar of the IAM JSON policy language: statements of a policy that is not a
-// resource's.
+// resource policy.
 func TestParseStatements(t *testing.T) {
 	t.Parallel()
 	const noVendor = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
@@ -185,7 +185,7 @@ func TestParseConditions(t *testing.T) {
 		{`{"StringEquals":{"s3:prefix":["a","b"]},"Null":{"aws:TokenIssueTime":"true"}}`, ""},
 		{`{"StringEquals":{"s3:prefix":[]}}`, ""},
 		{`{"DateGreaterThan":{}}`, ""},
-		{`{"Anything":{}}`, ""}, // asks nothing
+		{`{"Anything":{}}`, ""}, // no condition
 		{`{"ForAllValues:StringEqualsIfExists":{"aws:TagKeys":"a"}}`, ""},
 		{`{"ForAllValues:Null":{"aws:TagKeys":"true"}}`, ""},
 		{`{"StringEquals":{"s3:prefix":"a"},"StringEquals":{"s3:prefix":"b"}}`, syntax},
@@ -200,7 +200,7 @@ func TestParseConditions(t *testing.T) {
 		{`{"StringEquals":{"s3:prefix":["a",["b"]]}}`, syntax},
 		{`{"StringEquals":{"s3:prefix":"\u0000"}}`, syntax},
 
-		// The operators there are, spelt so.
+		// Only the known operators, in their exact case.
 		{`{"StringEqualz":{"s3:prefix":"a"}}`, syntax},
 		{`{"stringEquals":{"s3:prefix":"a"}}`, syntax},
 		{`{"StringMatches":{"s3:prefix":"a"}}`, syntax},
@@ -216,7 +216,7 @@ func TestParseConditions(t *testing.T) {
 		{`{"IfExists":{"s3:prefix":"a"}}`, syntax},
 		{`{"":{"s3:prefix":"a"}}`, syntax},
 
-		// Values that no request could have.
+		// Values that no request can have.
 		{`{"NumericLessThan":{"s3:max-keys":["10",10,"10.5","-1","1e3"]}}`, ""},
 		{`{"NumericLessThan":{"s3:max-keys":"abc"}}`, legacy},
 		{`{"NumericLessThan":{"s3:max-keys":""}}`, legacy},
@@ -258,7 +258,7 @@ func TestParseConditions(t *testing.T) {
 	checkDocuments(t, policy.Parse, documents)
 }
 
-// AWS JSON policy elements: Principal, and what a role's trust policy may hold.
+// AWS JSON policy elements: Principal, and the content of a role's trust policy.
 func TestParseTrust(t *testing.T) {
 	t.Parallel()
 	const text = "Syntax error in policy."
@@ -283,7 +283,7 @@ func TestParseTrust(t *testing.T) {
 		{`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["sts:AssumeRole","sts:GetCallerIdentity"]}`, actions},
 		{`{"Effect":"Deny","Principal":{"AWS":"*"},"NotAction":"s3:GetObject"}`, actions},
 
-		// Resource: the role itself is it.
+		// Resource: always the role itself.
 		{`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole","Resource":"*"}`, "Has prohibited field Resource"},
 		{`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole","NotResource":"*"}`, "AssumeRole policy must not contain resources."},
 

@@ -9,7 +9,7 @@ import (
 
 const account = "123456789012"
 
-// Those who ask, in the examples.
+// The callers in the examples.
 func bob() policy.Principal {
 	return policy.Principal{AccountID: account, ARNs: []string{"arn:aws:iam::123456789012:user/Bob"}}
 }
@@ -26,8 +26,8 @@ func service(name string) policy.Principal { return policy.Principal{Service: na
 
 func cameFrom(provider string) policy.Principal { return policy.Principal{Federated: provider} }
 
-// trust and distrust say whether a role whose policy has these principals lets
-// somebody in.
+// trust and distrust return examples of a trust policy with these principals that
+// does or does not let a caller assume the role.
 func trust(principal string, who policy.Principal) example {
 	return example{
 		policy.ParseTrust, trusting(principal),
@@ -45,7 +45,8 @@ func trusting(principal string) string {
 	return `{"Version":"2012-10-17","Statement":{"Effect":"Allow",` + principal + `,"Action":"sts:AssumeRole"}}`
 }
 
-// trustIf and distrustIf say whether a role lets bob in on a condition.
+// trustIf and distrustIf return examples of a condition with which bob may or may
+// not assume a role.
 func trustIf(condition string, keys ...key) example {
 	e := trust(`"Principal":{"AWS":"123456789012"},"Condition":{`+condition+`}`, bob())
 	e.request.Context = contextOf(keys)
@@ -58,8 +59,8 @@ func distrustIf(condition string, keys ...key) example {
 	return e
 }
 
-// spare and hit say whether a policy of a bucket, which denies to all but some,
-// denies to somebody.
+// spare and hit return examples of a bucket policy with NotPrincipal that does not
+// deny, or denies, a caller.
 func spare(principal string, who policy.Principal) example {
 	e := hit(principal, who)
 	e.want = policy.ImplicitDeny
@@ -87,13 +88,13 @@ func principals() []example {
 		distrust(`"Principal":{"AWS":"555555555555"}`, bob()),
 		distrust(`"Principal":{"AWS":"arn:aws:iam::555555555555:root"}`, bob()),
 
-		// A user, whose name has a case.
+		// A user; names are case-sensitive.
 		trust(`"Principal":{"AWS":"arn:aws:iam::123456789012:user/Bob"}`, bob()),
 		trust(`"Principal":{"AWS":["arn:aws:iam::123456789012:user/Alice","arn:aws:iam::123456789012:user/Bob"]}`, bob()),
 		distrust(`"Principal":{"AWS":"arn:aws:iam::123456789012:user/bob"}`, bob()),
 		distrust(`"Principal":{"AWS":"arn:aws:iam::123456789012:user/Bob"}`, session()),
 
-		// A role means all its sessions, a session itself alone.
+		// A role matches all its sessions, a session only itself.
 		trust(`"Principal":{"AWS":"arn:aws:iam::123456789012:role/team/Ops"}`, session()),
 		distrust(`"Principal":{"AWS":"arn:aws:iam::123456789012:role/Ops"}`, session()),
 		trust(`"Principal":{"AWS":"arn:aws:sts::123456789012:assumed-role/Ops/alice"}`, session()),
@@ -114,7 +115,7 @@ func principals() []example {
 		distrust(`"Principal":{"Federated":"`+github+`"}`, bob()),
 		distrust(`"Principal":{"AWS":"123456789012"}`, cameFrom(github)),
 
-		// Everybody who is a principal of an account; a denial has no bounds.
+		// * matches every principal of an account; a denial matches everybody.
 		trust(`"Principal":{"AWS":"*"}`, bob()),
 		trust(`"Principal":{"AWS":"*"}`, session()),
 		distrust(`"Principal":{"AWS":"*"}`, service("ec2.amazonaws.com")),
@@ -131,7 +132,7 @@ func notPrincipals() []example {
 	return []example{
 		spare(`"NotPrincipal":{"AWS":[`+account+`,`+user+`]}`, bob()),
 		hit(`"NotPrincipal":{"AWS":`+user+`}`, bob()),    // the account must be named, too
-		hit(`"NotPrincipal":{"AWS":`+account+`}`, bob()), // and does not cover its users
+		hit(`"NotPrincipal":{"AWS":`+account+`}`, bob()), // but does not include its users
 		hit(`"NotPrincipal":{"AWS":[`+account+`,`+user+`]}`, session()),
 		hit(`"NotPrincipal":{"AWS":["arn:aws:iam::555555555555:root",`+user+`]}`, bob()),
 		spare(`"NotPrincipal":{"AWS":[`+account+`,`+role+`]}`, session()),
@@ -171,7 +172,7 @@ func globalKeys() []example {
 	const mfa, old = `"Bool":{"aws:MultiFactorAuthPresent":"true"}`, `"NumericLessThan":{"aws:MultiFactorAuthAge":"3600"}`
 	const role = `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::123456789012:role/team/*"}`
 	return []example{
-		// A long-term key says nothing of MFA.
+		// Requests with a long-term key have no MFA keys.
 		trustIf(mfa, is("aws:MultiFactorAuthPresent", "true")),
 		distrustIf(mfa, is("aws:MultiFactorAuthPresent", "false")),
 		distrustIf(mfa),
@@ -190,8 +191,8 @@ func globalKeys() []example {
 	}
 }
 
-// allowsDirectly: by the principal's own ARN, not by its account, so that the
-// principal needs no permission of its own.
+// allowsDirectly reports whether the document names the principal's own ARN, not
+// only its account: the principal then needs no permission of its own.
 func allowsDirectly(document *policy.Document, request policy.Request) bool {
 	return policy.Authorize(request, policy.Policies{Resource: document}).Decision == policy.Allow
 }
@@ -222,8 +223,8 @@ func TestAllowsDirectly(t *testing.T) {
 	}
 }
 
-// TestAllowsDirectlyByOneStatement: that a statement names the principal is nothing
-// if it is another one that allows.
+// TestAllowsDirectlyByOneStatement checks that the statement that names the
+// principal must be the one that allows.
 func TestAllowsDirectlyByOneStatement(t *testing.T) {
 	t.Parallel()
 	document, err := policy.ParseTrust([]byte(`{"Statement":[
@@ -234,7 +235,7 @@ func TestAllowsDirectlyByOneStatement(t *testing.T) {
 	}
 	request := policy.Request{Action: "sts:AssumeRole", Principal: bob()}
 	if policy.Evaluate(request, document) != policy.Allow || allowsDirectly(document, request) {
-		t.Error("the policy allows by the account alone")
+		t.Error("allowed directly, but the allowing statement names only the account")
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start serves a proxy whose AWS answers with the host that it was asked as.
+// start serves a proxy with an AWS that responds with the request's host.
 func start(t *testing.T, config proxy.Config) (address string, client *http.Client) {
 	t.Helper()
 	ca, err := proxy.NewCA(time.Now())
@@ -76,10 +76,9 @@ func TestAWSNames(t *testing.T) {
 	}
 }
 
-// TestNobodyElseIsDialled names hosts that a client must not get to; each would
-// answer if it were dialled.
+// TestNobodyElseIsDialled checks that the proxy dials none of these hosts.
 func TestNobodyElseIsDialled(t *testing.T) {
-	secret := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was dialled") }))
+	secret := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the proxy dialled the host") }))
 	defer secret.Close()
 	_, client := start(t, proxy.Config{})
 	for _, host := range []string{
@@ -111,8 +110,8 @@ func TestRegisteredCluster(t *testing.T) {
 	}
 }
 
-// TestWhoMayConnect asks as clients elsewhere, and as browsers that were made to
-// take a stranger's name for ours.
+// TestWhoMayConnect covers clients on other machines, and browsers that were
+// tricked into resolving a foreign name to this server (DNS rebinding).
 func TestWhoMayConnect(t *testing.T) {
 	ca, err := proxy.NewCA(time.Now())
 	if err != nil {
@@ -126,18 +125,18 @@ func TestWhoMayConnect(t *testing.T) {
 		allow              string
 		want               string
 	}{
-		"this machine":                {"127.0.0.1:1", "127.0.0.1:4566", "/", "", "AWS"},
-		"this machine, IPv6":          {"[::1]:1", "localhost:4566", "/", "", "AWS"},
-		"by AWS's name":               {"127.0.0.1:1", "sts.amazonaws.com", "/", "", "AWS"},
-		"by a stranger's name":        {"127.0.0.1:1", "evil.example", "/", "", ""},
-		"another machine":             {"172.18.0.2:1", "172.18.0.1:4566", "/", "", ""},
-		"another machine, allowed":    {"172.18.0.2:1", "172.18.0.1:4566", "/", "172.18.0.0/16", "AWS"},
-		"another network":             {"10.0.0.2:1", "172.18.0.1:4566", "/", "172.18.0.0/16", ""},
-		"control":                     {"127.0.0.1:1", "127.0.0.1:4566", "/_localaws/health", "", "control"},
-		"control by a stranger":       {"127.0.0.1:1", "evil.example", "/_localaws/health", "", ""},
-		"control from elsewhere":      {"172.18.0.2:1", "127.0.0.1:4566", "/_localaws/health", "172.18.0.0/16", ""},
-		"control by its outer name":   {"127.0.0.1:1", "172.18.0.1:4566", "/_localaws/health", "172.18.0.0/16", ""},
-		"an address that is no one's": {"x", "127.0.0.1:4566", "/", "", ""},
+		"this machine":              {"127.0.0.1:1", "127.0.0.1:4566", "/", "", "AWS"},
+		"this machine, IPv6":        {"[::1]:1", "localhost:4566", "/", "", "AWS"},
+		"by AWS's name":             {"127.0.0.1:1", "sts.amazonaws.com", "/", "", "AWS"},
+		"by a stranger's name":      {"127.0.0.1:1", "evil.example", "/", "", ""},
+		"another machine":           {"172.18.0.2:1", "172.18.0.1:4566", "/", "", ""},
+		"another machine, allowed":  {"172.18.0.2:1", "172.18.0.1:4566", "/", "172.18.0.0/16", "AWS"},
+		"another network":           {"10.0.0.2:1", "172.18.0.1:4566", "/", "172.18.0.0/16", ""},
+		"control":                   {"127.0.0.1:1", "127.0.0.1:4566", "/_localaws/health", "", "control"},
+		"control by a stranger":     {"127.0.0.1:1", "evil.example", "/_localaws/health", "", ""},
+		"control from elsewhere":    {"172.18.0.2:1", "127.0.0.1:4566", "/_localaws/health", "172.18.0.0/16", ""},
+		"control by its outer name": {"127.0.0.1:1", "172.18.0.1:4566", "/_localaws/health", "172.18.0.0/16", ""},
+		"an invalid address":        {"x", "127.0.0.1:4566", "/", "", ""},
 	} {
 		config := proxy.Config{CA: ca, AWS: text("AWS"), Control: text("control")}
 		if test.allow != "" {
@@ -157,8 +156,8 @@ func TestWhoMayConnect(t *testing.T) {
 	}
 }
 
-// TestServeTLSWantsTheName asks over connections that were begun for a name, or for
-// none, as those may be that go on with an older session.
+// TestServeTLSWantsTheName checks that the Host must equal the connection's server
+// name, which a resumed session may lack.
 func TestServeTLSWantsTheName(t *testing.T) {
 	ca, err := proxy.NewCA(time.Now())
 	if err != nil {
@@ -216,7 +215,8 @@ func TestCloseEndsTunnels(t *testing.T) {
 	}
 }
 
-// TestCAVouchesForNothingElse mints what it should not, and no client accepts it.
+// TestCAVouchesForNothingElse checks that clients reject certificates that the CA
+// signs for names outside its constraints.
 func TestCAVouchesForNothingElse(t *testing.T) {
 	ca, err := proxy.NewCA(time.Now())
 	if err != nil {
@@ -256,10 +256,10 @@ func TestCAIsLoadedAndRenewed(t *testing.T) {
 	now := time.Now()
 	first := load(now)
 	if load(now.Add(time.Hour)) != first {
-		t.Error("it is replaced within an hour")
+		t.Error("the CA was renewed within an hour")
 	}
 	if load(now.AddDate(0, 0, 7)) == first {
-		t.Error("it is kept at its end")
+		t.Error("the CA was not renewed at its end")
 	}
 }
 

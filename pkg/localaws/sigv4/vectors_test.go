@@ -18,10 +18,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
 )
 
-// The documentation secret that the recorded requests were signed with.
+// The recorded requests were signed with this secret of the AWS documentation.
 const recordedKey, recordedSecret = "AKIATLABCDEFGHIJKLM2", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
-// A recorded request is what a real client sent.
+// A recorded request is one that a real client sent.
 type recorded struct {
 	Seq     int
 	Command string
@@ -54,13 +54,13 @@ func vectors(t testing.TB) []recorded {
 	return all
 }
 
-// request is the request as a server sees it.
+// request returns the request as a server receives it.
 func (r recorded) request() *http.Request {
 	request := httptest.NewRequest(r.Method, r.Path, strings.NewReader(r.Body))
 	request.Header = http.Header{}
 	for _, h := range r.Headers {
 		if strings.EqualFold(h[0], "Host") {
-			request.Host = cmp.Or(request.URL.Host, h[1]) // what a proxy is asked for outranks the header
+			request.Host = cmp.Or(request.URL.Host, h[1]) // a proxy request's URL takes precedence over the header
 		} else {
 			request.Header.Add(h[0], h[1])
 		}
@@ -102,12 +102,12 @@ func TestVectors(t *testing.T) {
 		}
 	}
 	if signed < 150 {
-		t.Errorf("%d requests signed by the key, %d by others: the recording has more", signed, other)
+		t.Errorf("%d requests signed by the key, %d by others: expected more in the recording", signed, other)
 	}
 }
 
-// TestOneByteChanged changes every recorded request in each byte of all that is
-// signed; none may verify.
+// TestOneByteChanged changes each signed byte of every recorded request; none may
+// verify.
 func TestOneByteChanged(t *testing.T) {
 	t.Parallel()
 	changed := 0
@@ -118,24 +118,24 @@ func TestOneByteChanged(t *testing.T) {
 		for what, change := range r.changes() {
 			s, err := change.parse()
 			if err == nil && s.AccessKeyID != recordedKey {
-				continue // which is not signed: it says whose secret to verify by
+				continue // the access key ID is not signed: it selects the secret
 			}
 			if err == nil {
 				err = s.Verify(recordedSecret)
 			}
 			if err == nil {
-				t.Errorf("%d %s: it verifies with another %s", r.Seq, r.Command, what)
+				t.Errorf("%d %s: the request verifies with another %s", r.Seq, r.Command, what)
 			}
 			changed++
 		}
 	}
 	t.Logf("%d changes", changed)
 	if changed < 45_000 {
-		t.Errorf("%d changes: the recording has more bytes that are signed", changed)
+		t.Errorf("%d changes: expected more signed bytes in the recording", changed)
 	}
 }
 
-// changes are the recorded request, each with one byte changed.
+// changes iterates over copies of the request, each with one signed byte changed.
 func (r recorded) changes() iter.Seq2[string, recorded] {
 	return func(yield func(string, recorded) bool) {
 		other := r
@@ -147,7 +147,7 @@ func (r recorded) changes() iter.Seq2[string, recorded] {
 		other = r
 		for path := range flips(r.Path) {
 			if u, err := url.ParseRequestURI(path); err != nil || strings.Contains(path, "#") || u.Opaque != "" || u.Scheme != r.request().URL.Scheme {
-				continue // no server would see it, or it is a scheme, which is not signed
+				continue // a server would reject it, or the scheme changed, which is not signed
 			}
 			if other.Path = path; !yield("path "+path, other) {
 				return
@@ -175,7 +175,7 @@ func (r recorded) changes() iter.Seq2[string, recorded] {
 	}
 }
 
-// flips are a text, each with one byte changed.
+// flips iterates over copies of a text, each with one byte changed.
 func flips(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range len(text) {
@@ -186,7 +186,7 @@ func flips(text string) iter.Seq[string] {
 	}
 }
 
-// signed are the names of the headers that the signature covers.
+// signed returns the names of the signed headers.
 func (r recorded) signed() []string {
 	_, after, found := strings.Cut(authorization(r), "SignedHeaders=")
 	if !found {
@@ -205,7 +205,7 @@ func authorization(r recorded) string {
 	return ""
 }
 
-// FuzzParse holds that nothing crashes, and that no made-up request verifies.
+// FuzzParse checks that nothing crashes, and that no unsigned request verifies.
 func FuzzParse(f *testing.F) {
 	for _, r := range vectors(f)[:20] {
 		f.Add(r.Method, r.Path, authorization(r), r.Body)
