@@ -20,8 +20,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// crowd is a state file of 1 000 users, each with a key and a policy, in 100
-// groups of ten.
+// crowd writes a state file of 1 000 users, each with a key and a policy, in 100
+// groups of ten, and returns its path.
 func crowd(b *testing.B) string {
 	b.Helper()
 	type object = map[string]any
@@ -52,7 +52,7 @@ func crowd(b *testing.B) string {
 	return file
 }
 
-// signed gives the same call again and again.
+// signed returns a function that returns the same signed call each time.
 func signed(b *testing.B, key localaws.AccessKey, service, form string) func() *http.Request {
 	b.Helper()
 	request := httptest.NewRequest(http.MethodPost, "https://"+service+".amazonaws.com/", bytes.NewReader([]byte(form)))
@@ -84,7 +84,7 @@ func serve(b *testing.B, s *localawstest.Server, request *http.Request) {
 	}
 }
 
-// BenchmarkCall is an authenticated call of one user among 1 000, in memory.
+// BenchmarkCall measures an authenticated call of one user among 1 000, in memory.
 func BenchmarkCall(b *testing.B) {
 	s := start(b, localaws.Config{StateFile: crowd(b)})
 	key := localaws.AccessKey{ID: fmt.Sprintf("AKIA%016d", 500), Secret: fmt.Sprintf("secret%034d", 500)}
@@ -95,7 +95,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// BenchmarkSave is a call that changes a state of 1 000 users, which is saved.
+// BenchmarkSave measures a call that changes, and so saves, a state of 1 000 users.
 func BenchmarkSave(b *testing.B) {
 	s := start(b, localaws.Config{StateFile: crowd(b)})
 	again := signed(b, s.Administrator(), "iam", "Action=UpdateAccessKey&Version=2010-05-08&UserName=user7&Status=Active&AccessKeyId="+fmt.Sprintf("AKIA%016d", 7))
@@ -105,7 +105,7 @@ func BenchmarkSave(b *testing.B) {
 	}
 }
 
-// BenchmarkStart reads a state of 1 000 users.
+// BenchmarkStart measures a start with a state of 1 000 users.
 func BenchmarkStart(b *testing.B) {
 	file := crowd(b)
 	b.ReportAllocs()

@@ -15,9 +15,9 @@ func TestClock(t *testing.T) {
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		steer func(*localaws.Clock)
-		want  time.Duration // from noon, an hour later
+		want  time.Duration // time since noon, read at 13:00 real time
 	}{
-		"left alone":              {func(*localaws.Clock) {}, time.Hour},
+		"unchanged":               {func(*localaws.Clock) {}, time.Hour},
 		"advanced":                {func(c *localaws.Clock) { c.Advance(time.Minute) }, time.Hour + time.Minute},
 		"advanced twice":          {func(c *localaws.Clock) { c.Advance(time.Minute); c.Advance(time.Minute) }, time.Hour + 2*time.Minute},
 		"moved back":              {func(c *localaws.Clock) { c.Advance(-time.Minute) }, time.Hour - time.Minute},
@@ -28,7 +28,7 @@ func TestClock(t *testing.T) {
 		"frozen, then set":        {func(c *localaws.Clock) { c.Freeze(); c.Set(noon.Add(-time.Hour)) }, -time.Hour},
 		"frozen twice":            {func(c *localaws.Clock) { c.Freeze(); c.Advance(time.Minute); c.Freeze() }, time.Minute},
 		"frozen, then resumed":    {func(c *localaws.Clock) { c.Freeze(); c.Resume() }, time.Hour},
-		"steered, then resumed":   {func(c *localaws.Clock) { c.Advance(time.Minute); c.Freeze(); c.Resume() }, time.Hour},
+		"changed, then resumed":   {func(c *localaws.Clock) { c.Advance(time.Minute); c.Freeze(); c.Resume() }, time.Hour},
 		"resumed, then advanced":  {func(c *localaws.Clock) { c.Freeze(); c.Resume(); c.Advance(time.Minute) }, time.Hour + time.Minute},
 		"set to the zero, frozen": {func(c *localaws.Clock) { c.Freeze(); c.Set(noon.Add(-12 * time.Hour)); c.Advance(12 * time.Hour) }, 0},
 	} {
@@ -42,8 +42,8 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestClockIsAllTheTimeThereIs: sessions end by it, entities are dated by it, and
-// clients that go by its answers' dates are not out of time.
+// TestClockIsAllTheTimeThereIs checks that sessions and creation dates follow the
+// clock, and that clients that correct for skew can still call.
 func TestClockIsAllTheTimeThereIs(t *testing.T) {
 	s := start(t, localaws.Config{})
 	ctx := t.Context()

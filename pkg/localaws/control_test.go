@@ -26,7 +26,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// proxied is a client that reaches AWS's names through the server, over TLS.
+// proxied returns a client that reaches AWS's hostnames through the server, over TLS.
 func proxied(t testing.TB, s *localawstest.Server) *http.Client {
 	t.Helper()
 	pool := x509.NewCertPool()
@@ -40,7 +40,7 @@ func proxied(t testing.TB, s *localawstest.Server) *http.Client {
 	return &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(through), TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
 }
 
-// control asks a control endpoint, and gives the status and the body.
+// control sends a request to a control endpoint and returns the status and the body.
 func control(t testing.TB, s *localawstest.Server, method, path, body string, header http.Header) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, s.URL()+"/_localaws/"+path, strings.NewReader(body))
@@ -64,7 +64,7 @@ func secret(s *localawstest.Server) http.Header {
 	return http.Header{localaws.SecretHeader: {s.ControlSecret()}}
 }
 
-// TestControlsAreGuarded asks all of them, with the secret and without.
+// TestControlsAreGuarded calls every endpoint with the secret and without.
 func TestControlsAreGuarded(t *testing.T) {
 	s := start(t, localaws.Config{})
 	for _, test := range []struct {
@@ -100,11 +100,11 @@ func TestControlsAreGuarded(t *testing.T) {
 		}
 	}
 	if events := len(s.Events()); events != 0 {
-		t.Errorf("%d of them are in the trail", events)
+		t.Errorf("%d control requests are in the trail", events)
 	}
 }
 
-// TestControlsSay what they did, or what to do instead.
+// TestControlsSay checks the responses: the result, or what to do instead.
 func TestControlsSay(t *testing.T) {
 	s := start(t, localaws.Config{Now: func() time.Time { return time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC) }})
 	for _, test := range []struct {
@@ -155,7 +155,7 @@ func TestControlsSay(t *testing.T) {
 	}
 }
 
-// TestStateGoesElsewhere exports, resets and imports it.
+// TestStateGoesElsewhere exports, resets and imports a state.
 func TestStateGoesElsewhere(t *testing.T) {
 	instances := []localaws.Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "x"}}
 	s := start(t, localaws.Config{Instances: instances})
@@ -169,25 +169,25 @@ func TestStateGoesElsewhere(t *testing.T) {
 		t.Errorf("%d %s", status, text)
 	}
 	if ask(bob) != "InvalidClientTokenId" || ask(s.Administrator()) != "" {
-		t.Error("after a reset there is not the administrator alone")
+		t.Error("after the reset: want only the administrator")
 	}
 	if status, text := control(t, s, "PUT", "state", exported, secret(s)); status != http.StatusOK {
 		t.Errorf("%d %s", status, text)
 	}
 	if ask(bob) != "" || ask(s.Administrator()) != "" {
-		t.Error("after the import they are not both there")
+		t.Error("after the import: want both users")
 	}
 	s = start(t, localaws.Config{})
 	if status, text := control(t, s, "PUT", "state", exported, secret(s)); status != http.StatusOK {
 		t.Errorf("%d %s", status, text)
 	}
 	if ask(bob) != "" || ask(s.Administrator()) != "" {
-		t.Error("elsewhere they are not both there")
+		t.Error("after the import into another server: want both users")
 	}
 }
 
-// TestImportsOfLess than was exported: what is left out is as it is by default, and
-// what is not there any more allows nothing.
+// TestImportsOfLess imports less than was exported: missing fields get their
+// defaults, and a missing boundary allows nothing.
 func TestImportsOfLess(t *testing.T) {
 	const id = "i-0123456789abcdef0"
 	s := start(t, localaws.Config{Instances: []localaws.Instance{{ID: id, PrivateDNSName: "x"}}})
@@ -223,11 +223,11 @@ func TestImportsOfLess(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := iam.NewFromConfig(s.SDKAs(bob, "")).ListUsers(t.Context(), nil); code(err) != "AccessDenied" || !strings.Contains(err.Error(), "no permissions boundary allows") {
-		t.Errorf("whose boundary is gone: %v", err)
+		t.Errorf("a user whose boundary is missing: %v", err)
 	}
 }
 
-// follow the events of a server, line by line.
+// follow returns the events of a server, line by line.
 func follow(ctx context.Context, t testing.TB, s *localawstest.Server, query string) *bufio.Scanner {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/_localaws/events"+query, nil)
@@ -293,13 +293,13 @@ func TestEventsAreStreamed(t *testing.T) {
 		}
 		leave()
 		if got := names(t, lines, -1); got != "" {
-			t.Errorf("after it left: %s", got)
+			t.Errorf("after the client left: %s", got)
 		}
-		follow(t.Context(), t, s, "?follow=true") // and stays until the server ends
+		follow(t.Context(), t, s, "?follow=true") // ends with the server
 	})
 }
 
-// TestEventsAreAllThere, though they are written a thousand at a time.
+// TestEventsAreAllThere checks that events survive writing in batches of a thousand.
 func TestEventsAreAllThere(t *testing.T) {
 	s := start(t, localaws.Config{})
 	for range 1001 {
@@ -312,12 +312,12 @@ func TestEventsAreAllThere(t *testing.T) {
 	}
 }
 
-// TestSlowReaderHoldsUpNobody, not even the end of the server: it does not read at
-// all, and stays.
+// TestSlowReaderHoldsUpNobody checks that a client that never reads delays neither
+// calls nor the end of the server.
 func TestSlowReaderHoldsUpNobody(t *testing.T) {
 	s := start(t, localaws.Config{})
 	var connection net.Conn
-	t.Cleanup(func() { _ = connection.Close() }) // comes after the server's, as s.URL is called after it
+	t.Cleanup(func() { _ = connection.Close() }) // runs after the server's cleanup, which s.URL registers later
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 	if err != nil {
 		t.Fatal(err)

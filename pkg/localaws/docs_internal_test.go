@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestDocumentedOperations holds that docs/localaws.md names every operation that
-// there is, and no other: one line a service, in order.
+// TestDocumentedOperations checks that docs/localaws.md has one line for each
+// service with exactly its operations, in order.
 func TestDocumentedOperations(t *testing.T) {
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "localaws.md"))
 	if err != nil {
@@ -27,6 +27,6 @@ func TestDocumentedOperations(t *testing.T) {
 		}
 	}
 	if len(a.services) != 5 {
-		t.Errorf("there are %d services", len(a.services))
+		t.Errorf("%d services, want 5", len(a.services))
 	}
 }

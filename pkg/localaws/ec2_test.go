@@ -29,8 +29,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// newProfile makes an instance profile with a role of the same name, which a
-// service may assume.
+// newProfile creates an instance profile with a role of the same name that a service
+// may assume.
 func newProfile(t testing.TB, s *localawstest.Server, name, service string) (role string) {
 	t.Helper()
 	role = newServiceRole(t, s, name, service)
@@ -46,7 +46,7 @@ func newProfile(t testing.TB, s *localawstest.Server, name, service string) (rol
 
 const image = "ami-0123456789abcdef0"
 
-// launch is the least that RunInstances wants, changed.
+// launch returns the minimal input of RunInstances, with changes.
 func launch(change ...func(*ec2.RunInstancesInput)) *ec2.RunInstancesInput {
 	input := &ec2.RunInstancesInput{ImageId: aws.String(image), MinCount: aws.Int32(1), MaxCount: aws.Int32(1), InstanceType: "t3.micro"}
 	for _, c := range change {
@@ -67,7 +67,7 @@ func withProfile(name string) func(*ec2.RunInstancesInput) {
 	}
 }
 
-// run launches one instance and gives its ID.
+// run launches one instance and returns its ID.
 func run(t testing.TB, s *localawstest.Server, change ...func(*ec2.RunInstancesInput)) string {
 	t.Helper()
 	launched, err := ec2.NewFromConfig(s.SDK()).RunInstances(t.Context(), launch(change...))
@@ -154,7 +154,7 @@ func TestDescribeInstances(t *testing.T) {
 	}
 	for _, instance := range []localaws.Instance{{ID: "x"}, {ID: "i-0123456789abcdef0", State: "odd"}} {
 		if _, err := localaws.New(localaws.Config{Instances: []localaws.Instance{instance}}); err == nil {
-			t.Errorf("%+v is accepted", instance)
+			t.Errorf("%+v: no error", instance)
 		}
 	}
 }
@@ -173,15 +173,15 @@ func TestInstancesArePaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(page.Reservations) != 1 {
-			t.Fatalf("%d reservations, of one launch", len(page.Reservations))
+			t.Fatalf("%d reservations, want 1", len(page.Reservations))
 		}
 		if sizes = append(sizes, len(page.Reservations[0].Instances)); len(sizes) > 3 {
-			t.Fatal("there is no end of pages")
+			t.Fatal("more than 3 pages")
 		}
 		for _, instance := range page.Reservations[0].Instances {
 			indexes = append(indexes, *instance.AmiLaunchIndex)
 		}
-		// What ends meanwhile moves nothing.
+		// Instances that are terminated meanwhile do not shift the pages.
 		if _, err := client.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{*page.Reservations[0].Instances[0].InstanceId}}); err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestRunInstances(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		if len(got.Tags) != 1 || *got.Tags[0].Key != "Name" || *got.Tags[0].Value != "n" {
-			t.Errorf("its tags are %+v", got.Tags)
+			t.Errorf("the tags are %+v", got.Tags)
 		}
 	}
 	elsewhere, err := client.RunInstances(t.Context(), launch(), func(o *ec2.Options) { o.Region = "us-east-1" })
@@ -234,7 +234,7 @@ func TestRunInstances(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *given.Instances[0].PrivateDnsName != "ip-172-18-0-7.eu-west-2.compute.internal" {
-		t.Errorf("with an address of its own: %s", *given.Instances[0].PrivateDnsName)
+		t.Errorf("with a given address: %s", *given.Instances[0].PrivateDnsName)
 	}
 	if _, err := client.RunInstances(t.Context(), byARN); code(err) != "InvalidIPAddress.InUse" {
 		t.Errorf("with an address in use: %v", err)
@@ -293,7 +293,7 @@ func TestRunInstancesRefuses(t *testing.T) {
 		}
 	}
 	if all, err := ec2.NewFromConfig(s.SDK()).DescribeInstances(t.Context(), nil); err != nil || len(all.Reservations) != 0 {
-		t.Errorf("refused, and launched: %+v, %v", all, err)
+		t.Errorf("rejected, but launched: %+v, %v", all, err)
 	}
 }
 
@@ -307,11 +307,11 @@ func TestRunInstancesOnce(t *testing.T) {
 	}
 	again, err := client.RunInstances(t.Context(), input)
 	if err != nil || *again.Instances[0].InstanceId != *first.Instances[0].InstanceId || *again.ReservationId != *first.ReservationId {
-		t.Errorf("asked for again: %+v, %v", again, err)
+		t.Errorf("the same request again: %+v, %v", again, err)
 	}
 	input.InstanceType = "t3.large"
 	if _, err := client.RunInstances(t.Context(), input); code(err) != "IdempotentParameterMismatch" {
-		t.Errorf("another one by the same token: %v", err)
+		t.Errorf("another request with the same token: %v", err)
 	}
 	if all, err := client.DescribeInstances(t.Context(), nil); err != nil || len(all.Reservations) != 1 {
 		t.Errorf("%+v, %v", all, err)
@@ -329,11 +329,11 @@ func TestInstanceQuota(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := askEC2(t, s, "Action=RunInstances&Version=2016-11-15&ImageId=ami-0123456789abcdef0&MinCount=9223372036854775807&MaxCount=9223372036854775807"); got != "InvalidParameterValue" {
-		t.Errorf("more than an int32 holds: %q", got)
+		t.Errorf("more than an int32: %q", got)
 	}
 	rest, err := client.RunInstances(t.Context(), launch(count(1, 100)))
 	if err != nil || len(rest.Instances) != 50 {
-		t.Errorf("%d, %v: want as many as there is room for", len(rest.Instances), err)
+		t.Errorf("%d instances, %v; want 50, the rest of the quota", len(rest.Instances), err)
 	}
 	if _, err := client.RunInstances(t.Context(), launch()); code(err) != "InstanceLimitExceeded" {
 		t.Errorf("the 201st: %v", err)
@@ -343,12 +343,11 @@ func TestInstanceQuota(t *testing.T) {
 	}
 	one, err := client.RunInstances(t.Context(), launch())
 	if err != nil || *one.Instances[0].PrivateIpAddress != *first.Instances[7].PrivateIpAddress {
-		t.Errorf("in the room that one left: %+v, %v", one, err)
+		t.Errorf("after terminating one: %+v, %v", one, err)
 	}
 }
 
-// askEC2 sends a form that no SDK would, and gives the code of the error that is
-// answered.
+// askEC2 sends a form that no SDK would send and returns the code of the error.
 func askEC2(t testing.TB, s *localawstest.Server, form string) (code string) {
 	t.Helper()
 	text := sendForm(t, s, s.SDK(), "ec2.eu-west-2.amazonaws.com", form, "ec2", "eu-west-2")
@@ -359,7 +358,7 @@ func askEC2(t testing.TB, s *localawstest.Server, form string) (code string) {
 	return failure.Code
 }
 
-// TestInstanceStates goes through what can be done to an instance.
+// TestInstanceStates checks every transition between the states of an instance.
 func TestInstanceStates(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -415,7 +414,7 @@ func TestInstanceStates(t *testing.T) {
 		}
 		got := described(t, s, id)
 		if got.State.Name != step.after {
-			t.Errorf("after %s it is %s, want %s", step.do, got.State.Name, step.after)
+			t.Errorf("after %s: state %s, want %s", step.do, got.State.Name, step.after)
 		}
 		if step.after == "terminated" && (*got.PrivateDnsName != "" || got.PrivateIpAddress != nil || got.IamInstanceProfile != nil || !strings.HasPrefix(*got.StateTransitionReason, "User initiated (")) {
 			t.Errorf("terminated: %+v", got)
@@ -434,12 +433,13 @@ func TestInstanceStates(t *testing.T) {
 		now = now.Add(test.later)
 		client := ec2.NewFromConfig(s.SDK(), func(o *ec2.Options) { o.HTTPSignerV4 = signerAt(func() time.Time { return now }) })
 		if _, err := client.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}); code(err) != test.code {
-			t.Errorf("%s after its end: %v, want %q", test.later, err, test.code)
+			t.Errorf("%s later: %v, want %q", test.later, err, test.code)
 		}
 	}
 }
 
-// TestInstancesAndClustersAreKept in a state file.
+// TestInstancesAndClustersAreKept checks that the state file keeps instances and
+// clusters.
 func TestInstancesAndClustersAreKept(t *testing.T) {
 	config := localaws.Config{StateFile: filepath.Join(t.TempDir(), "state.json"), Instances: []localaws.Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "worker-1"}}}
 	s := start(t, config)
@@ -482,18 +482,18 @@ func TestInstancesAndClustersAreKept(t *testing.T) {
 		return []any{instances.Reservations, associations.IamInstanceProfileAssociations, cluster.Cluster, updates.UpdateIds, kept.CreatorARN, credentials()}
 	}
 	before := all()
-	var told struct{ AccessKeyID string }
-	if err := json.Unmarshal([]byte(credentials()), &told); err != nil || told.AccessKeyID == "" {
-		t.Fatalf("%+v, %v", told, err)
+	var issued struct{ AccessKeyID string }
+	if err := json.Unmarshal([]byte(credentials()), &issued); err != nil || issued.AccessKeyID == "" {
+		t.Fatalf("%+v, %v", issued, err)
 	}
-	if text, err := os.ReadFile(config.StateFile); err != nil || !strings.Contains(string(text), told.AccessKeyID) {
-		t.Errorf("credentials were returned without being saved: %v", err)
+	if text, err := os.ReadFile(config.StateFile); err != nil || !strings.Contains(string(text), issued.AccessKeyID) {
+		t.Errorf("the state file lacks issued credentials: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = start(t, config)
-	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil { // which is of a run, not of the state
+	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil { // the API server is not part of the state
 		t.Fatal(err)
 	}
 	after := all()
@@ -506,11 +506,11 @@ func TestInstancesAndClustersAreKept(t *testing.T) {
 		i.ClientToken, i.MetadataOptions = aws.String("token"), &ec2types.InstanceMetadataOptionsRequest{HttpTokens: "optional"}
 	}))
 	if err != nil || *again.Instances[0].InstanceId != id {
-		t.Errorf("asked for again: %+v, %v", again, err)
+		t.Errorf("the same request again: %+v, %v", again, err)
 	}
 }
 
-// signerAt signs at the time of a clock.
+// signerAt signs with the time of a clock.
 type signerAt func() time.Time
 
 func (now signerAt) SignHTTP(ctx context.Context, credentials aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, options ...func(*v4.SignerOptions)) error {
@@ -536,7 +536,7 @@ func TestTransitionsRefuse(t *testing.T) {
 		}
 	}
 	if got := described(t, s, "i-0123456789abcdef0"); got.State.Name != "running" {
-		t.Errorf("it is %s, though one that it was to be stopped with could not be", got.State.Name)
+		t.Errorf("state %s, want running: another instance of the request could not be stopped", got.State.Name)
 	}
 }
 
@@ -570,7 +570,7 @@ func TestInstanceTags(t *testing.T) {
 		name string
 		do   func() error
 		code string
-		want map[string]string // of the first one
+		want map[string]string // tags of the first instance
 	}{
 		{"two", create(both, tag("a", "1"), tag("A", "2")), "", map[string]string{"a": "1", "A": "2"}},
 		{"another value", create(both[:1], tag("a", "3")), "", map[string]string{"a": "3", "A": "2"}},
@@ -624,10 +624,10 @@ func TestInstanceTags(t *testing.T) {
 		}
 	}
 	if _, err := client.DescribeTags(ctx, &ec2.DescribeTagsInput{Filters: []ec2types.Filter{filter("owner", "x")}}); code(err) != "InvalidParameterValue" {
-		t.Errorf("by a filter of none: %v", err)
+		t.Errorf("an unknown filter: %v", err)
 	}
 	if _, err := client.DescribeTags(ctx, &ec2.DescribeTagsInput{Filters: []ec2types.Filter{{Values: []string{"x"}}}}); code(err) != "InvalidParameterValue" {
-		t.Errorf("by a filter without a name: %v", err)
+		t.Errorf("a filter without a name: %v", err)
 	}
 	nameless := []ec2types.Tag{{Key: aws.String("d"), Value: aws.String("4")}, {Value: aws.String("x")}}
 	if _, err := client.CreateTags(ctx, &ec2.CreateTagsInput{Resources: both, Tags: nameless}); code(err) != "InvalidParameterValue" {
@@ -726,8 +726,8 @@ func TestDescribeRegions(t *testing.T) {
 	}
 }
 
-// TestEC2Permissions calls each operation as a user who is allowed only that, and as
-// one who is allowed everything else, with DryRun and without.
+// TestEC2Permissions calls each operation as a user with only its permission, and as
+// a user with every permission but it, with and without DryRun.
 func TestEC2Permissions(t *testing.T) {
 	const id = "i-0123456789abcdef0"
 	const instance = "arn:aws:ec2:eu-west-2:" + account + ":instance/" + id
@@ -797,22 +797,22 @@ func TestEC2Permissions(t *testing.T) {
 			mayNot := ec2.NewFromConfig(newUser(t, s, "may-not", statements(`{"Effect":"Allow","NotAction":"ec2:`+action+`","Resource":"*"}`)))
 			for _, is := range []bool{true, false} {
 				if err := test.call(t.Context(), mayNot, dry(is)); code(err) != "UnauthorizedOperation" || !strings.Contains(err.Error(), "ec2:"+action+" on resource: "+test.resource) {
-					t.Errorf("who may not, dry %v: %v", is, err)
+					t.Errorf("without permission, DryRun %v: %v", is, err)
 				}
 			}
 			if test.hasDryRun {
 				if err := test.call(t.Context(), may, dry(true)); code(err) != "DryRunOperation" {
-					t.Errorf("who may, dry: %v", err)
+					t.Errorf("with permission, DryRun: %v", err)
 				}
 			}
 			if err := test.call(t.Context(), may, nil); err != nil {
-				t.Errorf("who may: %v", err)
+				t.Errorf("with permission: %v", err)
 			}
 		})
 	}
 }
 
-// TestRunInstancesPermissions leaves one out of all that a launch needs.
+// TestRunInstancesPermissions leaves out each permission that a launch requires.
 func TestRunInstancesPermissions(t *testing.T) {
 	s := start(t, localaws.Config{})
 	role := newProfile(t, s, "node", "ec2")
@@ -840,17 +840,17 @@ func TestRunInstancesPermissions(t *testing.T) {
 	dry := *input
 	dry.DryRun = aws.Bool(true)
 	if _, err := bob.RunInstances(t.Context(), &dry); code(err) != "DryRunOperation" {
-		t.Errorf("with all, dry: %v", err)
+		t.Errorf("with all, DryRun: %v", err)
 	}
 	if all, err := ec2.NewFromConfig(s.SDK()).DescribeInstances(t.Context(), nil); err != nil || len(all.Reservations) != 0 {
-		t.Errorf("nothing was launched: %+v, %v", all, err)
+		t.Errorf("instances after denied launches: %+v, %v", all, err)
 	}
 	if _, err := bob.RunInstances(t.Context(), input); err != nil {
 		t.Errorf("with all: %v", err)
 	}
 }
 
-// FuzzFilter holds a filter's pattern against a plainer way to match it.
+// FuzzFilter compares the matching of filter patterns with a naive implementation.
 func FuzzFilter(f *testing.F) {
 	s := start(f, localaws.Config{Instances: []localaws.Instance{{ID: "i-0123456789abcdef0"}}})
 	client := ec2.NewFromConfig(s.SDK())
@@ -861,7 +861,7 @@ func FuzzFilter(f *testing.F) {
 	f.Add("[a-z]+(.)|^$", "[a-z]+(.)|^$")
 	f.Add("**", "x\ny")
 	f.Fuzz(func(t *testing.T, pattern, text string) {
-		// The plainer way takes its time.
+		// The naive implementation takes exponential time.
 		if len(pattern) > 12 || len(text) > 12 || strings.ToValidUTF8(pattern+text, "") != pattern+text {
 			t.Skip()
 		}

@@ -19,13 +19,13 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// newServiceRole makes a role that a service may assume, such as eks.
+// newServiceRole creates a role that a service, such as eks, may assume.
 func newServiceRole(t testing.TB, s *localawstest.Server, name, service string) (arn string) {
 	t.Helper()
 	return *newRole(t, s, name, trust(`{"Service":"`+service+`.amazonaws.com"}`)).Arn
 }
 
-// newCluster makes a cluster whose role is made, too, if need be.
+// newCluster creates a cluster, and its role if that does not exist.
 func newCluster(t testing.TB, s *localawstest.Server, config aws.Config, name string) {
 	t.Helper()
 	role := arn("role/eks")
@@ -68,20 +68,20 @@ func TestClusters(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	if len(c.Health.Issues) != 1 || !strings.Contains(*c.Health.Issues[0].Message, "--cluster-endpoint made=") {
-		t.Errorf("a cluster without an API server says %+v", c.Health)
+		t.Errorf("the health of a cluster without an API server: %+v", c.Health)
 	}
 	if again, err := client.CreateCluster(ctx, &input); err != nil || *again.Cluster.CreatedAt != *c.CreatedAt {
-		t.Errorf("asked for again: %+v, %v", again, err)
+		t.Errorf("the same request again: %+v, %v", again, err)
 	}
 	another := input
 	another.Version = aws.String("1.34")
 	if _, err := client.CreateCluster(ctx, &another); code(err) != "ResourceInUseException" {
-		t.Errorf("another one by the same token: %v", err)
+		t.Errorf("another request with the same token: %v", err)
 	}
 	another = input
 	another.ClientRequestToken = aws.String("another")
 	if _, err := client.CreateCluster(ctx, &another); code(err) != "ResourceInUseException" {
-		t.Errorf("made twice: %v", err)
+		t.Errorf("created twice: %v", err)
 	}
 
 	if err := s.RegisterCluster("eu-west-2", "made", "https://127.0.0.1:1", []byte("CA")); err != nil {
@@ -108,10 +108,10 @@ func TestClusters(t *testing.T) {
 		t.Errorf("deleted twice: %v", err)
 	}
 	if again, err := client.CreateCluster(ctx, &input); err != nil || again.Cluster.Status != ekstypes.ClusterStatusActive {
-		t.Errorf("made again, with an API server: %+v, %v", again, err)
+		t.Errorf("created again, with an API server: %+v, %v", again, err)
 	}
 	if _, err := client.ListNodegroups(ctx, &eks.ListNodegroupsInput{ClusterName: input.Name}); code(err) != "NotFoundException" {
-		t.Errorf("what there is not: %v", err)
+		t.Errorf("an unknown operation: %v", err)
 	}
 }
 
@@ -119,11 +119,11 @@ func TestRegisterCluster(t *testing.T) {
 	s := start(t, localaws.Config{})
 	for name, endpoint := range map[string]string{"": "https://127.0.0.1:1", "x": "http://127.0.0.1:1", "y": "nonsense"} {
 		if err := s.RegisterCluster("eu-west-2", name, endpoint, nil); err == nil {
-			t.Errorf("%q at %q is registered", name, endpoint)
+			t.Errorf("%q at %q: no error", name, endpoint)
 		}
 	}
 	if _, ok := s.Cluster("eu-west-2", "x"); ok {
-		t.Error("a cluster that could not be registered is there")
+		t.Error("a cluster with an invalid endpoint was registered")
 	}
 	if err := s.RegisterCluster("eu-west-2", "z", "https://127.0.0.1:1", nil); err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func TestCreateClusterRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q in it", name, err, test.want)
 		}
 		if _, ok := s.Cluster("eu-west-2", "x"); ok {
-			t.Fatalf("%s: it is made", name)
+			t.Fatalf("%s: the cluster was created", name)
 		}
 	}
 }
@@ -202,7 +202,7 @@ func TestClusterQuota(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(page.Clusters) > 33 {
-			t.Errorf("a page of %d", len(page.Clusters))
+			t.Errorf("a page of %d clusters", len(page.Clusters))
 		}
 		names = append(names, page.Clusters...)
 	}
@@ -216,7 +216,7 @@ func TestClusterQuota(t *testing.T) {
 	}
 }
 
-// TestClusterCreator says who is made the owner of a cluster.
+// TestClusterCreator checks the recorded creator of a cluster.
 func TestClusterCreator(t *testing.T) {
 	s := start(t, localaws.Config{})
 	admin := iam.NewFromConfig(s.SDK())
@@ -240,20 +240,20 @@ func TestClusterCreator(t *testing.T) {
 		want string
 	}{
 		"by-user": {alice, arn("user/alice")},
-		"by-role": {session, arn("role/Maker")}, // STS omits the path, so this must match
+		"by-role": {session, arn("role/Maker")}, // without its path, as in the ARN of STS
 	} {
 		newCluster(t, s, test.by, name)
 		if err := s.RegisterCluster("eu-west-2", name, "https://127.0.0.1:1", nil); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := s.Cluster("eu-west-2", name); got.CreatorARN != test.want {
-			t.Errorf("%s: its creator is %q, want %q", name, got.CreatorARN, test.want)
+			t.Errorf("%s: the creator is %q, want %q", name, got.CreatorARN, test.want)
 		}
 	}
 }
 
-// TestEKSPermissions calls each operation as a user who is allowed only that, and as
-// one who is allowed everything else.
+// TestEKSPermissions calls each operation as a user with only its permission, and as
+// a user with every permission but it.
 func TestEKSPermissions(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newCluster(t, s, s.SDK(), "c")
@@ -272,7 +272,7 @@ func TestEKSPermissions(t *testing.T) {
 		resource  string
 		condition string
 		call      func(context.Context, *eks.Client) error
-		want      string // who may do it is answered by this code
+		want      string // the code for the user with the permission
 	}{
 		"CreateCluster": {clusterARN("new"), `"StringEquals":{"aws:RequestTag/team":"a","eks:authenticationMode":"CONFIG_MAP","eks:kubernetesVersion":"1.36"},"Bool":{"eks:bootstrapClusterCreatorAdminPermissions":"true","eks:endpointPublicAccess":"true"},"ForAnyValue:StringEquals":{"aws:TagKeys":["team"]}`, func(ctx context.Context, c *eks.Client) error {
 			_, err := c.CreateCluster(ctx, &eks.CreateClusterInput{Name: aws.String("new"), RoleArn: role, ResourcesVpcConfig: twoSubnets(), Tags: map[string]string{"team": "a"}})
@@ -357,14 +357,14 @@ func TestEKSPermissions(t *testing.T) {
 			mayNot := newUser(t, s, "may-not-"+action, statements(pass, `{"Effect":"Allow","NotAction":"eks:`+action+`","Resource":"*"}`))
 			err := test.call(t.Context(), eks.NewFromConfig(mayNot))
 			if code(err) != "AccessDeniedException" || !strings.Contains(err.Error(), "is not authorized to perform: eks:"+action+" on resource: "+test.resource+" because") {
-				t.Errorf("who may not: %v", err)
+				t.Errorf("without permission: %v", err)
 			}
 			err = test.call(t.Context(), eks.NewFromConfig(may))
 			if code(err) != test.want {
-				t.Errorf("who may: %v, want %q", err, test.want)
+				t.Errorf("with permission: %v, want %q", err, test.want)
 			}
 			if test.want == noEntries && !strings.Contains(err.Error(), "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.") {
-				t.Errorf("who may: %v", err)
+				t.Errorf("with permission: %v", err)
 			}
 		})
 	}
@@ -376,7 +376,7 @@ func TestCreateClusterPassesRole(t *testing.T) {
 	bob := newUser(t, s, "bob", statement("Allow", "eks:*", "*"))
 	_, err := eks.NewFromConfig(bob).CreateCluster(t.Context(), &eks.CreateClusterInput{Name: aws.String("x"), RoleArn: &role, ResourcesVpcConfig: twoSubnets()})
 	if code(err) != "AccessDeniedException" || !strings.Contains(err.Error(), "iam:PassRole on resource: "+role) {
-		t.Errorf("who may not pass the role: %v", err)
+		t.Errorf("without iam:PassRole: %v", err)
 	}
 }
 
@@ -384,11 +384,11 @@ func TestAccessEntriesOfNoPrincipal(t *testing.T) {
 	s := start(t, localaws.Config{})
 	_, err := eks.NewFromConfig(s.SDK()).DescribeAccessEntry(t.Context(), &eks.DescribeAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: aws.String("bob")})
 	if code(err) != "InvalidParameterException" {
-		t.Errorf("of no ARN: %v", err)
+		t.Errorf("not an ARN: %v", err)
 	}
 	_, err = eks.NewFromConfig(s.SDK()).DescribeAccessEntry(t.Context(), &eks.DescribeAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: aws.String(arn("user/bob"))})
 	if code(err) != "ResourceNotFoundException" {
-		t.Errorf("of no cluster: %v", err)
+		t.Errorf("no such cluster: %v", err)
 	}
 }
 
@@ -469,7 +469,7 @@ func TestUpdateClusterConfig(t *testing.T) {
 	client, ctx, name := eks.NewFromConfig(s.SDK()), t.Context(), aws.String("c")
 	access := &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), PublicAccessCidrs: []string{"10.0.0.0/8"}}
 	if _, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: access}); code(err) != "InvalidRequestException" {
-		t.Errorf("one that is being made: %v", err)
+		t.Errorf("a cluster that is being created: %v", err)
 	}
 	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil {
 		t.Fatal(err)
@@ -502,7 +502,7 @@ func TestUpdateClusterConfig(t *testing.T) {
 		t.Errorf("%+v", updated.Update)
 	}
 	if again, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: access, ClientRequestToken: token}); err != nil || *again.Update.Id != *updated.Update.Id {
-		t.Errorf("asked for again: %+v, %v", again, err)
+		t.Errorf("the same request again: %+v, %v", again, err)
 	}
 	if _, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-3", "subnet-4"}}}); err != nil {
 		t.Fatal(err)
@@ -527,7 +527,7 @@ func TestUpdateClusterConfig(t *testing.T) {
 	}
 }
 
-// TestEKSPaths sends what no client of AWS's sends.
+// TestEKSPaths sends requests that no AWS client sends.
 func TestEKSPaths(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newCluster(t, s, s.SDK(), "c")
@@ -556,7 +556,7 @@ func TestEKSPaths(t *testing.T) {
 	}
 }
 
-// askEKS as the administrator, whatever it is.
+// askEKS sends any request as the administrator.
 func askEKS(t *testing.T, s *localawstest.Server, method, path, body string) (status int, answered string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, "https://eks.eu-west-2.amazonaws.com"+path, strings.NewReader(body))
@@ -566,7 +566,7 @@ func askEKS(t *testing.T, s *localawstest.Server, method, path, body string) (st
 	return send(t, s, s.SDK(), request, body, "eks", "eu-west-2")
 }
 
-// FuzzEKS asks for anything: it is done, or refused for what the client did.
+// FuzzEKS checks that any request succeeds or fails as the client's mistake.
 func FuzzEKS(f *testing.F) {
 	s := start(f, localaws.Config{})
 	f.Add("POST", "/clusters", `{"name":"x","roleArn":"y","resourcesVpcConfig":{"subnetIds":["subnet-1"]},"accessConfig":{"authenticationMode":"API"}}`)

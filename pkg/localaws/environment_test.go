@@ -9,7 +9,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// hostile is an environment in which every variable leads away from the local AWS.
+// hostile returns an environment with every variable that could lead clients away
+// from the local AWS.
 func hostile() []string {
 	var environ []string
 	for _, name := range []string{
@@ -44,7 +45,7 @@ func TestEnvironmentOverHostileOne(t *testing.T) {
 	}
 }
 
-// TestShellOverHostileEnvironment has a real shell evaluate it.
+// TestShellOverHostileEnvironment evaluates the output in a real shell.
 func TestShellOverHostileEnvironment(t *testing.T) {
 	shell := exec.Command("sh", "-c", environment().Shell(hostile())+"unset PWD OLDPWD SHLVL _; /usr/bin/env")
 	shell.Env = hostile()
@@ -64,7 +65,8 @@ func TestShellOverHostileEnvironment(t *testing.T) {
 	}
 }
 
-// TestShellRunsNothing: names and values of the environment are not code.
+// TestShellRunsNothing checks that names and values of the environment do not run as
+// code.
 func TestShellRunsNothing(t *testing.T) {
 	text := environment().Shell([]string{"AWS_ENDPOINT_URL_$(touch x)=1", "AWS_ENDPOINT_URL;ls=2", "AWS_ENDPOINT_URL_S3=$(ls)"})
 	if strings.Contains(text, "touch") || strings.Contains(text, ";") || !strings.Contains(text, "AWS_ENDPOINT_URL_S3") {

@@ -40,7 +40,7 @@ func status(err error) int {
 	return 0
 }
 
-// TestFaultsInEachForm asks every service by a client that knows its form.
+// TestFaultsInEachForm checks the faults of every service with its SDK client.
 func TestFaultsInEachForm(t *testing.T) {
 	s := start(t, localaws.Config{})
 	ctx, config := t.Context(), s.SDK()
@@ -86,24 +86,25 @@ func TestFaultsInEachForm(t *testing.T) {
 		for service, want := range test.want {
 			err := ask[service]()
 			if code(err) != want.code || status(err) != want.status {
-				t.Errorf("%s %d: %s answers %d %v, want %d %s", added.Kind, added.Status, service, status(err), err, want.status, want.code)
+				t.Errorf("%s %d: %s returns %d %v, want %d %s", added.Kind, added.Status, service, status(err), err, want.status, want.code)
 			}
 			if added.Kind == localaws.FaultDrop && !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Errorf("drop: %s answers %v", service, err)
+				t.Errorf("drop: %s returns %v", service, err)
 			}
 		}
 		if !s.Faults().Remove(added.ID) || s.Faults().Remove(added.ID) {
-			t.Errorf("%s is not removed once", added.ID)
+			t.Errorf("%s: want it removed exactly once", added.ID)
 		}
 	}
 	for service, ask := range ask {
 		if err := ask(); err != nil {
-			t.Errorf("%s is still out of order: %v", service, err)
+			t.Errorf("%s still fails: %v", service, err)
 		}
 	}
 }
 
-// TestDropOverTheNetwork: the connection is closed, be it plain or a tunnel's.
+// TestDropOverTheNetwork checks that drop closes the connection, plain or through a
+// tunnel.
 func TestDropOverTheNetwork(t *testing.T) {
 	s := start(t, localaws.Config{})
 	add(t, s, localaws.Fault{Action: "sts:GetCallerIdentity", Kind: localaws.FaultDrop})
@@ -121,17 +122,16 @@ func TestDropOverTheNetwork(t *testing.T) {
 		}
 	}
 	if got := s.Faults().List()[0].Struck; got != 2 {
-		t.Errorf("struck %d times", got)
+		t.Errorf("struck %d times, want 2", got)
 	}
 }
 
-// TestWhichCallsFaultsBefall asks STS and IAM in turn, by a random source of the
-// test's.
-func TestWhichCallsFaultsBefall(t *testing.T) {
+// TestWhichCallsFaultsHit calls STS and IAM in turn, with fixed random numbers.
+func TestWhichCallsFaultsHit(t *testing.T) {
 	numbers := []float64{0, 0.49, 0.5, 0.99}
 	for name, test := range map[string]struct {
 		faults []localaws.Fault
-		want   string // of four times STS and IAM: which fail
+		want   string // the failed calls of four rounds of STS and IAM
 	}{
 		"all":                    {[]localaws.Fault{{Action: "*", Kind: localaws.FaultError}}, "si si si si"},
 		"a service":              {[]localaws.Fault{{Action: "sts:*", Kind: localaws.FaultError}}, "s s s s"},
@@ -166,8 +166,8 @@ func TestWhichCallsFaultsBefall(t *testing.T) {
 	}
 }
 
-// TestFaultsOfARegionAndOfAKey calls STS in two regions with two keys; a fault hits
-// only calls in its region and with its key, even if no such key exists.
+// TestFaultsOfARegionAndOfAKey checks that a fault hits only the calls of its region
+// and its key, even if no such key exists.
 func TestFaultsOfARegionAndOfAKey(t *testing.T) {
 	s := start(t, localaws.Config{})
 	alice, bob := s.NewUser(t, "alice", ""), s.NewUser(t, "bob", "")
@@ -208,7 +208,8 @@ func TestFaultsOfARegionAndOfAKey(t *testing.T) {
 	}
 }
 
-// TestFaultOfAKeySparesUnsignedCalls: a call without a signature has no key.
+// TestFaultOfAKeySparesUnsignedCalls checks that a call without a signature matches
+// no access key.
 func TestFaultOfAKeySparesUnsignedCalls(t *testing.T) {
 	s := start(t, localaws.Config{})
 	add(t, s, localaws.Fault{Action: "*", AccessKeyID: "AKIA*", Kind: localaws.FaultDrop})
@@ -223,12 +224,12 @@ func TestFaultOfAKeySparesUnsignedCalls(t *testing.T) {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusForbidden {
-		t.Errorf("it answers %s", answer.Status)
+		t.Errorf("status %s, want 403", answer.Status)
 	}
 }
 
-// TestLatency waits as long as it should, while others are served, and no longer
-// than its client does.
+// TestLatency checks that a call waits for the sum of the latencies, that others do
+// not wait, and that the wait ends when the client leaves.
 func TestLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, localaws.Config{})
@@ -243,7 +244,7 @@ func TestLatency(t *testing.T) {
 		go func() {
 			defer close(done)
 			if took, err := ask(t.Context()); err != nil || took != 61*time.Second {
-				t.Errorf("it took %s, %v", took, err)
+				t.Errorf("took %s, %v; want 1m1s", took, err)
 			}
 		}()
 		synctest.Wait()
@@ -255,16 +256,16 @@ func TestLatency(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		if took, err := ask(ctx); !errors.Is(err, context.DeadlineExceeded) || took != 2*time.Second {
-			t.Errorf("its client left: it took %s, %v", took, err)
+			t.Errorf("the client left after 2 s: took %s, %v", took, err)
 		}
 		events := s.Events()
 		if last := events[len(events)-1]; last.ErrorCode != "ConnectionClosed" {
-			t.Errorf("the trail says %+v", last)
+			t.Errorf("the last event is %+v", last)
 		}
 	})
 }
 
-// TestFaultsChangeNothing: what a fault answers has not been done.
+// TestFaultsChangeNothing checks that a call that a fault fails has no effect.
 func TestFaultsChangeNothing(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client := iam.NewFromConfig(s.SDK())
@@ -311,11 +312,11 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		add(t, s, localaws.Fault{Action: "*", Kind: localaws.FaultDrop})
 	}
 	if _, err := s.Faults().Add(localaws.Fault{Action: "*", Kind: localaws.FaultDrop}); err == nil {
-		t.Error("there is no end to them")
+		t.Error("a fault beyond the limit was added")
 	}
 	s.Faults().Clear()
 	if list := s.Faults().List(); len(list) != 0 {
-		t.Errorf("after they were cleared there are %v", list)
+		t.Errorf("after clearing: %v", list)
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// TestEveryOtherOperationNeedsPermission is about what is not on users, groups and
-// managed policies.
+// TestEveryOtherOperationNeedsPermission covers the operations that are not on users,
+// groups and managed policies.
 func TestEveryOtherOperationNeedsPermission(t *testing.T) {
 	s := start(t, localaws.Config{})
 	makeEntities(t, s)
@@ -98,7 +98,7 @@ func TestEveryOtherOperationNeedsPermission(t *testing.T) {
 	}
 }
 
-// TestOtherInvalidParameters is about what the SDK does not let through.
+// TestOtherInvalidParameters covers parameters that the SDK does not send.
 func TestOtherInvalidParameters(t *testing.T) {
 	s := start(t, localaws.Config{})
 	makeEntities(t, s)
@@ -130,7 +130,8 @@ func TestOtherInvalidParameters(t *testing.T) {
 	}
 }
 
-// TestTagsOfOtherThings: those of users, roles and policies have their own test.
+// TestTagsOfOtherThings covers everything with tags but users, roles and policies,
+// which have their own test.
 func TestTagsOfOtherThings(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
@@ -324,7 +325,7 @@ func TestAuthorizationDetails(t *testing.T) {
 		decoded, err := url.PathUnescape(*p.PolicyVersionList[0].Document)
 		must(t, err)
 		if *p.Arn == *own && decoded != document {
-			t.Errorf("%s says %s", *p.Arn, decoded)
+			t.Errorf("the document of %s is %s", *p.Arn, decoded)
 		}
 	}
 	admin := "AdministratorAccess arn:aws:iam::aws:policy/AdministratorAccess"
@@ -339,11 +340,11 @@ func TestAuthorizationDetails(t *testing.T) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if got[key] != want[key] {
-			t.Errorf("%s: got %q, want %q", key, got[key], want[key])
+			t.Errorf("%s: %q, want %q", key, got[key], want[key])
 		}
 	}
 	if len(got) != len(want) {
-		t.Errorf("told are %q", slices.Sorted(maps.Keys(got)))
+		t.Errorf("details of %q", slices.Sorted(maps.Keys(got)))
 	}
 
 	count := func(input *iam.GetAccountAuthorizationDetailsInput) (lists [4]int) {

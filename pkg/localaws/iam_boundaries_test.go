@@ -38,7 +38,7 @@ func TestPermissionsBoundaries(t *testing.T) {
 	wantCode(t, "", bound(ownPolicy))
 	is(ownPolicy, ofAlice())
 	wantMessage(t, "DeleteConflict", "Cannot delete a policy attached to entities.", errorOf(client.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: aws.String(ownPolicy)})))
-	for range 2 { // a second time does nothing
+	for range 2 { // the second call has no effect
 		wantCode(t, "", errorOf(client.DeleteUserPermissionsBoundary(ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: user})))
 	}
 	is("", ofAlice())
@@ -55,7 +55,7 @@ func TestPermissionsBoundaries(t *testing.T) {
 	wantCode(t, "", errorOf(client.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: aws.String("deployer")})))
 }
 
-// TestBoundariesBound an administrator.
+// TestBoundariesBound checks that a boundary limits an administrator.
 func TestBoundariesBound(t *testing.T) {
 	s := start(t, localaws.Config{})
 	bob := newUser(t, s, "bob", statement("Allow", "*", "*"))
@@ -78,8 +78,8 @@ func TestBoundariesBound(t *testing.T) {
 	wantCode(t, "", beyond)
 }
 
-// TestDelegation lets somebody manage users, but only those whom it bounds, and
-// give them only some policies: what boundaries are for.
+// TestDelegation checks the purpose of boundaries: a caller may manage users, but
+// only with a given boundary, and may attach only some policies.
 func TestDelegation(t *testing.T) {
 	s := start(t, localaws.Config{})
 	makeEntities(t, s)

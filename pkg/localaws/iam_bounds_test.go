@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzBounds: where a statement is said to be, it is.
+// FuzzBounds checks the reported positions of statements.
 func FuzzBounds(f *testing.F) {
 	for _, text := range []string{
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`,
@@ -31,7 +31,7 @@ func FuzzBounds(f *testing.F) {
 		for i, statement := range statements {
 			begin, end := d.bounds(i)
 			if got := strings.TrimSpace(text[begin:end]); got != string(statement) {
-				t.Errorf("statement %d of %q is said to be %q", i, text, got)
+				t.Errorf("statement %d of %q: the text at its bounds is %q", i, text, got)
 			}
 		}
 	})

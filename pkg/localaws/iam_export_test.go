@@ -9,8 +9,8 @@ import (
 // IAMOperations are the names of all operations of IAM.
 func IAMOperations() []string { return slices.Sorted(maps.Keys(iamOperations())) }
 
-// EntityOperations are those on users, groups, managed policies, and what entities
-// have of them.
+// EntityOperations are the operations on users, groups and managed policies, and on
+// the policies and tags of entities.
 func EntityOperations() []string {
 	all := map[string]operation{}
 	for _, operations := range []map[string]operation{userOperations(), accessKeyOperations(), groupOperations(), managedPolicyOperations()} {
@@ -22,7 +22,7 @@ func EntityOperations() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// AddUsers adds as many as would take long to create.
+// AddUsers adds users faster than API calls would.
 func (a *AWS) AddUsers(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

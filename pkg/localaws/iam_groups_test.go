@@ -79,7 +79,7 @@ func TestMembership(t *testing.T) {
 		}
 		return got
 	}
-	for _, name := range append(names, "A") { // a second time does nothing
+	for _, name := range append(names, "A") { // adding again has no effect
 		wantCode(t, "", add("g0", name))
 	}
 	if got := members(); !slices.Equal(got, names) {
@@ -90,7 +90,7 @@ func TestMembership(t *testing.T) {
 	wantCode(t, "NoSuchEntity", remove("g0", "x"))
 	wantCode(t, "NoSuchEntity", remove("x", "a"))
 	wantCode(t, "", remove("g0", "c"))
-	wantCode(t, "", remove("g0", "c")) // nor does this
+	wantCode(t, "", remove("g0", "c")) // nor has removing a user who is not a member
 	if got := members(); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("%q", got)
 	}
@@ -106,7 +106,7 @@ func TestMembership(t *testing.T) {
 	wantCode(t, "NoSuchEntity", errorOf(client.ListGroupsForUser(ctx, &iam.ListGroupsForUserInput{UserName: aws.String("x")})))
 }
 
-// TestGroupPolicies has a user do what its group may.
+// TestGroupPolicies checks that a user has the permissions of its group.
 func TestGroupPolicies(t *testing.T) {
 	s := start(t, localaws.Config{})
 	makeEntities(t, s)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestLink writes a state down and reads it again: what refers to a role or a user
-// finds it.
+// TestLink checks that references to roles and users survive writing and reading a
+// state.
 func TestLink(t *testing.T) {
 	const account = "231144931069"
 	s := newState(account)
@@ -27,12 +27,12 @@ func TestLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if read.Profiles["full"].role != read.Roles["r"] || read.Profiles["empty"].role != nil {
-		t.Error("the roles in instance profiles are others")
+		t.Error("the roles of instance profiles differ")
 	}
 	if read.MFADevices["used"].user != read.Users["bob"] || read.MFADevices["free"].user != nil || read.MFADevices["used"].Drift != -3 {
-		t.Error("the users of MFA devices are others")
+		t.Error("the users of MFA devices differ")
 	}
 	if read.Roles["r"].Trusted["arn"] != "AIDA1" || read.Roles["r"].Trust.Document == nil || len(read.Deletions) != 1 {
-		t.Errorf("the role is read as %+v, the deletions as %q", read.Roles["r"], read.Deletions)
+		t.Errorf("role %+v, deletions %q", read.Roles["r"], read.Deletions)
 	}
 }

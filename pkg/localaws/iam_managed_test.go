@@ -43,7 +43,7 @@ func TestManagedPolicies(t *testing.T) {
 			t.Errorf("%s: %+v", what, p)
 		}
 	}
-	wantMessage(t, "EntityAlreadyExists", "A policy called ec2 already exists.", create("ec2", document)) // whatever its path
+	wantMessage(t, "EntityAlreadyExists", "A policy called ec2 already exists.", create("ec2", document)) // the path does not matter
 	wantMessage(t, "MalformedPolicyDocument", "version 2012-10-17", create("x", strings.Replace(document, "2012-10-17", "2008-10-17", 1)))
 	wantMessage(t, "MalformedPolicyDocument", "version 2012-10-17", create("x", strings.Replace(document, `"Version":"2012-10-17",`, "", 1)))
 	wantCode(t, "MalformedPolicyDocument", create("x", "{"))
@@ -63,7 +63,8 @@ func TestManagedPolicies(t *testing.T) {
 	wantCode(t, "NoSuchEntity", errorOf(client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: arn})))
 }
 
-// TestNobodyChangesAWSsPolicies: not even the administrator.
+// TestNobodyChangesAWSsPolicies checks that even the administrator cannot change AWS
+// managed policies.
 func TestNobodyChangesAWSsPolicies(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client, ctx, arn := iam.NewFromConfig(s.SDK()), t.Context(), aws.String(readOnly)
@@ -86,7 +87,7 @@ func TestPolicyVersions(t *testing.T) {
 	must(t, err)
 	arn := made.Policy.Arn
 	must(t, errorOf(client.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: aws.String("bob"), PolicyArn: arn})))
-	may := func() bool { // what version 2 allows
+	may := func() bool { // version 2 allows it
 		_, err := eks.NewFromConfig(bob).ListClusters(ctx, &eks.ListClustersInput{})
 		return err == nil
 	}
@@ -99,7 +100,7 @@ func TestPolicyVersions(t *testing.T) {
 	remove := func(id string) error {
 		return errorOf(client.DeletePolicyVersion(ctx, &iam.DeletePolicyVersionInput{PolicyArn: arn, VersionId: &id}))
 	}
-	versions := func() (text string) { // the default one with a star
+	versions := func() (text string) { // the default version has a star
 		t.Helper()
 		list, err := client.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: arn})
 		must(t, err)
@@ -118,11 +119,11 @@ func TestPolicyVersions(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	if may() {
-		t.Error("a version acts that is not the default one")
+		t.Error("a version that is not the default has an effect")
 	}
 	must(t, setDefault("v2"))
 	if !may() {
-		t.Error("the default version does not act")
+		t.Error("the default version has no effect")
 	}
 	third, err := add(document, true)
 	must(t, err)
@@ -130,7 +131,7 @@ func TestPolicyVersions(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	if may() {
-		t.Error("the default version does not act")
+		t.Error("the previous default version still has an effect")
 	}
 	got, err := client.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: arn, VersionId: aws.String("v2")})
 	must(t, err)
@@ -168,7 +169,7 @@ func TestPolicyVersions(t *testing.T) {
 	wantCode(t, "", removePolicy())
 }
 
-// TestAttachments does to users, groups and roles what can be done to all of them.
+// TestAttachments covers the operations that users, groups and roles have in common.
 func TestAttachments(t *testing.T) {
 	s := start(t, localaws.Config{})
 	makeEntities(t, s)
@@ -223,7 +224,7 @@ func TestAttachments(t *testing.T) {
 				var got []string
 				for _, p := range list {
 					if !strings.HasSuffix(*p.PolicyArn, "/"+*p.PolicyName) {
-						t.Errorf("%s is called %s", *p.PolicyArn, *p.PolicyName)
+						t.Errorf("%s has the name %s", *p.PolicyArn, *p.PolicyName)
 					}
 					got = append(got, *p.PolicyArn)
 				}
@@ -235,7 +236,7 @@ func TestAttachments(t *testing.T) {
 			wantMessage(t, "NoSuchEntity", "Policy "+ownPolicy+" was not found.", of.detach(ownPolicy))
 			wantCode(t, "InvalidInput", of.attach("arn:aws:iam::aws:role/nonsense"))
 			has("/")
-			for _, arn := range []string{ownPolicy, readOnly, ownPolicy} { // a second time does nothing
+			for _, arn := range []string{ownPolicy, readOnly, ownPolicy} { // attaching again has no effect
 				wantCode(t, "", of.attach(arn))
 			}
 			has("/", ownPolicy, readOnly)
@@ -260,8 +261,8 @@ func TestAttachments(t *testing.T) {
 	wantCode(t, "NoSuchEntity", errorOf(client.ListAttachedUserPolicies(ctx, &iam.ListAttachedUserPoliciesInput{UserName: bob})))
 }
 
-// usePolicies attaches ownPolicy to alice and devs, bounds alice and deployer by
-// readOnly, and attaches that to deployer.
+// usePolicies attaches ownPolicy to alice and devs, makes readOnly the boundary of
+// alice and deployer, and attaches it to deployer.
 func usePolicies(t *testing.T, client *iam.Client) {
 	t.Helper()
 	ctx, user, role := t.Context(), aws.String("alice"), aws.String("deployer")
@@ -388,7 +389,7 @@ func TestAWSManagedPolicies(t *testing.T) {
 	}
 }
 
-// TestWhatAWSManagedPoliciesAllow attaches each to a user and tries.
+// TestWhatAWSManagedPoliciesAllow checks the permissions of a user with each policy.
 func TestWhatAWSManagedPoliciesAllow(t *testing.T) {
 	s := start(t, localaws.Config{})
 	admin, ctx := iam.NewFromConfig(s.SDK()), t.Context()

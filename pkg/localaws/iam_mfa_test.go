@@ -18,7 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// codeOf a device at a time, as an authenticator app reckons it.
+// codeOf returns a device's code at a time, computed as authenticator apps do.
 func codeOf(t testing.TB, seed []byte, at time.Time) *string {
 	t.Helper()
 	key, err := base32.StdEncoding.DecodeString(string(seed))
@@ -77,7 +77,7 @@ func TestMFADevices(t *testing.T) {
 				text += " of " + *d.User.UserName
 			}
 			if d.Base32StringSeed != nil {
-				t.Error("a list tells the seed")
+				t.Error("the list contains the seed")
 			}
 		}
 		return text
@@ -141,7 +141,7 @@ func TestUsersHaveEightDevices(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
-	// A user's rights to its own devices, and no others.
+	// The permissions of a user on its own devices only.
 	self := `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"iam:CreateVirtualMFADevice","Resource":"` + arn("mfa/bob-*") + `"},
 		{"Effect":"Allow","Action":["iam:EnableMFADevice","iam:ListMFADevices"],"Resource":"` + strings.Replace(arn("user/${aws:username}"), account, "*", 1) + `"}]}`

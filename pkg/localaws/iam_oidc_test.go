@@ -119,7 +119,7 @@ func TestIdentityProvidersAreChecked(t *testing.T) {
 			OpenIDConnectProviderArn: aws.String(arn("oidc-provider/a.example.com")), ThumbprintList: []string{"x"},
 		})), "ValidationError"},
 	)
-	for i := range 95 { // beside the five above
+	for i := range 95 { // in addition to the five above
 		expect(t, attempt{"another", create("https://issuer.example.com/"+strconv.Itoa(i), nil, nil), ""})
 	}
 	expect(t, attempt{"provider 101", create("https://last.example.com", nil, nil), "LimitExceeded"})

@@ -45,12 +45,12 @@ func TestInstanceProfiles(t *testing.T) {
 	for prefix, want := range map[string]int{"/": 2, "/team/": 1, "/nobody/": 0} {
 		listed, err := client.ListInstanceProfiles(ctx, &iam.ListInstanceProfilesInput{PathPrefix: &prefix})
 		if err != nil || len(listed.InstanceProfiles) != want {
-			t.Errorf("under %s there are %d, %v; want %d", prefix, len(listed.InstanceProfiles), err, want)
+			t.Errorf("path prefix %s: %d profiles, %v; want %d", prefix, len(listed.InstanceProfiles), err, want)
 		}
 	}
 	ofRole, err := client.ListInstanceProfilesForRole(ctx, &iam.ListInstanceProfilesForRoleInput{RoleName: aws.String("node")})
 	if err != nil || len(ofRole.InstanceProfiles) != 1 || *ofRole.InstanceProfiles[0].InstanceProfileName != "Workers" {
-		t.Errorf("of the role: %+v, %v", ofRole, err)
+		t.Errorf("profiles of the role: %+v, %v", ofRole, err)
 	}
 }
 
@@ -109,7 +109,8 @@ func TestInstanceProfilesAreChecked(t *testing.T) {
 	expect(t, attempt{"one more than the quota", create("p", "/"), "LimitExceeded"})
 }
 
-// TestRolesArePassed: who may put a role into an instance profile could act by it.
+// TestRolesArePassed checks that adding a role to an instance profile requires
+// iam:PassRole: otherwise the caller could gain the role's permissions.
 func TestRolesArePassed(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newRole(t, s, "node", byEC2())

@@ -16,8 +16,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// An attempt is a call that was made, and the code that it should have failed
-// with; empty if it should not have.
+// An attempt is a call with its error, and the expected code; empty for no error.
 type attempt struct {
 	what string
 	err  error
@@ -35,12 +34,12 @@ func expect(t *testing.T, attempts ...attempt) {
 
 func arn(resource string) string { return "arn:aws:iam::" + account + ":" + resource }
 
-// trust is a trust policy.
+// trust returns a trust policy for a principal.
 func trust(principal string) *string {
 	return aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":"sts:AssumeRole"}]}`)
 }
 
-// byEC2 is a trust policy that matters to nobody.
+// byEC2 returns a trust policy for tests that do not depend on it.
 func byEC2() *string { return trust(`{"Service":"ec2.amazonaws.com"}`) }
 
 func newRole(t testing.TB, s *localawstest.Server, name string, trust *string) *iamtypes.Role {
@@ -78,7 +77,7 @@ func TestRoles(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if document, err := url.PathUnescape(*r.AssumeRolePolicyDocument); err != nil || document != *byEC2() {
-		t.Errorf("its trust policy is %s, %v", *r.AssumeRolePolicyDocument, err)
+		t.Errorf("the trust policy is %s, %v", *r.AssumeRolePolicyDocument, err)
 	}
 	for prefix, want := range map[string]int{"": 2, "/": 2, "/team/": 1, "/nobody/": 0} {
 		input := &iam.ListRolesInput{}
@@ -87,11 +86,11 @@ func TestRoles(t *testing.T) {
 		}
 		listed, err := client.ListRoles(ctx, input)
 		if err != nil || len(listed.Roles) != want {
-			t.Errorf("under %q there are %d roles, %v; want %d", prefix, len(listed.Roles), err, want)
+			t.Errorf("path prefix %q: %d roles, %v; want %d", prefix, len(listed.Roles), err, want)
 		}
 		for _, r := range listed.Roles {
 			if r.Tags != nil || r.PermissionsBoundary != nil || r.RoleLastUsed != nil {
-				t.Errorf("a list tells %+v", r)
+				t.Errorf("the list contains too much: %+v", r)
 			}
 		}
 	}
@@ -198,8 +197,8 @@ func TestRolesHaveAQuota(t *testing.T) {
 	)
 }
 
-// TestTrustNamesWhoExists: AWS refuses a trust policy that names whom there is
-// not, and does not trust whoever later takes the name of one who is gone.
+// TestTrustNamesWhoExists checks that a trust policy may name only principals that
+// exist.
 func TestTrustNamesWhoExists(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
@@ -255,11 +254,11 @@ func TestTrustIsOfWhoWasNamed(t *testing.T) {
 	if _, err := client.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: aws.String("r"), PolicyDocument: trusted}); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, attempt{"that bob, renamed", assume(second), ""})
+	expect(t, attempt{"that bob, after naming him again", assume(second), ""})
 }
 
-// TestTrustFollowsItsOwn: who is renamed is still trusted, and who takes the name is
-// not.
+// TestTrustFollowsItsOwn checks that a renamed user is still trusted, and that a new
+// user with the old name is not.
 func TestTrustFollowsItsOwn(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
@@ -290,13 +289,13 @@ func TestRolesAreUsed(t *testing.T) {
 	assumed, err := sts.NewFromConfig(s.SDK()).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(arn("role/r")), RoleSessionName: aws.String("session")})
 	must(t, err)
 	if got := used(); got != "" {
-		t.Errorf("before its session has called, it was used %s", got)
+		t.Errorf("last used before the session's first call: %s", got)
 	}
 	now = now.Add(time.Minute)
 	session := s.SDKAs(localaws.AccessKey{ID: *assumed.Credentials.AccessKeyId, Secret: *assumed.Credentials.SecretAccessKey}, *assumed.Credentials.SessionToken)
 	must(t, errorOf(sts.NewFromConfig(session, func(o *sts.Options) { o.Region = "eu-west-1" }).GetCallerIdentity(ctx, nil)))
 	if got, want := used(), now.UTC().Format(time.RFC3339)+" eu-west-1"; got != want {
-		t.Errorf("used %q, want %q", got, want)
+		t.Errorf("last used %q, want %q", got, want)
 	}
 }
 
@@ -332,10 +331,10 @@ func TestServiceLinkedRoles(t *testing.T) {
 	newRole(t, s, "ordinary", byEC2())
 	expect(t,
 		attempt{"one twice", create("eks.amazonaws.com", "", ""), "InvalidInput"},
-		attempt{"a service that does not exist", create("nothing.amazonaws.com", "", ""), "InvalidInput"},
+		attempt{"an unknown service", create("nothing.amazonaws.com", "", ""), "InvalidInput"},
 		attempt{"a suffix that is not allowed", create("eks.amazonaws.com", "x", ""), "InvalidInput"},
 		attempt{"a suffix", create("autoscaling.amazonaws.com", "blue", ""), ""},
-		attempt{"it is part of the name", errorOf(client.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String("AWSServiceRoleForAutoScaling_blue")})), ""},
+		attempt{"the suffix is part of the name", errorOf(client.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String("AWSServiceRoleForAutoScaling_blue")})), ""},
 		attempt{"a suffix with a space", create("autoscaling.amazonaws.com", "a b", ""), "ValidationError"},
 		attempt{"a description in Greek", create("spot.amazonaws.com", "", "Ω"), "ValidationError"},
 

@@ -15,9 +15,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// told is what a simulation found, a line for each action on each resource.
-func told(results []iamtypes.EvaluationResult) string {
-	var lines []string
+// lines formats the results of a simulation, one line for each action on each
+// resource.
+func lines(results []iamtypes.EvaluationResult) string {
+	var all []string
 	for _, r := range results {
 		line := fmt.Sprintf("%s %s %s", *r.EvalActionName, *r.EvalResourceName, r.EvalDecision)
 		for _, s := range r.MatchedStatements {
@@ -29,9 +30,9 @@ func told(results []iamtypes.EvaluationResult) string {
 		if r.PermissionsBoundaryDecisionDetail != nil {
 			line += fmt.Sprint(" boundary ", r.PermissionsBoundaryDecisionDetail.AllowedByPermissionsBoundary)
 		}
-		lines = append(lines, line)
+		all = append(all, line)
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(all, "\n")
 }
 
 func entry(key string, kind iamtypes.ContextKeyTypeEnum, values ...string) iamtypes.ContextEntry {
@@ -41,7 +42,7 @@ func entry(key string, kind iamtypes.ContextKeyTypeEnum, values ...string) iamty
 func TestSimulateCustomPolicy(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
-	// Real answers of AWS have such positions for policies that are written like this.
+	// The positions are those of real AWS responses for this formatting.
 	pretty := `{
   "Version": "2012-10-17",
   "Statement": [
@@ -70,7 +71,7 @@ func TestSimulateCustomPolicy(t *testing.T) {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{pretty}, ActionNames: []string{"s3:PutObject"}},
 			"s3:PutObject * allowed by PolicyInputList.1 (IAM Policy) 3:17-8:6",
 		},
-		"a deny hides the allows": {
+		"only a deny is reported": {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{pretty}, ActionNames: []string{"s3:DeleteObject"}},
 			"s3:DeleteObject * explicitDeny by PolicyInputList.1 (IAM Policy) 8:7-13:6",
 		},
@@ -112,7 +113,7 @@ func TestSimulateCustomPolicy(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := told(answer.EvaluationResults); got != test.want {
+		if got := lines(answer.EvaluationResults); got != test.want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, test.want)
 		}
 	}
@@ -140,7 +141,7 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 		}
 		answer, err := client.SimulatePrincipalPolicy(ctx, input)
 		must(t, err)
-		return told(answer.EvaluationResults)
+		return lines(answer.EvaluationResults)
 	}
 	compare := func(got, want string) {
 		t.Helper()
@@ -173,8 +174,8 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 	}, "eks:ListClusters"), "eks:ListClusters * allowed "+by("role_deployer_eks", tagged)+" "+by("PermissionsBoundaryPolicyInputList.1", eks)+" boundary true")
 }
 
-// by returns the expected position of the one statement of a policy on one line.
-// AWS's real answers have column 38 for a policy that begins as these do.
+// by formats the only statement of a one-line policy. Real AWS responses have column
+// 38 for a policy with this beginning.
 func by(source, document string) string {
 	before, _, _ := strings.Cut(document, "]}")
 	return fmt.Sprintf("by %s (IAM Policy) 1:38-1:%d", source, utf8.RuneCountInString(before)+1)
@@ -274,7 +275,7 @@ func TestSimulationsAreChecked(t *testing.T) {
 		must(t, err)
 		all = append(all, page.EvaluationResults...)
 	}
-	if got, want := told(all), "s3:A0 * implicitDeny\ns3:A1 * allowed "+by("PolicyInputList.1", one)+"\ns3:A2 * implicitDeny"; got != want {
+	if got, want := lines(all), "s3:A0 * implicitDeny\ns3:A1 * allowed "+by("PolicyInputList.1", one)+"\ns3:A2 * implicitDeny"; got != want {
 		t.Errorf("in pages:\n%s\nwant\n%s", got, want)
 	}
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// errorOf a call whose answer nobody looks at.
+// errorOf returns the error of a call and drops its output.
 func errorOf[T any](_ T, err error) error { return err }
 
-// wantCode checks the code of an error of AWS's; empty if there must be none.
+// wantCode checks the code of an AWS error; empty for no error.
 func wantCode(t testing.TB, want string, err error) {
 	t.Helper()
 	if got := code(err); got != want || want == "" && err != nil {
@@ -28,7 +28,7 @@ func wantCode(t testing.TB, want string, err error) {
 	}
 }
 
-// wantMessage checks the code of an error, and a part of what it says.
+// wantMessage checks the code of an error and a part of its message.
 func wantMessage(t testing.TB, wanted, message string, err error) {
 	t.Helper()
 	if code(err) != wanted || !strings.Contains(err.Error(), message) {
@@ -36,7 +36,7 @@ func wantMessage(t testing.TB, wanted, message string, err error) {
 	}
 }
 
-// must have succeeded, as a test needs.
+// must ends the test on an error.
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -44,7 +44,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// askIAM sends a form that no SDK would, and gives the error that is answered.
+// askIAM sends a form that no SDK would send and returns the error.
 func askIAM(t testing.TB, s *localawstest.Server, as aws.Config, action, form string) (code, message string) {
 	t.Helper()
 	text := sendForm(t, s, as, "iam.amazonaws.com", "Action="+action+"&Version=2010-05-08&"+form, "iam", "us-east-1")
@@ -55,7 +55,8 @@ func askIAM(t testing.TB, s *localawstest.Server, as aws.Config, action, form st
 	return failure.Error.Code, failure.Error.Message
 }
 
-// TestNothingFollowsAGap: a member of a list that would not be read is refused.
+// TestNothingFollowsAGap checks that list members after a gap, which would not be
+// read, are rejected.
 func TestNothingFollowsAGap(t *testing.T) {
 	s := start(t, localaws.Config{})
 	const tag = "Tags.member.1.Key=a&Tags.member.1.Value=b&"
@@ -82,7 +83,7 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 
 const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:*","Resource":"*"}]}`
 
-// makeEntities makes user/team/alice with an access key, group/team/devs,
+// makeEntities creates user/team/alice with an access key, group/team/devs,
 // role/team/deployer and policy/team/ec2.
 func makeEntities(t testing.TB, s *localawstest.Server) (keyID string) {
 	t.Helper()
@@ -151,7 +152,7 @@ func TestEveryOperationNeedsPermission(t *testing.T) {
 		}
 	}
 	if got, want := slices.Sorted(maps.Keys(tests)), localaws.EntityOperations(); !slices.Equal(got, want) {
-		t.Errorf("tested are %q, of %q", got, want)
+		t.Errorf("tested operations: %q, want %q", got, want)
 	}
 	for action, test := range tests {
 		code, message := askIAM(t, s, nobody, action, test.form)
@@ -163,7 +164,8 @@ func TestEveryOperationNeedsPermission(t *testing.T) {
 	}
 }
 
-// TestInvalidParameters is about what the SDK does not check, or not let through.
+// TestInvalidParameters covers parameters that the SDK does not check, or does not
+// send.
 func TestInvalidParameters(t *testing.T) {
 	s := start(t, localaws.Config{})
 	key := makeEntities(t, s)
@@ -301,7 +303,7 @@ func TestTags(t *testing.T) {
 				many = append(many, "key"+strconv.Itoa(i), "v")
 			}
 			wantCode(t, "ValidationError", of.tag(tags(many...)))
-			wantCode(t, "LimitExceeded", of.tag(tags(many[:98]...))) // two there are
+			wantCode(t, "LimitExceeded", of.tag(tags(many[:98]...))) // plus two existing ones
 			wantCode(t, "", of.tag(tags(many[:96]...)))
 			wantCode(t, "ValidationError", of.tag(tags("", "v")))
 			wantCode(t, "ValidationError", of.tag(tags("a*b", "v")))
@@ -319,8 +321,8 @@ func TestTags(t *testing.T) {
 	wantCode(t, "AccessDenied", errorOf(client.TagPolicy(ctx, &iam.TagPolicyInput{PolicyArn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess"), Tags: tags("a", "b")})))
 }
 
-// TestTagConditions lets somebody do things to users, roles and policies only if
-// they, or their new tags, are as they should be.
+// TestTagConditions checks permissions that depend on the tags of users, roles and
+// policies, or on tags in the request.
 func TestTagConditions(t *testing.T) {
 	s := start(t, localaws.Config{})
 	makeEntities(t, s)
@@ -346,7 +348,7 @@ func TestTagConditions(t *testing.T) {
 		wantCode(t, want["delete"], errorOf(client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: role, PolicyName: aws.String("x")})))
 		wantCode(t, want["delete"], errorOf(client.DeletePolicyVersion(ctx, &iam.DeletePolicyVersionInput{PolicyArn: policy, VersionId: aws.String("v2")})))
 	}
-	const denied, allowed = "AccessDenied", "NoSuchEntity" // of what there is none to delete
+	const denied, allowed = "AccessDenied", "NoSuchEntity" // when allowed, the thing to delete does not exist
 	wantCode(t, "", tag("team", "a", "other", "c"))
 	wantCode(t, denied, tag("team", "c"))
 	wantCode(t, denied, tag("other", "c"))

@@ -30,7 +30,7 @@ func TestGetUser(t *testing.T) {
 	wantCode(t, "AccessDenied", errorOf(client.GetUser(ctx, &iam.GetUserInput{UserName: aws.String("alice")})))
 	wantCode(t, "NoSuchEntity", errorOf(iam.NewFromConfig(s.SDK()).GetUser(ctx, &iam.GetUserInput{UserName: aws.String("nobody")})))
 
-	// A role's session is no user.
+	// A role's session is not a user.
 	admin := iam.NewFromConfig(s.SDK())
 	must(t, errorOf(admin.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: aws.String("deployer"), PolicyArn: aws.String("arn:aws:iam::aws:policy/IAMReadOnlyAccess")})))
 	assumed, err := sts.NewFromConfig(s.SDK()).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::" + account + ":role/team/deployer"), RoleSessionName: aws.String("session")})
@@ -57,7 +57,7 @@ func TestListUsers(t *testing.T) {
 			for _, user := range page.Users {
 				got = append(got, *user.UserName)
 				if user.Tags != nil {
-					t.Errorf("the list tells the tags of %s", *user.UserName)
+					t.Errorf("the list contains the tags of %s", *user.UserName)
 				}
 			}
 		}
@@ -70,7 +70,7 @@ func TestListUsers(t *testing.T) {
 func TestUserQuota(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
-	s.AddUsers(4998) // and the administrator
+	s.AddUsers(4998) // with the administrator 4999
 	must(t, errorOf(client.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("the-last")})))
 	wantMessage(t, "LimitExceeded", "UsersPerAccount: 5000", errorOf(client.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("one-more")})))
 }
@@ -112,13 +112,13 @@ func TestUpdateUser(t *testing.T) {
 	wantCode(t, "EntityAlreadyExists", errorOf(client.UpdateUser(ctx, &iam.UpdateUserInput{UserName: aws.String("robert"), NewUserName: aws.String("ALICE")})))
 	wantCode(t, "NoSuchEntity", errorOf(client.UpdateUser(ctx, &iam.UpdateUserInput{UserName: aws.String("bob"), NewUserName: aws.String("x")})))
 
-	// Whoever renames needs the permission for both names.
+	// Renaming requires the permission for both names.
 	mover := iam.NewFromConfig(newUser(t, s, "mover", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:UpdateUser","Resource":["`+own+`robert","`+own+`rob"]}]}`))
 	wantMessage(t, "AccessDenied", own+"bobby", errorOf(mover.UpdateUser(ctx, &iam.UpdateUserInput{UserName: aws.String("robert"), NewUserName: aws.String("bobby")})))
 	wantCode(t, "", errorOf(mover.UpdateUser(ctx, &iam.UpdateUserInput{UserName: aws.String("robert"), NewUserName: aws.String("rob")})))
 }
 
-// TestDeleteUser takes away what keeps a user from being deleted, one by one.
+// TestDeleteUser removes, one by one, what prevents a user's deletion.
 func TestDeleteUser(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -178,7 +178,7 @@ func TestAccessKeys(t *testing.T) {
 	alices := makeEntities(t, s)
 	bob := newUser(t, s, "bob", statement("Allow", "iam:*AccessKey*", "arn:aws:iam::*:user/bob"))
 	client, ctx := iam.NewFromConfig(bob), t.Context()
-	made, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{}) // one's own
+	made, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{}) // for the caller
 	must(t, err)
 	if *made.AccessKey.UserName != "bob" || made.AccessKey.Status != iamtypes.StatusTypeActive || made.AccessKey.CreateDate == nil {
 		t.Errorf("%+v", made.AccessKey)
@@ -192,23 +192,23 @@ func TestAccessKeys(t *testing.T) {
 		answer, err := client.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: id})
 		must(t, err)
 		if *answer.UserName != "bob" {
-			t.Errorf("the key is %s's", *answer.UserName)
+			t.Errorf("the key belongs to %s", *answer.UserName)
 		}
 		return *answer.AccessKeyLastUsed
 	}
 	if use := lastUsed(); use.LastUsedDate != nil || *use.ServiceName != "N/A" || *use.Region != "N/A" {
-		t.Errorf("of a new key: %+v", use)
+		t.Errorf("a new key: %+v", use)
 	}
 	second := s.SDKAs(localaws.AccessKey{ID: *id, Secret: secret}, "")
 	now = now.Add(time.Minute)
-	wantCode(t, "AccessDeniedException", errorOf(eks.NewFromConfig(second).ListClusters(ctx, &eks.ListClustersInput{}))) // a use all the same
+	wantCode(t, "AccessDeniedException", errorOf(eks.NewFromConfig(second).ListClusters(ctx, &eks.ListClustersInput{}))) // a denied call counts as a use
 	if use := lastUsed(); *use.ServiceName != "eks" || *use.Region != "eu-west-2" || !use.LastUsedDate.Equal(now.Truncate(time.Second)) {
 		t.Errorf("after a call to EKS: %+v, want the time %s", use, now)
 	}
 	forged := s.SDKAs(localaws.AccessKey{ID: *id, Secret: "x"}, "")
 	wantCode(t, "SignatureDoesNotMatch", errorOf(sts.NewFromConfig(forged).GetCallerIdentity(ctx, nil)))
 	if use := lastUsed(); *use.ServiceName != "eks" {
-		t.Errorf("after a call that was not signed with it: %+v", use)
+		t.Errorf("after a call with a forged signature: %+v", use)
 	}
 	wantCode(t, "AccessDenied", errorOf(client.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &alices})))
 	wantCode(t, "AccessDenied", errorOf(client.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String("AKIANOSUCHKEYATALL00")})))

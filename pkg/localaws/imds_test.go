@@ -25,7 +25,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// metadata serves the metadata of an instance, and gives the URL.
+// metadata serves the metadata of an instance and returns the URL.
 func metadata(t testing.TB, s *localawstest.Server, id string) string {
 	t.Helper()
 	handler, err := s.IMDS(id)
@@ -37,7 +37,7 @@ func metadata(t testing.TB, s *localawstest.Server, id string) string {
 	return server.URL
 }
 
-// ask for something as curl does.
+// ask sends a request, as curl would.
 func ask(t testing.TB, method, url string, header map[string]string) (status int, body string, answered http.Header) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -71,7 +71,7 @@ func newToken(t testing.TB, url, seconds string) string {
 	t.Helper()
 	status, token, _ := ask(t, http.MethodPut, url+"/latest/api/token", map[string]string{ttl: seconds})
 	if status != http.StatusOK {
-		t.Fatalf("asking for a token: %d", status)
+		t.Fatalf("requesting a token: %d", status)
 	}
 	return token
 }
@@ -121,7 +121,7 @@ func TestMetadataTokens(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d", name, status, body, test.want)
 		}
 		if left := header.Get(ttl); status == 200 && left != strconv.Itoa(60-int(test.later/time.Second)) {
-			t.Errorf("%s: %q seconds are said to be left", name, left)
+			t.Errorf("%s: the token lives %q more seconds", name, left)
 		}
 		now = now.Add(-test.later)
 	}
@@ -170,11 +170,11 @@ func TestMetadata(t *testing.T) {
 		}
 	}
 	if _, mac := read(url, "/latest/meta-data/mac"); len(mac) != len("02:00:00:00:00:00") || !strings.HasPrefix(mac, "02:") {
-		t.Errorf("its hardware address is %q", mac)
+		t.Errorf("the hardware address is %q", mac)
 	}
 
 	if status, got := read(metadata(t, s, run(t, s, named("n"))), "/latest/meta-data/tags/instance/Name"); status != 404 {
-		t.Errorf("tags that nobody asked for: %d %q", status, got)
+		t.Errorf("tags without InstanceMetadataTags: %d %q", status, got)
 	}
 	given := metadata(t, s, "i-0123456789abcdef0")
 	for path, want := range map[string]int{
@@ -185,7 +185,7 @@ func TestMetadata(t *testing.T) {
 		"/latest/meta-data/tags/instance":             404,
 	} {
 		if status, got := read(given, path); status != want {
-			t.Errorf("of an instance that has little, %s: %d %q, want %d", path, status, got, want)
+			t.Errorf("an instance with few properties, %s: %d %q, want %d", path, status, got, want)
 		}
 	}
 	if _, err := s.IMDS("i-0123456789abcdef9"); err == nil {
@@ -193,7 +193,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestMetadataClient reads with AWS's own client what it has a method for.
+// TestMetadataClient reads everything that AWS's own client has a method for.
 func TestMetadataClient(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newProfile(t, s, "node", "ec2")
@@ -217,7 +217,7 @@ func TestMetadataClient(t *testing.T) {
 	}
 }
 
-// TestInstanceCredentials uses what an instance finds there.
+// TestInstanceCredentials uses the credentials of the metadata service.
 func TestInstanceCredentials(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -241,16 +241,16 @@ func TestInstanceCredentials(t *testing.T) {
 		t.Errorf("%s %s", *who.Arn, *who.UserId)
 	}
 	_, body, _ := ask(t, http.MethodGet, url+"/latest/meta-data/iam/security-credentials/node", map[string]string{tokenField: newToken(t, url, "60")})
-	var told struct {
+	var document struct {
 		Code, Type, AccessKeyID string
 		LastUpdated, Expiration time.Time
 	}
-	if err := json.Unmarshal([]byte(body), &told); err != nil {
+	if err := json.Unmarshal([]byte(body), &document); err != nil {
 		t.Fatal(err)
 	}
 	issued := now.UTC().Truncate(time.Second)
-	if told.Code != "Success" || told.Type != "AWS-HMAC" || told.AccessKeyID != first.AccessKeyID || !told.LastUpdated.Equal(issued) || !told.Expiration.Equal(issued.Add(6*time.Hour)) {
-		t.Errorf("at %s: %+v", now, told)
+	if document.Code != "Success" || document.Type != "AWS-HMAC" || document.AccessKeyID != first.AccessKeyID || !document.LastUpdated.Equal(issued) || !document.Expiration.Equal(issued.Add(6*time.Hour)) {
+		t.Errorf("at %s: %+v", now, document)
 	}
 	for _, test := range []struct {
 		later time.Duration
@@ -258,12 +258,13 @@ func TestInstanceCredentials(t *testing.T) {
 	}{{0, true}, {5*time.Hour - time.Minute, true}, {2 * time.Minute, false}} {
 		now = now.Add(test.later)
 		if got := retrieve(); (got.AccessKeyID == first.AccessKeyID) != test.same {
-			t.Errorf("%s later: %s, and the first was %s", test.later, got.AccessKeyID, first.AccessKeyID)
+			t.Errorf("%s later: key %s, the first was %s", test.later, got.AccessKeyID, first.AccessKeyID)
 		}
 	}
 }
 
-// TestInstanceCredentialsFollowTheProfile to another role.
+// TestInstanceCredentialsFollowTheProfile checks that the credentials change with
+// the role in the profile.
 func TestInstanceCredentialsFollowTheProfile(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newProfile(t, s, "node", "ec2")
@@ -282,7 +283,7 @@ func TestInstanceCredentialsFollowTheProfile(t *testing.T) {
 		return strings.Split(*who.Arn, "/")[1]
 	}
 	if got := whose(); got != "node" {
-		t.Errorf("they are %s's", got)
+		t.Errorf("the credentials are for role %s", got)
 	}
 	client, name := iam.NewFromConfig(s.SDK()), aws.String("node")
 	if _, err := client.RemoveRoleFromInstanceProfile(t.Context(), &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: name, RoleName: name}); err != nil {
@@ -292,12 +293,11 @@ func TestInstanceCredentialsFollowTheProfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := whose(); got != "other" {
-		t.Errorf("the profile has another role, and they are %s's", got)
+		t.Errorf("after changing the role, the credentials are for role %s", got)
 	}
 }
 
-// TestInstanceCredentialsFail checks what an instance reads if it has no usable
-// role.
+// TestInstanceCredentialsFail checks what an instance reads if it can get no role.
 func TestInstanceCredentialsFail(t *testing.T) {
 	s := start(t, localaws.Config{Instances: []localaws.Instance{{ID: "i-0123456789abcdef0", InstanceProfile: "later"}}})
 	newProfile(t, s, "lambda", "lambda")
@@ -308,11 +308,11 @@ func TestInstanceCredentialsFail(t *testing.T) {
 		if status != http.StatusOK {
 			return status, ""
 		}
-		var told struct{ Code string }
-		if err := json.Unmarshal([]byte(body), &told); err != nil {
+		var info struct{ Code string }
+		if err := json.Unmarshal([]byte(body), &info); err != nil {
 			t.Fatal(err)
 		}
-		return status, told.Code
+		return status, info.Code
 	}
 	type want struct {
 		status int
@@ -338,8 +338,8 @@ func TestInstanceCredentialsFail(t *testing.T) {
 	check("the profile is not there yet", given, "info", want{200, "InstanceProfileNotFound"})
 	check("the profile is not there yet", given, "security-credentials/later", want{404, ""})
 	newProfile(t, s, "later", "ec2")
-	check("the profile is there", given, "info", want{200, "Success"})
-	check("the profile is there", given, "security-credentials/later", want{200, "Success"})
+	check("the profile exists", given, "info", want{200, "Success"})
+	check("the profile exists", given, "security-credentials/later", want{200, "Success"})
 }
 
 func TestMetadataOptions(t *testing.T) {
@@ -358,10 +358,10 @@ func TestMetadataOptions(t *testing.T) {
 		t.Errorf("without a token, which is optional: %d %q", status, body)
 	}
 	if status, _, _ := ask(t, http.MethodGet, metadata(t, s, optional)+path, map[string]string{tokenField: "x"}); status != 401 {
-		t.Errorf("with a bad one: %d", status)
+		t.Errorf("with an invalid token: %d", status)
 	}
 	if status, _, _ := ask(t, http.MethodPut, metadata(t, s, disabled)+"/latest/api/token", map[string]string{ttl: "60"}); status != 403 {
-		t.Errorf("turned off: %d", status)
+		t.Errorf("with the endpoint disabled: %d", status)
 	}
 	url := metadata(t, s, stopped)
 	token := newToken(t, url, "60")
@@ -369,11 +369,12 @@ func TestMetadataOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if status, _, _ := ask(t, http.MethodGet, url+path, map[string]string{tokenField: token}); status != 404 {
-		t.Errorf("of a stopped instance: %d", status)
+		t.Errorf("a stopped instance: %d", status)
 	}
 }
 
-// TestMetadataListeners asks the control endpoint where the metadata is served.
+// TestMetadataListeners checks the metadata endpoints that the control endpoint
+// lists.
 func TestMetadataListeners(t *testing.T) {
 	s := start(t, localaws.Config{Instances: []localaws.Instance{
 		{ID: "i-0123456789abcdef0", PrivateDNSName: "worker-1", InstanceProfile: "node"},
@@ -393,11 +394,11 @@ func TestMetadataListeners(t *testing.T) {
 	list := func() []instance {
 		t.Helper()
 		status, body, _ := ask(t, http.MethodGet, "http://"+listener.Addr().String()+"/_localaws/instances", nil)
-		var told struct{ Instances []instance }
-		if err := json.Unmarshal([]byte(body), &told); err != nil || status != 200 {
+		var listed struct{ Instances []instance }
+		if err := json.Unmarshal([]byte(body), &listed); err != nil || status != 200 {
 			t.Fatalf("%d %s: %v", status, body, err)
 		}
-		return told.Instances
+		return listed.Instances
 	}
 	all := list()
 	if len(all) != 2 || all[0].MetadataEndpoint == "" || all[1].MetadataEndpoint != "" ||
@@ -405,7 +406,7 @@ func TestMetadataListeners(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	if again := list(); !slices.Equal(again, all) {
-		t.Errorf("asked again: %+v, and the first time %+v", again, all)
+		t.Errorf("listed again: %+v, the first time %+v", again, all)
 	}
 	url := all[0].MetadataEndpoint
 	identity, err := ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = imds.New(imds.Options{Endpoint: url}) }).Retrieve(t.Context())
@@ -414,23 +415,23 @@ func TestMetadataListeners(t *testing.T) {
 	}
 	for host, want := range map[string]int{"localhost": 401, "127.0.0.1:80": 401, "[::1]:80": 401, "attacker.example": 403, "localhost.attacker.example:80": 403} {
 		if status, _, _ := ask(t, http.MethodGet, url, map[string]string{"Host": host}); status != want {
-			t.Errorf("by the name %s: %d, want %d", host, status, want)
+			t.Errorf("Host %s: %d, want %d", host, status, want)
 		}
 	}
 
 	client := ec2.NewFromConfig(s.SDK())
 	id := run(t, s)
 	if now := list(); len(now) != 3 || now[2].ID != id || now[2].MetadataEndpoint == "" {
-		t.Errorf("one more is launched: %+v", now)
+		t.Errorf("after launching one more: %+v", now)
 	}
 	if _, err := client.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{all[0].ID}}); err != nil {
 		t.Fatal(err)
 	}
 	if now := list(); now[0].MetadataEndpoint != "" {
-		t.Errorf("one is terminated: %+v", now)
+		t.Errorf("after terminating one: %+v", now)
 	}
 	if _, err := net.Dial("tcp", strings.Trim(url, "htp:/")); err == nil {
-		t.Error("of one that is terminated somebody still listens")
+		t.Error("the endpoint of a terminated instance still listens")
 	}
 	last := list()[2].MetadataEndpoint
 	cancel()
@@ -438,12 +439,12 @@ func TestMetadataListeners(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := net.Dial("tcp", strings.Trim(last, "htp:/")); err == nil {
-		t.Error("nobody serves, but somebody still listens")
+		t.Error("the endpoint still listens after the server ended")
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }
 
-// FuzzMetadataToken: no token is good but those that were given.
+// FuzzMetadataToken checks that only issued tokens are accepted.
 func FuzzMetadataToken(f *testing.F) {
 	s := start(f, localaws.Config{})
 	handler, err := s.IMDS(run(f, s))

@@ -38,7 +38,7 @@ func start(t testing.TB, config localaws.Config) *localawstest.Server {
 	return localawstest.Start(t, config)
 }
 
-// code of an error of AWS's.
+// code returns the code of an AWS error.
 func code(err error) string {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return e.ErrorCode()
@@ -46,7 +46,7 @@ func code(err error) string {
 	return ""
 }
 
-// send a request that no SDK would send, signed for a service in a region.
+// send sends a request that no SDK would send, signed for a service in a region.
 func send(t testing.TB, s *localawstest.Server, as aws.Config, request *http.Request, body, service, region string) (status int, answered string) {
 	t.Helper()
 	credentials, err := as.Credentials.Retrieve(t.Context())
@@ -70,7 +70,7 @@ func sendForm(t testing.TB, s *localawstest.Server, as aws.Config, host, form, s
 	return answered
 }
 
-// newUser makes a user who may do what the actions say.
+// newUser creates a user with a policy.
 func newUser(t testing.TB, s *localawstest.Server, name, policy string) aws.Config {
 	t.Helper()
 	admin := iam.NewFromConfig(s.SDK())
@@ -112,7 +112,7 @@ func TestIdentityPolicies(t *testing.T) {
 	const cluster = "arn:aws:eks:eu-west-2:" + account + ":cluster/kubedemy"
 	for name, test := range map[string]struct {
 		policy string
-		want   string // part of the denial; empty if it is allowed
+		want   string // part of the error; empty if allowed
 	}{
 		"none":              {"", "because no identity-based policy allows the eks:DescribeCluster action"},
 		"the story's":       {statement("Allow", "eks:DescribeCluster", cluster), ""},
@@ -144,7 +144,8 @@ func TestIdentityPolicies(t *testing.T) {
 	}
 }
 
-// TestBadSignatures says what each service answers to a key that is not good.
+// TestBadSignatures checks the error code of each service for invalid keys and
+// signatures.
 func TestBadSignatures(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -156,7 +157,7 @@ func TestBadSignatures(t *testing.T) {
 		_, ec2Error := ec2.NewFromConfig(config).DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{})
 		return map[string]string{"sts": code(stsError), "iam": code(iamError), "eks": code(eksError), "ec2": code(ec2Error)}
 	}
-	now = time.Now() // the SDK signs by the clock
+	now = time.Now() // the SDK signs with real time
 	good := s.Administrator()
 	for name, test := range map[string]struct {
 		config aws.Config
@@ -173,7 +174,7 @@ func TestBadSignatures(t *testing.T) {
 		now = time.Now().Add(test.skew)
 		for service, want := range test.want {
 			if got := ask(test.config)[service]; got != want {
-				t.Errorf("%s: %s answers %q, want %q", name, service, got, want)
+				t.Errorf("%s: %s returns %q, want %q", name, service, got, want)
 			}
 		}
 	}
@@ -394,11 +395,11 @@ func TestAssumeRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err = session.GetCallerIdentity(ctx, nil); code(err) != "InvalidClientTokenId" {
-		t.Errorf("the role is deleted, and its session: %v", err)
+		t.Errorf("a session of a deleted role: %v", err)
 	}
 }
 
-// TestTokens makes tokens and has the authenticator's own verifier ask about them.
+// TestTokens verifies tokens with the authenticator's own verifier.
 func TestTokens(t *testing.T) {
 	s := start(t, localaws.Config{})
 	key := s.Administrator()
@@ -445,18 +446,18 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	}
 	for _, secret := range []string{credentials.SecretAccessKey, s.Administrator().Secret, "Signature="} {
 		if strings.Contains(log.String(), secret) {
-			t.Errorf("the log holds %q", secret)
+			t.Errorf("the log contains %q", secret)
 		}
 	}
 	if !strings.Contains(log.String(), "code=AccessDenied") || !strings.Contains(log.String(), "operation=iam:CreateUser") {
-		t.Errorf("the log says %s", log.String())
+		t.Errorf("the log: %s", log.String())
 	}
 }
 
 func TestNewRefuses(t *testing.T) {
 	for _, config := range []localaws.Config{{AccountID: "1"}, {Region: "nowhere"}} {
 		if _, err := localaws.New(config); err == nil {
-			t.Errorf("%+v is accepted", config)
+			t.Errorf("%+v: no error", config)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
 )
 
-// A recordedRequest is what AWS CLI 2.9.19 sent.
+// A recordedRequest was sent by AWS CLI 2.9.19.
 type recordedRequest struct {
 	Seq                         int
 	Command, Method, Path, Body string
@@ -38,12 +38,12 @@ func recordedRequests(t *testing.T) []recordedRequest {
 		all = append(all, r)
 	}
 	if err := lines.Err(); err != nil || len(all) < 150 {
-		t.Fatalf("%d requests, %v: the recording has more", len(all), err)
+		t.Fatalf("%d requests, %v: expected more in the recording", len(all), err)
 	}
 	return all
 }
 
-// request is as a server sees it, and when it was signed.
+// request returns the request as a server receives it, and its signing time.
 func (r recordedRequest) request(t *testing.T) (request *http.Request, signed time.Time) {
 	t.Helper()
 	request = httptest.NewRequest(r.Method, r.Path, strings.NewReader(r.Body))
@@ -66,27 +66,26 @@ func (r recordedRequest) request(t *testing.T) (request *http.Request, signed ti
 	return request, signed
 }
 
-// TestRecordedRequests replays all that was recorded, in order, each at its own
-// time, against one account. What is refused is refused for a reason that the
-// recording gives; all else is done.
+// TestRecordedRequests replays the recording against one account, in order, each
+// request at its own time. It checks which requests fail; the recording shows why.
 func TestRecordedRequests(t *testing.T) {
-	refused := map[string][]int{ // codes, and the numbers of the requests
+	refused := map[string][]int{ // operation and code, by the numbers of the requests
 		// The key is the administrator's, not the user's.
 		"update-access-key NoSuchEntity": {6},
 		"delete-access-key NoSuchEntity": {25},
-		// They still have a policy, a key.
+		// The role still has a policy, the user a key.
 		"delete-role DeleteConflict": {24},
 		"delete-user DeleteConflict": {27, 52},
-		// So the user is still there; and k is made twice.
+		// So the user still exists; and k is created twice.
 		"create-user EntityAlreadyExists": {48, 53, 54, 55, 56, 57, 58, 59, 95},
-		// The document {}, for a user that there is, and for one before it is made.
+		// The document is {}, for a user that exists, and for one not created yet.
 		"put-user-policy MalformedPolicyDocument": {51},
 		"put-user-policy NoSuchEntity":            {92, 93},
 		"get-user-policy NoSuchEntity":            {100},
-		// The cluster was deleted and is not made again yet.
+		// The cluster was deleted, and not created again yet.
 		"describe-cluster ResourceNotFoundException":  {60, 61, 62, 63, 64, 65},
 		"update-kubeconfig ResourceNotFoundException": {66},
-		// The marker is of another server's page; the names are too long, and none.
+		// The marker is from another server; the names are too long, or empty.
 		"list-users ValidationError":  {99},
 		"create-user ValidationError": {111, 112},
 		// The cluster's authentication mode is CONFIG_MAP.
@@ -113,12 +112,12 @@ func TestRecordedRequests(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(refused, got); diff != "" {
-		t.Errorf("what is refused (-want +got):\n%s", diff)
+		t.Errorf("failed requests (-want +got):\n%s", diff)
 	}
 }
 
-// TestChangedRequests adds a byte to every recorded request: it is refused in the
-// words of its service.
+// TestChangedRequests adds a byte to every recorded request, and checks that it is
+// rejected with the code of its service.
 func TestChangedRequests(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{
@@ -144,7 +143,7 @@ func TestChangedRequests(t *testing.T) {
 	}
 }
 
-// operation is the word of the command that names what is done.
+// operation returns the word of the command that names the operation.
 func (r recordedRequest) operation() string {
 	for _, word := range strings.Fields(r.Command) {
 		switch word {
@@ -156,8 +155,8 @@ func (r recordedRequest) operation() string {
 	return ""
 }
 
-// refusal is the code of an error, in whichever form the service has; empty if
-// there is none.
+// refusal returns the error code in a response of any service; empty without an
+// error.
 func refusal(answer *httptest.ResponseRecorder) string {
 	if answer.Code == http.StatusOK {
 		return ""

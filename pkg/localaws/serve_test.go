@@ -23,7 +23,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// A from is a listener whose clients all come from one address.
+// A from is a listener that reports one address for all clients.
 type from struct {
 	net.Listener
 	address string
@@ -41,7 +41,7 @@ type fromConn struct {
 
 func (c fromConn) RemoteAddr() net.Addr { return c.address }
 
-// listen on a loopback port, for a server that ends well with the test.
+// listen serves a loopback port, and checks that the server ends without an error.
 func listen(t *testing.T, serve func(context.Context, net.Listener) error, client string) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,7 +58,7 @@ func listen(t *testing.T, serve func(context.Context, net.Listener) error, clien
 	return listener.Addr().String()
 }
 
-// ledTo is an HTTP client for which DNS has one address for every name.
+// ledTo returns an HTTP client that resolves every name to one address.
 func ledTo(t *testing.T, s *localawstest.Server, address string) *http.Client {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -137,7 +137,7 @@ func TestServeTLSRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		client, allow string
 		serverName    string
-		want          string // in the log; empty if it is allowed
+		want          string // part of the log; empty if allowed
 	}{
 		"AWS's name":                {"127.0.0.1:1", "", "sts.amazonaws.com", ""},
 		"from a container":          {"172.18.0.2:1", "172.18.0.0/16", "sts.amazonaws.com", ""},
@@ -167,7 +167,7 @@ func TestServeTLSRefuses(t *testing.T) {
 				}
 			})
 			if !strings.Contains(log.String(), test.want) || (log.Len() > 0) != (test.want != "") {
-				t.Errorf("the log says %s", log.String())
+				t.Errorf("the log: %s", log.String())
 			}
 		})
 	}
@@ -176,7 +176,7 @@ func TestServeTLSRefuses(t *testing.T) {
 func TestServeWantsAllow(t *testing.T) {
 	s := start(t, localaws.Config{Instances: []localaws.Instance{{ID: "i-0123456789abcdef0"}}})
 	ended, end := context.WithCancel(t.Context())
-	end() // whoever serves for all that ends at once
+	end() // a server that starts in spite of the error ends at once
 	for name, serve := range map[string]func(net.Listener) error{
 		"Serve":     func(l net.Listener) error { return s.Serve(ended, l, nil) },
 		"ServeTLS":  func(l net.Listener) error { return s.ServeTLS(ended, l, nil) },
@@ -191,7 +191,8 @@ func TestServeWantsAllow(t *testing.T) {
 	}
 }
 
-// TestSilentClientsAreHungUpOn begins TLS and says no more, or not even that.
+// TestSilentClientsAreHungUpOn checks that clients that never finish, or never
+// start, the TLS handshake are disconnected.
 func TestSilentClientsAreHungUpOn(t *testing.T) {
 	hello := []byte{22, 3, 1, 0, 200, 1} // the first bytes of a handshake
 	for name, said := range map[string][]byte{"silent": nil, "slow": hello} {
@@ -211,7 +212,7 @@ func TestSilentClientsAreHungUpOn(t *testing.T) {
 			}
 			_, _ = io.Copy(io.Discard, client)
 			if took := time.Since(begun); took != 10*time.Second {
-				t.Errorf("%s: it is held for %v", name, took)
+				t.Errorf("%s: disconnected after %v, want 10 s", name, took)
 			}
 			cancel()
 			if err := <-ended; err != nil {
@@ -221,8 +222,8 @@ func TestSilentClientsAreHungUpOn(t *testing.T) {
 	}
 }
 
-// A pipeListener accepts connections that are no sockets: time can be made to pass
-// on them.
+// A pipeListener accepts pipes instead of sockets, so that synctest controls their
+// time.
 type pipeListener struct {
 	accepted chan net.Conn
 	closed   chan struct{}
@@ -252,7 +253,7 @@ func TestServeIMDS(t *testing.T) {
 		t.Errorf("%d %s", status, text)
 	}
 	if status, _, _ := ask(t, http.MethodGet, "http://"+address+"/", map[string]string{"Host": "attacker.example"}); status != http.StatusForbidden {
-		t.Errorf("by a name: %d", status)
+		t.Errorf("with a host name: %d", status)
 	}
 	if answer, err := http.Get("http://" + listen(t, serve, "172.19.0.2:1")); err == nil {
 		t.Errorf("from another network: %s", answer.Status)

@@ -23,7 +23,7 @@ import (
 
 const trustAccount = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`
 
-// TestStateIsKept starts a local AWS again and again with one file.
+// TestStateIsKept restarts a local AWS with the same file.
 func TestStateIsKept(t *testing.T) {
 	file, now := filepath.Join(t.TempDir(), "state.json"), time.Now()
 	again := func(s *localawstest.Server) *localawstest.Server {
@@ -51,10 +51,10 @@ func TestStateIsKept(t *testing.T) {
 
 	s = again(s)
 	if s.Administrator() != admin {
-		t.Error("the administrator has another key")
+		t.Error("the administrator's key changed")
 	}
 	described, err := describe()
-	if err != nil || described.Cluster.Status != ekstypes.ClusterStatusCreating { // its API server was of the run before
+	if err != nil || described.Cluster.Status != ekstypes.ClusterStatusCreating { // the API server is not part of the state
 		t.Errorf("the session's role, its policy and the cluster: %+v, %v", described, err)
 	}
 	if _, err := iam.NewFromConfig(s.SDKAs(bob, "")).DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{RoleName: aws.String("R"), PolicyName: aws.String("p")}); err != nil {
@@ -63,19 +63,19 @@ func TestStateIsKept(t *testing.T) {
 
 	s = again(s)
 	if _, err := describe(); code(err) != "AccessDeniedException" {
-		t.Errorf("the policy is there again: %v", err)
+		t.Errorf("the deleted policy still allows: %v", err)
 	}
 	now = now.Add(2 * time.Hour)
 	s = again(s)
 	if _, err := describe(); code(err) != "UnrecognizedClientException" {
-		t.Errorf("the session is past its end: %v", err)
+		t.Errorf("the session has expired: %v", err)
 	}
 	if text, err := os.ReadFile(file); err != nil || strings.Contains(string(text), session.ID) || !strings.Contains(string(text), bob.ID) {
-		t.Errorf("it holds the session that ended, or no key: %v", err)
+		t.Errorf("the file has the expired session, or lacks the key: %v", err)
 	}
 }
 
-// TestStateFileIsNotTouched unless what is in it was understood.
+// TestStateFileIsNotTouched checks that a file that cannot be read is not changed.
 func TestStateFileIsNotTouched(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"empty":             {"", "unexpected end of JSON input"},
@@ -87,22 +87,22 @@ func TestStateFileIsNotTouched(t *testing.T) {
 		if err := os.WriteFile(file, []byte(test.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for range 2 { // it is not left locked, either
+		for range 2 { // the first failure must release the lock
 			_, err := localaws.New(localaws.Config{AccountID: account, StateFile: file})
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), file+" is unchanged: replace it with a valid one, or move it away") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		if text, err := os.ReadFile(file); err != nil || string(text) != test.text {
-			t.Errorf("%s: it is now %q, %v", name, text, err)
+			t.Errorf("%s: the file is now %q, %v", name, text, err)
 		}
 	}
 	if _, err := localaws.New(localaws.Config{StateFile: t.TempDir()}); err == nil {
-		t.Error("a directory is a state file")
+		t.Error("a directory was accepted as a state file")
 	}
 }
 
-// TestStateFileHasOneServer at a time.
+// TestStateFileHasOneServer checks that one server at a time uses a file.
 func TestStateFileHasOneServer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	first := start(t, localaws.Config{StateFile: file})
@@ -115,7 +115,8 @@ func TestStateFileHasOneServer(t *testing.T) {
 	start(t, localaws.Config{StateFile: file})
 }
 
-// TestReadsAndFailuresSaveNothing: the file stays the very same.
+// TestReadsAndFailuresSaveNothing checks that reads and failed calls do not write
+// the file.
 func TestReadsAndFailuresSaveNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	s := start(t, localaws.Config{StateFile: file})
@@ -131,18 +132,18 @@ func TestReadsAndFailuresSaveNothing(t *testing.T) {
 		t.Error(err)
 	}
 	if after, err := os.Stat(file); err != nil || !os.SameFile(before, after) {
-		t.Errorf("it was written, %v", err)
+		t.Errorf("the file was written, %v", err)
 	}
 	if _, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("bob")}); err != nil {
 		t.Error(err)
 	}
 	if after, err := os.Stat(file); err != nil || os.SameFile(before, after) {
-		t.Errorf("it was not written, %v", err)
+		t.Errorf("the file was not written, %v", err)
 	}
 }
 
-// TestSavingFails: the call says so, in each service's form, and all is well once
-// the disk is.
+// TestSavingFails checks that calls fail in each service's form if the state cannot
+// be saved, and that saving works again once the disk does.
 func TestSavingFails(t *testing.T) {
 	var log bytes.Buffer
 	dir := t.TempDir()
@@ -150,7 +151,7 @@ func TestSavingFails(t *testing.T) {
 	s := start(t, localaws.Config{StateFile: file, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	role := s.NewRole(t, "r", trustAccount, nil)
 	s.NewCluster(t, "c", "https://127.0.0.1:1", nil)
-	// A directory where the file is written before it takes its place.
+	// A directory in the place of the temporary file makes writing fail.
 	obstacle := filepath.Join(dir, ".state.json.partial")
 	if err := os.MkdirAll(filepath.Join(obstacle, "x"), 0o700); err != nil {
 		t.Fatal(err)
@@ -180,24 +181,24 @@ func TestSavingFails(t *testing.T) {
 		t.Errorf("registering a cluster: %v", err)
 	}
 	if !strings.Contains(log.String(), "saving the state failed") || !strings.Contains(log.String(), file) {
-		t.Errorf("the log says %s", log.String())
+		t.Errorf("the log: %s", log.String())
 	}
 	if got := last(t, s).ErrorCode; got != "ServiceFailure" {
-		t.Errorf("the trail says %s", got)
+		t.Errorf("the trail has %s", got)
 	}
 	if _, err := iam.NewFromConfig(s.SDK()).GetUser(ctx, &iam.GetUserInput{UserName: aws.String("bob")}); err != nil {
-		t.Errorf("who was made is not there: %v", err)
+		t.Errorf("the user is missing in memory: %v", err)
 	}
 	if err := os.RemoveAll(obstacle); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := iam.NewFromConfig(s.SDK()).CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("carol")}); err != nil {
-		t.Errorf("it does not recover: %v", err)
+		t.Errorf("saving after the failure: %v", err)
 	}
 	text, err := os.ReadFile(file)
 	for _, name := range []string{`"bob"`, `"carol"`, `"meanwhile"`, "cluster/d"} {
 		if err != nil || !strings.Contains(string(text), name) {
-			t.Errorf("%s is not in it, %v", name, err)
+			t.Errorf("the file lacks %s, %v", name, err)
 		}
 	}
 }

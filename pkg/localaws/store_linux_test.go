@@ -13,7 +13,7 @@ import (
 func TestStoreOnFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,mode=0700"); err != nil {
-		t.Skipf("a small file system cannot be mounted: %v", err)
+		t.Skipf("mounting a small file system: %v", err)
 	}
 	defer func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {

@@ -25,7 +25,7 @@ func open(t testing.TB, path string) *store {
 	return s
 }
 
-// A brokenFile fails at the given operation.
+// A brokenFile fails in the given operations.
 type brokenFile struct {
 	storeFile
 	write, sync, close error
@@ -42,8 +42,8 @@ func (f brokenFile) Write(text []byte) (int, error) {
 func (f brokenFile) Sync() error  { return errors.Join(f.storeFile.Sync(), f.sync) }
 func (f brokenFile) Close() error { return errors.Join(f.storeFile.Close(), f.close) }
 
-// TestStoreKeepsWhatItHas: whatever fails, the last text that was saved is there,
-// and the next one is saved once nothing fails any more.
+// TestStoreKeepsWhatItHas checks that after any failure the file has the last saved
+// text, and that saving works again once the failure is over.
 func TestStoreKeepsWhatItHas(t *testing.T) {
 	for name, broken := range map[string]struct {
 		file   brokenFile
@@ -78,23 +78,23 @@ func TestStoreKeepsWhatItHas(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != "one" {
-			t.Errorf("%s: the file holds %q, %v", name, got, err)
+			t.Errorf("%s: the file has %q, %v", name, got, err)
 		}
 		if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil || len(left) > 0 {
-			t.Errorf("%s: it leaves %q behind, %v", name, left, err)
+			t.Errorf("%s: leftover files %q, %v", name, left, err)
 		}
 		s.create = create
 		if err := save(); err != nil {
-			t.Errorf("%s: it does not recover: %v", name, err)
+			t.Errorf("%s: saving after the failure: %v", name, err)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != "two" {
-			t.Errorf("%s: the file holds %q, %v", name, got, err)
+			t.Errorf("%s: the file has %q, %v", name, got, err)
 		}
 	}
 }
 
-// TestStoreSharesWrites: calls that come while one writes are saved by one write
-// after it, and none is answered before its change is in the file.
+// TestStoreSharesWrites checks that calls during a write share the next write, and
+// that no call returns before its change is in the file.
 func TestStoreSharesWrites(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "state"))
 	create, writes := s.create, 0
@@ -119,7 +119,7 @@ func TestStoreSharesWrites(t *testing.T) {
 		text, readError := os.ReadFile(s.path)
 		_, scanError := fmt.Sscan(string(text), &saved)
 		if err := errors.Join(err, readError, scanError); err != nil || saved < change {
-			t.Errorf("change %d: %d is saved, %v", change, saved, err)
+			t.Errorf("change %d: the file has change %d, %v", change, saved, err)
 		}
 	}
 	var calls sync.WaitGroup
@@ -173,23 +173,23 @@ func TestStoreIsPrivateAndOnes(t *testing.T) {
 		t.Errorf("closed: %v", err)
 	}
 	if s = open(t, other); s.path != path {
-		t.Errorf("by its other name it is %s", s.path)
+		t.Errorf("the path of the link is %s", s.path)
 	}
 	if err := save(); err != nil {
 		t.Error(err)
 	}
 	if info, err := os.Lstat(other); err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		t.Errorf("the link is gone: %v, %v", info, err)
+		t.Errorf("the link was replaced: %v, %v", info, err)
 	}
 	if _, _, err := openStore(filepath.Join(dir, "nowhere", "state")); err == nil || !strings.Contains(err.Error(), "directory "+filepath.Join(dir, "nowhere")+" does not exist") {
 		t.Error(err)
 	}
 	if _, _, err := openStore(dir); err == nil {
-		t.Error("a directory is opened as a state file")
+		t.Error("a directory was opened as a state file")
 	}
 }
 
-// TestStateThatIsRefused is what no server wrote.
+// TestStateThatIsRefused reads states that no server wrote.
 func TestStateThatIsRefused(t *testing.T) {
 	const rest = `"version":1,"account":"231144931069"`
 	for text, want := range map[string]string{
@@ -221,7 +221,7 @@ func TestStateThatIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzState: what is read can be written, and read again as the same.
+// FuzzState checks that a state that was read survives writing and reading.
 func FuzzState(f *testing.F) {
 	a, err := New(Config{Instances: []Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "x"}}})
 	if err != nil {
@@ -243,7 +243,7 @@ func FuzzState(f *testing.F) {
 		}
 		written, err := json.Marshal(s)
 		if err != nil {
-			t.Skip(err) // a time that JSON cannot have
+			t.Skip(err) // a time that JSON cannot represent
 		}
 		again, err := decodeState(written, "000000000000")
 		if err != nil {

@@ -20,15 +20,15 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// withTagsAndSource are all the actions that assume a role.
+// withTagsAndSource are all the actions that assuming a role may need.
 const withTagsAndSource = `["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]`
 
-// trusting returns a trust policy that allows the account the actions.
+// trusting returns a trust policy that allows the actions to the whole account.
 func trusting(actions, condition string) *string {
 	return aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":` + actions + `,"Condition":` + condition + `}]}`)
 }
 
-// assume a role with a session's name, and whatever else there is to it.
+// assume assumes a role; the input may set more parameters.
 func assume(t testing.TB, config aws.Config, role string, with sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	t.Helper()
 	with.RoleArn = aws.String(arn("role/" + role))
@@ -38,7 +38,7 @@ func assume(t testing.TB, config aws.Config, role string, with sts.AssumeRoleInp
 	return sts.NewFromConfig(config).AssumeRole(t.Context(), &with)
 }
 
-// assumed is the session of a role that can be assumed.
+// assumed returns a session of a role, and fails the test if it cannot.
 func assumed(t testing.TB, s *localawstest.Server, config aws.Config, role string, with sts.AssumeRoleInput) aws.Config {
 	t.Helper()
 	got, err := assume(t, config, role, with)
@@ -48,7 +48,7 @@ func assumed(t testing.TB, s *localawstest.Server, config aws.Config, role strin
 	return as(s, got.Credentials)
 }
 
-// passing are session tags.
+// passing returns session tags from pairs of key and value.
 func passing(pairs ...string) (list []ststypes.Tag) {
 	for i := 0; i < len(pairs); i += 2 {
 		list = append(list, ststypes.Tag{Key: &pairs[i], Value: &pairs[i+1]})
@@ -56,7 +56,7 @@ func passing(pairs ...string) (list []ststypes.Tag) {
 	return list
 }
 
-// allowAll lets a role do everything.
+// allowAll gives a role every permission.
 func allowAll(t testing.TB, s *localawstest.Server, role string) {
 	t.Helper()
 	if _, err := iam.NewFromConfig(s.SDK()).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &role, PolicyName: aws.String("p"), PolicyDocument: aws.String(anything)}); err != nil {
@@ -69,7 +69,7 @@ func listClusters(t testing.TB, config aws.Config) error {
 	return errorOf(eks.NewFromConfig(config).ListClusters(t.Context(), &eks.ListClustersInput{}))
 }
 
-// TestTrustConditions asks roles with one condition each to be assumed.
+// TestTrustConditions assumes roles with one condition each.
 func TestTrustConditions(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -121,7 +121,7 @@ func TestTrustConditions(t *testing.T) {
 				t.Fatal(err)
 			}
 			if test.mfa {
-				now = now.Add(30 * time.Second) // a code is good once
+				now = now.Add(30 * time.Second) // each code is accepted once
 				test.input.SerialNumber, test.input.TokenCode = serial, shown(now)
 			}
 			switch _, err := assume(t, bob, role, test.input); {
@@ -190,7 +190,7 @@ func TestAssumeRoleIsChecked(t *testing.T) {
 		attempt{"a device without a code", asked("r", sts.AssumeRoleInput{SerialNumber: serial}), "AccessDenied"},
 		attempt{"a device and its code", asked("r", sts.AssumeRoleInput{SerialNumber: serial, TokenCode: shown(now)}), ""},
 		attempt{"the same code again", asked("r", sts.AssumeRoleInput{SerialNumber: serial, TokenCode: shown(now)}), "AccessDenied"},
-		attempt{"what localaws does not do", asked("r", sts.AssumeRoleInput{ProvidedContexts: []ststypes.ProvidedContext{{ProviderArn: aws.String("arn:aws:iam::aws:contextProvider/x")}}}), "ValidationError"},
+		attempt{"an unsupported parameter", asked("r", sts.AssumeRoleInput{ProvidedContexts: []ststypes.ProvidedContext{{ProviderArn: aws.String("arn:aws:iam::aws:contextProvider/x")}}}), "ValidationError"},
 	)
 	packed := func(with sts.AssumeRoleInput) int32 {
 		t.Helper()
@@ -202,11 +202,11 @@ func TestAssumeRoleIsChecked(t *testing.T) {
 	}
 	small, large := packed(sts.AssumeRoleInput{Policy: aws.String(anything)}), packed(sts.AssumeRoleInput{Policy: aws.String(anything), Tags: passing("a", randomText(256))})
 	if nothing := packed(sts.AssumeRoleInput{}); nothing != 0 || small < 1 || large <= small || large > 100 {
-		t.Errorf("nothing takes %d%%, a policy %d%%, a tag besides %d%%", nothing, small, large)
+		t.Errorf("packed size: nothing %d%%, a policy %d%%, with a tag %d%%", nothing, small, large)
 	}
 }
 
-// randomText is letters that do not pack well.
+// randomText returns letters that compress badly.
 func randomText(length int) string {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	var b strings.Builder
@@ -251,10 +251,10 @@ func TestSessionPolicies(t *testing.T) {
 	expect(t,
 		attempt{"another managed one", listClusters(t, describing), "AccessDeniedException"},
 		attempt{"delete it", errorOf(iam.NewFromConfig(s.SDK()).DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: made.Policy.Arn})), ""},
-		attempt{"one that is no more", listClusters(t, describing), "AccessDeniedException"},
+		attempt{"one that was deleted", listClusters(t, describing), "AccessDeniedException"},
 	)
-	// What bounds a session does so too when another role's trust policy names its
-	// role, but not when it names the session itself.
+	// Session policies also limit a session when another role's trust policy names
+	// its role, but not when it names the session itself.
 	newRole(t, s, "byRole", trust(`{"AWS":"`+arn("role/r")+`"}`))
 	newRole(t, s, "bySession", trust(`{"AWS":"arn:aws:sts::`+account+`:assumed-role/r/session"}`))
 	free, bounded := assumed(t, s, bob, "r", sts.AssumeRoleInput{}), assumed(t, s, bob, "r", sts.AssumeRoleInput{Policy: only("eks:*")})
@@ -269,7 +269,7 @@ func TestSessionPolicies(t *testing.T) {
 	)
 }
 
-// TestChains goes from role to role.
+// TestChains assumes one role from another.
 func TestChains(t *testing.T) {
 	s := start(t, localaws.Config{})
 	bob := newUser(t, s, "bob", anything)
@@ -296,7 +296,7 @@ func TestChains(t *testing.T) {
 	}
 	second := as(s, got.Credentials)
 	third := assumed(t, s, second, "three", sts.AssumeRoleInput{})
-	// What a session is known by, policies may ask for.
+	// Policies can test the keys of a session.
 	for name, test := range map[string]struct {
 		config    aws.Config
 		condition string
@@ -337,7 +337,7 @@ func TestChains(t *testing.T) {
 	)
 }
 
-// TestDenialsOfTrust says who is to blame.
+// TestDenialsOfTrust checks that errors name the policy that denied.
 func TestDenialsOfTrust(t *testing.T) {
 	s := start(t, localaws.Config{})
 	bob := newUser(t, s, "bob", anything)
@@ -392,6 +392,6 @@ func TestAssumeRoleInJSON(t *testing.T) {
 	}
 	made := result.Credentials
 	if arn, id := whoami(t, s.SDKAs(localaws.AccessKey{ID: made.AccessKeyID, Secret: made.SecretAccessKey}, made.SessionToken)); arn != result.AssumedRoleUser.Arn || id != result.AssumedRoleUser.AssumedRoleID {
-		t.Errorf("it is %s %s; the answer says %+v", arn, id, result.AssumedRoleUser)
+		t.Errorf("the caller is %s %s, the response has %+v", arn, id, result.AssumedRoleUser)
 	}
 }

@@ -29,12 +29,12 @@ import (
 
 const anything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
-// as is a configuration of the SDK with a session's credentials.
+// as returns an SDK configuration with a session's credentials.
 func as(s *localawstest.Server, c *ststypes.Credentials) aws.Config {
 	return s.SDKAs(localaws.AccessKey{ID: *c.AccessKeyId, Secret: *c.SecretAccessKey}, *c.SessionToken)
 }
 
-// whoami is the ARN and the user ID that STS answers.
+// whoami returns the ARN and user ID from GetCallerIdentity.
 func whoami(t testing.TB, config aws.Config) (arn, userID string) {
 	t.Helper()
 	who, err := sts.NewFromConfig(config).GetCallerIdentity(t.Context(), nil)
@@ -53,7 +53,7 @@ func sessionToken(t testing.TB, config aws.Config, input *sts.GetSessionTokenInp
 	return got.Credentials
 }
 
-// newDevice gives a user an MFA device; code is what it shows at a time.
+// newDevice gives a user an MFA device; code returns its code at a time.
 func newDevice(t testing.TB, s *localawstest.Server, user string, now time.Time) (serial *string, code func(time.Time) *string) {
 	t.Helper()
 	client := iam.NewFromConfig(s.SDK())
@@ -71,9 +71,8 @@ func newDevice(t testing.TB, s *localawstest.Server, user string, now time.Time)
 	return serial, code
 }
 
-// TestCallerIdentityInEveryForm: signed in the header and in the query, with the
-// parameters in the URL and in the body, answered in XML and in JSON; by a user who
-// may do nothing.
+// TestCallerIdentityInEveryForm covers signatures in header and query, parameters in
+// URL and body, and responses in XML and JSON, for a user without permissions.
 func TestCallerIdentityInEveryForm(t *testing.T) {
 	s := start(t, localaws.Config{})
 	config := newUser(t, s, "bob", `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`)
@@ -190,7 +189,7 @@ func TestSessionsOfUsers(t *testing.T) {
 	itsARN, itsID := whoami(t, bob)
 	for _, session := range []*ststypes.Credentials{plain, withMFA} {
 		if arn, id := whoami(t, as(s, session)); arn != itsARN || id != itsID {
-			t.Errorf("the session is of %s %s, the user %s %s", arn, id, itsARN, itsID)
+			t.Errorf("the session is %s %s, the user is %s %s", arn, id, itsARN, itsID)
 		}
 	}
 
@@ -216,8 +215,8 @@ func TestSessionsOfUsers(t *testing.T) {
 	}
 }
 
-// TestMFAConditions: with a long-term key the question whether there was MFA has no
-// answer, which ...IfExists passes over.
+// TestMFAConditions checks that requests with a long-term key lack the MFA keys, so
+// that ...IfExists conditions on them are true.
 func TestMFAConditions(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -258,8 +257,8 @@ func TestMFAConditions(t *testing.T) {
 	}
 }
 
-// TestSessionsEnd: by time, and with whose they are; not with the key that they were
-// asked for with.
+// TestSessionsEnd checks that sessions end at their expiry and with their user or
+// role, but not with the access key that requested them.
 func TestSessionsEnd(t *testing.T) {
 	began := time.Now()
 	now := began
@@ -274,10 +273,10 @@ func TestSessionsEnd(t *testing.T) {
 	now = began.Add(15 * time.Minute)
 	expect(t, attempt{"at its end", call(as(s, session)), "ExpiredToken"})
 	if err := errorOf(eks.NewFromConfig(as(s, session)).ListClusters(ctx, &eks.ListClustersInput{})); code(err) != "ExpiredTokenException" {
-		t.Errorf("EKS says %v", err)
+		t.Errorf("EKS: %v", err)
 	}
 	if err := errorOf(ec2.NewFromConfig(as(s, session)).DescribeInstances(ctx, &ec2.DescribeInstancesInput{})); code(err) != "RequestExpired" {
-		t.Errorf("EC2 says %v", err)
+		t.Errorf("EC2: %v", err)
 	}
 	now = began
 
@@ -352,7 +351,7 @@ func TestFederatedUsers(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if arn, id := whoami(t, bare); arn != *got.FederatedUser.Arn || id != *got.FederatedUser.FederatedUserId {
-		t.Errorf("it is %s %s", arn, id)
+		t.Errorf("the caller is %s %s", arn, id)
 	}
 	got, full := token(sts.GetFederationTokenInput{Policy: aws.String(anything)})
 	if got.PackedPolicySize == nil || *got.PackedPolicySize < 1 {
@@ -463,10 +462,10 @@ func TestDecodeAuthorizationMessage(t *testing.T) {
 		}
 	}
 	if region != "eu-west-2" {
-		t.Errorf("the conditions are %+v", d.Context.Conditions)
+		t.Errorf("aws:RequestedRegion is missing or wrong: %+v", d.Context.Conditions)
 	}
 	if second := encoded(silent); second == first {
-		t.Error("one message tells that it is the same as another")
+		t.Error("two messages with the same content are equal")
 	}
 
 	d = decode(encoded(newUser(t, s, "denied", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Sid":"NoEC2","Effect":"Deny","Action":"ec2:*","Resource":"*"}]}`)))
@@ -488,7 +487,7 @@ func TestDecodeAuthorizationMessage(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 
-	// One with all the tags that it can have, which are too much for a message.
+	// A user with the most tags possible, which exceed the size of a message.
 	many := newUser(t, s, "many", "")
 	var values []iamtypes.Tag
 	for i := range 50 {
@@ -516,8 +515,8 @@ func TestDecodeAuthorizationMessage(t *testing.T) {
 	)
 }
 
-// TestDenialsWhileUsersMove decodes messages while a user is renamed, which must not
-// race. The race detector checks it.
+// TestDenialsWhileUsersMove checks, with the race detector, that encoded messages
+// read their caller under the lock.
 func TestDenialsWhileUsersMove(t *testing.T) {
 	s := start(t, localaws.Config{})
 	silent, admin := ec2.NewFromConfig(newUser(t, s, "silent", "")), iam.NewFromConfig(s.SDK())
@@ -538,8 +537,8 @@ func TestDenialsWhileUsersMove(t *testing.T) {
 	moves.Wait()
 }
 
-// TestRegionsOfSignatures: a signature is for a region of AWS's, and for that of the
-// host, if the host is in one.
+// TestRegionsOfSignatures checks that a signature must name an AWS region, and that
+// of the host if the host has one.
 func TestRegionsOfSignatures(t *testing.T) {
 	s := start(t, localaws.Config{})
 	for region, hosts := range map[string]map[string]string{

@@ -34,18 +34,18 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
-// An issuer is an identity provider on loopback. Its zero behaviour is a good one.
+// An issuer is an identity provider on loopback. Its fields make it misbehave.
 type issuer struct {
 	*httptest.Server
 	ecdsa *ecdsa.PrivateKey
-	rsa   *rsa.PrivateKey // once a token was signed with it: such a key is dear
+	rsa   *rsa.PrivateKey // made at first use: it is expensive
 
-	keyID    string                    // of the ECDSA key
-	asked    atomic.Int64              // how often, for the keys
-	answer   func(http.ResponseWriter) // instead of the discovery document
-	keysURL  string                    // instead of its own
-	asIssuer string                    // instead of its own
-	during   func()                    // while it is asked
+	keyID    string                    // ID of the ECDSA key
+	asked    atomic.Int64              // number of requests for the keys
+	answer   func(http.ResponseWriter) // replaces the discovery document
+	keysURL  string                    // replaces the URL of the keys
+	asIssuer string                    // replaces its own name
+	during   func()                    // called during a request
 }
 
 func newIssuer(t testing.TB, serve func(http.Handler) *httptest.Server) *issuer {
@@ -92,7 +92,7 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// name is what the issuer calls itself, provider what IAM calls it.
+// name returns the issuer's own name, provider its name in IAM.
 func (i *issuer) name() string { return i.URL + "/id" }
 
 func (i *issuer) provider() string {
@@ -102,7 +102,7 @@ func (i *issuer) provider() string {
 
 func encoded(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// token of claims, signed as ES256 or as RS256.
+// token returns a token with the claims, signed with ES256 or RS256.
 func (i *issuer) token(t testing.TB, algorithm string, claims map[string]any) string {
 	t.Helper()
 	id := map[string]string{"RS256": "rsa", "ES256": i.keyID}[algorithm]
@@ -135,7 +135,8 @@ func (i *issuer) token(t testing.TB, algorithm string, claims map[string]any) st
 	return signed + "." + encoded(signature)
 }
 
-// claims of a token that is good at a time, with these changed; nil takes one away.
+// claims returns the claims of a token that is valid at a time, with changes; nil
+// removes a claim.
 func (i *issuer) claims(now time.Time, changed map[string]any) map[string]any {
 	claims := map[string]any{
 		"iss": i.name(), "sub": "system:serviceaccount:default:app", "aud": []string{"https://kubernetes", "sts.amazonaws.com"},
@@ -146,7 +147,7 @@ func (i *issuer) claims(now time.Time, changed map[string]any) map[string]any {
 	return claims
 }
 
-// register an issuer in IAM, with the audience sts.amazonaws.com.
+// register registers an issuer in IAM with the audience sts.amazonaws.com.
 func register(t testing.TB, s *localawstest.Server, name string, thumbprints ...string) {
 	t.Helper()
 	if _, err := iam.NewFromConfig(s.SDK()).CreateOpenIDConnectProvider(t.Context(), &iam.CreateOpenIDConnectProviderInput{
@@ -156,13 +157,12 @@ func register(t testing.TB, s *localawstest.Server, name string, thumbprints ...
 	}
 }
 
-// federated returns a trust policy that allows the provider's identities the
-// actions.
+// federated returns a trust policy that allows the actions to the provider's users.
 func federated(provider, actions, condition string) *string {
 	return aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"` + arn("oidc-provider/"+provider) + `"},"Action":` + actions + `,"Condition":` + condition + `}]}`)
 }
 
-// unsigned is a client of STS without any key.
+// unsigned returns an STS client without an access key.
 func unsigned(s *localawstest.Server) *sts.Client {
 	return sts.New(sts.Options{Region: s.Region(), HTTPClient: s.Client(), RetryMaxAttempts: 1})
 }
@@ -181,7 +181,7 @@ func TestWebIdentity(t *testing.T) {
 	i := newIssuer(t, httptest.NewServer)
 	register(t, s, i.name())
 	newRole(t, s, "r", federated(i.provider(), byToken, `{"StringEquals":{"`+i.provider()+`:sub":"system:serviceaccount:default:app","`+i.provider()+`:aud":"sts.amazonaws.com"}}`))
-	// What the role may do depends on whose session it is.
+	// The role's permissions depend on the session.
 	if _, err := iam.NewFromConfig(s.SDK()).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("r"), PolicyName: aws.String("p"), PolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks:*","Resource":"*","Condition":{"StringEquals":{"` + i.provider() + `:sub":"system:serviceaccount:default:app","aws:FederatedProvider":"` + arn("oidc-provider/"+i.provider()) + `"}}}]}`)}); err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestWebIdentity(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		if arn, id := whoami(t, as(s, got.Credentials)); arn != *got.AssumedRoleUser.Arn || id != *got.AssumedRoleUser.AssumedRoleId {
-			t.Errorf("it is %s %s", arn, id)
+			t.Errorf("the caller is %s %s", arn, id)
 		}
 		if err := listClusters(t, as(s, got.Credentials)); err != nil {
 			t.Error(err)
@@ -206,12 +206,13 @@ func TestWebIdentity(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := listClusters(t, as(s, bounded.Credentials)); code(err) != "AccessDeniedException" || aws.ToInt32(bounded.PackedPolicySize) < 1 {
-			t.Errorf("the session policy is passed over: %v", err)
+			t.Errorf("the session policy has no effect: %v", err)
 		}
 	}
 }
 
-// TestWebIdentityLeavesATrail, in which there is no token.
+// TestWebIdentityLeavesATrail checks the events of these calls, and that neither
+// trail nor log contains a token.
 func TestWebIdentityLeavesATrail(t *testing.T) {
 	var logged bytes.Buffer
 	s := start(t, localaws.Config{Log: slog.New(slog.NewTextHandler(&logged, nil))})
@@ -248,7 +249,7 @@ func TestWebIdentityLeavesATrail(t *testing.T) {
 	}
 	for _, secret := range []string{good[:40], good[len(good)-40:], bad[len(bad)-40:], *got.Credentials.SecretAccessKey, *got.Credentials.SessionToken} {
 		if strings.Contains(logged.String(), secret) || bytes.Contains(trail, []byte(secret)) {
-			t.Errorf("the log or the trail holds %q", secret)
+			t.Errorf("the log or the trail contains %q", secret)
 		}
 	}
 }
@@ -305,11 +306,11 @@ func TestWebIdentityTokensAreChecked(t *testing.T) {
 		attempt{"another call without a signature", errorOf(sts.New(sts.Options{Region: s.Region(), HTTPClient: s.Client(), RetryMaxAttempts: 1, Credentials: aws.AnonymousCredentials{}}).GetCallerIdentity(t.Context(), nil)), "MissingAuthenticationToken"},
 	)
 	if stranger.asked.Load() != 0 {
-		t.Error("an issuer was asked that is not registered")
+		t.Error("an unregistered issuer received a request")
 	}
 }
 
-// TestWebIdentityConditions asks roles with one condition each.
+// TestWebIdentityConditions assumes roles with one condition each.
 func TestWebIdentityConditions(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -346,12 +347,12 @@ func TestWebIdentityConditions(t *testing.T) {
 			newRole(t, s, role, federated(i.provider(), test.actions, strings.ReplaceAll(test.condition, "ISSUER", i.provider())))
 			got, err := assumeByToken(t, s, role, i.token(t, "ES256", i.claims(now, test.claims)), sts.AssumeRoleWithWebIdentityInput{})
 			if test.want && err != nil || !test.want && code(err) != "AccessDenied" {
-				t.Fatalf("%v, want it to be allowed: %v", err, test.want)
+				t.Fatalf("%v, want allowed %v", err, test.want)
 			}
 			if test.want && name == "a source" && aws.ToString(got.SourceIdentity) != "alice" {
 				t.Errorf("%+v", got)
 			}
-			if test.want && name == "tags" { // which go on from here
+			if test.want && name == "tags" { // tags are transitive
 				allowAll(t, s, role)
 				newRole(t, s, "next", trusting(withTagsAndSource, `{"StringEquals":{"aws:PrincipalTag/team":"red","aws:PrincipalTag/cost":"1"}}`))
 				if _, err := assume(t, as(s, got.Credentials), "next", sts.AssumeRoleInput{Tags: passing("team", "blue")}); code(err) != "InvalidParameterValue" {
@@ -372,8 +373,8 @@ func TestWebIdentityConditions(t *testing.T) {
 	}
 }
 
-// TestIssuersThatMisbehave: what an identity provider answers is no more trusted
-// than it is.
+// TestIssuersThatMisbehave checks that responses of identity providers are not
+// trusted.
 func TestIssuersThatMisbehave(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -441,11 +442,11 @@ func TestIssuersThatMisbehave(t *testing.T) {
 		}
 	})
 	if n := proxied.connections.Load(); n != 0 {
-		t.Errorf("%d connections went to the environment's proxy", n)
+		t.Errorf("%d connections to the environment's proxy", n)
 	}
 }
 
-// A sink counts who connects to it.
+// A sink counts the connections that it receives.
 type sink struct {
 	address     string
 	connections atomic.Int64
@@ -477,7 +478,7 @@ func newSink(t testing.TB) *sink {
 	return s
 }
 
-// TestIssuersOverTLS: a certificate is trusted by its thumbprint.
+// TestIssuersOverTLS checks that certificates are trusted by their thumbprint.
 func TestIssuersOverTLS(t *testing.T) {
 	now := time.Now()
 	s := start(t, localaws.Config{Now: func() time.Time { return now }})
@@ -509,7 +510,8 @@ func thumbprint(certificate []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestKeysAreKept for a minute, but asked for again when a token names another.
+// TestKeysAreKept checks that keys are cached for a minute, and fetched again when a
+// token names an unknown key.
 func TestKeysAreKept(t *testing.T) {
 	began := time.Now()
 	now := began
@@ -526,7 +528,7 @@ func TestKeysAreKept(t *testing.T) {
 		{0, "first", "", 1},
 		{59 * time.Second, "first", "", 1},
 		{60 * time.Second, "first", "", 2},
-		{64 * time.Second, "second", "InvalidIdentityToken", 2}, // not twice in a moment
+		{64 * time.Second, "second", "InvalidIdentityToken", 2}, // less than 5 s after the last fetch
 		{65 * time.Second, "second", "", 3},
 		{66 * time.Second, "second", "", 3},
 		{0, "second", "", 4}, // the clock was set back

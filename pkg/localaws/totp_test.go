@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// The seed of the test vectors of RFC 6238 for SHA-1.
+// The seed of the SHA-1 test vectors of RFC 6238.
 const rfcSeed = "12345678901234567890"
 
-// TestTOTP is RFC 6238, appendix B, of whose eight digits the last six are ours.
+// TestTOTP checks the vectors of RFC 6238, appendix B: the last six of their eight
+// digits.
 func TestTOTP(t *testing.T) {
 	for seconds, want := range map[int64]string{
 		59:          "287082",
@@ -80,11 +81,11 @@ func TestSynchronise(t *testing.T) {
 			continue
 		}
 		if device.accepts(test.second, now) {
-			t.Errorf("%s: the second code is good once more", test.name)
+			t.Errorf("%s: the second code is accepted again", test.name)
 		}
 		later := now.Add(2 * stepLength)
 		if !device.accepts(totp(device.Seed, stepAt(later)+test.drift), later) {
-			t.Errorf("%s: a minute later its code is not accepted", test.name)
+			t.Errorf("%s: the code a minute later is rejected", test.name)
 		}
 	}
 }

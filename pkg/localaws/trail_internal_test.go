@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestTrailIsBounded by number, and by size.
+// TestTrailIsBounded checks the limits on the number and the size of events.
 func TestTrailIsBounded(t *testing.T) {
 	a, err := New(Config{})
 	if err != nil {
@@ -26,9 +26,9 @@ func TestTrailIsBounded(t *testing.T) {
 		t.Errorf("%d events, from %s", len(events), events[0].EventName)
 	}
 	if events, next, _ := a.trail.from(7); len(events) != 15 || next != maxEvents+25 {
-		t.Errorf("from what is forgotten on, %d events until %d", len(events), next)
+		t.Errorf("from a dropped event: %d events until %d", len(events), next)
 	}
 	if events, _, _ := a.trail.from(maxEvents + 1000); len(events) != 0 {
-		t.Errorf("from the future on, %d events", len(events))
+		t.Errorf("from a future event: %d events", len(events))
 	}
 }

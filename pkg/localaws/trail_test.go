@@ -33,7 +33,7 @@ func last(t testing.TB, s *localawstest.Server) localaws.Event {
 	return events[len(events)-1]
 }
 
-// TestTrailOfOneCall looks at a whole record.
+// TestTrailOfOneCall checks every field of one record.
 func TestTrailOfOneCall(t *testing.T) {
 	s := start(t, localaws.Config{})
 	at := time.Date(2026, 11, 23, 8, 0, 0, 500, time.UTC)
@@ -72,7 +72,8 @@ func TestTrailOfOneCall(t *testing.T) {
 	}
 }
 
-// TestTrailSaysWhoAndHowItEnded makes calls as everybody there is.
+// TestTrailSaysWhoAndHowItEnded checks the caller and the result of calls by every
+// kind of identity.
 func TestTrailSaysWhoAndHowItEnded(t *testing.T) {
 	s := start(t, localaws.Config{})
 	ctx := t.Context()
@@ -156,7 +157,8 @@ func TestTrailSaysWhoAndHowItEnded(t *testing.T) {
 	}
 }
 
-// TestTrailHoldsNoSecret looks for every secret that went over the wire, either way.
+// TestTrailHoldsNoSecret checks that the trail contains no secret of a request or a
+// response.
 func TestTrailHoldsNoSecret(t *testing.T) {
 	s := start(t, localaws.Config{})
 	key := s.NewUser(t, "bob", "")
@@ -165,13 +167,13 @@ func TestTrailHoldsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const told = "this is no secret"
+	const public = "this is public"
 	for _, name := range []string{"TokenCode", "WebIdentityToken", "SAMLAssertion", "AuthenticationCode1", "SecretAccessKey", "Password", "X-Amz-Security-Token", "UserData", "Virtual.Seed"} {
-		if _, err := s.Client().PostForm("https://sts.amazonaws.com/", url.Values{"Action": {"X"}, name: {"hidden-" + name}, "ExternalId": {told}}); err != nil {
+		if _, err := s.Client().PostForm("https://sts.amazonaws.com/", url.Values{"Action": {"X"}, name: {"hidden-" + name}, "ExternalId": {public}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Client().Post("https://eks.eu-west-2.amazonaws.com/clusters", "application/json", strings.NewReader(`{"name":"c","deep":[{"password":"hidden-1","x":"`+told+`"}],"clientRequestToken":"hidden-2"}`)); err != nil {
+	if _, err := s.Client().Post("https://eks.eu-west-2.amazonaws.com/clusters", "application/json", strings.NewReader(`{"name":"c","deep":[{"password":"hidden-1","x":"`+public+`"}],"clientRequestToken":"hidden-2"}`)); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(s.Events())
@@ -180,11 +182,11 @@ func TestTrailHoldsNoSecret(t *testing.T) {
 	}
 	for _, secret := range []string{key.Secret, s.Administrator().Secret, *assumed.Credentials.SecretAccessKey, *assumed.Credentials.SessionToken, "hidden", "Signature="} {
 		if strings.Contains(string(text), secret) {
-			t.Errorf("the trail holds %q", secret)
+			t.Errorf("the trail contains %q", secret)
 		}
 	}
-	if got := strings.Count(string(text), told); got != 10 {
-		t.Errorf("what is no secret stands in it %d times", got)
+	if got := strings.Count(string(text), public); got != 10 {
+		t.Errorf("the public value occurs %d times, want 10", got)
 	}
 }
 
@@ -228,7 +230,7 @@ func TestLookupEvents(t *testing.T) {
 		"insights":             {cloudtrail.LookupEventsInput{EventCategory: types.EventCategoryInsight}, "", "InvalidEventCategoryException"},
 		"from nowhere":         {cloudtrail.LookupEventsInput{NextToken: aws.String("5-0")}, "", "InvalidNextTokenException"},
 	} {
-		// What is asked for ends before the question, which is an event itself.
+		// The lookups themselves are events too: leave them out.
 		answer, err := client.LookupEvents(ctx, &test.input)
 		if code(err) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
@@ -251,11 +253,12 @@ func TestLookupEvents(t *testing.T) {
 		t.Errorf("without permission: %v", err)
 	}
 	if _, err := client.DescribeTrails(ctx, nil); code(err) != "UnknownOperationException" {
-		t.Errorf("what there is not: %v", err)
+		t.Errorf("an unknown operation: %v", err)
 	}
 }
 
-// TestLookupIsPaged finds every event once, though there are new ones meanwhile.
+// TestLookupIsPaged checks that pages contain every event once, although each page
+// adds an event.
 func TestLookupIsPaged(t *testing.T) {
 	s := start(t, localaws.Config{})
 	for i := range 7 {
@@ -289,12 +292,11 @@ func TestLookupIsPaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := client.LookupEvents(t.Context(), &cloudtrail.LookupEventsInput{NextToken: first.NextToken}); code(err) != "InvalidNextTokenException" {
-		t.Errorf("a token of another question: %v", err)
+		t.Errorf("the token of another query: %v", err)
 	}
 }
 
-// FuzzTrail has anybody write what they like into the trail: nothing fails, and
-// what comes out is JSON.
+// FuzzTrail checks that any request is recorded as one event.
 func FuzzTrail(f *testing.F) {
 	f.Add("sts.amazonaws.com", "application/x-www-form-urlencoded", "Action=A&Tags.member.1.Key=a&Tags.member.1.Value=b&Tags.member.1=c&A.1.2.3=d&.=e&a..b=f", "")
 	f.Add("eks.eu-west-2.amazonaws.com", "application/json", `{"a":[{"b":1},null,true],"c":{"1":"x","2":"y"},"token":"z"}`, "")
@@ -312,7 +314,7 @@ func FuzzTrail(f *testing.F) {
 			t.Skip(err)
 		}
 		if got := len(s.Events()); got != 1 {
-			t.Errorf("there are %d events", got)
+			t.Errorf("%d events, want 1", got)
 		}
 	})
 }
