@@ -16,8 +16,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// ask sends a request to a control endpoint. The caller closes the response's body.
-// An error response becomes an error.
+// ask sends a request to a control endpoint of the server. The caller closes the
+// body of the response. A status other than 200 is an error.
 func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+p.dialed()+"/_localaws/"+path, body)
 	if err != nil {
@@ -26,7 +26,7 @@ func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*
 	if err := p.addSecret(request); err != nil {
 		return nil, err
 	}
-	// No proxy: the environment may name this very server as one.
+	// The proxy of the environment is bypassed: it may be this very server.
 	client := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: 30 * time.Second}}
 	answer, err := client.Do(request)
 	if err != nil {
@@ -43,8 +43,8 @@ func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*
 	return nil, errors.New(refusal.Message)
 }
 
-// addSecret adds the secret of the server's run, from the state directory. Without
-// it the server says what is missing.
+// addSecret adds the secret of the server's run, which is in the state directory.
+// Without one, the server's error says what it requires.
 func (p *place) addSecret(request *http.Request) error {
 	files, err := p.files()
 	if err != nil {
@@ -58,7 +58,7 @@ func (p *place) addSecret(request *http.Request) error {
 	return nil
 }
 
-// askJSON sends a value, unless it is nil, and decodes the response.
+// askJSON sends a value, unless it is nil, and decodes the response into another.
 func (p *place) askJSON(ctx context.Context, method, path string, value, into any) error {
 	var body io.Reader
 	if value != nil {

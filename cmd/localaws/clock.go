@@ -15,12 +15,12 @@ func newClock() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "clock",
 		Short: "Control the clock of the local AWS",
-		Long: `Control the clock of the local AWS. Sessions expire and signatures are checked by
-it. It shows real time until you change it, and after resume.
+		Long: `Control the clock that the local AWS uses to expire sessions and to check
+signatures. It follows real time until you change it, and again after resume.
 
-SDKs that correct their clock succeed on their second attempt. The AWS CLI does
-not: more than 15 minutes apart, its signatures are rejected, so advance, check
-the result, and resume.`,
+SDKs that correct for clock skew succeed at their second attempt. The AWS CLI does
+not correct: its signatures are rejected when the clocks differ by more than 15
+minutes, so advance the clock, look, and resume.`,
 		Example: `  localaws clock advance 14m
   localaws clock freeze
   localaws clock set 2026-11-23T08:00:00Z
@@ -33,7 +33,7 @@ the result, and resume.`,
 			Use: "freeze", Short: "Stop the clock at its current time", Example: "  localaws clock freeze", Args: cli.NoArgs,
 		}, func([]string) clockOrder { return clockOrder{Action: "freeze"} }),
 		where.clockCommand(cobra.Command{
-			Use: "advance DURATION", Short: "Move the clock forward, or back by a negative duration (after --)", Args: cobra.ExactArgs(1),
+			Use: "advance DURATION", Short: "Move the clock forward, or back if negative (after --)", Args: cobra.ExactArgs(1),
 			Example: "  localaws clock advance 14m\n  localaws clock advance -- -5m",
 		}, func(args []string) clockOrder { return clockOrder{Action: "advance", By: args[0]} }),
 		where.clockCommand(cobra.Command{
@@ -46,14 +46,15 @@ the result, and resume.`,
 	return command
 }
 
-// A clockOrder is a request to change the server's clock.
+// A clockOrder is a change of the server's clock.
 type clockOrder struct {
 	Action string `json:"action"`
 	By     string `json:"by,omitempty"`
 	To     string `json:"to,omitempty"`
 }
 
-// clockCommand completes a command: it sends the order, if any, and prints the time.
+// clockCommand completes a command, which sends an order, if there is one, and
+// prints the time.
 func (p *place) clockCommand(command cobra.Command, order func(args []string) clockOrder) *cobra.Command {
 	command.RunE = func(cmd *cobra.Command, args []string) error {
 		method, body := http.MethodGet, any(nil)
@@ -70,13 +71,13 @@ func (p *place) clockCommand(command cobra.Command, order func(args []string) cl
 	return &command
 }
 
-// A clock is the server's clock.
+// A clock is the state of the server's clock.
 type clock struct {
 	Now    time.Time
 	Frozen bool
 }
 
-// String returns the time and its difference from real time.
+// String returns the time, and its difference from real time.
 func (c clock) String() string {
 	text := c.Now.Format(time.RFC3339)
 	if c.Frozen {

@@ -16,15 +16,15 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// clusterFlags bind Kubernetes API servers to cluster names.
+// clusterFlags bind Kubernetes API servers to the names of EKS clusters.
 type clusterFlags struct{ endpoints, cas []string }
 
 func (f *clusterFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.endpoints, "cluster-endpoint", nil, "API server of an EKS cluster, as NAME=https://HOST:PORT; requires --cluster-ca (repeatable)")
-	flags.StringArrayVar(&f.cas, "cluster-ca", nil, "file with the CA certificate of that API server, as NAME=FILE (repeatable)")
+	flags.StringArrayVar(&f.endpoints, "cluster-endpoint", nil, "API server of an EKS cluster, as NAME=https://HOST:PORT; requires --cluster-ca for the same name (repeatable)")
+	flags.StringArrayVar(&f.cas, "cluster-ca", nil, "file with the CA certificate of the cluster's API server, as NAME=FILE (repeatable)")
 }
 
-// An apiServer is the API server bound to a cluster name.
+// An apiServer is the API server of a cluster.
 type apiServer struct {
 	endpoint string
 	ca       []byte
@@ -60,13 +60,13 @@ func (f *clusterFlags) parse() (map[string]apiServer, error) {
 	return servers, nil
 }
 
-// byName parses the values of a flag, NAME=VALUE.
+// byName parses the values of a flag, NAME=VALUE, into a map.
 func byName(flag, form string, texts []string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, text := range texts {
 		name, given, ok := strings.Cut(text, "=")
 		if !ok || name == "" || given == "" {
-			return nil, cli.Usagef("%s %q is not %s", flag, text, form)
+			return nil, cli.Usagef("%s %q: expected %s", flag, text, form)
 		}
 		if _, twice := values[name]; twice {
 			return nil, cli.Usagef("%s is set twice for %s", flag, name)
@@ -96,7 +96,7 @@ func readCA(file string) ([]byte, error) {
 	}
 }
 
-// registerClusters registers the API servers in the default region.
+// registerClusters registers the clusters in the default region.
 func registerClusters(a *localaws.AWS, servers map[string]apiServer) error {
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		if err := a.RegisterCluster(a.Region(), name, servers[name].endpoint, servers[name].ca); err != nil {

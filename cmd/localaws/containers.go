@@ -17,19 +17,19 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// containerFlags are addresses for the clients of a container network. They find AWS
-// by DNS and their metadata by an address, and do not support a proxy.
+// containerFlags are addresses for clients on a container network, which find AWS
+// by DNS and instance metadata by address, and use no proxy.
 type containerFlags struct {
 	tls      string
 	metadata []string
 }
 
 func (f *containerFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.tls, "tls-listen", "", "address that serves AWS's own names over TLS, for clients that find it by DNS")
+	flags.StringVar(&f.tls, "tls-listen", "", "address that serves AWS's own hostnames over TLS, for clients whose DNS resolves them to this server")
 	flags.StringArrayVar(&f.metadata, "metadata-listen", nil, "additional address that serves the metadata of an EC2 instance, as INSTANCE=HOST:PORT (repeatable)")
 }
 
-// A service is what one address serves, besides the endpoint.
+// A service serves an address other than the endpoint.
 type service struct {
 	what          string
 	flag, address string
@@ -53,12 +53,12 @@ func (f *containerFlags) services(a *localaws.AWS) ([]service, error) {
 		services = append(services, service{"the metadata of instance " + id, "--metadata-listen", addresses[id], serve})
 	}
 	if f.tls != "" {
-		services = append(services, service{"AWS's own names over TLS", "--tls-listen", f.tls, a.ServeTLS})
+		services = append(services, service{"AWS's own hostnames over TLS", "--tls-listen", f.tls, a.ServeTLS})
 	}
 	return services, nil
 }
 
-// run serves until ctx ends.
+// run serves until ctx is done.
 func (s service) run(ctx context.Context, allow []netip.Prefix, stderr io.Writer) error {
 	listener, err := listen(s.flag, s.address)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s service) run(ctx context.Context, allow []netip.Prefix, stderr io.Writer
 	return nil
 }
 
-// listen listens on the address of a flag.
+// listen listens on the address that a flag sets.
 func listen(flag, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -20,10 +20,10 @@ func newEnv(env cli.Environment) *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "env",
-		Short: "Print the environment for a shell to use the local AWS",
-		Long: `Print the variables that make AWS CLIs and SDKs use the local AWS, for a POSIX
-shell to evaluate. Programs of that shell cannot reach the real AWS. Variables that
-would override them are unset. Your own ~/.aws is never touched.`,
+		Short: "Print the shell variables that point AWS clients at the local AWS",
+		Long: `Print the variables that point AWS CLIs and SDKs at the local AWS, for a POSIX
+shell to evaluate. With them, AWS clients in that shell never reach the real AWS;
+variables that take precedence over them are unset. Your ~/.aws is never changed.`,
 		Example: `  eval "$(localaws env)"
   aws sts get-caller-identity`,
 		Args: cli.NoArgs,
@@ -44,7 +44,7 @@ would override them are unset. Your own ~/.aws is never touched.`,
 	return command
 }
 
-// dialed is the address at which clients on this machine reach the server.
+// dialed returns the address at which clients on this machine reach the server.
 func (p *place) dialed() string {
 	host, port, err := net.SplitHostPort(p.listen)
 	if err != nil {
@@ -56,11 +56,11 @@ func (p *place) dialed() string {
 	return net.JoinHostPort(host, port)
 }
 
-// startTimeout is how long env waits for a server that is still starting: a shell
-// without the environment would use the real AWS.
+// startTimeout limits the wait for a server to start. Users run env right after
+// serve, and without its output their shell would reach the real AWS.
 const startTimeout = 10 * time.Second
 
-// askRegion asks the server for its region, which also proves that it runs.
+// askRegion returns the server's region. It waits until the server answers.
 func (p *place) askRegion(ctx context.Context, stderr io.Writer) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

@@ -25,9 +25,9 @@ func newEvents() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "events",
 		Short: "Print the calls, their callers and their results",
-		Long: `Print the calls to the local AWS with their callers and results, the oldest
-first. The server keeps the last 10 000 in memory; aws cloudtrail lookup-events
-finds the same ones. JSON output has one CloudTrail record per line.`,
+		Long: `Print the calls to the local AWS with their callers and results, oldest first. The
+server keeps the last 10 000 in memory; aws cloudtrail lookup-events finds the same
+ones. With -o json, each line is a CloudTrail record.`,
 		Example: `  localaws events --since 10m
   localaws events --follow
   localaws events -o json | jq 'select(.errorCode)'`,
@@ -53,13 +53,13 @@ finds the same ones. JSON output has one CloudTrail record per line.`,
 	}
 	where.addFlags(command.Flags())
 	flags := command.Flags()
-	flags.BoolVarP(&follow, "follow", "f", false, "continue with new events, until interrupted")
-	flags.StringVar(&since, "since", "", "first time, in RFC 3339, or a duration before now, such as 10m (default: all)")
+	flags.BoolVarP(&follow, "follow", "f", false, "print new events as they arrive, until interrupted")
+	flags.StringVar(&since, "since", "", "start of the events, as a time in RFC 3339 or a duration ago, such as 10m (default: all)")
 	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON)
 	return command
 }
 
-// A printer prints events, one per line.
+// A printer prints events, read one a line.
 type printer func(out io.Writer, events io.Reader) error
 
 func printers() map[string]printer {
@@ -80,7 +80,7 @@ func printers() map[string]printer {
 	}
 }
 
-// columns returns a printer of fixed widths: later events are not known yet.
+// columns prints events in columns of fixed width: later rows are not known yet.
 func columns(format string, header []any, row func(localaws.Event) []any) printer {
 	return func(out io.Writer, events io.Reader) error {
 		fmt.Fprintf(out, format, header...)

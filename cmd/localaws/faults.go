@@ -17,8 +17,8 @@ func newFaults() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "faults",
 		Short: "Make calls fail, to test clients",
-		Long: `Make calls to the local AWS fail, wait or lose their connection, until you clear
-the faults or the server stops. A call that a fault answers has no effect.`,
+		Long: `Make calls to the local AWS fail, wait or end without a response, until the faults
+are cleared or the server ends. A call that a fault fails has no effect.`,
 		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
   localaws faults add 'iam:*' latency --latency 2s
   localaws faults add '*' error --status 503 --count 3
@@ -35,15 +35,15 @@ func newFaultsAdd(where *place) *cobra.Command {
 	var output cli.Output
 	command := &cobra.Command{
 		Use:   "add ACTION KIND",
-		Short: "Add one",
-		Long: `Add a fault to the calls of an action, which may have wildcards as in a policy;
-to all of them, or to those of one region or access key. Kinds:
+		Short: "Add a fault",
+		Long: `Add a fault to the calls of an action, which may contain wildcards as in a policy.
+--region and --access-key narrow it to some of these calls. Kinds:
 
-  latency          the call waits for --latency, then continues
-  throttle         too many requests, in the service's own form
-  error            a service error, HTTP 500 or --status
-  drop             the connection closes without an answer
-  wrong-signature  the signature is rejected, though it is valid`,
+  latency          the call waits for --latency, then goes on
+  throttle         the service's own throttling error
+  error            the service's own internal error, HTTP 500 or --status
+  drop             the connection is closed without a response
+  wrong-signature  a valid signature is rejected as wrong`,
 		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
   localaws faults add '*' error --status 503 --count 3
   localaws faults add 'sts:*' latency --latency 1h --region eu-north-1`,
@@ -72,10 +72,10 @@ to all of them, or to those of one region or access key. Kinds:
 	flags := command.Flags()
 	flags.StringVar(&fault.Region, "region", "", "region of the calls, with wildcards (default: every region)")
 	flags.StringVar(&fault.AccessKeyID, "access-key", "", "ID of the access key that signs the calls, with wildcards (default: every call)")
-	flags.DurationVar(&fault.Latency, "latency", 0, "how long calls wait, for kind latency")
+	flags.DurationVar(&fault.Latency, "latency", 0, "delay of the calls, for kind latency")
 	flags.IntVar(&fault.Status, "status", 0, "HTTP status, 500 to 599, for kind error (default 500)")
-	flags.Float64Var(&fault.Rate, "rate", 1, "share of the matching calls to hit, above 0 and up to 1")
-	flags.IntVar(&fault.Count, "count", 0, "number of calls to hit before the fault is used up (default: no limit)")
+	flags.Float64Var(&fault.Rate, "rate", 1, "fraction of the calls that fail, above 0 and at most 1")
+	flags.IntVar(&fault.Count, "count", 0, "number of calls that fail before the fault ends (default: unlimited)")
 	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML, cli.Name)
 	return command
 }
@@ -115,7 +115,7 @@ func newFaultsList(where *place) *cobra.Command {
 func newFaultsClear(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clear [ID...]",
-		Short: "Remove all faults, or some",
+		Short: "Remove all faults, or those with the given IDs",
 		Example: `  localaws faults clear
   localaws faults clear 2 3`,
 		RunE: func(cmd *cobra.Command, ids []string) error {
@@ -125,7 +125,7 @@ func newFaultsClear(where *place) *cobra.Command {
 			}
 			for _, id := range ids {
 				if id == "" {
-					return cli.Usagef("the ID is empty: localaws faults list shows the IDs")
+					return cli.Usagef("a fault ID must not be empty (localaws faults list prints the IDs)")
 				}
 				paths = append(paths, "faults/"+url.PathEscape(id))
 			}
@@ -147,7 +147,7 @@ func faultRows(faults ...localaws.Fault) cli.Rows {
 	return rows
 }
 
-// how describes how a fault applies, beyond its kind.
+// how describes the options of a fault.
 func how(fault localaws.Fault) string {
 	words := []string{}
 	if fault.Region != "" {

@@ -15,23 +15,23 @@ func newInstances() *cobra.Command {
 	var output cli.Output
 	command := &cobra.Command{
 		Use:   "instances",
-		Short: "List the EC2 instances and their metadata addresses",
-		Long: `List the EC2 instances of a running local AWS, and the address of each one's
-metadata service: a client that uses it has the role in the instance's profile,
-as if it ran on the instance.`,
+		Short: "List the EC2 instances and their metadata endpoints",
+		Long: `List the EC2 instances of a running local AWS and the endpoints of their metadata
+services. A client that uses such an endpoint gets the credentials of the role in
+the instance's profile, as if it ran on the instance.`,
 		Example: `  localaws instances
   localaws instances -o json | jq -r '.instances[0].metadataEndpoint'
   env -u AWS_PROFILE AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=false \
     AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:40123/ aws sts get-caller-identity`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var told struct {
+			var list struct {
 				Instances []instance `json:"instances"`
 			}
-			if err := where.askJSON(cmd.Context(), http.MethodGet, "instances", nil, &told); err != nil {
+			if err := where.askJSON(cmd.Context(), http.MethodGet, "instances", nil, &list); err != nil {
 				return err
 			}
-			return output.Print(cmd.OutOrStdout(), told, func(bool) cli.Rows { return instanceRows(told.Instances) })
+			return output.Print(cmd.OutOrStdout(), list, func(bool) cli.Rows { return instanceRows(list.Instances) })
 		},
 	}
 	where.addFlags(command.Flags())

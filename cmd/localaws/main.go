@@ -1,5 +1,5 @@
-// Localaws is a local AWS (STS, IAM, EKS, EC2 and CloudTrail) that really checks
-// signatures and policies, for unmodified clients on this machine.
+// Localaws is a local AWS (STS, IAM, EKS, EC2 and CloudTrail) for unmodified clients
+// on this machine. It really checks signatures and policies.
 package main
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-// set by the linker
+// version is set by the linker.
 var version = "unknown"
 
 func main() { os.Exit(cli.Main("localaws", run)) }

@@ -16,18 +16,18 @@ import (
 const defaultListen = "127.0.0.1:4566"
 
 // place is where a local AWS listens and keeps its files. serve and its clients
-// share these flags.
+// share the flags.
 type place struct{ listen, stateDir string }
 
 func (p *place) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&p.listen, "listen", defaultListen, "address of the endpoint and proxy")
-	flags.StringVar(&p.stateDir, "state-dir", "", "directory of the files for clients: the CA, the AWS configuration and credentials (default: one per address, in the user's cache directory)")
+	flags.StringVar(&p.stateDir, "state-dir", "", "directory of the files that clients read: CA, AWS configuration and credentials (default: a directory named after the address in the user's cache directory)")
 }
 
-// files returns the files in the state directory.
+// files returns the files of the state directory.
 func (p *place) files() (localaws.Files, error) {
 	if _, _, err := net.SplitHostPort(p.listen); err != nil {
-		return localaws.Files{}, cli.Usagef("--listen %q is not host:port, such as %s", p.listen, defaultListen)
+		return localaws.Files{}, cli.Usagef("--listen %q: expected HOST:PORT, such as %s", p.listen, defaultListen)
 	}
 	if p.stateDir != "" {
 		dir, err := filepath.Abs(p.stateDir)
@@ -38,7 +38,7 @@ func (p *place) files() (localaws.Files, error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return localaws.Files{}, fmt.Errorf("finding a state directory (set one with --state-dir): %w", err)
+		return localaws.Files{}, fmt.Errorf("finding a state directory (name one with --state-dir): %w", err)
 	}
 	return localaws.Files{Dir: filepath.Join(cache, "localaws", strings.ReplaceAll(p.listen, ":", "_"))}, nil
 }

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// maxRelayed bounds the connections of one address; more clients wait.
+	// maxRelayed limits the connections of one address; more clients wait.
 	maxRelayed  = 256
 	dialTimeout = 5 * time.Second
 )
@@ -28,12 +28,12 @@ func newRelay() *cobra.Command {
 	return &cobra.Command{
 		Use:   "relay LISTEN=HOST:PORT...",
 		Short: "Relay TCP connections to a local AWS that listens elsewhere",
-		Long: `Relay TCP connections from each LISTEN address to the HOST:PORT after it, until
-interrupted. Run in a container that has AWS's names on a container network, it
-connects the network's clients to a local AWS on the host.
+		Long: `Relay TCP connections from each LISTEN address to its HOST:PORT until
+interrupted. In a container that has AWS's hostnames on a container network, the
+relay connects the clients of that network to a local AWS on the host.
 
-The local AWS sees all of them at the relay's address: --allow admits the relay,
-and the relay admits every client that can reach it.`,
+The local AWS sees all connections come from the relay: its --allow admits the
+relay, and the relay admits every client that reaches it.`,
 		Example: `  localaws relay :443=172.18.0.1:4567
   localaws relay :443=172.18.0.1:4567 :4566=172.18.0.1:4566`,
 		Args: cobra.MinimumNArgs(1),
@@ -47,7 +47,7 @@ and the relay admits every client that can reach it.`,
 	}
 }
 
-// A relay relays the connections of one address to another.
+// A relay forwards the connections of one address to another.
 type relay struct{ listen, to string }
 
 func parseRelays(texts []string) ([]relay, error) {
@@ -57,14 +57,14 @@ func parseRelays(texts []string) ([]relay, error) {
 		_, _, listenErr := net.SplitHostPort(listen)
 		host, port, err := net.SplitHostPort(to)
 		if listenErr != nil || err != nil || host == "" || port == "" {
-			return nil, cli.Usagef("%q is not LISTEN=HOST:PORT, such as :443=172.18.0.1:4567", text)
+			return nil, cli.Usagef("%q: expected LISTEN=HOST:PORT, such as :443=172.18.0.1:4567", text)
 		}
 		relays = append(relays, relay{listen, to})
 	}
 	return relays, nil
 }
 
-// serveRelays serves until ctx ends, or one relay fails.
+// serveRelays serves the relays until ctx is done or one of them fails.
 func serveRelays(ctx context.Context, relays []relay, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	group, ctx := errgroup.WithContext(ctx)
@@ -82,7 +82,7 @@ func serveRelays(ctx context.Context, relays []relay, stderr io.Writer) error {
 	return group.Wait()
 }
 
-// serve serves a listener until ctx ends, which closes every connection.
+// serve accepts connections until ctx is done, which closes all of them.
 func (r relay) serve(ctx context.Context, listener net.Listener, log *slog.Logger) error {
 	var connections sync.WaitGroup
 	defer connections.Wait()
@@ -103,14 +103,14 @@ func (r relay) serve(ctx context.Context, listener net.Listener, log *slog.Logge
 		}
 		connections.Go(func() {
 			if err := r.carry(ctx, client); err != nil {
-				log.Warn("not relayed", "from", client.RemoteAddr(), "to", r.to, "error", err)
+				log.Warn("connection not relayed", "from", client.RemoteAddr(), "to", r.to, "error", err)
 			}
 			<-slots
 		})
 	}
 }
 
-// carry relays a client's connection until either side is done, or ctx is.
+// carry forwards a client's connection until both sides end or ctx is done.
 func (r relay) carry(ctx context.Context, client net.Conn) error {
 	defer client.Close()
 	server, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", r.to)

@@ -21,18 +21,18 @@ func newServe() *cobra.Command {
 	var options serveOptions
 	command := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve until interrupted",
-		Long: `Serve a local AWS until interrupted. The user administrator has full access; its
-key is in the profiles default and admin.
+		Short: "Serve a local AWS until interrupted",
+		Long: `Serve a local AWS until interrupted. The user administrator has full access; the
+profiles default and admin use its key.
 
 The account is in memory and lost when the server stops, unless --state names a
-file: then it is there at the next start, even after a kill. The file contains
-secrets, and only one server at a time can use it. --state-dir is different: it
-holds the files with which clients find and trust this server.
+file: it then survives a restart, even after a crash. The file contains secrets,
+and only one server at a time can use it. --state-dir is different: it holds the
+files with which clients find and trust this server.
 
 Clients must be on this machine. For containers, listen on their network's
-address and name the network with --allow. Clients that do not support a proxy find
-AWS by DNS at --tls-listen: see localaws relay.`,
+address and name the network with --allow. For clients that use no proxy, set
+--tls-listen and point DNS at it; localaws relay helps.`,
 		Example: `  localaws serve
   localaws serve --state ~/localaws.json
   localaws serve --listen 127.0.0.1:4567 --region us-west-2
@@ -47,13 +47,13 @@ AWS by DNS at --tls-listen: see localaws relay.`,
 	}
 	flags := command.Flags()
 	options.addFlags(flags)
-	flags.StringVar(&options.state, "state", "", "file that keeps the account, created if it does not exist (default: memory)")
-	flags.StringSliceVar(&options.allow, "allow", nil, "network of allowed clients, besides this machine, as a CIDR (repeatable)")
+	flags.StringVar(&options.state, "state", "", "file that keeps the account, created if missing (default: memory)")
+	flags.StringSliceVar(&options.allow, "allow", nil, "network, as a CIDR, whose clients may connect in addition to those on this machine (repeatable)")
 	flags.StringVar(&options.account, "account-id", "231144931069", "ID of the AWS account")
-	flags.StringVar(&options.region, "region", "eu-west-2", "default region of clients")
+	flags.StringVar(&options.region, "region", "eu-west-2", "default region of the clients")
 	options.clusters.addFlags(flags)
 	options.containers.addFlags(flags)
-	flags.StringSliceVar(&options.instances, "instance", nil, "EC2 instance to add, as ID=PRIVATE-DNS-NAME (repeatable)")
+	flags.StringSliceVar(&options.instances, "instance", nil, "EC2 instance to create, as ID=PRIVATE-DNS-NAME (repeatable)")
 	return command
 }
 
@@ -89,12 +89,12 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	// Only now that it holds the port may it write the directory.
+	// The port is the lock of the directory: write to it only now.
 	ca, err := files.LoadOrCreateCA(time.Now())
 	if err != nil {
 		return err
 	}
-	administrator, err := files.Administrator() // keep the CA, so that running shells stay valid
+	administrator, err := files.Administrator() // so that shells set up before a restart still work
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func parseNetworks(texts []string) ([]netip.Prefix, error) {
 	for _, text := range texts {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, cli.Usagef("--allow %q is not a CIDR, such as 172.18.0.0/16", text)
+			return nil, cli.Usagef("--allow %q: expected a CIDR, such as 172.18.0.0/16", text)
 		}
 		networks = append(networks, network)
 	}
@@ -157,7 +157,7 @@ func parseInstances(texts []string) ([]localaws.Instance, error) {
 	for _, text := range texts {
 		id, name, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return nil, cli.Usagef("--instance %q is not ID=PRIVATE-DNS-NAME", text)
+			return nil, cli.Usagef("--instance %q: expected ID=PRIVATE-DNS-NAME", text)
 		}
 		instances = append(instances, localaws.Instance{ID: id, PrivateDNSName: name})
 	}

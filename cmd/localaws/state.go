@@ -18,7 +18,7 @@ func newState() *cobra.Command {
 		Use:   "state",
 		Short: "Export, import or reset the account",
 		Long: `Export, import or reset the account of a running local AWS: users and their keys,
-roles, clusters and everything else, with secrets.`,
+roles, clusters and everything else, including secrets.`,
 		Example: `  localaws state export state.json
   localaws state reset
   localaws state import state.json`,
@@ -55,13 +55,13 @@ func newStateExport(where *place) *cobra.Command {
 	}
 }
 
-// writePrivate writes a file as a whole or not at all.
+// writePrivate writes a whole file or nothing.
 func writePrivate(path string, content io.Reader) error {
 	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(partial.Name()) }() // fails, as expected, after the rename
+	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once renamed
 	_, err = io.Copy(partial, content)
 	if closeError := partial.Close(); err == nil {
 		err = closeError
@@ -75,7 +75,7 @@ func writePrivate(path string, content io.Reader) error {
 func newStateImport(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:     "import FILE",
-		Short:   "Replace the account with an exported one; - is standard input",
+		Short:   "Replace the account with an exported one; - reads standard input",
 		Example: "  localaws state import state.json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
