@@ -123,7 +123,7 @@ func (c *call) answer(w http.ResponseWriter) (answer, *Error) {
 	}
 	known, ok := c.services[c.service]
 	if !ok {
-		e := newError(http.StatusBadRequest, "UnknownService", "unknown service of host "+strconv.Quote(c.request.Host)+" (supported: STS, IAM, EKS, EC2, CloudTrail)")
+		e := newError(http.StatusBadRequest, "UnknownService", "unknown service at host "+strconv.Quote(c.request.Host)+" (supported: STS, IAM, EKS, EC2 and CloudTrail)")
 		return service.failure(c, e), e
 	}
 	service = known

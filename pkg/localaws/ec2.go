@@ -21,14 +21,14 @@ func (s *ec2Service) serve(c *call) (answer, *Error) {
 	if err != nil {
 		return answer{}, err
 	}
-	told := fields{{"requestId", c.requestID}}
+	response := fields{{"requestId", c.requestID}}
 	if found, ok := result.(fields); ok {
-		told = append(told, found...)
+		response = append(response, found...)
 	} else {
-		told = append(told, field{"return", true})
+		response = append(response, field{"return", true})
 	}
 	return encodeXML(func(encoder *xml.Encoder) error {
-		return encoder.EncodeElement(told, xml.StartElement{
+		return encoder.EncodeElement(response, xml.StartElement{
 			Name: xml.Name{Local: action + "Response"},
 			Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: s.namespace}},
 		})

@@ -406,11 +406,11 @@ func runInstances(c *call, p *parameters) (any, *Error) {
 		c.state.Instances[i.ID] = &i
 		launched = append(launched, &i)
 	}
-	told := c.reservation(launched)
+	response := c.reservation(launched)
 	for _, i := range launched { // at once, though clients expect to see it pending first
 		i.State = "running"
 	}
-	return told, nil
+	return response, nil
 }
 
 // launchedBefore returns the instances that an earlier copy of the request
@@ -551,11 +551,11 @@ func describeInstances(c *call, p *parameters) (any, *Error) {
 }
 
 // withNext adds the token of the next page, if there is one.
-func withNext(told fields, next string) fields {
+func withNext(response fields, next string) fields {
 	if next == "" {
-		return told
+		return response
 	}
-	return append(told, field{"nextToken", next})
+	return append(response, field{"nextToken", next})
 }
 
 // instanceFilter returns the function that reads the values that a filter

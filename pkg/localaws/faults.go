@@ -184,9 +184,9 @@ func kindList() string {
 // isFor reports whether a fault applies to an action, which is in lower case.
 func (f *Fault) isFor(action string) bool { return matches(strings.ToLower(f.Action), action) }
 
-// matches reports whether a fault applies to calls of an action, which is in lower
+// hits reports whether a fault applies to calls of an action, which is in lower
 // case, in a region with an access key.
-func (f *Fault) matches(action, region, accessKeyID string) bool {
+func (f *Fault) hits(action, region, accessKeyID string) bool {
 	return f.isFor(action) && matches(cmp.Or(f.Region, "*"), region) && matches(cmp.Or(f.AccessKeyID, "*"), accessKeyID)
 }
 
@@ -229,7 +229,7 @@ func (f *Faults) strike(action, region, accessKeyID string) (wait time.Duration,
 	defer f.mu.Unlock()
 	action = strings.ToLower(action)
 	for _, fault := range f.faults {
-		if fault.Count != 0 && fault.Struck == fault.Count || !fault.matches(action, region, accessKeyID) {
+		if fault.Count != 0 && fault.Struck == fault.Count || !fault.hits(action, region, accessKeyID) {
 			continue
 		}
 		if fault.Rate != 0 && f.random() >= fault.Rate {

@@ -209,8 +209,8 @@ func lowerFirst(s string) string {
 
 // jsonParameters returns parameters without what is or may be secret.
 func jsonParameters(parameters map[string]any) map[string]any {
-	told, _ := withoutSecrets(parameters).(map[string]any)
-	return told
+	kept, _ := withoutSecrets(parameters).(map[string]any)
+	return kept
 }
 
 // withoutSecrets removes secrets, cuts long values and turns numbered fields into
@@ -229,19 +229,19 @@ func withoutSecrets(value any) any {
 		if len(value) == 0 {
 			return nil
 		}
-		told, list := map[string]any{}, make([]any, 0, len(value))
+		kept, list := map[string]any{}, make([]any, 0, len(value))
 		for key, v := range value {
 			if !isSecret(key) {
-				told[key] = withoutSecrets(v)
+				kept[key] = withoutSecrets(v)
 			}
 		}
 		for n := 1; value[strconv.Itoa(n)] != nil; n++ {
-			list = append(list, told[strconv.Itoa(n)])
+			list = append(list, kept[strconv.Itoa(n)])
 		}
 		if len(list) == len(value) {
 			return list
 		}
-		return told
+		return kept
 	}
 	return value
 }
