@@ -129,7 +129,7 @@ func TestDescribeInstances(t *testing.T) {
 		"in pages too small":      {ec2.DescribeInstancesInput{MaxResults: aws.Int32(4)}, nil, "InvalidParameterValue"},
 		"from nowhere":            {ec2.DescribeInstancesInput{NextToken: aws.String("!")}, nil, "InvalidNextToken"},
 		"by two filters":          {filters(filter("instance-id", "i-0123456789abcdef0", "i-0123456789abcdef1"), filter("instance-state-name", "running")), []string{"one"}, ""},
-		"by a filter of none":     {filters(filter("instance-id", "i-0123456789abcdef9")), nil, ""},
+		"without a match":         {filters(filter("instance-id", "i-0123456789abcdef9")), nil, ""},
 		"by another filter":       {filters(filter("vpc-id", "x")), nil, "InvalidParameterValue"},
 		"by too many values":      {filters(filter("instance-id", slices.Repeat([]string{"x"}, 201)...)), nil, "FilterLimitExceeded"},
 		"by the state's code":     {filters(filter("instance-state-code", "48")), []string{""}, ""},
@@ -141,7 +141,7 @@ func TestDescribeInstances(t *testing.T) {
 		"with regard to case":     {filters(filter("private-dns-name", "ONE")), nil, ""},
 		"by a star itself":        {filters(filter("tag:Name", `a\*b`)), []string{launched}, ""},
 		"by a star not there":     {filters(filter("tag:Name", `a\?b`)), nil, ""},
-		"by a tag of none":        {filters(filter("tag:name", "*")), nil, ""},
+		"by an unknown tag":       {filters(filter("tag:name", "*")), nil, ""},
 		"by a tag's key":          {filters(filter("tag-key", "Name")), []string{launched}, ""},
 		"by profile":              {filters(filter("iam-instance-profile.arn", arn("instance-profile/node"))), []string{launched}, ""},
 		"by image":                {filters(filter("image-id", image)), []string{launched}, ""},
@@ -258,8 +258,8 @@ func TestRunInstancesRefuses(t *testing.T) {
 		code, want string
 	}{
 		"no image":            {func(i *ec2.RunInstancesInput) { i.ImageId = nil }, "MissingParameter", "ImageId"},
-		"an image of none":    {func(i *ec2.RunInstancesInput) { i.ImageId = aws.String("debian") }, "InvalidAMIID.Malformed", "debian"},
-		"a type of none":      {func(i *ec2.RunInstancesInput) { i.InstanceType = "big" }, "InvalidParameterValue", "big"},
+		"an invalid image":    {func(i *ec2.RunInstancesInput) { i.ImageId = aws.String("debian") }, "InvalidAMIID.Malformed", "debian"},
+		"an invalid type":     {func(i *ec2.RunInstancesInput) { i.InstanceType = "big" }, "InvalidParameterValue", "big"},
 		"none at all":         {func(i *ec2.RunInstancesInput) { i.MinCount = aws.Int32(0) }, "InvalidParameterValue", "MinCount"},
 		"more than many":      {func(i *ec2.RunInstancesInput) { i.MinCount = aws.Int32(2) }, "InvalidParameterValue", "minCount"},
 		"too many":            {func(i *ec2.RunInstancesInput) { i.MinCount, i.MaxCount = aws.Int32(201), aws.Int32(201) }, "InstanceLimitExceeded", "limit of 200"},
@@ -278,7 +278,7 @@ func TestRunInstancesRefuses(t *testing.T) {
 		"a tag of AWS's":   {tags("instance", tag("aws:a", "b")), "InvalidParameterValue", "reserved"},
 		"a long tag":       {tags("instance", tag(strings.Repeat("x", 128), "b")), "InvalidParameterValue", "127"},
 		"a tag twice":      {tags("instance", tag("a", "b"), tag("a", "c")), "InvalidParameterValue", "Duplicate tag key 'a'"},
-		"an option of none": {func(i *ec2.RunInstancesInput) {
+		"an invalid option": {func(i *ec2.RunInstancesInput) {
 			i.MetadataOptions = &ec2types.InstanceMetadataOptionsRequest{HttpTokens: "some"}
 		}, "InvalidParameterValue", "HttpTokens"},
 		"a hop limit": {func(i *ec2.RunInstancesInput) {
@@ -524,12 +524,12 @@ func TestTransitionsRefuse(t *testing.T) {
 		ids  []string
 		code string
 	}{
-		"none":                       {[]string{}, "MissingParameter"},
-		"no ID":                      {[]string{"x"}, "InvalidInstanceID.Malformed"},
-		"one that is not":            {[]string{"i-0123456789abcdef9"}, "InvalidInstanceID.NotFound"},
-		"two that are not":           {[]string{"i-0123456789abcdef9", "i-0123456789abcdef8"}, "InvalidInstanceID.NotFound"},
-		"one that can and one not":   {[]string{"i-0123456789abcdef0", "i-0123456789abcdef1"}, "IncorrectInstanceState"},
-		"one that can and one no ID": {[]string{"i-0123456789abcdef0", "i-0123456789abcdef9"}, "InvalidInstanceID.NotFound"},
+		"none":                         {[]string{}, "MissingParameter"},
+		"an invalid ID":                {[]string{"x"}, "InvalidInstanceID.Malformed"},
+		"an unknown one":               {[]string{"i-0123456789abcdef9"}, "InvalidInstanceID.NotFound"},
+		"two unknown ones":             {[]string{"i-0123456789abcdef9", "i-0123456789abcdef8"}, "InvalidInstanceID.NotFound"},
+		"one that can and one not":     {[]string{"i-0123456789abcdef0", "i-0123456789abcdef1"}, "IncorrectInstanceState"},
+		"one that can and one unknown": {[]string{"i-0123456789abcdef0", "i-0123456789abcdef9"}, "InvalidInstanceID.NotFound"},
 	} {
 		if _, err := client.StopInstances(t.Context(), &ec2.StopInstancesInput{InstanceIds: test.ids}); code(err) != test.code {
 			t.Errorf("%s: %v, want %s", name, err, test.code)
@@ -664,7 +664,7 @@ func TestProfileAssociations(t *testing.T) {
 	}{
 		"all":              {ec2.DescribeIamInstanceProfileAssociationsInput{}, 2, ""},
 		"by ID":            {ec2.DescribeIamInstanceProfileAssociationsInput{AssociationIds: []string{*association.AssociationId}}, 1, ""},
-		"by ID of none":    {ec2.DescribeIamInstanceProfileAssociationsInput{AssociationIds: []string{"x"}}, 0, "InvalidAssociationID.NotFound"},
+		"by an invalid ID": {ec2.DescribeIamInstanceProfileAssociationsInput{AssociationIds: []string{"x"}}, 0, "InvalidAssociationID.NotFound"},
 		"by instance":      {ec2.DescribeIamInstanceProfileAssociationsInput{Filters: []ec2types.Filter{filter("instance-id", *id)}}, 1, ""},
 		"by another state": {ec2.DescribeIamInstanceProfileAssociationsInput{Filters: []ec2types.Filter{filter("state", "disassociated")}}, 0, ""},
 		"by another thing": {ec2.DescribeIamInstanceProfileAssociationsInput{Filters: []ec2types.Filter{filter("profile", "x")}}, 0, "InvalidParameterValue"},

@@ -143,7 +143,7 @@ func TestCreateClusterRefuses(t *testing.T) {
 	}{
 		"a name of dots":         {func(i *eks.CreateClusterInput) { i.Name = aws.String("a.b") }, "should match the regex"},
 		"a long name":            {func(i *eks.CreateClusterInput) { i.Name = aws.String(strings.Repeat("x", 101)) }, "should match the regex"},
-		"a version of none":      {func(i *eks.CreateClusterInput) { i.Version = aws.String("1.12") }, "unsupported Kubernetes version 1.12"},
+		"an unknown version":     {func(i *eks.CreateClusterInput) { i.Version = aws.String("1.12") }, "unsupported Kubernetes version 1.12"},
 		"one subnet":             {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1"} }, "at least two different AZs"},
 		"one subnet twice":       {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1", "subnet-1"} }, "at least two different AZs"},
 		"no subnet's ID":         {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1", "x"} }, "subnet ID 'x'"},
@@ -162,7 +162,7 @@ func TestCreateClusterRefuses(t *testing.T) {
 		"mode API": {func(i *eks.CreateClusterInput) {
 			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{AuthenticationMode: "API"}
 		}, "authentication mode API"},
-		"a mode of none": {func(i *eks.CreateClusterInput) {
+		"an unknown mode": {func(i *eks.CreateClusterInput) {
 			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{AuthenticationMode: "NONE"}
 		}, "supported: API, API_AND_CONFIG_MAP"},
 		"no owner": {func(i *eks.CreateClusterInput) {

@@ -100,7 +100,7 @@ func TestMFADevices(t *testing.T) {
 		attempt{"the same device", errorOf(client.CreateVirtualMFADevice(ctx, &iam.CreateVirtualMFADeviceInput{VirtualMFADeviceName: aws.String("phone"), Path: aws.String("/team/")})), "EntityAlreadyExists"},
 		attempt{"a name with a space", errorOf(client.CreateVirtualMFADevice(ctx, &iam.CreateVirtualMFADeviceInput{VirtualMFADeviceName: aws.String("a b")})), "ValidationError"},
 		attempt{"a path that is none", errorOf(client.CreateVirtualMFADevice(ctx, &iam.CreateVirtualMFADeviceInput{VirtualMFADeviceName: aws.String("a"), Path: aws.String("x")})), "ValidationError"},
-		attempt{"enable for nobody", enable("nobody", at(-30*time.Second), at(0)), "NoSuchEntity"},
+		attempt{"enable for an unknown user", enable("nobody", at(-30*time.Second), at(0)), "NoSuchEntity"},
 		attempt{"enable with one code twice", enable("bob", at(0), at(0)), "InvalidAuthenticationCode"},
 		attempt{"enable with codes of another time", enable("bob", at(-72*time.Hour), at(-72*time.Hour+30*time.Second)), "InvalidAuthenticationCode"},
 		attempt{"enable with nonsense", enable("bob", aws.String("abcdef"), aws.String("abcdef")), "InvalidAuthenticationCode"},
@@ -129,7 +129,7 @@ func TestMFADevices(t *testing.T) {
 		attempt{"delete", remove(), ""},
 		attempt{"delete twice", remove(), "NoSuchEntity"},
 		attempt{"enable none", enable("bob", at(0), at(0)), "NoSuchEntity"},
-		attempt{"devices of nobody", errorOf(client.ListMFADevices(ctx, &iam.ListMFADevicesInput{UserName: aws.String("nobody")})), "NoSuchEntity"},
+		attempt{"devices of an unknown user", errorOf(client.ListMFADevices(ctx, &iam.ListMFADevicesInput{UserName: aws.String("nobody")})), "NoSuchEntity"},
 		attempt{"a status that is none", errorOf(client.ListVirtualMFADevices(ctx, &iam.ListVirtualMFADevicesInput{AssignmentStatus: "Lost"})), "ValidationError"},
 	)
 	if got := listed("Any"); got != "" {

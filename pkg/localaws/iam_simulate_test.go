@@ -87,7 +87,7 @@ func TestSimulateCustomPolicy(t *testing.T) {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{oneLine}, ActionNames: []string{"s3:GetObject"}, ResourceArns: []string{"arn:aws:s3:::ü/bob", "arn:aws:s3:::ü/eve"}, ContextEntries: []iamtypes.ContextEntry{entry("AWS:UserName", "string", "bob")}},
 			"s3:GetObject arn:aws:s3:::ü/bob allowed " + by(first, oneLine) + "\ns3:GetObject arn:aws:s3:::ü/eve implicitDeny",
 		},
-		"a key that nobody gave": {
+		"a missing context key": {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{single, oneLine}, ActionNames: []string{"ec2:RunInstances"}},
 			"ec2:RunInstances * implicitDeny without aws:MultiFactorAuthPresent, aws:username",
 		},

@@ -299,11 +299,11 @@ func TestPolicies(t *testing.T) {
 	newUser(t, s, "bob", "")
 	const good = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}`
 	for name, test := range map[string]struct{ document, want string }{
-		"good":                           {good, ""},
-		"no JSON":                        {"{", "MalformedPolicyDocument"},
-		"a principal":                    {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Principal":"*"}]}`, "MalformedPolicyDocument"},
-		"a condition that nobody checks": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Nonsense":{"a":"b"}}}]}`, "MalformedPolicyDocument"},
-		"too long":                       {strings.Replace(good, `"*"`, `"arn:aws:s3:::`+strings.Repeat("x", 2048)+`"`, 1), "LimitExceeded"},
+		"good":                {good, ""},
+		"not JSON":            {"{", "MalformedPolicyDocument"},
+		"a principal":         {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Principal":"*"}]}`, "MalformedPolicyDocument"},
+		"an unknown operator": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Nonsense":{"a":"b"}}}]}`, "MalformedPolicyDocument"},
+		"too long":            {strings.Replace(good, `"*"`, `"arn:aws:s3:::`+strings.Repeat("x", 2048)+`"`, 1), "LimitExceeded"},
 	} {
 		_, err := client.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: aws.String("bob"), PolicyName: aws.String("p"), PolicyDocument: &test.document})
 		if code(err) != test.want {

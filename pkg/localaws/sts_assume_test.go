@@ -330,7 +330,7 @@ func TestChains(t *testing.T) {
 		attempt{"the same without them", errorOf(assume(t, plain, "untaggable", sts.AssumeRoleInput{})), ""},
 		attempt{"an hour in a chain", errorOf(assume(t, plain, "two", sts.AssumeRoleInput{DurationSeconds: aws.Int32(3600)})), ""},
 		attempt{"more than an hour in a chain", errorOf(assume(t, plain, "two", sts.AssumeRoleInput{DurationSeconds: aws.Int32(3601)})), "ValidationError"},
-		attempt{"by a user's session, which is no chain", errorOf(assume(t, session, "two", sts.AssumeRoleInput{DurationSeconds: aws.Int32(43200)})), ""},
+		attempt{"by a user's session, which is not a chain", errorOf(assume(t, session, "two", sts.AssumeRoleInput{DurationSeconds: aws.Int32(43200)})), ""},
 		attempt{"GetSessionToken", errorOf(client.GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})), "AccessDenied"},
 		attempt{"GetFederationToken", errorOf(client.GetFederationToken(t.Context(), &sts.GetFederationTokenInput{Name: aws.String("fed")})), "AccessDenied"},
 		attempt{"IAM", errorOf(iam.NewFromConfig(plain).ListUsers(t.Context(), &iam.ListUsersInput{})), ""},

@@ -309,7 +309,7 @@ func TestSessionsEnd(t *testing.T) {
 		attempt{"a call in a revoked session", list(), "AccessDeniedException"},
 		attempt{"delete the policy", errorOf(client.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: name, PolicyName: aws.String("p")})), ""},
 		attempt{"delete the user", errorOf(client.DeleteUser(ctx, &iam.DeleteUserInput{UserName: name})), ""},
-		attempt{"in the session of nobody", call(as(s, session)), "InvalidClientTokenId"},
+		attempt{"in a session of a deleted user", call(as(s, session)), "InvalidClientTokenId"},
 	)
 }
 
@@ -402,8 +402,8 @@ func TestAccessKeyInfo(t *testing.T) {
 		return errorOf(client.GetAccessKeyInfo(t.Context(), &sts.GetAccessKeyInfoInput{AccessKeyId: &id}))
 	}
 	expect(t,
-		attempt{"a key of nobody", get(client, "AKIAIOSFODNN7EXAMPLE"), "ValidationError"},
-		attempt{"a key that is none", get(client, "AKIA-IOSFODNN7-EXAMPLE"), "ValidationError"},
+		attempt{"an unknown key", get(client, "AKIAIOSFODNN7EXAMPLE"), "ValidationError"},
+		attempt{"a malformed key", get(client, "AKIA-IOSFODNN7-EXAMPLE"), "ValidationError"},
 		attempt{"without permission", get(sts.NewFromConfig(bob), credentials.AccessKeyID), "AccessDenied"},
 	)
 }
