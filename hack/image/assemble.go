@@ -54,7 +54,7 @@ func annotations(labels map[string]string) map[string]string {
 	return found
 }
 
-// describe is the line that tells of an image.
+// describe returns the line that describes an image.
 func describe(tag name.Tag, platform string, image v1.Image) (string, error) {
 	digest, err := image.Digest()
 	if err != nil {

@@ -33,8 +33,8 @@ func image(t *testing.T, sourceDate string, args ...string) (string, error) {
 	return stdout.String(), err
 }
 
-// build writes an image of a name to a new directory, and returns where it is
-// and what was told of it.
+// build writes an image to a new directory, and returns its path and what the
+// command printed.
 func build(t *testing.T, args ...string) (archive, told string) {
 	t.Helper()
 	archive = filepath.Join(t.TempDir(), "out.tar")
@@ -252,7 +252,7 @@ func TestConfig(t *testing.T) {
 
 	archive, _ = build(t, "--file", hello)
 	if config, _ := opened(t, archive); !reflect.DeepEqual(config.Config, v1.Config{}) {
-		t.Errorf("an image of which nothing is said says %+v", config.Config)
+		t.Errorf("an image without options has the configuration %+v", config.Config)
 	}
 }
 
@@ -448,7 +448,7 @@ func TestIndex(t *testing.T) {
 		described := manifest.Manifests[i]
 		platforms = append(platforms, described.Platform.String())
 		if !strings.HasSuffix(told, described.Digest.String()+"\n") {
-			t.Errorf("the index has %s, of which build told %s", described.Digest, told)
+			t.Errorf("the index has %s, and build printed %s", described.Digest, told)
 		}
 		platformImage, err := index.Image(described.Digest)
 		if err != nil {
