@@ -1,5 +1,5 @@
-// Build builds our programs and gets those of a control plane, and says how long it
-// will take. The Makefile runs it.
+// Build builds our programs, and downloads or builds those of a control plane. It
+// shows about how long that takes. The Makefile runs it.
 package main
 
 import (
@@ -73,7 +73,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-// run makes all targets with one forecast: downloads come first.
+// run makes all targets with one forecast. Downloads come first.
 func run(ctx context.Context, args []string, env cli.Environment, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {

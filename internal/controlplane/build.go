@@ -12,14 +12,13 @@ import (
 	"github.com/kube-iam/authenticator/internal/gobuild"
 )
 
-// moduleDir of the source tree has the go.mod with all that the programs consist of.
+// moduleDir is the directory of the source tree whose go.mod requires the programs.
 const moduleDir = "hack/controlplane"
 
 // ourModule is in the first line of our go.mod.
 const ourModule = "module github.com/kube-iam/authenticator"
 
-// FindSource returns our source tree, if one of the directories is in it, or else
-// nothing.
+// FindSource returns our source tree if one of the directories is in it, else "".
 func FindSource(dirs ...string) string {
 	for _, dir := range dirs {
 		for dir != "" {
@@ -47,9 +46,9 @@ func isSource(dir string) bool {
 	return strings.TrimSpace(line) == ourModule && err == nil
 }
 
-// BuildSteps are what builds the programs that are missing. Every program of
-// Kubernetes can be built, not only those of [Programs]; a downloaded one is
-// replaced, as its version may be another.
+// BuildSteps returns the steps that build the missing programs. It can build every
+// program of Kubernetes, not only those of [Programs]. It replaces a downloaded
+// program, which may have another version.
 func (d Directory) BuildSteps(programs ...string) ([]gobuild.Step, error) {
 	missing := d.missing(programs, false)
 	if len(missing) == 0 {
@@ -64,8 +63,8 @@ func (d Directory) BuildSteps(programs ...string) ([]gobuild.Step, error) {
 		packages = append(packages, packageOf(program))
 	}
 	return []gobuild.Step{{
-		// One build for all, so that compiling goes on while one of them is linked;
-		// without debugging information, which takes time to make and is thrown away.
+		// One build for all, so that compiling continues while one of them is linked.
+		// Debugging information takes time to make, and -s -w removes it anyway.
 		Go:       d.Go,
 		Dir:      filepath.Join(d.Source, moduleDir),
 		Packages: packages,

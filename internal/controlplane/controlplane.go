@@ -17,7 +17,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/gobuild"
 )
 
-// The versions that are wanted; hack/controlplane/go.mod has the same.
+// The versions of the programs. hack/controlplane/go.mod has the same.
 const (
 	KubernetesVersion = "v1.36.3"
 	EtcdVersion       = "v3.6.8"
@@ -26,7 +26,7 @@ const (
 // AssetsVariable is envtest's own environment variable: a directory of programs.
 const AssetsVariable = "KUBEBUILDER_ASSETS"
 
-// Programs are those of a control plane, as envtest wants them.
+// Programs returns the programs that envtest needs.
 func Programs() []string { return []string{"kube-apiserver", "etcd", "kubectl"} }
 
 // A Progress reports what is being done.
@@ -34,7 +34,7 @@ type Progress = gobuild.Progress
 
 // A Directory holds the programs, with a stamp beside each that names its version.
 type Directory struct {
-	// Path is that of the directory; it need not exist.
+	// Path of the directory. It need not exist.
 	Path string
 	// Index is the URL of the index of published programs, or Off. Empty means
 	// DefaultIndex.
@@ -55,8 +55,8 @@ func (d Directory) Get(ctx context.Context, programs ...string) error {
 	return gobuild.Run(ctx, d.Progress, steps...)
 }
 
-// Steps downloads the programs if any is missing, and returns what is left to be
-// built: nothing, unless the download failed.
+// Steps downloads the programs if any is missing. If the download fails, it returns
+// the steps that build them.
 func (d Directory) Steps(ctx context.Context, programs ...string) ([]gobuild.Step, error) {
 	missing := d.missing(programs, true)
 	if len(missing) == 0 {
@@ -77,8 +77,8 @@ func (d Directory) Steps(ctx context.Context, programs ...string) ([]gobuild.Ste
 	return d.BuildSteps(programs...)
 }
 
-// missing returns the programs without the right stamp. With orDownloaded, another
-// patch of the same minor version is right too.
+// missing returns the programs without the right stamp. With orDownloaded, it accepts
+// another patch of the same minor version.
 func (d Directory) missing(programs []string, orDownloaded bool) []string {
 	var missing []string
 	for _, program := range programs {
@@ -92,14 +92,14 @@ func (d Directory) missing(programs []string, orDownloaded bool) []string {
 	return missing
 }
 
-// newPartial is the path of a directory in which programs are made; another run has
-// another one.
+// newPartial returns the path of a new directory for unfinished programs. Each run
+// has its own.
 func (d Directory) newPartial() string {
 	return filepath.Join(d.Path, ".partial-"+rand.Text()[:8])
 }
 
-// install moves programs from a directory beside them. They are moved only when
-// all are whole: a run that is killed leaves nothing that looks done.
+// install moves programs from a directory beside their destination. It is called when
+// all are complete, so that a killed run leaves nothing that looks finished.
 func (d Directory) install(from, stamp string, programs []string) error {
 	for _, program := range programs {
 		if err := os.Remove(d.stampFile(program)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -123,7 +123,8 @@ func builtStamp() string {
 	return fmt.Sprintf("kubernetes %s etcd %s %s", KubernetesVersion, EtcdVersion, platform())
 }
 
-// A downloaded stamp ends with what was wanted: a new version makes it invalid.
+// The stamp of a download ends with the version in go.mod: a new version there
+// invalidates the stamp.
 func downloadedStamp(version string) string {
 	return fmt.Sprintf("downloaded %s for kubernetes %s %s", version, KubernetesVersion, platform())
 }
@@ -135,7 +136,7 @@ func isDownloadedStamp(stamp string) bool {
 
 func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 
-// Check reports which of the programs a directory does not have.
+// Check returns an error that names the programs that a directory lacks.
 func Check(dir string, programs ...string) error {
 	for _, program := range programs {
 		if err := executable(filepath.Join(dir, program)); err != nil {
@@ -156,7 +157,7 @@ func executable(path string) error {
 	return nil
 }
 
-// list is "a, b and c".
+// list returns "a, b and c".
 func list(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")

@@ -19,7 +19,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/controlplane/indextest"
 )
 
-// A record keeps what a progress is told.
+// A record keeps the lines and statuses of a progress.
 type record struct{ lines, statuses []string }
 
 func (r *record) Printf(format string, args ...any) {
@@ -245,12 +245,12 @@ func TestFindSource(t *testing.T) {
 		dirs []string
 		want string
 	}{
-		"its root":         {[]string{root}, root},
-		"inside":           {[]string{"/", filepath.Join(root, "bin", "none")}, root},
-		"a nested module":  {[]string{filepath.Join(root, moduleDir)}, root},
-		"elsewhere":        {[]string{t.TempDir(), ""}, ""},
-		"no such place":    {[]string{"/no/such/place"}, ""},
-		"nothing to go by": {nil, ""},
+		"its root":        {[]string{root}, root},
+		"inside":          {[]string{"/", filepath.Join(root, "bin", "none")}, root},
+		"a nested module": {[]string{filepath.Join(root, moduleDir)}, root},
+		"elsewhere":       {[]string{t.TempDir(), ""}, ""},
+		"no such place":   {[]string{"/no/such/place"}, ""},
+		"no directory":    {nil, ""},
 	} {
 		if got := FindSource(test.dirs...); got != test.want {
 			t.Errorf("%s: FindSource(%q) = %q, want %q", name, test.dirs, got, test.want)

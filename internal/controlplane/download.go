@@ -16,17 +16,18 @@ import (
 	"time"
 )
 
-// A client downloads within bounds.
+// A client downloads with limits on time and size.
 type client struct {
-	// indexTimeout bounds the whole of the index.
+	// indexTimeout bounds the download of the index.
 	indexTimeout time.Duration
-	// stallTimeout is how long an archive may bring no byte.
+	// stallTimeout is how long an archive may deliver no data.
 	stallTimeout                 time.Duration
 	maxIndexSize, maxArchiveSize int64
 }
 
-// newClient allows much more than the index, some 100 kB, and an archive, some
-// 100 MB, have. The time-outs are short: a machine without a network builds.
+// newClient returns a client whose limits are far above the size of the index, about
+// 100 kB, and of an archive, about 100 MB. The time-outs are short, because a machine
+// without a network builds instead.
 func newClient() client {
 	return client{indexTimeout: 5 * time.Second, stallTimeout: 15 * time.Second, maxIndexSize: 8 << 20, maxArchiveSize: 1 << 30}
 }
@@ -138,7 +139,7 @@ func (c client) archive(ctx context.Context, archive archive, to io.Writer, prog
 	return nil
 }
 
-// get returns the body of the answer, and its size if it is known.
+// get returns the body of the response, and its size if that is known.
 func get(ctx context.Context, from string) (io.ReadCloser, int64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
@@ -155,8 +156,8 @@ func get(ctx context.Context, from string) (io.ReadCloser, int64, error) {
 	return response.Body, response.ContentLength, nil
 }
 
-// failed says what was fetched, and why it failed. net/http would name the URL that
-// a redirect leads to, and with it a signature.
+// failed returns an error with the URL that was fetched. An error of net/http would
+// contain the URL of a redirect, which can have a signature.
 func failed(ctx context.Context, from string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -166,7 +167,7 @@ func failed(ctx context.Context, from string, err error) error {
 	return fmt.Errorf("fetching %s: %w", shown(from), err)
 }
 
-// shown is a URL without what could be a secret.
+// shown returns a URL without the parts that can be secret.
 func shown(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -176,7 +177,7 @@ func shown(address string) string {
 	return u.String()
 }
 
-// A counter counts what is written to it.
+// A counter counts the bytes that are written to it.
 type counter struct {
 	sum  int64
 	each func(sum int64)

@@ -10,18 +10,18 @@ import (
 const (
 	// IndexVariable is the environment variable for [Directory.Index].
 	IndexVariable = "ENVTEST_INDEX"
-	// Off as the index means that nothing is downloaded.
+	// Off as the index disables downloads.
 	Off = "off"
-	// DefaultIndex is envtest's own.
+	// DefaultIndex is the index of envtest.
 	DefaultIndex = "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml"
 )
 
-// An index lists what is published for envtest: version, then archive by its name.
+// An index lists the published archives by version and name.
 type index struct {
 	Releases map[string]map[string]archive `json:"releases"`
 }
 
-// An archive has the programs for one version and platform.
+// An archive contains the programs of one version for one platform.
 type archive struct {
 	SHA512 string `json:"hash"`
 	URL    string `json:"selfLink"`
@@ -35,8 +35,8 @@ func parseIndex(text []byte) (index, error) {
 	return i, nil
 }
 
-// find returns the archive of the wanted version, or else of the newest patch of
-// the same minor version.
+// find returns the archive of the version, else that of the newest patch of the same
+// minor version.
 func (i index) find(wanted, goos, goarch string) (string, archive, error) {
 	want, err := version.ParseSemantic(wanted)
 	if err != nil {

@@ -12,12 +12,11 @@ import (
 	"slices"
 )
 
-// maxUnpacked bounds what is read of an unpacked archive; the programs have some
-// 200 MB.
+// maxUnpacked bounds the unpacked size of an archive. The programs have about 200 MB.
 const maxUnpacked = 2 << 30
 
-// unpack writes the named programs of an archive into dir, whatever directory they
-// have in the archive. Everything else in it is ignored.
+// unpack writes the named programs of an archive into dir. It ignores directories and
+// everything else in the archive.
 func unpack(archive io.Reader, dir string, programs []string) error {
 	compressed, err := gzip.NewReader(archive)
 	if err != nil {

@@ -6,28 +6,29 @@ import (
 	"path/filepath"
 )
 
-// What a package costs to compile, in bytes of source, as measured on our packages
-// and those of Kubernetes: the compiler takes about 2 µs for a byte, starts once, and
-// reads something of every package that is imported, directly or not. A byte of a
-// huge package, which the EC2 client of the AWS SDK is, costs twice as much.
+// The cost to compile a package, in bytes of source, as measured on our packages and
+// those of Kubernetes. The compiler takes about 2 µs per byte, and some time to start
+// and to read each direct or indirect import. In a huge package, such as the EC2
+// client of the AWS SDK, a byte costs twice as much.
 const (
 	costOfPackage    = 16 << 10
 	costOfDependency = 150
 	hugePackage      = 4e6
 )
 
-// linkShare of what its packages cost to compile is what a program costs to link.
+// linkShare is the cost to link a program, as a share of the cost to compile its
+// packages.
 const linkShare = 0.02
 
-// A graph knows on which packages a package depends. A set of packages is a number
-// with a bit for each.
+// A graph contains the dependencies of each package, as a number with a bit for each
+// package.
 type graph struct {
 	index        map[string]int
 	paths        []string
 	dependencies map[string]*big.Int
 }
 
-// newGraph takes packages of which each one comes after what it imports.
+// newGraph returns the graph of packages, which must be sorted: imports first.
 func newGraph(packages []listed) *graph {
 	g := &graph{map[string]int{}, nil, map[string]*big.Int{}}
 	for i, listed := range packages {
@@ -45,7 +46,7 @@ func newGraph(packages []listed) *graph {
 	return g
 }
 
-// cost of compiling a package.
+// cost returns the cost to compile a package.
 func (g *graph) cost(listed listed) float64 {
 	var bytes float64
 	for _, names := range [][]string{listed.GoFiles, listed.SFiles} {
@@ -58,7 +59,7 @@ func (g *graph) cost(listed listed) float64 {
 	return bytes + max(0, bytes-hugePackage) + costOfPackage + costOfDependency*float64(len(g.of(listed)))
 }
 
-// costOfAll is the cost of a package and of all that it depends on.
+// costOfAll returns the cost to compile a package and its dependencies.
 func (g *graph) costOfAll(listed listed, costs map[string]float64) float64 {
 	sum := costs[listed.ImportPath]
 	for _, path := range g.of(listed) {

@@ -2,15 +2,15 @@ package gobuild
 
 import "time"
 
-// A forecast tells when a build ends from how fast it has been so far. go build
-// names a package when it begins to compile it and prints nothing when that ends: a
-// package counts by the share that is likely to be compiled.
+// A forecast estimates when a build ends from its speed so far. go build prints a
+// package when it starts to compile it, and nothing when that ends. So a package that
+// has started counts by the share that is probably compiled.
 type forecast struct {
 	// slots is how many packages are compiled at once.
 	slots int
-	// total is the cost of everything, ended that of all steps that have ended.
+	// total is the cost of all steps, ended that of the steps that have ended.
 	total, ended float64
-	// begun are what the present step has begun.
+	// begun are the tasks that the current step has started.
 	begun []task
 }
 
@@ -24,16 +24,16 @@ func (f *forecast) begin(cost float64, now time.Duration) {
 	f.begun = append(f.begun, task{cost, now})
 }
 
-// endStep counts all of a step as done, whatever of it has begun.
+// endStep counts the whole step as done.
 func (f *forecast) endStep(cost float64) {
 	f.ended += cost
 	f.begun = nil
 }
 
-// earlyTime is how long there is too little to forecast by.
+// earlyTime is how long a build must run before its speed is known.
 const earlyTime = 10 * time.Second
 
-// left forecasts how long the build still takes.
+// left returns the estimated time until the build ends.
 func (f *forecast) left(now time.Duration) (time.Duration, bool) {
 	done := f.done(now)
 	if now < earlyTime || done <= 0 {
@@ -42,8 +42,8 @@ func (f *forecast) left(now time.Duration) (time.Duration, bool) {
 	return time.Duration(float64(now) * max(0, f.total-done) / done), true
 }
 
-// done estimates the cost of what is done. A task that has begun is done as far as
-// one slot gets in its time; how far that is follows from what is done.
+// done returns the estimated cost of what is done. A task that has started is done as
+// far as one slot gets in that time, which itself depends on what is done.
 func (f *forecast) done(now time.Duration) float64 {
 	var done float64
 	for _, t := range f.begun {

@@ -22,16 +22,16 @@ type listed struct {
 	ImportMap                map[string]string // from a path in Imports to the real one
 }
 
-// listedFields are those of listed, and EmbedFiles: without it, go list reports every
-// package that embeds files as stale.
+// listedFields are the fields of listed, and EmbedFiles. Without EmbedFiles, go list
+// reports every package that embeds files as stale.
 const listedFields = "Dir,ImportPath,Name,Stale,StaleReason,GoFiles,SFiles,EmbedFiles,Imports,ImportMap"
 
 // inCache is how go list marks a program that is up to date in the build cache. A
 // package that is up to date is not stale at all.
 const inCache = "not installed but available in build cache"
 
-// list returns the packages of a step, dependencies first. Modules that are missing
-// are downloaded.
+// list returns the packages of a step, dependencies first. It downloads missing
+// modules.
 func list(ctx context.Context, step Step, progress Progress) ([]listed, error) {
 	command := goCommand(ctx, step, step.listArguments())
 	stdout, err := command.StdoutPipe()
@@ -84,7 +84,7 @@ func (p listed) toCompile() bool {
 	return p.Stale && p.StaleReason != inCache
 }
 
-// imports yields the import paths of the imported packages.
+// imports returns the import paths of the imported packages.
 func (p listed) imports() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, path := range p.Imports {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// maxSaid bounds what is kept of what go says: its end is of no more use.
+// maxSaid bounds how much of the output of go is kept. The first lines name the cause.
 const maxSaid = 64 << 10
 
-// An output keeps what go says on standard error, for when it fails.
+// An output keeps the standard error of go for the message of a failure.
 type output struct {
 	text    strings.Builder
 	modules int // how many it has downloaded
@@ -22,7 +22,7 @@ func (o *output) add(line string) {
 	}
 }
 
-// failure is the error of a command that failed.
+// failure returns the error of a failed command.
 func (o *output) failure(ctx context.Context, command string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -30,7 +30,7 @@ func (o *output) failure(ctx context.Context, command string, err error) error {
 	return fmt.Errorf("%s: %w\n%s", command, err, strings.TrimSpace(o.text.String()))
 }
 
-// lines calls each with every line that is written to it.
+// lines calls each for every line that is written to it.
 type lines struct {
 	each func(line string)
 	rest []byte

@@ -9,18 +9,18 @@ import (
 
 // A plan is what a step has to do.
 type plan struct {
-	// costs are those of all packages, by import path, cached ones too.
+	// costs of all packages by import path, including cached ones.
 	costs map[string]float64
-	// programs are what it costs to link each program.
+	// programs has the cost to link each program.
 	programs map[string]float64
-	// compile is how many packages are not in the cache, and total the cost of those
-	// and of linking their programs.
+	// compile is the number of packages that are not in the cache. total is the cost
+	// to compile them and to link their programs.
 	compile int
 	total   float64
 }
 
-// A planner plans steps one after the other. What an earlier step compiles is in
-// the cache when a later one comes.
+// A planner plans steps in order. A later step finds in the cache what an earlier
+// one compiles.
 type planner struct {
 	seed    maphash.Seed
 	planned map[uint64]bool
@@ -58,8 +58,8 @@ func (p *planner) plan(ctx context.Context, step Step, progress Progress) (plan,
 	return made, nil
 }
 
-// key is the same for packages that are compiled once: those with the same sources
-// that import the same packages.
+// key returns the same for packages that go compiles once: those with the same sources
+// and imports.
 func (p *planner) key(listed listed, keys map[string]uint64) uint64 {
 	var hash maphash.Hash
 	hash.SetSeed(p.seed)

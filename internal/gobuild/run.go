@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// patience is how long go may take to end when it is asked to.
+// patience is how long go may take to stop after a signal.
 const patience = 10 * time.Second
 
 // A Progress prints lines that stay, and a status that changes.
@@ -15,8 +15,8 @@ type Progress interface {
 	Statusf(format string, args ...any)
 }
 
-// Run runs the steps, one after the other. What all of them have to compile is
-// found out first, so that the forecast is for all.
+// Run runs the steps in order. It first lists what all of them compile, so that the
+// forecast covers all.
 func Run(ctx context.Context, progress Progress, steps ...Step) error {
 	if len(steps) == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A record keeps what a progress is told.
+// A record keeps the lines and statuses of a progress.
 type record struct{ lines, statuses []string }
 
 func (r *record) Printf(format string, args ...any) {

@@ -28,7 +28,7 @@ func newStatus(progress Progress, clock func() time.Duration, plans []plan) *sta
 	return s
 }
 
-// begin takes a line of go build. It reports whether the line names a package.
+// begin counts a line of go build, and reports whether the line names a package.
 func (s *status) begin(line string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,10 +72,10 @@ func (s *status) show() {
 	s.progress.Statusf("%s", text)
 }
 
-// fewPackages are too few to forecast by: other things take most of the time.
+// fewPackages are too few for a forecast: other things take most of the time.
 const fewPackages = 50
 
-// about is a time as exact as a forecast can be.
+// about returns a time, rounded to the accuracy of a forecast.
 func about(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:

@@ -1,5 +1,4 @@
-// Package gobuild runs go build, says how much of it is done, and forecasts when
-// it ends.
+// Package gobuild runs go build, shows how much is done, and estimates when it ends.
 package gobuild
 
 import (
@@ -15,14 +14,14 @@ type Step struct {
 	Dir string
 	// Packages are the programs, as import paths or patterns.
 	Packages []string
-	// Flags are those of go build, without -o and -v.
+	// Flags of go build, without -o and -v.
 	Flags []string
 	// Output is the directory of the programs.
 	Output string
-	// Env is added to the environment.
+	// Env is appended to the environment.
 	Env []string
-	// Done, if it is set, is called with the error of the build when that ends. What
-	// it returns is the error of the step.
+	// Done, if set, is called with the error of the build. Its result is the error of
+	// the step.
 	Done func(error) error
 }
 

@@ -110,7 +110,7 @@ func TestAttack(t *testing.T) {
 		{"a line break", good + "\n", token.ErrURL},
 		{"a NUL", good + "\x00", token.ErrURL},
 		{"nothing at all", "", token.ErrURL},
-		// What must be signed, and by whom.
+		// What must be signed, and who must have signed it.
 		{"not signed", "https://sts.eu-west-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15", token.ErrMissing},
 		{"no signature", without("X-Amz-Signature"), token.ErrMissing},
 		{"no algorithm", without("X-Amz-Algorithm"), token.ErrMissing},
@@ -181,7 +181,7 @@ func TestAttack(t *testing.T) {
 	}
 }
 
-// refused says that a token is, and by which rule; nil is any.
+// refused checks that Parse rejects a token with an error; nil is any.
 func refused(t *testing.T, bearer string, hosts token.Hosts, want error) {
 	t.Helper()
 	request, err := token.Parse(bearer, hosts, signedAt())

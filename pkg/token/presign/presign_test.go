@@ -157,8 +157,8 @@ func TestTokenNamesAWS(t *testing.T) {
 	}
 }
 
-// TestEndpoint is what `aws eks get-token` of botocore 1.43 makes of the same
-// settings, of the environment and of the profile.
+// TestEndpoint compares with the endpoint that `aws eks get-token` of botocore 1.43
+// uses with the same settings of the environment and the profile.
 func TestEndpoint(t *testing.T) {
 	environment(t)
 	profiles := filepath.Join(t.TempDir(), "config")
