@@ -66,7 +66,7 @@ func mapped(t *testing.T, name string) (*shell, accessKey) {
 	return s, user
 }
 
-// and so are kubectl's flags to send a token unchanged
+// as returns kubectl's flags to send a token unchanged.
 func as(token string) string { return "--token=" + token }
 
 func TestDeactivatedKey(t *testing.T) {

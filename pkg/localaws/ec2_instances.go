@@ -60,7 +60,7 @@ type instance struct {
 }
 
 const (
-	// maxInstances bounds the instances of a region that are not terminated.
+	// maxInstances bounds the instances that are not terminated, in all regions.
 	maxInstances = 200
 	// terminatedFor is how long EC2 still lists an instance after its
 	// termination.

@@ -226,7 +226,7 @@ type xmlPolicyVersion struct {
 	CreateDate       timestamp
 }
 
-// xml returns a version without its document.
+// versionXML returns a version without its document.
 func (m *managedPolicy) versionXML(v policyVersion) xmlPolicyVersion {
 	return xmlPolicyVersion{VersionID: v.ID, IsDefaultVersion: v.ID == m.Default, CreateDate: timestamp(v.Created)}
 }
@@ -313,7 +313,7 @@ func (p *parameters) usageFilter() (usageFilter, *Error) {
 	return usageFilter(filter), err
 }
 
-// lets returns true for policies that are attached, or are a boundary.
+// lets reports whether the filter keeps a policy with this use.
 func (f usageFilter) lets(attached, bounds bool) bool {
 	return f == "" || f == "PermissionsPolicy" && attached || f == "PermissionsBoundary" && bounds
 }

@@ -55,8 +55,8 @@ func (l *metadataListeners) retain(ids []string) {
 	}
 }
 
-// addresses returns the metadata addresses of these instances by ID and closes all
-// others. It returns none while no Serve runs.
+// metadataAddresses returns the metadata addresses of these instances by ID, and
+// closes the listeners of others. It returns none while no Serve runs.
 func (a *AWS) metadataAddresses(ids []string) (map[string]string, error) {
 	l := &a.metadataListeners
 	l.mu.Lock()

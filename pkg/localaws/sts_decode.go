@@ -142,7 +142,7 @@ func decodeAuthorizationMessage(c *call, p *parameters) (any, *Error) {
 	if err == nil {
 		opened, err = c.sealer.Open(nil, nil, sealed, nil)
 	}
-	if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder skips white space
+	if err != nil || strings.ContainsAny(text, "\r\n") { // the decoder skips line breaks
 		return nil, newError(http.StatusBadRequest, "InvalidAuthorizationMessageException", "The message is not one that this local AWS encoded.")
 	}
 	return struct{ DecodedMessage string }{string(opened)}, nil

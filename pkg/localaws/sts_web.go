@@ -108,7 +108,7 @@ func invalidToken(message string) *Error {
 	return newError(http.StatusBadRequest, "InvalidIdentityToken", message)
 }
 
-// in seconds since 1970, as tokens have it
+// seconds returns the time of the call in seconds since 1970, as tokens have it.
 func (c *call) seconds() float64 { return float64(c.time.UnixMilli()) / 1000 }
 
 // providerOf returns a copy of an issuer's provider, for use without the lock.

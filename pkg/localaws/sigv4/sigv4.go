@@ -160,7 +160,7 @@ func canonicalPath(r *http.Request) string {
 }
 
 // headerValue returns a header's value with trimmed and collapsed spaces. Go's
-// server removes two headers, which it reads from the request.
+// server moves Host and Content-Length from the header to fields of the request.
 func headerValue(r *http.Request, name string) string {
 	switch name {
 	case "host":
