@@ -14,9 +14,9 @@ import (
 
 const dirFlag = "dir"
 
-// addDirFlag adds the flag that all commands share: where the lab lives.
+// addDirFlag adds the flag for the lab's directory, which all commands share.
 func addDirFlag(command *cobra.Command) {
-	command.Flags().String(dirFlag, "", "directory of everything the lab writes: new, empty or a lab's, and not writable by other users (default: kube-iam-lab in the user's cache directory)")
+	command.Flags().String(dirFlag, "", "directory of the lab's files: new, empty or a lab's, and not writable by other users (default: kube-iam-lab in the user's cache directory)")
 	_ = command.MarkFlagDirname(dirFlag)
 }
 
@@ -25,9 +25,10 @@ func dirOf(command *cobra.Command) (string, error) {
 	if !flag.Changed {
 		return lab.DefaultDir()
 	}
-	// What a script meant by a variable that is not set was not the default lab.
+	// An empty value is likely an unset variable in a script, and must not mean the
+	// default lab.
 	if flag.Value.String() == "" {
-		return "", fmt.Errorf("--%s is empty", dirFlag)
+		return "", fmt.Errorf("--%s is empty: expected a directory", dirFlag)
 	}
 	dir, err := filepath.Abs(flag.Value.String())
 	if err != nil {
@@ -36,7 +37,7 @@ func dirOf(command *cobra.Command) (string, error) {
 	return dir, nil
 }
 
-// typed is another command for the same lab, as one types it after this one.
+// typed returns the command line of another command for the same lab.
 func typed(command *cobra.Command, name string) string {
 	text := quoted(os.Args[0]) + " " + name
 	if flag := command.Flags().Lookup(dirFlag); flag.Changed {
@@ -47,7 +48,7 @@ func typed(command *cobra.Command, name string) string {
 
 var plain = regexp.MustCompile(`^[\w./-]+$`)
 
-// quoted for a shell, if need be.
+// quoted quotes a word for a shell, if needed.
 func quoted(word string) string {
 	if plain.MatchString(word) {
 		return word

@@ -13,7 +13,7 @@ func newDown() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "down",
 		Short: "End the lab and remove its files",
-		Long: `End the lab and remove its files, but for its log. What a killed lab left behind
+		Long: `End the lab and remove its files, except its log. What a killed lab left behind
 is cleaned up too.`,
 		Example: "  lab down",
 		Args:    cli.NoArgs,

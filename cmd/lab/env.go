@@ -13,8 +13,8 @@ func newEnv(env cli.Environment) *cobra.Command {
 		Use:   "env",
 		Short: "Print what a shell needs to use the lab",
 		Long: `Print, as POSIX shell, what a shell needs so that aws and kubectl use the lab:
-everything that leads the AWS CLI to the local AWS and nowhere else, KUBECONFIG
-with an administrator's context, and a PATH on which kubectl is found.`,
+the variables with which the AWS CLI uses only the local AWS, a KUBECONFIG with an
+administrator's context, and a PATH with kubectl.`,
 		Example: `  eval "$(lab env)"
   aws sts get-caller-identity
   kubectl get configmap -n kube-system`,

@@ -1,6 +1,6 @@
-// Lab brings up a Kubernetes cluster that people sign in to with AWS IAM, on
-// one machine and with no network: a local AWS, a real kube-apiserver, and the
-// authenticator between them.
+// Command lab brings up a Kubernetes cluster with AWS IAM sign-in, on one machine and
+// without a network: a local AWS, a real kube-apiserver, and the authenticator between
+// them.
 package main
 
 import (
@@ -16,7 +16,7 @@ var version = "unknown"
 
 func main() {
 	var signals []os.Signal
-	if !signal.Ignored(syscall.SIGHUP) { // nohup asks to outlive the terminal
+	if !signal.Ignored(syscall.SIGHUP) { // under nohup, outlive the terminal
 		signals = append(signals, syscall.SIGHUP)
 	}
 	os.Exit(cli.Main("lab", run, signals...))

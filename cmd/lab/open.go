@@ -6,7 +6,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// open describes the running lab that a command is for.
+// open returns the description of the running lab that a command is for.
 func open(command *cobra.Command) (lab.Info, error) {
 	dir, err := dirOf(command)
 	if err != nil {

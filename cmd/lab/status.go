@@ -13,9 +13,9 @@ func newStatus() *cobra.Command {
 	var output cli.Output
 	command := &cobra.Command{
 		Use:   "status",
-		Short: "Say whether the lab runs, and where everything is",
-		Long: `Say whether the lab runs, and where everything is. The exit code is 0 when it
-runs and 1 when it does not.`,
+		Short: "Show whether the lab runs, and where its files and endpoints are",
+		Long: `Show whether the lab runs, and where its files and endpoints are. The exit code
+is 0 if it runs and 1 if it does not.`,
 		Example: `  lab status
   lab status -o json | jq -r .endpoint`,
 		Args: cli.NoArgs,

@@ -10,13 +10,13 @@ import (
 func newTour() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "tour",
-		Short: "Sign in with AWS IAM step by step, each command shown with its output",
-		Long: `Walk through the six steps by which an IAM user is let in to a cluster: create
-the user, allow it to describe the cluster, give it an access key, map it in
-aws-auth, configure the CLI, get a kubeconfig and sign in.
+		Short: "Sign in with AWS IAM step by step, showing each command and its output",
+		Long: `Walk through the six steps that give an IAM user access to a cluster: create the
+user, allow it to describe the cluster, create its access key, map it in aws-auth,
+configure the CLI, and get a kubeconfig and sign in.
 
-The commands are run as they are printed, with the AWS CLI if it is installed;
-else its calls are made with the AWS SDK. The tour can be taken again.`,
+The commands run as they are printed. If the AWS CLI is not installed, the tour
+uses the AWS SDK instead. The tour can be repeated.`,
 		Example: "  lab up && lab tour",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -25,10 +25,10 @@ func newUp(env cli.Environment) *cobra.Command {
 		Use:   "up",
 		Short: "Bring the lab up and wait until it is ready",
 		Long: `Bring up a local AWS, a Kubernetes cluster and the authenticator, and return when
-all are ready. They go on in the background until "lab down".
+all are ready. They run in the background until "lab down".
 
-The cluster is a kube-apiserver and its etcd, started in seconds, unless
---provider kind makes it a whole one: its nodes are containers of a Docker engine,
+By default, the cluster is a kube-apiserver and its etcd, which start in seconds.
+With --provider kind, it is a whole cluster: its nodes are Docker containers,
 the authenticator is a static pod beside each kube-apiserver, and the workers join
 through IAM, as on EKS. It needs Linux.
 
@@ -39,7 +39,7 @@ which needs Go and a clone of the source. ENVTEST_INDEX is the URL of another
 index; "off" downloads nothing.
 
 What a killed lab left behind in the directory is cleaned up first. If a lab
-runs there already, nothing is done.`,
+runs there already, up does nothing.`,
 		Example: `  lab up
   lab up --foreground     # stay; Ctrl-C ends the lab
   lab up --dir /tmp/lab2  # a second one
@@ -72,18 +72,18 @@ runs there already, nothing is done.`,
 	flags := command.Flags()
 	addDirFlag(command)
 	flags.BoolVar(&foreground, "foreground", false, "stay in the foreground; Ctrl-C ends the lab")
-	flags.StringVar(&config.Provider, "provider", lab.Envtest, "what the cluster runs on: "+strings.Join(lab.Providers(), " or "))
-	flags.IntVar(&config.Kind.Nodes, "nodes", 1, "kind: how many workers; they join through IAM")
-	flags.IntVar(&config.Kind.ControlPlanes, "control-planes", 1, "kind: how many control-plane nodes, each with an authenticator")
-	flags.StringVar(&config.Kind.KubernetesVersion, "kubernetes-version", "", "kind: version of Kubernetes, such as v1.36.3 (default: that of the node image)")
-	flags.StringVar(&config.Kind.NodeImage, "node-image", "", "kind: image of the nodes (default: $KIND_NODE_IMAGE, or kind's own, or what make kind-node-image built)")
+	flags.StringVar(&config.Provider, "provider", lab.Envtest, "provider of the cluster: "+strings.Join(lab.Providers(), " or "))
+	flags.IntVar(&config.Kind.Nodes, "nodes", 1, "kind: number of workers, which join through IAM")
+	flags.IntVar(&config.Kind.ControlPlanes, "control-planes", 1, "kind: number of control-plane nodes, each with an authenticator")
+	flags.StringVar(&config.Kind.KubernetesVersion, "kubernetes-version", "", "kind: version of Kubernetes, such as v1.36.3 (default: the node image's)")
+	flags.StringVar(&config.Kind.NodeImage, "node-image", "", "kind: image of the nodes (default: $KIND_NODE_IMAGE, kind's own, or the one that make kind-node-image built)")
 	flags.StringVar(&config.Kind.Image, "image", "", "kind: archive of the authenticator's image (default: images/authenticator.tar beside this program)")
 	flags.BoolVar(&config.Kind.Keep, "keep", false, "kind: keep the containers when the cluster does not come up")
 	flags.StringVar(&config.Listen, "listen", "", "address of the local AWS (default: a free port of 127.0.0.1)")
 	flags.StringVar(&config.Assets, "assets", "", "directory of kube-apiserver, etcd and kubectl (default: $KUBEBUILDER_ASSETS, k8s beside this program, or downloaded)")
 	flags.StringVar(&config.Authenticator, "authenticator", "", "the authenticator's program (default: beside this program, or on PATH)")
-	flags.DurationVar(&config.WebhookCacheTTL, "webhook-cache-ttl", 0, "how long kube-apiserver remembers an answer of the webhook (default: its own 2m)")
-	flags.DurationVar(&config.VerificationCacheTTL, "verification-cache-ttl", 0, "how long the authenticator remembers an answer of STS (default: its own 60s)")
+	flags.DurationVar(&config.WebhookCacheTTL, "webhook-cache-ttl", 0, "how long kube-apiserver caches the webhook's answers (default: kube-apiserver's own 2m)")
+	flags.DurationVar(&config.VerificationCacheTTL, "verification-cache-ttl", 0, "how long the authenticator caches STS's answers (default: the authenticator's own 60s)")
 	_ = command.RegisterFlagCompletionFunc("provider", cobra.FixedCompletions(lab.Providers(), cobra.ShellCompDirectiveNoFileComp))
 	_ = command.MarkFlagFilename("image", "tar")
 	_ = command.MarkFlagDirname("assets")
@@ -91,25 +91,25 @@ runs there already, nothing is done.`,
 	return command
 }
 
-// checkProvider says what is wrong with the flags of providers.
+// checkProvider returns an error for invalid flags of a provider.
 func checkProvider(flags *pflag.FlagSet, config lab.Config) error {
 	if !slices.Contains(lab.Providers(), config.Provider) {
 		return cli.Unknown("provider", config.Provider, lab.Providers())
 	}
 	for _, name := range []string{"nodes", "control-planes", "kubernetes-version", "node-image", "image", "keep"} {
 		if flags.Changed(name) && config.Provider != lab.Kind {
-			return cli.Usagef("--%s is for --provider %s alone", name, lab.Kind)
+			return cli.Usagef("--%s requires --provider %s", name, lab.Kind)
 		}
 	}
 	switch kind := config.Kind; {
 	case kind.Nodes < 0:
-		return cli.Usagef("--nodes %d must not be negative", kind.Nodes)
+		return cli.Usagef("--nodes %d: must not be negative", kind.Nodes)
 	case kind.ControlPlanes < 1:
-		return cli.Usagef("--control-planes %d: a cluster has one or more", kind.ControlPlanes)
+		return cli.Usagef("--control-planes %d: must be at least 1", kind.ControlPlanes)
 	case kind.KubernetesVersion != "" && kind.NodeImage != "":
-		return cli.Usagef("--kubernetes-version and --node-image both say what the nodes are: give one of them")
+		return cli.Usagef("--kubernetes-version and --node-image are mutually exclusive")
 	case kind.KubernetesVersion != "" && !versionPattern.MatchString(kind.KubernetesVersion):
-		return cli.Usagef("--kubernetes-version %q is not a version, such as v1.36.3", kind.KubernetesVersion)
+		return cli.Usagef("--kubernetes-version %q: expected a version such as v1.36.3", kind.KubernetesVersion)
 	}
 	return lab.Supports(config.Provider)
 }
@@ -131,7 +131,7 @@ func upForeground(ctx context.Context, config lab.Config, env cli.Environment, s
 		if err != nil {
 			fmt.Fprintf(parent, "lab: %v\n", err)
 		}
-		_ = parent.Close() // either way nobody listens any more
+		_ = parent.Close() // the parent stops reading in both cases
 	}
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func upBackground(cmd *cobra.Command, config lab.Config, env cli.Environment) er
 	stderr := cmd.ErrOrStderr()
 	switch info, err := lab.Open(config.Dir); {
 	case err == nil:
-		fmt.Fprintf(stderr, "lab: up already (process %d); lab status says more\n", info.PID)
+		fmt.Fprintf(stderr, "lab: already up (process %d); lab status shows it\n", info.PID)
 		return nil
 	case !errors.Is(err, lab.ErrNotRunning):
 		return err

@@ -15,10 +15,10 @@ import (
 	"github.com/kube-iam/authenticator/deploy/kind"
 )
 
-// authenticatorKubernetesUser is who the authenticator is in Kubernetes.
+// authenticatorKubernetesUser is the authenticator's user in Kubernetes.
 const authenticatorKubernetesUser = "aws-iam-authenticator"
 
-// Kubernetes is a client of the lab's cluster with an administrator's rights.
+// Kubernetes returns a client of the lab's cluster with administrator rights.
 func (l *Lab) Kubernetes() (kubernetes.Interface, error) {
 	client, err := kubernetes.NewForConfig(l.admin)
 	if err != nil {
@@ -27,8 +27,8 @@ func (l *Lab) Kubernetes() (kubernetes.Interface, error) {
 	return client, nil
 }
 
-// authenticatorRights are the least that the authenticator needs: to watch one
-// ConfigMap and to report on it. They are those of a cluster made by hand.
+// authenticatorRights returns the Role and RoleBinding of deploy/kind. They allow
+// no more than the authenticator needs: to watch one ConfigMap and report on it.
 func authenticatorRights() (role *rbacv1.Role, binding *rbacv1.RoleBinding, err error) {
 	first, second, _ := strings.Cut(kind.RBAC, "\n---\n")
 	role, binding = &rbacv1.Role{}, &rbacv1.RoleBinding{}
@@ -49,7 +49,7 @@ func (l *Lab) allowAuthenticator(ctx context.Context) error {
 		return err
 	}
 	if _, err = client.RbacV1().Roles(role.Namespace).Create(ctx, role, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("making the authenticator's Role: %w", err)
+		return fmt.Errorf("creating the authenticator's Role: %w", err)
 	}
 	if err := l.AllowAWSAuth(ctx); err != nil {
 		return fmt.Errorf("binding the authenticator's Role: %w", err)
@@ -57,7 +57,7 @@ func (l *Lab) allowAuthenticator(ctx context.Context) error {
 	return nil
 }
 
-// AllowAWSAuth lets the authenticator read aws-auth, as it may when a lab is up.
+// AllowAWSAuth allows the authenticator to read aws-auth, as in a new lab.
 func (l *Lab) AllowAWSAuth(ctx context.Context) error {
 	_, binding, err := authenticatorRights()
 	if err != nil {
@@ -71,7 +71,7 @@ func (l *Lab) AllowAWSAuth(ctx context.Context) error {
 	return err
 }
 
-// DenyAWSAuth takes the authenticator's right to read aws-auth away.
+// DenyAWSAuth revokes what AllowAWSAuth allows.
 func (l *Lab) DenyAWSAuth(ctx context.Context) error {
 	client, err := l.Kubernetes()
 	if err != nil {
@@ -80,11 +80,11 @@ func (l *Lab) DenyAWSAuth(ctx context.Context) error {
 	return client.RbacV1().RoleBindings(metav1.NamespaceSystem).Delete(ctx, authenticatorKubernetesUser, metav1.DeleteOptions{})
 }
 
-// NodesMapping is the entry of mapRoles by which nodes are let in. It stands in
-// aws-auth when a lab is up, as a node group writes it there.
+// NodesMapping returns the entry of mapRoles that maps the nodes. A new lab's
+// aws-auth has it, as a node group of EKS would write it.
 func NodesMapping() string { return unindented(nodeRoleEntry) }
 
-// createAWSAuth makes the aws-auth that a cluster with nodes has.
+// createAWSAuth creates the aws-auth of a cluster with nodes.
 func (l *Lab) createAWSAuth(ctx context.Context) error {
 	client, err := l.Kubernetes()
 	if err != nil {
@@ -93,12 +93,12 @@ func (l *Lab) createAWSAuth(ctx context.Context) error {
 	_, err = client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "aws-auth", Namespace: metav1.NamespaceSystem,
-			Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}, // kubectl apply takes it over without a warning
+			Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}, // so that kubectl apply does not warn
 		},
 		Data: map[string]string{"mapRoles": NodesMapping()},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return fmt.Errorf("making aws-auth: %w", err)
+		return fmt.Errorf("creating aws-auth: %w", err)
 	}
 	return nil
 }

@@ -10,12 +10,11 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
-// authenticatorDir of the lab's directory holds the authenticator's files.
+// authenticatorDir, in the lab's directory, holds the authenticator's files.
 const authenticatorDir = "authenticator"
 
-// initAuthenticator has the authenticator make its serving certificate and the
-// kubeconfig by which kube-apiserver finds it: both must exist before
-// kube-apiserver starts, and the authenticator needs nothing else for it.
+// initAuthenticator runs `authenticator init`, which creates the serving certificate
+// and the webhook's kubeconfig. Both must exist before kube-apiserver starts.
 func (l *Lab) initAuthenticator(ctx context.Context) error {
 	if err := l.dir.Mkdir(authenticatorDir); err != nil {
 		return fmt.Errorf("making the authenticator's directory: %w", err)
@@ -28,7 +27,7 @@ func (l *Lab) initAuthenticator(ctx context.Context) error {
 	return nil
 }
 
-// servingArguments say where the authenticator listens and keeps its files.
+// servingArguments returns the flags for the authenticator's address and files.
 func (l *Lab) servingArguments() []string {
 	host, port, _ := strings.Cut(strings.TrimPrefix(l.info.Webhook, "https://"), ":")
 	return []string{
@@ -41,7 +40,7 @@ func (l *Lab) servingArguments() []string {
 	}
 }
 
-// tail is the end of a log file, for an error message.
+// tail returns the last lines of a log file, for an error message.
 func tail(dir *private.Dir, name string) string {
 	text, err := dir.ReadFile(name)
 	if err != nil {

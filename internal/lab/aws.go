@@ -19,11 +19,11 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// An awsServer is a local AWS that listens.
+// An awsServer is a running local AWS.
 type awsServer struct {
 	aws *localaws.AWS
 	log *os.File
-	// end tells it to stop; ended is closed when it has, with why in err.
+	// end stops it. ended is closed once it has stopped; err is the reason.
 	end   context.CancelFunc
 	ended chan struct{}
 	err   error
@@ -72,8 +72,8 @@ func (l *Lab) startAWS(ctx context.Context, instances ...localaws.Instance) erro
 	return l.populateAWS(ctx)
 }
 
-// listenOnLoopback listens where other machines cannot connect: the lab's AWS
-// gives its administrator's key away.
+// listenOnLoopback listens only where other machines cannot connect, since the
+// lab's AWS gives its administrator's key to everyone.
 func listenOnLoopback(address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -81,7 +81,7 @@ func listenOnLoopback(address string) (net.Listener, error) {
 	}
 	if tcp, ok := listener.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
 		_ = listener.Close()
-		return nil, fmt.Errorf("listening on %s: other machines can connect to it; --listen takes an address of loopback", address)
+		return nil, fmt.Errorf("listening on %s: other machines can connect to it (--listen requires a loopback address)", address)
 	}
 	return listener, nil
 }
@@ -92,13 +92,13 @@ func (s *awsServer) stop() error {
 	return errors.Join(s.err, s.log.Close())
 }
 
-// awsDir of the lab's directory holds what clients of local AWS need.
+// awsDir, in the lab's directory, holds the files that local AWS's clients need.
 const awsDir = "aws"
 
-// files of local AWS.
+// files returns the files of local AWS.
 func (i Info) files() localaws.Files { return localaws.Files{Dir: filepath.Join(i.Dir, awsDir)} }
 
-// administrator reads the administrator's key.
+// administrator returns the administrator's access key.
 func (i Info) administrator() (localaws.AccessKey, error) {
 	if err := i.checkCredentials(); err != nil {
 		return localaws.AccessKey{}, err
@@ -106,7 +106,7 @@ func (i Info) administrator() (localaws.AccessKey, error) {
 	return i.files().Administrator()
 }
 
-// useKey makes a key the one that AWS's clients use, as `aws configure` does.
+// useKey makes a key the default of AWS's clients, as `aws configure` does.
 func (i Info) useKey(key localaws.AccessKey) error {
 	if err := i.checkCredentials(); err != nil {
 		return err
@@ -127,8 +127,8 @@ func (i Info) checkCredentials() error {
 	return nil
 }
 
-// populateAWS makes the users and roles that the story finds, and the cluster, as
-// its owner.
+// populateAWS creates the users and roles that exist when the story begins, and,
+// as its owner, the cluster.
 func (l *Lab) populateAWS(ctx context.Context) error {
 	admin, err := l.info.administrator()
 	if err != nil {
@@ -150,7 +150,7 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 			AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{` + role.trusted + `},"Action":"sts:AssumeRole"}]}`),
 		})
 		if err != nil {
-			return fmt.Errorf("making role %s: %w", role.name, err)
+			return fmt.Errorf("creating role %s: %w", role.name, err)
 		}
 		roles[role.name] = aws.ToString(made.Role.Arn)
 	}
@@ -160,21 +160,21 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 			`{"Effect":"Allow","Action":"eks:CreateCluster","Resource":"` + ClusterARN + `"},` +
 			`{"Effect":"Allow","Action":"iam:PassRole","Resource":"` + roles[clusterRole] + `"}]}`),
 	}); err != nil {
-		return fmt.Errorf("giving role %s its policy: %w", OwnerRole, err)
+		return fmt.Errorf("adding the policy of role %s: %w", OwnerRole, err)
 	}
 	if err := createCluster(ctx, configuration, roles[OwnerRole], roles[clusterRole]); err != nil {
 		return err
 	}
 	cluster, ok := l.aws.aws.Cluster(Region, ClusterName)
 	if !ok {
-		return fmt.Errorf("finding who made cluster %s: local AWS does not know the cluster", ClusterName)
+		return fmt.Errorf("finding the creator of cluster %s: local AWS has no such cluster", ClusterName)
 	}
 	l.info.OwnerARN = cluster.CreatorARN
 	return l.createAuthenticatorUser(ctx, client)
 }
 
-// createCluster makes the cluster as its owner: who makes a cluster of EKS may do
-// all in it, and no ConfigMap says so.
+// createCluster creates the cluster as its owner. In EKS, the creator of a cluster
+// has full access to it without an entry in any ConfigMap.
 func createCluster(ctx context.Context, configuration aws.Config, ownerARN, roleARN string) error {
 	owner := configuration.Copy()
 	owner.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(configuration), ownerARN)
@@ -183,27 +183,27 @@ func createCluster(ctx context.Context, configuration aws.Config, ownerARN, role
 		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: []string{"subnet-0a", "subnet-0b"}},
 	})
 	if err != nil {
-		return fmt.Errorf("making cluster %s: %w", ClusterName, err)
+		return fmt.Errorf("creating cluster %s: %w", ClusterName, err)
 	}
 	return nil
 }
 
-// createAuthenticatorUser makes who the authenticator is in AWS, and writes its
+// createAuthenticatorUser creates the authenticator's IAM user and writes its
 // credentials file.
 func (l *Lab) createAuthenticatorUser(ctx context.Context, client *iam.Client) error {
 	name := aws.String(authenticatorUser)
 	if _, err := client.CreateUser(ctx, &iam.CreateUserInput{UserName: name}); err != nil {
-		return fmt.Errorf("making user %s: %w", authenticatorUser, err)
+		return fmt.Errorf("creating user %s: %w", authenticatorUser, err)
 	}
 	if _, err := client.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
 		UserName: name, PolicyName: aws.String("DescribeInstances"),
 		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:DescribeInstances","Resource":"*"}]}`),
 	}); err != nil {
-		return fmt.Errorf("giving user %s its policy: %w", authenticatorUser, err)
+		return fmt.Errorf("adding the policy of user %s: %w", authenticatorUser, err)
 	}
 	made, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name})
 	if err != nil {
-		return fmt.Errorf("making the access key of user %s: %w", authenticatorUser, err)
+		return fmt.Errorf("creating the access key of user %s: %w", authenticatorUser, err)
 	}
 	if err := l.dir.Mkdir(authenticatorDir); err != nil {
 		return fmt.Errorf("making the authenticator's directory: %w", err)
@@ -216,17 +216,18 @@ func (l *Lab) createAuthenticatorUser(ctx context.Context, client *iam.Client) e
 	return nil
 }
 
-// authenticatorCredentialsFile holds the authenticator's key.
+// authenticatorCredentialsFile holds the authenticator's access key.
 const authenticatorCredentialsFile = authenticatorDir + "/aws-credentials"
 
-// authenticatorEnvironment leads the authenticator to the local AWS, as itself.
+// authenticatorEnvironment returns the environment in which the authenticator uses
+// the local AWS with its own access key.
 func (l *Lab) authenticatorEnvironment() []string {
 	environment := l.info.awsEnvironment()
 	environment.Set["AWS_SHARED_CREDENTIALS_FILE"] = l.path(authenticatorCredentialsFile)
 	return environment.Apply(os.Environ())
 }
 
-// bindCluster says where the API server of the cluster is that EKS describes.
+// bindCluster sets the endpoint and the CA that EKS reports for the cluster.
 func (l *Lab) bindCluster(endpoint string, ca []byte) error {
 	l.info.Endpoint, l.info.Cluster = endpoint, ClusterName
 	return l.aws.aws.RegisterCluster(Region, ClusterName, endpoint, ca)

@@ -14,29 +14,29 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
-// ErrRunning means that a lab runs in the directory, or is coming up there.
+// ErrRunning means that a lab is running or coming up in the directory.
 var ErrRunning = errors.New("a lab is running or coming up here already")
 
 const (
-	// lockFile marks a directory as a lab's: nothing is removed from one without it.
+	// lockFile marks a directory as a lab's. Without it, nothing is removed.
 	lockFile = "lab.lock"
-	// infoFile describes the lab. Whoever runs it holds a lock on the file too,
-	// so that what a killed lab wrote is never taken for what is.
+	// infoFile describes the lab. A running lab keeps the file locked, so that
+	// a killed lab's file is never taken for a running lab's.
 	infoFile = "lab.json"
-	// newInfoFile is the description while it is written.
+	// newInfoFile is infoFile while it is written.
 	newInfoFile = infoFile + ".new"
 )
 
-// A claim is the right to run in a directory. It is a lock that the kernel
-// holds for the process, so that no way of dying can leave it behind.
+// A claim is the right to run in a directory. It is a file lock, which the kernel
+// releases however the process ends.
 type claim struct {
 	dir   *private.Dir
 	lock  *os.File
 	infos []*os.File
 }
 
-// claimDir claims a directory for a lab: one that a lab had before, an empty one
-// or a new one. Any other holds somebody's files.
+// claimDir claims a directory for a lab. It must be new, empty or an earlier
+// lab's: any other may hold the user's files.
 func claimDir(path string) (_ *claim, err error) {
 	dir, err := private.Make(path)
 	if err != nil {
@@ -86,7 +86,7 @@ func mayBeALabs(dir *private.Dir) error {
 		return fmt.Errorf("reading the lab's directory: %w", err)
 	}
 	if len(entries) > 0 && !slices.ContainsFunc(entries, isMark) {
-		return fmt.Errorf("the directory %s holds files that are not a lab's (name a new or an empty one by --dir)", dir.Path())
+		return fmt.Errorf("directory %s holds files that are not a lab's (name a new or empty directory with --dir)", dir.Path())
 	}
 	return nil
 }
@@ -107,8 +107,8 @@ func isALabs(path string) (bool, error) {
 	return slices.ContainsFunc(entries, isMark), nil
 }
 
-// publish writes the description of the lab that holds the claim. It is there
-// whole or not at all, and locked for as long as this process lives.
+// publish writes the description of the lab. Readers see all of it or none, and
+// it stays locked while this process runs.
 func (c *claim) publish(info Info) error {
 	text, err := json.MarshalIndent(info, "", "  ")
 	if err != nil {
@@ -118,7 +118,7 @@ func (c *claim) publish(info Info) error {
 	if err != nil {
 		return fmt.Errorf("writing the lab's description: %w", err)
 	}
-	// Kept open, the earlier one too: someone may have opened that just now.
+	// The earlier file stays open and locked too: another process may have opened it.
 	c.infos = append(c.infos, file)
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("locking the lab's description: %w", err)
@@ -132,7 +132,8 @@ func (c *claim) publish(info Info) error {
 	return nil
 }
 
-// published is the description of the lab that runs in a directory, if one does.
+// published returns the description of the lab that runs in a directory, and
+// reports whether one does.
 func published(path string) (info Info, ok bool, err error) {
 	dir, err := openDir(path)
 	if err != nil || dir == nil {
@@ -148,7 +149,7 @@ func published(path string) (info Info, ok bool, err error) {
 	}
 	defer file.Close()
 	switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); {
-	case err == nil: // nobody's: left behind
+	case err == nil: // left behind by a killed lab
 		return Info{}, false, nil
 	case !errors.Is(err, syscall.EWOULDBLOCK):
 		return Info{}, false, fmt.Errorf("testing the lock of the lab's description: %w", err)
@@ -163,7 +164,7 @@ func published(path string) (info Info, ok bool, err error) {
 	return info, true, nil
 }
 
-// withdraw the description: the lab is at its end.
+// withdraw removes the description, since the lab is ending.
 func (c *claim) withdraw() error { return c.remove(infoFile, newInfoFile) }
 
 // clear ends the processes and removes the files of a lab that was killed.
@@ -178,14 +179,14 @@ func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 	return c.removeState()
 }
 
-// removeState removes what a lab keeps in its directory besides the mark that it
-// is a lab's, and its log, which tells of the failure that one looks for.
+// removeState removes a lab's files. It keeps the mark of a lab's directory, and the
+// log, which may explain a failure.
 func (c *claim) removeState() error {
 	return c.remove(infoFile, newInfoFile, processesFile, awsDir, authenticatorDir, controlPlaneDir, kindDir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir)
 }
 
-// remove files of the claimed directory. A directory that was removed and made again
-// may be another lab's; its files stay.
+// remove removes files from the claimed directory. If the directory was replaced by
+// another one, which may be another lab's, that one's files stay.
 func (c *claim) remove(names ...string) error {
 	if err := c.dir.RemoveAll(names...); err != nil {
 		return fmt.Errorf("removing the lab's state: %w", err)
@@ -193,11 +194,12 @@ func (c *claim) remove(names ...string) error {
 	return nil
 }
 
-// release lets go of the directory: by then nothing runs in it any more.
+// release ends the claim. By then nothing may run in the directory.
 func (c *claim) release() error {
 	var errs []error
 	for _, file := range append(c.infos, c.lock) {
-		// Not by closing alone: a program that is just being started has the file too.
+		// Closing alone may not unlock it: a program that is just being started has
+		// the file open too.
 		errs = append(errs, syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
 	}
 	return errors.Join(append(errs, c.dir.Close())...)

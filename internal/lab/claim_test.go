@@ -27,16 +27,16 @@ func TestClaimDir(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		"a lab's, half made": {prepare: func(t *testing.T, dir string) {
+		"a lab's, incomplete": {prepare: func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, lockFile), "")
 			write(t, filepath.Join(dir, "controlplane", "etcd.log"), "")
 			write(t, filepath.Join(dir, infoFile), "{")
 		}},
-		"somebody's": {
+		"the user's": {
 			prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, "aws", "main.tf"), "") },
-			refused: "holds files that are not a lab's (name a new or an empty one by --dir)",
+			refused: "holds files that are not a lab's (name a new or empty directory with --dir)",
 		},
-		"somebody's, with a mark that leads elsewhere": {
+		"the user's, with a mark that is a link": {
 			prepare: func(t *testing.T, dir string) {
 				write(t, dir+".elsewhere", "precious")
 				if err := os.Mkdir(dir, 0o700); err != nil {
@@ -63,18 +63,18 @@ func TestClaimDir(t *testing.T) {
 			},
 			refused: "belongs to another user",
 		},
-		"one that others can write to": {
+		"writable for others": {
 			prepare: func(t *testing.T, dir string) { mkdir(t, dir, 0o777) },
 			refused: "(--dir names another): other users can write to ",
 		},
-		"a lab's that others can write to": {
+		"a lab's, writable for others": {
 			prepare: func(t *testing.T, dir string) {
 				mkdir(t, dir, 0o775)
 				write(t, filepath.Join(dir, lockFile), "")
 			},
 			refused: "other users can write to ",
 		},
-		"in one that others can write to": {
+		"in a directory writable for others": {
 			prepare: func(t *testing.T, dir string) {
 				if err := os.Chmod(filepath.Dir(dir), 0o777); err != nil {
 					t.Fatal(err)
@@ -83,7 +83,7 @@ func TestClaimDir(t *testing.T) {
 			},
 			refused: "other users can write to ",
 		},
-		"a lab's whose lock has another name": {
+		"a lab's, whose lock has a second hard link": {
 			prepare: func(t *testing.T, dir string) {
 				write(t, dir+".elsewhere", "precious")
 				mkdir(t, dir, 0o700)
@@ -115,8 +115,8 @@ func TestClaimDir(t *testing.T) {
 	}
 }
 
-// TestClaimIsOneDirectory: whatever links lead to a directory, its lab is known
-// by one name.
+// TestClaimIsOneDirectory checks that a directory has one path, whatever links lead
+// to it.
 func TestClaimIsOneDirectory(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -126,14 +126,14 @@ func TestClaimIsOneDirectory(t *testing.T) {
 	}
 	claim := claimed(t, link)
 	if claim.dir.Path() != dir {
-		t.Errorf("claimed %s by way of %s, want %s", claim.dir.Path(), link, dir)
+		t.Errorf("claimed %s through %s, want %s", claim.dir.Path(), link, dir)
 	}
 	if _, err := claimDir(dir); !errors.Is(err, ErrRunning) {
 		t.Errorf("claiming it again = %v, want ErrRunning", err)
 	}
 }
 
-// TestClaimHasOneWinner has many claim a directory that is not yet there.
+// TestClaimHasOneWinner claims a new directory many times at once.
 func TestClaimHasOneWinner(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(realDir(t), "lab")
@@ -155,19 +155,19 @@ func TestClaimHasOneWinner(t *testing.T) {
 		if err := <-results; err == nil {
 			won++
 		} else if !errors.Is(err, ErrRunning) {
-			t.Errorf("a loser gets %v, want ErrRunning", err)
+			t.Errorf("claimDir = %v, want ErrRunning", err)
 		}
 	}
 	close(release)
 	wait.Wait()
 	if won != 1 {
-		t.Errorf("%d claimed the directory at the same time", won)
+		t.Errorf("%d claims at the same time, want 1", won)
 	}
 }
 
-// TestStatusIsInNobodysWay: asking for the status, however often, never keeps a
-// lab from its directory.
-func TestStatusIsInNobodysWay(t *testing.T) {
+// TestStatusNeverBlocksAClaim checks that calls of Status, however many, never keep a
+// lab from claiming its directory.
+func TestStatusNeverBlocksAClaim(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
 	done := make(chan struct{})
@@ -200,7 +200,7 @@ func TestStatusIsInNobodysWay(t *testing.T) {
 	wait.Wait()
 }
 
-// TestKilledLabHoldsNothing: the kernel lets go for the dead.
+// TestKilledLabHoldsNothing checks that the kernel releases a killed lab's claim.
 func TestKilledLabHoldsNothing(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -218,8 +218,8 @@ func TestKilledLabHoldsNothing(t *testing.T) {
 	claimed(t, dir)
 }
 
-// TestReleaseIsAtOnce: a program that is just being started has every open file
-// of who starts it, for a moment.
+// TestReleaseIsAtOnce checks that release unlocks the directory even while another
+// process has the lock's file open, as a program that is just being started has.
 func TestReleaseIsAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -256,8 +256,8 @@ func TestRemoveState(t *testing.T) {
 	}
 }
 
-// TestRemoveStateOfAnother: the directory was removed under a lab, and another
-// lab is in its place.
+// TestRemoveStateOfAnother checks that a lab whose directory was replaced by another
+// lab's leaves that lab's files alone.
 func TestRemoveStateOfAnother(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(realDir(t), "lab")
@@ -277,8 +277,8 @@ func TestRemoveStateOfAnother(t *testing.T) {
 	}
 }
 
-// TestEveryCommandRefuses a directory that others can write to: what they put there
-// would be evaluated by a shell.
+// TestEveryCommandRefuses checks that every command refuses a directory that others
+// can write to: a shell would evaluate what they put there.
 func TestEveryCommandRefuses(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -302,8 +302,8 @@ func TestEveryCommandRefuses(t *testing.T) {
 	}
 }
 
-// TestLinksOfAKilledLab: whatever the names of a lab's files are by now, nothing is
-// written to or read from what they lead to.
+// TestLinksOfAKilledLab checks that links in place of a lab's files are never read or
+// written through.
 func TestLinksOfAKilledLab(t *testing.T) {
 	t.Parallel()
 	for name, link := range map[string]func(target, path string) error{"symbolic": os.Symlink, "hard": os.Link} {
@@ -312,7 +312,7 @@ func TestLinksOfAKilledLab(t *testing.T) {
 			dir := filepath.Join(realDir(t), "lab")
 			write(t, filepath.Join(dir, lockFile), "")
 			precious := filepath.Join(filepath.Dir(dir), "precious")
-			write(t, precious, "[]") // so that it could be read as well
+			write(t, precious, "[]") // so that it could be read too
 			names := []string{LogFile, newInfoFile, kubeconfigFile, ownerKubeconfigFile}
 			for _, name := range names {
 				if err := link(precious, filepath.Join(dir, name)); err != nil {
@@ -330,7 +330,7 @@ func TestLinksOfAKilledLab(t *testing.T) {
 				t.Fatal(err)
 			}
 			if text, err := os.ReadFile(precious); err != nil || string(text) != "[]" {
-				t.Errorf("the file that links lead to is %q (%v)", text, err)
+				t.Errorf("the target of the links is %q (%v)", text, err)
 			}
 			if got, want := files(t, dir), []string{lockFile, LogFile}; !slices.Equal(got, want) {
 				t.Errorf("there remain %q, want %q", got, want)
@@ -351,8 +351,8 @@ func TestLinksOfAKilledLab(t *testing.T) {
 	}
 }
 
-// realDir is an empty directory that nobody else can write to, whatever the umask
-// is, by its one name.
+// realDir returns an empty directory that no other user can write to, whatever the
+// umask is. Its path has no symbolic links.
 func realDir(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -365,7 +365,7 @@ func realDir(t *testing.T) string {
 	return dir
 }
 
-// privateDir opens a directory; it is closed with the test.
+// privateDir opens a directory, and closes it when the test ends.
 func privateDir(t *testing.T, path string) *private.Dir {
 	t.Helper()
 	dir, err := private.Make(path)
@@ -380,14 +380,14 @@ func mkdir(t *testing.T, path string, mode os.FileMode) {
 	t.Helper()
 	err := os.Mkdir(path, 0o700)
 	if err == nil {
-		err = os.Chmod(path, mode) // the umask does not apply
+		err = os.Chmod(path, mode) // regardless of the umask
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// claimed is a claim that is released with the test.
+// claimed returns a claim, and releases it when the test ends.
 func claimed(t *testing.T, dir string) *claim {
 	t.Helper()
 	claim, err := claimDir(dir)

@@ -14,16 +14,17 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
-// LogFile is the file that a lab in the background writes to.
+// LogFile is the log of a lab in the background.
 const LogFile = "lab.log"
 
-// progressVariable tells a lab in the background that file descriptor 3 leads to
-// its parent, who wants to know what it is doing until it is ready.
+// progressVariable is set for a lab in the background. It means that file
+// descriptor 3 is a pipe, from which the parent reads the progress until the lab is
+// ready.
 const progressVariable = "LAB_PROGRESS_TO_PARENT"
 
-// Background runs the command, which brings a lab up in the foreground, as a
-// process that outlives this one, and returns when that lab is ready. What the
-// lab says meanwhile is copied to progress.
+// Background starts a command that brings a lab up in the foreground, as a process
+// that outlives this one, and returns when the lab is ready. Until then it copies
+// the lab's progress to progress.
 func Background(ctx context.Context, dir string, command *exec.Cmd, progress io.Writer) error {
 	log, err := openLog(dir)
 	if err != nil {
@@ -38,14 +39,14 @@ func Background(ctx context.Context, dir string, command *exec.Cmd, progress io.
 	command.Stdout, command.Stderr = log, log
 	command.ExtraFiles = []*os.File{writer} // becomes descriptor 3
 	command.Env = append(os.Environ(), progressVariable+"=1")
-	// A session of its own: neither Ctrl-C nor the closing of the terminal ends it.
+	// In a session of its own, the lab outlives Ctrl-C and the terminal.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = command.Start()
 	_ = writer.Close()
 	if err != nil {
 		return fmt.Errorf("starting the lab: %w", err)
 	}
-	// Whoever gives up waiting does not want a lab.
+	// A user who stops waiting does not want the lab.
 	stop := context.AfterFunc(ctx, func() { _ = command.Process.Signal(syscall.SIGTERM) })
 	defer stop()
 	if _, err := io.Copy(progress, reader); err != nil {
@@ -57,7 +58,7 @@ func Background(ctx context.Context, dir string, command *exec.Cmd, progress io.
 	case info.Running && ctx.Err() == nil:
 		return nil
 	}
-	// The pipe was closed without a lab: the process is at its end, and has said why.
+	// The pipe was closed, but no lab runs: the process is ending and has printed why.
 	err = command.Wait()
 	if err == nil {
 		err = errors.New("it ended at once")
@@ -65,8 +66,8 @@ func Background(ctx context.Context, dir string, command *exec.Cmd, progress io.
 	return fmt.Errorf("the lab did not come up (%w); its log is %s", err, filepath.Join(dir, LogFile))
 }
 
-// openLog begins the log of a lab in the background. The directory is claimed
-// meanwhile, so that no other lab's log is lost.
+// openLog creates the log of a lab in the background. It claims the directory
+// meanwhile, so that it never replaces a running lab's log.
 func openLog(dir string) (*os.File, error) {
 	claim, err := claimDir(dir)
 	if err != nil {
@@ -80,22 +81,22 @@ func openLog(dir string) (*os.File, error) {
 	return log, nil
 }
 
-// ParentProgress is the writer that [Background] listens to; closing it says
-// that the lab is ready. It is nil in a process that Background did not start.
+// ParentProgress returns the writer of the pipe that [Background] reads. Close it
+// when the lab is ready. It is nil in a process that Background did not start.
 func ParentProgress() io.WriteCloser {
 	if os.Getenv(progressVariable) == "" {
 		return nil
 	}
-	// Neither is for the programs that we start, who would keep the pipe open.
+	// The programs that we start must not inherit either: they would keep the pipe open.
 	const descriptor = 3
 	syscall.CloseOnExec(descriptor)
 	_ = os.Unsetenv(progressVariable)
 	return os.NewFile(descriptor, "progress")
 }
 
-// Down ends the lab that runs in dir, or is coming up there, and waits until it
-// is gone; what a killed lab left behind is cleaned up too. It reports whether a
-// lab was running, and tells progress what it ends.
+// Down ends the lab that is running or coming up in dir, waits until it has ended,
+// and cleans up what a killed lab left behind. It reports whether a lab was running,
+// and writes what it ends to progress.
 func Down(ctx context.Context, dir string, progress io.Writer) (was bool, err error) {
 	if ok, err := isALabs(dir); err != nil || !ok {
 		return false, err
@@ -110,7 +111,8 @@ func Down(ctx context.Context, dir string, progress io.Writer) (was bool, err er
 	return was, claim.clear(ctx, progress)
 }
 
-// claimFromLab claims the directory; a lab that holds it is asked to end.
+// claimFromLab claims the directory. If a lab holds it, it asks the lab to end and
+// waits.
 func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim, was bool, err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -138,7 +140,7 @@ func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim
 	}
 }
 
-// askToEnd sends SIGTERM to the lab's process, once that is verified.
+// askToEnd verifies the lab's process and sends it SIGTERM.
 func askToEnd(info Info) error {
 	err := info.identity().Signal(syscall.SIGTERM)
 	switch {

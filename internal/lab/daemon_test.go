@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// background runs this test's program in a role as a lab in the background.
+// background runs the test's program in a role, as a lab in the background.
 func background(t *testing.T, ctx context.Context, role, dir string, progress io.Writer) error { //nolint:revive // t comes first in tests
 	t.Helper()
 	command := exec.Command(os.Args[0], dir)
@@ -44,13 +44,13 @@ func TestBackground(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Another one is refused, and leaves the first one's log alone.
+	// A second one is refused, and does not change the first one's log.
 	write(t, filepath.Join(dir, LogFile), "the first one's")
 	if err := background(t, t.Context(), "lab", dir, io.Discard); !errors.Is(err, ErrRunning) {
 		t.Errorf("a second one: %v, want ErrRunning", err)
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, LogFile)); err != nil || string(text) != "the first one's" {
-		t.Errorf("the log is %q by now (%v)", text, err)
+		t.Errorf("the log is now %q (%v)", text, err)
 	}
 	progress.Reset()
 	was, err := Down(t.Context(), dir, &progress)
@@ -77,7 +77,7 @@ func TestBackgroundOfALabThatFails(t *testing.T) {
 	}
 }
 
-// TestBackgroundInterrupted: Ctrl-C while a lab comes up ends that lab too.
+// TestBackgroundInterrupted checks that Ctrl-C while a lab comes up ends the lab too.
 func TestBackgroundInterrupted(t *testing.T) {
 	dir := realDir(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -103,8 +103,8 @@ func TestParentProgressOfNobody(t *testing.T) {
 	}
 }
 
-// TestDownTouchesNothing of a directory that is no lab's, were it to hold files
-// of the same names.
+// TestDownTouchesNothing checks that Down removes nothing from a directory that is
+// not a lab's, even if files there have the names of a lab's.
 func TestDownTouchesNothing(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -126,8 +126,8 @@ func TestDownTouchesNothing(t *testing.T) {
 	}
 }
 
-// TestDownAfterAKill ends what is left, and not the stranger who has the killed
-// lab's number by now.
+// TestDownAfterAKill checks that Down ends what a killed lab left, and not another
+// process that has the lab's PID now.
 func TestDownAfterAKill(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -156,7 +156,8 @@ func TestDownAfterAKill(t *testing.T) {
 	}
 }
 
-// TestDownOfALabThatIsNotProven signals no process that may be another one.
+// TestDownOfALabThatIsNotProven checks that Down signals no process that may not be
+// the lab's.
 func TestDownOfALabThatIsNotProven(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[string]string{
@@ -172,14 +173,14 @@ func TestDownOfALabThatIsNotProven(t *testing.T) {
 				t.Errorf("Down = %v, %v, want %q", was, err, want)
 			}
 			if info, err := Open(dir); err != nil || info.PID != running.pid() {
-				t.Errorf("by now Open = %+v, %v", info, err)
+				t.Errorf("afterwards Open = %+v, %v", info, err)
 			}
 		})
 	}
 }
 
-// TestDownWaitsForAClaim: a lab that has its directory but has not said yet who
-// it is.
+// TestDownWaitsForAClaim checks that Down waits for a lab that has claimed its
+// directory but has not published its description yet.
 func TestDownWaitsForAClaim(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)

@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// An engine is a Docker engine. It is spoken to by the docker command, as kind does.
+// An engine is a Docker engine. Like kind, it is used through the docker command.
 type engine struct {
-	// host is DOCKER_HOST for the command; empty means what the command finds.
+	// host is the command's DOCKER_HOST. Empty means the command's default.
 	host string
 }
 
-// run a docker command, and answer what it prints.
+// run runs a docker command and returns its output.
 func (e engine) run(ctx context.Context, arguments ...string) (string, error) {
 	return e.feed(ctx, nil, arguments...)
 }
 
-// feed a docker command, and answer what it prints.
+// feed runs a docker command with an input and returns its output.
 func (e engine) feed(ctx context.Context, stdin io.Reader, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, "docker", arguments...)
 	if e.host != "" {
@@ -41,9 +41,9 @@ func (e engine) feed(ctx context.Context, stdin io.Reader, arguments ...string) 
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// check that an engine answers us.
+// check returns an error unless an engine answers.
 func (e engine) check(ctx context.Context) error {
-	const instead = "--provider envtest needs none"
+	const instead = "--provider envtest needs no Docker"
 	if _, err := exec.LookPath("docker"); err != nil {
 		return fmt.Errorf("the docker command is not on PATH: install Docker (%s)", instead)
 	}
@@ -52,17 +52,18 @@ func (e engine) check(ctx context.Context) error {
 	case err == nil || ctx.Err() != nil:
 		return err
 	case strings.Contains(err.Error(), "permission denied"):
-		return fmt.Errorf("this user may not use the Docker engine: join its group, docker, or be root (%s): %w", instead, err)
+		return fmt.Errorf("this user is not allowed to use the Docker engine: join the group docker, or run as root (%s): %w", instead, err)
 	default:
-		return fmt.Errorf("no Docker engine answers: start one, or name it by DOCKER_HOST (%s): %w", instead, err)
+		return fmt.Errorf("no Docker engine answers: start one, or set DOCKER_HOST (%s): %w", instead, err)
 	}
 }
 
-// checkPrivileges: a node of kind is a container that may do nearly all.
+// checkPrivileges returns an error unless the engine runs privileged containers,
+// as kind's nodes are.
 func (e engine) checkPrivileges(ctx context.Context, image string) error {
 	_, err := e.run(ctx, "run", "--rm", "--privileged", "--network", "none", "--entrypoint", "true", image)
 	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("the Docker engine runs no privileged container of %s, and kind's nodes are such (a rootful engine does, on a machine that lets it): %w", image, err)
+		return fmt.Errorf("the Docker engine cannot run a privileged container of %s, as kind's nodes are (use a rootful engine, on a machine that allows it): %w", image, err)
 	}
 	return err
 }
@@ -73,7 +74,7 @@ func (e engine) has(ctx context.Context, image string) bool {
 	return err == nil
 }
 
-// remove all containers and networks that carry one of the labels.
+// remove removes all containers and networks that have one of the labels.
 func (e engine) remove(ctx context.Context, labels ...string) error {
 	for _, label := range labels {
 		containers, err := e.run(ctx, "ps", "--all", "--quiet", "--filter", "label="+label)
@@ -100,7 +101,8 @@ func (e engine) remove(ctx context.Context, labels ...string) error {
 	return nil
 }
 
-// lastLine of what a command says, but for where it sends for help.
+// lastLine returns the last line of a command's output that does not refer to its
+// help.
 func lastLine(text string) string {
 	last := ""
 	for line := range strings.Lines(text) {

@@ -21,7 +21,7 @@ func TestWithFirst(t *testing.T) {
 		{"/k8s", "/k8s"},
 		{"/usr/bin:/k8s", "/k8s:/usr/bin:/k8s"},
 		{"/k8s2:/usr/bin", "/k8s:/k8s2:/usr/bin"},
-		{"", "/k8s"}, // "/k8s:" would find programs in the current directory
+		{"", "/k8s"}, // "/k8s:" would include the current directory
 	} {
 		if got := withFirst(test.path, "/k8s"); got != test.want {
 			t.Errorf("withFirst(%q) = %q, want %q", test.path, got, test.want)
@@ -56,7 +56,7 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
-// TestShellTwice has a real shell evaluate what `lab env` prints, and again.
+// TestShellTwice checks that a shell can evaluate the output of `lab env` twice.
 func TestShellTwice(t *testing.T) {
 	t.Parallel()
 	shell := exec.Command("sh", "-c", `eval "$1"; eval "$2"; printf '%s\n' "$PATH" "$KUBECONFIG" "${AWS_PROFILE-unset}"`, "sh",
@@ -72,9 +72,9 @@ func TestShellTwice(t *testing.T) {
 	}
 }
 
-// TestLocalAWSHeedsNoEnvironment: what a user has set for the real AWS, or a
-// shell still has of a lab that is down, keeps no lab from coming up.
-func TestLocalAWSHeedsNoEnvironment(t *testing.T) {
+// TestLocalAWSIgnoresEnvironment checks that a lab comes up whatever the user has set
+// for the real AWS, or a shell still has set for a lab that is down.
+func TestLocalAWSIgnoresEnvironment(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "config")
 	write(t, elsewhere, "[profile other]\nregion = us-east-1\n")
 	for name, value := range map[string]string{
@@ -100,7 +100,7 @@ func TestLocalAWSHeedsNoEnvironment(t *testing.T) {
 	}
 }
 
-// localAWS is a lab of which only the local AWS is up.
+// localAWS returns a lab with nothing but the local AWS.
 func localAWS(t *testing.T) *Lab {
 	t.Helper()
 	dir := realDir(t)
@@ -124,7 +124,7 @@ func TestListenOnLoopback(t *testing.T) {
 	for _, test := range []struct{ address, refused string }{
 		{"127.0.0.1:0", ""},
 		{"localhost:0", ""},
-		{"0.0.0.0:0", "listening on 0.0.0.0:0: other machines can connect to it; --listen takes an address of loopback"},
+		{"0.0.0.0:0", "listening on 0.0.0.0:0: other machines can connect to it (--listen requires a loopback address)"},
 		{":0", "other machines can connect to it"},
 		{"4566", "listening on 4566 (--listen names another address): "},
 	} {
@@ -142,6 +142,6 @@ func TestListenOnLoopback(t *testing.T) {
 	}
 	defer taken.Close()
 	if _, err := listenOnLoopback(taken.Addr().String()); err == nil || !strings.Contains(err.Error(), taken.Addr().String()+" (--listen names another address)") {
-		t.Errorf("listening where somebody does: %v", err)
+		t.Errorf("listening on an address in use: %v", err)
 	}
 }

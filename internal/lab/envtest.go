@@ -13,7 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
-// controlPlaneDir of the lab's directory holds the files of etcd and kube-apiserver.
+// controlPlaneDir, in the lab's directory, holds the files of etcd and kube-apiserver.
 const controlPlaneDir = "controlplane"
 
 // A controlPlane is a kube-apiserver and its etcd, as plain processes.
@@ -68,7 +68,7 @@ func (p *envtestProvider) startControlPlane(ctx context.Context) error {
 	if plane.APIServer.Err, err = p.openLog("kube-apiserver.log"); err != nil {
 		return err
 	}
-	// What an operator adds to a kube-apiserver, and all of it.
+	// An operator adds these flags to a kube-apiserver, and no others.
 	arguments := plane.GetAPIServer().Configure()
 	arguments.Set("authentication-token-webhook-config-file", p.path(webhookKubeconfigFile))
 	arguments.Set("authentication-token-webhook-version", "v1")
@@ -90,8 +90,8 @@ func (p *envtestProvider) startControlPlane(ctx context.Context) error {
 	return p.allowAuthenticator(ctx)
 }
 
-// endIfCancelled starts the control plane. envtest waits for its programs
-// whatever the context says: they are killed under it, which it does notice.
+// endIfCancelled starts the control plane. envtest takes no context, but stops
+// waiting for its programs once they end: on cancellation they are killed.
 func (p *envtestProvider) endIfCancelled(ctx context.Context, start func() error) error {
 	started := make(chan error, 1)
 	go func() { started <- start() }()
@@ -129,15 +129,15 @@ func (p *envtestProvider) killChildren(ctx context.Context) error {
 	return nil
 }
 
-// openLog begins the log of a program of the control plane, which is on record as
-// soon as it runs.
+// openLog creates the log of a program of the control plane. The program is recorded
+// as soon as it runs.
 func (p *envtestProvider) openLog(name string) (*programLog, error) {
 	file, err := p.dir.Create(controlPlaneDir+"/"+name, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening a log of the control plane: %w", err)
 	}
 	p.plane.logs = append(p.plane.logs, file)
-	// What fails here fails again when all of them run.
+	// An error can be ignored here: all programs are recorded again once they run.
 	return &programLog{file, func() { _ = p.recordPrograms() }}, nil
 }
 
@@ -150,11 +150,11 @@ func (p *controlPlane) stop() error {
 }
 
 // writeAdminKubeconfig writes the kubeconfig with which step 4 of the story
-// edits aws-auth. update-kubeconfig will add its own context to the same file.
+// edits aws-auth. Later, update-kubeconfig adds its own context to the file.
 func (p *envtestProvider) writeAdminKubeconfig() error {
 	admin, err := p.plane.AddUser(envtest.User{Name: "lab-administrator", Groups: []string{"system:masters"}}, nil)
 	if err != nil {
-		return fmt.Errorf("making an administrator: %w", err)
+		return fmt.Errorf("creating an administrator: %w", err)
 	}
 	p.admin = admin.Config()
 	return writeKubeconfig(p.dir, kubeconfigFile, administratorContext, p.admin)
@@ -163,7 +163,7 @@ func (p *envtestProvider) writeAdminKubeconfig() error {
 func (p *envtestProvider) writeAuthenticatorKubeconfig() error {
 	user, err := p.plane.AddUser(envtest.User{Name: authenticatorKubernetesUser}, nil)
 	if err != nil {
-		return fmt.Errorf("making the authenticator's Kubernetes user: %w", err)
+		return fmt.Errorf("creating the authenticator's Kubernetes user: %w", err)
 	}
 	return writeKubeconfig(p.dir, authenticatorKubeconfigFile, "authenticator", user.Config())
 }

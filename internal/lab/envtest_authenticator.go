@@ -18,11 +18,11 @@ import (
 	"time"
 )
 
-// An authenticatorProcess is the authenticator's own program at work.
+// An authenticatorProcess is a running authenticator.
 type authenticatorProcess struct {
 	command *exec.Cmd
 	log     *os.File
-	// exited is closed when the program has ended, with why in err.
+	// exited is closed once the program has ended; err is the reason.
 	exited chan struct{}
 	err    error
 }
@@ -67,10 +67,10 @@ func (p *envtestProvider) runAuthenticator(ctx context.Context, waitReady bool) 
 	}
 	process := &authenticatorProcess{log: log, exited: make(chan struct{})}
 	process.command = exec.Command(p.config.Authenticator, arguments...)
-	process.command.Args[0] = "authenticator" // whatever the file is called: leftovers are known by it
+	process.command.Args[0] = "authenticator" // leftovers are found by this name, whatever the file's is
 	process.command.Env = p.authenticatorEnvironment()
 	process.command.Stdout, process.command.Stderr = log, log
-	// Ctrl-C on a terminal is the lab's to handle, in order.
+	// Ctrl-C must reach the lab alone, which stops its programs in order.
 	process.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := process.command.Start(); err != nil {
 		_ = log.Close()
@@ -142,10 +142,10 @@ func (p *envtestProvider) authenticatorLog(context.Context) string {
 	return tail(p.dir, authenticatorLogFile)
 }
 
-// authenticatorLogFile is what the authenticator has logged.
+// authenticatorLogFile is the authenticator's log.
 const authenticatorLogFile = authenticatorDir + "/log"
 
-// webhookClient is an HTTP client that trusts the authenticator's certificate.
+// webhookClient returns an HTTP client that trusts the authenticator's certificate.
 func (p *envtestProvider) webhookClient() (*http.Client, error) {
 	certificate, err := p.dir.ReadFile(authenticatorDir + "/cert.pem")
 	if err != nil {
@@ -176,13 +176,13 @@ func probe(ctx context.Context, client *http.Client, url string) error {
 		return err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s: %s", url, answer.Status, strings.TrimSpace(string(body)))
+		return fmt.Errorf("%s returned %s: %s", url, answer.Status, strings.TrimSpace(string(body)))
 	}
 	return nil
 }
 
-// stop ends the program as an operator's supervisor does: SIGTERM, and after
-// its own limit of 10 s has passed, SIGKILL.
+// stop ends the program as a supervisor does: it sends SIGTERM, and SIGKILL after
+// 12 s. The program's own limit is 10 s.
 func (p *authenticatorProcess) stop() error {
 	defer p.log.Close()
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -198,7 +198,7 @@ func (p *authenticatorProcess) stop() error {
 	return errors.New("ending the authenticator: it did not stop within 12 s of SIGTERM and was killed")
 }
 
-// freeAddress is an address of 127.0.0.1 that nobody listens on.
+// freeAddress returns an address of 127.0.0.1 with a free port.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -8,18 +8,18 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
-// Info describes a lab: it is what `lab status` prints.
+// Info describes a lab. `lab status` prints it.
 type Info struct {
-	// Running says that all of the lab is ready.
+	// Running reports whether all of the lab is ready.
 	Running bool   `json:"running"`
 	Dir     string `json:"dir"`
-	// PID is the lab's process. A lab that has one and does not run yet is coming up.
+	// PID is the lab's process. If it is set but Running is not, the lab is coming up.
 	PID int `json:"pid,omitempty"`
 	// ProcessStarted and Executable identify the lab's process beside its PID.
 	ProcessStarted string `json:"processStarted,omitempty"`
 	Executable     string `json:"executable,omitempty"`
 
-	// Provider is what the cluster runs on.
+	// Provider is [Envtest] or [Kind].
 	Provider string `json:"provider,omitempty"`
 
 	Account  string `json:"account,omitempty"`
@@ -31,7 +31,7 @@ type Info struct {
 	Webhook  string `json:"webhook,omitempty"`
 
 	Kubeconfig string `json:"kubeconfig,omitempty"`
-	// OwnerKubeconfig signs in as the cluster's owner, through IAM.
+	// OwnerKubeconfig is a kubeconfig that signs in as the cluster's owner, with IAM.
 	OwnerKubeconfig string `json:"ownerKubeconfig,omitempty"`
 	Assets          string `json:"assets,omitempty"`
 	Authenticator   string `json:"authenticator,omitempty"`
@@ -44,7 +44,7 @@ func (i Info) identity() process.Identity {
 	return process.Identity{PID: i.PID, Started: i.ProcessStarted, Executable: i.Executable}
 }
 
-// open the lab's directory.
+// open opens the lab's directory.
 func (i Info) open() (*private.Dir, error) {
 	dir, err := private.Open(i.Dir)
 	if err != nil {
@@ -56,7 +56,7 @@ func (i Info) open() (*private.Dir, error) {
 // ErrNotRunning means that no lab runs in the directory.
 var ErrNotRunning = errors.New("no lab is running")
 
-// Status describes the lab in dir, whether it runs or not.
+// Status returns the description of the lab in dir, whether it runs or not.
 func Status(dir string) (Info, error) {
 	info, ok, err := published(dir)
 	if err != nil || !ok {
@@ -65,7 +65,8 @@ func Status(dir string) (Info, error) {
 	return info, nil
 }
 
-// Open describes the lab that runs in dir; it is [ErrNotRunning] when none does.
+// Open returns the description of the lab that runs in dir, or [ErrNotRunning] if
+// none does.
 func Open(dir string) (Info, error) {
 	info, err := Status(dir)
 	if err != nil {
@@ -74,7 +75,7 @@ func Open(dir string) (Info, error) {
 	return info, info.Ready()
 }
 
-// Ready is nil for a lab that runs, and else [ErrNotRunning] with what to do.
+// Ready returns nil if the lab runs, and otherwise [ErrNotRunning] with the remedy.
 func (i Info) Ready() error {
 	switch {
 	case i.Running:

@@ -17,19 +17,19 @@ func TestStatus(t *testing.T) {
 	for name, test := range map[string]struct {
 		prepare func(t *testing.T, dir string)
 		want    Info
-		ready   string // "" when it is
+		ready   string // "" if it is
 	}{
-		"no directory":    {prepare: func(*testing.T, string) {}, ready: "(lab up starts one)"},
-		"no lab ever":     {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, "x"), "") }, ready: "(lab up starts one)"},
-		"up":              {prepare: func(t *testing.T, dir string) { publish(t, dir, up) }, want: up},
-		"coming up":       {prepare: func(t *testing.T, dir string) { publish(t, dir, Info{PID: 4711}) }, want: Info{PID: 4711}, ready: "it is still coming up (process 4711)"},
-		"came up by then": {prepare: func(t *testing.T, dir string) { publish(t, dir, Info{PID: 4711}, up) }, want: up},
-		"at its end": {prepare: func(t *testing.T, dir string) {
+		"no directory": {prepare: func(*testing.T, string) {}, ready: "(lab up starts one)"},
+		"never a lab":  {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, "x"), "") }, ready: "(lab up starts one)"},
+		"up":           {prepare: func(t *testing.T, dir string) { publish(t, dir, up) }, want: up},
+		"coming up":    {prepare: func(t *testing.T, dir string) { publish(t, dir, Info{PID: 4711}) }, want: Info{PID: 4711}, ready: "it is still coming up (process 4711)"},
+		"came up":      {prepare: func(t *testing.T, dir string) { publish(t, dir, Info{PID: 4711}, up) }, want: up},
+		"ended": {prepare: func(t *testing.T, dir string) {
 			if err := publish(t, dir, up).withdraw(); err != nil {
 				t.Fatal(err)
 			}
 		}, ready: "(lab up starts one)"},
-		// Process 1 is somebody: a number that was written down says nothing.
+		// Process 1 runs: a recorded PID alone proves nothing.
 		"killed":                {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, infoFile), `{"running":true,"pid":1}`) }, ready: "(lab up starts one)"},
 		"killed while it wrote": {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, newInfoFile), `{"runn`) }, ready: "(lab up starts one)"},
 		"of a full disk":        {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, infoFile), "") }, ready: "(lab up starts one)"},
@@ -59,7 +59,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// publish descriptions as a lab in this process, one after the other.
+// publish publishes descriptions one after the other, as a lab in this process.
 func publish(t *testing.T, dir string, infos ...Info) *claim {
 	t.Helper()
 	claim := claimed(t, dir)

@@ -20,26 +20,26 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
-// KindConfig is for the provider [Kind] alone.
+// KindConfig configures the provider [Kind]. Other providers ignore it.
 type KindConfig struct {
-	// ControlPlanes is how many control-plane nodes there are, each with an
+	// ControlPlanes is the number of control-plane nodes, each with an
 	// authenticator. Zero means one.
 	ControlPlanes int
-	// Nodes is how many worker nodes there are. They join through IAM, as on EKS.
+	// Nodes is the number of worker nodes. They join through IAM, as on EKS.
 	Nodes int
 	// NodeImage is the image of the nodes. Empty means KIND_NODE_IMAGE, or else
-	// kind's own for KubernetesVersion; where the engine does not have that but
-	// one that `make kind-node-image` built, it is that one.
+	// kind's image for KubernetesVersion. If the engine has only an image that
+	// `make kind-node-image` built, it means that one.
 	NodeImage string
-	// KubernetesVersion, such as v1.36.3. Empty means that of the image.
+	// KubernetesVersion is a version such as v1.36.3. Empty means the image's.
 	KubernetesVersion string
 	// Image is the archive of the authenticator's image. Empty means
 	// images/authenticator.tar beside this program.
 	Image string
-	// LocalAWS is the program localaws, of which the relay is made. Empty means
-	// the one beside this program, or else the one on PATH.
+	// LocalAWS is the program localaws, which is also the relay. Empty means the
+	// one beside this program, or else the one on PATH.
 	LocalAWS string
-	// Keep the containers of a lab that failed to come up, for a look at them.
+	// Keep keeps the containers of a lab that fails to come up, for inspection.
 	Keep bool
 }
 
@@ -47,14 +47,14 @@ type KindConfig struct {
 type kindProvider struct {
 	*Lab
 	engine engine
-	// dockerHost is the engine's address, whoever says it: a variable or a context.
+	// dockerHost is the engine's address, from a variable or a Docker context.
 	dockerHost string
 	name       string
 	cluster    *cluster.Provider
 	image      authenticatorImage
 	network    network
-	// made says that there is something in the engine to be removed, and nodes that
-	// there may be a cluster.
+	// made reports whether the lab may have anything in the engine, and nodes whether
+	// that may include a cluster.
 	made, nodes bool
 }
 
@@ -64,8 +64,8 @@ func newKind(l *Lab) *kindProvider {
 	return k
 }
 
-// kindName is the name of the cluster of the lab in dir, of which containers are
-// named: several labs can run on one engine.
+// kindName returns the name of the cluster of the lab in dir. The names of its
+// containers begin with it, so that several labs can run on one engine.
 func kindName(dir string) string {
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(dir))
@@ -76,14 +76,14 @@ func (k *kindProvider) stages() []stage {
 	return []stage{
 		{"finding a Docker engine", k.findEngine},
 		{"finding the node image", k.findNodeImage},
-		{"making the network " + k.name, k.makeNetwork},
+		{"creating the network " + k.name, k.makeNetwork},
 		{"starting local AWS", k.startLocalAWS},
-		{"leading the network to local AWS", k.leadNetworkToAWS},
-		{"making certificates and manifests", k.writeFiles},
-		{"making the cluster " + k.name, k.createCluster},
+		{"resolving AWS's hostnames to local AWS", k.resolveToLocalAWS},
+		{"writing certificates and manifests", k.writeFiles},
+		{"creating the cluster " + k.name, k.createCluster},
 		{"waiting for the authenticator and the nodes", k.waitUntilReady},
 		{"registering cluster " + ClusterName + " in local AWS", k.registerCluster},
-		{"writing the kubeconfig by aws eks update-kubeconfig, and signing in by it", k.signInAsOwner},
+		{"writing a kubeconfig with aws eks update-kubeconfig, and signing in with it", k.signInAsOwner},
 	}
 }
 
@@ -100,7 +100,7 @@ func (k *kindProvider) findEngine(ctx context.Context) error {
 	}
 	for _, path := range []string{k.dir.Path(), k.config.Authenticator, k.config.Kind.LocalAWS} {
 		if strings.Contains(path, ":") {
-			return fmt.Errorf("%s has a colon in its name, and cannot be mounted into containers: give it another", path)
+			return fmt.Errorf("%s cannot be mounted into containers: its path contains a colon (rename or move it)", path)
 		}
 	}
 	k.image, err = readImage(k.config.Kind.Image)
@@ -125,7 +125,7 @@ func (k *kindProvider) waitUntilReady(ctx context.Context) error {
 	var last error
 	err := poll(ctx, 250*time.Millisecond, func() bool {
 		err := errors.Join(k.authenticatorsReady(ctx), k.nodesReady(ctx))
-		if ctx.Err() == nil { // else it says no more than that
+		if ctx.Err() == nil { // afterwards err would only say that ctx is done
 			last = err
 		}
 		return err == nil
@@ -187,12 +187,12 @@ func podReady(pod *corev1.Pod) bool {
 	return false
 }
 
-// controlPlanes are the names of the control-plane nodes, as kind gives them.
+// controlPlanes returns the names that kind gives the control-plane nodes.
 func (k *kindProvider) controlPlanes() []string {
 	return nodeNames(k.name+"-control-plane", max(1, k.config.Kind.ControlPlanes))
 }
 
-// workers are the names of the worker nodes, as kind gives them.
+// workers returns the names that kind gives the worker nodes.
 func (k *kindProvider) workers() []string {
 	return nodeNames(k.name+"-worker", k.config.Kind.Nodes)
 }
@@ -209,7 +209,7 @@ func nodeNames(first string, count int) []string {
 	return names
 }
 
-// restartAuthenticator removes the pods' containers: the kubelets make new ones.
+// restartAuthenticator removes the pods' containers; the kubelets create new ones.
 func (k *kindProvider) restartAuthenticator(ctx context.Context, waitReady bool) error {
 	for _, node := range k.controlPlanes() {
 		if _, err := k.engine.run(ctx, "exec", node, "sh", "-c", "crictl rmp --force $(crictl pods --quiet --name '^"+authenticatorPod+"-')"); err != nil {
@@ -234,13 +234,14 @@ func (k *kindProvider) restartAuthenticator(ctx context.Context, waitReady bool)
 	return nil
 }
 
-// post from the first control-plane node: nobody else reaches its loopback.
+// post runs curl on the first control-plane node, since only the node itself can
+// connect to its loopback address.
 func (k *kindProvider) post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
 	output, err := k.engine.feed(ctx, bytes.NewReader(body), "exec", "--interactive", k.controlPlanes()[0],
 		"curl", "--silent", "--show-error", "--cacert", nodeStateDir+"/cert.pem", "--header", "Content-Type: application/json",
 		"--data-binary", "@-", "--write-out", `\n%{http_code}`, k.info.Webhook+path)
 	if err != nil {
-		return 0, nil, fmt.Errorf("asking the authenticator: %w", err)
+		return 0, nil, fmt.Errorf("calling the authenticator: %w", err)
 	}
 	at := strings.LastIndexByte(output, '\n')
 	status, err = strconv.Atoi(output[at+1:])
@@ -259,7 +260,7 @@ func (k *kindProvider) authenticatorLog(ctx context.Context) string {
 	return strings.TrimSpace(all.String())
 }
 
-// stop removes the cluster and its network, or keeps them for a look.
+// stop removes the cluster and its network, or keeps them for inspection.
 func (k *kindProvider) stop() error {
 	k.network.close()
 	if !k.made {
@@ -277,7 +278,7 @@ func (k *kindProvider) stop() error {
 	return removeKind(ctx, k.dir, k.config.Progress)
 }
 
-// collectLogs of a cluster that failed to come up.
+// collectLogs writes the logs of a cluster that failed to come up.
 func (k *kindProvider) collectLogs() {
 	dir := k.path(kindDir, "logs")
 	if err := k.cluster.CollectLogs(k.name, dir); err != nil {
@@ -288,21 +289,21 @@ func (k *kindProvider) collectLogs() {
 }
 
 const (
-	// kindDir of the lab's directory holds what the provider writes.
+	// kindDir, in the lab's directory, holds the provider's files.
 	kindDir = "kind"
-	// leftoverFile says what is in which engine, from before anything is made there
-	// until after all is removed.
+	// leftoverFile says what the lab has in which engine. It exists from before
+	// anything is created there until after all of it is removed.
 	leftoverFile = kindDir + "/made.json"
 )
 
 // A leftover is what a killed lab may have left in an engine.
 type leftover struct {
 	Name string `json:"name"`
-	// DockerHost is the engine's address: what removes it may be run elsewhere.
+	// DockerHost is the engine's address. `lab down` may run with another default.
 	DockerHost string `json:"dockerHost"`
 }
 
-// declare that there will be something in the engine.
+// declare writes the leftoverFile, before anything is created in the engine.
 func (k *kindProvider) declare() error {
 	if err := k.dir.Mkdir(kindDir); err != nil {
 		return fmt.Errorf("making the cluster's directory: %w", err)
@@ -312,19 +313,21 @@ func (k *kindProvider) declare() error {
 		return err
 	}
 	if err := k.dir.WriteFile(leftoverFile, text, 0o600); err != nil {
-		return fmt.Errorf("writing what is made in the engine: %w", err)
+		return fmt.Errorf("recording what the lab creates in the engine: %w", err)
 	}
 	k.made = true
 	return nil
 }
 
-// disown what is in the engine under our name: it is not ours to remove.
+// disown removes the leftoverFile: what has our name in the engine is not ours to
+// remove.
 func (k *kindProvider) disown() error {
 	k.made = false
 	return k.dir.RemoveAll(leftoverFile)
 }
 
-// leftoverOf the lab that was in dir, if it was of this provider.
+// leftoverOf returns what the last lab in dir may have left in an engine. It reports
+// whether there is anything: another provider leaves nothing.
 func leftoverOf(dir *private.Dir) (left leftover, ok bool, err error) {
 	text, err := dir.ReadFile(leftoverFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -334,12 +337,12 @@ func leftoverOf(dir *private.Dir) (left leftover, ok bool, err error) {
 		err = json.Unmarshal(text, &left)
 	}
 	if err != nil {
-		return left, false, fmt.Errorf("reading what is made in the engine, %s: %w", dir.Path(leftoverFile), err)
+		return left, false, fmt.Errorf("reading what the lab has created in the engine, %s: %w", dir.Path(leftoverFile), err)
 	}
 	return left, true, nil
 }
 
-// removeKind removes from the engine what the lab in dir has made there.
+// removeKind removes from the engine what the lab in dir has created there.
 func removeKind(ctx context.Context, dir *private.Dir, progress io.Writer) error {
 	left, ok, err := leftoverOf(dir)
 	if err != nil || !ok {
@@ -348,19 +351,19 @@ func removeKind(ctx context.Context, dir *private.Dir, progress io.Writer) error
 	fmt.Fprintf(progress, "lab: removing cluster %s and its network\n", left.Name)
 	e := engine{left.DockerHost}
 	if err := e.remove(ctx, kindLabel+"="+left.Name, labLabel+"="+left.Name); err != nil {
-		return fmt.Errorf("removing cluster %s (the engine at %s must run for it): %w", left.Name, left.DockerHost, err)
+		return fmt.Errorf("removing cluster %s (the engine at %s must be running): %w", left.Name, left.DockerHost, err)
 	}
 	return dir.RemoveAll(leftoverFile)
 }
 
 const (
-	// kindLabel is what kind labels its containers with.
+	// kindLabel is the label of kind's containers.
 	kindLabel = "io.x-k8s.kind.cluster"
-	// labLabel is what we label ours with.
+	// labLabel is the label of the lab's other containers and networks.
 	labLabel = "kube-iam.lab"
 )
 
-// poll until done, at once and then every interval.
+// poll calls done until it returns true, at once and then at every interval.
 func poll(ctx context.Context, every time.Duration, done func() bool) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

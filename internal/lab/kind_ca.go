@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// clusterLifetime is that of a kubeadm cluster's client certificates.
+// clusterLifetime is the lifetime of a kubeadm cluster's client certificates.
 const clusterLifetime = 365 * 24 * time.Hour
 
-// A clusterCA is the CA of a cluster, made before the cluster: kubeconfigs that
-// name it can then be mounted into the nodes that make up the cluster.
+// A clusterCA is the CA of a cluster. It is created before the cluster, so that
+// kubeconfigs that contain it can be mounted into the nodes.
 type clusterCA struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -25,7 +25,7 @@ type clusterCA struct {
 func newClusterCA(now time.Time) (*clusterCA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("making the cluster CA's key: %w", err)
+		return nil, fmt.Errorf("generating the cluster CA's key: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(now.UnixNano()),
@@ -39,11 +39,11 @@ func newClusterCA(now time.Time) (*clusterCA, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, fmt.Errorf("making the cluster's CA: %w", err)
+		return nil, fmt.Errorf("creating the cluster's CA: %w", err)
 	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("making the cluster's CA: %w", err)
+		return nil, fmt.Errorf("creating the cluster's CA: %w", err)
 	}
 	return &clusterCA{certificate, key}, nil
 }
@@ -52,11 +52,11 @@ func (ca *clusterCA) certificatePEM() []byte { return encodeCertificate(ca.certi
 
 func (ca *clusterCA) keyPEM() ([]byte, error) { return encodeKey(ca.key) }
 
-// client is the certificate and the key, in PEM, of a user.
+// client returns the certificate and the key of a user, in PEM.
 func (ca *clusterCA) client(user string, now time.Time) (certificate, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("making the key of user %s: %w", user, err)
+		return nil, nil, fmt.Errorf("generating the key of user %s: %w", user, err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()),
@@ -68,7 +68,7 @@ func (ca *clusterCA) client(user string, now time.Time) (certificate, key []byte
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.certificate, private.Public(), ca.key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("making the certificate of user %s: %w", user, err)
+		return nil, nil, fmt.Errorf("creating the certificate of user %s: %w", user, err)
 	}
 	key, err = encodeKey(private)
 	return encodeCertificate(der), key, err

@@ -26,13 +26,13 @@ import (
 )
 
 const (
-	// authenticatorPod is the name of the static pod; a node's name follows it.
+	// authenticatorPod is the name of the static pod, without the node's name.
 	authenticatorPod = "aws-iam-authenticator"
-	// nodeStateDir is where a control-plane node has the authenticator's files.
+	// nodeStateDir is the directory of the authenticator's files on a control-plane node.
 	nodeStateDir = "/etc/kubernetes/aws-iam-authenticator"
 )
 
-// writeFiles writes all that nodes have mounted: the cluster is made of it.
+// writeFiles writes the files that are mounted into nodes.
 func (k *kindProvider) writeFiles(ctx context.Context) error {
 	k.info.Webhook = "https://127.0.0.1:21362"
 	if err := k.initAuthenticator(ctx); err != nil {
@@ -74,7 +74,7 @@ func (k *kindProvider) writeFiles(ctx context.Context) error {
 	return k.giveToAuthenticator()
 }
 
-// internalEndpoint is the API server as nodes see it.
+// internalEndpoint returns the URL at which nodes find the API server.
 func (k *kindProvider) internalEndpoint() string {
 	host := k.controlPlanes()[0]
 	if len(k.controlPlanes()) > 1 {
@@ -83,8 +83,8 @@ func (k *kindProvider) internalEndpoint() string {
 	return "https://" + host + ":6443"
 }
 
-// writeStaticPod writes the authenticator's static pod: that of deploy/kind, with
-// the lab's image and what a lab can be asked for.
+// writeStaticPod writes the authenticator's static pod: the one of deploy/kind, with
+// the lab's image and configuration.
 func (k *kindProvider) writeStaticPod(image string) error {
 	var pod corev1.Pod
 	if err := yaml.UnmarshalStrict([]byte(kind.Authenticator), &pod); err != nil {
@@ -99,7 +99,7 @@ func (k *kindProvider) writeStaticPod(image string) error {
 	if k.config.TrustEndpoint {
 		container.Args = append(container.Args, "--sts-endpoint="+k.info.AWS, "--sts-endpoint-dial="+k.relayName()+":"+relayPort)
 	}
-	if uid := int64(os.Geteuid()); uid != 0 { // the files are ours, and for nobody else to read
+	if uid := int64(os.Geteuid()); uid != 0 { // only this user can read the files
 		gid := int64(os.Getegid())
 		pod.Spec.SecurityContext.RunAsUser, pod.Spec.SecurityContext.RunAsGroup = &uid, &gid
 	}
@@ -110,10 +110,10 @@ func (k *kindProvider) writeStaticPod(image string) error {
 	return k.writeFile(kindDir+"/authenticator.yaml", string(text), 0o644)
 }
 
-// authenticatorUID is that of the authenticator's image.
+// authenticatorUID is the user ID of the authenticator's image.
 const authenticatorUID = 10000
 
-// giveToAuthenticator lets the pod read its files, if it is not us.
+// giveToAuthenticator lets the pod read its files if it runs as another user.
 func (k *kindProvider) giveToAuthenticator() error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -124,8 +124,8 @@ func (k *kindProvider) giveToAuthenticator() error {
 	return nil
 }
 
-// clusterConfig is the configuration of the cluster: that of deploy/kind, with what is
-// this lab's own.
+// clusterConfig returns the configuration of the cluster: the one of deploy/kind, with
+// the lab's names, files and nodes.
 func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
 	var config v1alpha4.Cluster
 	if err := yaml.UnmarshalStrict([]byte(kind.Cluster), &config); err != nil {
@@ -143,14 +143,14 @@ func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
 		mount := &controlPlane.ExtraMounts[i]
 		ours, ok := files[mount.HostPath]
 		if !ok {
-			return nil, fmt.Errorf("reading the cluster's configuration: the lab has no %s", mount.HostPath)
+			return nil, fmt.Errorf("reading the cluster's configuration: it mounts %s, which the lab does not write", mount.HostPath)
 		}
 		mount.HostPath = ours
 	}
 	config.Nodes = nil
 	for i := range k.controlPlanes() {
 		node := *controlPlane.DeepCopy()
-		if i == 0 { // kubeadm takes it over, and kind copies it to the others
+		if i == 0 { // kubeadm uses this CA, and kind copies it to the others
 			for _, name := range []string{"ca.crt", "ca.key"} {
 				node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{
 					HostPath: k.path(kindDir, name), ContainerPath: "/etc/kubernetes/pki/" + name, Readonly: true,
@@ -165,9 +165,9 @@ func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
 	return &config, nil
 }
 
-// createCluster has kind make the cluster. What its nodes need to go on is done
-// beside it, as soon as there is something to do it to: the image of the
-// authenticator for the static pods, and aws-auth for the workers to join by.
+// createCluster creates the cluster with kind. Meanwhile, it provides what the nodes
+// wait for, as early as it can: the authenticator's image for the static pods, and
+// aws-auth for the workers.
 func (k *kindProvider) createCluster(ctx context.Context) error {
 	config, err := k.clusterConfig()
 	if err != nil {
@@ -180,7 +180,7 @@ func (k *kindProvider) createCluster(ctx context.Context) error {
 	for _, run := range []func(context.Context) error{k.loadImage, k.prepareAccess} {
 		beside.Go(func() {
 			if err := run(working); err != nil {
-				cancel(err) // no use in going on
+				cancel(err) // the cluster cannot come up
 			}
 		})
 	}
@@ -196,7 +196,7 @@ func (k *kindProvider) createCluster(ctx context.Context) error {
 	case <-working.Done():
 	}
 	beside.Wait()
-	gaveUp := ctx.Err() != nil // and then nobody wants a look at it
+	gaveUp := ctx.Err() != nil // the user does not want to inspect it
 	if k.config.Kind.Keep && !gaveUp {
 		<-created
 		return context.Cause(working)
@@ -207,14 +207,14 @@ func (k *kindProvider) createCluster(ctx context.Context) error {
 	return errors.Join(context.Cause(working), k.endKind(created))
 }
 
-// endKind ends kind, which goes on whatever a context says: its containers are
-// removed under it, and that it does notice.
+// endKind ends kind, which takes no context, but fails once its containers are
+// removed.
 func (k *kindProvider) endKind(created <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	k.nodes = false
 	return poll(ctx, time.Second, func() bool {
-		_ = k.engine.remove(ctx, kindLabel+"="+k.name) // and again, until it has an effect
+		_ = k.engine.remove(ctx, kindLabel+"="+k.name) // repeated until kind fails
 		select {
 		case <-created:
 			return true
@@ -231,13 +231,13 @@ func (k *kindProvider) runKind(config *v1alpha4.Cluster) error {
 		cluster.CreateWithV1Alpha4Config(config),
 		cluster.CreateWithNodeImage(k.config.Kind.NodeImage),
 		cluster.CreateWithKubeconfigPath(k.path(kindDir, "kubeconfig")), // never ~/.kube/config
-		cluster.CreateWithRetain(true),                                  // ours to remove
+		cluster.CreateWithRetain(true),                                  // the lab removes it
 	)
 }
 
-// environmentForKind has this process's variables as kind is to see them, until
-// they are restored: it copies those of proxies into the nodes, and takes the name
-// of its network from one. Two labs of one process must not come up at once.
+// environmentForKind changes this process's environment for kind, until it is
+// restored: kind copies the variables of proxies into the nodes, and reads the name
+// of its network from a variable. Two labs of one process must not come up at once.
 func environmentForKind(network string) (restore func()) {
 	before := map[string]string{}
 	for _, variable := range os.Environ() {
@@ -256,8 +256,8 @@ func environmentForKind(network string) (restore func()) {
 	}
 }
 
-// loadImage loads the authenticator's image into the control-plane nodes, each as
-// soon as it takes it.
+// loadImage loads the authenticator's image into the control-plane nodes, into each
+// as soon as the node accepts it.
 func (k *kindProvider) loadImage(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -282,7 +282,8 @@ func (k *kindProvider) loadImage(ctx context.Context) error {
 	return err
 }
 
-// loadImageInto a node, if that is there and takes it yet.
+// loadImageInto loads the image into a node. It fails if the node does not exist yet
+// or does not accept images yet.
 func (k *kindProvider) loadImageInto(name string) error {
 	all, err := k.cluster.ListInternalNodes(k.name)
 	if err != nil {
@@ -290,7 +291,7 @@ func (k *kindProvider) loadImageInto(name string) error {
 	}
 	at := slices.IndexFunc(all, func(node nodes.Node) bool { return node.String() == name })
 	if at < 0 {
-		return fmt.Errorf("there is no node %s yet", name)
+		return fmt.Errorf("node %s does not exist yet", name)
 	}
 	archive, err := os.Open(k.image.path)
 	if err != nil {
@@ -298,12 +299,12 @@ func (k *kindProvider) loadImageInto(name string) error {
 	}
 	defer archive.Close()
 	if err := nodeutils.LoadImageArchive(all[at], archive); err != nil {
-		return fmt.Errorf("node %s does not take it: %w", name, err)
+		return fmt.Errorf("node %s does not accept it: %w", name, err)
 	}
 	return nil
 }
 
-// prepareAccess makes the authenticator's rights and aws-auth, as soon as
+// prepareAccess creates the authenticator's rights and aws-auth, as soon as
 // kube-apiserver answers.
 func (k *kindProvider) prepareAccess(ctx context.Context) error {
 	waiting, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, errors.New("waiting for kube-apiserver: it does not answer"))
@@ -321,11 +322,11 @@ func (k *kindProvider) prepareAccess(ctx context.Context) error {
 	if err := k.createAWSAuth(ctx); err != nil {
 		return err
 	}
-	k.progress("kube-apiserver answers at %s; aws-auth is made", k.admin.Host)
+	k.progress("kube-apiserver answers at %s; aws-auth is created", k.admin.Host)
 	return nil
 }
 
-// connect to kube-apiserver as an administrator.
+// connect connects to kube-apiserver as an administrator.
 func (k *kindProvider) connect(ctx context.Context) error {
 	text, err := k.cluster.KubeConfig(k.name, false)
 	if err != nil {

@@ -14,11 +14,12 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 )
 
-// builtNodeImage is the repository of what `make kind-node-image` builds; the tag
-// is the version of Kubernetes.
+// builtNodeImage is the repository of the images that `make kind-node-image` builds.
+// Their tag is the version of Kubernetes.
 const builtNodeImage = "kube-iam/kind-node"
 
-// findNodeImage decides on the image of the nodes and has the engine have it.
+// findNodeImage chooses the image of the nodes, and pulls it if the engine does not
+// have it.
 func (k *kindProvider) findNodeImage(ctx context.Context) error {
 	config := &k.config.Kind
 	image, err := k.chooseNodeImage(ctx)
@@ -29,7 +30,7 @@ func (k *kindProvider) findNodeImage(ctx context.Context) error {
 	if !k.engine.has(ctx, image) {
 		k.progress("pulling %s", image)
 		if _, err := k.engine.run(ctx, "pull", "--quiet", image); err != nil {
-			return fmt.Errorf("there is no image %s (without a registry, make kind-node-image builds one; KIND_NODE_IMAGE names any other): %w", image, err)
+			return fmt.Errorf("pulling image %s (make kind-node-image builds one without a registry; KIND_NODE_IMAGE names any other): %w", image, err)
 		}
 	}
 	return k.engine.checkPrivileges(ctx, image)
@@ -51,7 +52,7 @@ func (k *kindProvider) chooseNodeImage(ctx context.Context) (string, error) {
 		return image, nil
 	}
 	if built == "" {
-		tags, err := k.engine.run(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", builtNodeImage) // the newest first
+		tags, err := k.engine.run(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", builtNodeImage) // newest first
 		if err != nil {
 			return "", err
 		}
@@ -63,10 +64,10 @@ func (k *kindProvider) chooseNodeImage(ctx context.Context) (string, error) {
 	return image, nil
 }
 
-// An authenticatorImage is an archive with the authenticator's image.
+// An authenticatorImage is an archive of the authenticator's image.
 type authenticatorImage struct{ path, name string }
 
-// readImage finds the archive and the image's name in it.
+// readImage opens the archive and reads the image's name from it.
 func readImage(path string) (image authenticatorImage, err error) {
 	image.path = cmp.Or(path, besideThisProgram("images/authenticator.tar"))
 	archive, err := os.Open(image.path)
@@ -80,12 +81,12 @@ func readImage(path string) (image authenticatorImage, err error) {
 	return image, nil
 }
 
-// imageName is the name of the one image in an archive.
+// imageName returns the name of the only image in an archive.
 func imageName(archive io.Reader) (string, error) {
 	for reader := tar.NewReader(archive); ; {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			return "", errors.New("it has no manifest.json: it is not what docker save writes")
+			return "", errors.New("it has no manifest.json: expected an archive that docker save wrote")
 		}
 		if err != nil {
 			return "", err
@@ -98,7 +99,7 @@ func imageName(archive io.Reader) (string, error) {
 			return "", fmt.Errorf("reading manifest.json: %w", err)
 		}
 		if len(manifest) != 1 || len(manifest[0].RepoTags) == 0 {
-			return "", errors.New("it does not hold one image that has a name")
+			return "", errors.New("expected exactly one image, with a name")
 		}
 		return manifest[0].RepoTags[0], nil
 	}

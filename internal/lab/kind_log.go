@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/kind/pkg/log"
 )
 
-// kindLog passes on what kind says.
+// kindLog copies kind's messages to the lab's progress.
 type kindLog struct {
 	progress func(format string, args ...any)
 }
@@ -15,7 +15,7 @@ type kindLog struct {
 var _ log.Logger = kindLog{}
 
 func (l kindLog) Warn(message string) {
-	// It is we who named the network.
+	// kind warns of variables that the lab itself has set.
 	if !strings.Contains(message, "KIND_EXPERIMENTAL_DOCKER_NETWORK") && !strings.Contains(message, "Here be dragons") {
 		l.Info("warning: " + message)
 	}
@@ -36,7 +36,7 @@ func (l kindLog) Info(message string) {
 func (l kindLog) Infof(format string, args ...any) { l.Info(fmt.Sprintf(format, args...)) }
 func (l kindLog) Enabled() bool                    { return true }
 
-// V is the log of a level of verbosity; of those above 0 nothing is passed on.
+// V returns the log of a verbosity level. Levels above 0 are discarded.
 func (l kindLog) V(level log.Level) log.InfoLogger {
 	if level > 0 {
 		return log.NoopInfoLogger{}

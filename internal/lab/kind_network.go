@@ -16,16 +16,16 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// A network is the containers' own. Its gateway is this machine, where local AWS
-// listens for them.
+// A network is the network of the lab's containers. Its gateway is this machine, and
+// local AWS listens on it.
 type network struct {
 	gateway netip.Addr
 	subnet  netip.Prefix
-	// metadata is where instances find their metadata service.
+	// metadata is the URL of the instances' metadata service.
 	metadata string
 
-	// services are the metadata services, by the ID of the instance: each remembers
-	// the session tokens that it gave.
+	// services are the metadata services by instance ID. Each remembers the session
+	// tokens that it has issued.
 	services map[string]http.Handler
 
 	end     context.CancelFunc
@@ -44,20 +44,20 @@ func (n *network) close() {
 	n.serving.Wait()
 }
 
-// makeNetwork makes the lab's own network: other containers of the engine's are
-// not in it, and it goes when the lab goes.
+// makeNetwork creates the lab's own network. The engine's other containers are not in
+// it, and it is removed with the lab.
 func (k *kindProvider) makeNetwork(ctx context.Context) error {
 	if err := k.declare(); err != nil {
 		return err
 	}
 	_, err := k.engine.run(ctx, "network", "create", "--label", labLabel+"="+k.name, k.name)
 	if err != nil && strings.Contains(err.Error(), "already exists") {
-		return errors.Join(fmt.Errorf("network %[1]s is there already: another machine's lab on this engine may be using it; "+
-			"if it is of a lab whose directory was removed, docker ps -aq --filter network=%[1]s | xargs -r docker rm -fv; docker network rm %[1]s", k.name),
+		return errors.Join(fmt.Errorf("network %[1]s exists already: another machine's lab on this engine may be using it "+
+			"(if its lab's directory was removed, remove the network: docker ps -aq --filter network=%[1]s | xargs -r docker rm -fv; docker network rm %[1]s)", k.name),
 			k.disown())
 	}
 	if err != nil {
-		return fmt.Errorf("making network %s: %w", k.name, err)
+		return fmt.Errorf("creating network %s: %w", k.name, err)
 	}
 	text, err := k.engine.run(ctx, "network", "inspect", "--format", "{{json .IPAM.Config}}", k.name)
 	if err != nil {
@@ -79,13 +79,13 @@ func (k *kindProvider) makeNetwork(ctx context.Context) error {
 	return fmt.Errorf("reading network %s: it has no IPv4 gateway: %s", k.name, text)
 }
 
-// relayName is the container that wears AWS's names on the network.
+// relayName returns the name of the container that has AWS's hostnames on the network.
 func (k *kindProvider) relayName() string { return k.name + "-aws" }
 
-// leadNetworkToAWS has AWS's own names lead to local AWS on the containers'
-// network, as they are resolved by the nodes and, through CoreDNS, by the pods. A
-// relay has the names, and port 443, for which this machine would want rights.
-func (k *kindProvider) leadNetworkToAWS(ctx context.Context) error {
+// resolveToLocalAWS makes AWS's hostnames resolve to local AWS on the containers'
+// network, for the nodes and, through CoreDNS, for the pods. A relay has the names and
+// listens on port 443, for which a user of this machine may lack the privileges.
+func (k *kindProvider) resolveToLocalAWS(ctx context.Context) error {
 	var serving context.Context
 	serving, k.network.end = context.WithCancel(context.WithoutCancel(ctx))
 	metadata, err := k.listen()
@@ -113,7 +113,7 @@ func (k *kindProvider) leadNetworkToAWS(ctx context.Context) error {
 	return k.runRelay(ctx, relays...)
 }
 
-// serveAWS to the containers of the network until ctx ends.
+// serveAWS serves the containers of the network until ctx is done.
 func (k *kindProvider) serveAWS(ctx context.Context, serve func(context.Context, net.Listener, []netip.Prefix) error, listener net.Listener) {
 	k.network.serving.Go(func() {
 		if err := serve(ctx, listener, []netip.Prefix{k.network.subnet}); err != nil {
@@ -122,16 +122,16 @@ func (k *kindProvider) serveAWS(ctx context.Context, serve func(context.Context,
 	})
 }
 
-// listen on the network's gateway.
+// listen listens on the network's gateway.
 func (k *kindProvider) listen() (net.Listener, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(k.network.gateway.String(), "0"))
 	if err != nil {
-		return nil, fmt.Errorf("listening on the gateway of network %s: %w (is the engine on another machine, or in a virtual one? the lab must run where it does)", k.name, err)
+		return nil, fmt.Errorf("listening on the gateway of network %s: %w (the lab must run on the engine's machine: is the engine on another, or in a virtual one?)", k.name, err)
 	}
 	return listener, nil
 }
 
-// awsNames are the names of AWS's that lead to the relay.
+// awsNames returns AWS's hostnames that resolve to the relay.
 func awsNames() []string {
 	names := []string{"sts.amazonaws.com", "iam.amazonaws.com"}
 	for _, region := range []string{Region, "us-east-1"} {
@@ -145,7 +145,7 @@ func awsNames() []string {
 func (k *kindProvider) runRelay(ctx context.Context, relays ...string) error {
 	arguments := []string{
 		"run", "--detach", "--name", k.relayName(), "--label", labLabel + "=" + k.name, "--network", k.name,
-		"--restart", "on-failure:1", // as kind has its nodes come back when the engine does
+		"--restart", "on-failure:1", // as kind's nodes, which restart with the engine
 		"--volume", k.config.Kind.LocalAWS + ":/localaws:ro", "--entrypoint", "/localaws",
 	}
 	for _, name := range awsNames() {
@@ -159,11 +159,11 @@ func (k *kindProvider) runRelay(ctx context.Context, relays ...string) error {
 	return nil
 }
 
-// relayPort is where the relay leads to local AWS's endpoint without TLS.
+// relayPort is the relay's port for local AWS's endpoint without TLS.
 const relayPort = "4566"
 
-// serveMetadata serves the metadata of instances on the network: each node finds
-// its own there, told by its address, as at 169.254.169.254.
+// serveMetadata serves the metadata of instances on the network. Each node gets its
+// own, as at 169.254.169.254; its address identifies it.
 func (k *kindProvider) serveMetadata(listener net.Listener) error {
 	k.network.services = map[string]http.Handler{}
 	for _, instance := range k.instances() {
@@ -193,16 +193,16 @@ func (k *kindProvider) metadata(w http.ResponseWriter, r *http.Request) {
 	k.network.services[instance.ID].ServeHTTP(w, r)
 }
 
-// instanceAt is the instance whose node has the address now: one that is
-// restarted may come back with another's.
+// instanceAt returns the instance of the node that has an address now. After a
+// restart, a node may have the address that another had.
 func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.Instance, error) {
 	client, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return localaws.Instance{}, err
 	}
 	host := client.Addr().Unmap()
-	if !k.network.subnet.Contains(host) { // for a stranger docker is not even asked
-		return localaws.Instance{}, fmt.Errorf("there is no instance at %s", host)
+	if !k.network.subnet.Contains(host) { // do not run docker for strangers
+		return localaws.Instance{}, fmt.Errorf("no instance has the address %s", host)
 	}
 	instances := k.instances()
 	arguments := []string{"inspect", "--format", "{{.Name}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"}
@@ -221,5 +221,5 @@ func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.
 			}
 		}
 	}
-	return localaws.Instance{}, fmt.Errorf("there is no instance at %s", host)
+	return localaws.Instance{}, fmt.Errorf("no instance has the address %s", host)
 }

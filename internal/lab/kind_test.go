@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// aKind is a provider of a lab that does not run.
+// aKind returns the provider of a lab that does not run.
 func aKind(t *testing.T, config KindConfig) *kindProvider {
 	t.Helper()
 	dir := realDir(t)
@@ -30,8 +30,8 @@ func aKind(t *testing.T, config KindConfig) *kindProvider {
 	return k
 }
 
-// TestClusterConfig: all that kind mounts into nodes is there, written by the lab,
-// whatever deploy/kind says.
+// TestClusterConfig checks that kind mounts nothing into nodes but the lab's files and
+// the authenticator, read-only, whatever deploy/kind has.
 func TestClusterConfig(t *testing.T) {
 	t.Parallel()
 	k := aKind(t, KindConfig{ControlPlanes: 2, Nodes: 2})
@@ -57,10 +57,10 @@ func TestClusterConfig(t *testing.T) {
 		t.Errorf("nodes are %q, want %q", roles, want)
 	}
 	if !mounts(config.Nodes[0], "/etc/kubernetes/pki/ca.key") || mounts(config.Nodes[1], "/etc/kubernetes/pki/ca.key") {
-		t.Error("the CA is for the first control plane, and for kind to copy to the others")
+		t.Error("the CA must be mounted into the first control plane alone: kind copies it to the others")
 	}
 	if patches := strings.Join(config.KubeadmConfigPatches, ""); !strings.Contains(patches, "authentication-token-webhook-cache-ttl: 2s") {
-		t.Errorf("the webhook's cache is not told its TTL: %s", patches)
+		t.Errorf("the TTL of the webhook's cache is not set: %s", patches)
 	}
 	if got := k.internalEndpoint(); got != "https://"+k.name+"-external-load-balancer:6443" {
 		t.Errorf("nodes find the API server at %s", got)
@@ -96,7 +96,7 @@ func TestStaticPod(t *testing.T) {
 		"--verification-cache-ttl=3s", "--sts-endpoint=http://127.0.0.1:4566", "--sts-endpoint-dial=" + k.relayName() + ":" + relayPort,
 	} {
 		if !slices.Contains(container.Args, want) {
-			t.Errorf("the authenticator is not told %s: %q", want, container.Args)
+			t.Errorf("the authenticator's flags lack %s: %q", want, container.Args)
 		}
 	}
 }
@@ -114,8 +114,8 @@ func TestNodeNames(t *testing.T) {
 	ids := map[string]bool{}
 	for i, instance := range k.instances() {
 		ids[instance.ID] = true
-		if instance.PrivateDNSName != want[i] { // else kube-apiserver takes it for another node
-			t.Errorf("EC2 knows node %s as %s", want[i], instance.PrivateDNSName)
+		if instance.PrivateDNSName != want[i] { // otherwise kube-apiserver takes it for another node
+			t.Errorf("the instance of node %s has the name %s", want[i], instance.PrivateDNSName)
 		}
 	}
 	if len(ids) != 3 {
@@ -123,7 +123,8 @@ func TestNodeNames(t *testing.T) {
 	}
 }
 
-// TestKindNameIsOfTheDirectory: what a killed lab left is found again by it.
+// TestKindNameIsOfTheDirectory checks that a directory always gives the same name,
+// with which Down finds what a killed lab left.
 func TestKindNameIsOfTheDirectory(t *testing.T) {
 	t.Parallel()
 	first := kindName("/a")
@@ -154,7 +155,7 @@ func TestClusterCA(t *testing.T) {
 		t.Error(err)
 	}
 	if leaf.Subject.CommonName != "somebody" || len(leaf.Subject.Organization) != 0 {
-		t.Errorf("the certificate is of %s", leaf.Subject)
+		t.Errorf("the certificate is for %s", leaf.Subject)
 	}
 }
 
@@ -166,7 +167,7 @@ func TestImageName(t *testing.T) {
 		"as docker save writes it": {file: "manifest.json", content: `[{"RepoTags":["a/b:v1"]}]`, want: "a/b:v1"},
 		"an OCI layout":            {file: "index.json", content: "{}", refused: "it has no manifest.json"},
 		"two images":               {file: "manifest.json", content: `[{"RepoTags":["a:1"]},{"RepoTags":["b:1"]}]`, refused: "one image"},
-		"without a name":           {file: "manifest.json", content: `[{}]`, refused: "that has a name"},
+		"without a name":           {file: "manifest.json", content: `[{}]`, refused: "exactly one image, with a name"},
 		"not JSON":                 {file: "manifest.json", content: `[`, refused: "reading manifest.json"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,8 +205,8 @@ func writeArchive(t *testing.T, path, name, content string) {
 	write(t, path, archive.String())
 }
 
-// TestEnvironmentForKind: kind copies the variables of proxies into the nodes,
-// where they would keep kubelets from their instance metadata.
+// TestEnvironmentForKind checks that kind sees no variables of proxies: it would copy
+// them into the nodes, where kubelets could not reach their instance metadata.
 func TestEnvironmentForKind(t *testing.T) {
 	proxies := []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "NO_PROXY", "KIND_EXPERIMENTAL_PROVIDER"}
 	for _, name := range proxies {
@@ -233,7 +234,7 @@ func TestEnvironmentForKind(t *testing.T) {
 	}
 }
 
-// standIn has a script for the docker command.
+// standIn replaces the docker command by a script.
 func standIn(t *testing.T, script string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -244,8 +245,8 @@ func standIn(t *testing.T, script string) {
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// TestEngineThatIsNotThere: one sentence, of what is wrong and what helps.
-func TestEngineThatIsNotThere(t *testing.T) {
+// TestUnusableEngine checks that one sentence says what is wrong and what to do.
+func TestUnusableEngine(t *testing.T) {
 	docker := func(t *testing.T, stderr string) {
 		t.Helper()
 		standIn(t, "cat >&2 <<'END'\n"+stderr+"\nEND\nexit 1\n")
@@ -256,15 +257,15 @@ func TestEngineThatIsNotThere(t *testing.T) {
 	})
 	t.Run("nobody answers", func(t *testing.T) {
 		docker(t, "Cannot connect to the Docker daemon")
-		says(t, engine{}.check(t.Context()), "no Docker engine answers: start one, or name it by DOCKER_HOST")
+		says(t, engine{}.check(t.Context()), "no Docker engine answers: start one, or set DOCKER_HOST")
 	})
 	t.Run("not for this user", func(t *testing.T) {
 		docker(t, "permission denied while trying to connect")
-		says(t, engine{}.check(t.Context()), "this user may not use the Docker engine: join its group")
+		says(t, engine{}.check(t.Context()), "this user is not allowed to use the Docker engine: join the group docker")
 	})
 	t.Run("without privileges", func(t *testing.T) {
 		docker(t, "unable to apply caps: operation not permitted\n\nRun 'docker run --help' for more information")
-		says(t, engine{}.checkPrivileges(t.Context(), "image"), "runs no privileged container of image, and kind's nodes are such", "unable to apply caps")
+		says(t, engine{}.checkPrivileges(t.Context(), "image"), "cannot run a privileged container of image, as kind's nodes are", "unable to apply caps")
 	})
 	t.Run("given up", func(t *testing.T) {
 		why := errors.New("interrupted")
@@ -285,8 +286,8 @@ func says(t *testing.T, err error, words ...string) {
 	}
 }
 
-// TestLeftover: what a lab has in an engine is written down from before it is
-// there until after it is removed.
+// TestLeftover checks that a lab's record of what it has in an engine exists from
+// before anything is created until after all is removed.
 func TestLeftover(t *testing.T) {
 	k := aKind(t, KindConfig{})
 	k.dockerHost = "unix:///somewhere.sock"
@@ -302,12 +303,12 @@ func TestLeftover(t *testing.T) {
 	}
 	write(t, k.path(leftoverFile), "{")
 	if _, _, err := leftoverOf(k.dir); err == nil {
-		t.Error("half a file is taken for one")
+		t.Error("an incomplete file is accepted")
 	}
 }
 
-// TestEngineThatStopsBeforeTheLab: what is left in the engine is known to the next
-// lab, which removes it.
+// TestEngineThatStopsBeforeTheLab checks that the next command removes what a lab left
+// in an engine that stopped before it.
 func TestEngineThatStopsBeforeTheLab(t *testing.T) {
 	k := aKind(t, KindConfig{})
 	var err error
@@ -321,7 +322,7 @@ func TestEngineThatStopsBeforeTheLab(t *testing.T) {
 	standIn(t, "echo Cannot connect to the Docker daemon >&2; exit 1")
 	says(t, k.Lab.stop(), "removing cluster "+k.name, "Cannot connect")
 	if _, ok, err := leftoverOf(k.dir); !ok || err != nil {
-		t.Errorf("nobody will remove what is left: %v, %v", ok, err)
+		t.Errorf("the record of what is left: %v, %v", ok, err)
 	}
 	standIn(t, "exit 0")
 	if was, err := Down(t.Context(), k.path(), &bytes.Buffer{}); was || err != nil {
@@ -332,7 +333,7 @@ func TestEngineThatStopsBeforeTheLab(t *testing.T) {
 	}
 }
 
-// TestNetworkOfAnother: what has our name and is not ours stays.
+// TestNetworkOfAnother checks that another lab's network with our name stays.
 func TestNetworkOfAnother(t *testing.T) {
 	k := aKind(t, KindConfig{})
 	removed := filepath.Join(t.TempDir(), "removed")
@@ -341,7 +342,7 @@ func TestNetworkOfAnother(t *testing.T) {
 "network create"*) echo "Error response from daemon: network with name x already exists" >&2; exit 1 ;;
 *) echo 1234 ;;
 esac`)
-	says(t, k.makeNetwork(t.Context()), "network "+k.name+" is there already", "docker network rm "+k.name)
+	says(t, k.makeNetwork(t.Context()), "network "+k.name+" exists already", "docker network rm "+k.name)
 	if err := k.stop(); err != nil {
 		t.Error(err)
 	}
@@ -349,12 +350,12 @@ esac`)
 		t.Errorf("it ran docker %s", text)
 	}
 	if _, ok, err := leftoverOf(k.dir); ok || err != nil {
-		t.Errorf("the next lab takes it for ours: %v, %v", ok, err)
+		t.Errorf("it is recorded as ours: %v, %v", ok, err)
 	}
 }
 
-// TestInstanceAt: a node has its own instance's metadata, and a stranger's question
-// does not even reach the engine.
+// TestInstanceAt checks that a node gets its own instance, and that a request from
+// outside the network does not run docker.
 func TestInstanceAt(t *testing.T) {
 	k := aKind(t, KindConfig{Nodes: 2})
 	k.network.subnet = netip.MustParsePrefix("172.18.0.0/16")
@@ -372,10 +373,10 @@ func TestInstanceAt(t *testing.T) {
 	}
 	for _, remote := range []string{"172.19.0.3:1", "10.0.0.1:1", "127.0.0.1:1"} {
 		_, err := k.instanceAt(t.Context(), remote)
-		says(t, err, "there is no instance at ")
+		says(t, err, "no instance has the address ")
 	}
 	if _, err := os.Stat(asked); err == nil {
-		t.Error("strangers had docker asked")
+		t.Error("docker was run for strangers")
 	}
 }
 
@@ -384,12 +385,12 @@ func TestAWSNamesAreAWSs(t *testing.T) {
 	names := awsNames()
 	for _, want := range []string{"sts." + Region + ".amazonaws.com", "ec2." + Region + ".amazonaws.com", "sts.amazonaws.com"} {
 		if !slices.Contains(names, want) {
-			t.Errorf("%s does not lead to the relay", want)
+			t.Errorf("%s does not resolve to the relay", want)
 		}
 	}
 }
 
-// TestRights: the manifest is for the user that the lab makes.
+// TestRights checks that the manifest binds the user that the lab creates.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	role, binding, err := authenticatorRights()

@@ -16,8 +16,8 @@ import (
 // certificate. Its kubelet runs `authenticator token` with the credentials of its
 // instance profile, and aws-auth maps the role to system:node:NAME.
 
-// instances are the EC2 instances that the workers are. EC2 knows each by the
-// name that the node has, so that kube-apiserver's Node authorizer agrees.
+// instances returns the workers' EC2 instances. The private DNS name of each is the
+// name of its node, because the Node authorizer takes system:node:NAME for node NAME.
 func (k *kindProvider) instances() []localaws.Instance {
 	var instances []localaws.Instance
 	for i, name := range k.workers() {
@@ -28,14 +28,14 @@ func (k *kindProvider) instances() []localaws.Instance {
 	return instances
 }
 
-// createInstanceProfile gives the nodes' instances their role.
+// createInstanceProfile creates the instance profile that gives the workers their role.
 func (k *kindProvider) createInstanceProfile(ctx context.Context) error {
 	client, err := k.info.IAM()
 	if err != nil {
 		return err
 	}
 	if _, err := client.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{InstanceProfileName: aws.String(nodeRole)}); err != nil {
-		return fmt.Errorf("making instance profile %s: %w", nodeRole, err)
+		return fmt.Errorf("creating instance profile %s: %w", nodeRole, err)
 	}
 	if _, err := client.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{
 		InstanceProfileName: aws.String(nodeRole), RoleName: aws.String(nodeRole),
@@ -46,22 +46,22 @@ func (k *kindProvider) createInstanceProfile(ctx context.Context) error {
 }
 
 const (
-	// kubeletKubeconfig is where kubeadm and the kubelet look for it.
+	// kubeletKubeconfig is the path where kubeadm and the kubelet look for their kubeconfig.
 	kubeletKubeconfig = "/etc/kubernetes/kubelet.conf"
 	// pluginPath is the authenticator's program on a worker.
 	pluginPath = "/usr/local/bin/authenticator"
-	// patchDir holds what kubeadm changes in a worker's kubelet configuration.
+	// patchDir holds kubeadm's patches of a worker's kubelet configuration.
 	patchDir = "/etc/kubernetes/patches"
 )
 
-// writeWorkerFiles writes what makes a worker join through IAM.
+// writeWorkerFiles writes the files with which a worker joins through IAM.
 func (k *kindProvider) writeWorkerFiles(ca []byte) error {
 	user := &api.AuthInfo{Exec: &api.ExecConfig{
 		APIVersion:      "client.authentication.k8s.io/v1",
 		Command:         pluginPath,
 		Args:            []string{"token", "--cluster-id", ClusterName, "--region", Region},
 		InteractiveMode: api.NeverExecInteractiveMode,
-		// In the kubeconfig, since kubeadm join signs in by it too.
+		// It is in the kubeconfig because kubeadm join signs in with that too.
 		Env: []api.ExecEnvVar{{Name: "AWS_EC2_METADATA_SERVICE_ENDPOINT", Value: k.network.metadata}},
 	}}
 	server := &api.Cluster{Server: k.internalEndpoint(), CertificateAuthorityData: ca}
@@ -69,9 +69,9 @@ func (k *kindProvider) writeWorkerFiles(ca []byte) error {
 		return err
 	}
 	for name, text := range map[string]string{
-		// kubeadm's own drop-in has --bootstrap-kubeconfig too, of which there is none.
+		// kubeadm's own drop-in also sets --bootstrap-kubeconfig, a file that does not exist here.
 		"iam.conf": "[Service]\nEnvironment=\"KUBELET_KUBECONFIG_ARGS=--kubeconfig=" + kubeletKubeconfig + "\"\n",
-		// A kubelet that rotates gets itself a client certificate, and needs no IAM any more.
+		// A kubelet that rotates certificates gets a client certificate and stops using IAM.
 		"patches/kubeletconfiguration.yaml": "rotateCertificates: false\n",
 	} {
 		if err := k.writeFile(kindDir+"/"+name, text, 0o644); err != nil {
@@ -81,7 +81,7 @@ func (k *kindProvider) writeWorkerFiles(ca []byte) error {
 	return nil
 }
 
-// worker is the configuration of a worker node.
+// worker returns the configuration of a worker node.
 func (k *kindProvider) worker() v1alpha4.Node {
 	mount := func(from, to string) v1alpha4.Mount {
 		return v1alpha4.Mount{HostPath: from, ContainerPath: to, Readonly: true}

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// kubeconfigFile is the kubeconfig of who uses the lab.
+	// kubeconfigFile is the kubeconfig for the users of the lab.
 	kubeconfigFile = "kubeconfig"
-	// webhookKubeconfigFile is how the kube-apiserver finds the authenticator.
+	// webhookKubeconfigFile is kube-apiserver's kubeconfig for the authenticator.
 	webhookKubeconfigFile = authenticatorDir + "/webhook.yaml"
-	// authenticatorKubeconfigFile is how the authenticator finds the kube-apiserver.
+	// authenticatorKubeconfigFile is the authenticator's kubeconfig for kube-apiserver.
 	authenticatorKubeconfigFile = authenticatorDir + "/kubeconfig"
 )
 
-// writeKubeconfig writes a kubeconfig of one user who signs in with a client
-// certificate; its context has the name given.
+// writeKubeconfig writes a kubeconfig of one user, who signs in with a client
+// certificate. Its context has the given name.
 func writeKubeconfig(dir *private.Dir, file, name string, config *rest.Config) error {
 	return writeConfig(dir, file, name, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData},
 		&api.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData})
@@ -32,8 +32,8 @@ func writeConfig(dir *private.Dir, file, name string, cluster *api.Cluster, user
 	return saveConfig(dir, file, config)
 }
 
-// mergeConfig adds a cluster, its user and a context to the kubeconfig, and
-// makes that the current one, as update-kubeconfig does.
+// mergeConfig adds a cluster, a user and a context to the kubeconfig, and makes the
+// context the current one, as update-kubeconfig does.
 func mergeConfig(dir *private.Dir, file, name string, cluster *api.Cluster, user *api.AuthInfo) error {
 	return editConfig(dir, file, func(config *api.Config) { addContext(config, name, cluster, user) })
 }
@@ -74,6 +74,5 @@ func saveConfig(dir *private.Dir, file string, config *api.Config) error {
 	return nil
 }
 
-// administratorContext is the name of the context with which step 4 of the story
-// is done.
+// administratorContext is the name of the context for step 4 of the story.
 const administratorContext = "administrator"

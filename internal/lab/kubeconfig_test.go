@@ -38,7 +38,7 @@ func TestMergeConfig(t *testing.T) {
 			t.Errorf("contexts %q, want %q", got, contexts)
 		}
 		if admin := config.AuthInfos[administratorContext]; admin == nil || string(admin.ClientKeyData) != "key" {
-			t.Errorf("the administrator is %v by now", admin)
+			t.Errorf("the administrator is now %v", admin)
 		}
 		if user := config.AuthInfos[ClusterARN]; plugin != "" && (user == nil || user.Exec == nil || user.Exec.Command != plugin) {
 			t.Errorf("the user is %v, want the plugin %s", user, plugin)

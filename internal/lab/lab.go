@@ -1,14 +1,14 @@
-// Package lab brings up everything that signing in to a Kubernetes cluster with
-// AWS IAM needs, on one machine and with no network: a local AWS, a real
-// kube-apiserver with its etcd, and the authenticator as its token webhook.
+// Package lab brings up a Kubernetes cluster with AWS IAM sign-in, on one machine
+// and without a network: a local AWS, a real kube-apiserver with its etcd, and the
+// authenticator as its token webhook.
 //
 //	kubectl ─► kube-apiserver ─► authenticator ─► local AWS (as sts.eu-west-2.amazonaws.com)
 //
-// Nothing of the product is bypassed: the authenticator is the real program, it
-// verifies AWS's real host names over real TLS and is led to the local AWS by
-// HTTPS_PROXY and a CA bundle alone, as a corporate proxy would.
+// Nothing of the product is bypassed: the authenticator is the real program, and it
+// connects to AWS's real hostnames with TLS. Only HTTPS_PROXY and a CA bundle make
+// it use the local AWS, as they would with a corporate proxy.
 //
-// Everything a lab writes is in its one directory.
+// A lab writes only to its directory.
 package lab
 
 import (
@@ -27,26 +27,26 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
-// The cast of the story: what the lab's AWS account holds when it is up.
+// The contents of the lab's AWS account.
 const (
 	Account     = "231144931069"
 	Region      = "eu-west-2"
 	ClusterName = "kubedemy"
 
-	// OwnerRole made the cluster. Like the creator of an EKS cluster it is in
-	// system:masters without standing in any ConfigMap. It is a role kept for
-	// the purpose, never a person's user, so that it cannot leave the company.
+	// OwnerRole is the creator of the cluster. As in EKS, it is in system:masters
+	// without an entry in any ConfigMap. It is a role and not a person's user,
+	// which may be deleted when the person leaves the company.
 	OwnerRole = "KubedemyClusterOwner"
-	// clusterRole is who the cluster's control plane is in AWS.
+	// clusterRole is the role of the cluster's control plane.
 	clusterRole = "KubedemyCluster"
 	// nodeRole is the role of the cluster's nodes.
 	nodeRole = "KubedemyNode"
-	// authenticatorUser is who the authenticator is in AWS; it may describe
-	// instances and nothing else.
+	// authenticatorUser is the authenticator's IAM user. Its only permission is
+	// to describe instances.
 	authenticatorUser = "authenticator"
 )
 
-// Node is the EC2 instance that runs when the lab is up.
+// The lab's EC2 instance.
 const (
 	NodeInstanceID = "i-0123456789abcdef0"
 	NodeName       = "ip-10-0-1-23.eu-west-2.compute.internal"
@@ -55,33 +55,32 @@ const (
 // ClusterARN is the ARN of the lab's cluster.
 const ClusterARN = "arn:aws:eks:" + Region + ":" + Account + ":cluster/" + ClusterName
 
-// Config says where a lab lives and what it runs. The zero value is a lab in
-// the user's cache directory.
+// Config configures a lab. The zero value is a lab in the user's cache directory.
 type Config struct {
-	// Dir holds all state. Empty means [DefaultDir].
+	// Dir is the lab's directory. Empty means [DefaultDir].
 	Dir string
-	// Provider is what the cluster runs on: [Envtest] or [Kind]. Empty means Envtest.
+	// Provider is [Envtest] or [Kind]. Empty means Envtest.
 	Provider string
-	// Kind is for the provider of that name alone.
+	// Kind configures the provider [Kind].
 	Kind KindConfig
-	// Assets is the directory of kubectl, and with Envtest of kube-apiserver and
+	// Assets is the directory of kubectl and, for Envtest, of kube-apiserver and
 	// etcd. Empty means KUBEBUILDER_ASSETS, or else k8s beside this program.
 	Assets string
-	// Authenticator is the authenticator's program. Empty means the one beside
+	// Authenticator is the path of the authenticator. Empty means the one beside
 	// this program, or else the one on PATH.
 	Authenticator string
 	// Listen is the address of the local AWS. Empty means a free port of 127.0.0.1.
 	Listen string
-	// WebhookCacheTTL is how long kube-apiserver remembers the webhook's answer.
+	// WebhookCacheTTL is how long kube-apiserver caches the webhook's answers.
 	// Zero means its default, 2 min.
 	WebhookCacheTTL time.Duration
-	// VerificationCacheTTL is how long the authenticator remembers what STS
-	// answered. Zero means its default, 60 s.
+	// VerificationCacheTTL is how long the authenticator caches STS's answers.
+	// Zero means its default, 60 s.
 	VerificationCacheTTL time.Duration
-	// TrustEndpoint has the authenticator trust the local AWS's own URL too, for
-	// clients that are led to it by AWS_ENDPOINT_URL.
+	// TrustEndpoint makes the authenticator trust the local AWS's own URL too, for
+	// clients with AWS_ENDPOINT_URL.
 	TrustEndpoint bool
-	// Progress is told what is being done, one line a step. Nil means nobody.
+	// Progress gets a line for each step. Nil discards them.
 	Progress io.Writer
 }
 
@@ -97,14 +96,14 @@ type Lab struct {
 
 	aws      *awsServer
 	provider provider
-	// admin may do anything; it is how the lab itself works on the cluster.
+	// admin has full access to the cluster. The lab itself uses it.
 	admin *rest.Config
 	info  Info
-	// gaveUp says that whoever wanted the lab does not any more.
+	// gaveUp reports whether the user cancelled the start.
 	gaveUp bool
 }
 
-// DefaultDir is where a lab lives unless told otherwise.
+// DefaultDir returns the default directory of a lab.
 func DefaultDir() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -138,9 +137,9 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Up brings a lab up and returns when all of it is ready. What an earlier lab in
-// the same directory left behind is cleaned up first; a lab that still runs
-// there is [ErrRunning].
+// Up brings a lab up and returns when all of it is ready. It first cleans up what an
+// earlier lab in the directory left behind. If a lab still runs there, the error is
+// [ErrRunning].
 func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	config, err = config.withDefaults()
 	if err != nil {
@@ -159,7 +158,7 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	}()
 	self, err := process.Of(os.Getpid())
 	if err != nil {
-		return nil, fmt.Errorf("finding out which process this is: %w", err)
+		return nil, fmt.Errorf("identifying this process: %w", err)
 	}
 	lab.info = Info{
 		Dir: lab.dir.Path(), PID: self.PID, ProcessStarted: self.Started, Executable: self.Executable,
@@ -189,7 +188,8 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	return lab, nil
 }
 
-// step says what is being done, and again every few seconds that it takes.
+// step runs a step. It prints its name at the start, and again every 5 s until it is
+// done.
 func (l *Lab) step(ctx context.Context, name string, run func(context.Context) error) error {
 	l.progress("%s", name)
 	done := make(chan error, 1)
@@ -225,16 +225,16 @@ func (l *Lab) stop() error {
 	if l.aws != nil {
 		err = errors.Join(err, l.aws.stop())
 	}
-	// On failure the logs are what one needs, and what says what is still to be
-	// removed: they stay until the next up, or down.
+	// After a failure, the next up or down removes the state: the user needs the
+	// logs, and down needs the record of what is still to be removed.
 	if l.info.Running && err == nil {
 		err = l.claim.removeState()
 	}
 	return errors.Join(err, l.claim.release())
 }
 
-// Info describes the running lab.
+// Info returns the description of the running lab.
 func (l *Lab) Info() Info { return l.info }
 
-// path of a file in the lab's directory, for programs that want one.
+// path returns the path of a file in the lab's directory, for other programs.
 func (l *Lab) path(elements ...string) string { return l.dir.Path(elements...) }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestStepSaysHowLongItTakes: nobody looks at a still terminal for long.
+// TestStepSaysHowLongItTakes checks that a long step prints a line every 5 seconds.
 func TestStepSaysHowLongItTakes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -30,8 +30,8 @@ func TestStepSaysHowLongItTakes(t *testing.T) {
 	})
 }
 
-// TestStepOfAUserWhoGaveUp: what failed because of it is not worth telling, and
-// what succeeded all the same is not wanted.
+// TestStepOfAUserWhoGaveUp checks that an interrupted step returns the interruption,
+// whether its work failed or succeeded.
 func TestStepOfAUserWhoGaveUp(t *testing.T) {
 	t.Parallel()
 	why := errors.New("interrupted")
@@ -43,7 +43,7 @@ func TestStepOfAUserWhoGaveUp(t *testing.T) {
 			return answer
 		})
 		if !errors.Is(err, why) {
-			t.Errorf("step whose work answers %v = %v, want %v", answer, err, why)
+			t.Errorf("step whose work returns %v = %v, want %v", answer, err, why)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// TestUpRefuses before it makes anything.
+// TestUpRefuses checks what Up refuses before it creates anything.
 func TestUpRefuses(t *testing.T) {
 	assets := programs(t, "kube-apiserver", "etcd", "kubectl", "authenticator")
 	dir := realDir(t)

@@ -12,9 +12,9 @@ import (
 )
 
 // endLeftovers ends the processes that a killed lab has recorded, if they still run.
-// It never signals a process that only looks like one of a lab's. Such a process is
-// an error that tells the user how to end it: its files must not be removed while it
-// runs.
+// It never signals a process that only looks like one of a lab's. For such a process
+// it returns an error that says how to end it, since the files of a running process
+// must stay.
 func endLeftovers(ctx context.Context, dir *private.Dir, progress io.Writer) error {
 	recorded, err := recordedPrograms(dir)
 	if err != nil {

@@ -47,11 +47,11 @@ func TestWorksIn(t *testing.T) {
 		})
 	}
 	if !worksIn([]string{"authenticator", "--state-dir", "/tmp/a=b/authenticator"}, "/tmp/a=b") {
-		t.Error("a directory with = in its name is not known")
+		t.Error("worksIn does not recognize a directory with = in its name")
 	}
 }
 
-// record programs as a lab does that has started them.
+// record records programs as the lab that started them does.
 func record(t *testing.T, dir string, programs ...*program) {
 	t.Helper()
 	var records []startedProgram
@@ -74,8 +74,8 @@ func writeRecords(t *testing.T, dir string, records []startedProgram) {
 	write(t, filepath.Join(dir, processesFile), string(text))
 }
 
-// TestEndLeftovers has processes at work that look like a lab's: those that it has
-// recorded end, and every other goes on.
+// TestEndLeftovers checks, among processes that look like a lab's, that the recorded
+// ones end and all others go on.
 func TestEndLeftovers(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -92,7 +92,7 @@ func TestEndLeftovers(t *testing.T) {
 		start(t, "echo", "cat", inside),
 	}
 	for _, p := range slices.Concat(ours, strangers) {
-		p.lives(t) // from here on its command line is its own
+		p.lives(t) // from now on its command line is its own
 	}
 	record(t, dir, ours...)
 	var progress bytes.Buffer
@@ -112,8 +112,8 @@ func TestEndLeftovers(t *testing.T) {
 	}
 }
 
-// TestEndLeftoversOfReusedPIDs: the PIDs that the killed lab recorded are those of
-// others by now, even of another run of the same program.
+// TestEndLeftoversOfReusedPIDs checks that no process is ended that has a recorded PID
+// now, even if it is another run of the same program.
 func TestEndLeftoversOfReusedPIDs(t *testing.T) {
 	t.Parallel()
 	dir := realDir(t)
@@ -139,8 +139,8 @@ func TestEndLeftoversOfReusedPIDs(t *testing.T) {
 	}
 }
 
-// TestEndLeftoversWithoutProof: what only looks like a lab's process goes on, with
-// its files, and the user learns how to end it.
+// TestEndLeftoversWithoutProof checks that a process that only looks like a lab's goes
+// on and keeps its files, and that the error says how to end it.
 func TestEndLeftoversWithoutProof(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(t *testing.T, dir string, pid int){
@@ -148,7 +148,7 @@ func TestEndLeftoversWithoutProof(t *testing.T) {
 		"records of an earlier lab": func(t *testing.T, dir string, pid int) {
 			writeRecords(t, dir, []startedProgram{{"etcd", process.Identity{PID: pid}}})
 		},
-		"records that are those of others": func(t *testing.T, dir string, pid int) {
+		"records of other processes": func(t *testing.T, dir string, pid int) {
 			writeRecords(t, dir, []startedProgram{{"etcd", process.Identity{PID: pid, Started: "1", Executable: "/k8s/etcd"}}})
 		},
 	} {
@@ -176,8 +176,8 @@ func TestEndLeftoversWithoutProof(t *testing.T) {
 	}
 }
 
-// TestProgramLog: a program of the lab is on record while whoever started it still
-// waits for it, so that a lab that is killed then is cleaned up after.
+// TestProgramLog checks that a program is recorded as soon as it runs, so that it is
+// found even if the lab is killed while it waits for the program.
 func TestProgramLog(t *testing.T) {
 	t.Parallel()
 	l := &Lab{dir: privateDir(t, realDir(t))}
@@ -194,7 +194,7 @@ func TestProgramLog(t *testing.T) {
 		}
 		defer log.Close()
 		command.Stdout = &programLog{log, func() { recorded <- l.recordPrograms() }}
-		stdin, err := command.StdinPipe() // it ends when this does, or when it is ended
+		stdin, err := command.StdinPipe() // it ends with this process, or when it is killed
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,16 +235,16 @@ func TestProgramLog(t *testing.T) {
 	stranger.lives(t)
 }
 
-// TestEndIfCancelled: whoever gives up does not wait for what envtest waits for.
+// TestEndIfCancelled checks that a cancelled start does not wait as long as envtest.
 func TestEndIfCancelled(t *testing.T) {
 	t.Parallel()
 	l := &envtestProvider{Lab: &Lab{dir: privateDir(t, realDir(t))}}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	why := errors.New("the user thought better of it")
+	why := errors.New("the user cancelled")
 	err := l.endIfCancelled(ctx, func() error {
-		for _, name := range []string{"etcd", "kube-apiserver"} { // one is ended while the other is not there yet
+		for _, name := range []string{"etcd", "kube-apiserver"} { // one is killed before the other is started
 			command := play("echo", name, "--data-dir="+l.path("controlplane"))
-			stdin, err := command.StdinPipe() // it ends when this does, or when it is ended
+			stdin, err := command.StdinPipe() // it ends with this process, or when it is killed
 			if err != nil {
 				return err
 			}

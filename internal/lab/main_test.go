@@ -17,14 +17,14 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
-// roleVariable has the test's program play another one instead: processes are
-// what this package is about.
+// roleVariable makes the test's program play another program, since this package
+// starts and ends processes.
 const roleVariable = "LAB_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch role := os.Getenv(roleVariable); role {
 	case "":
-		// klog, which client-go logs by, has one goroutine for good.
+		// klog, which client-go uses, has one goroutine that never ends.
 		goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("k8s.io/klog/v2.(*flushDaemon).run.func1"))
 	case "echo":
 		_, _ = io.Copy(os.Stdout, os.Stdin)
@@ -78,7 +78,7 @@ func playLab(role, dir string) error {
 	return nil
 }
 
-// A program is this test's program at work under another name.
+// A program is the test's program, running under another name.
 type program struct {
 	command *exec.Cmd
 	in      io.WriteCloser
@@ -86,13 +86,13 @@ type program struct {
 	ended   chan struct{}
 }
 
-// play is this test's program in a role, under the name and with the arguments
-// given.
+// play returns the command that runs the test's program in a role, with the given
+// name and arguments.
 func play(role string, arguments ...string) *exec.Cmd {
 	return &exec.Cmd{Path: os.Args[0], Args: arguments, Env: append(os.Environ(), roleVariable+"="+role)}
 }
 
-// start a program that plays a role; it ends with the test, if not before.
+// start starts a program that plays a role. It ends with the test, if not before.
 func start(t *testing.T, role string, arguments ...string) *program {
 	t.Helper()
 	return startCommand(t, play(role, arguments...))
@@ -128,7 +128,7 @@ func startCommand(t *testing.T, command *exec.Cmd) *program {
 	return p
 }
 
-// startLab is a process that holds a directory as a lab does.
+// startLab starts a process that claims a directory as a lab does.
 func startLab(t *testing.T, dir string) *program {
 	t.Helper()
 	return startLabAs(t, "lab", dir)
@@ -141,8 +141,8 @@ func startLabAs(t *testing.T, role, dir string) *program {
 	return p
 }
 
-// startByAnother starts a program that echoes, under the name given, as the child of
-// a shell.
+// startByAnother starts a program that echoes, with the given name, as the child of a
+// shell.
 func startByAnother(t *testing.T, name, argument string) *program {
 	t.Helper()
 	path, err := os.Executable()
@@ -169,7 +169,7 @@ func (p *program) expect(t *testing.T, want string) {
 	}
 }
 
-// lives says that a program is still at work: it answers.
+// lives checks that a program still runs: it echoes.
 func (p *program) lives(t *testing.T) {
 	t.Helper()
 	if _, err := fmt.Fprintln(p.in, "still there"); err != nil {
@@ -178,7 +178,7 @@ func (p *program) lives(t *testing.T) {
 	p.expect(t, "still there")
 }
 
-// kill it as nothing else does, and wait until it is gone.
+// kill sends SIGKILL and waits until the program has ended.
 func (p *program) kill(t *testing.T) {
 	t.Helper()
 	if err := p.command.Process.Kill(); err != nil {
@@ -187,7 +187,7 @@ func (p *program) kill(t *testing.T) {
 	<-p.ended
 }
 
-// files are the names in a directory.
+// files returns the names in a directory.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

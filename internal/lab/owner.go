@@ -11,12 +11,12 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// ownerKubeconfigFile is the kubeconfig by which the cluster's owner signs in. It is
-// apart from that of who uses the lab, to which the story adds the same context.
+// ownerKubeconfigFile is the kubeconfig of the cluster's owner. It is separate from
+// kubeconfigFile, because the story adds a context of the same name there.
 const ownerKubeconfigFile = "owner.kubeconfig"
 
-// signInAsOwner writes a kubeconfig by which the cluster's owner signs in, as
-// anybody would, and does so: by then all parts work together.
+// signInAsOwner writes the owner's kubeconfig as any user would, and signs in with
+// it, which proves that all parts work together.
 func (l *Lab) signInAsOwner(ctx context.Context) error {
 	environment := append(l.info.Environ(os.Environ()), "AWS_CLI_AUTO_PROMPT=off", "KUBECONFIG="+l.path(ownerKubeconfigFile))
 	if _, err := lookPath("aws", environment); err == nil {
@@ -33,8 +33,7 @@ func (l *Lab) signInAsOwner(ctx context.Context) error {
 	return nil
 }
 
-// writeOwnerKubeconfig does what update-kubeconfig does, where the AWS CLI is not
-// installed.
+// writeOwnerKubeconfig replaces update-kubeconfig if the AWS CLI is not installed.
 func (l *Lab) writeOwnerKubeconfig() error {
 	plugin := l.info.plugin()
 	plugin.Args = append(plugin.Args, "--role", l.info.OwnerARN)
@@ -42,7 +41,7 @@ func (l *Lab) writeOwnerKubeconfig() error {
 		&api.Cluster{Server: l.info.Endpoint, CertificateAuthorityData: l.admin.CAData}, &api.AuthInfo{Exec: plugin})
 }
 
-// shell runs a command and answers what it prints.
+// shell runs a command and returns its output.
 func shell(ctx context.Context, environment []string, command string) (string, error) {
 	run := exec.CommandContext(ctx, "sh", "-c", command)
 	run.Env = environment

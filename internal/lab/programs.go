@@ -15,8 +15,8 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/process"
 )
 
-// processesFile lists the processes that the lab has started. The next lab ends
-// them if this one is killed.
+// processesFile lists the processes that the lab has started. If the lab is killed,
+// the next one ends them.
 const processesFile = "processes.json"
 
 // A startedProgram is a process that the lab has started.
@@ -28,8 +28,8 @@ type startedProgram struct {
 func (p startedProgram) String() string { return fmt.Sprintf("%s (process %d)", p.Name, p.PID) }
 
 // recordPrograms writes the list of the lab's running programs. envtest does not
-// report their PIDs, so that they are found as the children of this process that
-// work in the lab's directory: no other process is both.
+// report their PIDs, so it looks for children of this process that work in the lab's
+// directory: no other process is both.
 func (l *Lab) recordPrograms() error {
 	l.recording.Lock()
 	defer l.recording.Unlock()
@@ -51,9 +51,9 @@ func (l *Lab) recordPrograms() error {
 	return nil
 }
 
-// A programLog copies a program's output to a file through a pipe. When the lab is
-// killed before it has recorded a program, the pipe breaks, and the program ends at
-// the next line that it logs while it starts.
+// A programLog copies a program's output to a file through a pipe. If the lab is
+// killed before it has recorded a program, the pipe breaks, and the program ends when
+// it next logs a line.
 type programLog struct {
 	*os.File
 	// started is called once, as soon as the program runs.
@@ -93,8 +93,8 @@ func programsIn(dir *private.Dir) ([]process.Program, error) {
 	return process.Find(func(command []string) bool { return worksIn(command, dir.Path()) })
 }
 
-// worksIn reports whether a command line is that of a program that a lab in dir
-// starts. Their arguments are paths in dir, or flags with such a path:
+// worksIn reports whether a command line looks like one of a program that a lab in
+// dir starts: an argument is a path in dir, or a flag with such a path, like
 // --data-dir=DIR/etcd.
 func worksIn(command []string, dir string) bool {
 	if !slices.Contains([]string{"etcd", "kube-apiserver", "authenticator"}, filepath.Base(command[0])) {

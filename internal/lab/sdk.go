@@ -17,7 +17,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// IAM is a client of the lab's IAM with the administrator's rights.
+// IAM returns a client of the lab's IAM with administrator rights.
 func (i Info) IAM() (*iam.Client, error) {
 	admin, err := i.administrator()
 	if err != nil {
@@ -30,7 +30,7 @@ func (i Info) IAM() (*iam.Client, error) {
 	return iam.NewFromConfig(configuration), nil
 }
 
-// eksAs is a client of the lab's EKS with somebody's key.
+// eksAs returns a client of the lab's EKS that uses the given access key.
 func (i Info) eksAs(key accessKey) (*eks.Client, error) {
 	configuration, err := i.sdk(localaws.AccessKey{ID: key.ID, Secret: key.Secret})
 	if err != nil {
@@ -39,8 +39,8 @@ func (i Info) eksAs(key accessKey) (*eks.Client, error) {
 	return eks.NewFromConfig(configuration), nil
 }
 
-// sdk is a configuration of the AWS SDK that goes through the lab's proxy. It is
-// made by hand, since the SDK's default one heeds the user's environment and files.
+// sdk returns a configuration of the AWS SDK that uses the lab's proxy. It does not
+// load the SDK's default one, which would read the user's environment and files.
 func (i Info) sdk(key localaws.AccessKey) (aws.Config, error) {
 	proxy, err := url.Parse(i.AWS)
 	if err != nil {

@@ -2,8 +2,8 @@ package lab
 
 import "strings"
 
-// The story of the tour: how an engineer whose user lives in AWS IAM is let in
-// to a cluster. The commands are run by a shell exactly as they stand here.
+// The story of the tour: an engineer with a user in AWS IAM gets access to a
+// cluster. A shell runs the commands exactly as they are written here.
 
 const (
 	storyUser = "kubedemy"
@@ -13,14 +13,14 @@ const (
 // A step of the story.
 type step struct {
 	title string
-	// commands are what one types, each run by itself.
+	// commands are shell commands, run one after the other.
 	commands []string
-	// answers are typed at the prompts of the commands.
+	// answers returns the input for the commands' prompts.
 	answers func(*accessKey) string
-	// sdk does the same through the AWS SDK, where the AWS CLI is not installed;
-	// it takes the place of the commands that begin with "aws ". Nil: there are none.
+	// sdk replaces the command that begins with "aws " if the AWS CLI is not
+	// installed. Nil means that there is no such command.
 	sdk func(*tour) sdkCall
-	// why is one sentence on what the step is for.
+	// why explains the step in one sentence.
 	why string
 }
 
@@ -30,7 +30,7 @@ func story() []step {
 			title:    "Create an IAM user",
 			commands: []string{`aws iam create-user --user-name kubedemy --tags Key=owner,Value=kubedemy`},
 			sdk:      (*tour).createUser,
-			why:      "The user exists in AWS only; Kubernetes has no user objects and knows nothing of it.",
+			why:      "The user exists only in AWS; Kubernetes has no user objects and does not know it.",
 		},
 		{
 			title: "Allow it to describe the cluster",
@@ -46,7 +46,7 @@ func story() []step {
 			title:    "Create its access key",
 			commands: []string{`aws iam create-access-key --user-name kubedemy`},
 			sdk:      (*tour).createAccessKey,
-			why:      "The secret signs the user's requests and is shown this once (this one is worth nothing outside the lab).",
+			why:      "The secret signs the user's requests and is shown only once (this one works only in the lab).",
 		},
 		{
 			title: "Map it in aws-auth",
@@ -55,7 +55,7 @@ func story() []step {
 ` + awsAuth + `EOF2`,
 				`kubectl apply -f aws-auth.yaml`,
 			},
-			why: "The ConfigMap says who an IAM identity is in Kubernetes; the node role that was there is kept, since without it the nodes are lost.",
+			why: "The ConfigMap maps IAM identities to Kubernetes users; the entry of the node role stays, because the nodes cannot sign in without it.",
 		},
 		{
 			title:    "Configure the CLI with the new key",
@@ -64,7 +64,7 @@ func story() []step {
 				return key.ID + "\n" + key.Secret + "\n" + Region + "\njson\n"
 			},
 			sdk: (*tour).configure,
-			why: "From here on the shell is the new user; the administrator stays reachable as profile admin.",
+			why: "From here on, the shell acts as the new user; profile admin is still the administrator.",
 		},
 		{
 			title: "Get a kubeconfig and sign in",
@@ -73,7 +73,7 @@ func story() []step {
 				`kubectl auth whoami`,
 			},
 			sdk: (*tour).updateKubeconfig,
-			why: "kubectl ran a plugin that signed a request to AWS STS, the API server showed it to the authenticator, and STS told that one whose it is.",
+			why: "kubectl ran a plugin that signed a request to AWS STS, the API server passed it to the authenticator, and STS told the authenticator who signed it.",
 		},
 	}
 }
@@ -104,7 +104,7 @@ data:
         - system:masters
 `
 
-// nodeRoleEntry is what a node group writes into aws-auth when it is made.
+// nodeRoleEntry is the entry that a new node group of EKS writes into aws-auth.
 const nodeRoleEntry = `    - rolearn: arn:aws:iam::231144931069:role/` + nodeRole + `
       username: system:node:{{EC2PrivateDNSName}}
       groups:
@@ -112,7 +112,7 @@ const nodeRoleEntry = `    - rolearn: arn:aws:iam::231144931069:role/` + nodeRol
         - system:nodes
 `
 
-// unindented is the entry as it stands inside the ConfigMap.
+// unindented returns an entry without the indentation of the ConfigMap's YAML.
 func unindented(entry string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(entry, "    "), "\n    ", "\n")
 }

@@ -17,13 +17,12 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab/private"
 )
 
-// tourDir of the lab's directory is where the tour's commands run and leave their
-// files.
+// tourDir, in the lab's directory, is the directory in which the tour's commands run.
 const tourDir = "tour"
 
-// Tour walks through the six steps of signing in with AWS IAM on the lab that
-// info describes, and prints each command, its output and a sentence of why.
-// It can be taken again: it begins by undoing what an earlier one left.
+// Tour walks through the six steps of signing in with AWS IAM, on the lab that info
+// describes. It prints each command, its output and an explanation. It first undoes
+// an earlier tour, so it can be repeated.
 func Tour(ctx context.Context, info Info, out io.Writer) error {
 	t := &tour{info: info, out: out}
 	var err error
@@ -31,14 +30,15 @@ func Tour(ctx context.Context, info Info, out io.Writer) error {
 		return err
 	}
 	defer t.dir.Close()
-	// Whatever the user prefers, the tour reads what it prints and asks nothing.
+	// The tour reads the CLI's output as JSON and cannot answer its prompts, whatever
+	// the user has configured.
 	t.environment = append(info.Environ(os.Environ()), "AWS_DEFAULT_OUTPUT=json", "AWS_CLI_AUTO_PROMPT=off")
 	if t.iam, err = info.IAM(); err != nil {
 		return err
 	}
 	if _, err := lookPath("aws", t.environment); err != nil {
 		t.useSDK = true
-		fmt.Fprintln(out, "The AWS CLI is not installed here: its calls are made with the AWS SDK instead, and shown as the commands one would type.")
+		fmt.Fprintln(out, "The AWS CLI is not installed: the tour uses the AWS SDK instead, and shows the commands that do the same.")
 	}
 	if err := t.startOver(ctx); err != nil {
 		return fmt.Errorf("undoing an earlier tour: %w", err)
@@ -58,7 +58,7 @@ func Tour(ctx context.Context, info Info, out io.Writer) error {
 	return nil
 }
 
-// A tour is one walk through the story.
+// A tour is one run of the story.
 type tour struct {
 	info        Info
 	out         io.Writer
@@ -69,7 +69,7 @@ type tour struct {
 	key         accessKey
 }
 
-// accessKey is what create-access-key answers.
+// accessKey is the access key that create-access-key prints.
 type accessKey struct {
 	ID     string `json:"AccessKeyId"`
 	Secret string `json:"SecretAccessKey"`
@@ -99,13 +99,13 @@ func (t *tour) output(ctx context.Context, step step, command string) ([]byte, e
 	if step.answers != nil {
 		shell.Stdin = strings.NewReader(step.answers(&t.key))
 	}
-	shell.WaitDelay = time.Second // what the shell started may outlive it
+	shell.WaitDelay = time.Second // a program that the shell started may outlive it
 	var output bytes.Buffer
 	shell.Stdout, shell.Stderr = &output, &output
 	if err := shell.Run(); err != nil {
 		return output.Bytes(), fmt.Errorf("running %s: %w", strings.SplitN(command, "\n", 2)[0], err)
 	}
-	if step.answers != nil { // prompts, of which the terminal's echo is missing
+	if step.answers != nil { // without a terminal's echo, the prompts make no sense
 		return []byte(fmt.Sprintf("(answered: %s, its secret, %s, json)", t.key.ID, Region)), nil
 	}
 	return output.Bytes(), nil
@@ -114,7 +114,7 @@ func (t *tour) output(ctx context.Context, step step, command string) ([]byte, e
 // keep remembers the access key that a command printed.
 func (t *tour) keep(output []byte) error {
 	var answer struct{ AccessKey accessKey }
-	// The CLI may have warned of something first.
+	// The CLI may print a warning first.
 	if at := bytes.IndexByte(output, '{'); at > 0 {
 		output = output[at:]
 	}
@@ -122,7 +122,7 @@ func (t *tour) keep(output []byte) error {
 		return fmt.Errorf("reading the new access key: %w", err)
 	}
 	if answer.AccessKey.ID == "" {
-		return errors.New("reading the new access key: the answer holds none")
+		return errors.New("reading the new access key: the output contains none")
 	}
 	t.key = answer.AccessKey
 	return nil

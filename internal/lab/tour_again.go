@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
-// startOver undoes what an earlier tour left: its files, its user, and that shells
-// are that user and sign in as it.
+// startOver undoes an earlier tour: it removes the files and the user, and makes the
+// administrator the default of the AWS CLI and kubectl again.
 func (t *tour) startOver(ctx context.Context) error {
 	if err := t.clearDir(); err != nil {
 		return err
@@ -28,8 +28,8 @@ func (t *tour) startOver(ctx context.Context) error {
 	return useAdministrator(t.dir, kubeconfigFile)
 }
 
-// clearDir makes the tour's directory anew, and checks the other files that the
-// tour's commands write to.
+// clearDir empties the tour's directory, and checks the other files that the tour's
+// commands write to.
 func (t *tour) clearDir() error {
 	if err := t.dir.RemoveAll(tourDir); err != nil {
 		return err
@@ -40,7 +40,8 @@ func (t *tour) clearDir() error {
 	return t.dir.Check(kubeconfigFile, awsDir+"/config", awsDir+"/credentials")
 }
 
-// deleteUser deletes the story's user, and first what IAM wants gone first.
+// deleteUser deletes the story's user. IAM requires that its keys and policies are
+// deleted first.
 func (t *tour) deleteUser(ctx context.Context) error {
 	name := aws.String(storyUser)
 	keys, err := t.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: name})

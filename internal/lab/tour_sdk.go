@@ -15,8 +15,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-// An sdkCall does what a command of the AWS CLI would, and answers what that
-// would print.
+// An sdkCall does what a command of the AWS CLI does, and returns what that prints.
 type sdkCall func(context.Context) ([]byte, error)
 
 func (t *tour) createUser() sdkCall {
@@ -60,7 +59,7 @@ func (t *tour) configure() sdkCall {
 	}
 }
 
-// updateKubeconfig writes a kubeconfig whose credential plugin is ours.
+// updateKubeconfig adds a context to the kubeconfig, with our credential plugin.
 func (t *tour) updateKubeconfig() sdkCall {
 	return func(ctx context.Context) ([]byte, error) {
 		client, err := t.info.eksAs(t.key)
@@ -84,7 +83,8 @@ func (t *tour) updateKubeconfig() sdkCall {
 	}
 }
 
-// plugin is our own `authenticator token`, in place of `aws eks get-token`.
+// plugin returns our credential plugin, `authenticator token`, which replaces
+// `aws eks get-token`.
 func (i Info) plugin() *api.ExecConfig {
 	return &api.ExecConfig{
 		APIVersion:      "client.authentication.k8s.io/v1",
@@ -94,7 +94,7 @@ func (i Info) plugin() *api.ExecConfig {
 	}
 }
 
-// printed is a value as the AWS CLI would print it.
+// printed returns a value as the AWS CLI prints it.
 func printed(value any) ([]byte, error) {
 	return json.MarshalIndent(value, "", "    ")
 }

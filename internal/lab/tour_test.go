@@ -20,10 +20,10 @@ func TestStory(t *testing.T) {
 	written := map[string]bool{}
 	for _, step := range story() {
 		if step.title == "" || !strings.HasSuffix(step.why, ".") || strings.ContainsAny(step.why, "\n") {
-			t.Errorf("step %q: %q is not one sentence of why", step.title, step.why)
+			t.Errorf("step %q: %q is not one sentence", step.title, step.why)
 		}
 		if needed := slices.ContainsFunc(step.commands, isAWS); needed != (step.sdk != nil) {
-			t.Errorf("step %q: the SDK's twin of its aws commands is there: %v", step.title, step.sdk != nil)
+			t.Errorf("step %q: has an equivalent SDK call: %v", step.title, step.sdk != nil)
 		}
 		for _, command := range step.commands {
 			if text, ok := strings.CutPrefix(command, "cat <<EOF2 > "); ok {
@@ -47,7 +47,7 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// options of a command line, each with the word after it.
+// options returns the options of a command line, each with the word after it.
 func options(command string) map[string]string {
 	found := map[string]string{}
 	words := strings.Fields(command)
@@ -61,8 +61,8 @@ func options(command string) map[string]string {
 
 func isAWS(command string) bool { return strings.HasPrefix(command, "aws ") }
 
-// TestSDKDoesWhatTheCommandsSay compares what the SDK's twins leave in local AWS
-// with the options of the commands that they take the place of.
+// TestSDKDoesWhatTheCommandsSay compares what the SDK calls leave in local AWS with
+// the options of the commands that they replace.
 func TestSDKDoesWhatTheCommandsSay(t *testing.T) {
 	t.Parallel()
 	l := localAWS(t)
@@ -105,7 +105,7 @@ func TestSDKDoesWhatTheCommandsSay(t *testing.T) {
 	}
 }
 
-// TestStoryFits the lab: what the commands spell out is what the lab holds.
+// TestStoryFits checks that the names in the commands are those of the lab.
 func TestStoryFits(t *testing.T) {
 	t.Parallel()
 	var policy struct{ Statement []struct{ Resource string } }
@@ -167,7 +167,7 @@ func TestKeepAccessKey(t *testing.T) {
 	}
 }
 
-// TestTourCanBeTakenAgain on the same local AWS, by the SDK's calls.
+// TestTourCanBeTakenAgain repeats the tour's SDK calls on the same local AWS.
 func TestTourCanBeTakenAgain(t *testing.T) {
 	t.Parallel()
 	l := localAWS(t)

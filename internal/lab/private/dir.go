@@ -17,14 +17,14 @@ import (
 // A Dir is a directory that only this user and root can write to. File names are
 // relative to it and separated by slashes.
 //
-// Its methods check a name before they use it. That is no race: no other user can
+// Its methods check a name before they use it. This is not a race: no other user can
 // change the directory in between, and [os.Root] never leaves it.
 type Dir struct {
 	path string
 	root *os.Root
 }
 
-// Make opens the directory, and makes it first if it is missing.
+// Make opens the directory, and creates it first if it is missing.
 func Make(path string) (*Dir, error) { return open(path, true) }
 
 // Open opens the directory. The error is [fs.ErrNotExist] when it is missing,
@@ -65,8 +65,8 @@ func (d *Dir) Mkdir(name string) error {
 }
 
 // Check returns an error for a file that Open refuses: a link, a device, a file
-// with a second name, or one that others can change. A missing file is no error.
-// Check files with it that other programs open by path.
+// with a second name, or one that others can change. A missing file is not an error.
+// Use it for files that other programs open by path.
 func (d *Dir) Check(names ...string) error {
 	for _, name := range names {
 		parent, base, err := d.parent(name)
@@ -89,7 +89,7 @@ func (d *Dir) Append(name string) (*os.File, error) {
 	return d.openFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
 }
 
-// Create replaces whatever has the name with a new file, open for writing at its
+// Create replaces anything of this name with a new file, open for writing at its
 // end. The target of a link, and the other names of a file, keep their content.
 func (d *Dir) Create(name string, mode fs.FileMode) (*os.File, error) {
 	parent, base, err := d.parent(name)
@@ -118,7 +118,7 @@ func (d *Dir) ReadFile(name string) ([]byte, error) {
 }
 
 // WriteFile replaces a file, or a link, with a new file. Readers see either all of
-// the old content or all of the new, even where the disk is full.
+// the old content or all of the new, even if the disk is full.
 func (d *Dir) WriteFile(name string, content []byte, mode fs.FileMode) error {
 	parent, base, err := d.parent(name)
 	if err != nil {
@@ -145,7 +145,7 @@ func (d *Dir) WriteFile(name string, content []byte, mode fs.FileMode) error {
 func (d *Dir) Rename(from, to string) error { return d.root.Rename(from, to) }
 
 // RemoveAll removes files, links and directories with all they contain. It removes
-// a link, never its target. A missing file is no error.
+// a link, never its target. A missing file is not an error.
 func (d *Dir) RemoveAll(names ...string) error {
 	for _, name := range names {
 		parent, base, err := d.parent(name)
@@ -207,8 +207,8 @@ func (d *Dir) parent(name string) (parent *os.Root, base string, err error) {
 	return parent, base, err
 }
 
-// descend opens a directory inside, one element of its name after the other, and
-// follows no link.
+// descend opens a subdirectory, one element of its name after the other, and follows
+// no link.
 func (d *Dir) descend(name string, create bool) (*os.Root, error) {
 	current, err := d.root.OpenRoot(".")
 	if err != nil {

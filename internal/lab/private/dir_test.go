@@ -19,7 +19,7 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// opened is a private directory beside a file that is nobody's business.
+// opened returns a private directory, and a file beside it that must not change.
 func opened(t *testing.T) (dir *Dir, precious string) {
 	t.Helper()
 	base := base(t)
@@ -80,7 +80,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// traps are what a file can be in place of a plain one.
+// traps are the kinds of files that are not plain files.
 func traps(precious string) map[string]struct {
 	set  func(t *testing.T, path string)
 	says string
@@ -104,16 +104,16 @@ func traps(precious string) map[string]struct {
 			}
 		}, "is a named pipe: expected a regular file"},
 		"socket": {func(t *testing.T, path string) {
-			t.Chdir(filepath.Dir(path)) // a socket's path is short
+			t.Chdir(filepath.Dir(path)) // a socket's path must be short
 			listener, err := net.Listen("unix", filepath.Base(path))
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = listener.Close() })
 		}, "is a socket: expected a regular file"},
-		"directory":     {func(t *testing.T, path string) { mkdir(t, path, 0o700) }, "is a directory: expected a regular file"},
-		"file of all's": {func(t *testing.T, path string) { write(t, path, ""); chmod(t, path, 0o666) }, "other users can write to "},
-		"file of another's": {func(t *testing.T, path string) {
+		"directory":    {func(t *testing.T, path string) { mkdir(t, path, 0o700) }, "is a directory: expected a regular file"},
+		"file for all": {func(t *testing.T, path string) { write(t, path, ""); chmod(t, path, 0o666) }, "other users can write to "},
+		"file of another user": {func(t *testing.T, path string) {
 			write(t, path, "")
 			giveAway(t, path)
 		}, "belongs to another user"},
@@ -127,8 +127,8 @@ func chmod(t *testing.T, path string, mode fs.FileMode) {
 	}
 }
 
-// TestTraps opens nothing but plain files, and writes new ones in the place of what
-// is none; what a link leads to stays as it is.
+// TestTraps checks that only plain files are opened, that new files replace all
+// others, and that the target of a link does not change.
 func TestTraps(t *testing.T) {
 	for name := range traps("") {
 		t.Run(name, func(t *testing.T) {
@@ -172,15 +172,15 @@ func TestTraps(t *testing.T) {
 			}
 			for _, path := range []string{precious, dir.Path("plain")} {
 				if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
-					t.Errorf("%s is %q by now (%v)", path, text, err)
+					t.Errorf("%s is now %q (%v)", path, text, err)
 				}
 			}
 		})
 	}
 }
 
-// TestWriteFileTraps: what has the name of the file while that is written is no
-// matter either.
+// TestWriteFileTraps checks that WriteFile also replaces what has the name of its
+// temporary file.
 func TestWriteFileTraps(t *testing.T) {
 	t.Parallel()
 	dir, precious := opened(t)
@@ -196,14 +196,14 @@ func TestWriteFileTraps(t *testing.T) {
 	}
 }
 
-// TestTrappedDirectories: nothing is done below a link, even one that stays in the
-// directory.
+// TestTrappedDirectories checks that nothing happens below a link, even one to the
+// same directory.
 func TestTrappedDirectories(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]func(t *testing.T, dir *Dir){
 		"link":       func(t *testing.T, dir *Dir) { symlink(t, filepath.Dir(dir.Path()), dir.Path("trap")) },
 		"inner link": func(t *testing.T, dir *Dir) { symlink(t, "plain", dir.Path("trap")) },
-		"one for all": func(t *testing.T, dir *Dir) {
+		"writable for all": func(t *testing.T, dir *Dir) {
 			mkdir(t, dir.Path("trap"), 0o777)
 			write(t, dir.Path("trap/precious"), "precious")
 		},
@@ -235,7 +235,7 @@ func TestTrappedDirectories(t *testing.T) {
 			}
 			for _, path := range []string{precious, dir.Path("plain", "precious"), dir.Path("trap", "precious")} {
 				if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
-					t.Errorf("%s is %q by now (%v)", path, text, err)
+					t.Errorf("%s is now %q (%v)", path, text, err)
 				}
 			}
 			if err := dir.RemoveAll("trap"); err != nil {
@@ -250,7 +250,7 @@ func TestTrappedDirectories(t *testing.T) {
 	}
 }
 
-// TestRemoveAllStaysInside a tree that has links in it.
+// TestRemoveAllStaysInside checks that RemoveAll does not follow the links of a tree.
 func TestRemoveAllStaysInside(t *testing.T) {
 	t.Parallel()
 	dir, precious := opened(t)
@@ -270,11 +270,11 @@ func TestRemoveAllStaysInside(t *testing.T) {
 		t.Errorf("there is %v, %v, want the other file alone", entries, err)
 	}
 	if text, err := os.ReadFile(precious); err != nil || string(text) != "precious" {
-		t.Errorf("what a link led to is %q (%v)", text, err)
+		t.Errorf("the target of a link is %q (%v)", text, err)
 	}
 }
 
-// TestDirIsOneDirectory: another one that is put in its place is not touched.
+// TestDirIsOneDirectory checks that a Dir does not touch a directory that replaces it.
 func TestDirIsOneDirectory(t *testing.T) {
 	t.Parallel()
 	dir, _ := opened(t)
@@ -294,7 +294,7 @@ func TestDirIsOneDirectory(t *testing.T) {
 	}
 }
 
-// TestChown gives files to whom they belong already, which every user may.
+// TestChown gives files to their own user, which needs no privileges.
 func TestChown(t *testing.T) {
 	t.Parallel()
 	chown := func(dir *Dir) error { return dir.Chown("a", os.Geteuid(), os.Getegid()) }

@@ -10,9 +10,9 @@ import (
 // groupsFile lists the members of each group: NAME:PASSWORD:GID:MEMBERS.
 const groupsFile = "/etc/group"
 
-// isOurs reports whether this user alone is in a group. Debian, Fedora and others
-// give each user such a group, of the user's name, and let it write what the user
-// makes (umask 002).
+// isOurs reports whether this user is the only member of a group. Debian, Fedora and
+// others give each user such a group, with the user's name, and make new files
+// writable for it (umask 002).
 func isOurs(gid int) bool {
 	current, err := user.Current()
 	if err != nil || current.Uid == "0" {
@@ -22,8 +22,8 @@ func isOurs(gid int) bool {
 	return err == nil && isPrivateGroup(string(groups), current.Username, gid)
 }
 
-// isPrivateGroup reports whether the group of a number has the user's name, and no
-// members beside the user.
+// isPrivateGroup reports whether the group with the ID gid has the user's name and no
+// other members.
 func isPrivateGroup(groups, username string, gid int) bool {
 	for line := range strings.Lines(groups) {
 		fields := strings.Split(strings.TrimSpace(line), ":")

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// An UnsafeError is a file or directory that another user can change or replace.
+// An UnsafeError reports a file or directory that another user can change or replace.
 type UnsafeError struct {
 	Path string
 	Mode fs.FileMode
@@ -29,7 +29,7 @@ func (e *UnsafeError) Error() string {
 const maxLinks = 40
 
 // resolve returns the path of a directory without symbolic links. No other user can
-// change where the path leads: each directory on the way belongs to this user or
+// change what is at that path: each directory on the way belongs to this user or
 // root, and others either cannot write to it, or it is sticky, like /tmp, and they
 // cannot replace our directory in it. With create, resolve makes missing directories.
 //
@@ -102,11 +102,11 @@ func follow(path string, state fs.FileInfo) (string, error) {
 	return os.Readlink(path)
 }
 
-// checkAncestor checks a directory on the way. The last one must not be sticky
-// instead of private: others could add files to it.
+// checkAncestor checks a directory on the way. Being sticky is not enough for the
+// last one, since others could add files to it.
 func checkAncestor(path string, state fs.FileInfo, last bool) error {
 	if !last && state.Mode()&fs.ModeSticky != 0 {
-		// The next check is for the owner of the directory in it.
+		// The owner of the directory in it is checked next.
 		if owner, _ := owned(state); state.IsDir() && trusted(owner) {
 			return nil
 		}
@@ -140,7 +140,7 @@ func group(state fs.FileInfo) int {
 	return -1
 }
 
-// owned returns the user ID of a file's owner, and the number of its names.
+// owned returns the user ID of a file's owner, and the number of its hard links.
 func owned(state fs.FileInfo) (uid int, links uint64) {
 	if system, ok := state.Sys().(*syscall.Stat_t); ok {
 		return int(system.Uid), uint64(system.Nlink) //nolint:unconvert // the type of Nlink depends on the platform
@@ -148,7 +148,7 @@ func owned(state fs.FileInfo) (uid int, links uint64) {
 	return -1, 0
 }
 
-// kind names what a file is, for an error.
+// kind returns the type of a file in words, for an error.
 func kind(mode fs.FileMode) string {
 	switch mode.Type() {
 	case 0:

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// base is a new directory that is safe whatever the umask is, by its one name.
+// base returns a new directory that is safe whatever the umask is, without symbolic links.
 func base(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -27,7 +27,7 @@ func mkdir(t *testing.T, path string, mode fs.FileMode) {
 	t.Helper()
 	err := os.Mkdir(path, 0o700)
 	if err == nil {
-		err = os.Chmod(path, mode) // the umask does not apply
+		err = os.Chmod(path, mode) // regardless of the umask
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func symlink(t *testing.T, target, path string) {
 	}
 }
 
-// giveAway makes another user the owner, as only root can.
+// giveAway makes another user the owner, which only root can do.
 func giveAway(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Lchown(path, os.Geteuid()+1, -1); err != nil {
@@ -58,8 +58,8 @@ func forGroup(t *testing.T, path string, mode fs.FileMode) {
 	}
 }
 
-// TestOpen opens what only this user can change, and refuses everything else. "at"
-// is what the error names, from the test's directory.
+// TestOpen checks that Open accepts what only this user can change, and refuses
+// everything else. "at" is the path in the error, relative to the test's directory.
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	const sticky = fs.ModeSticky
@@ -136,7 +136,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestOpenSaysWhatHelps: the error has all that one needs to go on.
+// TestOpenSaysWhatHelps checks that the error has the mode and the remedy.
 func TestOpenSaysWhatHelps(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(base(t), "lab")
@@ -149,7 +149,7 @@ func TestOpenSaysWhatHelps(t *testing.T) {
 	if !strings.Contains(err.Error(), "mode 0777") || !strings.Contains(err.Error(), "chmod go-w "+path) {
 		t.Errorf("Open = %v, want the mode and the remedy", err)
 	}
-	if err := os.Chmod(path, 0o755); err != nil { // as it says
+	if err := os.Chmod(path, 0o755); err != nil { // as the error says
 		t.Fatal(err)
 	}
 	dir, err := Open(path)
@@ -191,7 +191,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// TestMakeMakesNothing where others could replace it.
+// TestMakeMakesNothing checks that Make creates nothing that others could replace.
 func TestMakeMakesNothing(t *testing.T) {
 	t.Parallel()
 	base := base(t)

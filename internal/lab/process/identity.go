@@ -1,5 +1,5 @@
 // Package process signals a process only after it has verified which process it is.
-// A PID alone does not tell: the system reuses it when the process has ended.
+// A PID alone is not enough: the system reuses it when the process has ended.
 package process
 
 import (
@@ -56,8 +56,9 @@ func (i Identity) Signal(signal os.Signal) error {
 	if i.PID <= 0 {
 		return ErrUnproven
 	}
-	// Opened before the check, the handle stays with the process that is checked. Linux
-	// has such handles, pidfds; elsewhere a moment remains in which the PID is reused.
+	// The handle, opened before the check, refers to the process that is checked. Linux
+	// has such handles, pidfds; on other systems the PID can be reused between the check
+	// and the signal.
 	handle, err := os.FindProcess(i.PID)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// roleVariable has the test's program echo what it reads.
+// roleVariable makes the test's program echo what it reads.
 const roleVariable = "PROCESS_TEST_ECHO"
 
 func TestMain(m *testing.M) {
@@ -26,15 +26,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// An echo is the test's program at work.
+// An echo is the test's program, running.
 type echo struct {
 	*exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// start the test's program, or a copy of it, under the name and with the arguments
-// given. It ends with the test, if not before.
+// start starts the test's program, or a copy of it, with the given name and
+// arguments. It ends with the test, if not before.
 func start(t *testing.T, path string, arguments ...string) *echo {
 	t.Helper()
 	e := &echo{Cmd: &exec.Cmd{Path: path, Args: arguments, Env: append(os.Environ(), roleVariable+"=1"), Stderr: os.Stderr}}
@@ -58,7 +58,7 @@ func start(t *testing.T, path string, arguments ...string) *echo {
 	return e
 }
 
-// answers says that it is at work.
+// answers checks that it runs.
 func (e *echo) answers(t *testing.T) {
 	t.Helper()
 	if _, err := fmt.Fprintln(e.in, "hello"); err != nil {
@@ -106,7 +106,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestOfOneThatHasEnded, first before its parent has noticed, and then after.
+// TestOfOneThatHasEnded covers a process that has ended, before and after its parent
+// has waited for it.
 func TestOfOneThatHasEnded(t *testing.T) {
 	t.Parallel()
 	child := start(t, self(t), "echo")
@@ -132,7 +133,7 @@ func TestOfOneThatHasEnded(t *testing.T) {
 	}
 }
 
-// TestSignalStrangers: only the process that is meant gets a signal.
+// TestSignalStrangers checks that no other process gets the signal.
 func TestSignalStrangers(t *testing.T) {
 	t.Parallel()
 	child := start(t, self(t), "echo")
@@ -180,8 +181,8 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// TestNewBuild: that a program's file is replaced while it runs changes nothing of
-// who it is.
+// TestNewBuild checks that a process keeps its identity when its program's file is
+// replaced.
 func TestNewBuild(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(self(t))
@@ -233,7 +234,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindOwn: another user's process is not for us to signal, whatever its command
+// TestFindOwn checks that Find skips another user's process, whatever its command
 // line is.
 func TestFindOwn(t *testing.T) {
 	t.Parallel()

@@ -14,13 +14,13 @@ func TestParseArguments(t *testing.T) {
 		command         []string
 		fails           bool
 	}{
-		"as it is":      {raw: count(2) + "/bin/etcd\x00\x00\x00\x00etcd\x00--x\x00HOME=/\x00", executable: "/bin/etcd", command: []string{"etcd", "--x"}},
-		"an empty one":  {raw: count(2) + "/bin/etcd\x00etcd\x00\x00", executable: "/bin/etcd", command: []string{"etcd", ""}},
-		"nothing":       {fails: true},
-		"a number":      {raw: count(2), fails: true},
-		"a path":        {raw: count(2) + "/bin/etcd\x00", fails: true},
-		"half of it":    {raw: count(2) + "/bin/etcd\x00\x00etcd\x00--", fails: true},
-		"a great count": {raw: count(1<<32-1) + "/bin/etcd\x00\x00etcd\x00", fails: true},
+		"as it is":          {raw: count(2) + "/bin/etcd\x00\x00\x00\x00etcd\x00--x\x00HOME=/\x00", executable: "/bin/etcd", command: []string{"etcd", "--x"}},
+		"an empty one":      {raw: count(2) + "/bin/etcd\x00etcd\x00\x00", executable: "/bin/etcd", command: []string{"etcd", ""}},
+		"nothing":           {fails: true},
+		"a number":          {raw: count(2), fails: true},
+		"a path":            {raw: count(2) + "/bin/etcd\x00", fails: true},
+		"incomplete":        {raw: count(2) + "/bin/etcd\x00\x00etcd\x00--", fails: true},
+		"a count too large": {raw: count(1<<32-1) + "/bin/etcd\x00\x00etcd\x00", fails: true},
 	} {
 		executable, command, err := parseArguments([]byte(test.raw))
 		if (err != nil) != test.fails || executable != test.executable || !slices.Equal(command, test.command) {
