@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// maxBatch is how many instances one call asks for. EC2 accepts 200 values of
-	// a filter.
+	// maxBatch bounds the instances of one call. EC2 accepts 200 values of a filter.
 	maxBatch = 100
 	// window is how long a lookup waits for others to join it.
 	window = 20 * time.Millisecond
-	// timeout of a batch, with its turn to call EC2 and the SDK's retries.
+	// timeout bounds a batch, including the wait for the limiter and the SDK's
+	// retries.
 	timeout = 8 * time.Second
 )
 
-// A batch is the instances that one call of DescribeInstances asks for.
+// A batch is a set of instances that one call of DescribeInstances asks for.
 type batch struct {
 	ids  []string
 	full chan struct{}
@@ -39,14 +39,14 @@ type answer struct {
 	err  error
 }
 
-// An instance is what EC2 answers for one that runs; for any other it is zero.
+// An instance is EC2's answer for a running instance. It is zero for any other.
 type instance struct {
 	name     string
 	launched time.Time
 }
 
-// wait returns the answer for an instance of the batch. The error means that
-// there is no answer.
+// wait returns the answer for an instance of the batch, or an error if there is
+// none.
 func (b *batch) wait(ctx context.Context, id string) (answer, error) {
 	select {
 	case <-b.done:
@@ -56,7 +56,8 @@ func (b *batch) wait(ctx context.Context, id string) (answer, error) {
 	}
 }
 
-// join adds an instance to the batch that asks for it.
+// join returns the batch that asks for an instance. If there is none, it adds the
+// instance to the open one.
 func (r *Resolver) join(id string) *batch {
 	if b, ok := r.underway[id]; ok {
 		return b
@@ -79,8 +80,8 @@ func (r *Resolver) add(b *batch, id string) {
 	r.underway[id] = b
 }
 
-// run waits for others to join, asks EC2 and settles the names. It has a context
-// of its own: a caller who hangs up must not fail the others.
+// run waits for others to join, calls EC2 and settles the names. It has its own
+// context, so that a caller who hangs up does not fail the others.
 func (r *Resolver) run(b *batch) {
 	joining := time.NewTimer(window)
 	defer joining.Stop()
@@ -95,8 +96,8 @@ func (r *Resolver) run(b *batch) {
 	r.report(err, r.finish(b, found, asked, err))
 }
 
-// seal lets no more lookups join, and fills the batch with the names that are due
-// for a refresh. The time it returns is before the call.
+// seal closes the batch to lookups and fills it with the names that are due for a
+// refresh. It returns the time, which is before the call.
 func (r *Resolver) seal(b *batch) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,9 +116,9 @@ func (r *Resolver) seal(b *batch) time.Time {
 	return now
 }
 
-// ask returns what EC2 answers for the instances. If it answers a name that
-// another instance holds, EC2 is asked for that one too: a name changes hands
-// only when its holder no longer runs.
+// ask returns EC2's answers for the instances. If EC2 reports a name that another
+// instance holds, ask asks for that instance too: a name changes hands only when
+// its holder no longer runs.
 func (r *Resolver) ask(ctx context.Context, ids []string) (map[string]instance, error) {
 	found, err := r.describe(ctx, ids)
 	if err != nil {
@@ -133,8 +134,8 @@ func (r *Resolver) ask(ctx context.Context, ids []string) (map[string]instance, 
 	return found, nil
 }
 
-// otherHolders returns the instances that hold a name which EC2 answers for
-// another, and that EC2 was not asked for.
+// otherHolders returns the instances that hold a name which EC2 reports for
+// another instance, except those that EC2 was asked for.
 func (r *Resolver) otherHolders(found map[string]instance) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,8 +149,8 @@ func (r *Resolver) otherHolders(found map[string]instance) []string {
 	return slices.Collect(maps.Keys(others))
 }
 
-// finish hands the answers of EC2, or why there are none, to those who wait. It
-// reports whether the call before failed.
+// finish passes EC2's answers, or the error, to the lookups that wait. It reports
+// whether the previous call failed.
 func (r *Resolver) finish(b *batch, found map[string]instance, asked time.Time, err error) (wasFailing bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -167,10 +168,10 @@ func (r *Resolver) finish(b *batch, found map[string]instance, asked time.Time, 
 	return wasFailing
 }
 
-// settle gives each instance that EC2 was asked for its name, or the reason why
-// it has none.
+// settle returns the name of each instance that EC2 was asked for, or the reason
+// why it has none.
 func (r *Resolver) settle(found map[string]instance, asked time.Time) map[string]answer {
-	// Names that are given up come first: another instance may have one now.
+	// Release old names first: another instance may have one now.
 	for id, instance := range found {
 		if last, ok := r.names.of(id); ok && last.name != instance.name {
 			r.names.drop(id)
@@ -187,8 +188,8 @@ func (r *Resolver) settle(found map[string]instance, asked time.Time) map[string
 	return answers
 }
 
-// claim gives a name to an instance unless another holds it. Two nodes of one
-// name could each act as the other, so the first keeps it for as long as it runs.
+// claim gives a name to an instance unless another holds it. Two nodes with one
+// name could act as each other, so the first keeps it as long as it runs.
 func (r *Resolver) claim(id, name string, asked time.Time) (string, error) {
 	if name == "" {
 		return "", ErrNoName
@@ -201,7 +202,7 @@ func (r *Resolver) claim(id, name string, asked time.Time) (string, error) {
 	return name, nil
 }
 
-// report logs that EC2 starts to fail, or that it answers again.
+// report logs when EC2 starts to fail and when it answers again.
 func (r *Resolver) report(err error, wasFailing bool) {
 	switch {
 	case err != nil && !wasFailing:
@@ -211,13 +212,12 @@ func (r *Resolver) report(err error, wasFailing bool) {
 	}
 }
 
-// describe returns what EC2 answers for the instances, each of which is in the
-// result. It asks by a filter: by InstanceIds, one ID that EC2 does not know would
-// fail the whole batch.
+// describe returns EC2's answer for each of the instances. It uses a filter: with
+// InstanceIds, one ID that EC2 does not know would fail the whole batch.
 func (r *Resolver) describe(ctx context.Context, ids []string) (map[string]instance, error) {
 	client, err := r.config.Client(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("making an EC2 client: %w", err)
+		return nil, fmt.Errorf("creating an EC2 client: %w", err)
 	}
 	found := make(map[string]instance, len(ids))
 	for _, id := range ids {
@@ -229,12 +229,12 @@ func (r *Resolver) describe(ctx context.Context, ids []string) (map[string]insta
 	}})
 	for pages.HasMorePages() {
 		if err := r.limiter.Wait(ctx); err != nil {
-			return nil, fmt.Errorf("waiting for a turn to ask EC2: %w", err)
+			return nil, fmt.Errorf("waiting for the limit of calls to EC2: %w", err)
 		}
 		r.config.Observe()
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("asking EC2: %w", err)
+			return nil, fmt.Errorf("calling EC2: %w", err)
 		}
 		for _, reservation := range page.Reservations {
 			for _, i := range reservation.Instances {
@@ -253,7 +253,7 @@ func runs(state *types.InstanceState) bool {
 	return state != nil && (state.Name == types.InstanceStateNamePending || state.Name == types.InstanceStateNameRunning)
 }
 
-// byLaunch returns the instances in the order in which they were launched.
+// byLaunch returns the instances sorted by launch time.
 func byLaunch(found map[string]instance) []string {
 	return slices.SortedFunc(maps.Keys(found), func(a, b string) int {
 		return cmp.Or(found[a].launched.Compare(found[b].launched), cmp.Compare(a, b))

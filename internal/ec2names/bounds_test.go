@@ -10,8 +10,8 @@ import (
 	"github.com/kube-iam/authenticator/internal/ec2names"
 )
 
-// TestNamesAreBounded: one name too many, and EC2 is asked again for the one that
-// it confirmed longest ago.
+// TestNamesAreBounded checks that one name beyond the limit evicts the one that EC2
+// confirmed longest ago.
 func TestNamesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 4096
@@ -30,20 +30,20 @@ func TestNamesAreBounded(t *testing.T) {
 		ask(0, 1)
 		ask(1, most)
 		if calls := ask(0, most); calls != 0 {
-			t.Errorf("%d calls for names that are remembered", calls)
+			t.Errorf("%d calls for cached names", calls)
 		}
 		ask(most, most+1)
 		if calls := ask(1, most); calls != 0 {
-			t.Errorf("%d calls for names that are remembered", calls)
+			t.Errorf("%d calls for cached names", calls)
 		}
 		if calls := ask(0, 1); calls != 1 {
-			t.Errorf("%d calls for a name that is forgotten", calls)
+			t.Errorf("%d calls for an evicted name", calls)
 		}
 	})
 }
 
-// TestWaitersAreBounded: one lookup too many is answered at once. It fails, unless
-// the instance has a name that stands.
+// TestWaitersAreBounded checks that one lookup beyond the limit returns at once. It
+// fails, unless the instance has a valid name.
 func TestWaitersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 4096
@@ -71,8 +71,8 @@ func TestWaitersAreBounded(t *testing.T) {
 	})
 }
 
-// TestCallsAreBounded: lookups that cannot have their turn within the time of a
-// call fail at once, so that few batches wait.
+// TestCallsAreBounded checks that lookups fail at once if the limiter would delay
+// them beyond the timeout, so that few batches wait.
 func TestCallsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -84,7 +84,7 @@ func TestCallsAreBounded(t *testing.T) {
 		started := time.Now()
 		all.Wait()
 		if waited := time.Since(started); f.asked() > 9 || waited > 9*time.Second {
-			t.Errorf("%d calls in %s, want 9 at most", f.asked(), waited)
+			t.Errorf("%d calls in %s, want at most 9", f.asked(), waited)
 		}
 	})
 }

@@ -1,19 +1,18 @@
 // Package ec2names finds the private DNS names of EC2 instances, which are the
 // names of nodes in Kubernetes.
 //
-// A name belongs to one running instance at a time, and only for as long as EC2
-// confirms it. An instance that EC2 no longer answers as running loses its name
+// A name belongs to one running instance at a time, and only as long as EC2
+// confirms it. An instance that EC2 no longer reports as running loses its name
 // within a minute. While EC2 does not answer, instances keep their names for up
 // to ten minutes.
 //
-// Calls to EC2 are few. Lookups that arrive together share one, and a call that
-// is made anyway asks again for the names that were confirmed longest ago, 100
-// instances in all. In a cluster of 1,000 nodes whose tokens are reviewed every
-// two minutes, 8 lookups a second find the names that are older than 30 s and
-// renew them: 1,000 names, 100 a call, once in 30 s each, make one call in 3 s,
-// and hardly any lookup waits for it. Even a call for each lookup would make 8 a
-// second, of the 15 that the limiter allows and the 20 that EC2 grants an account
-// in a region.
+// Calls to EC2 are few. Lookups that arrive together share a call, and each call
+// also renews the names that were confirmed longest ago, up to 100 instances in
+// all. For example, a cluster of 1,000 nodes, each with a token review every two
+// minutes, makes 8 lookups a second, which renew names older than 30 s. With 100
+// names a call, 1,000 names need one call every 3 s, and hardly any lookup waits
+// for it. Even one call per lookup would be only 8 a second: the limiter allows 15,
+// and EC2 allows an account 20 in a region.
 package ec2names
 
 import (
@@ -29,29 +28,29 @@ import (
 	"k8s.io/apimachinery/pkg/util/cache"
 )
 
-// The age of a name counts from when the call that confirmed it was made, for
+// The age of a name counts from the start of the call that confirmed it, since
 // the instance may have stopped right after.
 const (
 	// refreshAfter is the age from which a lookup asks EC2 again, without
 	// waiting. It leaves a slow call time to end before the name is stale.
 	refreshAfter = 30 * time.Second
-	// freshFor is the age up to which a name needs no answer. It is what an
-	// instance keeps its name for after it has stopped, while EC2 answers.
+	// freshFor is the age up to which a lookup does not wait for EC2. While EC2
+	// answers, a stopped instance keeps its name no longer than this.
 	freshFor = 50 * time.Second
-	// keepFor is the age up to which a name stands while EC2 does not answer.
+	// keepFor is the age up to which a name is valid while EC2 does not answer.
 	keepFor = 10 * time.Minute
-	// failingFor is how long after a failed call lookups do not wait for the
-	// next, if they have a name that stands.
+	// failingFor is how long after a failed call lookups with a valid name do not
+	// wait for the next call.
 	failingFor = 10 * time.Second
-	// missFor is how long an instance has no name without EC2 being asked again.
-	// It is short, since EC2 may learn of the instance at any moment.
+	// missFor is how long an instance without a name is cached. It is short, since
+	// EC2 may report the instance at any moment.
 	missFor = 10 * time.Second
 
-	// maxNames bounds the names that are remembered, and maxMisses the instances
-	// without one. Beyond it the oldest is forgotten, and EC2 is asked again.
+	// maxNames bounds the cached names, and maxMisses the cached instances without
+	// one. At the limit the oldest is evicted, and its next lookup calls EC2.
 	maxNames, maxMisses = 4096, 4096
-	// maxWaiting bounds the lookups that wait for EC2. Beyond it a lookup fails at
-	// once, unless it has a name that stands.
+	// maxWaiting bounds the lookups that wait for EC2. At the limit a lookup fails at
+	// once, unless it has a valid name.
 	maxWaiting = 4096
 )
 
@@ -70,7 +69,7 @@ type Config struct {
 	// limit.
 	QPS   float64
 	Burst int
-	// Observe is called before every call. Nil means nothing is.
+	// Observe is called before every call of EC2. It may be nil.
 	Observe func()
 	// Log gets a line when EC2 starts to fail and when it answers again. Nil
 	// discards them.
@@ -83,14 +82,14 @@ type Config struct {
 type Resolver struct {
 	config  Config
 	limiter *rate.Limiter
-	// misses has the errors of instances without a name. It is apart from names,
-	// since anyone with a role can cause misses, and they must not push names out.
+	// misses caches the errors of instances without a name. It is separate from
+	// names, because anyone with a role can cause misses, which must not evict names.
 	misses *cache.LRUExpireCache
 
 	mu    sync.Mutex
 	names *names
-	// open is the batch that lookups join; underway has the batch of every
-	// instance that EC2 is being asked for.
+	// open is the batch that lookups join. underway has the batch of each instance
+	// that is being looked up.
 	open     *batch
 	underway map[string]*batch
 	waiting  int
@@ -101,7 +100,7 @@ type Resolver struct {
 // New returns a resolver.
 func New(config Config) (*Resolver, error) {
 	if config.Client == nil {
-		return nil, errors.New("looking up instance names: no EC2 client is given")
+		return nil, errors.New("looking up instance names: Config.Client is required")
 	}
 	config.QPS = cmp.Or(config.QPS, 15)
 	config.Burst = cmp.Or(config.Burst, 5)
@@ -128,9 +127,8 @@ type clock func() time.Time
 func (c clock) Now() time.Time { return c() }
 
 // PrivateDNSName returns the private DNS name of a running instance. The error is
-// [ErrNoName] if EC2 answers that there is none. Any other error means that the
-// name is unknown: EC2 does not answer, or answers the name of another running
-// instance.
+// [ErrNoName] if EC2 reports none. Any other error means that the name is unknown:
+// EC2 does not answer, or reports the name of another running instance.
 func (r *Resolver) PrivateDNSName(ctx context.Context, id string) (string, error) {
 	last, pending, err := r.lookUp(id)
 	if pending == nil {
@@ -150,8 +148,8 @@ func (r *Resolver) PrivateDNSName(ctx context.Context, id string) (string, error
 	return "", err
 }
 
-// lookUp returns what is known of an instance, or the batch to wait for if that
-// does not suffice.
+// lookUp returns what is known about an instance, or the batch to wait for if that
+// is not enough.
 func (r *Resolver) lookUp(id string) (last holding, pending *batch, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

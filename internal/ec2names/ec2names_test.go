@@ -22,16 +22,17 @@ import (
 	"github.com/kube-iam/authenticator/internal/ec2names"
 )
 
-// fakeEC2 answers what its instances are when a call arrives, after delay.
+// fakeEC2 answers a call after delay, with its instances as they were when the call
+// arrived.
 type fakeEC2 struct {
 	mu        sync.Mutex
 	instances map[string]types.Instance
 	calls     [][]string
 	err       error
 	delay     time.Duration
-	// hangs reports whether a call for these instances is never answered.
+	// hangs reports whether a call for these instances never returns.
 	hangs func(ids []string) bool
-	// noClient is why there is no client to call with.
+	// noClient is the error of creating a client.
 	noClient error
 }
 
@@ -71,8 +72,8 @@ func (f *fakeEC2) runs(n int, name string) {
 	}
 }
 
-// becomes changes the state of an instance. It keeps its name, which EC2 takes
-// from it only by and by.
+// becomes changes the state of an instance. The instance keeps its name, as in EC2,
+// which removes it only later.
 func (f *fakeEC2) becomes(n int, state types.InstanceStateName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,7 +145,7 @@ func wantName(t *testing.T, r *ec2names.Resolver, n int, want string) {
 	}
 }
 
-// wantNoName fails the test unless EC2 answers that an instance has no name.
+// wantNoName fails the test unless the error is ErrNoName.
 func wantNoName(t *testing.T, r *ec2names.Resolver, n int) {
 	t.Helper()
 	if name, err := r.PrivateDNSName(t.Context(), id(n)); name != "" || !errors.Is(err, ec2names.ErrNoName) {
@@ -152,8 +153,8 @@ func wantNoName(t *testing.T, r *ec2names.Resolver, n int) {
 	}
 }
 
-// wantUnknown fails the test unless the name of an instance is unknown, for a
-// reason that has all the parts.
+// wantUnknown fails the test unless the name of an instance is unknown, with an
+// error that contains all the parts.
 func wantUnknown(t *testing.T, r *ec2names.Resolver, n int, parts ...string) {
 	t.Helper()
 	name, err := r.PrivateDNSName(t.Context(), id(n))
@@ -168,7 +169,7 @@ func wantUnknown(t *testing.T, r *ec2names.Resolver, n int, parts ...string) {
 	}
 }
 
-// TestFleet starts 250 nodes at once, each of which asks four times.
+// TestFleet starts 250 nodes at once. Each asks four times.
 func TestFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -192,8 +193,8 @@ func TestFleet(t *testing.T) {
 	})
 }
 
-// TestCluster of 1,000 nodes, whose tokens are reviewed once in two minutes each:
-// the numbers are those of the package's comment.
+// TestCluster checks the numbers of the package's comment, with 1,000 nodes that each
+// have a token review every two minutes.
 func TestCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const nodes, every, settled, end = 1000, 2 * time.Minute, 5 * time.Minute, 25 * time.Minute
@@ -228,13 +229,13 @@ func TestCluster(t *testing.T) {
 		perSecond := float64(f.asked()-before) / (end - settled).Seconds()
 		t.Logf("%.2f calls a second; %d of %d lookups waited", perSecond, waits.Load(), lookups.Load())
 		if perSecond > 0.5 || waits.Load()*100 > lookups.Load() {
-			t.Errorf("%.2f calls a second, %d of %d lookups waited; want 0.5 and one in a hundred at most", perSecond, waits.Load(), lookups.Load())
+			t.Errorf("%.2f calls a second, %d of %d lookups waited; want at most 0.5 calls, and 1%% of lookups", perSecond, waits.Load(), lookups.Load())
 		}
 	})
 }
 
-// TestAge: a name is served from memory, then renewed in the background, then
-// waited for.
+// TestAge checks that a name is first cached, then renewed in the background, and
+// then waited for.
 func TestAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const delay = 5 * time.Second
@@ -263,8 +264,8 @@ func TestAge(t *testing.T) {
 	})
 }
 
-// TestStopped: an instance that stops right after EC2 confirmed its name has none
-// a minute later, however often its tokens are reviewed and however slow EC2 is.
+// TestStopped checks that an instance that stops right after EC2 confirmed its name
+// has none a minute later, however often it is looked up and however slow EC2 is.
 func TestStopped(t *testing.T) {
 	for _, state := range []types.InstanceStateName{
 		types.InstanceStateNameStopping, types.InstanceStateNameStopped,
@@ -294,11 +295,12 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// TestStates: none that has no name gets an empty one, which would be system:node:.
+// TestStates checks that no state gives an empty name, which would map to
+// system:node: without a name.
 func TestStates(t *testing.T) {
 	states := types.InstanceStateName("").Values()
 	if len(states) != 6 {
-		t.Fatalf("EC2 has the states %v: say what each means", states)
+		t.Fatalf("EC2 has the states %v: decide which of them run", states)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -330,13 +332,14 @@ func TestMissesAreRemembered(t *testing.T) {
 		if f.asked() != 1 {
 			t.Errorf("%d calls, want 1", f.asked())
 		}
-		f.runs(1, "one") // EC2 learns of it.
+		f.runs(1, "one") // EC2 reports it now.
 		time.Sleep(11 * time.Second)
 		wantName(t, r, 1, "one")
 	})
 }
 
-// TestRestarted: who stops and starts again gets its name back.
+// TestRestarted checks that an instance that stops and starts again gets its name
+// back.
 func TestRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -352,8 +355,8 @@ func TestRestarted(t *testing.T) {
 	})
 }
 
-// TestFailuresKeepNames: EC2 not answering, in whatever way, takes no name from
-// anybody for ten minutes; then the name is unknown, which is no denial.
+// TestFailuresKeepNames checks that instances keep their names for ten minutes
+// however EC2 fails. After that a name is unknown, which is not a denial.
 func TestFailuresKeepNames(t *testing.T) {
 	for name, fail := range map[string]func(f *fakeEC2){
 		"no client": func(f *fakeEC2) { f.hasNoClient(errors.New("no credentials")) },
@@ -381,15 +384,15 @@ func TestFailuresKeepNames(t *testing.T) {
 				f.hasNoClient(nil)
 				f.fails(nil)
 				f.isDown(false)
-				time.Sleep(10 * time.Second) // A call that hangs is given up.
+				time.Sleep(10 * time.Second) // A call that hangs times out.
 				wantNoName(t, r, 1)
 			})
 		})
 	}
 }
 
-// TestFailuresAreNotAnswers: when EC2 answers again, a lookup learns it within
-// the ten seconds for which none waits.
+// TestFailuresAreNotAnswers checks that lookups use EC2 within ten seconds after it
+// answers again.
 func TestFailuresAreNotAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -406,8 +409,8 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 	})
 }
 
-// TestFailuresDelayOnce: while EC2 hangs, one lookup waits for it, and the others
-// have their names at once.
+// TestFailuresDelayOnce checks that while EC2 hangs, one lookup waits for it, and the
+// others return at once.
 func TestFailuresDelayOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -432,7 +435,7 @@ func TestFailuresDelayOnce(t *testing.T) {
 	})
 }
 
-// TestDeadline: for a caller who cannot wait any longer, EC2 has failed.
+// TestDeadline checks that a caller's deadline counts as a failure of EC2.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -454,7 +457,7 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// TestCallerWhoHangsUp fails nobody else.
+// TestCallerWhoHangsUp checks that a caller who hangs up fails no other.
 func TestCallerWhoHangsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -464,7 +467,7 @@ func TestCallerWhoHangsUp(t *testing.T) {
 		var all sync.WaitGroup
 		all.Go(func() {
 			if _, err := r.PrivateDNSName(hasty, id(1)); !errors.Is(err, context.Canceled) {
-				t.Errorf("who hangs up gets %v", err)
+				t.Errorf("error %v, want context.Canceled", err)
 			}
 		})
 		synctest.Wait()
@@ -487,7 +490,7 @@ func TestLog(t *testing.T) {
 		f.fails(nil)
 		wantNoName(t, r, 2)
 		wantNoName(t, r, 3)
-		synctest.Wait() // The line is written after the lookup is answered.
+		synctest.Wait() // The line is written after the lookup returns.
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "broken") || !strings.Contains(lines[1], "level=INFO") {
 			t.Errorf("%s", log.String())
@@ -502,13 +505,13 @@ func TestObserve(t *testing.T) {
 		wantNoName(t, r, 1)
 		wantNoName(t, r, 2)
 		if observed != 2 {
-			t.Errorf("%d calls are observed, want 2", observed)
+			t.Errorf("%d calls observed, want 2", observed)
 		}
 	})
 }
 
 func TestNewRefuses(t *testing.T) {
 	if _, err := ec2names.New(ec2names.Config{}); err == nil {
-		t.Error("a resolver without a client is made")
+		t.Error("New accepts a config without a client")
 	}
 }

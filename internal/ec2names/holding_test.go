@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// TestNameChangesHands: EC2 gives an address, and with it a name, to a new
-// instance as soon as the old one is gone.
+// TestNameChangesHands checks that a new instance gets the name of a terminated one
+// at once: EC2 may reuse an address, and so a name, as soon as it is free.
 func TestNameChangesHands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -23,7 +23,7 @@ func TestNameChangesHands(t *testing.T) {
 		wantName(t, r, 1, "ip-10-0-0-1")
 		f.becomes(1, types.InstanceStateNameTerminated)
 		f.runs(2, "ip-10-0-0-1")
-		wantName(t, r, 1, "ip-10-0-0-1") // It is fresh, and nobody else has it yet.
+		wantName(t, r, 1, "ip-10-0-0-1") // It is fresh, and no other instance has it yet.
 		wantName(t, r, 2, "ip-10-0-0-1")
 		wantNoName(t, r, 1)
 		time.Sleep(20 * time.Second)
@@ -31,8 +31,8 @@ func TestNameChangesHands(t *testing.T) {
 	})
 }
 
-// TestNamesSwap: of instances that EC2 answers for at once, all give up their old
-// names before any gets its new one.
+// TestNamesSwap checks that instances of one call can swap their names: all old names
+// are released before any new one is given.
 func TestNamesSwap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -49,8 +49,8 @@ func TestNamesSwap(t *testing.T) {
 	})
 }
 
-// TestTwoRunUnderOneName, in networks whose addresses overlap: the one that had
-// the name keeps it while it runs.
+// TestTwoRunUnderOneName checks that of two running instances with one name, which
+// networks with overlapping addresses allow, the first keeps it while it runs.
 func TestTwoRunUnderOneName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -74,8 +74,8 @@ func TestTwoRunUnderOneName(t *testing.T) {
 	})
 }
 
-// TestTwoAtOnce: of instances that ask for one name together, the one that was
-// launched first gets it, on every server.
+// TestTwoAtOnce checks that of instances that ask for one name at once, the one that
+// was launched first gets it, so that all servers agree.
 func TestTwoAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -94,8 +94,8 @@ func TestTwoAtOnce(t *testing.T) {
 	})
 }
 
-// TestHolderIsUnknown: a name does not change hands while EC2 does not answer for
-// the instance that holds it.
+// TestHolderIsUnknown checks that a name does not change hands while EC2 does not
+// answer for its holder.
 func TestHolderIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -109,8 +109,8 @@ func TestHolderIsUnknown(t *testing.T) {
 	})
 }
 
-// TestLostWhileWaiting: a lookup whose call fails does not fall back on a name
-// that went to another instance in the meantime.
+// TestLostWhileWaiting checks that after a failed call, a lookup does not fall back on
+// a name that another instance got in the meantime.
 func TestLostWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeEC2{}
@@ -154,7 +154,7 @@ func history(t *testing.T, random *rand.Rand) {
 	f := &fakeEC2{}
 	r := resolver(t, f)
 	var runs [instances]run
-	uses := map[string]use{} // the last of each name
+	uses := map[string]use{} // the last use of each name
 	start := func(n int) {
 		runs[n] = run{name: fmt.Sprint("name-", random.IntN(names)), started: time.Now()}
 		f.runs(n, runs[n].name)
@@ -193,7 +193,7 @@ func history(t *testing.T, random *rand.Rand) {
 			now := time.Now()
 			if last, ok := uses[name]; ok && last.n != n {
 				if other := runs[last.n]; other.name == name && other.ended.IsZero() && other.started.Before(last.at.Add(-longestCall)) {
-					t.Errorf("instance %d gets %q, which %d has and runs under", n, name, last.n)
+					t.Errorf("instance %d gets %q, the name of running instance %d", n, name, last.n)
 				}
 			}
 			if ended := runs[n].ended; !ended.IsZero() && now.Sub(ended) > time.Minute && broken == nil && now.Sub(repaired) > time.Minute {

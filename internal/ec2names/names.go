@@ -6,15 +6,14 @@ import (
 	"time"
 )
 
-// A holding is the name of an instance, and when the call that confirmed it was
-// made.
+// A holding is an instance's name, and the time of the call that confirmed it.
 type holding struct {
 	id, name string
 	asked    time.Time
 }
 
-// names remembers which instance holds which name: an instance has one name at
-// most, and a name one instance. It is not safe for concurrent use.
+// names stores which instance holds which name: an instance has at most one name,
+// and a name at most one instance. It is not safe for concurrent use.
 type names struct {
 	size         int
 	byID, byName map[string]*list.Element
@@ -26,7 +25,7 @@ func newNames(size int) *names {
 	return &names{size: size, byID: map[string]*list.Element{}, byName: map[string]*list.Element{}, byAge: list.New()}
 }
 
-// of returns what an instance holds.
+// of returns the holding of an instance.
 func (n *names) of(id string) (holding, bool) {
 	e, ok := n.byID[id]
 	if !ok {
@@ -44,8 +43,8 @@ func (n *names) holder(name string) (id string, ok bool) {
 	return e.Value.(holding).id, true
 }
 
-// hold gives an instance a name, which no other may hold, in place of the one it
-// has. At the size it forgets the holding that was confirmed longest ago.
+// hold replaces the name of an instance. No other instance may hold the new one. At
+// the maximum size, hold drops the holding that was confirmed longest ago.
 func (n *names) hold(h holding) {
 	n.drop(h.id)
 	if len(n.byID) >= n.size {
@@ -55,7 +54,7 @@ func (n *names) hold(h holding) {
 	n.byID[h.id], n.byName[h.name] = e, e
 }
 
-// drop forgets what an instance holds.
+// drop removes the holding of an instance.
 func (n *names) drop(id string) {
 	if e, ok := n.byID[id]; ok {
 		n.byAge.Remove(e)
@@ -64,8 +63,8 @@ func (n *names) drop(id string) {
 	}
 }
 
-// askedBefore yields the instances that were last asked for before a time, those
-// of the oldest holdings first.
+// askedBefore returns the instances that were last asked for before a time, the
+// oldest first.
 func (n *names) askedBefore(t time.Time) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for e := n.byAge.Front(); e != nil; e = e.Next() {
