@@ -1,5 +1,4 @@
-// Package kube talks to a Kubernetes API server: a lean client of the kinds that
-// the authenticator reads and writes, and the Events that it writes.
+// Package kube is a small client of a Kubernetes API server. It also writes Events.
 package kube
 
 import (
@@ -14,8 +13,8 @@ import (
 	"github.com/kube-iam/authenticator/internal/file"
 )
 
-// RESTConfig finds the API server: by a kubeconfig, by a URL, or, if neither is
-// given, as a pod does.
+// RESTConfig returns the configuration for an API server: from a kubeconfig, from a
+// URL or, if neither is given, from the pod that it runs in.
 func RESTConfig(ctx context.Context, kubeconfig, master string) (*rest.Config, error) {
 	if kubeconfig == "" && master == "" {
 		config, err := rest.InClusterConfig()
@@ -50,8 +49,8 @@ func readKubeconfig(ctx context.Context, path, master string) (*rest.Config, err
 }
 
 // checkPaths makes the paths in a kubeconfig relative to it, as kubectl does, and
-// reads the files that the current context needs: client-go reads them again, and
-// would wait for a FIFO for ever.
+// checks the files that the current context needs: client-go reads them later, and
+// would wait forever for a FIFO.
 func checkPaths(ctx context.Context, config *api.Config, origin string) error {
 	for _, cluster := range config.Clusters {
 		cluster.LocationOfOrigin = origin
@@ -65,7 +64,7 @@ func checkPaths(ctx context.Context, config *api.Config, origin string) error {
 	var paths []string
 	current := config.Contexts[config.CurrentContext]
 	if current == nil {
-		return nil // client-go explains it
+		return nil // client-go returns the error
 	}
 	if cluster := config.Clusters[current.Cluster]; cluster != nil {
 		paths = append(paths, cluster.CertificateAuthority)
@@ -84,13 +83,13 @@ func checkPaths(ctx context.Context, config *api.Config, origin string) error {
 	return nil
 }
 
-// NewClient makes a client of untyped objects. The types of k8s.io/api/core/v1
-// would bring all kinds of Kubernetes into this program, and the clientset would
-// register every group at start, which is at every kubectl call.
+// NewClient returns a client of untyped objects. The types of k8s.io/api/core/v1
+// would link all kinds of Kubernetes into this program, and the clientset would
+// register every group at each start, and so at each kubectl call.
 func NewClient(config *rest.Config) (dynamic.Interface, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("making a client of the API server: %w", err)
+		return nil, fmt.Errorf("creating a client of the API server: %w", err)
 	}
 	return client, nil
 }

@@ -58,7 +58,7 @@ func TestRESTConfig(t *testing.T) {
 		t.Errorf("with a URL: %+v, %v", config, err)
 	}
 	if config, err = kube.RESTConfig(t.Context(), "", "http://10.0.0.3"); err != nil || config.Host != "http://10.0.0.3" {
-		t.Errorf("with a URL alone: %+v, %v", config, err)
+		t.Errorf("with only a URL: %+v, %v", config, err)
 	}
 	for name, want := range map[string]string{
 		"nowhere":         "no such file",

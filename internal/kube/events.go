@@ -15,20 +15,19 @@ import (
 const component = "aws-iam-authenticator"
 
 // An EventWriter writes Events in the background, so that reporting a problem
-// never delays what the ConfigMap says.
+// never delays the mappings.
 type EventWriter struct {
 	client dynamic.Interface
 	log    *slog.Logger
 	queue  chan *unstructured.Unstructured
 }
 
-// NewEventWriter makes a writer that queues Events; [EventWriter.Run] writes
-// them.
+// NewEventWriter returns a writer that queues Events. [EventWriter.Run] writes them.
 func NewEventWriter(client dynamic.Interface, log *slog.Logger) *EventWriter {
 	return &EventWriter{client, log, make(chan *unstructured.Unstructured, 64)}
 }
 
-// Run writes what is queued until ctx is done.
+// Run writes the queued Events until ctx is done.
 func (w *EventWriter) Run(ctx context.Context) {
 	for {
 		select {
@@ -49,8 +48,8 @@ func (w *EventWriter) post(ctx context.Context, event *unstructured.Unstructured
 	}
 }
 
-// Warn queues a warning about a ConfigMap. With the queue full the Event is
-// dropped: what it says is in the log too.
+// Warn queues a warning about a ConfigMap. If the queue is full, the Event is
+// dropped: the log has the warning too.
 func (w *EventWriter) Warn(configMap *unstructured.Unstructured, reason, message string) {
 	now := time.Now().UTC().Format(time.RFC3339)
 	event := &unstructured.Unstructured{Object: map[string]any{
