@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestReadFIFO has nobody who writes to it: opening it would block for ever.
+// TestReadFIFO reads a FIFO without a writer: opening it would block forever.
 func TestReadFIFO(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "fifo")

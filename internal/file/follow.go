@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// quiet is how long a file must not have changed before it is read: one that
-	// is written in place is empty at first, and then cut short.
+	// quiet is how long a file must not change before it is read: while it is
+	// written in place, it is first empty and then incomplete.
 	quiet = 200 * time.Millisecond
-	// patience is how long a file that keeps changing is waited for. Then it is
-	// read if its content is whole.
+	// patience is how long to wait for a file that keeps changing. After that it
+	// is read if its content is whole.
 	patience = 2 * time.Second
 	// period is how often we look at a file even if no change is reported:
 	// some file systems report none.
@@ -25,17 +25,17 @@ const (
 
 // Config of [Follow]. Path, Limit and Whole must be set.
 type Config struct {
-	// Path of the file.
+	// Path is the path of the file.
 	Path string
-	// Limit is the most that is read of it, in bytes.
+	// Limit is the maximum size of the file, in bytes.
 	Limit int64
-	// Content that was read already: it is no change.
+	// Content is the content that was read already. It is not reported as a change.
 	Content []byte
-	// Whole reports whether a content that still changes can be used.
+	// Whole reports whether the content of a file that keeps changing can be used.
 	Whole func(content []byte) bool
-	// Watch reports changes. Nil means that of the operating system.
+	// Watch reports changes. Nil means [Notify].
 	Watch Watch
-	// Log of what is wrong with watching. Nil means nowhere.
+	// Log gets a line when watching fails. Nil discards it.
 	Log *slog.Logger
 }
 
@@ -47,7 +47,7 @@ type Follower struct {
 	watchingFailed bool
 }
 
-// found is what a look at the file found: its content, or what is wrong.
+// found identifies the result of a look at the file: its content or an error.
 type found struct {
 	sum [sha256.Size]byte
 	err string
@@ -60,7 +60,7 @@ func newFound(content []byte, err error) found {
 	return found{sum: sha256.Sum256(content)}
 }
 
-// Follow returns a follower of a file, which [Follower.Run] starts.
+// Follow returns a follower of a file. [Follower.Run] starts it.
 func Follow(config Config) *Follower {
 	if config.Watch == nil {
 		config.Watch = Notify
@@ -76,12 +76,11 @@ func Follow(config Config) *Follower {
 	}
 }
 
-// Reread has the file read again soon, whether it changed or not.
+// Reread makes Run read the file again soon, whether it changed or not.
 func (f *Follower) Reread() { signal(f.reread) }
 
-// Run calls changed with what is in the file each time that changes, until ctx
-// is done. An error says why the file cannot be read: [fs.ErrNotExist] that it is
-// gone.
+// Run calls changed each time the file changes, until ctx is done. It passes the
+// content, or the error of reading it: [fs.ErrNotExist] if the file is missing.
 func (f *Follower) Run(ctx context.Context, changed func(content []byte, err error)) {
 	var watching sync.WaitGroup
 	watching.Go(func() { f.watch(ctx) })
@@ -109,15 +108,15 @@ func (f *Follower) Run(ctx context.Context, changed func(content []byte, err err
 
 // watch looks at the file after each change in its directory, and once in a
 // period. It watches the directory because editors, and the kubelet for a mounted
-// ConfigMap, replace the file; and anew each period, because that may be replaced
-// too.
+// ConfigMap, replace the file. It restarts the watch each period, because the
+// directory may be replaced too.
 func (f *Follower) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		one, cancel := context.WithTimeout(ctx, period)
 		err := f.config.Watch(one, filepath.Dir(f.config.Path), func() { signal(f.look) })
 		if failed := err != nil && one.Err() == nil; failed != f.watchingFailed {
 			if f.watchingFailed = failed; failed {
-				f.config.Log.Warn("watching a file failed: changes act within a minute, or at SIGHUP", "file", f.config.Path, "error", err)
+				f.config.Log.Warn("watching a file failed: changes take effect within a minute, or at SIGHUP", "file", f.config.Path, "error", err)
 			}
 		}
 		<-one.Done()
@@ -126,7 +125,7 @@ func (f *Follower) watch(ctx context.Context) {
 	}
 }
 
-// settled reads the file once it has been quiet.
+// settled reads the file once it is quiet.
 func (f *Follower) settled(ctx context.Context) ([]byte, error) {
 	started := time.Now()
 	before := f.stamp(ctx)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// A followed file in a bubble, whose clock stands still while files are written.
+// A followed file is in a synctest bubble, whose clock stops while files are written.
 type followed struct {
 	t        *testing.T
 	path     string
@@ -27,7 +27,7 @@ type followed struct {
 	seen []string
 }
 
-// follow follows a file; whatever ends in a full stop is whole.
+// follow follows a file. Content that ends in a full stop is whole.
 func follow(t *testing.T, watch Watch) *followed {
 	t.Helper()
 	f := &followed{t: t, path: filepath.Join(t.TempDir(), "file")}
@@ -69,11 +69,11 @@ func (f *followed) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// write writes the file in place, and reports it.
+// write writes the file in place, and reports the change.
 func (f *followed) write(content string) {
 	f.t.Helper()
 	write(f.t, f.path, content)
-	// The clock of the file system is another than the bubble's.
+	// The clock of the file system is not the bubble's.
 	now := time.Now()
 	if err := os.Chtimes(f.path, now, now); err != nil {
 		f.t.Fatal(err)
@@ -144,7 +144,7 @@ func TestFollow(t *testing.T) {
 				f.pass(quiet / 2)
 			}
 			if seen := f.take(); len(seen) != 1 {
-				f.t.Errorf("%q seen in 2.5 s, want one of them", seen)
+				f.t.Errorf("%q seen in 2.5 s, want one", seen)
 			}
 		},
 		"never quiet and never whole": func(f *followed) {
@@ -191,7 +191,7 @@ func TestFollow(t *testing.T) {
 			f.pass(time.Second)
 			f.expect("error")
 		},
-		"a change that is not reported": func(f *followed) {
+		"change that is not reported": func(f *followed) {
 			write(f.t, f.path, "second.")
 			f.pass(period / 2)
 			f.expect()
@@ -234,8 +234,7 @@ func TestFollowChangeBeforeRun(t *testing.T) {
 	})
 }
 
-// TestFollowWithoutWatch has a system without watches: it is reported once, and
-// tried again.
+// TestFollowWithoutWatch checks that a failing watch is logged once and retried.
 func TestFollowWithoutWatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -249,7 +248,7 @@ func TestFollowWithoutWatch(t *testing.T) {
 		})
 		ctx, stop := context.WithTimeout(t.Context(), 3*period-time.Second)
 		defer stop()
-		follower.Run(ctx, func([]byte, error) { t.Error("a change is seen") })
+		follower.Run(ctx, func([]byte, error) { t.Error("a change was reported") })
 		if tries != 3 || strings.Count(log.String(), "no watches left") != 1 {
 			t.Errorf("%d tries, want 3; logged: %s", tries, log.String())
 		}
@@ -267,7 +266,7 @@ func TestNotify(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() { follower.Run(ctx, func(content []byte, _ error) { seen <- string(content) }) })
 	defer func() { stop(); running.Wait() }()
-	for _, content := range []string{"second.", "third.", "fourth.", "fifth."} { // the first looks may come late
+	for _, content := range []string{"second.", "third.", "fourth.", "fifth."} { // the first changes may be seen late
 		write(t, path+".new", content)
 		if err := os.Rename(path+".new", path); err != nil {
 			t.Fatal(err)
@@ -282,6 +281,6 @@ func TestNotify(t *testing.T) {
 		}
 	}
 	if err := Notify(ctx, path+"/none", func() {}); err == nil {
-		t.Error("a directory that is none is watched")
+		t.Error("Notify accepts a missing directory")
 	}
 }

@@ -1,5 +1,5 @@
-// Package file reads the files that operators give us, and follows them. It
-// reads regular files only, and never waits for one that does not answer.
+// Package file reads and follows files that operators provide. It reads only regular
+// files, and never hangs on a file system that does not answer.
 package file
 
 import (
@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// The most that we read of a file.
+// Limits of the size of a file, in bytes.
 const (
-	// MaxMappings is the limit for files with mappings: that of awsauth.
+	// MaxMappings is the limit for files with mappings, the same as awsauth's.
 	MaxMappings = 4 << 20
 	// MaxSettings is the limit for kubeconfigs, certificates and the like.
 	MaxSettings = 1 << 20
@@ -26,7 +26,7 @@ func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
 }
 
 func read(path string, limit int64) ([]byte, error) {
-	// Before it is opened: opening some devices has an effect on them.
+	// Check before opening, because opening some devices has side effects.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	// Again, since a FIFO may have taken its place in between.
+	// Check again, since a FIFO may have replaced it in between.
 	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func checkRegular(path string, info fs.FileInfo) error {
 	case mode&fs.ModeDevice != 0:
 		what = "a device"
 	default:
-		what = "none"
+		what = "an irregular file"
 	}
 	return fmt.Errorf("%s is %s: expected a regular file", path, what)
 }
@@ -82,8 +82,8 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// await returns what ask returns, or why ctx ended if that comes first: then ask
-// is left behind, since a system call on a hanging file system cannot be ended.
+// await returns the result of ask, or the cause if ctx is done first. Then it leaves
+// ask behind, since a system call on a hanging file system cannot be interrupted.
 func await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	type answer struct {
 		value T

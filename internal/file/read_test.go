@@ -39,13 +39,13 @@ func TestRead(t *testing.T) {
 		}
 	}
 	if _, err := Read(t.Context(), at("file"), 4); err == nil || err.Error() != at("file")+" is too large (at most 4 bytes)" {
-		t.Errorf("reading too large a file: %v", err)
+		t.Errorf("reading a file that is too large: %v", err)
 	}
 	if _, err := Read(t.Context(), at("none"), 5); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), at("none")) {
 		t.Errorf("reading a file that does not exist: %v", err)
 	}
 	if bytesText(MaxMappings) != "4 MiB" || bytesText(MaxSettings) != "1 MiB" {
-		t.Error("the limits read", bytesText(MaxMappings), bytesText(MaxSettings))
+		t.Error("the limits are printed as", bytesText(MaxMappings), bytesText(MaxSettings))
 	}
 }
 
@@ -63,22 +63,22 @@ func TestReadRejectsOtherThanRegularFiles(t *testing.T) {
 		os.DevNull:                   "is a device: expected a regular file",
 	} {
 		if _, err := Read(t.Context(), path, 5); err == nil || !strings.Contains(err.Error(), path+" "+want) {
-			t.Errorf("reading %s: %v, want that it %s", path, err, want)
+			t.Errorf("reading %s: %v, want %q", path, err, want)
 		}
 	}
 }
 
-// TestReadEndsWithItsContext is about a file system that hangs.
+// TestReadEndsWithItsContext checks that Read returns when the file system hangs.
 func TestReadEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		hang := make(chan struct{})
 		defer close(hang)
-		told := errors.New("told to stop")
-		go func() { synctest.Wait(); cancel(told) }()
-		if _, err := await(ctx, func() (int, error) { <-hang; return 1, nil }); !errors.Is(err, told) {
-			t.Errorf("%v, want %v", err, told)
+		stopped := errors.New("stopped")
+		go func() { synctest.Wait(); cancel(stopped) }()
+		if _, err := await(ctx, func() (int, error) { <-hang; return 1, nil }); !errors.Is(err, stopped) {
+			t.Errorf("%v, want %v", err, stopped)
 		}
 	})
 }

@@ -8,10 +8,11 @@ import (
 )
 
 // A Watch calls changed once it watches a directory, and whenever something may
-// have changed there. It returns when ctx is done, or why it cannot watch.
+// have changed there. It returns when ctx is done, or with an error if it cannot
+// watch.
 type Watch func(ctx context.Context, dir string, changed func()) error
 
-// Notify watches by the operating system's notifications.
+// Notify watches with the operating system's notifications.
 func Notify(ctx context.Context, dir string, changed func()) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
