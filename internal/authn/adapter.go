@@ -7,8 +7,8 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 )
 
-// AuthenticateToken makes an Authenticator a k8s.io/apiserver token
-// authenticator: yes, no, or an error if undecided.
+// AuthenticateToken implements the token authenticator of k8s.io/apiserver. An
+// undecided outcome is an error.
 func (a *Authenticator) AuthenticateToken(ctx context.Context, bearer string) (*authenticator.Response, bool, error) {
 	d := a.Authenticate(ctx, bearer)
 	switch d.Outcome.Verdict() {

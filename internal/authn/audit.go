@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// maxAttributes is how many attributes a line has at most.
+// maxAttributes is the maximum number of attributes of a line.
 const maxAttributes = 10
 
-// audit writes one line about a decision: who was let in, or why not. Of a
-// scrubbed account it gives the outcome and nothing of the identity.
+// audit writes one line about a decision: the user, or the reason of a denial. For a
+// scrubbed account, it has the outcome but nothing about the identity.
 func audit(ctx context.Context, log slog.Handler, now time.Time, d *Decision) {
 	level, message := headline(d.Outcome.Verdict())
 	if !log.Enabled(ctx, level) {
@@ -20,7 +20,7 @@ func audit(ctx context.Context, log slog.Handler, now time.Time, d *Decision) {
 		slog.String("outcome", string(d.Outcome)),
 		slog.Bool("cached", d.Cached),
 		slog.Duration("duration", d.Duration))
-	// A username may be the ARN, or hold the session's name or the access key.
+	// A username may be the ARN, or contain the session's name or the access key ID.
 	if d.Outcome == Mapped && !d.Scrubbed {
 		attributes = append(attributes, slog.String("username", d.User.Username), slog.Any("groups", d.User.Groups), slog.String("uid", d.User.UID))
 	}
@@ -34,7 +34,7 @@ func audit(ctx context.Context, log slog.Handler, now time.Time, d *Decision) {
 	if d.Err != nil && !d.Scrubbed {
 		attributes = append(attributes, slog.String("error", d.Err.Error()))
 	}
-	// A Logger would look for the line of code, which is always this one.
+	// A Logger would look up the source line, which is always this one.
 	record := slog.NewRecord(now, level, message, 0)
 	record.AddAttrs(attributes...)
 	_ = log.Handle(ctx, record) // there is nowhere else to report that it failed

@@ -1,9 +1,9 @@
 // Package authn decides who a bearer token signs in as.
 //
-// A token goes one way: it is looked up in the cache, parsed, coalesced with its
-// equals, given a turn at STS, verified there, and its identity is mapped. The
-// cache holds verified identities, never a mapping, so that an edit of the
-// mappings acts on the next request.
+// A token passes these steps: it is looked up in the cache, parsed, coalesced with
+// equal tokens, queued for STS and verified there, and its identity is mapped. The
+// cache holds verified identities, never mappings, so that an edit of the mappings
+// takes effect on the next request.
 package authn
 
 import (
@@ -20,47 +20,48 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-// Decision is what was decided about a token, and why.
+// Decision is the decision about a token, with its reason.
 type Decision struct {
 	Outcome Outcome
-	// User is who the token signs in as; set if the outcome is Mapped.
+	// User is the user that the token signs in as. It is set if Outcome is Mapped.
 	User User
-	// Reason is a sentence for the caller, set if STS refused the token or the
-	// mappings its identity. It names the canonical ARN and why, and for scrubbed
-	// accounts not even that. It is empty for a token that is wrong on its face:
-	// that "no" stays true, so that the caller may cache it.
+	// Reason is a sentence for the caller. It is set if STS refused the token, or
+	// the mappings refused its identity: then it has the canonical ARN and the
+	// reason, unless the account is scrubbed. It is empty for a token that is
+	// malformed or expired. Such a token never becomes valid, so that the caller
+	// may cache the denial.
 	Reason string
 
 	// The rest is for the log. Identity is zero until STS has proven one.
 	Identity identity.Identity
 	Rule     mapper.Rule
-	// Cached: STS was not asked for this request.
+	// Cached means that the result of STS came from the cache.
 	Cached bool
-	// Scrubbed: nothing of the identity may be logged.
+	// Scrubbed means that nothing about the identity may be logged.
 	Scrubbed bool
 	Duration time.Duration
-	// Err is why, for all outcomes but Mapped. It holds no credential.
+	// Err is the reason for all outcomes except Mapped. It contains no credential.
 	Err error
 }
 
 // Config of [New]. ClusterID, Hosts, Verifier and Mapper must be set.
 type Config struct {
-	// ClusterID of the cluster that tokens must be for.
+	// ClusterID is the cluster ID that tokens must be signed for.
 	ClusterID string
-	// Hosts that tokens may name.
+	// Hosts are the STS hosts that tokens may name.
 	Hosts token.Hosts
-	// Verifier finds out who signed a token.
+	// Verifier verifies who signed a token.
 	Verifier verify.Verifier
-	// Mapper finds out who that is in Kubernetes.
+	// Mapper maps the identity to a Kubernetes user.
 	Mapper mapper.Mapper
-	// Cache says how long verified identities are remembered.
+	// Cache configures the cache of verified identities.
 	Cache CacheConfig
 	// SignedIn is called when a token that STS has just verified is mapped, so that
 	// limits can favor its access key. Nil means never.
 	SignedIn func(clusterID string, req token.Request)
-	// ScrubbedAccounts are those whose identities appear in no log and no answer.
+	// ScrubbedAccounts are the accounts whose identities appear in no log or answer.
 	ScrubbedAccounts []string
-	// Audit gets a line for every decision. Nil means nowhere.
+	// Audit gets a line for every decision. Nil discards it.
 	Audit *slog.Logger
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -74,10 +75,10 @@ type Authenticator struct {
 	flights *flights
 }
 
-// New makes an authenticator.
+// New returns an authenticator.
 func New(config Config) (*Authenticator, error) {
 	if config.ClusterID == "" || config.Hosts.Partition() == "" || config.Verifier == nil || config.Mapper == nil {
-		return nil, errors.New("deciding about tokens: a cluster ID, hosts, a verifier and a mapper must be given")
+		return nil, errors.New("creating an authenticator: ClusterID, Hosts, Verifier and Mapper are required")
 	}
 	if config.Audit == nil {
 		config.Audit = slog.New(slog.DiscardHandler)
@@ -102,14 +103,14 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decisio
 }
 
 func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time) Decision {
-	// A token that is in the cache was parsed already, and does not outlive it there.
+	// A token in the cache was already parsed, and leaves the cache when it expires.
 	key := a.keys.key(bearer)
 	if id, err, found := a.cache.get(key); found {
 		decision := a.conclude(ctx, id, err)
 		decision.Cached = true
 		return decision
 	}
-	// What is wrong on its face never reaches STS.
+	// A malformed or expired token never reaches STS.
 	request, err := token.Parse(bearer, a.config.Hosts, now)
 	if err != nil {
 		return Decision{Outcome: parseOutcome(err), Err: err}
@@ -122,7 +123,7 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 	return decision
 }
 
-// conclude decides by the result of a verification.
+// conclude returns the decision for the result of a verification.
 func (a *Authenticator) conclude(ctx context.Context, id identity.Identity, err error) Decision {
 	if err != nil {
 		return Decision{Outcome: verifyOutcome(err), Err: err, Reason: verifyReason(err)}
@@ -132,7 +133,7 @@ func (a *Authenticator) conclude(ctx context.Context, id identity.Identity, err 
 	return d
 }
 
-// verify asks STS, or waits for the answer to another request for the same token.
+// verify calls STS, or waits for the result of another request for the same token.
 func (a *Authenticator) verify(ctx context.Context, key cacheKey, request token.Request) (identity.Identity, error) {
 	return a.flights.do(ctx, key, len(request.URL()), func(ctx context.Context) (identity.Identity, error) {
 		id, err := a.config.Verifier.Verify(ctx, a.config.ClusterID, request)
@@ -141,7 +142,7 @@ func (a *Authenticator) verify(ctx context.Context, key cacheKey, request token.
 	})
 }
 
-// resolve maps a proven identity.
+// resolve maps a verified identity.
 func (a *Authenticator) resolve(ctx context.Context, proven identity.Identity) Decision {
 	id := proven.Principal()
 	scrubbed := slices.Contains(a.config.ScrubbedAccounts, id.AccountID)
@@ -162,10 +163,10 @@ func (a *Authenticator) resolve(ctx context.Context, proven identity.Identity) D
 
 var (
 	errUnmapped   = errors.New("it is not mapped to a Kubernetes user")
-	errNoUsername = errors.New("its mapping yields an empty username")
+	errNoUsername = errors.New("its mapping has an empty username")
 )
 
-// reason is the answer to the caller.
+// reason returns the reason for the caller.
 func reason(id identity.Principal, scrubbed bool, why string) string {
 	if scrubbed {
 		return "the AWS identity is not allowed to sign in to this cluster"
@@ -173,8 +174,8 @@ func reason(id identity.Principal, scrubbed bool, why string) string {
 	return id.CanonicalARN + ": " + why
 }
 
-// verifyReason is the same for what STS refused: nothing is known of the
-// caller, and what STS said is for the log.
+// verifyReason returns the reason for the caller if STS refused the token. STS's own
+// message is only for the log.
 func verifyReason(err error) string {
 	if verifyOutcome(err) == Refused {
 		return "AWS STS does not accept the token"

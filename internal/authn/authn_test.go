@@ -28,7 +28,7 @@ const signature = "5f0e3bd1a7c94c0a3f6b2d8e1a9c7b5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0
 
 func signedAt() time.Time { return time.Date(2026, 11, 23, 8, 24, 57, 0, time.UTC) }
 
-// bearer is a token whose signature ends in what tells it apart.
+// bearer returns a token that differs from others at the end of its signature.
 func bearer(n int) string {
 	return token.Encode("https://sts.eu-west-2.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15" +
 		"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIATLABCDEFGHIJKLM2%2F20261123%2Feu-west-2%2Fsts%2Faws4_request" +
@@ -47,7 +47,7 @@ func hosts(t testing.TB) token.Hosts {
 
 func bob() identity.Identity { return proven("bob") }
 
-// proven is the identity of a session of role people, as STS answers it.
+// proven returns the identity of a session of role people, as from STS.
 func proven(session string) identity.Identity {
 	id, err := identity.Proven(identity.Answer{
 		Account: "231144931069", ARN: "arn:aws:sts::231144931069:assumed-role/people/" + session, UserID: "AROAEXAMPLE:" + session,
@@ -93,13 +93,13 @@ func TestDecisions(t *testing.T) {
 		"saturated":        {bearer(1), verifies(identity.Identity{}, limit.ErrSaturated), nil, authn.Saturated, ""},
 		"unmapped":         {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, nil), authn.Unmapped, bob().Principal().CanonicalARN + ": it is not mapped to a Kubernetes user"},
 		"denied":           {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, &mapper.DeniedError{Reason: "reserved", Rule: rule()}), authn.Denied, bob().Principal().CanonicalARN + ": reserved"},
-		"no username":      {bearer(1), verifies(bob(), nil), maps(mapper.Match{Rule: rule()}, true, nil), authn.Denied, bob().Principal().CanonicalARN + ": its mapping yields an empty username"},
+		"no username":      {bearer(1), verifies(bob(), nil), maps(mapper.Match{Rule: rule()}, true, nil), authn.Denied, bob().Principal().CanonicalARN + ": its mapping has an empty username"},
 		"not synced":       {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, mapper.ErrNotSynced), authn.MappingUnknown, ""},
 		"EC2 out of reach": {bearer(1), verifies(bob(), nil), maps(mapper.Match{}, false, ec2), authn.MappingUnknown, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			never := verify.Func(func(context.Context, string, token.Request) (identity.Identity, error) {
-				t.Error("STS is asked")
+				t.Error("STS was called")
 				return identity.Identity{}, nil
 			})
 			config := authn.Config{ClusterID: "kubedemy", Hosts: hosts(t), Verifier: never, Mapper: good, Now: signedAt}
@@ -131,7 +131,7 @@ func TestDecisions(t *testing.T) {
 			if strings.Contains(log.String(), signature[:20]) {
 				t.Errorf("the audit gives the token away: %s", log.String())
 			}
-			// The same as a kube-apiserver's own authenticator: yes, no, or an error.
+			// AuthenticateToken must agree: yes, no, or an error.
 			_, ok, err := a.AuthenticateToken(t.Context(), test.bearer)
 			undecided := slices.Contains([]authn.Outcome{authn.Throttled, authn.Unreachable, authn.Saturated, authn.MappingUnknown}, test.want)
 			if ok != (test.want == authn.Mapped) || (err != nil) != undecided {
@@ -141,8 +141,8 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// TestSignedIn is called for a token that was just verified and let in, and for no
-// other: neither for an outsider's nor for one from the cache.
+// TestSignedIn checks that SignedIn is called only for a token that was just verified
+// and mapped, and neither for an unmapped nor for a cached one.
 func TestSignedIn(t *testing.T) {
 	good := maps(mapper.Match{Username: "bob", Rule: rule()}, true, nil)
 	for name, test := range map[string]struct {
@@ -181,7 +181,7 @@ func TestSignedIn(t *testing.T) {
 }
 
 func TestUser(t *testing.T) {
-	match := mapper.Match{Username: "bob", Groups: []string{"people"}, Rule: rule()} // a username may well be an ARN
+	match := mapper.Match{Username: "bob", Groups: []string{"people"}, Rule: rule()} // a username may be an ARN
 	for name, test := range map[string]struct {
 		scrubbed []string
 		want     authn.User
@@ -210,13 +210,13 @@ func TestUser(t *testing.T) {
 		}
 		for _, part := range []string{"assumed-role", "bob", "people", "ASIAEXAMPLE", "AROAEXAMPLE"} {
 			if strings.Contains(log.String(), part) != (test.scrubbed == nil) {
-				t.Errorf("%s: the audit says %s, and %s should stand in it: %v", name, log.String(), part, test.scrubbed == nil)
+				t.Errorf("%s: the audit line is %s, and should contain %s: %v", name, log.String(), part, test.scrubbed == nil)
 			}
 		}
 	}
 }
 
-// counting counts how often it is asked, and answers by what answer says.
+// counting counts the calls, and returns answer's results.
 type counting struct {
 	asked  atomic.Int32
 	answer func() (identity.Identity, error)
@@ -228,7 +228,7 @@ func (c *counting) Verify(context.Context, string, token.Request) (identity.Iden
 	return id, err
 }
 
-// remembers is an authenticator of cluster kubedemy that maps everybody.
+// remembers returns an authenticator of cluster kubedemy that maps every identity.
 func remembers(t testing.TB, verifier verify.Verifier, config authn.CacheConfig, now func() time.Time) *authn.Authenticator {
 	t.Helper()
 	return remembersFor(t, "kubedemy", verifier, config, now)
@@ -260,8 +260,8 @@ func TestCache(t *testing.T) {
 		"a refusal":                           {refusal, time.Minute, 4 * time.Second, 1},
 		"a refusal after 5 s":                 {refusal, time.Minute, 6 * time.Second, 2},
 		"a refusal after a shorter TTL":       {refusal, time.Second, 2 * time.Second, 2},
-		"what is unreachable is not":          {&verify.UnreachableError{Err: errors.New("x")}, time.Minute, 0, 2},
-		"what is throttled is not":            {&verify.ThrottledError{}, time.Minute, 0, 2},
+		"an unreachable host is not cached":   {&verify.UnreachableError{Err: errors.New("x")}, time.Minute, 0, 2},
+		"throttling is not cached":            {&verify.ThrottledError{}, time.Minute, 0, 2},
 	} {
 		now := signedAt()
 		sts := &counting{answer: func() (identity.Identity, error) { return bob(), test.err }}
@@ -276,13 +276,13 @@ func TestCache(t *testing.T) {
 			t.Errorf("%s: cached %v, then %v", name, first.Cached, second.Cached)
 		}
 		if d := a.Authenticate(t.Context(), bearer(2)); sts.asked.Load() != test.want+1 || !errors.Is(d.Err, test.err) {
-			t.Errorf("%s: another token of the same key is answered from the cache", name)
+			t.Errorf("%s: another token of the same key comes from the cache", name)
 		}
 	}
 }
 
-// TestCacheForgetsExpiredTokens has an identity remembered for longer than its
-// token lives.
+// TestCacheForgetsExpiredTokens checks that an identity leaves the cache when its
+// token expires, even if the TTL is longer.
 func TestCacheForgetsExpiredTokens(t *testing.T) {
 	now := signedAt()
 	a := remembers(t, verifies(bob(), nil), authn.CacheConfig{TTL: time.Hour}, func() time.Time { return now })
@@ -295,8 +295,8 @@ func TestCacheForgetsExpiredTokens(t *testing.T) {
 	}
 }
 
-// TestClustersShareNothing has two clusters share a verifier: what STS says for
-// one says nothing for the other.
+// TestClustersShareNothing checks that two clusters with one verifier do not share
+// its results.
 func TestClustersShareNothing(t *testing.T) {
 	for _, ttl := range []time.Duration{time.Minute, 0} {
 		synctest.Test(t, func(t *testing.T) {
@@ -332,7 +332,7 @@ func TestClustersShareNothing(t *testing.T) {
 	}
 }
 
-// TestVerdicts holds every outcome to its verdict.
+// TestVerdicts checks the verdict of every outcome.
 func TestVerdicts(t *testing.T) {
 	verdicts := map[authn.Outcome]authn.Verdict{
 		authn.Malformed: authn.No, authn.Expired: authn.No, authn.Refused: authn.No, authn.Unmapped: authn.No, authn.Denied: authn.No,
@@ -347,7 +347,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestFloodOfRefusals pushes no identity out of the cache.
+// TestFloodOfRefusals checks that refusals evict no identity from the cache.
 func TestFloodOfRefusals(t *testing.T) {
 	sts := &counting{answer: func() (identity.Identity, error) { return bob(), nil }}
 	a := remembers(t, sts, authn.CacheConfig{TTL: time.Minute, Size: 8}, signedAt)
@@ -359,7 +359,7 @@ func TestFloodOfRefusals(t *testing.T) {
 		_ = a.Authenticate(t.Context(), bearer(n+1))
 	}
 	if d := a.Authenticate(t.Context(), bearer(0)); d.Outcome != authn.Mapped {
-		t.Errorf("it is forgotten: %v", d.Err)
+		t.Errorf("it is evicted: %v", d.Err)
 	}
 }
 
@@ -386,7 +386,7 @@ func TestCoalesce(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		ask(quitting) // the first to ask, whose verification the others wait for
+		ask(quitting) // the others wait for the first one's verification
 		for range 100 {
 			ask(t.Context())
 		}
@@ -396,9 +396,9 @@ func TestCoalesce(t *testing.T) {
 		}()
 		synctest.Wait()
 		quit()
-		// A follower leaves at once. Its end is not an outage of STS.
+		// A follower returns at once. Its end is not an outage of STS.
 		if err := <-left; !errors.Is(err, limit.ErrSaturated) || !errors.Is(err, context.Canceled) {
-			t.Errorf("a follower who hangs up gets %v", err)
+			t.Errorf("the error of a follower who hangs up is %v", err)
 		}
 		close(release)
 		all.Wait()
@@ -411,7 +411,8 @@ func TestCoalesce(t *testing.T) {
 	})
 }
 
-// TestFollowersAreBounded sends a few tokens many times while STS does not answer.
+// TestFollowersAreBounded sends a few tokens many times while STS does not answer, and
+// checks how many requests wait.
 func TestFollowersAreBounded(t *testing.T) {
 	for _, test := range []struct{ tokens, least, most int }{
 		{1, 64, 256},    // 1 MiB, at 4 KiB and more for each
@@ -420,7 +421,7 @@ func TestFollowersAreBounded(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var release chan struct{}
 			a := remembers(t, &counting{answer: func() (identity.Identity, error) { <-release; return bob(), nil }}, authn.CacheConfig{}, signedAt)
-			for range 2 { // the second time as the first
+			for range 2 { // the second time like the first
 				release = make(chan struct{})
 				const requests = 2000
 				results := make(chan error, requests)
@@ -439,7 +440,7 @@ func TestFollowersAreBounded(t *testing.T) {
 				close(release)
 				for n := range requests {
 					if err := <-results; (n < refused) != errors.Is(err, limit.ErrSaturated) {
-						t.Fatalf("result %d, of which %d came at once: %v", n, refused, err)
+						t.Fatalf("result %d (%d came at once): %v", n, refused, err)
 					}
 				}
 				if err := <-other; err != nil {
@@ -451,8 +452,8 @@ func TestFollowersAreBounded(t *testing.T) {
 	}
 }
 
-// TestPanic has a verification panic, as net/http recovers from: who follows gets
-// an error, and the next request verifies.
+// TestPanic checks that when a verification panics, which net/http recovers from,
+// followers get an error, and the next request verifies.
 func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

@@ -11,28 +11,28 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-// refusalTTL is how long a refusal is remembered, at most: long enough that a
-// client that retries in a loop costs STS nothing, short enough that nobody
-// notices a key that has become valid.
+// refusalTTL is how long a refusal is cached at most: long enough that a client that
+// retries in a loop causes few calls of STS, and short enough that a key that has
+// become valid works soon.
 const refusalTTL = 5 * time.Second
 
-// CacheConfig says how long verified identities are remembered. Requests for one
-// token at one time share a verification, whatever the TTL.
+// CacheConfig configures the cache of verified identities. Concurrent requests for
+// one token share a verification, whatever the TTL.
 type CacheConfig struct {
-	// TTL of a verified identity; never longer than its token lives. Zero
-	// remembers nothing.
+	// TTL is how long an identity is cached, at most until its token expires. Zero
+	// disables the cache.
 	TTL time.Duration
-	// Size is how many identities, and how many refusals, are remembered. Zero
+	// Size bounds the cached identities, and separately the cached refusals. Zero
 	// means 4096.
 	Size int
 }
 
-// A cache remembers what STS answered about a token: identities for a while,
-// refusals briefly, and everything undecided not at all.
+// A cache stores STS's answers by token: identities for the TTL, refusals briefly,
+// and undecided results not at all.
 type cache struct {
 	ttl time.Duration
 	now func() time.Time
-	// They are two, so that a flood of refusals cannot push identities out.
+	// Two caches, so that a flood of refusals cannot evict identities.
 	identities, refusals *lru.LRUExpireCache
 }
 

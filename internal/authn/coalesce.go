@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// maxFollowing bounds the memory that requests hold which wait for another's
-	// verification: of one token, and of all.
+	// maxFollowingOne and maxFollowingAll bound the memory of the requests that wait
+	// for another request's verification, for one token and for all tokens.
 	maxFollowingOne = 1 << 20
 	maxFollowingAll = 4 << 20
-	// followerBytes is what a request holds beside its token.
+	// followerBytes is the memory that a request holds in addition to its token.
 	followerBytes = 4 << 10
 )
 
 // flights are the verifications under way. Requests for a token that is being
-// verified follow the first, and get its result.
+// verified wait for the first request's result.
 type flights struct {
 	mu        sync.Mutex
 	byKey     map[cacheKey]*flight
@@ -30,7 +30,7 @@ type flights struct {
 // A flight is one verification under way.
 type flight struct {
 	following int // bytes
-	// landed is closed once the result is there.
+	// landed is closed once the result is set.
 	landed chan struct{}
 	result identity.Identity
 	err    error
@@ -38,10 +38,10 @@ type flight struct {
 
 func newFlights() *flights { return &flights{byKey: map[cacheKey]*flight{}} }
 
-// do verifies, or waits for the result of the request that verifies. A caller who
-// hangs up fails nobody else: the first has its verification finished, which the
-// verifier bounds in time; a follower leaves. Whoever finds too many followers
-// gets limit.ErrSaturated at once.
+// do verifies a token, or waits for the result if another request verifies it. A
+// caller who hangs up does not fail the others: a verification goes on, bounded in
+// time by the verifier, and a follower stops waiting. With too many followers, do
+// returns limit.ErrSaturated at once.
 func (f *flights) do(ctx context.Context, key cacheKey, bytes int, verification func(context.Context) (identity.Identity, error)) (identity.Identity, error) {
 	bytes += followerBytes
 	f.mu.Lock()
@@ -63,7 +63,7 @@ func (f *flights) do(ctx context.Context, key cacheKey, bytes int, verification 
 	return own.result, own.err
 }
 
-// errNotFinished is what followers get of a verification that panicked.
+// errNotFinished is the followers' error when a verification panics.
 var errNotFinished = errors.New("the verification did not finish")
 
 func (f *flights) land(key cacheKey, own *flight) {
@@ -84,7 +84,7 @@ func (f *flights) follow(ctx context.Context, leader *flight, bytes int) (identi
 	case <-leader.landed:
 		return leader.result, leader.err
 	case <-ctx.Done():
-		// Nobody waits for this answer any more, and STS is not to blame.
+		// Not an outage of STS: only this caller stopped waiting.
 		return identity.Identity{}, fmt.Errorf("%w: waiting for the answer to another request: %w", limit.ErrSaturated, context.Cause(ctx))
 	}
 }

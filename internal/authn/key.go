@@ -9,20 +9,20 @@ import (
 	"sync"
 )
 
-// A cacheKey is an HMAC over a cluster and a whole token. By the token alone one
-// cluster would accept what is for another, and by the access key ID alone anyone
-// could have a victim refused.
+// A cacheKey is an HMAC over a cluster and a whole token. With only the token, a
+// cluster would accept tokens for another. With only the access key ID, anyone could
+// cause a victim's token to be refused.
 //
-// A token has one spelling that is accepted, so that nobody can ask STS about it
-// again by another.
+// Only one spelling of a token is accepted, so that other spellings cannot cause
+// more calls of STS.
 type cacheKey [sha256.Size]byte
 
-// A keyer makes keys with a secret: tokens are credentials, so none is kept, and
-// nobody can choose keys that collide.
+// A keyer computes keys with a secret: it stores no tokens, which are credentials,
+// and nobody can choose tokens that collide.
 type keyer struct{ hashers sync.Pool }
 
-// A hasher is kept for the next key, since to make an HMAC costs as much as to
-// use it.
+// A hasher is reused for the next key, since creating an HMAC costs as much as
+// computing one.
 type hasher struct {
 	mac hash.Hash
 	// input begins with the cluster.
@@ -32,7 +32,7 @@ type hasher struct {
 func newKeyer(clusterID string) *keyer {
 	secret := make([]byte, sha256.Size)
 	_, _ = rand.Read(secret) // never fails
-	// The length tells where the cluster's ID ends.
+	// The length marks the end of the cluster's ID.
 	prefix := append(binary.BigEndian.AppendUint32(nil, uint32(len(clusterID))), clusterID...)
 	return &keyer{sync.Pool{New: func() any {
 		return &hasher{mac: hmac.New(sha256.New, secret), input: prefix[:len(prefix):len(prefix)]}

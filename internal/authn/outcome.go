@@ -1,31 +1,31 @@
 package authn
 
-// Outcome is what became of a token.
+// Outcome is the result for a token.
 type Outcome string
 
-// The outcomes, in the order in which a token meets them.
+// The outcomes, in the order of the steps that cause them.
 const (
-	// Malformed: the token is wrong on its face. So is one that is Expired.
+	// Malformed and Expired: the token is invalid without asking STS.
 	Malformed Outcome = "malformed"
 	Expired   Outcome = "expired"
 	// Refused: STS does not accept the token.
 	Refused Outcome = "refused"
-	// Throttled, Unreachable and Saturated: STS has too many requests, gives no
+	// Throttled, Unreachable and Saturated: STS throttles requests, STS does not
 	// answer, or too many verifications are waiting.
 	Throttled   Outcome = "throttled"
 	Unreachable Outcome = "unreachable"
 	Saturated   Outcome = "saturated"
-	// Unmapped: verified, but no mapping matches. Denied: a mapping matches that
-	// yields no user.
+	// Unmapped: verified, but no mapping matches. Denied: the mapping that matches
+	// gives no user.
 	Unmapped Outcome = "unmapped"
 	Denied   Outcome = "denied"
-	// MappingUnknown: the mappings cannot be read, or EC2 cannot be asked.
+	// MappingUnknown: the mappings are not read yet, or EC2 does not answer.
 	MappingUnknown Outcome = "mapping_unknown"
 	// Mapped: the token signs in as Decision.User.
 	Mapped Outcome = "mapped"
 )
 
-// Outcomes are all there are, for metrics.
+// Outcomes returns all outcomes, for metrics.
 func Outcomes() []Outcome {
 	return []Outcome{Malformed, Expired, Refused, Throttled, Unreachable, Saturated, Unmapped, Denied, MappingUnknown, Mapped}
 }
@@ -33,15 +33,15 @@ func Outcomes() []Outcome {
 // Verdict is what an outcome means for the caller.
 type Verdict int
 
-// The verdicts. The zero value grants nothing and denies nothing, so that an
-// outcome that is missing below is safe.
+// The verdicts. The zero value neither grants nor denies, so that an outcome that is
+// missing below is safe.
 const (
 	Undecided Verdict = iota
 	No
 	Yes
 )
 
-// Verdict of an outcome. This is the one place that decides it.
+// Verdict returns the verdict of an outcome. No other code decides it.
 func (o Outcome) Verdict() Verdict {
 	switch o {
 	case Mapped:

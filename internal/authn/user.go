@@ -5,20 +5,20 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// A User is who a token signs in as: a UserInfo of authentication.k8s.io, whose
-// extra is in order.
+// A User is the Kubernetes user that a token signs in as: a UserInfo of
+// authentication.k8s.io with ordered extra.
 type User struct {
 	Username, UID string
 	Groups        []string
-	// Extra is in the order of its keys, each of which has one value.
+	// Extra is sorted by key. Each key has one value.
 	Extra []Extra
 }
 
-// Extra is what Kubernetes' audit log and policies learn of a user besides.
+// Extra is an attribute of a user for Kubernetes' audit log and policies.
 type Extra struct{ Key, Value string }
 
-// newUser is the Kubernetes user of an identity. UID and the keys of Extra are
-// those of aws-iam-authenticator: audit logs and policies read them.
+// newUser returns the Kubernetes user of an identity. UID and the keys of Extra are
+// the same as aws-iam-authenticator's, since audit logs and policies read them.
 func newUser(id identity.Principal, match mapper.Match, scrubbed bool) User {
 	if scrubbed {
 		return User{Username: match.Username, Groups: match.Groups, UID: "aws-iam-authenticator:administrative:" + match.Username}
