@@ -1,5 +1,6 @@
-// Package cluster puts together what decides about the tokens of one cluster: its
-// ID, the STS hosts it trusts, a verifier, its sources of mappings, its owner.
+// Package cluster combines everything that decides about the tokens of one cluster:
+// its ID, the STS hosts that it trusts, a verifier, its sources of mappings and its
+// owner.
 package cluster
 
 import (
@@ -19,30 +20,29 @@ import (
 
 // Config of [New]. ID, Hosts, Verifier and Owner must be set.
 type Config struct {
-	// ID of the cluster, which every token for it is signed for.
+	// ID is the cluster ID that tokens must be signed for.
 	ID string
-	// Hosts that tokens may name.
+	// Hosts are the STS hosts that tokens may name.
 	Hosts token.Hosts
-	// Verifier finds out who signed a token. Clusters may share one.
+	// Verifier verifies who signed a token. Clusters may share one.
 	Verifier verify.Verifier
-	// Cache says how long verified identities are remembered.
+	// Cache configures the cache of verified identities.
 	Cache authn.CacheConfig
 	// SignedIn is called when a token that STS has just verified is mapped. Nil
 	// means never.
 	SignedIn func(clusterID string, req token.Request)
 	// Owner maps the cluster's owner, ahead of every source.
 	Owner mapper.Mapper
-	// Sources of mappings, in the order in which they are asked.
+	// Sources are the sources of mappings, in the order of their precedence.
 	Sources []source.Source
-	// ReservedPrefixes are those that usernames may not begin with, by the name
-	// of the source.
+	// ReservedPrefixes are the prefixes that usernames must not have, by source.
 	ReservedPrefixes map[string][]string
 	// Instances finds the names of EC2 instances. Nil means that a mapping that
 	// needs one cannot be resolved.
 	Instances mapper.InstanceNames
-	// ScrubbedAccounts are those whose identities appear in no log and no answer.
+	// ScrubbedAccounts are the accounts whose identities appear in no log or answer.
 	ScrubbedAccounts []string
-	// Audit gets a line for every decision. Nil means nowhere.
+	// Audit gets a line for every decision. Nil discards it.
 	Audit *slog.Logger
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -55,10 +55,10 @@ type Cluster struct {
 	authenticator *authn.Authenticator
 }
 
-// New makes a cluster. Its sources are followed once [Cluster.Run] runs.
+// New returns a cluster. [Cluster.Run] follows its sources.
 func New(config Config) (*Cluster, error) {
 	if config.Owner == nil {
-		return nil, errors.New("making a cluster: its owner is not given")
+		return nil, errors.New("creating a cluster: Owner is required")
 	}
 	authenticator, err := authn.New(authn.Config{
 		ClusterID:        config.ID,
@@ -72,13 +72,13 @@ func New(config Config) (*Cluster, error) {
 		Now:              config.Now,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("making cluster %q: %w", config.ID, err)
+		return nil, fmt.Errorf("creating cluster %q: %w", config.ID, err)
 	}
 	return &Cluster{config.ID, config.Sources, authenticator}, nil
 }
 
-// chain asks the owner, then every source's entries, then their accounts: an
-// account never comes before an entry that was written for the principal.
+// chain asks the owner, then the entries of every source, then the accounts of every
+// source: an entry for a principal always comes before an account.
 func chain(config Config) mapper.Mapper {
 	entries, accounts := []mapper.Mapper{config.Owner}, []mapper.Mapper{}
 	for _, s := range config.Sources {
@@ -90,10 +90,10 @@ func chain(config Config) mapper.Mapper {
 	return mapper.First(append(entries, accounts...)...)
 }
 
-// ID of the cluster.
+// ID returns the ID of the cluster.
 func (c *Cluster) ID() string { return c.id }
 
-// Sources of the cluster's mappings, in the order in which they are asked.
+// Sources returns the sources of mappings, in the order of their precedence.
 func (c *Cluster) Sources() []source.Source { return c.sources }
 
 // Authenticate decides about a token.
@@ -110,7 +110,7 @@ func (c *Cluster) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// Ready returns an error that names the sources that were not read yet.
+// Ready returns nil once all sources were read. Its error names the missing ones.
 func (c *Cluster) Ready() error {
 	var missing []error
 	for _, s := range c.sources {

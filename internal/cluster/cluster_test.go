@@ -23,7 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const account = "231144931069"
 
-// textSource is a source that has read a text; an empty one has read nothing.
+// textSource is a source that has read a text. If the text is empty, it has read
+// nothing yet.
 type textSource struct {
 	source.InForce
 	name    string
@@ -50,7 +51,7 @@ func maps(user, username string) string {
 	return "- userarn: arn:aws:iam::" + account + ":user/" + user + "\n  username: " + username + "\n"
 }
 
-// newCluster makes a cluster whose STS says that every token is the user's.
+// newCluster returns a cluster with an STS that accepts every token as the user's.
 func newCluster(t *testing.T, user string, spoil func(*cluster.Config), sources ...source.Source) (*cluster.Cluster, error) {
 	t.Helper()
 	hosts, err := token.NewHosts("aws")
@@ -85,7 +86,7 @@ func bearer() string {
 		"&X-Amz-Date=20261123T082457Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=" + strings.Repeat("0", 64))
 }
 
-// TestOrder asks the owner, then every source's entries, then their accounts.
+// TestOrder checks the precedence: the owner, every source's entries, the accounts.
 func TestOrder(t *testing.T) {
 	first, second := newSource("first", maps("alice", "alice-of-first")), newSource("second", maps("alice", "alice-of-second")+maps("bob", "bob-of-second"))
 	guarded, unread := newSource("guarded", maps("alice", "system:admin")), newSource("unread", "")
@@ -95,15 +96,15 @@ func TestOrder(t *testing.T) {
 		outcome  authn.Outcome
 		username string
 	}{
-		"the owner comes first, whatever was read":      {"owner", []source.Source{unread}, authn.Mapped, "kubernetes-admin"},
-		"the first source that matches":                 {"alice", []source.Source{first, second}, authn.Mapped, "alice-of-first"},
-		"a later source before an account":              {"bob", []source.Source{first, second}, authn.Mapped, "bob-of-second"},
-		"an account after all":                          {"carol", []source.Source{first, second}, authn.Mapped, "arn:aws:iam::" + account + ":user/carol"},
-		"nothing":                                       {"carol", nil, authn.Unmapped, ""},
-		"a source that was not read could know better":  {"alice", []source.Source{unread, first}, authn.MappingUnknown, ""},
-		"a source before one that was not read decides": {"alice", []source.Source{first, unread}, authn.Mapped, "alice-of-first"},
-		"reserved prefixes guard entries":               {"alice", []source.Source{guarded, first}, authn.Denied, ""},
-		"reserved prefixes guard accounts":              {"carol", []source.Source{guarded}, authn.Denied, ""},
+		"the owner comes first, even with unread sources": {"owner", []source.Source{unread}, authn.Mapped, "kubernetes-admin"},
+		"the first source that matches":                   {"alice", []source.Source{first, second}, authn.Mapped, "alice-of-first"},
+		"a later source before an account":                {"bob", []source.Source{first, second}, authn.Mapped, "bob-of-second"},
+		"an account comes last":                           {"carol", []source.Source{first, second}, authn.Mapped, "arn:aws:iam::" + account + ":user/carol"},
+		"nothing":                                         {"carol", nil, authn.Unmapped, ""},
+		"an unread source may have an earlier entry":      {"alice", []source.Source{unread, first}, authn.MappingUnknown, ""},
+		"a source before an unread one decides":           {"alice", []source.Source{first, unread}, authn.Mapped, "alice-of-first"},
+		"reserved prefixes guard entries":                 {"alice", []source.Source{guarded, first}, authn.Denied, ""},
+		"reserved prefixes guard accounts":                {"carol", []source.Source{guarded}, authn.Denied, ""},
 	} {
 		signedIn := false
 		c, err := newCluster(t, test.user, func(c *cluster.Config) {
@@ -128,7 +129,7 @@ func TestReadyAndRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.Ready(); err == nil || !strings.Contains(err.Error(), "source unread is not read yet") || strings.Contains(err.Error(), "source read") {
-		t.Errorf("with a source that was not read: %v", err)
+		t.Errorf("with an unread source: %v", err)
 	}
 	unread.Swap(read.Current())
 	if err := c.Ready(); err != nil {
