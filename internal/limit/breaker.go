@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// A circuit opens after so many failures in a row, of so many access keys: one
-	// client's trouble is not the host's.
+	// A circuit opens after failuresToOpen failures in a row, with keysToOpen access
+	// keys among them: a problem of one client is not the host's.
 	failuresToOpen = 5
 	keysToOpen     = 3
 	// minCoolDown doubles with every probe that fails, up to maxCoolDown.
@@ -16,9 +16,9 @@ const (
 	maxCoolDown = 30 * time.Second
 )
 
-// A breaker is the circuit to one host. Only connection failures and time-outs
-// open it, any HTTP answer closes it. While it is open, a probe is due after each
-// cool-down. The zero value is closed.
+// A breaker is the circuit breaker of one host. Only connection failures and
+// time-outs open it, and any HTTP answer closes it. While it is open, a probe is due
+// after each cool-down. The zero value is closed.
 //
 // The lock of the Limiter guards it.
 type breaker struct {
@@ -36,14 +36,14 @@ func (b *breaker) isProbeDue(now time.Time) bool { return !now.Before(b.probeAt)
 
 func (b *breaker) answered() { *b = breaker{answers: b.answers + 1} }
 
-// failed notes that the host gave no answer to a request, and reports whether
-// that opens the circuit.
+// failed records that the host did not answer a request, and reports whether that
+// opens the circuit.
 func (b *breaker) failed(accessKeyID string, probe bool, now time.Time) (opens bool) {
 	switch {
 	case b.isOpen() && probe:
 		b.coolDown = min(2*b.coolDown, maxCoolDown)
 	case b.isOpen():
-		return false // a straggler, or a known key that tried
+		return false // a late failure, or a known key's
 	default:
 		b.failures++
 		if len(b.keys) < keysToOpen && !slices.Contains(b.keys, accessKeyID) {

@@ -13,7 +13,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-// TestCircuitOpens on failures in a row, of several keys, and on nothing else.
+// TestCircuitOpens checks that only failures in a row, of several keys, open the
+// circuit.
 func TestCircuitOpens(t *testing.T) {
 	refused, throttled, nonsense := &verify.RefusedError{Status: 403}, &verify.ThrottledError{Status: 400}, &verify.AnswerError{Status: 500}
 	down := unanswered()
@@ -29,7 +30,7 @@ func TestCircuitOpens(t *testing.T) {
 		"5 failures of 5 keys":   {[]try{{1, down}, {2, down}, {3, down}, {4, down}, {5, down}}, true},
 		"4 failures of 4 keys":   {[]try{{1, down}, {2, down}, {3, down}, {4, down}}, false},
 		"8 failures of 2 keys":   {[]try{{1, down}, {2, down}, {1, down}, {2, down}, {1, down}, {2, down}, {1, down}, {2, down}}, false},
-		"of a third key at last": {[]try{{1, down}, {2, down}, {1, down}, {2, down}, {1, down}, {2, down}, {3, down}}, true},
+		"finally of a third key": {[]try{{1, down}, {2, down}, {1, down}, {2, down}, {1, down}, {2, down}, {3, down}}, true},
 		"a success in between":   {[]try{{1, down}, {2, down}, {3, down}, {4, nil}, {4, down}, {5, down}}, false},
 		"a refusal in between":   {[]try{{1, down}, {2, down}, {3, down}, {4, refused}, {4, down}, {5, down}}, false},
 		"throttled in between":   {[]try{{1, down}, {2, down}, {3, down}, {4, throttled}, {4, down}, {5, down}}, false},
@@ -55,9 +56,9 @@ func TestCircuitOpens(t *testing.T) {
 			_, got := l.Verify(t.Context(), "kubedemy", request(t, own, 9, 0))
 			_, unreachable := errors.AsType[*verify.UnreachableError](got)
 			if errors.Is(got, limit.ErrCircuitOpen) != test.opens || unreachable != test.opens || (s.asked == asked) != test.opens {
-				t.Errorf("%s: the next gets %v, and STS is asked: %v", name, got, s.asked > asked)
+				t.Errorf("%s: the next error is %v, STS is called: %v", name, got, s.asked > asked)
 			}
-			// Another host has a circuit of its own.
+			// Another host has its own circuit.
 			signIn(t, l, dead, 9)
 		})
 	}
@@ -74,8 +75,8 @@ func open(t *testing.T, l *limit.Limiter) {
 	}
 }
 
-// TestProbes asks a host less and less often while it does not answer, and as
-// usual once it does, whatever it answers.
+// TestProbes checks that probes become rarer while a host does not answer, and that
+// any answer ends them.
 func TestProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := unanswered()
@@ -105,7 +106,8 @@ func TestProbes(t *testing.T) {
 	})
 }
 
-// TestOneProbe at a time; and one that comes to nothing leaves room for the next.
+// TestOneProbe checks that there is one probe at a time, and that another follows a
+// probe that ends without a result.
 func TestOneProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := func(context.Context) error { return unanswered() }
@@ -118,14 +120,14 @@ func TestOneProbe(t *testing.T) {
 			t.Errorf("%d probes at a time", s.now(""))
 		}
 		time.Sleep(6 * time.Second)
-		// The caller of the next hangs up: that is no failure of the host.
+		// The caller of the next one hangs up, which is not a failure of the host.
 		ctx, cancel := context.WithCancel(t.Context())
 		probe := make(chan struct{})
 		go func() { _, _ = l.Verify(ctx, "kubedemy", request(t, own, 1, 0)); close(probe) }()
 		synctest.Wait()
 		cancel()
 		<-probe
-		// A bug must not keep the circuit open for ever.
+		// A bug must not keep the circuit open forever.
 		answer = func(context.Context) error { panic("a bug") }
 		func() {
 			defer func() { _ = recover() }()
@@ -141,7 +143,8 @@ func TestOneProbe(t *testing.T) {
 	})
 }
 
-// TestProbeNeedsNoSlot has junk for other hosts fill the pool that the host shares.
+// TestProbeNeedsNoSlot checks that a probe gets through while junk for other hosts
+// fills the shared pool.
 func TestProbeNeedsNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ownAnswer := unanswered()
@@ -163,13 +166,13 @@ func TestProbeNeedsNoSlot(t *testing.T) {
 			t.Fatalf("%d requests are under way, want 16: all slots", got)
 		}
 		if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0)); err != nil || l.Status()[0].CircuitOpen {
-			t.Errorf("the probe gets %v", err)
+			t.Errorf("the error of the probe is %v", err)
 		}
 	})
 }
 
-// TestKnownKeysNeedNoProbe has junk take the probe, and get no answer. The answer to
-// a known key closes the circuit, and the end of the probe does not open it again.
+// TestKnownKeysNeedNoProbe checks that the answer to a known key closes the circuit
+// while junk is the probe, and that the probe's failure does not open it again.
 func TestKnownKeysNeedNoProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var answer func(context.Context) error
@@ -187,15 +190,15 @@ func TestKnownKeysNeedNoProbe(t *testing.T) {
 		}
 		answer = func(context.Context) error { return nil }
 		signIn(t, l, own, 0)
-		signIn(t, l, own, 1) // a newcomer
+		signIn(t, l, own, 1) // a new key
 		if err := <-probe; !errors.Is(err, errTimeout) || l.Status()[0].CircuitOpen {
-			t.Errorf("the probe gets %v, and the circuit is open: %v", err, l.Status()[0].CircuitOpen)
+			t.Errorf("the error of the probe is %v, and the circuit is open: %v", err, l.Status()[0].CircuitOpen)
 		}
 	})
 }
 
-// TestFailuresFromBeforeAnAnswer do not open the circuit: STS may be slow to refuse
-// junk, and answer everybody else.
+// TestFailuresFromBeforeAnAnswer checks that failures of requests that began before
+// the last answer do not open the circuit: STS may be slow only for junk.
 func TestFailuresFromBeforeAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSTS(t, func(ctx context.Context, req token.Request) error {
@@ -219,7 +222,7 @@ func TestFailuresFromBeforeAnAnswer(t *testing.T) {
 	})
 }
 
-// TestCallersEndIsNoFailure of the host.
+// TestCallersEndIsNoFailure checks that callers who hang up do not open the circuit.
 func TestCallersEndIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.New(newSTS(t, func(ctx context.Context, _ token.Request) error { return unanswering(ctx) }))
@@ -237,8 +240,8 @@ func TestCallersEndIsNoFailure(t *testing.T) {
 	})
 }
 
-// TestKnownKeysGoOn while the circuit is open, into reserved slots that are free,
-// and close it: junk may be all that STS does not answer.
+// TestKnownKeysGoOn checks that known keys get reserved slots while the circuit is
+// open, and close it: STS may fail to answer only junk.
 func TestKnownKeysGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := func(context.Context) error { return nil }
@@ -250,22 +253,22 @@ func TestKnownKeysGoOn(t *testing.T) {
 		answer = func(context.Context) error { return unanswered() }
 		open(t, l)
 		answer = unanswering
-		for range 3 { // two get in, and one waits
+		for range 3 { // per key, two get in and one waits
 			askAll(t, l, own, 0, 20, 0)
 		}
 		if got := s.now(""); got != 16 {
 			t.Errorf("%d requests of known keys are under way, want 16", got)
 		}
-		time.Sleep(10 * time.Second) // those that waited have had their turns too
+		time.Sleep(10 * time.Second) // those that waited have had their turn too
 		synctest.Wait()
 		answer = func(context.Context) error { return nil }
 		signIn(t, l, own, 1)
-		signIn(t, l, own, 100) // a stranger
+		signIn(t, l, own, 100) // an unknown key
 	})
 }
 
-// TestKnownKeyWaits has one known key send more at once than it has slots, while
-// the circuit is open: what is more waits for its turn.
+// TestKnownKeyWaits checks that while the circuit is open, requests of a known key
+// beyond its slots wait for their turn.
 func TestKnownKeyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := func(context.Context) error { return nil }
@@ -292,8 +295,8 @@ func TestKnownKeyWaits(t *testing.T) {
 	})
 }
 
-// TestOpeningTurnsAway those who wait: they are saturated, not unreachable, since
-// nobody asked STS for them.
+// TestOpeningTurnsAway checks that when the circuit opens, waiting requests are
+// saturated, not unreachable, since STS was not called for them.
 func TestOpeningTurnsAway(t *testing.T) {
 	for _, named := range [][]string{nil, {host(own)}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -329,12 +332,12 @@ func TestOpeningTurnsAway(t *testing.T) {
 	}
 }
 
-// TestOpeningTurnsAwayFromEveryPool has a host leave the pool in which some wait,
-// before its circuit opens.
+// TestOpeningTurnsAwayFromEveryPool checks the same for requests that wait in a pool
+// that their host has left.
 func TestOpeningTurnsAwayFromEveryPool(t *testing.T) {
 	const junk = 1000
 	for name, test := range map[string]struct {
-		// prepare has requests fill the host's pool, and the host leave it.
+		// prepare fills the host's pool with requests, and makes the host leave it.
 		prepare func(t *testing.T, l *limit.Limiter, release chan struct{})
 	}{
 		"proven meanwhile": {func(t *testing.T, l *limit.Limiter, release chan struct{}) {
@@ -366,7 +369,7 @@ func TestOpeningTurnsAwayFromEveryPool(t *testing.T) {
 			}
 			synctest.Wait()
 			if status := l.Status()[0]; !status.CircuitOpen || status.Waiting != 0 {
-				t.Errorf("%s: %+v, want an open circuit, and none that waits", name, status)
+				t.Errorf("%s: %+v, want an open circuit and none waiting", name, status)
 			}
 			close(release)
 		})

@@ -2,19 +2,19 @@ package limit
 
 import "slices"
 
-// bounds of a gate. One member takes at most a share of each: slots/share, and
-// so on.
+// bounds are the bounds of a gate. One member gets at most a share of each:
+// slots/share, and so on.
 type bounds struct {
-	// slots is how many are inside at once, places is how many wait, bytes is how
-	// much the tokens of those hold.
+	// slots bounds the requests inside at once, places those that wait, and bytes the
+	// size of their tokens.
 	slots, places, bytes int
 	share                int
 }
 
-// A gate lets some requests in at once and has some wait. Its members are hosts or
-// access keys, and it is fair to them: whoever takes the most of it yields to
-// whoever takes less, and the requests of one member are served first come, first
-// served. Nobody waits at a gate who could enter it.
+// A gate admits a number of requests at once and makes others wait. Its members are
+// hosts or access keys. It is fair to them: the member with the most requests gives
+// way to members with fewer, and the requests of one member are served in the order
+// of their arrival. No request waits that could enter.
 //
 // The lock of the Limiter guards it.
 type gate struct {
@@ -27,7 +27,7 @@ type gate struct {
 // presence is how much of a gate is taken.
 type presence struct{ inside, waiting, bytes int }
 
-// A waiter waits at a gate until done is closed. Admitted says what came of it.
+// A waiter waits at a gate until done is closed. Then admitted reports whether it got a slot.
 type waiter struct {
 	member   string
 	bytes    int
@@ -37,7 +37,7 @@ type waiter struct {
 
 func newGate(b bounds) *gate { return &gate{bounds: b, members: map[string]presence{}} }
 
-// enter takes a slot, if the member may have one now.
+// enter takes a slot if the member may have one now, and reports whether it did.
 func (g *gate) enter(member string) bool {
 	if g.all.inside >= g.slots || g.members[member].inside >= g.slots/g.share {
 		return false
@@ -46,8 +46,8 @@ func (g *gate) enter(member string) bool {
 	return true
 }
 
-// leave gives a slot back: to the member that has the fewest, and of those to
-// whoever has waited longest.
+// leave returns a slot and passes it on: to the member with the fewest slots, and
+// among equals to the request that has waited longest.
 func (g *gate) leave(member string) {
 	g.add(member, presence{inside: -1})
 	var next *waiter
@@ -62,7 +62,7 @@ func (g *gate) leave(member string) {
 	}
 }
 
-// wait takes a place, if there is one for the member. It returns nil if not.
+// wait takes a place in the queue. It returns nil if there is none for the member.
 func (g *gate) wait(member string, bytes int) *waiter {
 	of := g.members[member]
 	if of.waiting >= g.places/g.share || of.bytes+bytes > g.bytes/g.share {
@@ -80,12 +80,12 @@ func (g *gate) wait(member string, bytes int) *waiter {
 	return w
 }
 
-// weight is how much of the waiting room is taken. A place weighs as much as the
-// bytes that there are for it.
+// weight returns how much of the queue is taken. A place weighs as much as an equal
+// share of the bytes.
 func (g *gate) weight(p presence) int { return p.waiting*(g.bytes/g.places) + p.bytes }
 
-// crowdOut ends the waiting of the request that came last of the member that
-// takes the most, if that is more than a weight. It reports whether it is.
+// crowdOut removes the latest waiter of the member with the largest weight, if that
+// is larger than the given weight. It reports whether it removed one.
 func (g *gate) crowdOut(weight int) bool {
 	var last *waiter
 	for _, w := range g.queue {
@@ -100,7 +100,7 @@ func (g *gate) crowdOut(weight int) bool {
 	return true
 }
 
-// turnAway ends the waiting of all of a member.
+// turnAway removes all waiters of a member.
 func (g *gate) turnAway(member string) {
 	for _, w := range slices.Clone(g.queue) {
 		if w.member == member {
@@ -109,7 +109,7 @@ func (g *gate) turnAway(member string) {
 	}
 }
 
-// release ends the waiting of one, if it still waits.
+// release removes a waiter, if it still waits.
 func (g *gate) release(w *waiter) {
 	i := slices.Index(g.queue, w)
 	if i < 0 {

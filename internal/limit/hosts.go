@@ -6,38 +6,38 @@ import (
 )
 
 const (
-	// maxHosts is how many hosts have state.
+	// maxHosts bounds the hosts with state.
 	maxHosts = 64
-	// maxOwnPools is how many have a pool of their own. It bounds the memory that
-	// requests hold, however many hosts the operator names.
+	// maxOwnPools bounds the hosts with their own pool, and so the memory of
+	// requests, however many hosts the operator names.
 	maxOwnPools = 8
 	// provenFor is how long a host and a key are trusted after a sign-in.
 	provenFor = time.Hour
 )
 
-// A host is one of STS, as tokens name it.
+// A host is a host of STS that tokens name.
 type host struct {
 	name, region string
-	// named: the operator named it. It keeps its own pool after an hour too, until
-	// a proven host needs it.
+	// named means that the operator named the host. It keeps its own pool even when
+	// it is not proven, until a proven host needs the pool.
 	named       bool
 	provenUntil time.Time
-	// pool is the one in use: the host's own, or the shared one. A host that had its
-	// own and shares again keeps it, since some requests may be in it still.
+	// pool is the pool in use: own or the shared one. A host that shares again keeps
+	// own, since requests may still be in it.
 	pool, own *pool
 	breaker   breaker
-	// running and waiting requests; a host that has any is not forgotten.
+	// running and waiting count requests. A host with requests is never evicted.
 	running, waiting int
 	used             time.Time
 }
 
-// isProven reports whether somebody signed in through the host within the last hour.
+// isProven reports whether a user signed in through the host within the last hour.
 func (h *host) isProven(now time.Time) bool { return now.Before(h.provenUntil) }
 
-// hosts are those that have state. The lock of the Limiter guards them.
+// hosts are the hosts with state. The lock of the Limiter guards them.
 type hosts struct {
 	byName map[string]*host
-	// shared is the pool of hosts that have none of their own.
+	// shared is the pool of hosts without their own.
 	shared *pool
 }
 
@@ -52,15 +52,15 @@ func newHosts(named []string) *hosts {
 	return h
 }
 
-// get returns a host's state, and makes it if need be. It returns nil if every
-// state is in use.
+// get returns a host's state, and creates it if needed. It returns nil if there are
+// maxHosts hosts, and none of them can be evicted.
 func (h *hosts) get(name, region string, now time.Time) *host {
 	of, ok := h.byName[name]
 	if !ok {
 		if len(h.byName) >= maxHosts && !h.forget(now) {
 			return nil
 		}
-		// The names are parts of a token, which is not kept.
+		// The name is a part of a token, which must not stay in memory.
 		of = &host{name: strings.Clone(name), pool: h.shared}
 		h.byName[of.name] = of
 	}
@@ -74,9 +74,9 @@ func (h *hosts) get(name, region string, now time.Time) *host {
 	return of
 }
 
-// forget drops the state of the host that was used longest ago: of one that is
-// not proven, if there is one. It reports whether it could. A proven host with a
-// pool of its own stays, also while nobody asks it.
+// forget evicts the host that was used longest ago, preferably one that is not
+// proven. It reports whether there was one. A proven host with its own pool stays,
+// even without requests.
 func (h *hosts) forget(now time.Time) bool {
 	var oldest *host
 	for _, of := range h.byName {
@@ -94,7 +94,7 @@ func (h *hosts) forget(now time.Time) bool {
 	return true
 }
 
-// goesBefore reports whether a host is forgotten before another.
+// goesBefore reports whether a host is evicted before another.
 func (h *host) goesBefore(other *host, now time.Time) bool {
 	if h.isProven(now) != other.isProven(now) {
 		return other.isProven(now)
@@ -102,9 +102,9 @@ func (h *host) goesBefore(other *host, now time.Time) bool {
 	return h.used.Before(other.used)
 }
 
-// prove notes that somebody signed in through the host, and gives it a pool of its
-// own. If all pools are taken, it takes the one of a host that is not proven: the
-// one that was used longest ago.
+// prove records a sign-in through the host, and gives it its own pool. If all pools
+// are taken, it takes the pool of the host that was used longest ago and is not
+// proven.
 func (h *hosts) prove(of *host, now time.Time) {
 	of.provenUntil = now.Add(provenFor)
 	if of.pool != h.shared {

@@ -12,7 +12,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
-// slots is how many requests of unknown keys a host lets in at once.
+// slots returns how many requests of unknown keys a host admits at once.
 func slots(t *testing.T, prepare func(l *limit.Limiter), region string, named ...string) int {
 	t.Helper()
 	var release chan struct{}
@@ -47,11 +47,11 @@ func TestOwnPools(t *testing.T) {
 		prepare func(t *testing.T, l *limit.Limiter)
 		want    int
 	}{
-		"a fresh host":               {nil, func(*testing.T, *limit.Limiter) {}, shared},
-		"a fresh host that is named": {[]string{host(own)}, func(*testing.T, *limit.Limiter) {}, ownPool},
-		"a named host after a day":   {[]string{host(own)}, func(*testing.T, *limit.Limiter) { time.Sleep(24 * time.Hour) }, ownPool},
-		"a proven host":              {nil, func(t *testing.T, l *limit.Limiter) { signIn(t, l, own, 1); time.Sleep(59 * time.Minute) }, ownPool},
-		"an hour after":              {nil, func(t *testing.T, l *limit.Limiter) { signIn(t, l, own, 1); time.Sleep(61 * time.Minute) }, shared},
+		"a fresh host":                   {nil, func(*testing.T, *limit.Limiter) {}, shared},
+		"a fresh host that is named":     {[]string{host(own)}, func(*testing.T, *limit.Limiter) {}, ownPool},
+		"a named host after a day":       {[]string{host(own)}, func(*testing.T, *limit.Limiter) { time.Sleep(24 * time.Hour) }, ownPool},
+		"a proven host":                  {nil, func(t *testing.T, l *limit.Limiter) { signIn(t, l, own, 1); time.Sleep(59 * time.Minute) }, ownPool},
+		"a host proven over an hour ago": {nil, func(t *testing.T, l *limit.Limiter) { signIn(t, l, own, 1); time.Sleep(61 * time.Minute) }, shared},
 		"proven again": {nil, func(t *testing.T, l *limit.Limiter) {
 			signIn(t, l, own, 1)
 			time.Sleep(61 * time.Minute)
@@ -70,7 +70,7 @@ func TestOwnPools(t *testing.T) {
 		}, ownPool},
 		"named as the ninth":             {append(others[:8:8], host(own)), func(*testing.T, *limit.Limiter) {}, shared},
 		"named as the ninth, and proven": {append(others[:8:8], host(own)), func(t *testing.T, l *limit.Limiter) { signIn(t, l, own, 1) }, ownPool},
-		"named and used, and another takes the pool of one that is not": {append(others[:7:7], host(own)), func(t *testing.T, l *limit.Limiter) {
+		"named and used, and another takes the pool of an unused one": {append(others[:7:7], host(own)), func(t *testing.T, l *limit.Limiter) {
 			time.Sleep(time.Second)
 			if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0)); err != nil {
 				t.Error(err)
@@ -91,7 +91,7 @@ func TestOwnPools(t *testing.T) {
 	}
 }
 
-// TestNamedHostsAreBounded has the operator name more hosts than have state.
+// TestNamedHostsAreBounded names more hosts than can have state.
 func TestNamedHostsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -105,14 +105,14 @@ func TestNamedHostsAreBounded(t *testing.T) {
 			askAll(t, l, fmt.Sprintf("eu-west-%d", n), 0, 100, 0)
 		}
 		if hosts, running, want := len(l.Status()), s.now(""), 8*48+16; hosts > 64 || running != want {
-			t.Errorf("%d hosts have state, %d requests are under way; want 64 at most, and %d", hosts, running, want)
+			t.Errorf("%d hosts have state, %d requests are under way; want at most 64, and %d", hosts, running, want)
 		}
 		close(release)
 	})
 }
 
-// TestJunkHosts has tokens name more hosts than have state. They push one another
-// out, and no host that is proven.
+// TestJunkHosts checks that tokens for more hosts than can have state evict one
+// another's hosts, and no proven host.
 func TestJunkHosts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var release chan struct{}
@@ -145,8 +145,8 @@ func TestJunkHosts(t *testing.T) {
 	})
 }
 
-// TestTooManyHosts are in use at once: the next is saturated at once, until one of
-// them is not in use.
+// TestTooManyHosts checks that while all hosts with state are in use, a request for
+// another one is saturated at once.
 func TestTooManyHosts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -157,7 +157,7 @@ func TestTooManyHosts(t *testing.T) {
 		synctest.Wait()
 		started := time.Now()
 		if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 1, 0)); !errors.Is(err, limit.ErrSaturated) || time.Since(started) > 0 {
-			t.Errorf("host 65 gets %v after %s", err, time.Since(started))
+			t.Errorf("the error of host 65 is %v after %s", err, time.Since(started))
 		}
 		if got := len(l.Status()); got != 64 {
 			t.Errorf("%d hosts have state, want 64", got)
@@ -171,9 +171,8 @@ func TestTooManyHosts(t *testing.T) {
 	})
 }
 
-// TestJunkHostsInUse has requests for more hosts than have state wait for an
-// answer. They do not push out a host that has a pool of its own, though nobody
-// asks it at the moment.
+// TestJunkHostsInUse checks that requests for more hosts than can have state do not
+// evict a host with its own pool, even while that has no requests.
 func TestJunkHostsInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.New(newSTS(t, func(ctx context.Context, req token.Request) error {

@@ -1,14 +1,13 @@
-// Package limit shares out the requests to STS, so that junk which names one host
-// delays neither the tokens for another host nor the people who have signed in
-// before.
+// Package limit limits the requests to STS, so that junk for one host delays neither
+// tokens for another host nor users who have signed in before.
 //
-//	pool     each proven host has slots and a queue of its own; all others share one
+//	pool     a proven host has its own slots and queue; all other hosts share a pool
 //	reserved slots of a pool are for access keys that signed in within the last hour
-//	breaker  a host that does not answer gets probes only
+//	breaker  a host that does not answer gets only probes and known keys
 //
-// A host is proven for an hour after somebody signed in through it. Everything
-// that holds memory is bounded: requests under way and waiting, by pool; the
-// pools; the hosts and keys that are remembered.
+// A host is proven for an hour after a sign-in through it. Everything that uses
+// memory is bounded: the requests under way and waiting in each pool, the pools,
+// and the hosts and keys with state.
 package limit
 
 import (
@@ -27,38 +26,38 @@ import (
 )
 
 const (
-	// maxWait is how long a request waits for a slot. With the time that a
-	// verification may take, it is less than a kube-apiserver's patience of 10 s.
+	// maxWait is how long a request waits for a slot. Together with the time-out of a
+	// verification, it is below a kube-apiserver's time-out of 10 s.
 	maxWait = 5 * time.Second
-	// maxKeys is how many access keys are remembered.
+	// maxKeys bounds the known access keys.
 	maxKeys = 4096
 )
 
-// ErrSaturated means that a request got no slot, either because the queue was
-// full or because it had waited for as long as it could. STS was not asked.
+// ErrSaturated means that a request got no slot, because the queue was full or the
+// request waited too long. STS was not called.
 var ErrSaturated = errors.New("too many verifications are under way")
 
-// ErrCircuitOpen means that a host was not asked, since it has not answered
-// others. It is wrapped in a [*verify.UnreachableError].
+// ErrCircuitOpen means that a host was not called, since it has not answered other
+// requests. It is wrapped in a [*verify.UnreachableError].
 var ErrCircuitOpen = errors.New("it has not answered other requests")
 
-// Limiter is a verifier that shares out the requests to the verifier that it
-// wraps. It is safe for concurrent use.
+// Limiter is a verifier that limits the requests to another verifier. It is safe for
+// concurrent use.
 type Limiter struct {
 	verifier verify.Verifier
 
 	mu    sync.Mutex
 	hosts *hosts
-	// probes has one slot for each host. It is apart from the pools, so that junk
-	// which fills a pool does not keep a probe out.
+	// probes has one slot for each host. It is separate from the pools, so that junk
+	// that fills a pool does not block a probe.
 	probes *gate
 	// known are the keys that signed in within the last hour.
 	known *cache.LRUExpireCache
 }
 
-// New makes a limiter. The named hosts are those that the operator expects, the
-// most important first: up to maxOwnPools of them have pools of their own from the
-// start, so that junk for other hosts does not delay the first tokens.
+// New returns a limiter. The named hosts are those that the operator expects, the
+// most important first. Up to maxOwnPools of them have their own pools from the
+// start, so that junk for other hosts does not delay their first tokens.
 func New(verifier verify.Verifier, named ...string) *Limiter {
 	return &Limiter{
 		verifier: verifier,
@@ -71,19 +70,18 @@ func New(verifier verify.Verifier, named ...string) *Limiter {
 // knownKey is an access key that signed in.
 type knownKey struct{ cluster, host, accessKeyID string }
 
-// A pass is a slot at a gate. Its holder gives it back.
+// A pass is a slot of a gate. Its holder must return it.
 type pass struct {
 	host   *host
 	gate   *gate
 	member string
-	// answers of the host when the request began.
+	// answers is the host's count of answers when the request began.
 	answers int
 }
 
-// Verify has the wrapped verifier verify the request once there is a slot. The
-// error is ErrSaturated if there is none, also for a request whose context ends
-// while it waits; and a [*verify.UnreachableError] if the circuit of the host is
-// open.
+// Verify calls the wrapped verifier once there is a slot. The error is ErrSaturated
+// if there is none, or if ctx is done while the request waits. It is a
+// [*verify.UnreachableError] if the circuit of the host is open.
 func (l *Limiter) Verify(ctx context.Context, clusterID string, req token.Request) (identity.Identity, error) {
 	key := knownKey{clusterID, req.Host(), req.AccessKeyID()}
 	pass, err := l.enter(ctx, key, req)
@@ -98,9 +96,9 @@ func (l *Limiter) Verify(ctx context.Context, clusterID string, req token.Reques
 
 var errPanic = errors.New("the verifier panicked")
 
-// SignedIn notes that a verified token was let in: for an hour its access key has
-// reserved slots, and its host is proven. That STS accepts a token is not enough,
-// since STS accepts those of every AWS account.
+// SignedIn records that a verified token was mapped to a user: for an hour, its
+// access key may use reserved slots, and its host is proven. It is not enough that
+// STS accepts a token, since STS accepts tokens of every AWS account.
 func (l *Limiter) SignedIn(clusterID string, req token.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,7 +108,7 @@ func (l *Limiter) SignedIn(clusterID string, req token.Request) {
 		return
 	}
 	l.hosts.prove(host, now)
-	// A part of a token would keep the whole.
+	// Without a copy, the map would keep the whole token in memory.
 	l.known.Add(knownKey{clusterID, host.name, strings.Clone(req.AccessKeyID())}, nil, provenFor)
 }
 
@@ -124,7 +122,7 @@ func (l *Limiter) enter(ctx context.Context, key knownKey, req token.Request) (p
 	return pass, err
 }
 
-// admit returns a slot, or a place in a queue for one, or why there is neither.
+// admit returns a slot, or a place in a queue, or an error if there is neither.
 func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) {
 	now := time.Now()
 	host := l.hosts.get(key.host, req.Region(), now)
@@ -153,10 +151,10 @@ func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) 
 	return pass{}, nil, saturated(host)
 }
 
-// admitToOpen lets in, while the circuit is open, known keys into the reserved
-// slots, for which they may wait, and one probe at a time of all others. So junk
-// that gets no answer does not lock known keys out, and their answers close the
-// circuit without a probe.
+// admitToOpen admits requests while the circuit is open: known keys to the reserved
+// slots, for which they may wait, and of all others one probe at a time. So junk that
+// STS does not answer does not block known keys, and their answers close the circuit
+// without a probe.
 func (l *Limiter) admitToOpen(reserved pass, known bool, bytes int, now time.Time) (pass, *waiter, error) {
 	if known {
 		if reserved.enter() {
@@ -195,7 +193,7 @@ func (p *pass) wait(bytes int) *waiter {
 	return waiter
 }
 
-// wait until it is the waiter's turn. A waiter that gets no turn is saturated.
+// wait waits for the waiter's turn. It returns ErrSaturated if the turn does not come.
 func (l *Limiter) wait(ctx context.Context, p *pass, w *waiter) error {
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
@@ -217,7 +215,7 @@ func (l *Limiter) wait(ctx context.Context, p *pass, w *waiter) error {
 
 func saturated(h *host) error { return fmt.Errorf("%w at %s", ErrSaturated, h.name) }
 
-// leave gives the slot back, and notes what the verification says of the host.
+// leave returns the slot, and records what the verification shows about the host.
 func (l *Limiter) leave(ctx context.Context, p pass, accessKeyID string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -234,7 +232,7 @@ func (l *Limiter) learn(ctx context.Context, p pass, accessKeyID string, err err
 	case !unanswered:
 		breaker.answered()
 	case ctx.Err() != nil:
-		// The caller's time was over: that is no failure of the host.
+		// The caller stopped waiting, which is not a failure of the host.
 	case p.answers != breaker.answers:
 		// The host has answered since the request began.
 	case breaker.failed(accessKeyID, p.gate == l.probes, time.Now()):

@@ -29,7 +29,7 @@ const (
 
 func host(region string) string { return "sts." + region + ".amazonaws.com" }
 
-// request is a token of an access key for a region, of so many bytes at least.
+// request returns a token of an access key for a region, of at least so many bytes.
 func request(t testing.TB, region string, key, bytes int) token.Request {
 	t.Helper()
 	hosts, err := token.NewHosts("aws")
@@ -47,8 +47,8 @@ func request(t testing.TB, region string, key, bytes int) token.Request {
 	return r
 }
 
-// sts is the verifier that is limited. It answers by what answer says, which may
-// take time.
+// sts is the verifier that is limited. It returns what answer returns, which may take
+// time.
 type sts struct {
 	t      *testing.T
 	answer func(ctx context.Context, req token.Request) error
@@ -78,7 +78,7 @@ func (s *sts) count(host string, n int) {
 	}
 }
 
-// now is how many requests to a host are under way; to all, for "".
+// now returns the requests under way to a host, or to all for "".
 func (s *sts) now(host string) int {
 	synctest.Wait()
 	s.mu.Lock()
@@ -90,7 +90,7 @@ var errTimeout = errors.New("no answer")
 
 func unanswered() error { return &verify.UnreachableError{Err: errTimeout} }
 
-// unanswering gives no answer, as verify.STS after its time.
+// unanswering fails after a time-out, as verify.STS does.
 func unanswering(ctx context.Context) error {
 	select {
 	case <-time.After(4 * time.Second):
@@ -100,12 +100,12 @@ func unanswering(ctx context.Context) error {
 	}
 }
 
-// until answers when a channel is closed.
+// until returns an answer once a channel is closed.
 func until(release <-chan struct{}) func(context.Context, token.Request) error {
 	return func(context.Context, token.Request) error { <-release; return nil }
 }
 
-// ask in the background.
+// ask verifies a request in the background.
 func ask(t *testing.T, l *limit.Limiter, req token.Request) <-chan error {
 	result := make(chan error, 1)
 	go func() {
@@ -115,7 +115,8 @@ func ask(t *testing.T, l *limit.Limiter, req token.Request) <-chan error {
 	return result
 }
 
-// askAll and wait until nothing goes on. It returns what came at once.
+// askAll verifies n requests in the background and waits until all of them block or
+// have ended. It returns the results that came at once.
 func askAll(t *testing.T, l *limit.Limiter, region string, first, n, bytes int) (early []error) {
 	t.Helper()
 	results := make([]<-chan error, n)
@@ -133,7 +134,7 @@ func askAll(t *testing.T, l *limit.Limiter, region string, first, n, bytes int) 
 	return early
 }
 
-// signIn has a token verified and let in.
+// signIn verifies a token and reports its sign-in.
 func signIn(t *testing.T, l *limit.Limiter, region string, key int) {
 	t.Helper()
 	req := request(t, region, key, 0)
@@ -143,7 +144,7 @@ func signIn(t *testing.T, l *limit.Limiter, region string, key int) {
 	l.SignedIn("kubedemy", req)
 }
 
-// flood sends junk, each with a key of its own, until stopped.
+// flood sends junk, each token with its own key, until stopped.
 func flood(t *testing.T, l *limit.Limiter, region string, everySecond int) (stop func()) {
 	done := make(chan struct{})
 	var all sync.WaitGroup
@@ -162,8 +163,8 @@ func flood(t *testing.T, l *limit.Limiter, region string, everySecond int) (stop
 	return func() { close(done); all.Wait() }
 }
 
-// TestDeadHostDelaysNobody floods a host that does not answer, on a fresh server
-// that has no host named, and on one where the other host is proven.
+// TestDeadHostDelaysNobody floods a host that does not answer, on a new server without
+// named hosts, and on one where the other host is proven.
 func TestDeadHostDelaysNobody(t *testing.T) {
 	for _, proven := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -192,9 +193,9 @@ func TestDeadHostDelaysNobody(t *testing.T) {
 }
 
 // TestDeadHostsDelayNobodyForLong floods several hosts that do not answer, so that
-// they take all of the pool that hosts share, with too few keys to open a circuit.
-// The first good token of a server that has no host named gets its turn all the
-// same, and proves its host.
+// they take all of the shared pool, with too few keys to open a circuit. The first
+// good token of a server without named hosts still gets its turn, and proves its
+// host.
 func TestDeadHostsDelayNobodyForLong(t *testing.T) {
 	for _, hosts := range []int{2, 10, 60} {
 		synctest.Test(t, func(t *testing.T) {
@@ -233,7 +234,7 @@ func TestDeadHostsDelayNobodyForLong(t *testing.T) {
 	}
 }
 
-// TestKnownKeysGetIn floods the good host, where STS takes too long to refuse.
+// TestKnownKeysGetIn floods the good host with junk that STS is too slow to refuse.
 func TestKnownKeysGetIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.New(newSTS(t, func(ctx context.Context, req token.Request) error {
@@ -279,19 +280,19 @@ func TestKnownKeysGetIn(t *testing.T) {
 	})
 }
 
-// TestFullQueue answers at once, and only when it is full.
+// TestFullQueue checks that requests are refused only if the queue is full, and at once.
 func TestFullQueue(t *testing.T) {
 	for name, test := range map[string]struct {
 		named         []string
 		bytes         int
 		inside, waits int
-		// of another host, which is not named
+		// of another host that is not named
 		elseInside, elseWait int
 	}{
-		"a named host":                  {named: []string{host(own)}, inside: 48, waits: 128, elseInside: 8, elseWait: 128},
-		"a host with none":              {inside: 8, waits: 128, elseInside: 8, elseWait: 128},
-		"long tokens":                   {named: []string{host(own)}, bytes: 11_500, inside: 48, waits: 44, elseInside: 8, elseWait: 44},
-		"long tokens, a host with none": {bytes: 11_500, inside: 8, waits: 44, elseInside: 8, elseWait: 44},
+		"a named host":                             {named: []string{host(own)}, inside: 48, waits: 128, elseInside: 8, elseWait: 128},
+		"a host without its own pool":              {inside: 8, waits: 128, elseInside: 8, elseWait: 128},
+		"long tokens":                              {named: []string{host(own)}, bytes: 11_500, inside: 48, waits: 44, elseInside: 8, elseWait: 44},
+		"long tokens, a host without its own pool": {bytes: 11_500, inside: 8, waits: 44, elseInside: 8, elseWait: 44},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			release := make(chan struct{})
@@ -315,8 +316,8 @@ func TestFullQueue(t *testing.T) {
 	}
 }
 
-// TestSharedPoolIsShared by all hosts that are not proven: its slots, its queue,
-// and the memory of its queue.
+// TestSharedPoolIsShared checks that all hosts that are not proven share the slots, the
+// queue, and the memory of the queue.
 func TestSharedPoolIsShared(t *testing.T) {
 	for _, test := range []struct{ bytes, waiting int }{{0, 256}, {11_500, 88}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -341,8 +342,8 @@ func TestSharedPoolIsShared(t *testing.T) {
 	}
 }
 
-// TestTurn has those that wait get in one after another, and those that do not in
-// 5 s be saturated, never unreachable.
+// TestTurn checks that waiting requests get in one after another, and that those that
+// do not within 5 s are saturated, not unreachable.
 func TestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -353,17 +354,17 @@ func TestTurn(t *testing.T) {
 		defer cancel()
 		started := time.Now()
 		if _, err := l.Verify(ctx, "kubedemy", request(t, own, 50, 0)); !errors.Is(err, limit.ErrSaturated) || time.Since(started) != time.Second {
-			t.Errorf("whose caller hangs up gets %v after %s", err, time.Since(started))
+			t.Errorf("the error of a caller who hangs up is %v after %s", err, time.Since(started))
 		}
 		started = time.Now()
 		if _, err := l.Verify(t.Context(), "kubedemy", request(t, own, 51, 0)); !errors.Is(err, limit.ErrSaturated) || time.Since(started) != 5*time.Second {
-			t.Errorf("who has no turn gets %v after %s", err, time.Since(started))
+			t.Errorf("the error without a turn is %v after %s", err, time.Since(started))
 		}
 		patient := ask(t, l, request(t, own, 52, 0))
 		time.Sleep(4 * time.Second)
 		close(release)
 		if err := <-patient; err != nil {
-			t.Errorf("who waits 4 s gets %v", err)
+			t.Errorf("the error after 4 s is %v", err)
 		}
 		synctest.Wait()
 		if status := l.Status(); len(status) != 1 || status[0].Running != 0 || status[0].Waiting != 0 {
@@ -375,7 +376,8 @@ func TestTurn(t *testing.T) {
 	})
 }
 
-// TestReservedSlots are for keys that signed in, an eighth for each.
+// TestReservedSlots checks that reserved slots are for keys that signed in, an eighth
+// for each.
 func TestReservedSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var release chan struct{}
@@ -390,11 +392,11 @@ func TestReservedSlots(t *testing.T) {
 			signIn(t, l, own, key)
 		}
 		release = make(chan struct{})
-		askAll(t, l, own, 1000, 500, 0) // whose keys nobody has seen
+		askAll(t, l, own, 1000, 500, 0) // with unknown keys
 		if got := s.now(host(own)); got != 48 {
 			t.Fatalf("%d unknown keys are inside, want 48", got)
 		}
-		for range 100 { // one who knows a key's ID
+		for range 100 { // someone who knows a key's ID
 			ask(t, l, request(t, own, 0, 0))
 		}
 		if got := s.now(host(own)); got != 50 {
@@ -417,7 +419,8 @@ func TestReservedSlots(t *testing.T) {
 	})
 }
 
-// TestKeysAreForgotten after an hour; and a key is known for its cluster and host only.
+// TestKeysAreForgotten checks that a key is known for an hour, and only for its cluster
+// and host.
 func TestKeysAreForgotten(t *testing.T) {
 	for name, test := range map[string]struct {
 		after   time.Duration
@@ -452,8 +455,8 @@ func TestKeysAreForgotten(t *testing.T) {
 	}
 }
 
-// knows reports whether the limiter has reserved slots for a key: it gets in though
-// junk has filled all others. Call it once for a limiter.
+// knows reports whether a key gets a reserved slot while junk fills all others. Call it
+// only once for a limiter.
 func knows(t *testing.T, l *limit.Limiter, s *sts, keys ...int) (known []bool) {
 	t.Helper()
 	release := make(chan struct{})
@@ -468,8 +471,8 @@ func knows(t *testing.T, l *limit.Limiter, s *sts, keys ...int) (known []bool) {
 	return known
 }
 
-// TestOutsidersStayUnknown has STS accept the tokens of more keys than are
-// remembered. Nobody lets them in, so they push out no key of those who were let in.
+// TestOutsidersStayUnknown checks that tokens that STS accepts, but that are not mapped,
+// evict no known key.
 func TestOutsidersStayUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSTS(t, func(context.Context, token.Request) error { return nil })
@@ -486,8 +489,8 @@ func TestOutsidersStayUnknown(t *testing.T) {
 	})
 }
 
-// TestKnownKeysAreBounded has one key more sign in than are remembered: the key that
-// was used longest ago is forgotten.
+// TestKnownKeysAreBounded checks that one key beyond the limit evicts the key that was
+// used longest ago.
 func TestKnownKeysAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSTS(t, func(context.Context, token.Request) error { return nil })
@@ -496,7 +499,7 @@ func TestKnownKeysAreBounded(t *testing.T) {
 		for key := range most {
 			signIn(t, l, own, key)
 		}
-		signIn(t, l, own, 0) // is used again
+		signIn(t, l, own, 0) // used again
 		signIn(t, l, own, most)
 		if got := knows(t, l, s, 0, 1, 2, most); !slices.Equal(got, []bool{true, false, true, true}) {
 			t.Errorf("keys 0, 1, 2 and %d are known: %v, want all but 1", most, got)
@@ -504,7 +507,7 @@ func TestKnownKeysAreBounded(t *testing.T) {
 	})
 }
 
-// TestPanic gives the slot back, as net/http recovers from it.
+// TestPanic checks that a panic, which net/http recovers from, returns the slot.
 func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.New(newSTS(t, func(context.Context, token.Request) error { panic("a bug") }))
@@ -534,8 +537,8 @@ func BenchmarkLimiter(b *testing.B) {
 	})
 }
 
-// TestNothingIsLeft sends tokens of all kinds to hosts of all kinds, many of
-// whose callers hang up. Afterwards every slot and every place is free.
+// TestNothingIsLeft sends tokens of all kinds to hosts of all kinds. Many callers hang
+// up. Afterwards every slot and every place must be free.
 func TestNothingIsLeft(t *testing.T) {
 	for seed := range uint64(2) {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,24 +1,24 @@
 package limit
 
 const (
-	// ownSlots and reservedSlots are how many requests are under way at once at a
-	// host that has a pool of its own: MaxPerHost together.
+	// ownSlots and reservedSlots bound the concurrent requests to a host with its own
+	// pool.
 	ownSlots      = 48
 	reservedSlots = 16
-	// MaxPerHost is how many requests are under way at one host at most, so that a
-	// client of STS can keep as many connections.
+	// MaxPerHost is the maximum of concurrent requests to one host. A client of STS
+	// should keep as many connections.
 	MaxPerHost = ownSlots + reservedSlots
 )
 
-// A pool is what requests to one host, or to the hosts that share it, compete for.
+// A pool has the slots for the requests to one host, or to the hosts that share it.
 type pool struct {
-	// general is for everybody; its members are hosts. reserved is for known keys,
-	// which are its members. A key takes an eighth of it at most, since key IDs are
-	// no secret.
+	// general is for all requests, and its members are hosts. reserved is for known
+	// keys, which are its members. A key gets at most an eighth of it, since key IDs
+	// are not secret.
 	general, reserved *gate
 }
 
-// newOwnPool is the pool of one host.
+// newOwnPool returns the pool of one host.
 func newOwnPool() *pool {
 	return &pool{
 		general:  newGate(bounds{slots: ownSlots, places: 128, bytes: 512 << 10, share: 1}),
@@ -26,8 +26,8 @@ func newOwnPool() *pool {
 	}
 }
 
-// newSharedPool is the pool of all hosts that have none of their own. A host
-// takes half of it at most: a host that does not answer leaves the other half.
+// newSharedPool returns the pool of all hosts without their own. A host gets at most
+// half of it, so that a host that does not answer leaves the other half.
 func newSharedPool() *pool {
 	return &pool{
 		general:  newGate(bounds{slots: 16, places: 256, bytes: 1 << 20, share: 2}),

@@ -1,11 +1,12 @@
 package limit
 
-// HostStatus is what goes on with one host.
+// HostStatus is the state of one host.
 type HostStatus struct {
 	Host string
-	// Region of the host; empty until a token names it.
+	// Region is the host's region. It is empty until a token names the host.
 	Region string
-	// CircuitOpen: the host has not answered, and only probes ask it.
+	// CircuitOpen means that the host does not answer, and that only probes and known
+	// keys call it.
 	CircuitOpen bool
 	// Running and Waiting count requests.
 	Running, Waiting int
