@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"lab": main})
 }
 
-// TestScript is what a lab says that does not run; one that runs is e2e's.
+// TestScript runs the scripts, which need no running lab. The e2e suite has one.
 func TestScript(t *testing.T) {
 	index := publish(t)
 	clitest.Scripts(t, testscript.Params{Setup: func(env *testscript.Env) error {

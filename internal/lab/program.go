@@ -47,7 +47,8 @@ func FindAssets(dir, provider string) (string, error) {
 	return "", fmt.Errorf("finding a control plane: %w: %w (make control-plane gets one; %s names another)", ErrNoAssets, err, controlplane.AssetsVariable)
 }
 
-// findProgram finds a program of ours: as named, beside this one, or on PATH.
+// findProgram returns the path of one of our programs: as named, beside this program,
+// or on PATH.
 func findProgram(path, name string) (string, error) {
 	if path == "" {
 		path = besideThisProgram(name)

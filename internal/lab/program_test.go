@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// programs makes programs in a new directory.
+// programs creates programs in a new directory.
 func programs(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := realDir(t)

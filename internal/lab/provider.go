@@ -10,11 +10,11 @@ import (
 const (
 	// Envtest is a kube-apiserver and its etcd as plain processes, without nodes.
 	Envtest = "envtest"
-	// Kind is a whole cluster whose nodes are containers.
+	// Kind is a whole cluster with containers as nodes.
 	Kind = "kind"
 )
 
-// Providers are the values of [Config.Provider].
+// Providers returns the values of [Config.Provider].
 func Providers() []string { return []string{Envtest, Kind} }
 
 // Supports returns an error where the provider cannot run.
@@ -31,20 +31,20 @@ func supports(system, provider string) error {
 
 // A provider runs the lab's cluster, with the authenticator as its token webhook.
 type provider interface {
-	// stages bring it up, in this order, and local AWS where it is needed.
+	// stages returns the steps that bring up the cluster and local AWS, in order.
 	stages() []stage
-	// restartAuthenticator stops the authenticator and starts it again; with
-	// waitReady it returns when that has read aws-auth, else as soon as it serves.
+	// restartAuthenticator restarts the authenticator. With waitReady it returns
+	// when the authenticator has read aws-auth, otherwise as soon as it serves.
 	restartAuthenticator(ctx context.Context, waitReady bool) error
-	// post a body to the authenticator, as kube-apiserver does.
+	// post sends a body to the authenticator, as kube-apiserver does.
 	post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error)
-	// authenticatorLog is the end of what the authenticator has logged.
+	// authenticatorLog returns the last lines of the authenticator's log.
 	authenticatorLog(ctx context.Context) string
-	// stop ends what the stages have started, of however many.
+	// stop ends what the stages have started, even if not all of them ran.
 	stop() error
 }
 
-// A stage of bringing a lab up.
+// A stage is a step of bringing a lab up.
 type stage struct {
 	name string
 	run  func(context.Context) error
@@ -60,21 +60,20 @@ func (l *Lab) newProvider() (provider, error) {
 		}
 		return newKind(l), nil
 	}
-	return nil, fmt.Errorf("there is no provider %q: it is one of %q", l.config.Provider, Providers())
+	return nil, fmt.Errorf("unknown provider %q (supported: %q)", l.config.Provider, Providers())
 }
 
-// RestartAuthenticator stops the authenticator and starts it again; with
-// waitReady it returns when the authenticator has read aws-auth, else as soon
-// as it serves.
+// RestartAuthenticator restarts the authenticator. With waitReady it returns when
+// the authenticator has read aws-auth, otherwise as soon as it serves.
 func (l *Lab) RestartAuthenticator(ctx context.Context, waitReady bool) error {
 	return l.provider.restartAuthenticator(ctx, waitReady)
 }
 
-// PostToWebhook sends a body to the authenticator itself, as kube-apiserver does,
-// and answers the HTTP status and the body that came back.
+// PostToWebhook sends a body to the authenticator, as kube-apiserver does, and
+// returns the HTTP status and the body of the answer.
 func (l *Lab) PostToWebhook(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
 	return l.provider.post(ctx, path, body)
 }
 
-// AuthenticatorLog is the end of what the authenticator has logged.
+// AuthenticatorLog returns the last lines of the authenticator's log.
 func (l *Lab) AuthenticatorLog(ctx context.Context) string { return l.provider.authenticatorLog(ctx) }
