@@ -30,7 +30,7 @@ all are ready. They run in the background until "lab down".
 By default, the cluster is a kube-apiserver and its etcd, which start in seconds.
 With --provider kind, it is a whole cluster: its nodes are Docker containers,
 the authenticator is a static pod beside each kube-apiserver, and the workers join
-through IAM, as on EKS. It needs Linux.
+through IAM, as on EKS. Kind needs Linux.
 
 kube-apiserver, etcd and kubectl come from --assets, $KUBEBUILDER_ASSETS or the
 directory k8s beside this program. If there are none, they are downloaded from

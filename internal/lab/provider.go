@@ -17,15 +17,15 @@ const (
 // Providers returns the values of [Config.Provider].
 func Providers() []string { return []string{Envtest, Kind} }
 
-// Supports returns an error where the provider cannot run.
+// Supports returns an error if the provider cannot run on this system.
 func Supports(provider string) error { return supports(runtime.GOOS, provider) }
 
 func supports(system, provider string) error {
 	if provider != Kind || system == "linux" {
 		return nil
 	}
-	return fmt.Errorf("--provider %s needs Linux, and this is %s: it mounts the programs authenticator and localaws into Linux containers, "+
-		"which reach local AWS at the gateway of their network, and here that is inside the virtual machine of the Docker engine "+
+	return fmt.Errorf("--provider %s needs Linux, and this is %s: its Linux containers run this machine's programs authenticator and localaws, "+
+		"and connect to local AWS at the gateway of their network, which is inside the Docker engine's virtual machine here "+
 		"(use --provider %s, or run lab in a Linux virtual machine)", Kind, system, Envtest)
 }
 

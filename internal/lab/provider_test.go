@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestSupports: what cannot run on a system is refused by its name, with what can.
+// TestSupports checks that the error names the provider that cannot run on a system,
+// and one that can.
 func TestSupports(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
