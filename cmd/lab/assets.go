@@ -13,7 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/lab"
 )
 
-// getAssets finds the directory of the control-plane programs. If there is none, it
+// getAssets returns the directory of the control-plane programs. If there is none, it
 // downloads or builds them.
 func getAssets(ctx context.Context, config lab.Config, env cli.Environment, stderr io.Writer) (string, error) {
 	dir, err := lab.FindAssets(config.Assets, config.Provider)
@@ -40,7 +40,7 @@ func getAssets(ctx context.Context, config lab.Config, env cli.Environment, stde
 	return directory.Path, nil
 }
 
-// source is the source tree that this program, or the working directory, is in.
+// source returns the source tree that contains this program or the working directory.
 func source() string {
 	var dirs []string
 	if self, err := os.Executable(); err == nil {
@@ -52,7 +52,8 @@ func source() string {
 	return controlplane.FindSource(dirs...)
 }
 
-// assetsDir is where the programs go: in a source tree, where make puts them.
+// assetsDir returns the directory for downloaded and built programs. In a source tree
+// it is the one that make uses.
 func assetsDir(source string) (string, error) {
 	if source != "" {
 		return filepath.Join(source, "bin", "k8s"), nil
@@ -66,7 +67,7 @@ func assetsDir(source string) (string, error) {
 
 func assetsHint(source string) string {
 	hint := controlplane.IndexVariable + " is the URL of another index; " +
-		controlplane.AssetsVariable + " or --assets names a directory that has them"
+		controlplane.AssetsVariable + " or --assets names a directory with the programs"
 	if source == "" {
 		hint += "; in a clone of the source, lab builds them"
 	}

@@ -23,8 +23,8 @@ func TestScript(t *testing.T) {
 	clitest.Scripts(t, testscript.Params{Setup: func(env *testscript.Env) error {
 		env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
 		env.Setenv("INDEX", index)
-		env.Setenv(controlplane.IndexVariable, "http://127.0.0.1:1/no-index.yaml") // no script leaves this machine
-		return os.Chmod(env.WorkDir, 0o700)                                        // a lab's parent, whatever the umask is
+		env.Setenv(controlplane.IndexVariable, "http://127.0.0.1:1/no-index.yaml") // no script connects to other machines
+		return os.Chmod(env.WorkDir, 0o700)                                        // a lab requires it of its parent, whatever the umask is
 	}})
 }
 
@@ -33,7 +33,7 @@ func publish(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, program := range controlplane.Programs() {
-		if err := os.WriteFile(filepath.Join(dir, program), []byte("no program that runs"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, program), []byte("not a program"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

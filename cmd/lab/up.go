@@ -33,10 +33,10 @@ the authenticator is a static pod beside each kube-apiserver, and the workers jo
 through IAM, as on EKS. Kind needs Linux.
 
 kube-apiserver, etcd and kubectl come from --assets, $KUBEBUILDER_ASSETS or the
-directory k8s beside this program. If there are none, they are downloaded from
-envtest's index, and their checksum is verified. Where that fails, they are built,
+directory k8s beside this program. If they are in none of these, up downloads them
+from envtest's index and verifies their checksum. If that fails, it builds them,
 which needs Go and a clone of the source. ENVTEST_INDEX is the URL of another
-index; "off" downloads nothing.
+index; "off" disables downloads.
 
 What a killed lab left behind in the directory is cleaned up first. If a lab
 runs there already, up does nothing.`,
@@ -81,7 +81,7 @@ runs there already, up does nothing.`,
 	flags.BoolVar(&config.Kind.Keep, "keep", false, "kind: keep the containers when the cluster does not come up")
 	flags.StringVar(&config.Listen, "listen", "", "address of the local AWS (default: a free port of 127.0.0.1)")
 	flags.StringVar(&config.Assets, "assets", "", "directory of kube-apiserver, etcd and kubectl (default: $KUBEBUILDER_ASSETS, k8s beside this program, or downloaded)")
-	flags.StringVar(&config.Authenticator, "authenticator", "", "the authenticator's program (default: beside this program, or on PATH)")
+	flags.StringVar(&config.Authenticator, "authenticator", "", "path of the authenticator (default: beside this program, or on PATH)")
 	flags.DurationVar(&config.WebhookCacheTTL, "webhook-cache-ttl", 0, "how long kube-apiserver caches the webhook's answers (default: kube-apiserver's own 2m)")
 	flags.DurationVar(&config.VerificationCacheTTL, "verification-cache-ttl", 0, "how long the authenticator caches STS's answers (default: the authenticator's own 60s)")
 	_ = command.RegisterFlagCompletionFunc("provider", cobra.FixedCompletions(lab.Providers(), cobra.ShellCompDirectiveNoFileComp))
@@ -141,9 +141,9 @@ func upForeground(ctx context.Context, config lab.Config, env cli.Environment, s
 	return running.Close()
 }
 
-// upBackground runs this same program in the foreground, behind our back. A missing
-// control plane is downloaded or built first, since only here the progress can use
-// the terminal.
+// upBackground runs "up --foreground" in a background process. It downloads or builds
+// a missing control plane first, since only this process can show progress on the
+// terminal.
 func upBackground(cmd *cobra.Command, config lab.Config, env cli.Environment) error {
 	stderr := cmd.ErrOrStderr()
 	switch info, err := lab.Open(config.Dir); {

@@ -10,11 +10,11 @@ import (
 	"github.com/kube-iam/authenticator/internal/controlplane"
 )
 
-// ErrNoAssets says that no directory of control-plane programs is named, and none
-// is where a lab looks for one.
+// ErrNoAssets means that no directory of control-plane programs was named, and that
+// none is in the default places.
 var ErrNoAssets = errors.New("no control plane")
 
-// AssetsNeeded are the programs that a provider needs in [Config.Assets].
+// AssetsNeeded returns the programs that a provider needs in [Config.Assets].
 func AssetsNeeded(provider string) []string {
 	if provider == Kind {
 		return []string{"kubectl"}
@@ -22,9 +22,9 @@ func AssetsNeeded(provider string) []string {
 	return controlplane.Programs()
 }
 
-// FindAssets finds the directory of the control-plane programs that a provider
-// needs: as named, as KUBEBUILDER_ASSETS, or k8s beside this program. The kubectl on
-// PATH will do if nothing else is needed.
+// FindAssets returns the directory of the control-plane programs that a provider
+// needs: the named one, KUBEBUILDER_ASSETS, or k8s beside this program. For a provider
+// that needs only kubectl, it falls back on the one on PATH.
 func FindAssets(dir, provider string) (string, error) {
 	needed := AssetsNeeded(provider)
 	if dir == "" {

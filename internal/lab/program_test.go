@@ -31,12 +31,12 @@ func TestFindAssets(t *testing.T) {
 	for name, test := range map[string]struct {
 		dir, environment, want, missing string
 	}{
-		"named":                       {dir: named, environment: inEnvironment, want: named},
-		"named from here":             {dir: filepath.Base(named), want: named},
-		"in the environment":          {environment: inEnvironment, want: inEnvironment},
-		"half of one":                 {dir: half, environment: inEnvironment, missing: filepath.Join(half, "kubectl")},
-		"a wrong one, none beside us": {environment: "/no/such", missing: "/no/such/kube-apiserver"},
-		"none at all":                 {missing: besideThisProgram("k8s")},
+		"named":              {dir: named, environment: inEnvironment, want: named},
+		"named from here":    {dir: filepath.Base(named), want: named},
+		"in the environment": {environment: inEnvironment, want: inEnvironment},
+		"incomplete":         {dir: half, environment: inEnvironment, missing: filepath.Join(half, "kubectl")},
+		"a wrong one":        {environment: "/no/such", missing: "/no/such/kube-apiserver"},
+		"none":               {missing: besideThisProgram("k8s")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBEBUILDER_ASSETS", test.environment)
@@ -48,9 +48,9 @@ func TestFindAssets(t *testing.T) {
 				return
 			}
 			if err == nil || !strings.Contains(err.Error(), test.missing) || !strings.Contains(err.Error(), "make control-plane gets one") {
-				t.Errorf("FindAssets = %q, %v, want it to miss %s and to say what helps", got, err, test.missing)
+				t.Errorf("FindAssets = %q, %v, want it to name %s and the remedy", got, err, test.missing)
 			}
-			// One that is named is not replaced by another.
+			// No other directory replaces one that is named.
 			if named := test.dir != "" || test.environment != ""; errors.Is(err, ErrNoAssets) == named {
 				t.Errorf("FindAssets: %v, named %v", err, named)
 			}
