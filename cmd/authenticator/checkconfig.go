@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/source"
-	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -17,7 +17,7 @@ import (
 // --check-config. It reads files and connects to nothing. It returns the error that
 // would keep the server from starting.
 func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []source.Source, now time.Time) error {
-	certificate, err := o.certificatePlan(ctx, now)
+	certificatePlan, err := o.certificatePlan(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []sou
 		row("STS endpoint", "%s is trusted too", o.stsEndpoint)
 	}
 	row("listens on", "%s", o.listenAddress())
-	row("certificate", "%s", certificate)
+	row("certificate", "%s", certificatePlan)
 	kubeconfig := "writes " + o.generateKubeconfig
 	if o.kubeconfigPregenerated {
 		kubeconfig = "exists already (--kubeconfig-pregenerated)"
@@ -61,17 +61,17 @@ func sourcePlan(current source.Snapshot) string {
 
 // certificatePlan returns what the server would do with the serving certificate.
 func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) (string, error) {
-	path := filepath.Join(o.stateDir, webhook.CertificateFile)
-	certificate, err := webhook.LoadCertificate(ctx, o.stateDir, now)
+	path := filepath.Join(o.stateDir, certificate.File)
+	loaded, err := certificate.Load(ctx, o.stateDir, now)
 	switch {
 	case err != nil:
 		return "", err
-	case certificate == nil:
+	case loaded == nil:
 		return "generates " + path, nil
-	case now.Before(certificate.Leaf.NotBefore):
-		return path + " is not valid before " + certificate.Leaf.NotBefore.Format(time.DateTime) + ", so no kube-apiserver connects", nil
-	case certificate.Leaf.VerifyHostname(o.hostname) != nil:
+	case now.Before(loaded.Leaf.NotBefore):
+		return path + " is not valid before " + loaded.Leaf.NotBefore.Format(time.DateTime) + ", so no kube-apiserver connects", nil
+	case loaded.Leaf.VerifyHostname(o.hostname) != nil:
 		return path + " is not for " + o.hostname + ", so no kube-apiserver connects", nil
 	}
-	return path + ", valid until " + certificate.Leaf.NotAfter.Format(time.DateOnly), nil
+	return path + ", valid until " + loaded.Leaf.NotAfter.Format(time.DateOnly), nil
 }

@@ -13,8 +13,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/internal/kubeconfig"
 )
 
 // An endpoint is the address on which the server listens, and the URL and kubeconfig
@@ -67,27 +68,27 @@ func (e *endpoint) listenAddress() string { return net.JoinHostPort(e.address, s
 
 // certificate loads the serving certificate, or generates one. The warning, if it is
 // not empty, says why a kube-apiserver would not trust it.
-func (e *endpoint) certificate(ctx context.Context) (certificate *tls.Certificate, warning string, err error) {
+func (e *endpoint) certificate(ctx context.Context) (serving *tls.Certificate, warning string, err error) {
 	now := time.Now()
-	certificate, err = webhook.LoadOrGenerateCertificate(ctx, e.stateDir, e.hostname, e.address, now)
+	serving, err = certificate.LoadOrGenerate(ctx, e.stateDir, e.hostname, e.address, now)
 	if err != nil {
 		return nil, "", err
 	}
 	fault := ""
-	switch leaf := certificate.Leaf; {
+	switch leaf := serving.Leaf; {
 	case leaf.VerifyHostname(e.hostname) != nil:
 		fault = "is not for " + e.hostname
 	case now.Before(leaf.NotBefore): // generated while the clock was ahead
 		fault = "is not valid before " + leaf.NotBefore.Format(time.DateTime)
 	default:
-		return certificate, "", nil
+		return serving, "", nil
 	}
-	return certificate, fmt.Sprintf("the serving certificate %s %s, so no kube-apiserver connects: remove it and %s, and restart to generate new ones",
-		filepath.Join(e.stateDir, webhook.CertificateFile), fault, filepath.Join(e.stateDir, webhook.KeyFile)), nil
+	return serving, fmt.Sprintf("the serving certificate %s %s, so no kube-apiserver connects: remove it and %s, and restart to generate new ones",
+		filepath.Join(e.stateDir, certificate.File), fault, filepath.Join(e.stateDir, certificate.KeyFile)), nil
 }
 
 // writeKubeconfig writes the kubeconfig with which the kube-apiserver reaches the
 // server.
-func (e *endpoint) writeKubeconfig(certificate *tls.Certificate) error {
-	return webhook.WriteKubeconfig(e.generateKubeconfig, e.url(), certificate)
+func (e *endpoint) writeKubeconfig(serving *tls.Certificate) error {
+	return kubeconfig.Write(e.generateKubeconfig, e.url(), serving)
 }

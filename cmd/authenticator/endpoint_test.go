@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/internal/certificate"
 )
 
 // TestCertificateOfAClockAhead checks the warning for a certificate that was generated
@@ -13,7 +13,7 @@ import (
 // clock showed.
 func TestCertificateOfAClockAhead(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "localhost", "127.0.0.1", time.Now().AddDate(1, 0, 0)); err != nil {
+	if _, err := certificate.LoadOrGenerate(t.Context(), dir, "localhost", "127.0.0.1", time.Now().AddDate(1, 0, 0)); err != nil {
 		t.Fatal(err)
 	}
 	o := serverOptions{endpoint: endpoint{stateDir: dir, hostname: "localhost", address: "127.0.0.1"}}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/webhook"
 )
 
 func newInit(p *program) *cobra.Command {
@@ -28,17 +28,17 @@ server does the same when it starts; use init if the kube-apiserver starts first
 			if err := e.check(); err != nil {
 				return err
 			}
-			certificate, warning, err := e.certificate(cmd.Context())
+			made, warning, err := e.certificate(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if warning != "" {
 				fmt.Fprintln(p.err, "authenticator: warning:", warning)
 			}
-			if err := e.writeKubeconfig(certificate); err != nil {
+			if err := e.writeKubeconfig(made); err != nil {
 				return err
 			}
-			for _, file := range []string{filepath.Join(e.stateDir, webhook.CertificateFile), filepath.Join(e.stateDir, webhook.KeyFile), e.generateKubeconfig} {
+			for _, file := range []string{filepath.Join(e.stateDir, certificate.File), filepath.Join(e.stateDir, certificate.KeyFile), e.generateKubeconfig} {
 				fmt.Fprintln(p.err, "ready:", file)
 			}
 			fmt.Fprintf(p.err, "start the kube-apiserver with --authentication-token-webhook-config-file=%s\n", e.generateKubeconfig)

@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"runtime/debug"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +14,10 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/health"
+	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
+	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
@@ -158,7 +156,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if len(dial) > 0 {
 		log.Warn("connecting to another address for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the network path can sign in as anybody", "address", o.stsEndpointDial)
 	}
-	metrics := webhook.NewMetrics()
+	metrics := metrics.New()
 	instances, err := o.instances(p, metrics.ObserveDescribeInstances(), log)
 	if err != nil {
 		return err
@@ -205,7 +203,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	return o.serve(ctx, served, metrics, log)
 }
 
-func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metrics *webhook.Metrics, log *slog.Logger) error {
+func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metrics *metrics.Metrics, log *slog.Logger) error {
 	certificate, warning, err := o.certificate(ctx)
 	if err != nil {
 		return err
@@ -218,78 +216,26 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metr
 			return err
 		}
 	}
-	ready := webhook.Draining(ctx, served.Ready)
+	ready := health.ReadyUntil(ctx, served.Ready)
 	metrics.FollowReady(ready)
-	handler, err := webhook.NewHandler(webhook.Config{Authenticate: served.Authenticate, Ready: ready, Metrics: metrics, Log: log})
+	reviews, err := webhook.NewHandler(webhook.Config{Authenticate: served.Authenticate, Metrics: metrics, Log: log})
 	if err != nil {
 		return err
 	}
 	metrics.SetCertificate(certificate.Leaf.NotAfter)
-	listener, err := listen("--port", o.listenAddress())
+	endpoints, err := o.listen(handlers{webhook: reviews, health: health.NewHandler(ready), metrics: metrics.Handler()}, certificate)
 	if err != nil {
 		return err
 	}
-	plain, err := o.plain(webhook.NewHealthHandler(ready), webhook.NewMetricsHandler(metrics))
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	server := webhook.Server{
-		Handler:     handler,
-		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil },
-		Plain:       plain,
-		Log:         log,
-	}
+	server := httpserver.New(log, endpoints...)
 	// The sources stop last: requests in flight still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources sync.WaitGroup
 	sources.Go(func() { served.Run(following) })
-	log.Info("serving", "address", listener.Addr().String(), "version", version, "partition", o.partition)
-	err = server.Serve(ctx, listener)
+	log.Info("serving", "address", endpoints[0].Listener.Addr().String(), "version", version, "partition", o.partition)
+	err = server.Serve(ctx)
 	stop()
 	sources.Wait()
 	log.Info("stopped")
 	return err
-}
-
-// plain returns the handlers without TLS that the flags enable, each with its
-// listener.
-func (o *serverOptions) plain(health, metrics http.Handler) ([]webhook.Plain, error) {
-	healthAddress := ""
-	if o.healthPort != 0 {
-		healthAddress = net.JoinHostPort("", strconv.Itoa(o.healthPort))
-	}
-	var plain []webhook.Plain
-	for _, wanted := range []struct {
-		flag, address string
-		handler       http.Handler
-	}{
-		{"--health-port", healthAddress, health},
-		{"--metrics-bind-address", o.metricsAddress, metrics},
-	} {
-		if wanted.address == "" {
-			continue
-		}
-		listener, err := listen(wanted.flag, wanted.address)
-		if err != nil {
-			for _, p := range plain {
-				_ = p.Listener.Close()
-			}
-			return nil, err
-		}
-		plain = append(plain, webhook.Plain{Handler: wanted.handler, Listener: listener})
-	}
-	return plain, nil
-}
-
-// listen listens on an address. If the address is in use, the error names the flag to
-// change.
-func listen(flag, address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listening on %s: the address is already in use (choose another port with %s)", address, flag)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listening: %w", err)
-	}
-	return listener, nil
 }

@@ -1,5 +1,6 @@
-// Package file reads and follows files that operators provide. It reads only regular
-// files, and never hangs on a file system that does not answer.
+// Package file reads and follows files that operators provide, and writes our own
+// files atomically. It reads only regular files, and never hangs on a file system
+// that does not answer.
 package file
 
 import (

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cluster"
-	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -65,7 +63,7 @@ func benchmarkHandler(b *testing.B) http.Handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return handler(b, c.Authenticate, nil)
+	return handler(b, c.Authenticate)
 }
 
 // floorHandler is the least that a webhook can do: it reads and answers.
@@ -103,25 +101,14 @@ func BenchmarkServer(b *testing.B) {
 }
 
 func benchmarkServer(b *testing.B, h http.Handler, concurrency int) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	certificate, err := webhook.LoadOrGenerateCertificate(b.Context(), b.TempDir(), "localhost", "127.0.0.1", time.Now())
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(b.Context())
-	ended := make(chan error, 1)
-	server := &webhook.Server{Handler: h, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }}
-	go func() { ended <- server.Serve(ctx, listener) }()
+	s := serve(b, h)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
-	body, url := []byte(review("v1", benchmarkToken())), "https://"+listener.Addr().String()+"/authenticate"
+	body := []byte(review("v1", benchmarkToken()))
 	b.SetParallelism((concurrency + 1) / 2)
 	var failed atomic.Int64
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
-			answer, err := client.Post(url, "application/json", bytes.NewReader(body))
+			answer, err := client.Post(s.url, "application/json", bytes.NewReader(body))
 			if err != nil {
 				failed.Add(1)
 				continue
@@ -136,8 +123,5 @@ func benchmarkServer(b *testing.B, h http.Handler, concurrency int) {
 		b.Errorf("%d requests failed", failed.Load())
 	}
 	client.CloseIdleConnections()
-	stop()
-	if err := <-ended; err != nil {
-		b.Error(err)
-	}
+	s.end(b)
 }

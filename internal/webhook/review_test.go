@@ -20,7 +20,7 @@ func ask(t testing.TB, body string) (token string, status int, answer string) {
 	h := handler(t, func(_ context.Context, bearer string) authn.Decision {
 		token = bearer
 		return authn.Decision{Outcome: authn.Malformed}
-	}, nil)
+	})
 	w := post(h, "application/json", body)
 	return token, w.Code, w.Body.String()
 }
@@ -159,7 +159,7 @@ func FuzzAnswer(f *testing.F) {
 			default:
 				continue
 			}
-			h := handler(t, func(context.Context, string) authn.Decision { return decision }, nil)
+			h := handler(t, func(context.Context, string) authn.Decision { return decision })
 			got := post(h, "application/json", review("v1", "abc")).Body.String()
 			if wanted, err := json.Marshal(want); err != nil || got != string(wanted)+"\n" {
 				t.Errorf("%s: answered\n%swant\n%s", outcome, got, wanted)

@@ -11,12 +11,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	tokenwebhook "k8s.io/apiserver/plugin/pkg/authenticator/token/webhook"
@@ -24,6 +28,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/certificate"
+	"github.com/kube-iam/authenticator/internal/httpserver"
+	"github.com/kube-iam/authenticator/internal/kubeconfig"
+	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/webhook"
 )
 
@@ -40,9 +48,14 @@ func decide(_ context.Context, bearer string) authn.Decision {
 	return d
 }
 
-func handler(t testing.TB, authenticate func(context.Context, string) authn.Decision, ready func() error) http.Handler {
+func handler(t testing.TB, authenticate func(context.Context, string) authn.Decision) http.Handler {
 	t.Helper()
-	h, err := webhook.NewHandler(webhook.Config{Authenticate: authenticate, Ready: ready, Metrics: webhook.NewMetrics()})
+	return handlerWith(t, metrics.New(), authenticate)
+}
+
+func handlerWith(t testing.TB, m *metrics.Metrics, authenticate func(context.Context, string) authn.Decision) http.Handler {
+	t.Helper()
+	h, err := webhook.NewHandler(webhook.Config{Authenticate: authenticate, Metrics: m})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +76,7 @@ func post(h http.Handler, contentType, body string) *httptest.ResponseRecorder {
 
 // TestAnswers is the table of docs/protocol.md.
 func TestAnswers(t *testing.T) {
-	h := handler(t, decide, nil)
+	h := handler(t, decide)
 	answers := map[authn.Outcome]struct {
 		status        int
 		authenticated bool
@@ -115,11 +128,39 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestOutcomesAreDocumented holds the table of results in docs/operations.md to all there are.
+func TestOutcomesAreDocumented(t *testing.T) {
+	want := []string{"malformed_request"}
+	for _, outcome := range authn.Outcomes() {
+		want = append(want, string(outcome))
+	}
+	var documented []string
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range strings.Lines(string(text)) {
+		result, answered, _ := strings.Cut(strings.TrimPrefix(strings.TrimSuffix(row, "\n"), "| `"), "` |")
+		if !regexp.MustCompile(`\| (200|400|503)[^|]* \|$`).MatchString(answered) {
+			continue // another table
+		}
+		documented = append(documented, result)
+		if status := post(handler(t, decide), "application/json", review("v1", result)).Code; result != "malformed_request" && !strings.Contains(answered, fmt.Sprintf("| %d", status)) {
+			t.Errorf("%s is answered by %d: %s", result, status, row)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(documented)
+	if diff := cmp.Diff(want, documented); diff != "" {
+		t.Errorf("docs/operations.md (-there are +documented)\n%s", diff)
+	}
+}
+
 func TestBadRequests(t *testing.T) {
 	h := handler(t, func(context.Context, string) authn.Decision {
 		t.Error("a decision is asked for")
 		return authn.Decision{}
-	}, nil)
+	})
 	const secret = "SECRETTOKEN"
 	for name, test := range map[string]struct {
 		contentType, body string
@@ -153,54 +194,63 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
-	missing := errors.New("something is missing")
-	h := handler(t, decide, func() error { return missing })
-	get := func(path string) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		return w
-	}
-	if w := get("/healthz"); w.Code != http.StatusOK {
-		t.Errorf("/healthz: HTTP %d", w.Code)
-	}
-	if w := get("/readyz"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), missing.Error()) {
-		t.Errorf("/readyz: HTTP %d %s", w.Code, w.Body)
-	}
-	missing = nil
-	if w := get("/readyz"); w.Code != http.StatusOK {
-		t.Errorf("/readyz: HTTP %d %s", w.Code, w.Body)
-	}
+func TestRequestsAreCounted(t *testing.T) {
+	m := metrics.New()
+	h := handlerWith(t, m, decide)
 	post(h, "application/json", review("v1", "mapped"))
-	w := get("/metrics")
-	for _, want := range []string{`aws_iam_authenticator_authenticate_latency_seconds_count{result="mapped"} 1`, `result="refused"} 0`, "aws_iam_authenticator_authenticate_requests_in_flight 0"} {
-		if !strings.Contains(w.Body.String(), want) {
+	post(h, "text/plain", "")
+	for _, want := range []string{`authenticate_latency_seconds_count{result="mapped"} 1`, `authenticate_latency_seconds_count{result="malformed_request"} 1`, `authenticate_latency_seconds_count{result="refused"} 0`, "authenticate_requests_in_flight 0"} {
+		if text := scrape(m); !strings.Contains(text, "\naws_iam_authenticator_"+want+"\n") {
 			t.Errorf("/metrics lacks %s", want)
 		}
 	}
 }
 
-// serve runs the real server; the kubeconfig is the one it writes.
-func serve(t *testing.T, h http.Handler) (kubeconfig string, stop context.CancelFunc, ended chan error) {
+func scrape(m *metrics.Metrics) string {
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return w.Body.String()
+}
+
+// served is the handler on a server that runs.
+type served struct {
+	url, kubeconfig string
+	stop            context.CancelFunc
+	ended           chan error
+}
+
+// serve runs the real server; the kubeconfig is the one that it writes.
+func serve(t testing.TB, h http.Handler) *served {
 	t.Helper()
 	dir := t.TempDir()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := webhook.LoadOrGenerateCertificate(t.Context(), dir, "localhost", "127.0.0.1", time.Now())
+	made, err := certificate.LoadOrGenerate(t.Context(), dir, "localhost", "127.0.0.1", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	kubeconfig = filepath.Join(dir, "kubeconfig.yaml")
-	if err := webhook.WriteKubeconfig(kubeconfig, "https://"+listener.Addr().String()+"/authenticate", certificate); err != nil {
+	s := &served{url: "https://" + listener.Addr().String() + "/authenticate", kubeconfig: filepath.Join(dir, "kubeconfig.yaml"), ended: make(chan error, 1)}
+	if err := kubeconfig.Write(s.kubeconfig, s.url, made); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended = make(chan error, 1)
-	server := &webhook.Server{Handler: h, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }}
-	go func() { ended <- server.Serve(ctx, listener) }()
-	return kubeconfig, stop, ended
+	server := httpserver.New(nil, httpserver.Endpoint{
+		Handler: h, Listener: listener, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil },
+	})
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(t.Context())
+	go func() { s.ended <- server.Serve(ctx) }()
+	return s
+}
+
+// end stops the server and waits for it.
+func (s *served) end(t testing.TB) {
+	t.Helper()
+	s.stop()
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // TestKubeAPIServersOwnClient asks as a kube-apiserver does, with its own code.
@@ -212,10 +262,10 @@ func TestKubeAPIServersOwnClient(t *testing.T) {
 		asked[bearer]++
 		mu.Unlock()
 		return decide(ctx, bearer)
-	}, nil)
-	kubeconfig, stop, ended := serve(t, h)
-	defer func() { stop(); <-ended }()
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	})
+	s := serve(t, h)
+	defer s.end(t)
+	config, err := clientcmd.BuildConfigFromFlags("", s.kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,9 +305,9 @@ func TestShutdownDropsNoRequest(t *testing.T) {
 		close(asked)
 		<-release
 		return decide(ctx, bearer)
-	}, nil)
-	kubeconfig, stop, ended := serve(t, h)
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	})
+	s := serve(t, h)
+	config, err := clientcmd.BuildConfigFromFlags("", s.kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,9 +330,9 @@ func TestShutdownDropsNoRequest(t *testing.T) {
 		answered <- err
 	}()
 	<-asked
-	stop()
+	s.stop()
 	select {
-	case err := <-ended:
+	case err := <-s.ended:
 		t.Fatalf("it ended with a request under way: %v", err)
 	case err := <-answered:
 		t.Fatalf("the request was dropped: %v", err)
@@ -292,7 +342,7 @@ func TestShutdownDropsNoRequest(t *testing.T) {
 	if err := <-answered; err != nil {
 		t.Error(err)
 	}
-	if err := <-ended; err != nil {
+	if err := <-s.ended; err != nil {
 		t.Error(err)
 	}
 }
@@ -307,7 +357,7 @@ func FuzzAuthenticate(f *testing.F) {
 	f.Add("application/json", review("v1", "mapped"))
 	f.Add("application/json; charset=utf-8", review("v1beta1", "refused"))
 	f.Add("", "")
-	h := handler(f, decide, nil)
+	h := handler(f, decide)
 	f.Fuzz(func(t *testing.T, contentType, body string) {
 		w := post(h, contentType, body)
 		if !json.Valid(w.Body.Bytes()) {

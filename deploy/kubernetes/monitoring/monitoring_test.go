@@ -43,8 +43,8 @@ func rules(t *testing.T) []rulefmt.Rule {
 	return all
 }
 
-// contract is what docs/operations.md says there is to be scraped, which the
-// tests of internal/webhook hold to what the server exposes.
+// contract is what docs/operations.md says there is to be scraped. The tests of
+// internal/metrics and internal/webhook hold it to what the server exposes.
 type contract struct {
 	labels  map[string][]string // by metric
 	results []string

@@ -1,4 +1,4 @@
-package webhook_test
+package httpserver_test
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ import (
 func TestOutOfFilesForReal(t *testing.T) {
 	const few = 40
 	if os.Getenv("SERVE_WITH_FEW_FILES") != "" {
-		s := serveOn(t, nil, decide)
+		s := serve(t, atOnce)
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: few, Max: few}); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestOutOfFilesForReal(t *testing.T) {
 		_ = conn.Close()
 	}
 	client := newClient(t, true)
-	if err := asks(client, "https://"+address+"/authenticate"); err != nil {
+	if err := ask(client, "https://"+address+"/"); err != nil {
 		t.Errorf("once there are files again: %v", err)
 	}
 	client.CloseIdleConnections()

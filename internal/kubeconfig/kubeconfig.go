@@ -1,4 +1,6 @@
-package webhook
+// Package kubeconfig writes the kubeconfig that leads a kube-apiserver to the
+// webhook.
+package kubeconfig
 
 import (
 	"crypto/tls"
@@ -8,12 +10,14 @@ import (
 	"path/filepath"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/internal/file"
 )
 
-// WriteKubeconfig writes the file that --authentication-token-webhook-config-file
-// of a kube-apiserver names: where the webhook is, and the one certificate to
-// trust there. It holds no secret.
-func WriteKubeconfig(path, url string, certificate *tls.Certificate) error {
+// Write writes the file that --authentication-token-webhook-config-file of a
+// kube-apiserver names: the webhook's URL, and the one certificate to trust there.
+// It holds no secret.
+func Write(path, url string, certificate *tls.Certificate) error {
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[len(certificate.Certificate)-1]})
 	type object = map[string]any
 	const cluster, user = "aws-iam-authenticator", "apiserver"
@@ -31,7 +35,7 @@ func WriteKubeconfig(path, url string, certificate *tls.Certificate) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("writing the kube-apiserver's kubeconfig: %w", err)
 	}
-	if err := writeFile(path, text, 0o644); err != nil {
+	if err := file.Write(path, text, 0o644); err != nil {
 		return fmt.Errorf("writing the kube-apiserver's kubeconfig: %w", err)
 	}
 	return nil

@@ -1,4 +1,6 @@
-package webhook
+// Package certificate keeps the serving certificate of the webhook: it loads the one
+// in the state directory, or makes one.
+package certificate
 
 import (
 	"context"
@@ -24,30 +26,30 @@ import (
 
 // Names of the files in the state directory: aws-iam-authenticator's.
 const (
-	CertificateFile = "cert.pem"
-	KeyFile         = "key.pem"
+	File    = "cert.pem"
+	KeyFile = "key.pem"
 )
 
-// certificateLifetime is that of a kubeadm cluster's CA: the kube-apiserver
-// trusts this very certificate, so that ending it sooner guards nothing and
-// would stop sign-in on a day that nobody expects.
-const certificateLifetime = 10 * 365 * 24 * time.Hour
+// lifetime is that of a kubeadm cluster's CA. The kube-apiserver trusts this very
+// certificate, so a shorter lifetime guards nothing and would stop sign-in on a day
+// that nobody expects.
+const lifetime = 10 * 365 * 24 * time.Hour
 
-// LoadOrGenerateCertificate loads the serving certificate of a state directory,
+// LoadOrGenerate loads the serving certificate of a state directory,
 // or makes one, self-signed for the host name and the address, if there is none.
 // One that is there may be for another host name: see its VerifyHostname.
-func LoadOrGenerateCertificate(ctx context.Context, dir, hostname, address string, now time.Time) (*tls.Certificate, error) {
-	certificate, err := LoadCertificate(ctx, dir, now)
+func LoadOrGenerate(ctx context.Context, dir, hostname, address string, now time.Time) (*tls.Certificate, error) {
+	certificate, err := Load(ctx, dir, now)
 	if certificate != nil || err != nil {
 		return certificate, err
 	}
 	return generate(dir, hostname, address, now)
 }
 
-// LoadCertificate loads the serving certificate of a state directory and its key.
+// Load loads the serving certificate of a state directory and its key.
 // It returns nil if the directory has neither.
-func LoadCertificate(ctx context.Context, dir string, now time.Time) (*tls.Certificate, error) {
-	certFile, keyFile := filepath.Join(dir, CertificateFile), filepath.Join(dir, KeyFile)
+func Load(ctx context.Context, dir string, now time.Time) (*tls.Certificate, error) {
+	certFile, keyFile := filepath.Join(dir, File), filepath.Join(dir, KeyFile)
 	certPEM, certErr := file.Read(ctx, certFile, file.MaxSettings)
 	keyPEM, keyErr := file.Read(ctx, keyFile, file.MaxSettings)
 	switch {
@@ -92,10 +94,10 @@ func generate(dir, hostname, address string, now time.Time) (*tls.Certificate, e
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
 	// The key first: a certificate without its key would stop the next start.
-	if err := writeFile(filepath.Join(dir, KeyFile), keyPEM, 0o600); err != nil {
+	if err := file.Write(filepath.Join(dir, KeyFile), keyPEM, 0o600); err != nil {
 		return nil, err
 	}
-	if err := writeFile(filepath.Join(dir, CertificateFile), certPEM, 0o644); err != nil {
+	if err := file.Write(filepath.Join(dir, File), certPEM, 0o644); err != nil {
 		return nil, errors.Join(err, os.Remove(filepath.Join(dir, KeyFile)))
 	}
 	certificate, err := tls.X509KeyPair(certPEM, keyPEM)
@@ -107,7 +109,7 @@ func template(hostname, address string, now time.Time) *x509.Certificate {
 		SerialNumber:          big.NewInt(now.UnixNano()),
 		Subject:               pkix.Name{CommonName: "aws-iam-authenticator"},
 		NotBefore:             now.Add(-time.Hour), // clocks differ
-		NotAfter:              now.Add(certificateLifetime),
+		NotAfter:              now.Add(lifetime),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
@@ -123,21 +125,4 @@ func template(hostname, address string, now time.Time) *x509.Certificate {
 		}
 	}
 	return certificate
-}
-
-// writeFile writes a file as a whole or not at all.
-func writeFile(path string, content []byte, mode fs.FileMode) error {
-	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once renamed
-	_, err = partial.Write(content)
-	if err := errors.Join(err, partial.Chmod(mode), partial.Sync(), partial.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	if err := os.Rename(partial.Name(), path); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package webhook_test
+package metrics_test
 
 import (
 	"context"
@@ -15,17 +15,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/limit"
+	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/source"
-	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
 // everyMetric is the exposition of metrics of which each has been observed.
 func everyMetric() string {
-	m := webhook.NewMetrics()
+	m := metrics.New()
 	observe := m.ObserveSTS()
 	observe(verify.Observation{Region: "eu-west-2"})
 	observe(verify.Observation{Region: "eu-west-2", Status: http.StatusBadRequest, Throttled: true})
@@ -70,9 +69,9 @@ func accounts(n int) *mapper.Table {
 	return mapper.NewTable(nil, accounts, mapper.RolePathsIgnore)
 }
 
-func scrape(m *webhook.Metrics) string {
+func scrape(m *metrics.Metrics) string {
 	w := httptest.NewRecorder()
-	webhook.NewMetricsHandler(m).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return w.Body.String()
 }
 
@@ -98,30 +97,6 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 	if diff := cmp.Diff(exposed, rows(t, "| `aws_iam_authenticator_")); diff != "" {
 		t.Errorf("docs/operations.md (-exposed +documented)\n%s", diff)
-	}
-}
-
-// TestOutcomesAreDocumented holds the table of results there to all there are.
-func TestOutcomesAreDocumented(t *testing.T) {
-	want := []string{"malformed_request"}
-	for _, outcome := range authn.Outcomes() {
-		want = append(want, string(outcome))
-	}
-	var documented []string
-	for _, row := range rows(t, "| `") {
-		result, answered, _ := strings.Cut(strings.TrimPrefix(row, "| `"), "` |")
-		if !regexp.MustCompile(`\| (200|400|503)[^|]* \|$`).MatchString(answered) {
-			continue // another table
-		}
-		documented = append(documented, result)
-		if status := post(handler(t, decide, nil), "application/json", review("v1", result)).Code; result != "malformed_request" && !strings.Contains(answered, fmt.Sprintf("| %d", status)) {
-			t.Errorf("%s is answered by %d: %s", result, status, row)
-		}
-	}
-	slices.Sort(want)
-	slices.Sort(documented)
-	if diff := cmp.Diff(want, documented); diff != "" {
-		t.Errorf("docs/operations.md (-there are +documented)\n%s", diff)
 	}
 }
 
@@ -164,7 +139,7 @@ func TestGauges(t *testing.T) {
 // TestRegionLabels has junk name regions: only those that were named or whose STS
 // answered are labels, and not without bound.
 func TestRegionLabels(t *testing.T) {
-	m := webhook.NewMetrics()
+	m := metrics.New()
 	observe := m.ObserveSTS("eu-west-2")
 	for n := range 1000 {
 		observe(verify.Observation{Region: fmt.Sprintf("eu-junk-%d", n)})
@@ -196,7 +171,7 @@ func TestRegionLabels(t *testing.T) {
 
 // TestReadyGauge follows /readyz.
 func TestReadyGauge(t *testing.T) {
-	m := webhook.NewMetrics()
+	m := metrics.New()
 	missing := errors.New("something is missing")
 	m.FollowReady(func() error { return missing })
 	for _, want := range []string{"\naws_iam_authenticator_ready 0\n", "\naws_iam_authenticator_ready 1\n"} {

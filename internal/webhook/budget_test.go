@@ -3,8 +3,11 @@ package webhook_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,8 +15,12 @@ import (
 	"testing"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/webhook"
 )
+
+// maxHeld is the limit in docs/operations.md.
+const maxHeld = 16 << 20
 
 // sendsHalf sends half a body of 64 KiB, waits, and returns what is answered.
 func sendsHalf(ctx context.Context, client *http.Client, url string, sent func()) (int, error) {
@@ -36,23 +43,49 @@ func sendsHalf(ctx context.Context, client *http.Client, url string, sent func()
 	return answer.StatusCode, answer.Body.Close()
 }
 
+// newClient keeps a connection of HTTP/2 of its own.
+func newClient(t *testing.T) *http.Client {
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// askOver sends a review and returns an error unless it is answered by a yes.
+func askOver(client *http.Client, url string) error {
+	answer, err := client.Post(url, "application/json", strings.NewReader(review("v1", "mapped")))
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && !bytes.Contains(body, []byte(`"authenticated":true`)) {
+		err = fmt.Errorf("HTTP %d: %s", answer.StatusCode, body)
+	}
+	return err
+}
+
 // TestSlowSendersKeepNobodyOut begins more bodies than there is room for, ends
 // none of them, and asks.
 func TestSlowSendersKeepNobodyOut(t *testing.T) {
-	s := serveOn(t, nil, decide)
+	var log bytes.Buffer
+	h, err := webhook.NewHandler(webhook.Config{Authenticate: decide, Metrics: metrics.New(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, h)
 	ctx, cancel := context.WithCancel(t.Context())
-	const slow = heldAtMost/(64<<10) + 50
+	const slow = maxHeld/(64<<10) + 50
 	var all, begun sync.WaitGroup
 	turnedAway := make(chan struct{})
 	once := sync.OnceFunc(func() { close(turnedAway) })
-	client := newClient(t, true)
-	if err := asks(client, s.url()); err != nil { // so that it is connected
+	client := newClient(t)
+	if err := askOver(client, s.url); err != nil { // so that it is connected
 		t.Fatal(err)
 	}
 	begun.Add(slow)
 	for range slow {
 		all.Go(func() {
-			status, err := sendsHalf(ctx, client, s.url(), sync.OnceFunc(begun.Done))
+			status, err := sendsHalf(ctx, client, s.url, sync.OnceFunc(begun.Done))
 			switch {
 			case err == nil && status == http.StatusServiceUnavailable:
 				once()
@@ -62,21 +95,21 @@ func TestSlowSendersKeepNobodyOut(t *testing.T) {
 		})
 	}
 	begun.Wait()
-	prompt := newClient(t, true)
+	prompt := newClient(t)
 	for range 20 {
-		if err := asks(prompt, s.url()); err != nil {
+		if err := askOver(prompt, s.url); err != nil {
 			t.Errorf("who sends at once: %v", err)
 		}
 	}
 	<-turnedAway
-	if text := s.logged.String(); strings.Count(text, "turning requests away") != 1 {
-		t.Errorf("logged, want one warning: %s", text)
-	}
 	cancel()
 	all.Wait()
 	client.CloseIdleConnections()
 	prompt.CloseIdleConnections()
 	s.end(t)
+	if strings.Count(log.String(), "turning requests away") != 1 {
+		t.Errorf("logged, want one warning: %s", &log)
+	}
 }
 
 // TestRequestsUnderWayAreBounded has decisions take for ever.
@@ -84,8 +117,8 @@ func TestRequestsUnderWayAreBounded(t *testing.T) {
 	const size = 20 << 10
 	body := review("v1", strings.Repeat("x", size))
 	asked, release := make(chan struct{}, 2000), make(chan struct{})
-	metrics := webhook.NewMetrics()
-	h, err := webhook.NewHandler(webhook.Config{Metrics: metrics, Authenticate: func(context.Context, string) authn.Decision {
+	m := metrics.New()
+	h, err := webhook.NewHandler(webhook.Config{Metrics: m, Authenticate: func(context.Context, string) authn.Decision {
 		asked <- struct{}{}
 		<-release
 		return authn.Decision{Outcome: authn.Malformed}
@@ -94,7 +127,7 @@ func TestRequestsUnderWayAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	fit := heldAtMost / (len(body) + 4<<10)
+	fit := maxHeld / (len(body) + 4<<10)
 	for range fit {
 		all.Go(func() {
 			if w := post(h, "application/json", body); w.Code != http.StatusOK {
@@ -110,7 +143,7 @@ func TestRequestsUnderWayAreBounded(t *testing.T) {
 			t.Errorf("one more than fits: HTTP %d %s", w.Code, w.Body)
 		}
 	}
-	if text := scrape(metrics); !strings.Contains(text, `authenticate_latency_seconds_count{result="saturated"} 3`) {
+	if text := scrape(m); !strings.Contains(text, `authenticate_latency_seconds_count{result="saturated"} 3`) {
 		t.Error("what is turned away is not counted as saturated")
 	}
 	close(release)
@@ -126,7 +159,7 @@ func TestRequestsUnderWayAreBounded(t *testing.T) {
 
 // TestBodiesOfUnknownLength are charged for the most that they can be.
 func TestBodiesOfUnknownLength(t *testing.T) {
-	h := handler(t, decide, nil)
+	h := handler(t, decide)
 	for length, want := range map[int]int{100: 200, 64<<10 - 200: 200, 64 << 10: 413, 1 << 20: 413} {
 		body := review("v1", "mapped")
 		body += strings.Repeat(" ", max(0, length-len(body)))

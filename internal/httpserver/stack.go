@@ -1,4 +1,4 @@
-package webhook
+package httpserver
 
 // growStack has the stack of a new goroutine grow once, while there is little on it
 // to copy. It starts with 2 KiB, net/http starts one for each request, and a

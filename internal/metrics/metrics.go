@@ -1,4 +1,5 @@
-package webhook
+// Package metrics has the Prometheus metrics of the server.
+package metrics
 
 import (
 	"net/http"
@@ -42,8 +43,8 @@ type Metrics struct {
 	watchFailures     prometheus.Counter
 }
 
-// NewMetrics makes the metrics of one server.
-func NewMetrics() *Metrics {
+// New makes the metrics of one server.
+func New() *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f := promauto.With(registry)
@@ -94,25 +95,29 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Handler serves the metrics.
+// Handler serves /metrics.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	return mux
 }
 
-// track counts a request as being under way until what it returns is called.
-func (m *Metrics) track() func() {
+// Track counts a TokenReview as under way until the function it returns is called.
+func (m *Metrics) Track() (done func()) {
 	m.inFlight.Inc()
 	return m.inFlight.Dec
 }
 
-func (m *Metrics) observe(d authn.Decision) {
+// Observe counts a decision.
+func (m *Metrics) Observe(d authn.Decision) {
 	m.latency.WithLabelValues(string(d.Outcome)).Observe(d.Duration.Seconds())
 	if d.Cached {
 		m.cacheHits.Inc()
 	}
 }
 
-func (m *Metrics) observeMalformedRequest() {
+// ObserveMalformedRequest counts a request that is no TokenReview.
+func (m *Metrics) ObserveMalformedRequest() {
 	m.latency.WithLabelValues("malformed_request").Observe(0)
 }
 

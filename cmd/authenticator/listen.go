@@ -1,0 +1,75 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+
+	"github.com/kube-iam/authenticator/internal/httpserver"
+)
+
+// handlers are what the server answers with.
+type handlers struct{ webhook, health, metrics http.Handler }
+
+// routes is the handler of the port that the kube-apiserver connects to.
+//
+//	POST /authenticate  a TokenReview
+//	GET  /healthz       ok while the process serves
+//	GET  /readyz        ok once the mappings are read; says what is missing until then
+//	GET  /metrics       Prometheus
+func (h handlers) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/authenticate", h.webhook)
+	mux.Handle("/healthz", h.health)
+	mux.Handle("/readyz", h.health)
+	mux.Handle("/metrics", h.metrics)
+	return mux
+}
+
+// listen opens the endpoints that the flags ask for.
+func (o *serverOptions) listen(h handlers, certificate *tls.Certificate) ([]httpserver.Endpoint, error) {
+	healthAddress := ""
+	if o.healthPort != 0 {
+		healthAddress = net.JoinHostPort("", strconv.Itoa(o.healthPort))
+	}
+	var endpoints []httpserver.Endpoint
+	for _, wanted := range []struct {
+		name, flag, address string
+		handler             http.Handler
+		certificate         func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	}{
+		{"webhook", "--port", o.listenAddress(), h.routes(), func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }},
+		{"health", "--health-port", healthAddress, h.health, nil},
+		{"metrics", "--metrics-bind-address", o.metricsAddress, h.metrics, nil},
+	} {
+		if wanted.address == "" {
+			continue
+		}
+		listener, err := listen(wanted.flag, wanted.address)
+		if err != nil {
+			for _, e := range endpoints {
+				_ = e.Listener.Close()
+			}
+			return nil, err
+		}
+		endpoints = append(endpoints, httpserver.Endpoint{Name: wanted.name, Handler: wanted.handler, Listener: listener, Certificate: wanted.certificate})
+	}
+	return endpoints, nil
+}
+
+// listen listens on an address. If the address is in use, the error names the flag to
+// change.
+func listen(flag, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listening on %s: the address is already in use (choose another port with %s)", address, flag)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening: %w", err)
+	}
+	return listener, nil
+}

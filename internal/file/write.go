@@ -1,0 +1,26 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write writes a file as a whole or not at all.
+func Write(path string, content []byte, mode fs.FileMode) error {
+	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once renamed
+	_, err = partial.Write(content)
+	if err := errors.Join(err, partial.Chmod(mode), partial.Sync(), partial.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := os.Rename(partial.Name(), path); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package file
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	for _, want := range []struct {
+		content string
+		mode    fs.FileMode
+	}{{"one", 0o600}, {"two, which is longer", 0o644}, {"3", 0o600}} {
+		if err := Write(path, []byte(want.content), want.mode); err != nil {
+			t.Fatal(err)
+		}
+		content, err := Read(context.Background(), path, MaxSettings)
+		if err != nil || string(content) != want.content {
+			t.Errorf("%q, %v, want %q", content, err, want.content)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want.mode {
+			t.Errorf("mode %v, %v, want %v", info.Mode(), err, want.mode)
+		}
+	}
+}
+
+// TestWriteFails holds that a file that cannot be replaced leaves nothing behind.
+func TestWriteFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "taken", "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(dir, "taken"), filepath.Join(dir, "missing", "file")} {
+		if err := Write(path, []byte("content"), 0o600); err == nil {
+			t.Errorf("%s is written", path)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("in the directory are %v, %v", left, err)
+	}
+}

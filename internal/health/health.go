@@ -1,0 +1,35 @@
+// Package health answers the probes of a kubelet or a load balancer.
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// NewHandler serves /healthz, which answers ok while the process serves, and
+// /readyz, which answers ok while ready returns nil and else says what is missing.
+func NewHandler(ready func() error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := ready(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
+}
+
+// ReadyUntil wraps a readiness check so that it fails once ctx is done, for load
+// balancers to look elsewhere while the server answers its last requests.
+func ReadyUntil(ctx context.Context, ready func() error) func() error {
+	return func() error {
+		if ctx.Err() != nil {
+			return errors.New("the server is stopping")
+		}
+		return ready()
+	}
+}
