@@ -28,6 +28,8 @@ type lines struct {
 	w io.Writer
 	// report logs how many lines were dropped.
 	report func(lost int)
+	// observeLost counts one line that is lost.
+	observeLost func()
 
 	// writing holds an element while a goroutine writes.
 	writing chan struct{}
@@ -49,6 +51,7 @@ func (l *lines) Write(line []byte) (int, error) {
 	defer l.mu.Unlock()
 	if len(l.pending)+len(line) > maxPending {
 		l.lost++
+		l.observeLost()
 	} else {
 		l.pending = append(l.pending, line...)
 	}
@@ -126,8 +129,8 @@ type lineHandler struct {
 	lines *lines
 }
 
-func newLineHandler(w io.Writer, format func(io.Writer) slog.Handler) lineHandler {
-	lines := &lines{w: w, writing: make(chan struct{}, 1)}
+func newLineHandler(w io.Writer, format func(io.Writer) slog.Handler, observeLost func()) lineHandler {
+	lines := &lines{w: w, observeLost: observeLost, writing: make(chan struct{}, 1)}
 	handler := format(lines)
 	lines.report = func(lost int) {
 		note := slog.NewRecord(time.Now(), slog.LevelError, "log lines were dropped: standard error was blocked", 0)

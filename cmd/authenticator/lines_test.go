@@ -26,7 +26,7 @@ func (b *blockable) Write(p []byte) (int, error) {
 func TestLogIsWrittenAtOnce(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var out blockable
-		log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: format}).newLog()
+		log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: format}).newLog(func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,8 @@ func TestLogIsWrittenAtOnce(t *testing.T) {
 func TestBlockedLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe()
-		log, flush, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog()
+		observed := 0
+		log, flush, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog(func() { observed++ })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,6 +61,7 @@ func TestBlockedLog(t *testing.T) {
 		for n := range fit + more {
 			log.Info(fmt.Sprint(n+1), "filler", filler)
 		}
+		seen := observed // while it is blocked
 		var text []byte
 		var reading sync.WaitGroup
 		reading.Go(func() { text, _ = io.ReadAll(read) })
@@ -80,6 +82,9 @@ func TestBlockedLog(t *testing.T) {
 		if _, err := fmt.Sscanf(note[strings.LastIndex(note, " "):], " lost=%d", &lost); err != nil || !strings.Contains(note, "level=ERROR") {
 			t.Errorf("%v: %.200s", err, note)
 		}
+		if seen != lost {
+			t.Errorf("%d lost lines are observed, want %d", seen, lost)
+		}
 		if written := len(got) - 3; lost == 0 || written+lost != fit+more {
 			t.Errorf("%d lines written and %d dropped, of %d", written, lost, fit+more)
 		}
@@ -92,7 +97,7 @@ func TestBlockedLog(t *testing.T) {
 // TestLogFromMany checks that every line is written once and whole.
 func TestLogFromMany(t *testing.T) {
 	var out blockable
-	log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "json"}).newLog()
+	log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "json"}).newLog(func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +149,7 @@ func (w *writes) counts() (writes, lines int) {
 func TestLinesAreWrittenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out writes
-		log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "text"}).newLog()
+		log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "text"}).newLog(func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +173,7 @@ func TestLinesAreWrittenTogether(t *testing.T) {
 func TestLastLinesOfABlockedLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe()
-		log, flush, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog()
+		log, flush, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog(func() {})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,8 +30,9 @@ func logLevel(name string) (slog.Level, error) {
 }
 
 // newLog returns the server's log, which goes to standard error, and a function that
-// writes its last lines.
-func (p *program) newLog() (log *slog.Logger, flush func(), err error) {
+// writes its last lines. It calls observeLost for each line that is lost because
+// standard error is blocked.
+func (p *program) newLog(observeLost func()) (log *slog.Logger, flush func(), err error) {
 	level, err := logLevel(p.logVerbosity)
 	if err != nil {
 		return nil, nil, err
@@ -46,6 +47,6 @@ func (p *program) newLog() (log *slog.Logger, flush func(), err error) {
 	default:
 		return nil, nil, cli.Unknown("--log-format", p.logFormat, []string{"text", "json"})
 	}
-	handler := newLineHandler(p.err, format)
+	handler := newLineHandler(p.err, format, observeLost)
 	return slog.New(handler), handler.lines.close, nil
 }

@@ -112,7 +112,7 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 // checkValues returns an error for an invalid value of a flag that all commands
 // share.
 func (p *program) checkValues() error {
-	if _, _, err := p.newLog(); err != nil {
+	if _, _, err := p.newLog(func() {}); err != nil {
 		return err
 	}
 	_, err := parseFeatureGates(p.featureGates)

@@ -134,7 +134,8 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	warnings = append(warnings, more...)
-	log, flush, err := p.newLog()
+	metrics := metrics.New()
+	log, flush, err := p.newLog(metrics.ObserveLostLine())
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,6 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if len(dial) > 0 {
 		log.Warn("connecting to another address for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the network path can sign in as anybody", "address", o.stsEndpointDial)
 	}
-	metrics := metrics.New()
 	instances, err := o.instances(p, metrics.ObserveDescribeInstances(), log)
 	if err != nil {
 		return err
@@ -228,6 +228,7 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metr
 		return err
 	}
 	server := httpserver.New(log, endpoints...)
+	metrics.FollowConnections(server.Status)
 	// The sources stop last: requests in flight still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources sync.WaitGroup

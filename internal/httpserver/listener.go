@@ -29,6 +29,8 @@ type listener struct {
 	full, slow, failed rate.Sometimes
 	// waiting are the requests of all connections that wait for their clients.
 	waiting atomic.Int64
+	// closedQuiet and closedSlow count the connections that made room.
+	closedQuiet, closedSlow atomic.Int64
 
 	mu   sync.Mutex
 	open map[*connection]struct{}
@@ -95,6 +97,7 @@ func (l *listener) makeRoom() error {
 	if quiet := l.quietest(); quiet != nil {
 		if wait -= time.Duration(time.Now().UnixNano() - quiet.quietSince.Load()); wait <= 0 {
 			_ = quiet.Close() // net/http learns of it when it reads
+			l.closedQuiet.Add(1)
 			return nil
 		}
 	}

@@ -59,6 +59,9 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	if text := s.logged.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "too many connections") {
 		t.Errorf("logged, want one warning: %s", text)
 	}
+	if got := s.server.Status()[0]; got.Listener != "main" || got.Open < 2 || got.Open > maxConnections || got.ClosedQuiet == 0 || got.ClosedSlow != 0 {
+		t.Errorf("status: %+v, want open connections, and some that are closed because they are quiet", got)
+	}
 	for _, conn := range silent {
 		_ = conn.Close()
 	}
@@ -138,6 +141,9 @@ func TestAnswersThatNobodyTakes(t *testing.T) {
 			}
 			if text := s.logged.String(); strings.Count(text, "too many requests wait for their clients") != 1 {
 				t.Errorf("logged, want one warning: %s", text)
+			}
+			if got := s.server.Status()[0]; got.ClosedSlow < int64(closed.Load()) || got.ClosedQuiet != 0 {
+				t.Errorf("status: %+v, want %d closed", got, closed.Load())
 			}
 			prompt.CloseIdleConnections()
 			s.end(t)

@@ -31,7 +31,7 @@ const (
 
 // An Endpoint is a handler on a listener.
 type Endpoint struct {
-	// Name of the endpoint in metrics.
+	// Name of the endpoint in its [Status].
 	Name     string
 	Handler  http.Handler
 	Listener net.Listener

@@ -81,6 +81,7 @@ func (l *listener) closeSlowest() {
 		return
 	}
 	_ = slowest.Close()
+	l.closedSlow.Add(1)
 	l.slow.Do(func() {
 		l.log.Warn("too many requests wait for their clients: closing the connection with most of them", "limit", maxWaiting)
 	})

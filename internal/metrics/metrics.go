@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
@@ -30,6 +31,8 @@ type Metrics struct {
 
 	latency           *prometheus.HistogramVec
 	inFlight          prometheus.Gauge
+	turnedAway        prometheus.Counter
+	connections       *connections
 	cacheHits         prometheus.Counter
 	stsResponses      *prometheus.CounterVec
 	stsFailures       *prometheus.CounterVec
@@ -41,6 +44,7 @@ type Metrics struct {
 	describeInstances prometheus.Counter
 	certificateEnds   prometheus.Gauge
 	watchFailures     prometheus.Counter
+	linesLost         prometheus.Counter
 }
 
 // New makes the metrics of one server.
@@ -57,6 +61,10 @@ func New() *Metrics {
 		inFlight: f.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "authenticate_requests_in_flight", Help: "TokenReviews in flight.",
 		}),
+		turnedAway: f.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "requests_turned_away_total", Help: "TokenReviews turned away unread, because those in flight hold as many bytes as allowed.",
+		}),
+		connections: newConnections(),
 		cacheHits: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "verification_cache_hits_total", Help: "Tokens that needed no request to STS, because its answer was cached.",
 		}),
@@ -81,11 +89,14 @@ func New() *Metrics {
 		watchFailures: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Failed attempts to list or watch aws-auth.",
 		}),
+		linesLost: f.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "log_lines_lost_total", Help: "Lines of the log that were lost because standard error was blocked.",
+		}),
 		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate expires.",
 		}),
 	}
-	registry.MustRegister(m.mappings, m.limits)
+	registry.MustRegister(m.mappings, m.limits, m.connections)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "ready", Help: "1 if /readyz returns ok: the server has read its mappings and is not stopping.",
 	}, m.isReady)
@@ -121,6 +132,13 @@ func (m *Metrics) ObserveMalformedRequest() {
 	m.latency.WithLabelValues("malformed_request").Observe(0)
 }
 
+// ObserveTurnedAway counts a request for which there is no memory. It is saturated,
+// too.
+func (m *Metrics) ObserveTurnedAway() {
+	m.turnedAway.Inc()
+	m.Observe(authn.Decision{Outcome: authn.Saturated})
+}
+
 // ObserveSTS counts a try at STS. It fits [verify.Config].Observe. The named
 // regions, which the operator expects, are labels before their STS has answered.
 func (m *Metrics) ObserveSTS(named ...string) func(verify.Observation) {
@@ -143,6 +161,11 @@ func (m *Metrics) ObserveSTS(named ...string) func(verify.Observation) {
 			m.stsResponses.WithLabelValues(strconv.Itoa(o.Status), region).Inc()
 		}
 	}
+}
+
+// FollowConnections has every scrape show what the listeners do.
+func (m *Metrics) FollowConnections(status func() []httpserver.Status) {
+	m.connections.status.Store(&status)
 }
 
 // FollowLimits has every scrape show what the limiter does.
@@ -171,3 +194,6 @@ func (m *Metrics) FollowReady(ready func() error) { m.ready.Store(&ready) }
 
 // ObserveWatchFailure counts a try to list or watch aws-auth that failed.
 func (m *Metrics) ObserveWatchFailure() func() { return m.watchFailures.Inc }
+
+// ObserveLostLine counts a line of the log that is lost.
+func (m *Metrics) ObserveLostLine() func() { return m.linesLost.Inc }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/source"
@@ -43,6 +44,11 @@ func everyMetric() string {
 	})
 	m.FollowMappings("green", []source.Source{fixed("EKSConfigMap", source.Snapshot{Table: accounts(1)})})
 	m.SetCertificate(time.Unix(1_000, 0))
+	m.FollowConnections(func() []httpserver.Status {
+		return []httpserver.Status{{Listener: "webhook", Open: 5, ClosedQuiet: 6, ClosedSlow: 7}, {Listener: "health", Open: 8}}
+	})
+	m.ObserveTurnedAway()
+	m.ObserveLostLine()()
 	return scrape(m)
 }
 
@@ -128,6 +134,13 @@ func TestGauges(t *testing.T) {
 		`aws_iam_authenticator_sts_requests_in_flight{StsRegion="eu-west-2"} 4`,
 		`aws_iam_authenticator_sts_requests_in_flight{StsRegion="other"} 11`,
 		`aws_iam_authenticator_sts_requests_waiting{StsRegion="eu-west-2"} 6`,
+		`aws_iam_authenticator_connections_open{listener="webhook"} 5`,
+		`aws_iam_authenticator_connections_open{listener="health"} 8`,
+		`aws_iam_authenticator_connections_closed_total{listener="webhook",reason="quiet"} 6`,
+		`aws_iam_authenticator_connections_closed_total{listener="webhook",reason="slow"} 7`,
+		`aws_iam_authenticator_connections_closed_total{listener="health",reason="quiet"} 0`,
+		"aws_iam_authenticator_requests_turned_away_total 1", `aws_iam_authenticator_authenticate_latency_seconds_count{result="saturated"} 1`,
+		"aws_iam_authenticator_log_lines_lost_total 1",
 		"aws_iam_authenticator_certificate_expiration_timestamp_seconds 1000", "aws_iam_authenticator_ready 0",
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {

@@ -119,6 +119,7 @@ func benchmarkServer(b *testing.B, h http.Handler, concurrency int) {
 			_ = answer.Body.Close()
 		}
 	})
+	b.StopTimer() // stopping waits for clients
 	if failed.Load() > 0 {
 		b.Errorf("%d requests failed", failed.Load())
 	}

@@ -143,8 +143,10 @@ func TestRequestsUnderWayAreBounded(t *testing.T) {
 			t.Errorf("one more than fits: HTTP %d %s", w.Code, w.Body)
 		}
 	}
-	if text := scrape(m); !strings.Contains(text, `authenticate_latency_seconds_count{result="saturated"} 3`) {
-		t.Error("what is turned away is not counted as saturated")
+	for _, want := range []string{`authenticate_latency_seconds_count{result="saturated"} 3`, "requests_turned_away_total 3"} {
+		if text := scrape(m); !strings.Contains(text, "\naws_iam_authenticator_"+want+"\n") {
+			t.Errorf("/metrics lacks %s", want)
+		}
 	}
 	close(release)
 	all.Wait()

@@ -96,7 +96,7 @@ func (h *handler) reject(w http.ResponseWriter, bad *failure) {
 }
 
 func (h *handler) turnAway(w http.ResponseWriter) {
-	h.Metrics.Observe(authn.Decision{Outcome: authn.Saturated})
+	h.Metrics.ObserveTurnedAway()
 	h.warnings.Do(func() {
 		h.Log.Warn("turning requests away: those under way hold as much memory as they may", "bytes", h.budget.max)
 	})

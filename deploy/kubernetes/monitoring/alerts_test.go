@@ -47,6 +47,10 @@ func healthy() []string {
 			`aws_iam_authenticator_sts_circuit_open{job="authenticator",StsRegion="eu-west-2"%s} 0x%d`,
 			`aws_iam_authenticator_sts_circuit_open{job="authenticator",StsRegion="other"%s} 3x%d`, // junk
 			`aws_iam_authenticator_sts_throttling_total{job="authenticator",StsRegion="eu-west-2"%s} 0x%d`,
+			`aws_iam_authenticator_connections_closed_total{job="authenticator",listener="webhook",reason="quiet"%s} 0x%d`,
+			`aws_iam_authenticator_connections_closed_total{job="authenticator",listener="webhook",reason="slow"%s} 0x%d`,
+			`aws_iam_authenticator_requests_turned_away_total{job="authenticator"%s} 0x%d`,
+			`aws_iam_authenticator_log_lines_lost_total{job="authenticator"%s} 0x%d`,
 			`aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap"%s} 12x%d`,
 			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error"%s} 0x%d`,
 			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="warning"%s} 3x%d`,
@@ -110,6 +114,21 @@ func TestAlerts(t *testing.T) {
 		},
 		"a burst of tokens": {
 			[]string{decisions + `{job="authenticator",result="saturated",instance="a"} 0x1498 60x1`}, nil,
+		},
+		"connections are closed for others": {
+			[]string{`aws_iam_authenticator_connections_closed_total{job="authenticator",listener="webhook",reason="quiet",instance="a"} 0x1440 0+60x59`}, []string{"AuthenticatorFlooded"},
+		},
+		"some are, for 5 minutes": {
+			[]string{`aws_iam_authenticator_connections_closed_total{job="authenticator",listener="webhook",reason="slow",instance="a"} 0x1494 0+60x5`}, nil,
+		},
+		"more bytes than there is room for": {
+			[]string{`aws_iam_authenticator_requests_turned_away_total{job="authenticator",instance="a"} 0x1440 0+12x59`}, []string{"AuthenticatorFlooded"},
+		},
+		"lines of the log were lost 10 minutes ago": {
+			[]string{`aws_iam_authenticator_log_lines_lost_total{job="authenticator",instance="a"} 0x1489 3x10`}, []string{"AuthenticatorLosesLog"},
+		},
+		"lines of the log were lost an hour ago": {
+			[]string{`aws_iam_authenticator_log_lines_lost_total{job="authenticator",instance="a"} 0x1430 3x69`}, nil,
 		},
 		"a circuit is open": {
 			[]string{sts + `circuit_open{job="authenticator",StsRegion="eu-west-2",instance="a"} 0x1440 1x59`}, []string{"AuthenticatorSTSCircuitOpen"},
