@@ -1,9 +1,6 @@
 package webhook
 
-import (
-	"container/list"
-	"sync"
-)
+import "sync"
 
 const (
 	// maxHeld is how many bytes the bodies of the requests under way hold at most:
@@ -21,13 +18,17 @@ const (
 // If a reservation does not fit, the requests that have waited longest for their
 // bodies make room: a kube-apiserver sends a body in one piece, so these requests
 // come from slow senders. If that is not enough, the request is turned away.
+//
+// Every request takes the lock three times. While it is held nothing is allocated or
+// called: in a flood thousands of goroutines wait for it, each with its stack.
 type budget struct {
 	max int
 
 	mu   sync.Mutex
 	held int
-	// receiving are the reservations whose bodies are on the way, the oldest first.
-	receiving list.List
+	// oldest and newest are the ends of the list of reservations whose bodies are on
+	// the way.
+	oldest, newest *reservation
 }
 
 // A reservation is a request's part of a budget.
@@ -35,29 +36,47 @@ type reservation struct {
 	budget *budget
 	held   int
 	// abort ends the reading of the body. It is not called after
-	// [reservation.received].
-	abort     func()
-	receiving *list.Element
+	// [reservation.release].
+	abort    func()
+	aborting sync.WaitGroup
+	// receiving is set while the reservation is in the list.
+	receiving    bool
+	older, newer *reservation
 }
 
 // reserve returns nil if a request with a body of this size does not fit.
 func (b *budget) reserve(size int, abort func()) *reservation {
-	size += overhead
+	r := &reservation{budget: b, held: size + overhead, abort: abort}
+	slow, fits := b.add(r)
+	for slow != nil {
+		next := slow.newer
+		slow.abort()
+		slow.aborting.Done()
+		slow = next
+	}
+	if !fits {
+		return nil
+	}
+	return r
+}
+
+// add adds a reservation if it fits. It also returns the reservations that made
+// room, as a list by newer, which the caller aborts.
+func (b *budget) add(r *reservation) (slow *reservation, fits bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.held+size > b.max {
-		oldest := b.receiving.Front()
+	for b.held+r.held > b.max {
+		oldest := b.oldest
 		if oldest == nil {
-			return nil
+			return slow, false
 		}
-		slow := oldest.Value.(*reservation)
-		slow.leave()
-		slow.abort()
+		oldest.leave()
+		oldest.aborting.Add(1)
+		oldest.newer, slow = slow, oldest
 	}
-	b.held += size
-	r := &reservation{budget: b, held: size, abort: abort}
-	r.receiving = b.receiving.PushBack(r)
-	return r
+	b.held += r.held
+	b.append(r)
+	return slow, true
 }
 
 // received ends the wait for the body. It returns false if the request had to make
@@ -65,26 +84,49 @@ func (b *budget) reserve(size int, abort func()) *reservation {
 func (r *reservation) received() bool {
 	r.budget.mu.Lock()
 	defer r.budget.mu.Unlock()
-	if r.receiving == nil {
+	if !r.receiving {
 		return false
 	}
-	r.budget.receiving.Remove(r.receiving)
-	r.receiving = nil
+	r.budget.remove(r)
 	return true
 }
 
 // release returns the memory to the budget.
 func (r *reservation) release() {
 	r.budget.mu.Lock()
-	defer r.budget.mu.Unlock()
 	r.leave()
+	r.budget.mu.Unlock()
+	r.aborting.Wait()
 }
 
 func (r *reservation) leave() {
 	r.budget.held -= r.held
 	r.held = 0
-	if r.receiving != nil {
-		r.budget.receiving.Remove(r.receiving)
-		r.receiving = nil
+	if r.receiving {
+		r.budget.remove(r)
 	}
+}
+
+func (b *budget) append(r *reservation) {
+	r.receiving, r.older = true, b.newest
+	if b.newest == nil {
+		b.oldest = r
+	} else {
+		b.newest.newer = r
+	}
+	b.newest = r
+}
+
+func (b *budget) remove(r *reservation) {
+	if r.older == nil {
+		b.oldest = r.newer
+	} else {
+		r.older.newer = r.newer
+	}
+	if r.newer == nil {
+		b.newest = r.older
+	} else {
+		r.newer.older = r.older
+	}
+	r.receiving, r.older, r.newer = false, nil, nil
 }
