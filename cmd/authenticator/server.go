@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -111,11 +110,6 @@ func (o *serverOptions) checkMetricsAddress() error {
 	return checkPort("--metrics-bind-address", port)
 }
 
-// gcPercent is the server's GOGC unless the environment sets it. A server keeps
-// little and allocates much: collecting garbage half as often as by default halves
-// the CPU time for it, and costs some 7 MiB with 10 000 users.
-const gcPercent = 200
-
 func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err := o.check(p); err != nil {
 		return err
@@ -160,9 +154,6 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	instances, err := o.instances(p, metrics.ObserveDescribeInstances(), log)
 	if err != nil {
 		return err
-	}
-	if p.getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
 	}
 	trustPublicCAs()
 	roots, err := caBundle(ctx, p.getenv)
