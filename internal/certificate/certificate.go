@@ -35,9 +35,9 @@ const (
 // that nobody expects.
 const lifetime = 10 * 365 * 24 * time.Hour
 
-// LoadOrGenerate loads the serving certificate of a state directory,
-// or makes one, self-signed for the host name and the address, if there is none.
-// One that is there may be for another host name: see its VerifyHostname.
+// LoadOrGenerate loads the serving certificate of a state directory. If there is none,
+// it makes a self-signed one for the host name and the address. An existing
+// certificate can be for another host name: see its VerifyHostname.
 func LoadOrGenerate(ctx context.Context, dir, hostname, address string, now time.Time) (*tls.Certificate, error) {
 	certificate, err := Load(ctx, dir, now)
 	if certificate != nil || err != nil {
@@ -56,7 +56,7 @@ func Load(ctx context.Context, dir string, now time.Time) (*tls.Certificate, err
 	case errors.Is(certErr, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist):
 		return nil, nil
 	case errors.Is(certErr, fs.ErrNotExist):
-		// Also what a process leaves that was killed between writing the two.
+		// A process that was killed between the two writes also leaves this.
 		return nil, fmt.Errorf("reading the serving certificate: %w (remove %s to have new ones made)", certErr, keyFile)
 	case errors.Is(keyErr, fs.ErrNotExist):
 		return nil, fmt.Errorf("reading the serving certificate's key: %w (remove %s to have new ones made)", keyErr, certFile)

@@ -28,7 +28,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestWriteFails holds that a file that cannot be replaced leaves nothing behind.
+// TestWriteFails checks that a failed write leaves no temporary file.
 func TestWriteFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

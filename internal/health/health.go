@@ -9,7 +9,7 @@ import (
 )
 
 // NewHandler serves /healthz, which answers ok while the process serves, and
-// /readyz, which answers ok while ready returns nil and else says what is missing.
+// /readyz, which answers ok while ready returns nil, else the reason.
 func NewHandler(ready func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -25,7 +25,7 @@ type listener struct {
 	net.Listener
 	max int
 	log *slog.Logger
-	// Logs about a flood must not be one.
+	// These keep a flood of connections from flooding the log.
 	full, slow, failed rate.Sometimes
 	// waiting are the requests of all connections that wait for their clients.
 	waiting atomic.Int64
@@ -112,8 +112,8 @@ func (l *listener) makeRoom() error {
 	return nil
 }
 
-// quietest returns the connection that can best be missed: the oldest that was never
-// busy, else the one that is quiet for longest, else nil.
+// quietest returns the least useful connection: the oldest that was never busy, else
+// the one that has been quiet for longest, else nil.
 func (l *listener) quietest() *connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -43,7 +43,7 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	if err := ask(newClient(t, true), s.url()); err != nil {
 		t.Errorf("who connects then: %v", err)
 	}
-	// It does not connect anew: its connection was not the quietest.
+	// It does not connect again: its connection was not the quietest.
 	known.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("it connects again")
 	}

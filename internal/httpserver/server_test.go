@@ -88,7 +88,7 @@ func serve(t *testing.T, busy func()) *served {
 	return serveOn(t, func(l net.Listener) net.Listener { return l }, busy)
 }
 
-// serveOn serves on what wrap makes of a listener.
+// serveOn serves on a listener that wrap wraps.
 func serveOn(t *testing.T, wrap func(net.Listener) net.Listener, busy func()) *served {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

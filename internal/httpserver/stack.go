@@ -1,11 +1,11 @@
 package httpserver
 
-// growStack has the stack of a new goroutine grow once, while there is little on it
-// to copy. It starts with 2 KiB, net/http starts one for each request, and a
-// decision needs 8 KiB: growing on the way takes a tenth of a request's time.
+// growStack grows the stack of a new goroutine once, while there is little on it to
+// copy. net/http starts a goroutine with 2 KiB for each request, and a decision needs
+// 8 KiB. Without growStack, growing takes a tenth of the time of a request.
 //
-// What it returns means nothing. Without the parameter the compiler would do
-// without the array.
+// The result has no meaning. Without the parameter, the compiler would remove the
+// array.
 //
 //go:noinline
 func growStack(i int) byte {

@@ -40,7 +40,7 @@ func Busy(ctx context.Context, f func()) {
 	f()
 }
 
-// serve has a handler serve a request of the connection. The request waits for its
+// serve serves a request of the connection with a handler. The request waits for its
 // client while it is not [Busy].
 func (c *connection) serve(handler http.Handler, w http.ResponseWriter, r *http.Request) {
 	growStack(0)

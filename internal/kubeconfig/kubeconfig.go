@@ -1,4 +1,4 @@
-// Package kubeconfig writes the kubeconfig that leads a kube-apiserver to the
+// Package kubeconfig writes the kubeconfig with which a kube-apiserver finds the
 // webhook.
 package kubeconfig
 
@@ -16,7 +16,7 @@ import (
 
 // Write writes the file that --authentication-token-webhook-config-file of a
 // kube-apiserver names: the webhook's URL, and the one certificate to trust there.
-// It holds no secret.
+// It contains no secret.
 func Write(path, url string, certificate *tls.Certificate) error {
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[len(certificate.Certificate)-1]})
 	type object = map[string]any

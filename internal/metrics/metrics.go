@@ -127,7 +127,7 @@ func (m *Metrics) Observe(d authn.Decision) {
 	}
 }
 
-// ObserveMalformedRequest counts a request that is no TokenReview.
+// ObserveMalformedRequest counts a request that is not a TokenReview.
 func (m *Metrics) ObserveMalformedRequest() {
 	m.latency.WithLabelValues("malformed_request").Observe(0)
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-// everyMetric is the exposition of metrics of which each has been observed.
+// everyMetric returns the exposition of all metrics, after each was observed.
 func everyMetric() string {
 	m := metrics.New()
 	observe := m.ObserveSTS()

@@ -8,11 +8,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// maxBody is how much of a request is read: a token of 16 KiB and room to spare.
+// maxBody bounds the body of a request. The longest token has 16 KiB.
 const maxBody = 64 << 10
 
-// bodySize is how many bytes the body of a TokenReview has at most, by its
-// headers alone.
+// bodySize returns the maximum size of the body in bytes, according to the headers.
 func bodySize(w http.ResponseWriter, r *http.Request) (int, *failure) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -39,8 +38,8 @@ func isJSON(contentType string) bool {
 	return err == nil && mediaType == json
 }
 
-// readBody reads a body of known size at once: over HTTP/2 each piece costs a
-// round trip between two goroutines.
+// readBody reads a body of known size at once, because over HTTP/2 each piece costs a
+// switch between two goroutines.
 func readBody(r *http.Request) ([]byte, *failure) {
 	if r.ContentLength >= 0 {
 		body := make([]byte, r.ContentLength)

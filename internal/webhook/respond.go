@@ -9,8 +9,8 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 )
 
-// A failure is an answer that is no TokenReview: the request was none, or the
-// token could not be decided.
+// A failure is an answer other than a TokenReview: the request was not a TokenReview,
+// or the token could not be decided.
 type failure struct {
 	status  int
 	reason  metav1.StatusReason
@@ -21,29 +21,29 @@ func badRequest(err error) *failure {
 	return &failure{http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error()}
 }
 
-// noRoom is the answer to a request that is turned away unread.
+// noRoom returns the answer to a request that is turned away unread.
 func noRoom() *failure {
-	return &failure{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "too many requests are under way"}
+	return &failure{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "too many requests are in progress"}
 }
 
-// undecided is the answer to a token that could not be decided, in words that
-// name nobody. A kube-apiserver neither caches nor repeats a 503; it would repeat
-// a 429 five times, each time with a call to STS, and logs a 403 as an outage.
+// undecided returns the answer to a token that could not be decided. It names no
+// identity. A kube-apiserver neither caches nor retries a 503. It would retry a 429
+// five times, each time with a call to STS, and it logs a 403 as an outage.
 func undecided(outcome authn.Outcome) *failure {
 	message := "the token could not be verified: AWS STS is not reachable"
 	switch outcome {
 	case authn.Throttled:
 		message = "the token could not be verified: AWS STS throttles requests"
 	case authn.Saturated:
-		message = "the token could not be verified: too many verifications are under way"
+		message = "the token could not be verified: too many verifications are in progress"
 	case authn.MappingUnknown:
-		message = "the identity could not be mapped: the mappings or EC2 cannot be read, or EC2 knows no such instance"
+		message = "the identity could not be mapped: the mappings or EC2 cannot be read, or EC2 does not know the instance"
 	}
 	return &failure{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, message}
 }
 
 func (f *failure) write(w http.ResponseWriter) {
-	// A Status has a form in JSON, whatever its texts.
+	// Encoding a Status cannot fail.
 	body, _ := json.Marshal(&metav1.Status{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
 		Status:   metav1.StatusFailure,
@@ -54,15 +54,14 @@ func (f *failure) write(w http.ResponseWriter) {
 	writeJSON(w, f.status, append(body, '\n'))
 }
 
-// appendDecision appends the answer to a review: a yes, or a no. It carries the
-// request's version; status.audiences stays empty, so that the kube-apiserver
-// takes the token for its own audiences only.
+// appendDecision appends the answer to a review: yes or no. The answer has the
+// apiVersion of the request. Its status.audiences stays empty, so that the
+// kube-apiserver accepts the token for its own audiences only.
 //
-// A kube-apiserver caches a no without an error, and not one with an error: the
-// decision has a reason just if it could change.
+// A kube-apiserver caches a "no" without an error, but not one with an error. So a
+// decision has a reason if and only if it can change.
 //
-// The bytes are those that encoding/json makes of a TokenReview, in a fifth of
-// its time.
+// The result is byte for byte that of encoding/json, in a fifth of the time.
 func appendDecision(b []byte, apiVersion string, d authn.Decision) []byte {
 	b = append(b, `{"kind":"TokenReview","apiVersion":`...)
 	b = appendText(b, apiVersion)
@@ -119,7 +118,7 @@ func appendTexts(b []byte, texts []string) []byte {
 	return append(b, ']')
 }
 
-// appendText appends a string. What is not plain is left to encoding/json.
+// appendText appends a JSON string. encoding/json encodes all that is not plain ASCII.
 func appendText(b []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
@@ -137,6 +136,6 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	// An error means that the client has gone: there is nobody to tell.
+	// An error means that the client has closed the connection.
 	_, _ = w.Write(body)
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// A review is what the webhook needs of a TokenReview. Versions v1 and v1beta1
-// have the same fields.
+// A review contains the fields of a TokenReview that the webhook needs. They are the
+// same in v1 and v1beta1.
 type review struct {
 	apiVersion, token string
 }
@@ -19,13 +19,13 @@ var (
 	errVersion   = errors.New("the request's apiVersion is neither authentication.k8s.io/v1 nor authentication.k8s.io/v1beta1")
 )
 
-// decodeReview decodes one TokenReview and nothing else. Its errors do not
-// quote the body, which may hold a token.
+// decodeReview decodes one TokenReview and rejects trailing data. Its errors do not
+// quote the body, which can contain a token.
 //
-// It does not use encoding/json for the whole, which reads every byte of a token
-// twice and takes longer than all the rest that is done for a token in the cache.
-// Unlike encoding/json it matches names exactly and rejects a field that occurs
-// twice: no two readers of one body may find different tokens in it.
+// It uses encoding/json only for unusual values, because encoding/json reads every
+// byte twice and takes longer than everything else that a cached token needs.
+// Unlike encoding/json, it matches field names exactly and rejects a repeated field,
+// so that no two readers find different tokens in one body.
 func decodeReview(body []byte) (review, error) {
 	var apiVersion, kind, spec, token field
 	s := scanner{rest: body}
@@ -60,7 +60,7 @@ func decodeReview(body []byte) (review, error) {
 	return review{apiVersion.text, token.text}, nil
 }
 
-// A field of an object. It may be null, which is as good as absent.
+// A field of an object. Null means absent.
 type field struct {
 	seen bool
 	text string

@@ -16,8 +16,8 @@ var (
 	errDepth    = errors.New("the JSON is nested too deep")
 )
 
-// A scanner reads JSON from the front of rest. It reads objects, arrays and
-// strings of plain ASCII by itself and leaves every other value to encoding/json.
+// A scanner reads JSON from the start of rest. It reads objects, arrays and plain
+// ASCII strings itself, and every other value with encoding/json.
 type scanner struct {
 	rest  []byte
 	depth int
@@ -48,7 +48,7 @@ func (s *scanner) accept(c byte) bool {
 	return true
 }
 
-// list reads what is between two brackets, separated by commas.
+// list reads elements between two brackets, separated by commas.
 func (s *scanner) list(opening, closing byte, element func() error) error {
 	if !s.accept(opening) {
 		return errSyntax
@@ -106,7 +106,7 @@ func (s *scanner) bytes() ([]byte, error) {
 	return nil, errSyntax
 }
 
-// escapedBytes reads a string that is not plain.
+// escapedBytes reads a string that is not plain ASCII.
 func (s *scanner) escapedBytes() ([]byte, error) {
 	for i := 1; i < len(s.rest); i++ {
 		switch s.rest[i] {

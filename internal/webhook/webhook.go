@@ -1,5 +1,5 @@
-// Package webhook answers the TokenReviews of a kube-apiserver, v1 and v1beta1: it
-// reads a request, has its token decided, and writes the answer.
+// Package webhook answers the TokenReviews of a kube-apiserver, v1 and v1beta1. It
+// reads a request, asks for a decision about the token, and writes the answer.
 package webhook
 
 import (
@@ -98,7 +98,7 @@ func (h *handler) reject(w http.ResponseWriter, bad *failure) {
 func (h *handler) turnAway(w http.ResponseWriter) {
 	h.Metrics.ObserveTurnedAway()
 	h.warnings.Do(func() {
-		h.Log.Warn("turning requests away: those under way hold as much memory as they may", "bytes", h.budget.max)
+		h.Log.Warn("turning requests away: the requests in progress use all of their memory", "bytes", h.budget.max)
 	})
 	noRoom().write(w)
 }

@@ -173,7 +173,7 @@ func TestBadRequests(t *testing.T) {
 		"another group":       {"application/json", strings.Replace(review("v1", secret), "authentication.k8s.io", "example.com", 1), 400},
 		"no version":          {"application/json", `{"kind":"TokenReview","spec":{"token":"SECRETTOKEN"}}`, 400},
 		"a token of a number": {"application/json", `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":5}}`, 400},
-		"something behind":    {"application/json", review("v1", secret) + `{}`, 400},
+		"trailing data":       {"application/json", review("v1", secret) + `{}`, 400},
 		"another type":        {"text/plain", review("v1", secret), 415},
 		"no type":             {"", review("v1", secret), 415},
 		"64 KiB and one":      {"application/json", review("v1", strings.Repeat("x", 64*1024)), 413},
