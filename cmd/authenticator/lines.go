@@ -67,15 +67,26 @@ func (l *lines) flush() {
 		return
 	}
 	if wait := time.Until(l.next); wait > 0 {
-		l.scheduled = true
-		time.AfterFunc(wait, l.expire)
+		l.schedule(wait)
 		return
 	}
 	select {
 	case l.writing <- struct{}{}:
 		l.write()
+		<-l.writing
+		// A goroutine that logs writes once: it must not go on for as long as others
+		// log faster than the writer writes.
+		if l.hasPending() {
+			l.schedule(linesPeriod)
+		}
 	default:
 	}
+}
+
+// schedule makes a timer flush the lines. The caller holds mu.
+func (l *lines) schedule(wait time.Duration) {
+	l.scheduled = true
+	time.AfterFunc(wait, l.expire)
 }
 
 // expire flushes the lines when the timer fires.
@@ -86,24 +97,26 @@ func (l *lines) expire() {
 	l.flush()
 }
 
-// write writes the pending lines and gives up the turn to write. The caller holds mu;
-// write unlocks it while it writes.
+func (l *lines) hasPending() bool { return len(l.pending) > 0 || l.lost > 0 }
+
+// write writes the pending lines. The caller holds writing and mu; write unlocks mu
+// while it writes.
 func (l *lines) write() {
-	for len(l.pending) > 0 || l.lost > 0 {
-		batch, lost := l.pending, l.lost
-		l.pending, l.lost = l.spare[:0], 0
-		l.mu.Unlock()
-		_, _ = l.w.Write(batch) // a failure cannot be reported anywhere else
-		if lost > 0 {
-			l.report(lost)
-		}
-		l.mu.Lock()
-		if l.spare = batch; cap(batch) > 64<<10 {
-			l.spare = nil
-		}
+	if !l.hasPending() {
+		return
+	}
+	batch, lost := l.pending, l.lost
+	l.pending, l.lost = l.spare[:0], 0
+	l.mu.Unlock()
+	_, _ = l.w.Write(batch) // a failure cannot be reported anywhere else
+	if lost > 0 {
+		l.report(lost)
+	}
+	l.mu.Lock()
+	if l.spare = batch; cap(batch) > 64<<10 {
+		l.spare = nil
 	}
 	l.next = time.Now().Add(linesPeriod)
-	<-l.writing
 }
 
 // close writes the pending lines, but waits no longer than linesTimeout.
@@ -112,9 +125,12 @@ func (l *lines) close() {
 	go func() {
 		defer close(written)
 		l.writing <- struct{}{}
+		defer func() { <-l.writing }()
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.write()
+		for l.hasPending() {
+			l.write()
+		}
 	}()
 	select {
 	case <-written:

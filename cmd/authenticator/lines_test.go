@@ -66,6 +66,7 @@ func TestBlockedLog(t *testing.T) {
 		var reading sync.WaitGroup
 		reading.Go(func() { text, _ = io.ReadAll(read) })
 		first.Wait()
+		time.Sleep(2 * linesPeriod) // a timer writes the lines that were kept
 		log.Info("last")
 		flush()
 		_ = write.Close()
@@ -121,6 +122,38 @@ func TestLogFromMany(t *testing.T) {
 			last = at
 		}
 	}
+}
+
+// slow is a writer that takes a while for every write.
+type slow struct{}
+
+func (slow) Write(p []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return len(p), nil
+}
+
+// TestSlowLog checks that a goroutine that logs waits for one write, although others
+// log faster than the writer writes.
+func TestSlowLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, flush, err := (&program{err: slow{}, logVerbosity: "info", logFormat: "text"}).newLog(func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer flush()
+		var all sync.WaitGroup
+		for n := range 100 {
+			time.Sleep(300 * time.Microsecond)
+			all.Go(func() {
+				started := time.Now()
+				log.Info(fmt.Sprint(n))
+				if took := time.Since(started); took > time.Millisecond {
+					t.Errorf("line %d took %s", n, took)
+				}
+			})
+		}
+		all.Wait()
+	})
 }
 
 // writes counts the writes to it, and their lines.
