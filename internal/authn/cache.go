@@ -45,6 +45,14 @@ func newCache(config CacheConfig, now func() time.Time) *cache {
 	}
 }
 
+// A remembered identity does not outlive its token. Its time in the cache does not
+// ensure that: it is measured with the monotonic clock, which stops while the machine
+// is suspended and ignores that the clock is set.
+type remembered struct {
+	identity identity.Identity
+	expires  time.Time // of the token, by the wall clock
+}
+
 type clock func() time.Time
 
 func (c clock) Now() time.Time { return c() }
@@ -55,8 +63,8 @@ func (c *cache) get(key cacheKey) (id identity.Identity, refusal error, found bo
 	if c.ttl <= 0 {
 		return identity.Identity{}, nil, false
 	}
-	if id, ok := c.identities.Get(key); ok {
-		return id.(identity.Identity), nil, true
+	if known, ok := c.identities.Get(key); ok && !c.now().After(known.(*remembered).expires) {
+		return known.(*remembered).identity, nil, true
 	}
 	if refusal, ok := c.refusals.Get(key); ok {
 		return identity.Identity{}, refusal.(*verify.RefusedError), true
@@ -69,7 +77,7 @@ func (c *cache) add(key cacheKey, expires time.Time, id identity.Identity, err e
 		return
 	}
 	if err == nil {
-		c.identities.Add(key, id, min(c.ttl, expires.Sub(c.now())))
+		c.identities.Add(key, &remembered{id, expires}, min(c.ttl, expires.Sub(c.now())))
 		return
 	}
 	if refusal, ok := errors.AsType[*verify.RefusedError](err); ok {
