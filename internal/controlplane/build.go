@@ -58,6 +58,14 @@ func (d Directory) BuildSteps(programs ...string) ([]gobuild.Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the directory %s: %w", d.Path, err)
 	}
+	// A directory that cannot be written is found before the build, not at its end.
+	err = os.MkdirAll(partial, 0o755) //nolint:gosec // programs, for all
+	if err == nil {
+		err = os.Remove(partial)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making a directory for the programs: %w", err)
+	}
 	var packages []string
 	for _, program := range missing {
 		packages = append(packages, packageOf(program))

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/controlplane/indextest"
 )
 
 // newSource is a source tree whose programs print their name, in place of
@@ -116,6 +118,26 @@ func TestBuildFails(t *testing.T) {
 		t.Errorf("only %v are missing", missing)
 	}
 	checkLeftovers(t, directory)
+}
+
+// A directory that cannot be written is an error before the build, which takes minutes.
+func TestNothingIsBuiltForADirectoryThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	var published indextest.Index
+	published.Publish(KubernetesVersion, pack(t, ""))
+	for name, index := range map[string]string{"published": published.Serve(t), "not published": Off} {
+		directory, progress := newDirectory(t, index)
+		directory.Source = newSource(t)
+		writeFile(t, directory.Path, "no directory")
+		err := directory.Get(t.Context(), Programs()...)
+		if err == nil || !strings.Contains(err.Error(), "not a directory") {
+			t.Errorf("%s: Get: %v, want that it is not a directory", name, err)
+		}
+		text := strings.Join(progress.lines, "\n")
+		if strings.Contains(text, "compiling") || index != Off && strings.Contains(text, "building") {
+			t.Errorf("%s: progress is\n%s\nwant no build", name, text)
+		}
+	}
 }
 
 func TestGetIsCancelled(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -56,7 +57,7 @@ func (d Directory) Get(ctx context.Context, programs ...string) error {
 }
 
 // Steps downloads the programs if any is missing. If the download fails, it returns
-// the steps that build them.
+// the steps that build them, unless the cause is on this machine.
 func (d Directory) Steps(ctx context.Context, programs ...string) ([]gobuild.Step, error) {
 	missing := d.missing(programs, true)
 	if len(missing) == 0 {
@@ -68,13 +69,21 @@ func (d Directory) Steps(ctx context.Context, programs ...string) ([]gobuild.Ste
 		return nil, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case d.Source == "":
+	case d.Source == "" || isLocal(err):
 		return nil, fmt.Errorf("downloading %s: %w", list(programs), err)
 	default:
 		d.Progress.Printf("not downloaded: %v", err)
 		d.Progress.Printf("building from Go modules instead")
 	}
 	return d.BuildSteps(programs...)
+}
+
+// isLocal reports whether an error is about a file, such as on a full disk. A build
+// would have the same error at its end.
+func isLocal(err error) bool {
+	_, ofFile := errors.AsType[*fs.PathError](err)
+	_, ofRename := errors.AsType[*os.LinkError](err)
+	return ofFile || ofRename
 }
 
 // missing returns the programs without the right stamp. With orDownloaded, it accepts
