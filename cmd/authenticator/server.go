@@ -195,6 +195,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 }
 
 func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metrics *metrics.Metrics, log *slog.Logger) error {
+	ignoreBrokenPipes()
 	certificate, warning, err := o.certificate(ctx)
 	if err != nil {
 		return err

@@ -19,6 +19,10 @@ func catchHangups() <-chan os.Signal {
 	return hangups
 }
 
+// ignoreBrokenPipes keeps the program running when nobody reads its log any more, as
+// after a restart of journald. Go would end it with SIGPIPE.
+func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }
+
 // rereadOnHangup rereads the files of mappings at every SIGHUP, until ctx is done or
 // stop is called.
 func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, sources []source.Source, log *slog.Logger) (stop func()) {
