@@ -197,9 +197,9 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 			case "backendmode":
 				reserved.Source, err = stringValue(key.Value, value)
 			case "usernameprefixreservelist":
-				if value.Kind == yaml.ScalarNode {
+				if value.Kind == yaml.ScalarNode && value.Tag != "!!null" {
 					reserved.Prefixes = strings.Split(value.Value, ",")
-				} else {
+				} else if value.Kind != yaml.ScalarNode {
 					reserved.Prefixes, err = stringList(key.Value, value)
 				}
 			default:

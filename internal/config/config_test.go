@@ -54,6 +54,8 @@ func TestReservedPrefixes(t *testing.T) {
 		{"[]", ""},
 		{"A", "line 2: server.reservedPrefixConfig: expected a mapping"},
 		{"[{backendmode: A, usernamePrefixReserveList: ''}]", "line 2: server.reservedPrefixConfig: backendmode and usernamePrefixReserveList must not be empty"},
+		{"[{backendmode: A, usernamePrefixReserveList: null}]", "line 2: server.reservedPrefixConfig: backendmode and usernamePrefixReserveList must not be empty"},
+		{"[{backendmode: A, usernamePrefixReserveList: ~}]", "must not be empty"},
 		{"[{backendmode: A, usernamePrefixReserveList: {x: y}}]", "expected a list"},
 	} {
 		file, _, err := Parse([]byte("server:\n  reservedPrefixConfig: " + test.text))
