@@ -128,6 +128,14 @@ func TestDownloadFails(t *testing.T) {
 				<-r.Context().Done()
 			})
 		}, client: func(c *client) { c.stallTimeout = 50 * time.Millisecond }, want: "no data for 50ms"},
+		"the archive trickles": {publish: func(i *indextest.Index) {
+			i.PublishFrom(KubernetesVersion, here, "", func(w http.ResponseWriter, r *http.Request) {
+				for r.Context().Err() == nil {
+					_, _ = w.Write(good[:1])
+					_ = http.NewResponseController(w).Flush()
+				}
+			})
+		}, client: func(c *client) { c.archiveTimeout, c.maxArchiveSize = 50*time.Millisecond, 1<<40 }, want: "not complete within 50ms"},
 		"the archive is too big":    {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, good) }, client: func(c *client) { c.maxArchiveSize = int64(len(good)) - 1 }, want: fmt.Sprintf("expected at most %d bytes", len(good)-1)},
 		"the index is too big":      {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, good) }, client: func(c *client) { c.maxIndexSize = 20 }, want: "expected at most 20 bytes"},
 		"the archive is no archive": {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, []byte("<html>")) }, want: "unpacking "},

@@ -20,16 +20,17 @@ import (
 type client struct {
 	// indexTimeout bounds the download of the index.
 	indexTimeout time.Duration
-	// stallTimeout is how long an archive may deliver no data.
-	stallTimeout                 time.Duration
+	// stallTimeout is how long an archive may deliver no data, and archiveTimeout
+	// bounds its whole download.
+	stallTimeout, archiveTimeout time.Duration
 	maxIndexSize, maxArchiveSize int64
 }
 
 // newClient returns a client whose limits are far above the size of the index, about
-// 100 kB, and of an archive, about 100 MB. The time-outs are short, because a machine
-// without a network builds instead.
+// 100 kB, and of an archive, about 100 MB. The time-outs without data are short,
+// because a machine without a network builds instead.
 func newClient() client {
-	return client{indexTimeout: 5 * time.Second, stallTimeout: 15 * time.Second, maxIndexSize: 8 << 20, maxArchiveSize: 1 << 30}
+	return client{indexTimeout: 5 * time.Second, stallTimeout: 15 * time.Second, archiveTimeout: 30 * time.Minute, maxIndexSize: 8 << 20, maxArchiveSize: 1 << 30}
 }
 
 var errOff = errors.New("downloads are off (" + IndexVariable + "=" + Off + ")")
@@ -108,6 +109,8 @@ func (c client) index(ctx context.Context, from string) ([]byte, error) {
 
 // archive copies an archive to a file, and verifies its checksum.
 func (c client) archive(ctx context.Context, archive archive, to io.Writer, progress Progress) error {
+	ctx, stop := context.WithTimeoutCause(ctx, c.archiveTimeout, fmt.Errorf("not complete within %s", c.archiveTimeout))
+	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stall := time.AfterFunc(c.stallTimeout, func() { cancel(fmt.Errorf("no data for %s", c.stallTimeout)) })
