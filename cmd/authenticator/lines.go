@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -108,7 +109,11 @@ func (l *lines) write() {
 	batch, lost := l.pending, l.lost
 	l.pending, l.lost = l.spare[:0], 0
 	l.mu.Unlock()
-	_, _ = l.w.Write(batch) // a failure cannot be reported anywhere else
+	if written, err := l.w.Write(batch); err != nil {
+		for range bytes.Count(batch[written:], []byte("\n")) {
+			l.observeLost() // no line can report it
+		}
+	}
 	if lost > 0 {
 		l.report(lost)
 	}

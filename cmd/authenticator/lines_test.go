@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +122,27 @@ func TestLogFromMany(t *testing.T) {
 			}
 			last = at
 		}
+	}
+}
+
+// full is a writer to a disk with room for one byte.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 1, syscall.ENOSPC }
+
+// TestLinesThatCannotBeWritten checks that they are counted.
+func TestLinesThatCannotBeWritten(t *testing.T) {
+	lost := 0
+	log, flush, err := (&program{err: full{}, logVerbosity: "info", logFormat: "text"}).newLog(func() { lost++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		log.Info(fmt.Sprint(n))
+	}
+	flush()
+	if lost != 3 {
+		t.Errorf("%d lost lines are counted, want 3", lost)
 	}
 }
 

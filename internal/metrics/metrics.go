@@ -90,7 +90,7 @@ func New() *Metrics {
 			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Failed attempts to list or watch aws-auth.",
 		}),
 		linesLost: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "log_lines_lost_total", Help: "Lines of the log that were lost because standard error was blocked.",
+			Namespace: namespace, Name: "log_lines_lost_total", Help: "Lines of the log that were lost because standard error was blocked or failed.",
 		}),
 		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate expires.",
