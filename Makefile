@@ -16,7 +16,7 @@ PROVIDER ?= envtest
 
 .PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e clean
 
-help: ## say what can be made
+help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/authenticator, bin/localaws, bin/lab
@@ -30,14 +30,14 @@ test: ## unit tests with the race detector (needs a C compiler, no network, no D
 	cd deploy/kubernetes/monitoring && $(GO) test ./...
 	cd deploy/kind/node-image && $(GO) test ./envoy
 
-lint: ## plain words (hack/lint/words), formatting, go.mod, vet and golangci-lint, in every module
+lint: ## plain English (hack/lint/words), formatting, go.mod, vet and golangci-lint, in every module
 	@hack/lint/lint.sh
 
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 cross: ## bin/cross: the programs for Linux and macOS on amd64 and arm64 (PLATFORMS=darwin/arm64 for one)
 	@GO='$(GO)' GCFLAGS='$(GCFLAGS)' LDFLAGS='$(LDFLAGS)' hack/cross.sh $(PLATFORMS)
 
-bench: ## benchmarks of the paths that every request takes, summed up by benchstat
+bench: ## benchmarks of the paths that every request takes, summarized by benchstat
 	cd hack/lint && $(GO) build -o ../../bin/lint/ golang.org/x/perf/cmd/benchstat
 	$(GO) test -run '^$$' -bench . -count 6 ./pkg/... ./internal/... | tee bin/bench.txt
 	bin/lint/benchstat bin/bench.txt
@@ -69,10 +69,10 @@ IMAGE_ARCHITECTURES ?= $(shell $(GO) env GOHOSTARCH)
 image: ## bin/images, for this machine's architecture: authenticator.tar for docker load, authenticator/ (OCI) for a registry
 	@VERSION='$(VERSION)' GO='$(GO)' GCFLAGS='$(GCFLAGS)' LDFLAGS='$(LDFLAGS)' hack/image/authenticator.sh $(IMAGE_ARCHITECTURES)
 
-image-all: ## the same for amd64 and arm64
+image-all: ## the images of make image, for amd64 and arm64
 	@$(MAKE) --no-print-directory image IMAGE_ARCHITECTURES='amd64 arm64'
 
-kind-node-image: ## kube-iam/kind-node: an image of nodes for kind where no registry can be reached (Debian, root)
+kind-node-image: ## kube-iam/kind-node: a node image for kind, for machines that reach no registry (needs Debian and root)
 	@deploy/kind/node-image/build.sh
 
 demo: ## sign in to a real kube-apiserver with AWS IAM, offline: six steps, shown one by one
@@ -87,8 +87,8 @@ kind-nodes:
 
 # One package at a time: the stories have time limits in seconds.
 e2e: build control-plane $(if $(filter kind,$(PROVIDER)),image kind-nodes)
-e2e: ## the same with the real AWS CLI, and all that can go wrong (PROVIDER=envtest or kind)
+e2e: ## end-to-end tests with a real kube-apiserver and the real AWS CLI (PROVIDER=envtest or kind)
 	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -p 1 -timeout 20m -v ./e2e/...
 
-clean: ## remove what was built
+clean: ## remove everything that make built
 	rm -rf bin
