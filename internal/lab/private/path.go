@@ -22,7 +22,11 @@ func (e *UnsafeError) Error() string {
 	if !trusted(e.Owner) {
 		return fmt.Sprintf("%s belongs to another user (uid %d, mode %04o): expected this user or root", e.Path, e.Owner, e.Mode.Perm())
 	}
-	return fmt.Sprintf("other users can write to %s (uid %d, mode %04o): chmod go-w %s makes it safe", e.Path, e.Owner, e.Mode.Perm(), e.Path)
+	remedy := "chmod go-w " + e.Path + " makes it safe"
+	if e.Mode&fs.ModeSticky != 0 { // others need to write there, as in /tmp
+		remedy = "expected a directory of your own, such as " + filepath.Join(e.Path, "lab")
+	}
+	return fmt.Sprintf("other users can write to %s (uid %d, mode %04o): %s", e.Path, e.Owner, e.Mode.Perm(), remedy)
 }
 
 // maxLinks bounds the symbolic links of a path, as Linux does.

@@ -78,7 +78,7 @@ func TestOpen(t *testing.T) {
 
 		"for the group":        {prepare: func(t *testing.T, base string) { forGroup(t, base+"/lab", 0o770) }, path: "lab", refused: "other users can write to ", at: "lab"},
 		"for all":              {prepare: func(t *testing.T, base string) { mkdir(t, base+"/lab", 0o702) }, path: "lab", refused: "other users can write to ", at: "lab"},
-		"sticky itself":        {prepare: func(t *testing.T, base string) { mkdir(t, base+"/lab", sticky|0o777) }, path: "lab", refused: "other users can write to ", at: "lab"},
+		"sticky itself":        {prepare: func(t *testing.T, base string) { mkdir(t, base+"/lab", sticky|0o777) }, path: "lab", refused: "mode 0777): expected a directory of your own, such as ", at: "lab/lab"},
 		"in one for the group": {prepare: func(t *testing.T, base string) { forGroup(t, base+"/src", 0o775); mkdir(t, base+"/src/lab", 0o700) }, path: "src/lab", refused: "other users can write to ", at: "src"},
 		"deep in one for all": {prepare: func(t *testing.T, base string) {
 			mkdir(t, base+"/src", 0o777)
