@@ -38,7 +38,7 @@ func (e *endpoint) addFlags(flags *pflag.FlagSet, stateDir, kubeconfig string) {
 
 func (e *endpoint) check() error {
 	if net.ParseIP(e.address) == nil {
-		return cli.Usagef("--address %q is not an IP address", e.address)
+		return cli.Usagef("--address %q is not an IP address (expected one like 127.0.0.1)", e.address)
 	}
 	if err := checkPort("--port", e.port); err != nil {
 		return err

@@ -105,7 +105,7 @@ func (o *mappingOptions) sources(file *config.File) (names, warnings []string, e
 		names = append(names, sourceAWSAuthFile)
 	}
 	if mounted := slices.Contains(names, backendMountedFile); mounted && !file.HasMappings {
-		warnings = append(warnings, "backend MountedFile has no mappings: the file of --config has no mapRoles, mapUsers or mapAccounts")
+		warnings = append(warnings, "backend MountedFile has no mappings: --config names no file with mapRoles, mapUsers or mapAccounts")
 	} else if !mounted && file.HasMappings {
 		warnings = append(warnings, "the mappings in the file of --config have no effect: --backend-mode does not name MountedFile")
 	}

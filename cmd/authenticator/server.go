@@ -90,7 +90,7 @@ func (o *serverOptions) check(p *program) error {
 		return err
 	}
 	if o.verificationCacheTTL < 0 {
-		return cli.Usagef("--verification-cache-ttl %s is negative: 0 turns the cache off", o.verificationCacheTTL)
+		return cli.Usagef("--verification-cache-ttl %s: must not be negative (0 turns the cache off)", o.verificationCacheTTL)
 	}
 	if o.verificationCacheTTL > token.Lifetime {
 		return cli.Usagef("--verification-cache-ttl %s is longer than a token is valid (%s)", o.verificationCacheTTL, token.Lifetime)

@@ -27,14 +27,18 @@ type stsOptions struct {
 func (o *stsOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.partition, "partition", "aws", "AWS partition of the identities: "+strings.Join(partition.Names(), ", "))
 	flags.StringSliceVar(&o.stsRegions, "sts-region", nil, "region of the STS endpoints that tokens may name (repeatable; default: every region of the partition)")
-	flags.StringVar(&o.stsEndpoint, "sts-endpoint", "", "URL of one more trusted STS endpoint, as clients set it in AWS_ENDPOINT_URL; for a local AWS, since whoever controls it can sign in as anybody")
-	flags.StringVar(&o.stsEndpointDial, "sts-endpoint-dial", "", "HOST:PORT to connect to for an http --sts-endpoint, for containers, which have their own loopback; not encrypted, so only for a network of this machine")
+	flags.StringVar(&o.stsEndpoint, "sts-endpoint", "", "URL of an additional trusted STS endpoint, as clients set it in AWS_ENDPOINT_URL; only for a local AWS: whoever controls the endpoint can sign in as anybody")
+	flags.StringVar(&o.stsEndpointDial, "sts-endpoint-dial", "", "HOST:PORT to connect to instead of an http --sts-endpoint, for a server in a container; the connection is not encrypted, so use it only on a network of this machine")
 }
 
 func (o *stsOptions) hosts() (token.Hosts, error) {
 	hosts, err := token.NewHosts(o.partition, o.stsRegions...)
 	if err != nil {
-		return token.Hosts{}, cli.Usagef("--partition, --sts-region: %w", err)
+		flag := "--sts-region"
+		if _, unknown := partition.Named(o.partition); unknown != nil {
+			flag = "--partition"
+		}
+		return token.Hosts{}, cli.Usagef("%s: %w", flag, err)
 	}
 	if o.stsEndpoint == "" {
 		return hosts, nil

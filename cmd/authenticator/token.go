@@ -25,9 +25,9 @@ func newToken(p *program) *cobra.Command {
 		Long: `Print a token for the cluster, in the ExecCredential that kubectl expects of a
 credential plugin.
 
-Credentials come from where every AWS tool finds them: the environment, profiles,
-SSO, a process, web identity, or the instance metadata service. On a terminal, the
-command asks for the MFA code of a profile with mfa_serial.`,
+It gets AWS credentials as the AWS CLI does: from the environment, profiles, SSO, a
+process, web identity, or the instance metadata service. On a terminal, it asks for
+the MFA code of a profile with mfa_serial.`,
 		Example: `  authenticator token --cluster-id my-cluster
   authenticator token --cluster-id my-cluster --role arn:aws:iam::111122223333:role/KubernetesAdmin
   kubectl config set-credentials me --exec-api-version=client.authentication.k8s.io/v1 \

@@ -192,7 +192,7 @@ func TestExecute(t *testing.T) {
 		"clock set now --wrong":           {ExitUsage, "unknown flag: --wrong", "lab clock set --help lists the flags"},
 		"clock set now -x":                {ExitUsage, "unknown shorthand flag: 'x' in -x", "lab clock set --help lists the flags"},
 		"clock set now --zone":            {ExitUsage, "flag needs an argument: --zone", "lab clock set --help lists the flags"},
-		"clock set now --zone a":          {ExitUsage, `invalid argument "a" for "--zone" flag: strconv.ParseInt: parsing "a": invalid syntax`, "lab clock set --help lists the flags"},
+		"clock set now --zone a":          {ExitUsage, `--zone "a": expected an integer`, "lab clock set --help lists the flags"},
 		"clock set n --zone 1 --offset 1": {ExitUsage, "if any flags in the group [zone offset] are set none of the others can be; [offset zone] were all set", "lab clock set --help shows the usage"},
 		"clock show -o jsno":              {ExitUsage, `--output: unknown format "jsno" (supported: table, json)`, "did you mean json?"},
 	} {

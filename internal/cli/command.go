@@ -87,6 +87,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		if cause, ok := errors.AsType[*Error](err); ok {
 			return Usagef("--%s: %w", invalid.GetFlag().Name, cause)
 		}
+		if expected := expectedValue(invalid.GetFlag().Value.Type()); expected != "" {
+			err = fmt.Errorf("--%s %q: expected %s", invalid.GetFlag().Name, invalid.GetValue(), expected)
+		}
 	}
 	if missing, ok := errors.AsType[*pflag.NotExistError](err); ok && missing.GetSpecifiedShortnames() == "" {
 		var names []string
@@ -98,6 +101,23 @@ func flagError(cmd *cobra.Command, err error) error {
 		return orList(err, "--"+missing.GetSpecifiedName(), names, help)
 	}
 	return &Error{Code: ExitUsage, Hint: help, Err: err}
+}
+
+// expectedValue describes the values of a flag's type, or returns "" for a type whose
+// own errors do.
+func expectedValue(flagType string) string {
+	switch flagType {
+	case "bool":
+		return "true or false"
+	case "int":
+		return "an integer"
+	case "float64":
+		return "a number"
+	case "duration":
+		return "a duration, such as 30s or 5m"
+	default:
+		return ""
+	}
 }
 
 // orList returns a usage error with a hint: the nearest name, or else how to list all.

@@ -52,5 +52,5 @@ func ParseRolePaths(s string) (RolePaths, error) {
 	case "strip":
 		return RolePathsStrip, nil
 	}
-	return 0, fmt.Errorf("%q is neither ignore nor strip", s)
+	return 0, fmt.Errorf("unknown value %q (supported: ignore, strip)", s)
 }

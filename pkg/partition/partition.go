@@ -71,7 +71,7 @@ func OfRegion(region string) (Partition, error) {
 			return p, nil
 		}
 	}
-	return Partition{}, fmt.Errorf("region %q is not the name of an AWS region, like eu-west-2", region)
+	return Partition{}, fmt.Errorf("region %q is not the name of an AWS region (expected one such as eu-west-2)", region)
 }
 
 // Has reports whether a region's name belongs to the partition: one of its
