@@ -17,8 +17,8 @@ func newFaults() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "faults",
 		Short: "Make calls fail, to test clients",
-		Long: `Make calls to the local AWS fail, wait or end without a response, until the faults
-are cleared or the server ends. A call that a fault fails has no effect.`,
+		Long: `Make calls to the local AWS fail, wait or end without a response, until you clear
+the faults or stop the server. A call that fails because of a fault has no effect.`,
 		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
   localaws faults add 'iam:*' latency --latency 2s
   localaws faults add '*' error --status 503 --count 3

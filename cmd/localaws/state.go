@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -58,6 +60,9 @@ func newStateExport(where *place) *cobra.Command {
 // writePrivate writes a whole file or nothing.
 func writePrivate(path string, content io.Reader) error {
 	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: "creating", Path: path, Err: pathError.Err} // not the temporary name
+	}
 	if err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func (a *AWS) postClock(w http.ResponseWriter, r *http.Request) (any, error) {
 	case "advance":
 		by, err := time.ParseDuration(order.By)
 		if err != nil {
-			return nil, fmt.Errorf("by %q: expected a duration, such as 5m or -1h", order.By)
+			return nil, fmt.Errorf("duration %q: expected one such as 5m or -1h", order.By)
 		}
 		if err := checkTime(a.clock.Now().Add(by)); err != nil {
 			return nil, err
@@ -222,7 +222,7 @@ func (a *AWS) postClock(w http.ResponseWriter, r *http.Request) (any, error) {
 	case "set":
 		to, err := time.Parse(time.RFC3339, order.To)
 		if err != nil {
-			return nil, fmt.Errorf("to %q: expected a time, such as 2026-11-23T08:00:00Z", order.To)
+			return nil, fmt.Errorf("time %q: expected one such as 2026-11-23T08:00:00Z", order.To)
 		}
 		if err := checkTime(to); err != nil {
 			return nil, err

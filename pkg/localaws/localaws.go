@@ -5,9 +5,9 @@
 // Unmodified clients reach it in one of three ways:
 //
 //   - Through its proxy (HTTPS_PROXY and AWS_CA_BUNDLE, see [Environment]). Host
-//     names, signatures and tokens are byte for byte as against AWS.
-//   - Through DNS that resolves AWS's names to it (see [AWS.ServeTLS]). They are
-//     the same here.
+//     names, signatures and tokens are the same, byte for byte, as with AWS.
+//   - Through DNS that resolves AWS's names to it (see [AWS.ServeTLS]). Here
+//     too, host names, signatures and tokens are the same as with AWS.
 //   - At its URL as endpoint (AWS_ENDPOINT_URL), which older clients do not
 //     support.
 //
@@ -164,7 +164,7 @@ func New(config Config) (*AWS, error) {
 	}
 	partition, ok := partitionOf(config.Region)
 	if !ok {
-		return nil, fmt.Errorf("creating a local AWS: unknown AWS region %q", config.Region)
+		return nil, fmt.Errorf("creating a local AWS: unknown AWS region %q (expected one such as eu-west-2)", config.Region)
 	}
 	if err := checkInstances(config.Instances); err != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
@@ -287,7 +287,7 @@ func (a *AWS) ControlSecret() string { return a.secret }
 func (a *AWS) CA() []byte { return a.ca.PEM() }
 
 // ErrAllow means that clients of other machines could connect, but none are allowed.
-var ErrAllow = errors.New("listening beyond loopback requires the networks of the allowed clients (--allow)")
+var ErrAllow = errors.New("listening beyond loopback requires the networks of the clients (--allow, such as 172.18.0.0/16)")
 
 // Serve serves a listener, as an endpoint and as a proxy, until ctx ends. Clients
 // must be on this machine or in one of the allowed networks.

@@ -3,7 +3,7 @@
 // constrained to them.
 //
 // A client needs two variables, HTTPS_PROXY and AWS_CA_BUNDLE; its host names,
-// signatures and tokens are then byte for byte as against AWS. The same holds if
+// signatures and tokens are then the same, byte for byte, as with AWS. The same holds if
 // DNS resolves AWS's names to a listener of [Proxy.ListenTLS]. The proxy dials only
 // the API servers of registered clusters, so that a misconfigured client cannot
 // reach the real AWS.
