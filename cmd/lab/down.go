@@ -13,8 +13,8 @@ func newDown() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "down",
 		Short: "End the lab and remove its files",
-		Long: `End the lab and remove its files, except its log. What a killed lab left behind
-is cleaned up too.`,
+		Long: `End the lab and remove its files, except its log. It also removes what a killed
+lab left behind.`,
 		Example: "  lab down",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

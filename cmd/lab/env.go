@@ -12,7 +12,7 @@ func newEnv(env cli.Environment) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "env",
 		Short: "Print what a shell needs to use the lab",
-		Long: `Print, as POSIX shell, what a shell needs so that aws and kubectl use the lab:
+		Long: `Print POSIX shell commands that make aws and kubectl use the lab: they set
 the variables with which the AWS CLI uses only the local AWS, a KUBECONFIG with an
 administrator's context, and a PATH with kubectl.`,
 		Example: `  eval "$(lab env)"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -38,8 +39,8 @@ from envtest's index and verifies their checksum. If that fails, it builds them,
 which needs Go and a clone of the source. ENVTEST_INDEX is the URL of another
 index; "off" disables downloads.
 
-What a killed lab left behind in the directory is cleaned up first. If a lab
-runs there already, up does nothing.`,
+First, up removes what a killed lab left in the directory. If a lab runs there
+already, up does nothing.`,
 		Example: `  lab up
   lab up --foreground     # stay; Ctrl-C ends the lab
   lab up --dir /tmp/lab2  # a second one
@@ -59,6 +60,9 @@ runs there already, up does nothing.`,
 				if cmd.Flags().Changed(ttl) && value <= 0 {
 					return cli.Usagef("--%s %s: must be more than 0 (leave the flag out for the default)", ttl, value)
 				}
+			}
+			if _, _, err := net.SplitHostPort(config.Listen); config.Listen != "" && err != nil {
+				return cli.Usagef("--listen %q: expected HOST:PORT, such as 127.0.0.1:4566", config.Listen)
 			}
 			if err := checkProvider(cmd.Flags(), config); err != nil {
 				return err

@@ -32,7 +32,7 @@ func FindAssets(dir, provider string) (string, error) {
 	}
 	if dir != "" {
 		if err := controlplane.Check(dir, needed...); err != nil {
-			return "", fmt.Errorf("finding a control plane: %w (make control-plane gets one; %s names another)", err, controlplane.AssetsVariable)
+			return "", fmt.Errorf("finding a control plane: %w (make control-plane gets one; --assets or %s names its directory)", err, controlplane.AssetsVariable)
 		}
 		return filepath.Abs(dir)
 	}
@@ -44,7 +44,7 @@ func FindAssets(dir, provider string) (string, error) {
 	if path, lookErr := exec.LookPath("kubectl"); provider == Kind && lookErr == nil {
 		return filepath.Abs(filepath.Dir(path))
 	}
-	return "", fmt.Errorf("finding a control plane: %w: %w (make control-plane gets one; %s names another)", ErrNoAssets, err, controlplane.AssetsVariable)
+	return "", fmt.Errorf("finding a control plane: %w: %w (make control-plane gets one; --assets or %s names its directory)", ErrNoAssets, err, controlplane.AssetsVariable)
 }
 
 // findProgram returns the path of one of our programs: as named, beside this program,
