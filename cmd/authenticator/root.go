@@ -136,7 +136,11 @@ func setDefault(flags *pflag.FlagSet, name, value string) error {
 	if value == "" || flag == nil || flag.Changed {
 		return nil
 	}
-	return flags.Set(name, value)
+	err := flags.Set(name, value)
+	if invalid := cli.InvalidValue(err); invalid != nil {
+		return invalid
+	}
+	return err
 }
 
 // needClusterID returns an error if the cluster ID is missing or cannot be sent to

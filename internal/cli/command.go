@@ -87,8 +87,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		if cause, ok := errors.AsType[*Error](err); ok {
 			return Usagef("--%s: %w", invalid.GetFlag().Name, cause)
 		}
-		if expected := expectedValue(invalid.GetFlag().Value.Type()); expected != "" {
-			err = fmt.Errorf("--%s %q: expected %s", invalid.GetFlag().Name, invalid.GetValue(), expected)
+		if value := InvalidValue(err); value != nil {
+			err = fmt.Errorf("--%s %w", invalid.GetFlag().Name, value)
 		}
 	}
 	if missing, ok := errors.AsType[*pflag.NotExistError](err); ok && missing.GetSpecifiedShortnames() == "" {
@@ -101,6 +101,20 @@ func flagError(cmd *cobra.Command, err error) error {
 		return orList(err, "--"+missing.GetSpecifiedName(), names, help)
 	}
 	return &Error{Code: ExitUsage, Hint: help, Err: err}
+}
+
+// InvalidValue returns the error of setting a flag without the flag's name and with
+// what was expected, or nil if the flag's own error has to say it.
+func InvalidValue(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return nil
+	}
+	expected := expectedValue(invalid.GetFlag().Value.Type())
+	if expected == "" {
+		return nil
+	}
+	return fmt.Errorf("%q: expected %s", invalid.GetValue(), expected)
 }
 
 // expectedValue describes the values of a flag's type, or returns "" for a type whose

@@ -169,6 +169,9 @@ func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 }
 
 func unknownKey(key *yaml.Node, name string) error {
+	if parent, child, ok := strings.Cut(key.Value, "."); ok {
+		return fmt.Errorf("line %d: unknown key %q: a key cannot contain a dot (write %s below %s)", key.Line, key.Value, child, parent)
+	}
 	if nearest := spelling.Nearest(name, spelled()); nearest != "" {
 		return fmt.Errorf("line %d: unknown key %s (did you mean %s?)", key.Line, name, nearest)
 	}
