@@ -60,7 +60,7 @@ func (f *containerFlags) services(a *localaws.AWS) ([]service, error) {
 
 // run serves until ctx is done.
 func (s service) run(ctx context.Context, allow []netip.Prefix, stderr io.Writer) error {
-	listener, err := listen(s.flag, s.address)
+	listener, err := listen(s.flag, s.address, allow)
 	if err != nil {
 		return err
 	}
@@ -72,14 +72,19 @@ func (s service) run(ctx context.Context, allow []netip.Prefix, stderr io.Writer
 	return nil
 }
 
-// listen listens on the address that a flag sets.
-func listen(flag, address string) (net.Listener, error) {
+// listen listens on the address that a flag sets. It fails if clients of other
+// machines could connect, but none are allowed.
+func listen(flag, address string, allow []netip.Prefix) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listening on %s: the address is in use, maybe by another localaws: set another with %s", address, flag)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listening (%s): %w", flag, err)
+	}
+	if err := localaws.CheckAllow(listener, allow); err != nil {
+		_ = listener.Close()
+		return nil, cli.Usagef("%s %s: %w", flag, address, err)
 	}
 	return listener, nil
 }

@@ -84,7 +84,7 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen("--listen", o.listen)
+	listener, err := listen("--listen", o.listen, allow)
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func listenForMetadata(handler http.Handler, log *slog.Logger) (*metadataListene
 // ServeIMDS serves the metadata of an instance (see [AWS.IMDS]) on a listener until
 // ctx ends. Clients must be on this machine or in one of the allowed networks.
 func (a *AWS) ServeIMDS(ctx context.Context, instanceID string, listener net.Listener, allow []netip.Prefix) error {
-	if err := checkAllow(listener, allow); err != nil {
+	if err := CheckAllow(listener, allow); err != nil {
 		return err
 	}
 	handler, err := a.IMDS(instanceID)

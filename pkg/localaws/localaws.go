@@ -316,7 +316,7 @@ func (a *AWS) ServeTLS(ctx context.Context, listener net.Listener, allow []netip
 
 // newProxy returns a proxy for a listener, if its clients are restricted.
 func (a *AWS) newProxy(listener net.Listener, allow []netip.Prefix) (*proxy.Proxy, error) {
-	if err := checkAllow(listener, allow); err != nil {
+	if err := CheckAllow(listener, allow); err != nil {
 		return nil, err
 	}
 	return proxy.New(proxy.Config{
@@ -324,7 +324,8 @@ func (a *AWS) newProxy(listener net.Listener, allow []netip.Prefix) (*proxy.Prox
 	})
 }
 
-func checkAllow(listener net.Listener, allow []netip.Prefix) error {
+// CheckAllow returns [ErrAllow] for a listener beyond loopback without allowed networks.
+func CheckAllow(listener net.Listener, allow []netip.Prefix) error {
 	if address, ok := listener.Addr().(*net.TCPAddr); (!ok || !address.IP.IsLoopback()) && len(allow) == 0 {
 		return ErrAllow
 	}
