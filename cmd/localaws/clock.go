@@ -33,11 +33,11 @@ minutes, so advance the clock, look, and resume.`,
 			Use: "freeze", Short: "Stop the clock at its current time", Example: "  localaws clock freeze", Args: cli.NoArgs,
 		}, func([]string) clockOrder { return clockOrder{Action: "freeze"} }),
 		where.clockCommand(cobra.Command{
-			Use: "advance DURATION", Short: "Move the clock forward, or back if negative (after --)", Args: cobra.ExactArgs(1),
+			Use: "advance DURATION", Short: "Move the clock forward, or back if negative (after --)", Args: cli.NamedArgs,
 			Example: "  localaws clock advance 14m\n  localaws clock advance -- -5m",
 		}, func(args []string) clockOrder { return clockOrder{Action: "advance", By: args[0]} }),
 		where.clockCommand(cobra.Command{
-			Use: "set TIME", Short: "Set the clock to a time in RFC 3339", Example: "  localaws clock set 2026-11-23T08:00:00Z", Args: cobra.ExactArgs(1),
+			Use: "set TIME", Short: "Set the clock to a time in RFC 3339", Example: "  localaws clock set 2026-11-23T08:00:00Z", Args: cli.NamedArgs,
 		}, func(args []string) clockOrder { return clockOrder{Action: "set", To: args[0]} }),
 		where.clockCommand(cobra.Command{
 			Use: "resume", Short: "Return to real time", Example: "  localaws clock resume", Args: cli.NoArgs,

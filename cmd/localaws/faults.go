@@ -47,7 +47,7 @@ func newFaultsAdd(where *place) *cobra.Command {
 		Example: `  localaws faults add sts:GetCallerIdentity throttle --rate 0.5
   localaws faults add '*' error --status 503 --count 3
   localaws faults add 'sts:*' latency --latency 1h --region eu-north-1`,
-		Args: cobra.ExactArgs(2),
+		Args: cli.NamedArgs,
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			switch len(args) {
 			case 0:

@@ -36,7 +36,7 @@ The local AWS sees all connections come from the relay: its --allow admits the
 relay, and the relay admits every client that reaches it.`,
 		Example: `  localaws relay :443=172.18.0.1:4567
   localaws relay :443=172.18.0.1:4567 :4566=172.18.0.1:4566`,
-		Args: cobra.MinimumNArgs(1),
+		Args: cli.NamedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			relays, err := parseRelays(args)
 			if err != nil {

@@ -82,7 +82,7 @@ func newStateImport(where *place) *cobra.Command {
 		Use:     "import FILE",
 		Short:   "Replace the account with an exported one; - reads standard input",
 		Example: "  localaws state import state.json",
-		Args:    cobra.ExactArgs(1),
+		Args:    cli.NamedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from := cmd.InOrStdin()
 			if args[0] != "-" {

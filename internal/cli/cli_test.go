@@ -161,7 +161,7 @@ func tree() *cobra.Command {
 	var output Output
 	show := &cobra.Command{Use: "show", Short: "Print the time", Args: NoArgs, RunE: func(*cobra.Command, []string) error { return io.EOF }}
 	output.AddFlag(show, Table, JSON)
-	set := &cobra.Command{Use: "set TIME", Short: "Set the time", Args: cobra.ExactArgs(1), RunE: func(*cobra.Command, []string) error { return nil }}
+	set := &cobra.Command{Use: "set TIME", Short: "Set the time", Args: NamedArgs, RunE: func(*cobra.Command, []string) error { return nil }}
 	set.Flags().Int("zone", 0, "the zone")
 	set.Flags().Int("offset", 0, "the offset")
 	set.MarkFlagsMutuallyExclusive("zone", "offset")
@@ -187,7 +187,8 @@ func TestExecute(t *testing.T) {
 		"wrong --port 1":                  {ExitUsage, `unknown command "wrong" for "lab"`, "lab --help lists the commands"},
 		"clock wrong":                     {ExitUsage, `unknown command "wrong" for "lab clock"`, "lab clock --help lists the commands"},
 		"clock show now":                  {ExitUsage, `unexpected argument "now" (lab clock show takes flags only)`, ""},
-		"clock set":                       {ExitUsage, "accepts 1 arg(s), received 0", "lab clock set --help shows the usage"},
+		"clock set":                       {ExitUsage, "missing argument TIME (usage: lab clock set TIME)", ""},
+		"clock set now then":              {ExitUsage, `unexpected argument "then" (usage: lab clock set TIME)`, ""},
 		"clock set now --offest 1":        {ExitUsage, "unknown flag: --offest", "did you mean --offset?"},
 		"clock set now --wrong":           {ExitUsage, "unknown flag: --wrong", "lab clock set --help lists the flags"},
 		"clock set now -x":                {ExitUsage, "unknown shorthand flag: 'x' in -x", "lab clock set --help lists the flags"},

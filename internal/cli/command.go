@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -61,6 +62,19 @@ func walk(command *cobra.Command, visit func(*cobra.Command)) {
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return Usagef("unexpected argument %q (%s takes flags only)", args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// NamedArgs requires the positional arguments that the Use line of the command names,
+// and more if the last one ends with "...".
+func NamedArgs(cmd *cobra.Command, args []string) error {
+	names := strings.Fields(cmd.Use)[1:]
+	switch repeats := strings.HasSuffix(names[len(names)-1], "..."); {
+	case len(args) < len(names):
+		return Usagef("missing argument %s (usage: %s)", names[len(args)], cmd.CommandPath()+" "+strings.Join(names, " "))
+	case len(args) > len(names) && !repeats:
+		return Usagef("unexpected argument %q (usage: %s)", args[len(names)], cmd.CommandPath()+" "+strings.Join(names, " "))
 	}
 	return nil
 }

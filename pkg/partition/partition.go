@@ -1,7 +1,7 @@
 // Package partition is the one table of AWS's partitions: their names, their
 // regions and the hosts of their STS endpoints.
 //
-// The table is what the endpoint rules of AWS's SDKs generate.
+// It has the partitions and hosts of the endpoint rules in AWS's SDKs.
 package partition
 
 import (
