@@ -64,6 +64,9 @@ already, up does nothing.`,
 			if _, _, err := net.SplitHostPort(config.Listen); config.Listen != "" && err != nil {
 				return cli.Usagef("--listen %q: expected HOST:PORT, such as 127.0.0.1:4566", config.Listen)
 			}
+			if err := checkPaths(config); err != nil {
+				return err
+			}
 			if err := checkProvider(cmd.Flags(), config); err != nil {
 				return err
 			}
@@ -93,6 +96,23 @@ already, up does nothing.`,
 	_ = command.MarkFlagDirname("assets")
 	_ = command.MarkFlagFilename("authenticator")
 	return command
+}
+
+// checkPaths returns an error for a wrong path before up builds anything.
+func checkPaths(config lab.Config) error {
+	if state, err := os.Stat(config.Dir); err == nil && !state.IsDir() {
+		return cli.Usagef("--dir %s: expected a directory", config.Dir)
+	}
+	if config.Authenticator == "" {
+		return nil
+	}
+	switch state, err := os.Stat(config.Authenticator); {
+	case err != nil:
+		return cli.Usagef("--authenticator: %w", err)
+	case !state.Mode().IsRegular():
+		return cli.Usagef("--authenticator %s: expected the path of a program", config.Authenticator)
+	}
+	return nil
 }
 
 // checkProvider returns an error for invalid flags of a provider.
