@@ -76,7 +76,7 @@ func leaves() map[string][]string {
 		"internal/file":         {"github.com/fsnotify/fsnotify"},
 		"internal/cluster":      ours("internal/authn", "internal/source", "pkg/mapper", "pkg/token", "pkg/token/verify"),
 		"internal/limit":        append(ours("pkg/identity", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/pkg/util/cache"),
-		"internal/authn":        append(ours("internal/limit", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/...", "k8s.io/apiserver/pkg/authentication/...", "k8s.io/utils/..."),
+		"internal/authn":        append(ours("internal/limit", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/pkg/util/cache"),
 		"internal/spelling":     nil,
 		"internal/gobuild":      nil,
 		"internal/controlplane": append(ours("internal/gobuild"), "k8s.io/apimachinery/pkg/util/version", "sigs.k8s.io/yaml"),

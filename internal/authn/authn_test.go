@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -130,12 +129,6 @@ func TestDecisions(t *testing.T) {
 			}
 			if strings.Contains(log.String(), signature[:20]) {
 				t.Errorf("the audit gives the token away: %s", log.String())
-			}
-			// AuthenticateToken must agree: yes, no, or an error.
-			_, ok, err := a.AuthenticateToken(t.Context(), test.bearer)
-			undecided := slices.Contains([]authn.Outcome{authn.Throttled, authn.Unreachable, authn.Saturated, authn.MappingUnknown}, test.want)
-			if ok != (test.want == authn.Mapped) || (err != nil) != undecided {
-				t.Errorf("AuthenticateToken: %v, %v", ok, err)
 			}
 		})
 	}
