@@ -3,6 +3,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/client-go/dynamic"
@@ -46,6 +47,23 @@ func readKubeconfig(ctx context.Context, path, master string) (*rest.Config, err
 	}
 	overrides := &clientcmd.ConfigOverrides{ClusterInfo: api.Cluster{Server: master}}
 	return clientcmd.NewDefaultClientConfig(*config, overrides).ClientConfig()
+}
+
+// UserConfig returns the configuration for the API server that kubectl would call: of a
+// context in a kubeconfig, both optional. Without a kubeconfig it is that of
+// $KUBECONFIG or the home directory.
+func UserConfig(kubeconfig, context string) (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: context}
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, errors.New("no kubeconfig: name one with --kubeconfig or $KUBECONFIG")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	return config, nil
 }
 
 // checkPaths makes the paths in a kubeconfig relative to it, as kubectl does, and

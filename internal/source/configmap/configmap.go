@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
@@ -27,9 +26,6 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
-
-// Name is the name of the ConfigMap, in namespace kube-system.
-const Name = "aws-auth"
 
 // Config is the configuration of [New]. REST must be set.
 type Config struct {
@@ -95,8 +91,8 @@ func listWatch(client dynamic.Interface, failed func()) *cache.ListWatch {
 			failed()
 		}
 	}
-	configMaps := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(metav1.NamespaceSystem)
-	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, Name).String()
+	configMaps := kube.ConfigMaps(client)
+	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, kube.AWSAuth).String()
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			options.FieldSelector = selector
@@ -139,7 +135,7 @@ func (c *ConfigMap) read(object any) {
 	if !ok {
 		return
 	}
-	data, _, err := unstructured.NestedStringMap(configMap.Object, "data")
+	data, err := kube.Data(configMap)
 	if err != nil { // no API server sends this
 		c.config.Log.Error("reading aws-auth failed: its last good content stays in force", "error", err)
 		return

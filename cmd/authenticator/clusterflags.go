@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/kube"
+)
+
+// clusterFlags are the flags of the commands for people that name a cluster, with the
+// meaning that they have in kubectl.
+type clusterFlags struct {
+	kubeconfig, context string
+}
+
+func (f *clusterFlags) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster (default: $KUBECONFIG or ~/.kube/config)")
+	flags.StringVar(&f.context, "context", "", "context in the kubeconfig (default: its current context)")
+}
+
+func (f *clusterFlags) config() (*rest.Config, error) {
+	config, err := kube.UserConfig(f.kubeconfig, f.context)
+	if err != nil {
+		return nil, cli.Usagef("%w", err)
+	}
+	config.UserAgent = userAgent()
+	return config, nil
+}
+
+func (f *clusterFlags) client() (dynamic.Interface, error) {
+	config, err := f.config()
+	if err != nil {
+		return nil, err
+	}
+	return kube.NewClient(config)
+}
+
+// awsAuth returns the ConfigMap aws-auth of the cluster, nil if there is none.
+func awsAuth(ctx context.Context, client dynamic.Interface) (*unstructured.Unstructured, error) {
+	configMap, err := kube.ConfigMaps(client).Get(ctx, kube.AWSAuth, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("getting ConfigMap kube-system/aws-auth: %w", err)
+	}
+	return configMap, nil
+}
