@@ -9,11 +9,12 @@ import (
 // This file defines "the same principal": entries with equal keys are for the same
 // principal.
 
-// A key identifies the principal of an entry: a lower-case ARN without a role's path,
-// or a permission set.
+// A key identifies whom an entry or an account is for: a lower-case ARN without a
+// role's path, a permission set, or an account.
 type key struct {
-	arn string
-	sso ssoKey
+	arn     string
+	sso     ssoKey
+	account string
 }
 
 type ssoKey struct{ partition, account, permissionSet string }
