@@ -73,6 +73,7 @@ const (
 	NoKind         Code = "NoKind"         // data without kind: ConfigMap
 	OtherConfigMap Code = "OtherConfigMap" // the manifest has another name or namespace
 	SecondDocument Code = "SecondDocument" // only the first YAML document is read
+	NotOnEKS       Code = "NotOnEKS"       // EKS treats it differently; reported only by EKS's rules
 	MoreProblems   Code = "MoreProblems"   // there are more than are listed
 )
 
@@ -107,7 +108,34 @@ type Problem struct {
 	// Excerpt is the line of an error in syntax or indentation and the lines around
 	// it, numbered; empty for other problems.
 	Excerpt string
+	// Edit is the change of the text that Fix describes; zero if a person has to decide.
+	Edit Edit
 }
+
+// An Edit is a change at a place in the text of a problem. What it does to access is not
+// known until the changed text is read: see [Diff].
+type Edit struct {
+	Kind EditKind
+	// Line and Column count like those of the problem. If Column is 0, the place is the
+	// first character of the line that is not a space.
+	Line, Column int
+	// Old is the value or key that is at the place; not set for Insert and Remove.
+	Old string
+	// New is the value or key to write instead, or the lines to insert.
+	New string
+}
+
+// EditKind is the kind of an edit.
+type EditKind string
+
+// The kinds of edit.
+const (
+	Replace EditKind = "replace" // a value by text
+	List    EditKind = "list"    // a value by a list of that text
+	Rename  EditKind = "rename"  // a key
+	Remove  EditKind = "remove"  // an entry, a field or a group
+	Insert  EditKind = "insert"  // lines before the line
+)
 
 // Count returns how many of the problems have a severity.
 func Count(problems []Problem, severity Severity) (n int) {

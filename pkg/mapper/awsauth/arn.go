@@ -38,6 +38,7 @@ func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (id
 	if stripped != written {
 		entry.Inert = mapper.MissWhiteSpace
 		r.drop(codeOf(written), name, node, fmt.Sprintf("the ARN %s contains white space and matches nobody, as on EKS", quoted(written)), "write "+stripped)
+		r.suggestText(node, stripped)
 		return kind, true
 	}
 	if partition := strings.Split(canonical, ":")[1]; r.opts.Partition != "" && partition != r.opts.Partition {
@@ -66,10 +67,12 @@ func (r *reading) readAssumedRole(entry *mapper.Entry, name string, node *yaml.N
 	if r.opts.AssumedRoles == AssumedRolesAsRole {
 		entry.AssumedRole = true
 		r.warn(mapper.AssumedRole, name, node, fmt.Sprintf("%s is the ARN of one session and matches the whole role: it maps every session of the role", quoted(node.Value)), fix)
+		r.suggestText(node, prefix+role)
 		return
 	}
 	entry.Inert = mapper.MissAssumedRole
 	r.drop(mapper.AssumedRole, name, node, fmt.Sprintf("%s is the ARN of an assumed role and matches nobody, as on EKS", quoted(node.Value)), fix)
+	r.suggestText(node, prefix+role)
 }
 
 // warnOfARN reports an ARN that is valid but may not be intended.
@@ -83,6 +86,7 @@ func (r *reading) warnOfARN(entry *mapper.Entry, kind identity.Kind, name string
 	}
 	if prefix, path, role := splitRole(entry.ARN); isRole && path != "" && r.opts.RolePaths == mapper.RolePathsIgnore {
 		r.warn(mapper.RolePath, name, at, "AWS never returns a role's path, so this entry matches nobody, as on EKS", "write "+prefix+role)
+		r.suggestText(at, prefix+role)
 	}
 }
 

@@ -30,6 +30,18 @@ type Options struct {
 	AssumedRoles AssumedRoles
 	// NoSSO turns entries with sso off: they match nobody.
 	NoSSO bool
+	// EKS judges the text by the rules of EKS: what EKS does not support matches nobody,
+	// and what it treats differently is a problem. It overrides the options above that
+	// differ from EKS.
+	EKS bool
+}
+
+// effective returns the options with those of EKS, if it judges.
+func (o Options) effective() Options {
+	if o.EKS {
+		o.RolePaths, o.AssumedRoles = mapper.RolePathsIgnore, AssumedRolesInert
+	}
+	return o
 }
 
 // AssumedRoles is the treatment of the ARN of an assumed role in rolearn or userarn,

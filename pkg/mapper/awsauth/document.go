@@ -66,10 +66,8 @@ func unreadFault(t text, what rest) fault {
 	if what == outdented {
 		return diagnose(t, errOutdented)
 	}
-	return fault{
-		secondDocumentLine(t.content), 1,
-		"a second YAML document starts here, but only the first one is read", "remove the line --- and put everything into one document",
-	}
+	return *faultAt(secondDocumentLine(t.content), 1,
+		"a second YAML document starts here, but only the first one is read", "remove the line --- and put everything into one document")
 }
 
 var errOutdented = errors.New("a line is indented less than the first")
@@ -105,6 +103,7 @@ func (r *reading) readText(name, content string, at origin) {
 		f := diagnose(r.text, err)
 		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
 		r.showLines(f.node())
+		r.suggestQuotes(f)
 	case root == nil: // only comments
 	case rest == outdented:
 		r.outdentedText(name, root)
@@ -141,10 +140,20 @@ func (r *reading) unquotedTemplate(name string, at *yaml.Node) {
 	if len(at.Content) > 0 {
 		example = "{{" + shortened(at.Content[0].Value) + "}}"
 	}
-	fix := fmt.Sprintf("put the whole value in quotes, like %q", example)
+	found := fault{fix: fmt.Sprintf("put the whole value in quotes, like %q", example)}
 	if f, ok := findFault(r.text); ok && f.line == at.Line {
-		fix = f.fix
+		found = f
 	}
-	r.keepLast(mapper.SectionSyntax, name, at, "a value starts with {{ without quotes, so YAML reads it as a mapping", fix)
+	r.keepLast(mapper.SectionSyntax, name, at, "a value starts with {{ without quotes, so YAML reads it as a mapping", found.fix)
 	r.showLines(at)
+	found.line, found.column = at.Line, at.Column-1 // the place is that of the inner {
+	r.suggestQuotes(found)
+}
+
+// suggestQuotes suggests quotes around the value of a fault, if that fixes it.
+func (r *reading) suggestQuotes(f fault) {
+	line, column := r.text.origin.place(f.line, f.column)
+	if last := &r.problems[len(r.problems)-1]; last.Line == line && !r.text.origin.folded {
+		last.Edit = f.edit(line, column)
+	}
 }

@@ -87,14 +87,14 @@ func arnFields(name string) (its, other string) {
 func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	f := fields{at: item}
 	arnField, otherField := arnFields(name)
-	var spelled struct{ arn, sso, username, groups string }
+	var spelled struct{ arn, sso, username, groups *yaml.Node }
 	for key, value := range pairs(item) {
 		value = resolve(value)
 		if r.weaklyTyped {
 			value = r.convertField(name, key, value)
 		}
 		var field **yaml.Node
-		var before *string
+		var before **yaml.Node
 		switch strings.ToLower(key.Value) {
 		case arnField:
 			field, before = &f.arn, &spelled.arn
@@ -122,7 +122,7 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 			continue
 		}
 		if r.repeated(name, key, *before) {
-			*field, *before = value, key.Value
+			*field, *before = value, key
 		}
 	}
 	return f, r.checkFields(name, f)
@@ -131,16 +131,21 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 // repeated reports whether a field replaces an earlier one, if there is one. EKS sorts
 // an entry's keys before it matches them in any case: of different spellings, the one
 // that sorts last applies, and of equal ones, the last.
-func (r *reading) repeated(section string, key *yaml.Node, before string) (acts bool) {
-	if before == "" {
+func (r *reading) repeated(section string, key, before *yaml.Node) (acts bool) {
+	if before == nil {
 		return true
 	}
-	acts = key.Value >= before
-	which := "the last one applies"
-	if key.Value != before {
-		which = max(key.Value, before) + " applies"
+	acts = key.Value >= before.Value
+	which, other := "the last one applies", key
+	if key.Value != before.Value {
+		which = max(key.Value, before.Value) + " applies"
+	}
+	if acts {
+		other = before
 	}
 	r.warn(mapper.RepeatedField, section, key, fmt.Sprintf("%s occurs twice in the entry; %s, as on EKS", key.Value, which), "remove one of them")
+	line, column := r.text.origin.place(other.Line, other.Column)
+	r.suggest(key, mapper.Edit{Kind: mapper.Remove, Line: line, Column: column})
 	return acts
 }
 
@@ -160,9 +165,12 @@ func (r *reading) checkFields(name string, f fields) bool {
 }
 
 func (r *reading) unknownField(section string, key *yaml.Node, known ...string) {
-	fix := "write one of " + strings.Join(known, ", ")
-	if field := spelling.Within(maxTypos, shortened(key.Value), known); field != "" {
-		fix = "write " + field
+	message := fmt.Sprintf("unknown field %s", quoted(key.Value))
+	field := spelling.Within(maxTypos, shortened(key.Value), known)
+	if field == "" {
+		r.warn(mapper.UnknownField, section, key, message, "write one of "+strings.Join(known, ", "))
+		return
 	}
-	r.warn(mapper.UnknownField, section, key, fmt.Sprintf("unknown field %s", quoted(key.Value)), fix)
+	r.warn(mapper.UnknownField, section, key, message, "write "+field)
+	r.suggest(key, mapper.Edit{Kind: mapper.Rename, Old: key.Value, New: field})
 }

@@ -44,7 +44,7 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing mappings: %w", err)
 	}
-	if err := r.readSections(data, whole); err != nil {
+	if err := r.readSections(data, whole, data != root); err != nil {
 		return nil, fmt.Errorf("parsing mappings: %w", err)
 	}
 	return r.result(), nil
@@ -56,6 +56,7 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 	switch {
 	case kind == nil && !hasSection(root) && hasSection(data):
 		r.warn(mapper.NoKind, "", data, "the file has data but no kind; it is read as the manifest of a ConfigMap", "add kind: ConfigMap and apiVersion: v1")
+		r.suggest(data, mapper.Edit{Kind: mapper.Insert, Line: root.Line, New: newHeader(root)})
 		return data, nil
 	case kind == nil && !hasSection(root) && (value(root, "server") != nil || value(root, "clusterID") != nil):
 		return nil, errors.New("the file is a configuration file of the server, with clusterID or server (pass it with --config)")
@@ -76,6 +77,14 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 	return data, nil
 }
 
+// newHeader returns the lines that a manifest without a kind lacks.
+func newHeader(root *yaml.Node) string {
+	if value(root, "apiVersion") != nil {
+		return "kind: ConfigMap\n"
+	}
+	return "apiVersion: v1\nkind: ConfigMap\n"
+}
+
 func hasSection(node *yaml.Node) bool {
 	for key := range pairs(node) {
 		if isSection(key.Value) {
@@ -85,7 +94,9 @@ func hasSection(node *yaml.Node) bool {
 	return false
 }
 
-func (r *reading) readSections(data *yaml.Node, whole string) error {
+// readSections reads the sections of a file, which are in a ConfigMap's manifest or
+// alone.
+func (r *reading) readSections(data *yaml.Node, whole string, manifest bool) error {
 	lines := map[string]int{}
 	for key, section := range pairs(data) {
 		if !isSection(key.Value) {
@@ -97,6 +108,10 @@ func (r *reading) readSections(data *yaml.Node, whole string) error {
 		}
 		lines[key.Value] = key.Line
 		if section = resolve(section); section.Kind != yaml.ScalarNode {
+			if manifest && r.opts.EKS {
+				r.report(mapper.NotOnEKS, mapper.Error, key.Value, section, "a ConfigMap has only text, not "+described(section), "kubectl apply rejects the manifest",
+					fmt.Sprintf("write %s: | and indent the list below it", key.Value))
+			}
 			r.readValue(key.Value, section)
 		} else if !isEmpty(section.Value) {
 			r.readText(key.Value, section.Value, originOf(section, whole))

@@ -61,6 +61,9 @@ func (r *reading) groupsNotList(name string, groups *yaml.Node) {
 		fix = fmt.Sprintf("write groups: [%q]", shortened(groups.Value))
 	}
 	r.report(mapper.GroupsNotList, mapper.Error, name, groups, "groups is not a list but "+described(groups), "the entry applies without groups", fix)
+	if isText(groups) && groups.Value == strings.Trim(groups.Value, "[] ") {
+		r.suggest(groups, mapper.Edit{Kind: mapper.List, Old: groups.Value, New: groups.Value})
+	}
 }
 
 func (r *reading) dropGroup(code mapper.Code, name string, at *yaml.Node, message, fix string) {
@@ -76,8 +79,10 @@ func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Temp
 		r.showLines(item)
 	case isNone(item) || isText(item) && item.Value == "":
 		r.dropGroup(mapper.GroupEmpty, name, item, "a group is empty", "write the group or remove the line")
+		r.suggest(item, mapper.Edit{Kind: mapper.Remove})
 	case !isText(item):
 		r.dropGroup(mapper.GroupNotText, name, item, "a group is not text but "+described(item), "put it in quotes")
+		r.suggestText(item, item.Value)
 	case len(item.Value) > maxName:
 		r.dropGroup(mapper.GroupTooLong, name, item, fmt.Sprintf("a group has %d bytes (at most %d)", len(item.Value), maxName), "write a shorter one")
 	default:
@@ -93,6 +98,7 @@ func (r *reading) readGroupName(name string, item *yaml.Node) (mapper.Template, 
 	group, err := mapper.ParseTemplate(item.Value)
 	if err != nil {
 		r.dropGroup(mapper.GroupTemplate, name, item, err.Error(), fixTemplate(item.Value))
+		r.suggestText(item, correctTemplate(item.Value))
 		return group, false
 	}
 	r.warnOfName(name, "group", item, item.Value)

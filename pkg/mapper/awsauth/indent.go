@@ -77,7 +77,7 @@ func (s *scanner) enterText(line, column int, first bool) *fault {
 		top.open = false
 		return nil
 	}
-	return &fault{line, column + 1, "this line is neither a field nor an item of a list", `write a field, like username: admin, or start an item with "- "`}
+	return faultAt(line, column+1, "this line is neither a field nor an item of a list", `write a field, like username: admin, or start an item with "- "`)
 }
 
 // leave closes the levels to the right of a column, and returns the leftmost of
@@ -93,9 +93,7 @@ func (s *scanner) leave(column int) (closed *level) {
 func (s *scanner) misplaced(next, beside level) *fault {
 	line, indent := s.text.origin.shown(beside.line, beside.column)
 	_, its := s.text.origin.shown(next.line, next.column)
-	return &fault{
-		next.line, next.column + 1,
+	return faultAt(next.line, next.column+1,
 		fmt.Sprintf("this line is indented by %d spaces, but line %d, which it seems to belong with, by %d", its, line, indent),
-		fmt.Sprintf("indent it by %d spaces", indent),
-	}
+		fmt.Sprintf("indent it by %d spaces", indent))
 }

@@ -40,7 +40,7 @@ type reading struct {
 
 func newReading(last *Result, opts Options) *reading {
 	return &reading{
-		opts: opts, last: last, sections: map[string]section{}, found: map[mapper.Code]bool{},
+		opts: opts.effective(), last: last, sections: map[string]section{}, found: map[mapper.Code]bool{},
 		groups: map[string]mapper.Template{}, groupLists: map[string][]mapper.Template{}, anchored: map[*yaml.Node][]mapper.Template{},
 		convertedGroups: map[*yaml.Node]*yaml.Node{},
 	}
@@ -82,6 +82,27 @@ func (r *reading) showLines(at *yaml.Node) {
 	}
 }
 
+// suggest adds an edit to the problem reported last, if it is listed. An edit without a
+// line is at the place of the problem.
+func (r *reading) suggest(at *yaml.Node, edit mapper.Edit) {
+	line, column := r.text.origin.place(at.Line, at.Column)
+	last := &r.problems[len(r.problems)-1]
+	if last.Line != line || last.Column != column || r.text.origin.folded || edit.Kind == "" {
+		return
+	}
+	if edit.Line == 0 {
+		edit.Line, edit.Column = line, column
+	}
+	last.Edit = edit
+}
+
+// suggestText suggests another text for a value, if there is one.
+func (r *reading) suggestText(at *yaml.Node, text string) {
+	if text != "" && at.Kind == yaml.ScalarNode {
+		r.suggest(at, mapper.Edit{Kind: mapper.Replace, Old: at.Value, New: text})
+	}
+}
+
 func (r *reading) drop(code mapper.Code, section string, at *yaml.Node, message, fix string) {
 	r.report(code, mapper.Error, section, at, message, "the entry is ignored", fix)
 }
@@ -93,7 +114,10 @@ func (r *reading) warn(code mapper.Code, section string, at *yaml.Node, message,
 // keepLast reports a section that does not parse, and keeps its last good content.
 func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message, fix string) {
 	effect := "nothing in it applies until it is fixed"
-	if section, ok := r.lastGood(name); ok {
+	if r.opts.EKS {
+		effect = "on EKS, everybody in it loses access until it is fixed, and so do the nodes"
+	}
+	if section, ok := r.lastGood(name); ok && !r.opts.EKS {
 		section.kept = true
 		r.sections[name] = section
 		effect = "it keeps its last good content until it is fixed"
@@ -140,7 +164,7 @@ func (r *reading) result() *Result {
 	})
 	if r.unlisted > 0 {
 		p := r.problems[len(r.problems)-1]
-		p.Code, p.Severity, p.Excerpt = mapper.MoreProblems, r.worst, ""
+		p.Code, p.Severity, p.Excerpt, p.Edit = mapper.MoreProblems, r.worst, "", mapper.Edit{}
 		p.Message, p.Effect, p.Fix = fmt.Sprintf("%d more problems are not listed", r.unlisted), "", "fix those that are listed first"
 		r.problems = append(r.problems, p)
 	}
@@ -158,6 +182,9 @@ func (r *reading) reportOverridden(table *mapper.Table) {
 		case winner == nil:
 			r.add(problemAt(mapper.RolePath, mapper.Error, entry.Rule,
 				"another entry is for a role of the same name, and AWS does not return the paths that distinguish them", "none of them applies", "keep the entry of the role that exists"))
+		case r.opts.EKS && entry.Rule.Section == winner.Rule.Section && entry.ARN != winner.ARN:
+			r.add(problemAt(mapper.NotOnEKS, mapper.Error, entry.Rule,
+				fmt.Sprintf("%s line %d is for the same principal in another case", winner.Rule.Section, winner.Rule.Line), "on EKS, either of them may apply", "remove one of them"))
 		default:
 			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, "the entry has no effect: "+r.whyOverridden(entry, winner), "", "remove one of them"))
 		}
@@ -192,5 +219,9 @@ func hasPath(arn string) bool {
 }
 
 func problemAt(code mapper.Code, severity mapper.Severity, rule mapper.Rule, message, effect, fix string) mapper.Problem {
-	return mapper.Problem{Code: code, Severity: severity, Section: rule.Section, Line: rule.Line, Message: message, Effect: effect, Fix: fix}
+	p := mapper.Problem{Code: code, Severity: severity, Section: rule.Section, Line: rule.Line, Message: message, Effect: effect, Fix: fix}
+	if code == mapper.DuplicateEntry {
+		p.Edit = mapper.Edit{Kind: mapper.Remove, Line: rule.Line}
+	}
+	return p
 }

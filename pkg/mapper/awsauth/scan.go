@@ -54,9 +54,9 @@ func (s *scanner) neverClosed() *fault {
 	case 0:
 		return nil
 	case '"', '\'':
-		return &fault{open.line, open.column, "the quote opened here is never closed", fmt.Sprintf("close it with %c in the same line", open.char)}
+		return faultAt(open.line, open.column, "the quote opened here is never closed", fmt.Sprintf("close it with %c in the same line", open.char))
 	default:
-		return &fault{open.line, open.column, fmt.Sprintf("the %c opened here is never closed", open.char), fmt.Sprintf("close it with %c", closer(open.char))}
+		return faultAt(open.line, open.column, fmt.Sprintf("the %c opened here is never closed", open.char), fmt.Sprintf("close it with %c", closer(open.char)))
 	}
 }
 
@@ -83,7 +83,7 @@ func (s *scanner) scanLine(number int, line string) *fault {
 		return nil
 	}
 	if text[0] == '\t' && len(s.flow) == 0 {
-		return &fault{number, column + 1, "the indentation contains a tab", "indent with spaces, not with tabs"}
+		return faultAt(number, column+1, "the indentation contains a tab", "indent with spaces, not with tabs")
 	}
 	if len(s.flow) > 0 {
 		if strings.HasPrefix(text, "- ") || s.flow[len(s.flow)-1].char == '[' && isField(text) {
@@ -97,7 +97,7 @@ func (s *scanner) scanLine(number int, line string) *fault {
 	}
 	for _, marker := range []string{"<<<<<<< ", "=======", ">>>>>>> "} {
 		if strings.HasPrefix(text, marker) {
-			return &fault{number, column + 1, "this line is a conflict marker of Git", "resolve the conflict and remove the markers"}
+			return faultAt(number, column+1, "this line is a conflict marker of Git", "resolve the conflict and remove the markers")
 		}
 	}
 	return s.scanBlock(number, line, column)
@@ -132,12 +132,12 @@ func (s *scanner) scanBlock(number int, line string, column int) *fault {
 	}
 	text := line[column:]
 	if text[0] == '-' && isField(text[1:]) {
-		return &fault{number, column + 1, "a space is missing after the dash", "write - " + text[1:]}
+		return faultAt(number, column+1, "a space is missing after the dash", "write - "+text[1:])
 	}
 	value := keyEnd(text)
 	if value < 0 {
 		if field, rest, ok := strings.Cut(text, ":"); ok && isFieldName(field) {
-			return &fault{number, column + len(field) + 1, "a space is missing after the colon", fmt.Sprintf("write %s: %s", field, rest)}
+			return faultAt(number, column+len(field)+1, "a space is missing after the colon", fmt.Sprintf("write %s: %s", field, rest))
 		}
 		if f := s.enterText(number, column, first); f != nil {
 			return f
@@ -170,7 +170,9 @@ func (s *scanner) scanValue(number int, line string, column int, key string) *fa
 		if key != "" {
 			fix += key + ": "
 		}
-		return &fault{number, column + 1, cause, fix + quoted(withoutComment(value))}
+		f := faultAt(number, column+1, cause, fix+quoted(withoutComment(value)))
+		f.unquoted = withoutComment(value)
+		return f
 	}
 	switch c := value[0]; {
 	case strings.HasPrefix(value, "{{"):
@@ -201,7 +203,7 @@ func (s *scanner) scanValue(number int, line string, column int, key string) *fa
 // scanFlow scans from a bracket, or inside of brackets, to the end of the line.
 func (s *scanner) scanFlow(number int, line string, column int) *fault {
 	for i := column; i < len(line); i++ {
-		at := func(cause, fix string) *fault { return &fault{number, i + 1, cause, fix} }
+		at := func(cause, fix string) *fault { return faultAt(number, i+1, cause, fix) }
 		switch c := line[i]; c {
 		case ' ', '\t', ',', ':':
 		case '#':
@@ -250,7 +252,7 @@ func (s *scanner) afterValue(number int, line string, column int, cause string) 
 	if rest == "" || rest[0] == '#' {
 		return nil
 	}
-	return &fault{number, len(line) - len(rest) + 1, cause, "put the whole value in one pair of quotes"}
+	return faultAt(number, len(line)-len(rest)+1, cause, "put the whole value in one pair of quotes")
 }
 
 // closing returns the column at which a quote is closed in a line, searching from a

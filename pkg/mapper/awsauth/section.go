@@ -99,17 +99,19 @@ func (r *reading) checkKey(key string, at *yaml.Node) {
 		return
 	}
 	const mapGroups = "mapGroups"
-	what, fix := fmt.Sprintf("unknown key %q: nothing under it applies", key), ""
+	what := fmt.Sprintf("unknown key %q: nothing under it applies", key)
 	folded := strings.NewReplacer("-", "", "_", "", " ", "", ".", "").Replace(key)
 	switch name := spelling.Within(maxTypos, folded, append(sectionNames(), mapGroups)); name {
 	case "":
-		return
 	case mapGroups:
-		what, fix = what+", since AWS does not return the IAM groups of a user", "map the users in mapUsers, or a role that the group may assume in mapRoles"
+		r.warn(mapper.UnknownSection, key, at, what+", since AWS does not return the IAM groups of a user",
+			"map the users in mapUsers, or a role that the group may assume in mapRoles")
 	default:
-		fix = "write " + name
+		r.warn(mapper.UnknownSection, key, at, what, "write "+name)
+		if at != nil {
+			r.suggest(at, mapper.Edit{Kind: mapper.Rename, Old: key, New: name})
+		}
 	}
-	r.warn(mapper.UnknownSection, key, at, what, fix)
 }
 
 func isAccountID(id string) bool { return len(id) == 12 && strings.Trim(id, "0123456789") == "" }

@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -21,17 +22,18 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		return false
 	}
 	sso := &mapper.SSO{}
-	var spelled mapper.SSO
+	var spelled struct{ set, account, partition *yaml.Node }
 	for key, value := range pairs(node) {
 		value = resolve(value)
-		var field, before *string
+		var field *string
+		var before **yaml.Node
 		switch strings.ToLower(key.Value) {
 		case "permissionsetname":
-			field, before = &sso.PermissionSet, &spelled.PermissionSet
+			field, before = &sso.PermissionSet, &spelled.set
 		case "accountid":
-			field, before = &sso.AccountID, &spelled.AccountID
+			field, before = &sso.AccountID, &spelled.account
 		case "partition":
-			field, before = &sso.Partition, &spelled.Partition
+			field, before = &sso.Partition, &spelled.partition
 		default:
 			r.unknownField(name, key, "permissionSetName", "accountID", "partition")
 			continue
@@ -39,7 +41,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		if !r.repeated(name, key, *before) {
 			continue
 		}
-		*before = key.Value
+		*before = key
 		if value.Kind != yaml.ScalarNode {
 			r.drop(mapper.EntryInvalidSSO, name, value, described(value)+" is not text", exampleSSO)
 			return false
@@ -60,6 +62,11 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		r.drop(mapper.InvalidAccountID, name, node, quoted(sso.AccountID)+" is not an account ID", exampleSSO)
 	case r.opts.Partition != "" && sso.Partition != r.opts.Partition:
 		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %s is not this cluster's partition %s", quoted(sso.Partition), r.opts.Partition), "leave partition out")
+	case r.opts.EKS:
+		entry.Inert = mapper.MissSSOOff
+		r.drop(mapper.NotOnEKS, name, node, "EKS does not support sso", fmt.Sprintf("write rolearn: arn:%s:iam::%s:role/AWSReservedSSO_%s_<16 hexadecimal digits>, with the digits of the role in that account",
+			cmp.Or(sso.Partition, "aws"), sso.AccountID, sso.PermissionSet))
+		return true
 	case r.opts.NoSSO:
 		entry.Inert = mapper.MissSSOOff
 		r.drop(mapper.SSOOff, name, node, "entries with sso are turned off by --feature-gates SSORoleMatch=false", "turn them on, or map the role with rolearn")

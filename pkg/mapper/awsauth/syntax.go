@@ -7,15 +7,43 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
 )
+
+// A SyntaxError is why a text does not parse as YAML, and how to fix it.
+type SyntaxError struct {
+	Line, Column int
+	Cause, Fix   string
+	// Edit makes the fix, or is zero.
+	Edit mapper.Edit
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s; %s", e.Line, e.Cause, e.Fix) }
 
 // A fault is why a text does not parse, and how to fix it.
 type fault struct {
 	line, column int
 	cause, fix   string
+	// unquoted is the value at the place if the fix is to put it in quotes.
+	unquoted string
 }
 
-func (f fault) error() error { return fmt.Errorf("line %d: %s; %s", f.line, f.cause, f.fix) }
+func faultAt(line, column int, cause, fix string) *fault {
+	return &fault{line: line, column: column, cause: cause, fix: fix}
+}
+
+func (f fault) error() *SyntaxError {
+	return &SyntaxError{f.line, f.column, f.cause, f.fix, f.edit(f.line, f.column)}
+}
+
+// edit returns the edit at the place of the fault in the file.
+func (f fault) edit(line, column int) mapper.Edit {
+	if f.unquoted == "" {
+		return mapper.Edit{}
+	}
+	return mapper.Edit{Kind: mapper.Replace, Line: line, Column: column, Old: f.unquoted, New: f.unquoted}
+}
 
 func (f fault) node() *yaml.Node { return &yaml.Node{Line: f.line, Column: f.column} }
 
@@ -27,7 +55,7 @@ func diagnose(t text, err error) fault {
 		return f
 	}
 	line, cause := yamlError(err)
-	return fault{significantLine(t.content, line), 1, cause, "check the indentation, the colons and the quotes near this line"}
+	return *faultAt(significantLine(t.content, line), 1, cause, "check the indentation, the colons and the quotes near this line")
 }
 
 var yamlLine = regexp.MustCompile(`^line (\d+): (.*)`)

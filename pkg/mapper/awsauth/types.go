@@ -110,6 +110,7 @@ func (r *reading) convertText(section, what string, node *yaml.Node) *yaml.Node 
 		return node
 	}
 	r.converted(section, node, fmt.Sprintf("%s is not text but %s, and is converted to %s", what, described(node), quoted(text)), "write "+quoted(text))
+	r.suggestText(node, text)
 	return textAt(node, text)
 }
 

@@ -16,6 +16,7 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 	if !isNone(f.username) {
 		if !isText(f.username) {
 			r.drop(mapper.EntryWrongType, name, f.username, "username is not text but "+described(f.username), "put it in quotes")
+			r.suggestText(f.username, f.username.Value)
 			return false
 		}
 		text = f.username.Value
@@ -37,6 +38,7 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 	template, err := mapper.ParseTemplate(text)
 	if err != nil {
 		r.drop(mapper.EntryTemplate, name, f.username, err.Error(), fixTemplate(text))
+		r.suggestText(f.username, correctTemplate(text))
 		return false
 	}
 	entry.Username = template
@@ -46,19 +48,44 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 
 // fixTemplate returns what to write instead of an unknown placeholder.
 func fixTemplate(text string) string {
-	_, after, _ := strings.Cut(text, "{{")
-	name, _, closed := strings.Cut(after, "}}")
-	for closed {
-		if known := spelling.Within(maxTypos, strings.TrimSpace(name), mapper.Placeholders()); known != "" && known != name {
-			return "write {{" + known + "}}"
-		}
-		if strings.ContainsAny(name, ".$|(") {
-			return "render the Helm or Jinja template before you apply it"
-		}
-		_, after, _ = strings.Cut(after, "{{")
-		name, _, closed = strings.Cut(after, "}}")
+	wrong, right := misspelt(text)
+	switch {
+	case right != "":
+		return "write {{" + right + "}}"
+	case strings.ContainsAny(wrong, ".$|("):
+		return "render the Helm or Jinja template before you apply it"
+	default:
+		return "write one of {{" + strings.Join(mapper.Placeholders(), "}}, {{") + "}}"
 	}
-	return "write one of {{" + strings.Join(mapper.Placeholders(), "}}, {{") + "}}"
+}
+
+// misspelt returns the first placeholder of a text that is misspelt, and how to spell
+// it; right is empty if wrong is a template of another tool, or nothing.
+func misspelt(text string) (wrong, right string) {
+	for {
+		var closed bool
+		_, text, _ = strings.Cut(text, "{{")
+		if wrong, text, closed = strings.Cut(text, "}}"); !closed {
+			return "", ""
+		}
+		if known := spelling.Within(maxTypos, strings.TrimSpace(wrong), mapper.Placeholders()); known != "" && known != wrong {
+			return wrong, known
+		}
+		if strings.ContainsAny(wrong, ".$|(") {
+			return wrong, ""
+		}
+	}
+}
+
+// correctTemplate returns a text with its misspelt placeholder corrected; empty if that
+// does not make it valid.
+func correctTemplate(text string) string {
+	wrong, right := misspelt(text)
+	corrected := strings.Replace(text, "{{"+wrong+"}}", "{{"+right+"}}", 1)
+	if _, err := mapper.ParseTemplate(corrected); err != nil {
+		return ""
+	}
+	return corrected
 }
 
 // defaultUsername returns the username that EKS gives to an access entry without one.
