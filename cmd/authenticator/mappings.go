@@ -190,7 +190,11 @@ func newMountedFile(ctx context.Context, p *program, options awsauth.Options, lo
 			if err != nil {
 				return mountedfile.Parsed{}, err
 			}
-			return mountedfile.Parsed{Mappings: awsauth.ParseNode(mappings, nil, options), Rest: read.Rest(), Warnings: read.Warnings}, nil
+			parsed := mountedfile.Parsed{Mappings: awsauth.ParseNode(mappings, nil, options), Rest: read.Rest()}
+			for _, warning := range read.Warnings {
+				parsed.Warnings = append(parsed.Warnings, warning.Error())
+			}
+			return parsed, nil
 		},
 	})
 	if err != nil {

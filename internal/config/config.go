@@ -30,7 +30,20 @@ type File struct {
 	// role against use on behalf of others.
 	EC2RoleARN, SourceARN string
 	// Warnings are about keys and values that are accepted but have no effect.
-	Warnings []string
+	Warnings []*Problem
+}
+
+// A Problem is an error or a warning, with its line in the file.
+type Problem struct {
+	Line int
+	Err  error
+}
+
+func (p *Problem) Error() string { return fmt.Sprintf("line %d: %v", p.Line, p.Err) }
+func (p *Problem) Unwrap() error { return p.Err }
+
+func problemf(line int, format string, args ...any) *Problem {
+	return &Problem{line, fmt.Errorf(format, args...)}
 }
 
 // Value is the value of a key that sets a flag.
@@ -53,7 +66,8 @@ type ReservedPrefixes struct {
 }
 
 // Parse parses a configuration file. An unknown key is an error: otherwise a misspelt
-// key would leave a guard off.
+// key would leave a guard off. The error is a [*Problem] or an [*awsauth.SyntaxError],
+// unless the file is too large.
 //
 // It also returns the node that holds the mappings, nil if there are none. The node is
 // not in the File, which is kept, since a large file has very many nodes.
@@ -63,8 +77,8 @@ func Parse(content []byte) (*File, *yaml.Node, error) {
 		return nil, nil, err
 	}
 	r := reading{file: &File{}}
-	if unread != "" {
-		r.file.Warnings = append(r.file.Warnings, unread)
+	if unread != nil {
+		r.file.Warnings = append(r.file.Warnings, problemf(unread.Line, "%s; %s", unread.Cause, unread.Fix))
 	}
 	if root != nil {
 		err = r.readMap(root, "")
@@ -84,7 +98,7 @@ func (r *reading) readMap(node *yaml.Node, prefix string) error {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: expected a mapping", node.Line)
+		return problemf(node.Line, "expected a mapping")
 	}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -95,7 +109,7 @@ func (r *reading) readMap(node *yaml.Node, prefix string) error {
 			return unknownKey(key, name)
 		}
 		if first, twice := seen[lower]; twice {
-			return fmt.Errorf("line %d: %s is set on line %d already", key.Line, name, first)
+			return problemf(key.Line, "%s is set on line %d already", name, first)
 		}
 		seen[lower] = key.Line
 		if value.Kind == yaml.AliasNode {
@@ -122,7 +136,7 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 		return nil
 	}
 	if why, ok := withoutEffect()[lower]; ok {
-		r.file.Warnings = append(r.file.Warnings, fmt.Sprintf("line %d: %s %s", key.Line, name, why))
+		r.file.Warnings = append(r.file.Warnings, problemf(key.Line, "%s %s", name, why))
 		return nil
 	}
 	switch lower {
@@ -142,7 +156,7 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 		if value.Value == "" && value.Kind == yaml.ScalarNode {
 			return nil
 		}
-		return fmt.Errorf("line %d: %s: backend DynamicFile is not available (use awsAuthFile for a file that is watched)", key.Line, name)
+		return problemf(key.Line, "%s: backend DynamicFile is not available (use awsAuthFile for a file that is watched)", name)
 	default:
 		return unknownKey(key, name)
 	}
@@ -161,7 +175,7 @@ func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 	}
 	for _, account := range accounts {
 		if len(account) != 12 || strings.Trim(account, "0123456789") != "" {
-			r.file.Warnings = append(r.file.Warnings, fmt.Sprintf("line %d: %s: %q has no effect: expected the 12 digits of an account", value.Line, name, account))
+			r.file.Warnings = append(r.file.Warnings, problemf(value.Line, "%s: %q has no effect: expected the 12 digits of an account", name, account))
 		}
 	}
 	r.file.ScrubbedAccounts = accounts
@@ -170,12 +184,12 @@ func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 
 func unknownKey(key *yaml.Node, name string) error {
 	if parent, child, ok := strings.Cut(key.Value, "."); ok {
-		return fmt.Errorf("line %d: unknown key %q: a key cannot contain a dot (write %s below %s)", key.Line, key.Value, child, parent)
+		return problemf(key.Line, "unknown key %q: a key cannot contain a dot (write %s below %s)", key.Value, child, parent)
 	}
 	if nearest := spelling.Nearest(name, spelled()); nearest != "" {
-		return fmt.Errorf("line %d: unknown key %s (did you mean %s?)", key.Line, name, nearest)
+		return problemf(key.Line, "unknown key %s (did you mean %s?)", name, nearest)
 	}
-	return fmt.Errorf("line %d: unknown key %s", key.Line, name)
+	return problemf(key.Line, "unknown key %s", name)
 }
 
 // readReservedPrefixes reads a list. Like aws-iam-authenticator, it also accepts a
@@ -190,7 +204,7 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 	}
 	for _, item := range list {
 		if item.Kind != yaml.MappingNode {
-			return fmt.Errorf("line %d: %s: expected a mapping with backendmode and usernamePrefixReserveList", item.Line, name)
+			return problemf(item.Line, "%s: expected a mapping with backendmode and usernamePrefixReserveList", name)
 		}
 		reserved := ReservedPrefixes{Line: item.Line}
 		for i := 0; i+1 < len(item.Content); i += 2 {
@@ -209,11 +223,11 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 				err = fmt.Errorf("unknown key %s (supported: backendmode, usernamePrefixReserveList)", key.Value)
 			}
 			if err != nil {
-				return fmt.Errorf("line %d: %s: %w", key.Line, name, err)
+				return problemf(key.Line, "%s: %w", name, err)
 			}
 		}
 		if reserved.Source == "" || len(reserved.Prefixes) == 0 || slices.Contains(reserved.Prefixes, "") {
-			return fmt.Errorf("line %d: %s: backendmode and usernamePrefixReserveList must not be empty", item.Line, name)
+			return problemf(item.Line, "%s: backendmode and usernamePrefixReserveList must not be empty", name)
 		}
 		f.ReservedPrefixes = append(f.ReservedPrefixes, reserved)
 	}
@@ -231,7 +245,7 @@ func flagText(name string, value *yaml.Node) (string, error) {
 
 func stringValue(name string, value *yaml.Node) (string, error) {
 	if value.Kind != yaml.ScalarNode {
-		return "", fmt.Errorf("line %d: %s: expected one value", value.Line, name)
+		return "", problemf(value.Line, "%s: expected one value", name)
 	}
 	if value.Tag == "!!null" {
 		return "", nil
@@ -241,7 +255,7 @@ func stringValue(name string, value *yaml.Node) (string, error) {
 
 func stringList(name string, value *yaml.Node) ([]string, error) {
 	if value.Kind != yaml.SequenceNode {
-		return nil, fmt.Errorf("line %d: %s: expected a list", value.Line, name)
+		return nil, problemf(value.Line, "%s: expected a list", name)
 	}
 	var list []string
 	for _, item := range value.Content {

@@ -37,7 +37,11 @@ func TestUnreadText(t *testing.T) {
 			t.Errorf("%s: mappings %v, error %v", name, mappings, err)
 			continue
 		}
-		if got := strings.Join(file.Warnings, " "); !strings.HasPrefix(got, test.warning) || (got == "") != (test.warning == "") {
+		var warnings []string
+		for _, warning := range file.Warnings {
+			warnings = append(warnings, warning.Error())
+		}
+		if got := strings.Join(warnings, " "); !strings.HasPrefix(got, test.warning) || (got == "") != (test.warning == "") {
 			t.Errorf("%s: warnings %q, want %q", name, got, test.warning)
 		}
 	}

@@ -13,23 +13,24 @@ import (
 
 // ParseYAML parses the first YAML document of a text, unless that could take much
 // memory or time. Root is nil for a text without a document. Unread describes the text
-// after the document, which is not read; it is empty if there is none.
-func ParseYAML(content string) (root *yaml.Node, unread string, err error) {
+// after the document, which is not read; it is nil if there is none. The error is a
+// [*SyntaxError], unless the text is too large.
+func ParseYAML(content string) (root *yaml.Node, unread *SyntaxError, err error) {
 	if excess := textExceeds(content); excess != "" {
-		return nil, "", errors.New("the file is too large: " + excess)
+		return nil, nil, errors.New("the file is too large: " + excess)
 	}
 	root, rest, err := firstDocument(content)
 	if err != nil {
-		return nil, "", diagnose(text{content: content}, err).error()
+		return nil, nil, diagnose(text{content: content}, err).error()
 	}
 	if rest == nothing {
-		return root, "", nil
+		return root, nil, nil
 	}
 	f := unreadFault(text{content: content}, rest)
 	if rest == outdented {
 		f.cause += ", and nothing below it is read"
 	}
-	return root, f.error().Error(), nil
+	return root, f.error(), nil
 }
 
 // A rest is the kind of text that follows the first document.
