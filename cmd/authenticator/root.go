@@ -63,7 +63,7 @@ get-token".`,
 	flags.StringVarP(&p.logFormat, "log-format", "l", "text", "format of the log: text or json")
 	flags.StringVarP(&p.logVerbosity, "log-verbosity", "v", "info", "level of the log: error, warning, info or debug ($AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY)")
 	flags.StringVar(&p.featureGates, "feature-gates", "", "comma-separated GATE=true|false; SSORoleMatch=false turns sso entries off, the other gates have no effect")
-	root.AddCommand(newServer(p), newInit(p), newToken(p), newVerify(p), newVersion(p))
+	root.AddCommand(newServer(p), newInit(p), newToken(p), newVerify(p), newLint(p), newDiff(p), newVersion(p))
 	return root
 }
 

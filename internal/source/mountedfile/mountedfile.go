@@ -139,7 +139,7 @@ func (f *File) parse(content []byte) (Parsed, error) {
 	}
 	var errs []error
 	for _, problem := range parsed.Mappings.Problems {
-		if slices.Contains(stopping(), problem.Code) {
+		if Stops(problem.Code) {
 			problem.Effect = "" // here the whole file is rejected
 			errs = append(errs, errors.New(problem.String()))
 		}
@@ -154,6 +154,9 @@ func (f *File) parse(content []byte) (Parsed, error) {
 	}
 	return parsed, nil
 }
+
+// Stops reports whether a problem with a code keeps the server from starting.
+func Stops(code mapper.Code) bool { return slices.Contains(stopping(), code) }
 
 // stopping returns the problems that keep the server from starting, as they do
 // aws-iam-authenticator.

@@ -46,7 +46,7 @@ func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (id
 			fmt.Sprintf("write arn:%s:…, or, if the cluster is in partition %s, start the server with --partition %s", r.opts.Partition, partition, partition))
 		return 0, false
 	}
-	if f, ok := explainName(canonical); ok {
+	if f, ok := explainName(canonical, !r.opts.EKS); ok {
 		r.drop(f.code, name, node, f.cause, f.fix)
 		return 0, false
 	}

@@ -151,8 +151,9 @@ func explainAccount(account string) (cause, fix string, ok bool) {
 }
 
 // explainName returns what is wrong with the name in a principal's ARN if IAM does not
-// allow such a name: the entry never matches.
-func explainName(canonical string) (arnFault, bool) {
+// allow such a name: the entry never matches. The fix may be an entry with sso only if
+// that is supported.
+func explainName(canonical string, sso bool) (arnFault, bool) {
 	parts := strings.SplitN(canonical, ":", 6)
 	name := parts[5][strings.LastIndexByte(parts[5], '/')+1:]
 	odd := strings.IndexFunc(name, func(c rune) bool { return !isNameCharacter(c) })
@@ -166,7 +167,7 @@ func explainName(canonical string) (arnFault, bool) {
 		return fault(fmt.Sprintf("contains %q, which IAM does not allow in names", name[odd]), "write the name as in IAM: letters, digits and + = , . @ _ -")
 	}
 	const cause = "has a wildcard, but ARNs match as a whole"
-	if set, ok := strings.CutPrefix(name, "AWSReservedSSO_"); ok {
+	if set, ok := strings.CutPrefix(name, "AWSReservedSSO_"); ok && sso {
 		if set = strings.TrimRight(set, "_*?"); !permissionSetName.MatchString(set) {
 			set = "<permission set>"
 		}

@@ -104,7 +104,7 @@ func (r *reading) readSections(data *yaml.Node, whole string, manifest bool) err
 			continue
 		}
 		if first, twice := lines[key.Value]; twice {
-			return fmt.Errorf("line %d: %s is set on line %d already", key.Line, key.Value, first)
+			return &SyntaxError{Line: key.Line, Column: key.Column, Cause: fmt.Sprintf("%s is set on line %d already", key.Value, first), Fix: "remove one of them"}
 		}
 		lines[key.Value] = key.Line
 		if section = resolve(section); section.Kind != yaml.ScalarNode {

@@ -64,7 +64,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %s is not this cluster's partition %s", quoted(sso.Partition), r.opts.Partition), "leave partition out")
 	case r.opts.EKS:
 		entry.Inert = mapper.MissSSOOff
-		r.drop(mapper.NotOnEKS, name, node, "EKS does not support sso", fmt.Sprintf("write rolearn: arn:%s:iam::%s:role/AWSReservedSSO_%s_<16 hexadecimal digits>, with the digits of the role in that account",
+		r.report(mapper.NotOnEKS, mapper.Error, name, node, "EKS does not support sso", "on EKS, the entry matches nobody", fmt.Sprintf("write rolearn: arn:%s:iam::%s:role/AWSReservedSSO_%s_<16 hexadecimal digits>, with the digits of the role in that account",
 			cmp.Or(sso.Partition, "aws"), sso.AccountID, sso.PermissionSet))
 		return true
 	case r.opts.NoSSO:

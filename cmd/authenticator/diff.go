@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/config"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/lint"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// exitAlarm is the exit code of diff for a change that can lock people or nodes out.
+const exitAlarm = 3
+
+type diffOptions struct {
+	cluster bool
+	output  cli.Output
+	readingFlags
+	clusterFlags
+}
+
+func newDiff(p *program) *cobra.Command {
+	var o diffOptions
+	command := &cobra.Command{
+		Use:   "diff OLD NEW | --cluster NEW",
+		Short: "Print who gains, loses or changes access between two versions of the mappings",
+		Long: `Print who gains, loses or changes access if a file of mappings replaces another one, or
+the ConfigMap kube-system/aws-auth of the cluster. A section of the new file that does
+not parse keeps its content in the old one, as in the server. The file - is standard
+input.
+
+Exit codes: 0 whatever else differs; 1 a file or the cluster cannot be read; 2 invalid
+arguments; 3 somebody loses system:masters, nobody is left in it, or a mapping to
+system:nodes goes.`,
+		Example: `  authenticator diff old.yaml new.yaml
+  authenticator diff --cluster aws-auth.yaml
+  git show main:aws-auth.yaml | authenticator diff - aws-auth.yaml`,
+		Args: func(_ *cobra.Command, args []string) error { return o.checkArgs(args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), p, args) },
+	}
+	flags := command.Flags()
+	flags.BoolVar(&o.cluster, "cluster", false, "compare with the ConfigMap kube-system/aws-auth of the cluster")
+	o.output.AddFlag(command, formatText, cli.JSON, cli.YAML)
+	o.readingFlags.addFlags(flags)
+	o.clusterFlags.addFlags(flags)
+	return command
+}
+
+func (o *diffOptions) checkArgs(args []string) error {
+	want := []string{"OLD", "NEW"}
+	if o.cluster {
+		want = want[1:]
+	}
+	switch {
+	case len(args) < len(want):
+		return cli.Usagef("missing argument %s (%s)", want[len(args)], "usage: authenticator diff OLD NEW, or authenticator diff --cluster NEW")
+	case len(args) > len(want):
+		return cli.Usagef("unexpected argument %q", args[len(want)])
+	case len(args) == 2 && args[0] == stdin && args[1] == stdin:
+		return cli.Usagef("OLD and NEW are both standard input")
+	}
+	return nil
+}
+
+func (o *diffOptions) run(ctx context.Context, p *program, args []string) error {
+	opts, err := o.readingFlags.options(p, "diff")
+	if err != nil {
+		return err
+	}
+	var before *awsauth.Result
+	oldName := "kube-system/aws-auth"
+	if o.cluster {
+		before, err = o.readCluster(ctx, opts)
+	} else {
+		oldName = args[0]
+		before, err = p.readMappings(ctx, oldName, nil, opts)
+	}
+	if err != nil {
+		return err
+	}
+	newName := args[len(args)-1]
+	after, err := p.readMappings(ctx, newName, before, opts)
+	if err != nil {
+		return fmt.Errorf("%w (the server would keep all mappings that it has)", err)
+	}
+	p.warnOfSections(oldName, before)
+	p.warnOfSections(newName, after)
+	return o.print(p, mapper.Diff(before.Table, after.Table))
+}
+
+func (o *diffOptions) readCluster(ctx context.Context, opts awsauth.Options) (*awsauth.Result, error) {
+	client, err := o.client()
+	if err != nil {
+		return nil, err
+	}
+	configMap, err := awsAuth(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	var data map[string]string
+	if configMap != nil {
+		if data, err = kube.Data(configMap); err != nil {
+			return nil, err
+		}
+	}
+	return awsauth.Parse(data, nil, opts), nil
+}
+
+// readMappings reads a file of mappings or the server's configuration file.
+func (p *program) readMappings(ctx context.Context, name string, last *awsauth.Result, opts awsauth.Options) (*awsauth.Result, error) {
+	content, err := p.readInput(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	result, err := parseMappings(content, last, opts)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return result, nil
+}
+
+func parseMappings(content []byte, last *awsauth.Result, opts awsauth.Options) (*awsauth.Result, error) {
+	switch kind, err := lint.Detect(content); {
+	case err != nil:
+		return nil, err
+	case kind == lint.Kubeconfig:
+		return nil, fmt.Errorf("it is %s, which has no mappings", kind)
+	case kind == lint.ServerConfig:
+		_, mappings, err := config.Parse(content)
+		if err != nil {
+			return nil, err
+		}
+		opts.AssumedRoles = awsauth.AssumedRolesAsRole
+		return awsauth.ParseNode(mappings, last, opts), nil
+	default:
+		return awsauth.ParseFile(content, last, opts)
+	}
+}
+
+// warnOfSections warns that a section does not count as it is written.
+func (p *program) warnOfSections(name string, result *awsauth.Result) {
+	for _, problem := range result.Problems {
+		switch problem.Code {
+		case mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge:
+			fmt.Fprintf(p.err, "authenticator: warning: %s\n", cli.Printable(fmt.Sprintf("%s: %s", name, problem)))
+		}
+	}
+}
+
+func (o *diffOptions) print(p *program, delta mapper.Delta) error {
+	if o.output.String() == formatText {
+		if _, err := fmt.Fprint(p.out, diffText(delta)); err != nil {
+			return fmt.Errorf("printing: %w", err)
+		}
+	} else if err := o.output.Print(p.out, diffObject(delta), nil); err != nil {
+		return err
+	}
+	if alarms := alarmsOf(delta); len(alarms) > 0 {
+		return &cli.Error{Code: exitAlarm, Err: fmt.Errorf("%s", cli.Printable(strings.Join(alarms, "; ")))}
+	}
+	return nil
+}
+
+func diffText(delta mapper.Delta) string {
+	if len(delta.Changes) == 0 {
+		return "nobody gains, loses or changes access\n"
+	}
+	var b strings.Builder
+	for _, change := range delta.Changes {
+		fmt.Fprintln(&b, cli.Printable(change.String()))
+	}
+	return b.String()
+}
+
+// maxAlarms is the number of principals that one alarm names.
+const maxAlarms = 5
+
+// alarmsOf returns what in a change can lock people or nodes out.
+func alarmsOf(delta mapper.Delta) (alarms []string) {
+	for _, group := range []string{mapper.MastersGroup, mapper.NodesGroup} {
+		var who []string
+		for _, change := range delta.Leaving(group) {
+			who = append(who, change.For.String())
+		}
+		if more := len(who) - maxAlarms; more > 0 {
+			who = append(who[:maxAlarms], fmt.Sprintf("%d more", more))
+		}
+		if len(who) > 0 {
+			alarms = append(alarms, strings.Join(who, ", ")+" leaves "+group)
+		}
+	}
+	if delta.LosesLastMaster {
+		alarms = append(alarms, "nobody is left in "+mapper.MastersGroup)
+	}
+	return alarms
+}
+
+// The output of diff for programs.
+type (
+	diffResult struct {
+		Changes         []diffChange `json:"changes"`
+		Alarms          []string     `json:"alarms"`
+		LosesLastMaster bool         `json:"losesLastMaster"`
+	}
+	diffChange struct {
+		Kind      mapper.ChangeKind `json:"kind"`
+		Principal string            `json:"principal"`
+		ARN       string            `json:"arn,omitempty"`
+		SSO       *diffSSO          `json:"sso,omitempty"`
+		Account   string            `json:"account,omitempty"`
+		Old       *diffGrant        `json:"old,omitempty"`
+		New       *diffGrant        `json:"new,omitempty"`
+	}
+	diffSSO struct {
+		PermissionSet string `json:"permissionSetName"`
+		AccountID     string `json:"accountID"`
+		Partition     string `json:"partition,omitempty"`
+	}
+	diffGrant struct {
+		Username  string   `json:"username,omitempty"`
+		Groups    []string `json:"groups"`
+		Section   string   `json:"section"`
+		Line      int      `json:"line,omitempty"`
+		ByAccount bool     `json:"byAccount,omitempty"`
+	}
+)
+
+func diffObject(delta mapper.Delta) diffResult {
+	result := diffResult{Changes: []diffChange{}, Alarms: append([]string{}, alarmsOf(delta)...), LosesLastMaster: delta.LosesLastMaster}
+	for _, change := range delta.Changes {
+		c := diffChange{
+			Kind: change.Kind(), Principal: change.For.String(), ARN: change.For.ARN, Account: change.For.Account,
+			Old: grantObject(change.Old), New: grantObject(change.New),
+		}
+		if sso := change.For.SSO; sso != nil {
+			c.SSO = &diffSSO{sso.PermissionSet, sso.AccountID, sso.Partition}
+		}
+		result.Changes = append(result.Changes, c)
+	}
+	return result
+}
+
+func grantObject(grant *mapper.Grant) *diffGrant {
+	if grant == nil {
+		return nil
+	}
+	return &diffGrant{grant.Username, append([]string{}, grant.Groups...), grant.Rule.Section, grant.Rule.Line, grant.ByAccount}
+}

@@ -1,0 +1,105 @@
+package lint
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/internal/spelling"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// Kind is the kind of a file.
+type Kind string
+
+// The kinds of file.
+const (
+	Manifest     Kind = "a ConfigMap aws-auth"
+	Mappings     Kind = "a file of mappings"
+	DynamicFile  Kind = "a DynamicFile of aws-iam-authenticator"
+	ServerConfig Kind = "a configuration file of the server"
+	Kubeconfig   Kind = "a kubeconfig"
+)
+
+const expected = "expected a ConfigMap aws-auth, a file with mapRoles, mapUsers or mapAccounts, a configuration file of the server, or a kubeconfig"
+
+// Detect returns the kind of a file. The error says that it is of another kind.
+func Detect(content []byte) (Kind, error) {
+	kind, _, err := detect(string(content))
+	return kind, err
+}
+
+// detect returns the kind of a file and its root; root is nil if the file does not parse.
+func detect(content string) (Kind, *yaml.Node, error) {
+	root, _, err := awsauth.ParseYAML(content)
+	if err != nil {
+		if kind := guess(content); kind != "" {
+			return kind, nil, nil // reading it as that kind reports the error
+		}
+		return "", nil, fmt.Errorf("%w (%s)", err, expected)
+	}
+	if root == nil || root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+		return "", nil, errors.New("the file is empty: " + expected)
+	}
+	if root.Kind != yaml.MappingNode {
+		return "", nil, errors.New("the file is not a mapping: " + expected)
+	}
+	kind := field(root, "kind")
+	switch {
+	case kind != nil && kind.Value == "ConfigMap":
+		return Manifest, root, nil
+	case kind != nil && kind.Value == "Config":
+		return Kubeconfig, root, nil
+	case kind != nil:
+		return "", nil, fmt.Errorf("line %d: the file is the manifest of a %q: %s", kind.Line, kind.Value, expected)
+	case hasMappings(root) || hasMappings(field(root, "data")):
+		if strings.HasPrefix(strings.TrimSpace(content), "{") {
+			return DynamicFile, root, nil
+		}
+		return Mappings, root, nil
+	case hasAny(root, "users", "contexts", "clusters"):
+		return Kubeconfig, root, nil
+	case hasAny(root, "server", "clusterid"):
+		return ServerConfig, root, nil
+	}
+	return "", nil, errors.New("the kind of the file is unknown: " + expected)
+}
+
+// guess returns the kind of a file that does not parse, by the lines that it has.
+func guess(content string) Kind {
+	switch {
+	case regexp.MustCompile(`(?m)^kind: *ConfigMap\b`).MatchString(content):
+		return Manifest
+	case regexp.MustCompile(`(?mi)^(server|clusterID):`).MatchString(content):
+		return ServerConfig
+	case regexp.MustCompile(`(?m)^(kind: *Config|users:|contexts:|current-context:)`).MatchString(content):
+		return Kubeconfig
+	case regexp.MustCompile(`(?m)^\s*"?(mapRoles|mapUsers|mapAccounts)"?:`).MatchString(content):
+		return Mappings
+	}
+	return ""
+}
+
+// hasMappings reports whether a mapping has a section of aws-auth, or a near miss.
+func hasMappings(node *yaml.Node) bool {
+	for key := range keys(node) {
+		if spelling.Within(2, key, []string{"mapRoles", "mapUsers", "mapAccounts"}) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func hasAny(node *yaml.Node, names ...string) bool {
+	for key := range keys(node) {
+		for _, name := range names {
+			if strings.EqualFold(key, name) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,113 @@
+// Package lint finds the mistakes in the files that signing in depends on: aws-auth and
+// other mappings, the server's configuration file, and kubeconfigs. Mappings are read by
+// the server's own parser, so lint reports what the server does.
+package lint
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/kube-iam/authenticator/internal/config"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// Options are the options of a check.
+type Options struct {
+	// Mappings are the options with which the server reads mappings.
+	Mappings awsauth.Options
+	// ClusterID is the ID that tokens must be for; empty if it is unknown.
+	ClusterID string
+	// CheckValue returns why the server rejects a value of its configuration file. Nil
+	// accepts every value.
+	CheckValue func(config.Value) error
+	// FindCommand returns an error if kubectl would not find a credential plugin. Nil
+	// finds every command.
+	FindCommand func(name string) error
+}
+
+// The problems of files other than mappings.
+const (
+	FileInvalid    mapper.Code = "FileInvalid"    // the file as a whole cannot be read
+	ConfigInvalid  mapper.Code = "ConfigInvalid"  // the server does not start with it
+	ConfigNoEffect mapper.Code = "ConfigNoEffect" // a key or value without effect
+
+	ExecAPIVersion      mapper.Code = "ExecAPIVersion"      // kubectl rejects the version
+	ExecInteractiveMode mapper.Code = "ExecInteractiveMode" // missing, or an unknown value
+	ExecNotText         mapper.Code = "ExecNotText"         // kubectl cannot decode the value
+	ExecCommand         mapper.Code = "ExecCommand"         // missing, not found, or without its subcommand
+	ExecFlag            mapper.Code = "ExecFlag"            // a flag of another credential plugin
+	ExecRole            mapper.Code = "ExecRole"            // not the ARN of a role
+	ExecNoCluster       mapper.Code = "ExecNoCluster"       // the token is for no cluster
+	ExecOtherCluster    mapper.Code = "ExecOtherCluster"    // the token is for another cluster
+	ExecNoProfile       mapper.Code = "ExecNoProfile"       // the AWS credentials depend on the shell
+)
+
+// A Report has the problems of a file, in the order of their places.
+type Report struct {
+	Kind     Kind
+	Problems []mapper.Problem
+	// Table has the mappings of the file; nil if it has none.
+	Table *mapper.Table
+
+	// texts are the texts that the lines of the problems count in, by section; that of a
+	// file is that of section "".
+	texts map[string]string
+}
+
+// text returns the text that a problem is in.
+func (r *Report) text(p mapper.Problem) string {
+	if whole, ok := r.texts[""]; ok {
+		return whole
+	}
+	return r.texts[p.Section]
+}
+
+// File checks a file, whose kind it detects. The error says that it is of another kind.
+func File(content []byte, opts Options) (*Report, error) {
+	kind, root, err := detect(string(content))
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Kind: kind, texts: map[string]string{"": string(content)}}
+	switch kind {
+	case ServerConfig:
+		r.checkServerConfig(content, opts)
+	case Kubeconfig:
+		r.checkKubeconfig(content, root, opts)
+	default:
+		result, err := awsauth.ParseFile(content, nil, opts.Mappings)
+		if err != nil {
+			r.addInvalid(FileInvalid, err, "all mappings keep their last good content; a server that starts has none")
+			break
+		}
+		r.Problems, r.Table = result.Problems, result.Table
+	}
+	slices.SortStableFunc(r.Problems, func(a, b mapper.Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return r, nil
+}
+
+// ConfigMap checks the data of the ConfigMap aws-auth.
+func ConfigMap(data map[string]string, opts Options) *Report {
+	result := awsauth.Parse(data, nil, opts.Mappings)
+	return &Report{Kind: Manifest, Problems: result.Problems, Table: result.Table, texts: data}
+}
+
+// DropWarnings removes the warnings.
+func (r *Report) DropWarnings() {
+	r.Problems = slices.DeleteFunc(r.Problems, func(p mapper.Problem) bool { return p.Severity == mapper.Warning })
+}
+
+func (r *Report) add(p mapper.Problem) { r.Problems = append(r.Problems, p) }
+
+// addInvalid adds the error of a parser that rejects the file.
+func (r *Report) addInvalid(code mapper.Code, err error, effect string) {
+	p := mapper.Problem{Code: code, Severity: mapper.Error, Message: err.Error(), Effect: effect}
+	if syntax, ok := errors.AsType[*awsauth.SyntaxError](err); ok {
+		p.Line, p.Column, p.Message, p.Fix, p.Edit = syntax.Line, syntax.Column, syntax.Cause, syntax.Fix, syntax.Edit
+	} else if problem, ok := errors.AsType[*config.Problem](err); ok {
+		p.Line, p.Message = problem.Line, problem.Err.Error()
+	}
+	r.add(p)
+}
