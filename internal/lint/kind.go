@@ -17,12 +17,30 @@ type Kind string
 
 // The kinds of file.
 const (
-	Manifest     Kind = "a ConfigMap aws-auth"
-	Mappings     Kind = "a file of mappings"
-	DynamicFile  Kind = "a DynamicFile of aws-iam-authenticator"
-	ServerConfig Kind = "a configuration file of the server"
-	Kubeconfig   Kind = "a kubeconfig"
+	Manifest     Kind = "ConfigMap"
+	Mappings     Kind = "Mappings"
+	DynamicFile  Kind = "DynamicFile"
+	ServerConfig Kind = "ServerConfig"
+	Kubeconfig   Kind = "Kubeconfig"
 )
+
+// String returns the kind in words.
+func (k Kind) String() string {
+	switch k {
+	case Manifest:
+		return "a ConfigMap aws-auth"
+	case Mappings:
+		return "a file of mappings"
+	case DynamicFile:
+		return "a file of mappings in JSON, as for the backend DynamicFile"
+	case ServerConfig:
+		return "a configuration file of the server"
+	case Kubeconfig:
+		return "a kubeconfig"
+	default:
+		return string(k)
+	}
+}
 
 const expected = "expected a ConfigMap aws-auth, a file with mapRoles, mapUsers or mapAccounts, a configuration file of the server, or a kubeconfig"
 
