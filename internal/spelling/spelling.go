@@ -11,15 +11,22 @@ func Nearest(text string, names []string) string { return Within(1+len(text)/4, 
 func Within(most int, text string, names []string) string {
 	found := ""
 	for _, name := range names {
-		// A text may be of any length, and comparing long texts takes time.
-		if max(len(text), len(name))-min(len(text), len(name)) > most {
-			continue
-		}
-		if n := distance(strings.ToLower(text), strings.ToLower(name)); n <= most {
+		if n, ok := Distance(most, text, name); ok {
 			found, most = name, n-1
 		}
 	}
 	return found
+}
+
+// Distance returns the number of edits from one text to another, and reports whether
+// it is within a limit. It ignores case.
+func Distance(most int, a, b string) (edits int, ok bool) {
+	// A text may be of any length, and comparing long texts takes time.
+	if max(len(a), len(b))-min(len(a), len(b)) > most {
+		return 0, false
+	}
+	edits = distance(strings.ToLower(a), strings.ToLower(b))
+	return edits, edits <= most
 }
 
 // distance returns the number of insertions, deletions, substitutions and swaps of

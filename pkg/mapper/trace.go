@@ -14,7 +14,10 @@ type Tried struct {
 	// Rule is zero if the source has not been read yet.
 	Rule Rule
 	// For is what the rule is for: an ARN, a permission set or an account.
-	For     string
+	For string
+	// Entry is the entry of the rule, read only; nil for an account and for a source
+	// that has not been read yet.
+	Entry   *Entry
 	Matched bool
 	// Miss is why the rule does not map the principal; empty if it does.
 	Miss Miss
@@ -51,7 +54,7 @@ func (t *Trace) entries(table *Table, principal identity.Principal, decided *Ent
 			if (entry.SSO != nil) != wantSSO {
 				continue
 			}
-			tried := Tried{Rule: entry.Rule, For: entry.subject(), Matched: entry == decided}
+			tried := Tried{Rule: entry.Rule, For: entry.subject(), Entry: entry, Matched: entry == decided}
 			if !tried.Matched {
 				tried.Miss, tried.Reason = table.miss(entry, who)
 			}

@@ -48,11 +48,17 @@ func (r *reading) notAnEntry(name string, item, above *yaml.Node) {
 		r.showLines(item)
 		return
 	}
+	if isText(item) {
+		r.principal = bounded(item.Value)
+		defer func() { r.principal = "" }()
+	}
 	arnField, _ := arnFields(name)
 	r.drop(mapper.EntryNotMap, name, item, described(item)+" is not an entry", "write "+arnField+", username and groups, each on a line of its own")
 }
 
 func (r *reading) readEntry(name string, item *yaml.Node, shared *sharedUsernames) (mapper.Entry, bool) {
+	r.principal = arnOf(item)
+	defer func() { r.principal = "" }()
 	f, ok := r.readFields(name, item)
 	if !ok {
 		return mapper.Entry{}, false
@@ -64,8 +70,12 @@ func (r *reading) readEntry(name string, item *yaml.Node, shared *sharedUsername
 	} else {
 		kind, ok = r.readARN(&entry, name, f.arn)
 	}
-	if !ok || entry.Inert != "" {
-		return entry, ok
+	if !ok {
+		return entry, false
+	}
+	if entry.Inert != "" {
+		r.readSilently(&entry, kind, name, f)
+		return entry, true
 	}
 	if !r.readUsername(&entry, kind, name, f, shared) {
 		return mapper.Entry{}, false
@@ -73,6 +83,33 @@ func (r *reading) readEntry(name string, item *yaml.Node, shared *sharedUsername
 	entry.Groups = r.readGroups(name, f)
 	return entry, true
 }
+
+// readSilently reads the username and the groups of an entry without effect, since an
+// explanation shows them. It reports no problems in them.
+func (r *reading) readSilently(entry *mapper.Entry, kind identity.Kind, name string, f fields) {
+	if r.silent == nil {
+		r.silent = newReading(nil, r.opts)
+	}
+	r.silent.text = r.text
+	r.silent.readUsername(entry, kind, name, f, &sharedUsernames{})
+	entry.Groups = r.silent.readGroups(name, f)
+}
+
+// arnOf returns the ARN of an entry as it is written, valid or not; empty if the entry
+// has none.
+func arnOf(item *yaml.Node) string {
+	for key, value := range pairs(item) {
+		if field := strings.ToLower(key.Value); field == "rolearn" || field == "userarn" {
+			if value = resolve(value); value.Kind == yaml.ScalarNode {
+				return bounded(value.Value)
+			}
+		}
+	}
+	return ""
+}
+
+// bounded cuts a text to the length of the longest ARN.
+func bounded(text string) string { return text[:min(len(text), maxARN)] }
 
 // arnFields returns the ARN field of a section's entries, and that of the other
 // section's entries.

@@ -74,8 +74,11 @@ func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Temp
 	switch {
 	case item.Kind == yaml.MappingNode && isEntry(item):
 		above, _ := r.text.origin.place(f.at.Line, 0)
+		outer := r.principal
+		r.principal = arnOf(item)
 		r.report(mapper.EntryInGroups, mapper.Error, name, item,
 			fmt.Sprintf("this entry is indented into the groups of the entry in line %d", above), "it is ignored; the other entry applies", fmt.Sprintf("indent it as far as the entry in line %d", above))
+		r.principal = outer
 		r.showLines(item)
 	case isNone(item) || isText(item) && item.Value == "":
 		r.dropGroup(mapper.GroupEmpty, name, item, "a group is empty", "write the group or remove the line")

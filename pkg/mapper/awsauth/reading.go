@@ -16,14 +16,17 @@ type reading struct {
 	last     *Result
 	sections map[string]section
 	problems []mapper.Problem
+	// silent reads what has no effect; its problems are not reported.
+	silent *reading
 	// unlisted counts the problems beyond maxProblems; worst is the severity of
 	// the worst of them.
 	unlisted int
 	worst    mapper.Severity
 	found    map[mapper.Code]bool
 
-	// text is the text that is being read.
-	text text
+	// text is the text that is being read, and principal the ARN of the entry in it.
+	text      text
+	principal string
 	// groups and groupLists have the groups and lists of groups that were read
 	// already, by their text. anchored has lists with problems, which are reported
 	// once, however many aliases refer to them.
@@ -48,7 +51,7 @@ func newReading(last *Result, opts Options) *reading {
 
 // report adds a problem at a node; a nil node means that there is no place.
 func (r *reading) report(code mapper.Code, severity mapper.Severity, section string, at *yaml.Node, message, effect, fix string) {
-	p := mapper.Problem{Code: code, Severity: severity, Section: section, Message: message, Effect: effect, Fix: fix}
+	p := mapper.Problem{Code: code, Severity: severity, Section: section, Principal: r.principal, Message: message, Effect: effect, Fix: fix}
 	if at != nil {
 		p.Line, p.Column = r.text.origin.place(at.Line, at.Column)
 	}
