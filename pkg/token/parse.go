@@ -16,30 +16,38 @@ const timeFormat = "20060102T150405Z"
 //
 // The error is one of this package's and contains no part of the token.
 func Parse(token string, hosts Hosts, now time.Time) (Request, error) {
-	text, err := decode(token)
+	request, err := parse(token, hosts, now)
 	if err != nil {
 		return Request{}, err
 	}
-	query, host, signs, err := parseURL(text, hosts)
+	return request, nil
+}
+
+// parse returns the parts that it has read before an error too.
+func parse(token string, hosts Hosts, now time.Time) (r Request, err error) {
+	if r.url, err = decode(token); err != nil {
+		return r, err
+	}
+	query, host, signs, err := parseURL(r.url, hosts)
+	r.host, r.partition = host, hosts.Partition()
 	if err != nil {
-		return Request{}, err
+		return r, err
 	}
 	p, err := parseQuery(query)
 	if err != nil {
-		return Request{}, err
+		return r, err
 	}
 	if err := p.checkConstants(); err != nil {
-		return Request{}, err
+		return r, err
 	}
-	accessKeyID, region, err := p.checkCredential(signs)
-	if err != nil {
-		return Request{}, err
+	if r.accessKeyID, r.region, err = p.checkCredential(signs); err != nil {
+		return r, err
 	}
 	signed, err := p.checkHeadersAndTimes(now)
-	if err != nil {
-		return Request{}, err
+	if !signed.IsZero() {
+		r.signed = signed.Unix()
 	}
-	return Request{url: text, host: host, region: region, partition: hosts.Partition(), accessKeyID: accessKeyID, signed: signed.Unix()}, nil
+	return r, err
 }
 
 // decode decodes the outer layer of the wire form: the prefix and the base64url.
@@ -77,7 +85,7 @@ func parseURL(text string, hosts Hosts) (query, host string, signs func(region s
 	}
 	region, ok := hosts.Region(host)
 	if !ok {
-		return "", "", nil, ErrHost
+		return "", host, nil, ErrHost
 	}
 	return query, host, func(signed string) bool { return signed == region }, nil
 }
@@ -234,7 +242,7 @@ func (p *parameters) checkCredential(signs func(region string) bool) (keyID, reg
 	rest, ofDay := strings.CutPrefix(scope, day+"/")
 	region, ofSTS := strings.CutSuffix(rest, "/sts/aws4_request")
 	if !ofDay || !ofSTS || !signs(region) {
-		return "", "", ErrCredential
+		return keyID, "", ErrCredential
 	}
 	return keyID, region, nil
 }
@@ -253,10 +261,10 @@ func (p *parameters) checkHeadersAndTimes(now time.Time) (time.Time, error) {
 		return time.Time{}, ErrDate
 	}
 	if now.After(signed.Add(Lifetime)) {
-		return time.Time{}, ErrExpired
+		return signed, ErrExpired
 	}
 	if signed.After(now.Add(MaxSkew)) {
-		return time.Time{}, ErrNotYetValid
+		return signed, ErrNotYetValid
 	}
 	return signed, nil
 }

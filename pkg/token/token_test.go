@@ -236,6 +236,13 @@ func FuzzParse(f *testing.F) {
 			if err != nil && !isRule(err) {
 				t.Errorf("%q: %v is no error of the package", candidate, err)
 			}
+			parts, same := token.Inspect(candidate, hosts, signedAt())
+			if !errors.Is(same, err) {
+				t.Errorf("%q: Inspect returns %v, Parse %v", candidate, same, err)
+			}
+			if whole := (token.Parts{Host: request.Host(), Region: request.Region(), AccessKeyID: request.AccessKeyID(), Signed: request.Time()}); err == nil && parts != whole {
+				t.Errorf("%q: Inspect returns %+v, Parse %+v", candidate, parts, whole)
+			}
 		}
 	})
 }
