@@ -95,20 +95,24 @@ func New(config Config) (*Authenticator, error) {
 // Authenticate decides about a token.
 func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decision {
 	started := a.config.Now()
-	decision := a.decide(ctx, bearer, started)
+	decision := a.decide(ctx, bearer, started, nil)
 	ended := a.config.Now()
 	decision.Duration = ended.Sub(started)
 	audit(ctx, a.config.Audit.Handler(), ended, &decision)
 	return decision
 }
 
-func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time) Decision {
+// decide decides about a token. A trace makes it ask STS even about a token in the
+// cache, but changes nothing else.
+func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time, trace *mapper.Trace) Decision {
 	// A token in the cache was already parsed, and leaves the cache when it expires.
 	key := a.keys.key(bearer)
-	if id, err, found := a.cache.get(key); found {
-		decision := a.conclude(ctx, id, err)
-		decision.Cached = true
-		return decision
+	if trace == nil {
+		if id, err, found := a.cache.get(key); found {
+			decision := a.conclude(ctx, id, err, nil)
+			decision.Cached = true
+			return decision
+		}
 	}
 	// A malformed or expired token never reaches STS.
 	request, err := token.Parse(bearer, a.config.Hosts, now)
@@ -116,7 +120,7 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 		return Decision{Outcome: parseOutcome(err), Err: err}
 	}
 	id, err := a.verify(ctx, key, request)
-	decision := a.conclude(ctx, id, err)
+	decision := a.conclude(ctx, id, err, trace)
 	if decision.Outcome == Mapped {
 		a.config.SignedIn(a.config.ClusterID, request)
 	}
@@ -124,11 +128,11 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 }
 
 // conclude returns the decision for the result of a verification.
-func (a *Authenticator) conclude(ctx context.Context, id identity.Identity, err error) Decision {
+func (a *Authenticator) conclude(ctx context.Context, id identity.Identity, err error, trace *mapper.Trace) Decision {
 	if err != nil {
 		return Decision{Outcome: verifyOutcome(err), Err: err, Reason: verifyReason(err)}
 	}
-	d := a.resolve(ctx, id)
+	d := a.resolve(ctx, id.Principal(), trace)
 	d.Identity = id
 	return d
 }
@@ -142,11 +146,10 @@ func (a *Authenticator) verify(ctx context.Context, key cacheKey, request token.
 	})
 }
 
-// resolve maps a verified identity.
-func (a *Authenticator) resolve(ctx context.Context, proven identity.Identity) Decision {
-	id := proven.Principal()
+// resolve maps a principal.
+func (a *Authenticator) resolve(ctx context.Context, id identity.Principal, trace *mapper.Trace) Decision {
 	scrubbed := slices.Contains(a.config.ScrubbedAccounts, id.AccountID)
-	match, ok, err := a.config.Mapper.Map(ctx, id, nil)
+	match, ok, err := a.config.Mapper.Map(ctx, id, trace)
 	denied, isDenied := errors.AsType[*mapper.DeniedError](err)
 	switch {
 	case isDenied:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
@@ -99,6 +100,16 @@ func (c *Cluster) Sources() []source.Source { return c.sources }
 // Authenticate decides about a token.
 func (c *Cluster) Authenticate(ctx context.Context, bearer string) authn.Decision {
 	return c.authenticator.Authenticate(ctx, bearer)
+}
+
+// Explain decides about a token as Authenticate does, and returns how.
+func (c *Cluster) Explain(ctx context.Context, bearer string) authn.Explained {
+	return c.authenticator.Explain(ctx, bearer)
+}
+
+// ExplainPrincipal decides about a principal as if it had sent a valid token.
+func (c *Cluster) ExplainPrincipal(ctx context.Context, principal identity.Principal) authn.Explained {
+	return c.authenticator.ExplainPrincipal(ctx, principal)
 }
 
 // Run follows the sources until ctx is done.
