@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/kube"
 )
 
@@ -53,4 +55,32 @@ func awsAuth(ctx context.Context, client dynamic.Interface) (*unstructured.Unstr
 		return nil, fmt.Errorf("getting ConfigMap kube-system/aws-auth: %w", err)
 	}
 	return configMap, nil
+}
+
+// words returns the flags as they were given.
+func (f *clusterFlags) words() (words []string) {
+	if f.kubeconfig != "" {
+		words = append(words, "--kubeconfig", f.kubeconfig)
+	}
+	if f.context != "" {
+		words = append(words, "--context", f.context)
+	}
+	return words
+}
+
+// because says why it is this cluster.
+func (f *clusterFlags) because() string {
+	if words := f.words(); len(words) > 0 {
+		return strings.Join(words, " ")
+	}
+	return "the current context, since no flag names another place"
+}
+
+// edit returns the command that edits aws-auth.
+func (f *clusterFlags) edit(int) string {
+	command := []string{"kubectl"}
+	for _, word := range f.words() {
+		command = append(command, explain.Shell(word))
+	}
+	return strings.Join(append(command, "--namespace", "kube-system", "edit", "configmap", "aws-auth"), " ")
 }

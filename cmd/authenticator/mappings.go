@@ -62,14 +62,19 @@ type mappingOptions struct {
 }
 
 func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&o.backendModes, "backend-mode", []string{backendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth)")
+	o.addSourceFlags(flags)
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig for EKSConfigMap (default: the pod's service account)")
 	flags.StringVar(&o.master, "master", "", "URL of the kube-apiserver for EKSConfigMap; overrides the kubeconfig's")
+	flags.Float64Var(&o.ec2QPS, "ec2-describeInstances-qps", 15, "maximum DescribeInstances calls per second; 0 for no limit")
+	flags.IntVar(&o.ec2Burst, "ec2-describeInstances-burst", 5, "maximum DescribeInstances calls at once")
+}
+
+// addSourceFlags adds the flags that do not depend on who reads the mappings.
+func (o *mappingOptions) addSourceFlags(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&o.backendModes, "backend-mode", []string{backendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth)")
 	flags.StringVar(&o.awsAuthFile, "aws-auth-file", "", "file of mappings in the format of aws-auth, watched for changes; its source comes after those of --backend-mode")
 	flags.StringSliceVar(&o.ownerARNs, "cluster-owner-arn", nil, "ARN of a user or role that maps to kubernetes-admin in system:masters, whatever the mappings say (repeatable)")
 	flags.StringVar(&o.rolePaths, "role-paths", "ignore", "treatment of a role path in rolearn: ignore (the entry never matches, as on EKS) or strip (the entry matches the role by its name)")
-	flags.Float64Var(&o.ec2QPS, "ec2-describeInstances-qps", 15, "maximum DescribeInstances calls per second; 0 for no limit")
-	flags.IntVar(&o.ec2Burst, "ec2-describeInstances-burst", 5, "maximum DescribeInstances calls at once")
 }
 
 // check returns an error for an invalid flag.
@@ -142,18 +147,12 @@ func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger)
 
 // newSources returns new sources with the given names.
 func (o *mappingOptions) newSources(ctx context.Context, p *program, names []string, partition string, onWatchFailure func(), log *slog.Logger) ([]source.Source, error) {
-	rolePaths, err := mapper.ParseRolePaths(o.rolePaths)
-	if err != nil {
-		return nil, cli.Usagef("--role-paths: %w", err)
-	}
-	gates, err := parseFeatureGates(p.featureGates)
-	if err != nil {
-		return nil, err
-	}
-	sso, isSet := gates[ssoRoleMatch]
 	var sources []source.Source
 	for _, name := range names {
-		options := awsauth.Options{Source: name, Partition: partition, RolePaths: rolePaths, NoSSO: isSet && !sso}
+		options, err := o.readOptions(p, name, partition)
+		if err != nil {
+			return nil, err
+		}
 		var made source.Source
 		switch name {
 		case backendMountedFile:
@@ -171,6 +170,20 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 		sources = append(sources, made)
 	}
 	return sources, nil
+}
+
+// readOptions returns the options for reading the mappings of a source.
+func (o *mappingOptions) readOptions(p *program, source, partition string) (awsauth.Options, error) {
+	rolePaths, err := mapper.ParseRolePaths(o.rolePaths)
+	if err != nil {
+		return awsauth.Options{}, cli.Usagef("--role-paths: %w", err)
+	}
+	gates, err := parseFeatureGates(p.featureGates)
+	if err != nil {
+		return awsauth.Options{}, err
+	}
+	sso, isSet := gates[ssoRoleMatch]
+	return awsauth.Options{Source: source, Partition: partition, RolePaths: rolePaths, NoSSO: isSet && !sso}, nil
 }
 
 func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Options, onFailure func(), log *slog.Logger) (source.Source, error) {

@@ -63,7 +63,16 @@ get-token".`,
 	flags.StringVarP(&p.logFormat, "log-format", "l", "text", "format of the log: text or json")
 	flags.StringVarP(&p.logVerbosity, "log-verbosity", "v", "info", "level of the log: error, warning, info or debug ($AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY)")
 	flags.StringVar(&p.featureGates, "feature-gates", "", "comma-separated GATE=true|false; SSORoleMatch=false turns sso entries off, the other gates have no effect")
-	root.AddCommand(newServer(p), newInit(p), newToken(p), newVerify(p), newLint(p), newDiff(p), newVersion(p))
+	root.AddCommand(
+		newServer(p),
+		newInit(p),
+		newToken(p),
+		newVerify(p),
+		newExplain(p),
+		newLint(p),
+		newDiff(p),
+		newVersion(p),
+	)
 	return root
 }
 
@@ -107,6 +116,19 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 		}
 	}
 	return p.checkValues()
+}
+
+// setServerValue sets a flag that the configuration file has for the server alone, if
+// the user did not give it.
+func (p *program) setServerValue(flags *pflag.FlagSet, flag string) error {
+	for _, value := range p.config.Values {
+		if value.Command == "server" && value.Flag == flag {
+			if err := setDefault(flags, flag, value.Text); err != nil {
+				return cli.Usagef("reading the configuration %s: line %d: %s: %w", p.configPath, value.Line, value.Key, err)
+			}
+		}
+	}
+	return nil
 }
 
 // checkValues returns an error for an invalid value of a flag that all commands

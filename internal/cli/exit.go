@@ -20,14 +20,21 @@ const (
 const exitCodes = `Exit codes: 0 success; 1 failure, or a negative result; 2 invalid flags, arguments or
 configuration; 3 the result could not be determined.`
 
-// An Error ends a program with an exit code, and may have a hint at the remedy.
+// An Error ends a program with an exit code, and may have a hint at the remedy. If Err
+// is nil, nothing is printed: the output of the command says it all.
 type Error struct {
 	Code int
 	Hint string
 	Err  error
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
 func (e *Error) Unwrap() error { return e.Err }
 
 // Usagef returns an error for invalid flags, arguments or configuration. It keeps the
@@ -70,8 +77,12 @@ func exitCode(err error) int {
 
 // report prints an error and its hint, and returns the exit code.
 func report(w io.Writer, program string, err error, colored bool) int {
+	e, ok := errors.AsType[*Error](err)
+	if ok && e.Err == nil {
+		return e.Code
+	}
 	fmt.Fprintf(w, "%s: %v\n", program, err)
-	if e, ok := errors.AsType[*Error](err); ok && e.Hint != "" {
+	if ok && e.Hint != "" {
 		label := "hint:"
 		if colored {
 			label = "\x1b[1m" + label + "\x1b[0m"

@@ -41,7 +41,7 @@ func settings() map[string]setting {
 		"server.generatekubeconfig":        {flag: "generate-kubeconfig"},
 		"server.healthport":                {flag: "health-port"},
 		"server.hostname":                  {flag: "hostname"},
-		"server.kubeconfig":                {flag: "kubeconfig"},
+		"server.kubeconfig":                {flag: "kubeconfig", command: "server"},
 		"server.kubeconfigpregenerated":    {flag: "kubeconfig-pregenerated"},
 		"server.master":                    {flag: "master"},
 		"server.metricsbindaddress":        {flag: "metrics-bind-address"},

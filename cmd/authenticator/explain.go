@@ -1,0 +1,180 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+// exitNotMapped is the exit code of explain and whoami if the caller does not sign in.
+const exitNotMapped = 3
+
+func newExplain(p *program) *cobra.Command {
+	var o explainOptions
+	command := &cobra.Command{
+		Use:   "explain",
+		Short: "Explain whether a token or an AWS identity signs in, and why",
+		Long: `Explain whether a token or an AWS identity signs in, and why: what the token says, who
+STS says it is, which mapping matches or nearly matches, and the command that mends it.
+It decides as the server does, and signs nobody in.
+
+The question is a token (--token), an AWS identity (--arn), or you, with the AWS
+credentials of this shell (--as-me).
+
+The mappings come from a file (-f), from the server's configuration (--config), or from
+the cluster of a kubeconfig. Give the flags of the server, such as --cluster-owner-arn and
+--role-paths, so that the answer is the server's.
+
+The exit code is 0 if the caller is mapped to a Kubernetes user, 3 if it is not, 1 if
+that could not be determined, and 2 for invalid flags.`,
+		Example: `  authenticator explain --arn arn:aws:iam::111122223333:role/admin -f aws-auth.yaml
+  authenticator explain --arn arn:aws:sts::111122223333:assumed-role/admin/alice --context my-cluster
+  authenticator explain --as-me --cluster-id my-cluster
+  authenticator token -i my-cluster --token-only | authenticator explain -i my-cluster --token -`,
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.setServerValue(cmd.Flags(), "partition"); err != nil {
+				return err
+			}
+			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
+			return o.run(cmd.Context(), p)
+		},
+	}
+	flags := command.Flags()
+	o.subject.addFlags(flags)
+	o.addFlags(flags)
+	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
+	command.MarkFlagsMutuallyExclusive("token", "arn", "as-me")
+	command.MarkFlagsMutuallyExclusive("filename", "backend-mode")
+	command.MarkFlagsMutuallyExclusive("filename", "aws-auth-file")
+	return command
+}
+
+// explainOptions are the flags of explain: who, by which mappings, with which STS.
+type explainOptions struct {
+	subject subjectOptions
+	explainMappings
+	stsOptions
+	output cli.Output
+}
+
+func (o *explainOptions) addFlags(flags *pflag.FlagSet) {
+	o.explainMappings.addFlags(flags)
+	o.stsOptions.addFlags(flags)
+}
+
+func (o *explainOptions) run(ctx context.Context, p *program) error {
+	if o.subject.token == "-" && o.filename == "-" {
+		return cli.Usagef("--token - and -f - both read standard input: name a file for one of them")
+	}
+	question, err := o.subject.question(ctx, p)
+	if err != nil {
+		return err
+	}
+	explanation, err := o.explain(ctx, p, question)
+	if err != nil {
+		return err
+	}
+	if format := o.output.String(); format == cli.JSON || format == cli.YAML {
+		if err := o.output.Print(p.out, explanation, nil); err != nil {
+			return err
+		}
+	} else if err := printExplanation(p.out, explanation, format == cli.Wide); err != nil {
+		return err
+	}
+	return exitOf(explanation)
+}
+
+// exitOf returns the error that ends the program with the exit code of a result.
+func exitOf(e explain.Explanation) error {
+	switch e.Result {
+	case explain.Mapped:
+		return nil
+	case explain.NotMapped:
+		return &cli.Error{Code: exitNotMapped}
+	default:
+		return &cli.Error{Code: cli.ExitFailure}
+	}
+}
+
+// explain answers a question with the mappings of the flags.
+func (o *explainOptions) explain(ctx context.Context, p *program, q question) (explain.Explanation, error) {
+	now := time.Now()
+	mappings, err := o.read(ctx, p, o.partition)
+	if err != nil {
+		return explain.Explanation{}, err
+	}
+	facts := mappings.facts
+	facts.ClusterID, facts.Partition, facts.Regions, facts.Now = p.clusterID, o.partition, o.stsRegions, now
+	facts.Note, facts.SessionUnknown = q.note, q.sessionUnknown
+	decider, done, err := o.newCluster(ctx, p, mappings, func() time.Time { return now })
+	if err != nil {
+		return explain.Explanation{}, err
+	}
+	defer done()
+	return explain.New(facts, q.ask(ctx, p, decider)), nil
+}
+
+// newCluster returns a cluster that decides with mappings as the server does.
+func (o *explainOptions) newCluster(ctx context.Context, p *program, m mappings, now func() time.Time) (decider *cluster.Cluster, done func(), err error) {
+	hosts, err := o.hosts()
+	if err != nil {
+		return nil, nil, err
+	}
+	dial, err := o.dial()
+	if err != nil {
+		return nil, nil, err
+	}
+	roots, err := caBundle(ctx, p.getenv)
+	if err != nil {
+		return nil, nil, err
+	}
+	sts := verify.New(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()})
+	decider, err = cluster.New(cluster.Config{
+		ID:    cmp.Or(p.clusterID, "any"), // an AWS identity is mapped without one
+		Hosts: hosts, Verifier: sts, Owner: m.owner, Sources: m.sources, ReservedPrefixes: m.reserved,
+		Instances: unnamedInstances{}, Now: now,
+	})
+	if err != nil {
+		sts.Close()
+		return nil, nil, err
+	}
+	return decider, sts.Close, nil
+}
+
+// A question is who an explanation is about: a token, or a principal.
+type question struct {
+	bearer    string
+	principal identity.Principal
+	// note says in which way the principal is not the one that was asked about, and
+	// sessionUnknown is set if the question did not name the session of a role.
+	note           string
+	sessionUnknown bool
+}
+
+// ask asks a cluster.
+func (q question) ask(ctx context.Context, p *program, c *cluster.Cluster) authn.Explained {
+	if q.bearer == "" {
+		return c.ExplainPrincipal(ctx, q.principal)
+	}
+	trustPublicCAs()
+	defer cli.Waiting(p.err, "authenticator: waiting for AWS STS")()
+	return c.Explain(ctx, q.bearer)
+}
+
+// unnamedInstances stands in for EC2, for which explain has no credentials.
+type unnamedInstances struct{}
+
+func (unnamedInstances) PrivateDNSName(_ context.Context, instanceID string) (string, error) {
+	return "<private DNS name of " + instanceID + ">", nil
+}

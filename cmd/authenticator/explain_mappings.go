@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+
+	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// explainMappings are the flags that say by which mappings explain decides: the
+// server's, with a file or a kubeconfig of the user.
+type explainMappings struct {
+	mappingOptions
+	filename string
+	cluster  clusterFlags
+}
+
+func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
+	flags.StringVarP(&o.filename, "filename", "f", "", "file of mappings, in the format of aws-auth; - reads standard input")
+	o.cluster.addFlags(flags)
+	o.addSourceFlags(flags)
+}
+
+// mappings are what the flags name, read once.
+type mappings struct {
+	owner    mapper.Mapper
+	sources  []source.Source
+	reserved map[string][]string
+	facts    explain.Facts
+}
+
+// fixedSource is a source that was read once.
+type fixedSource struct {
+	name     string
+	snapshot source.Snapshot
+}
+
+func (s *fixedSource) Name() string             { return s.name }
+func (s *fixedSource) Run(context.Context)      {}
+func (s *fixedSource) Current() source.Snapshot { return s.snapshot }
+
+// read reads the mappings.
+func (o *explainMappings) read(ctx context.Context, p *program, partition string) (m mappings, err error) {
+	var warnings []string
+	if m.owner, warnings, err = o.owner(partition); err != nil {
+		return m, err
+	}
+	m.facts.RolePaths, err = mapper.ParseRolePaths(o.rolePaths)
+	if err != nil {
+		return m, cli.Usagef("--role-paths: %w", err)
+	}
+	names, more, err := o.names(p)
+	if err != nil {
+		return m, err
+	}
+	warnings = append(warnings, more...)
+	if m.reserved, more, err = reservedPrefixes(p, names); err != nil {
+		return m, err
+	}
+	for _, warning := range append(warnings, more...) {
+		fmt.Fprintln(p.err, "authenticator: warning:", warning)
+	}
+	for _, name := range names {
+		if err := o.add(ctx, p, &m, name, partition); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// names returns the names of the sources. Without a flag or a configuration that names
+// one, the source is the cluster's aws-auth.
+func (o *explainMappings) names(p *program) (names, warnings []string, err error) {
+	if o.filename != "" {
+		return []string{sourceAWSAuthFile}, nil, nil
+	}
+	if !o.backendModesGiven && !p.config.HasMappings && o.awsAuthFile == "" {
+		return []string{backendEKSConfigMap}, nil, nil
+	}
+	return o.sources(p.config)
+}
+
+// add reads the mappings of a source.
+func (o *explainMappings) add(ctx context.Context, p *program, m *mappings, name, partition string) error {
+	options, err := o.readOptions(p, name, partition)
+	if err != nil {
+		return err
+	}
+	var read source.Source
+	facts := explain.SourceFacts{Name: name}
+	switch {
+	case name == backendEKSConfigMap:
+		facts.Place, facts.Edit = "ConfigMap kube-system/aws-auth", o.cluster.edit
+		read, err = o.readConfigMap(ctx, p, options, m)
+	case o.filename != "":
+		facts.Place, facts.Edit = o.filename, editFile(o.filename)
+		m.facts.From, m.facts.Because, m.facts.MapFlags = "file "+o.filename, "-f", []string{"-f", o.filename}
+		if o.filename == "-" {
+			facts.Place, facts.Edit = "standard input", nil
+			m.facts.From, m.facts.MapFlags = facts.Place, nil
+		}
+		read, err = readMappings(ctx, p.in, o.filename, options)
+	default:
+		path, flag := p.configPath, "--config"
+		if name == sourceAWSAuthFile {
+			path, flag = o.awsAuthFile, "--aws-auth-file"
+			m.facts.MapFlags = []string{"-f", path}
+		}
+		facts.Place, facts.Edit = path, editFile(path)
+		m.facts.From, m.facts.Because = "file "+path, flag
+		read, err = o.readServerFile(ctx, p, name, partition)
+	}
+	if err != nil {
+		return err
+	}
+	facts.Snapshot = read.Current()
+	m.sources = append(m.sources, read)
+	m.facts.Sources = append(m.facts.Sources, facts)
+	return nil
+}
+
+// editFile returns the command that edits a line of a file.
+func editFile(path string) func(line int) string {
+	return func(line int) string {
+		return fmt.Sprintf("${EDITOR:-vi} +%d %s", max(line, 1), explain.Shell(path))
+	}
+}
+
+// readServerFile reads a file as the server does.
+func (o *explainMappings) readServerFile(ctx context.Context, p *program, name, partition string) (source.Source, error) {
+	made, err := o.newSources(ctx, p, []string{name}, partition, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return made[0], nil
+}
+
+// readMappings reads a file of mappings once.
+func readMappings(ctx context.Context, stdin io.Reader, path string, options awsauth.Options) (source.Source, error) {
+	var content []byte
+	var err error
+	if path == "-" {
+		if content, err = io.ReadAll(io.LimitReader(stdin, file.MaxMappings+1)); err == nil && len(content) > file.MaxMappings {
+			err = fmt.Errorf("standard input has more than %d bytes", file.MaxMappings)
+		}
+	} else {
+		content, err = file.Read(ctx, path, file.MaxMappings)
+	}
+	if err != nil {
+		return nil, cli.Usagef("reading the mappings: %w", err)
+	}
+	result, err := awsauth.ParseFile(content, nil, options)
+	if err != nil {
+		return nil, fmt.Errorf("reading the mappings: %s: %w", path, err)
+	}
+	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: result.Problems}}, nil
+}
+
+// readConfigMap reads aws-auth from the cluster of a kubeconfig once. If the user may
+// not read it, the source is one that was not read.
+func (o *explainMappings) readConfigMap(ctx context.Context, p *program, options awsauth.Options, m *mappings) (source.Source, error) {
+	client, err := o.cluster.client()
+	if err != nil {
+		return nil, err
+	}
+	m.facts.From, m.facts.Because = "the cluster of the kubeconfig", o.cluster.because()
+	m.facts.MapFlags = o.cluster.words()
+	answered := cli.Waiting(p.err, "authenticator: waiting for the API server")
+	configMap, err := awsAuth(ctx, client)
+	answered()
+	switch {
+	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
+		m.facts.Unreadable = err.Error()
+		return &fixedSource{name: options.Source}, nil
+	case err != nil:
+		return nil, err
+	case configMap == nil:
+		return &fixedSource{options.Source, source.Snapshot{Table: mapper.NewTable(nil, nil, options.RolePaths)}}, nil
+	}
+	data, err := kube.Data(configMap)
+	if err != nil {
+		return nil, err
+	}
+	result := awsauth.Parse(data, nil, options)
+	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: slices.Clone(result.Problems)}}, nil
+}

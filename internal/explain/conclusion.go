@@ -1,0 +1,219 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/partition"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+// conclude returns the answer in one sentence, and the command that mends it.
+func conclude(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
+	switch explained.Decision.Outcome {
+	case authn.Mapped:
+		return fmt.Sprintf("%s signs in as %s in %s, by %s.", e.Principal.CanonicalARN, e.User.Username, list(e.User.Groups), place(facts, *e.Rule)), ""
+	case authn.Malformed, authn.Expired:
+		return concludeToken(facts, explained)
+	case authn.Refused:
+		return concludeRefused(facts, explained)
+	case authn.Denied:
+		return concludeDenied(facts, explained, e)
+	case authn.Unmapped:
+		return concludeUnmapped(facts, e)
+	default:
+		return concludeUndecided(facts, explained, e)
+	}
+}
+
+const freshToken = "authenticator token --cluster-id %s --token-only | authenticator explain --cluster-id %[1]s --token -"
+
+// concludeToken is about a token that is invalid without asking STS.
+func concludeToken(facts Facts, explained authn.Explained) (sentence, command string) {
+	err, parts := explained.Decision.Err, explained.Token
+	again := fmt.Sprintf(freshToken, Shell(facts.ClusterID))
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return fmt.Sprintf("The token is not valid: it was signed %s ago, and tokens expire after 15 minutes. Make a new one, or correct the clock of the machine that made it.",
+			duration(facts.Now.Sub(parts.Signed))), again
+	case errors.Is(err, token.ErrNotYetValid):
+		return fmt.Sprintf("The token is not valid: it was signed %s in the future, so the clock of the machine that made it is ahead of this one's. Correct it.",
+			duration(parts.Signed.Sub(facts.Now))), "timedatectl set-ntp true"
+	case errors.Is(err, token.ErrHost):
+		return concludeHost(facts, parts, again)
+	}
+	return fmt.Sprintf("The token is not valid, and STS was not asked: %s.", err), again
+}
+
+// concludeHost is about a token for an STS host that the server does not trust.
+func concludeHost(facts Facts, parts token.Parts, again string) (sentence, command string) {
+	for _, p := range partition.All() {
+		region, ok := p.STSRegion(parts.Host)
+		switch {
+		case !ok || !p.Has(region):
+		case p.Name != facts.Partition:
+			return fmt.Sprintf("The token is not valid: its STS host %s is in partition %s, but the cluster is in partition %s.", parts.Host, p.Name, facts.Partition), again
+		default:
+			return fmt.Sprintf("The token is not valid: it is for region %s, but the server accepts only %s (--sts-region). Set AWS_REGION to one of those, or add the region.", region, strings.Join(facts.Regions, ", ")), again
+		}
+	}
+	return fmt.Sprintf("The token is not valid: its host %s is not an STS endpoint of AWS.", strconv.Quote(parts.Host)), again
+}
+
+// concludeRefused is about a token that STS does not accept.
+func concludeRefused(facts Facts, explained authn.Explained) (sentence, command string) {
+	again := fmt.Sprintf(freshToken, Shell(facts.ClusterID))
+	const check = "aws sts get-caller-identity"
+	code := ""
+	if refused, ok := errors.AsType[*verify.RefusedError](explained.Decision.Err); ok {
+		code = refused.Code
+	}
+	switch code {
+	case "SignatureDoesNotMatch":
+		return fmt.Sprintf("STS refused the token (%s): it was made for another cluster than %s, or with a wrong secret access key.", code, facts.ClusterID), again
+	case "InvalidClientTokenId":
+		return fmt.Sprintf("STS refused the token (%s): access key %s is inactive or deleted, or belongs to another partition.", code, explained.Token.AccessKeyID), check
+	case "ExpiredToken", "ExpiredTokenException":
+		return fmt.Sprintf("STS refused the token (%s): the AWS session that signed it has expired. Log in to AWS again.", code), "aws sso login"
+	}
+	return fmt.Sprintf("STS refused the token: %s.", code), check
+}
+
+// concludeDenied is about a mapping that matches, but results in no user.
+func concludeDenied(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
+	arn := e.Principal.CanonicalARN
+	if e.Rule == nil {
+		return fmt.Sprintf("%s does not sign in: %s.", arn, explained.Decision.Err), ""
+	}
+	if e.Result == Undecided {
+		return fmt.Sprintf("Whether %s signs in depends on its session: %s is for EC2 instances, whose session name is the instance ID.", arn, place(facts, *e.Rule)),
+			words(append([]string{"authenticator", "explain", "--arn", arn, "--session", "i-0123456789abcdef0"}, facts.MapFlags...))
+	}
+	sentence = fmt.Sprintf("%s matches %s, but does not sign in: %s.", arn, place(facts, *e.Rule), explained.Decision.Err)
+	if tried := decidedBy(explained); tried.Entry != nil {
+		_, groups := templates(tried.Entry)
+		command = mapAdd(facts, *e.Principal, "", groups)
+	}
+	return sentence, command
+}
+
+// concludeUnmapped is about a principal that no mapping matches.
+func concludeUnmapped(facts Facts, e Explanation) (sentence, command string) {
+	arn := e.Principal.CanonicalARN
+	if len(e.NearMisses) == 0 {
+		for _, p := range e.Problems {
+			if p.Severity == mapper.Error && concernsAll(p.Code) {
+				return fmt.Sprintf("%s is not mapped to a Kubernetes user, but a mistake hides a part of the mappings: %s (%s).", arn, p.Message, p.Fix), edit(facts, p.Source, p.Line)
+			}
+		}
+		return fmt.Sprintf("%s is not mapped to a Kubernetes user: no mapping is for it.", arn), mapAdd(facts, *e.Principal, "", nil)
+	}
+	miss := e.NearMisses[0]
+	sentence = fmt.Sprintf("%s is not mapped to a Kubernetes user; the nearest entry is %s, but %s.", arn, place(facts, miss.Rule), miss.Why)
+	// An entry with the right ARN and another mistake has a username and groups that
+	// only its author knows.
+	if miss.Kind == Dropped && !isARNFault(miss.Code) {
+		return sentence, edit(facts, miss.Source, miss.Line)
+	}
+	return sentence, mapAdd(facts, *e.Principal, miss.Username, miss.Groups)
+}
+
+// isARNFault reports whether an entry is ignored for its ARN.
+func isARNFault(code mapper.Code) bool {
+	switch code {
+	case mapper.EntryInvalidARN, mapper.ARNMatchesNobody, mapper.AssumedRole, mapper.EntryPartition:
+		return true
+	}
+	return false
+}
+
+// edit returns the command that edits a line of a source; empty if there is none.
+func edit(facts Facts, source string, line int) string {
+	for _, s := range facts.Sources {
+		if s.Name == source && s.Edit != nil {
+			return s.Edit(line)
+		}
+	}
+	return ""
+}
+
+// concludeUndecided is about a decision that could not be made.
+func concludeUndecided(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
+	const ready = "curl --silent http://127.0.0.1:21363/readyz"
+	decision := explained.Decision
+	switch decision.Outcome {
+	case authn.Throttled:
+		return "The server could not decide: AWS STS throttles its requests. Try again in a few seconds.", ""
+	case authn.Saturated:
+		return "The server could not decide: too many tokens wait for AWS STS. Try again in a few seconds.", ""
+	case authn.Unreachable:
+		return fmt.Sprintf("The server could not decide: %s.", decision.Err), "curl --head https://" + explained.Token.Host
+	}
+	if errors.Is(decision.Err, mapper.ErrNotSynced) && facts.Unreadable != "" {
+		return fmt.Sprintf("You are %s, but you may not read the mappings (%s): send this line to an administrator of %s.", e.Principal.CanonicalARN, facts.Unreadable, clusterOf(facts)),
+			words([]string{"authenticator", "explain", "--arn", e.Principal.ARN})
+	}
+	if errors.Is(decision.Err, mapper.ErrNotSynced) {
+		return "The server could not decide: its mappings have not been read yet.", ready
+	}
+	return fmt.Sprintf("The server could not decide: %s.", decision.Err), ""
+}
+
+func clusterOf(facts Facts) string {
+	if facts.ClusterID == "" {
+		return "the cluster"
+	}
+	return "cluster " + facts.ClusterID
+}
+
+// mapAdd returns the command that maps a principal. An empty username means one made of
+// the principal's name.
+func mapAdd(facts Facts, p Principal, username string, groups []string) string {
+	what, flag := "user", "--userarn"
+	who := subjectOf(p.CanonicalARN)
+	name := p.CanonicalARN[strings.LastIndexAny(p.CanonicalARN, "/:")+1:]
+	if who.kind == "role" {
+		what, flag, name = "role", "--rolearn", name+":{{SessionName}}"
+	}
+	if username == "" || strings.ContainsFunc(username, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		username = name
+	}
+	command := []string{"authenticator", "map", "add", what, flag, p.CanonicalARN, "--username", username}
+	groups = slices.DeleteFunc(slices.Clone(groups), func(group string) bool {
+		return strings.ContainsFunc(group, func(r rune) bool { return !strconv.IsPrint(r) })
+	})
+	if len(groups) > 0 {
+		command = append(command, "--groups", strings.Join(groups, ","))
+	}
+	return words(append(command, facts.MapFlags...))
+}
+
+// words returns a command as a line for a shell.
+func words(command []string) string {
+	quoted := make([]string, len(command))
+	for i, word := range command {
+		quoted[i] = Shell(word)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// Shell quotes a word for a shell, if it has to be.
+func Shell(word string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_./:@=,+-", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// duration returns a duration in whole seconds.
+func duration(d time.Duration) string { return d.Round(time.Second).String() }

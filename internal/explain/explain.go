@@ -1,0 +1,188 @@
+package explain
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/token"
+)
+
+// maxRules bounds the rules of an explanation. A table can have hundreds of thousands.
+const maxRules = 10_000
+
+// Facts are what an explanation needs beside the decision.
+type Facts struct {
+	// ClusterID is the ID of the cluster, and Partition its partition.
+	ClusterID, Partition string
+	// Regions are the regions whose STS endpoints tokens may name; empty for all.
+	Regions []string
+	// From and Because describe where the mappings come from, and why from there.
+	From, Because string
+	// Sources are the sources in the order of their precedence.
+	Sources []SourceFacts
+	// RolePaths is the treatment of role paths.
+	RolePaths mapper.RolePaths
+	// Note says in which way the principal is not the one that was asked about; empty
+	// if it is.
+	Note string
+	// SessionUnknown is set if the question did not name the session of a role.
+	SessionUnknown bool
+	// Unreadable is the error with which the mappings could not be read; empty if they
+	// were.
+	Unreadable string
+	// MapFlags are the flags with which `authenticator map` edits the mappings, such as
+	// -f aws-auth.yaml.
+	MapFlags []string
+	// Now is the time of the decision.
+	Now time.Time
+}
+
+// SourceFacts are the facts about a source of mappings.
+type SourceFacts struct {
+	// Name is the name of the source in rules, and Place describes where it is.
+	Name, Place string
+	// Edit returns the command that edits a line of it; nil if there is none.
+	Edit     func(line int) string
+	Snapshot source.Snapshot
+}
+
+// New returns the explanation of a decision.
+func New(facts Facts, explained authn.Explained) Explanation {
+	decision, principal := explained.Decision, explained.Principal
+	e := Explanation{
+		Result: resultOf(decision.Outcome), Outcome: decision.Outcome, ClusterID: facts.ClusterID,
+		Mappings:   newMappings(facts),
+		Token:      newToken(facts.Now, explained),
+		RulesTried: len(explained.Trace.Tried),
+	}
+	if principal.CanonicalARN != "" {
+		e.Principal = &Principal{
+			ARN: principal.ARN, CanonicalARN: principal.CanonicalARN, Partition: principal.Partition, AccountID: principal.AccountID,
+			UserID: principal.UserID, SessionName: principal.SessionName,
+			Verified: decision.Identity.Principal() == principal, Note: facts.Note,
+		}
+		e.NearMisses = relevant(nearMisses(explained.Trace, facts.Sources, principal.CanonicalARN), decidedBy(explained))
+	}
+	e.Problems = problemsFor(facts.Sources, principal.CanonicalARN)
+	for _, tried := range explained.Trace.Tried[:min(len(explained.Trace.Tried), maxRules)] {
+		e.Rules = append(e.Rules, newRule(tried))
+	}
+	if tried := decidedBy(explained); tried != nil {
+		rule := newRule(*tried)
+		e.Rule = &rule
+	}
+	if decision.Outcome == authn.Mapped {
+		e.User = newUser(decision.User)
+	}
+	if facts.SessionUnknown && e.Rule != nil && e.Rule.Miss == mapper.MissDenied {
+		e.Result = Undecided // another session may be mapped
+	}
+	e.EKS = onEKS(facts, explained)
+	e.Sentence, e.Command = conclude(facts, explained, e)
+	return e
+}
+
+func resultOf(outcome authn.Outcome) Result {
+	switch outcome.Verdict() {
+	case authn.Yes:
+		return Mapped
+	case authn.No:
+		return NotMapped
+	default:
+		return Undecided
+	}
+}
+
+// decidedBy returns the rule that decided; nil if none did.
+func decidedBy(explained authn.Explained) *mapper.Tried {
+	tried := explained.Trace.Tried
+	for i := range tried {
+		if tried[i].Matched || isNoUser(tried[i].Miss) {
+			return &tried[i]
+		}
+	}
+	return nil
+}
+
+// isNoUser reports whether a rule matched but results in no user.
+func isNoUser(miss mapper.Miss) bool {
+	return miss == mapper.MissDenied || miss == mapper.MissReserved || miss == mapper.MissUndecided
+}
+
+func newMappings(facts Facts) Mappings {
+	m := Mappings{From: facts.From, Because: facts.Because}
+	for _, s := range facts.Sources {
+		described := Source{
+			Name: s.Name, Place: s.Place, Read: s.Snapshot.Table != nil,
+			Errors:   mapper.Count(s.Snapshot.Problems, mapper.Error),
+			Warnings: mapper.Count(s.Snapshot.Problems, mapper.Warning),
+		}
+		if described.Read {
+			described.Mappings = s.Snapshot.Table.Len()
+		}
+		m.Sources = append(m.Sources, described)
+	}
+	return m
+}
+
+func newToken(now time.Time, explained authn.Explained) *Token {
+	parts, outcome := explained.Token, explained.Decision.Outcome
+	if !explained.IsToken {
+		return nil
+	}
+	t := &Token{
+		AccessKeyID: parts.AccessKeyID, Region: parts.Region, Host: parts.Host,
+		Verified: explained.Principal.CanonicalARN != "",
+	}
+	if !parts.Signed.IsZero() {
+		signed, expires, age := parts.Signed, parts.Signed.Add(token.Lifetime), int64(now.Sub(parts.Signed)/time.Second)
+		t.Signed, t.Expires, t.AgeSeconds = &signed, &expires, &age
+	}
+	if outcome == authn.Malformed || outcome == authn.Expired || outcome == authn.Refused {
+		t.Problem = explained.Decision.Err.Error()
+	}
+	return t
+}
+
+func newUser(user authn.User) *User {
+	u := &User{Username: user.Username, UID: user.UID, Groups: append([]string{}, user.Groups...)}
+	for _, extra := range user.Extra {
+		if u.Extra == nil {
+			u.Extra = map[string][]string{}
+		}
+		u.Extra[extra.Key] = []string{extra.Value}
+	}
+	return u
+}
+
+// place returns the place of a rule, for people.
+func place(facts Facts, rule Rule) string {
+	if rule.Section == "" {
+		return "the cluster owner (--cluster-owner-arn)"
+	}
+	where := rule.Section
+	if rule.Line > 0 {
+		where = rule.Section + " line " + strconv.Itoa(rule.Line)
+	}
+	for _, s := range facts.Sources {
+		if s.Name == rule.Source && s.Place != "" {
+			return where + " of " + s.Place
+		}
+	}
+	return where
+}
+
+// list returns names as a list for people.
+func list(names []string) string {
+	if len(names) == 0 {
+		return "no groups"
+	}
+	if len(names) == 1 {
+		return "group " + names[0]
+	}
+	return "groups " + strings.Join(names, ", ")
+}

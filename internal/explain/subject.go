@@ -1,0 +1,178 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/kube-iam/authenticator/internal/spelling"
+)
+
+// Kind is the code of a difference between a rule and the caller.
+type Kind string
+
+// The kinds of near misses. Codes are stable.
+const (
+	NoEffect    Kind = "NoEffect"    // the rule names the caller, but has no effect
+	Dropped     Kind = "Dropped"     // the entry names the caller, but is ignored for a mistake
+	Spelling    Kind = "Spelling"    // the name is a letter or two off
+	OtherKind   Kind = "Kind"        // a user instead of a role, or the reverse
+	Account     Kind = "Account"     // another account
+	Partition   Kind = "Partition"   // another partition
+	RolePath    Kind = "RolePath"    // a role's path
+	UserPath    Kind = "UserPath"    // another path of a user
+	AssumedRole Kind = "AssumedRole" // the ARN of a session of a role
+	Group       Kind = "Group"       // an IAM group
+	SSOName     Kind = "SSOName"     // a role of IAM Identity Center, named by its permission set or with another suffix
+)
+
+// A subject is what an ARN names. It is read leniently, since the ARNs of ignored
+// entries are compared too.
+type subject struct{ partition, account, kind, path, name string }
+
+func subjectOf(arn string) subject {
+	parts := strings.SplitN(readable(arn), ":", 6)
+	if len(parts) < 6 {
+		return subject{}
+	}
+	s := subject{partition: strings.ToLower(parts[1]), account: parts[4], kind: parts[5]}
+	if i := strings.IndexAny(parts[5], "/:"); i >= 0 {
+		s.kind, s.name = parts[5][:i], parts[5][i+1:]
+	}
+	switch s.kind = strings.ToLower(s.kind); s.kind {
+	case "assumed-role":
+		s.kind = "role"
+		if i := strings.LastIndexByte(s.name, '/'); i >= 0 {
+			s.name = s.name[:i]
+		}
+	case "instance-profile":
+		s.kind = "role"
+	}
+	if i := strings.LastIndexByte(s.name, '/'); i >= 0 {
+		s.path, s.name = s.name[:i+1], s.name[i+1:]
+	}
+	return s
+}
+
+// readable returns an ARN without white space, quotes and invisible characters.
+func readable(arn string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || strings.ContainsRune("\"'“”‘’", r) || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, arn)
+}
+
+// A difference is one between a rule and the caller. The cost says how unlikely it is
+// that the rule is meant for the caller in spite of it.
+type difference struct {
+	kind Kind
+	cost int
+	text string
+}
+
+// maxCost is the maximum cost of the differences of a near miss.
+const maxCost = 3
+
+// differences returns the differences between a rule's subject and the caller's, and
+// reports whether the rule may be meant for the caller.
+func differences(its, who subject) (found []difference, near bool) {
+	if its.account == "" && its.name == "" || who.kind == "" {
+		return nil, false
+	}
+	cost := 0
+	add := func(kind Kind, price int, format string, args ...any) {
+		cost += price
+		found = append(found, difference{kind, price, fmt.Sprintf(format, args...)})
+	}
+	if its.kind == "group" {
+		if who.kind != "user" || its.account != who.account {
+			return nil, false
+		}
+		add(Group, 3, "it is for an IAM group, but AWS does not return the groups of a user")
+		return found, true
+	}
+	name, ok := nameDifference(its.name, who.name)
+	if !ok {
+		return nil, false
+	}
+	if name.cost > 0 {
+		cost += name.cost
+		found = append(found, name)
+	}
+	if its.kind != who.kind {
+		add(OtherKind, 2, "it is for a %s, but the caller is a %s", its.kind, who.kind)
+	}
+	if its.account != who.account {
+		if _, typo := spelling.Distance(2, its.account, who.account); typo {
+			add(Account, 1, "its account %s is a digit or two off: the caller's is %s", its.account, who.account)
+		} else {
+			add(Account, 2, "it is for account %s, but the caller's is %s", its.account, who.account)
+		}
+	}
+	if its.partition != who.partition {
+		add(Partition, 2, "it is for partition %s, but the caller's is %s", its.partition, who.partition)
+	}
+	switch {
+	case strings.EqualFold(its.path, who.path):
+	case who.kind == "role":
+		add(RolePath, 1, "its role has the path %s, which AWS never returns", its.path)
+	default:
+		add(UserPath, 1, "its path is /%s, but the caller's is /%s", its.path, who.path)
+	}
+	return found, cost <= maxCost
+}
+
+// nameDifference compares two names, and reports whether they are near.
+func nameDifference(its, who string) (difference, bool) {
+	if strings.EqualFold(its, who) {
+		return difference{}, true
+	}
+	itsSet, itsSSO := permissionSet(its)
+	whoSet, whoSSO := permissionSet(who)
+	switch same := strings.EqualFold(itsSet, whoSet); {
+	case itsSSO && whoSSO && same:
+		return difference{SSOName, 1, "the permission set is the same, but the suffix of the role's name is another: IAM Identity Center changes it when it creates the role again"}, true
+	case itsSSO != whoSSO && same:
+		return difference{SSOName, 2, fmt.Sprintf("it is for %s, but the caller is %s: IAM Identity Center names its roles AWSReservedSSO_<permission set>_<suffix>", its, who)}, true
+	}
+	if itsSSO && whoSSO {
+		its, who = itsSet, whoSet
+	}
+	most := min(len(who)/3, 2)
+	if len(who) < 8 {
+		most = min(most, 1)
+	}
+	edits, ok := spelling.Distance(most, its, who)
+	if !ok || edits == 0 {
+		return difference{}, false
+	}
+	letters := "one letter"
+	if edits == 2 {
+		letters = "two letters"
+	}
+	return difference{Spelling, edits, fmt.Sprintf("its name is %s off: %s instead of %s", letters, its, who)}, true
+}
+
+// permissionSet returns the permission set in the name of a role of IAM Identity
+// Center, with any suffix, and reports whether the name is one. Other names are
+// returned unchanged.
+func permissionSet(name string) (string, bool) {
+	const prefix = "AWSReservedSSO_"
+	if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+		return name, false
+	}
+	set := name[len(prefix):]
+	i := strings.LastIndexByte(set, '_')
+	if i < 1 {
+		return name, false
+	}
+	return set[:i], true
+}
+
+// sameAs reports whether a rule's subject is the caller's, apart from a role's path.
+func (s subject) sameAs(who subject) bool {
+	return s.partition == who.partition && s.account == who.account && s.kind == who.kind && strings.EqualFold(s.name, who.name) &&
+		(who.kind == "role" || strings.EqualFold(s.path, who.path))
+}
