@@ -55,8 +55,7 @@ that could not be determined, and 2 for invalid flags.`,
 	o.addFlags(flags)
 	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	command.MarkFlagsMutuallyExclusive("token", "arn", "as-me")
-	command.MarkFlagsMutuallyExclusive("filename", "backend-mode")
-	command.MarkFlagsMutuallyExclusive("filename", "aws-auth-file")
+	excludeOtherMappings(command)
 	return command
 }
 

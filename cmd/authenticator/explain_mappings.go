@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -25,6 +27,14 @@ type explainMappings struct {
 	mappingOptions
 	filename string
 	cluster  clusterFlags
+	// lenient makes a missing kubeconfig no error: the mappings are then unread.
+	lenient bool
+}
+
+// excludeOtherMappings makes -f the only mappings.
+func excludeOtherMappings(command *cobra.Command) {
+	command.MarkFlagsMutuallyExclusive("filename", "backend-mode")
+	command.MarkFlagsMutuallyExclusive("filename", "aws-auth-file")
 }
 
 func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
@@ -32,6 +42,9 @@ func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
 	o.cluster.addFlags(flags)
 	o.addSourceFlags(flags)
 }
+
+// apiTimeout bounds a call of the API server.
+const apiTimeout = 20 * time.Second
 
 // mappings are what the flags name, read once.
 type mappings struct {
@@ -168,25 +181,29 @@ func readMappings(ctx context.Context, stdin io.Reader, path string, options aws
 	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: result.Problems}}, nil
 }
 
-// readConfigMap reads aws-auth from the cluster of a kubeconfig once. If the user may
-// not read it, the source is one that was not read.
+// readConfigMap reads aws-auth from the cluster of a kubeconfig once. If that fails, the
+// source is one that was not read yet: an owner signs in all the same.
 func (o *explainMappings) readConfigMap(ctx context.Context, p *program, options awsauth.Options, m *mappings) (source.Source, error) {
+	m.facts.From, m.facts.Because = "the cluster of the kubeconfig", o.cluster.because()
+	m.facts.MapFlags = o.cluster.words()
 	client, err := o.cluster.client()
+	if err != nil && o.lenient {
+		m.facts.Unreadable = err
+		return &fixedSource{name: options.Source}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	m.facts.From, m.facts.Because = "the cluster of the kubeconfig", o.cluster.because()
-	m.facts.MapFlags = o.cluster.words()
 	answered := cli.Waiting(p.err, "authenticator: waiting for the API server")
-	configMap, err := awsAuth(ctx, client)
+	asking, cancel := context.WithTimeout(ctx, apiTimeout)
+	configMap, err := awsAuth(asking, client)
+	cancel()
 	answered()
-	switch {
-	case apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
-		m.facts.Unreadable = err.Error()
+	if err != nil {
+		m.facts.Unreadable, m.facts.Forbidden = err, apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
 		return &fixedSource{name: options.Source}, nil
-	case err != nil:
-		return nil, err
-	case configMap == nil:
+	}
+	if configMap == nil {
 		return &fixedSource{options.Source, source.Snapshot{Table: mapper.NewTable(nil, nil, options.RolePaths)}}, nil
 	}
 	data, err := kube.Data(configMap)

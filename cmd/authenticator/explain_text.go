@@ -79,6 +79,7 @@ func writeFacts(w io.Writer, e explain.Explanation) {
 	if e.Mappings.From != "" {
 		row("MAPPINGS", e.Mappings.From+" ("+e.Mappings.Because+")")
 	}
+	row("", e.Mappings.Error)
 	for _, s := range e.Mappings.Sources {
 		row("", sourceText(s, len(e.Mappings.Sources) > 1))
 	}
@@ -87,11 +88,7 @@ func writeFacts(w io.Writer, e explain.Explanation) {
 	}
 	if e.User != nil {
 		row("USERNAME", e.User.Username)
-		groups := strings.Join(e.User.Groups, ", ")
-		if groups == "" {
-			groups = "none"
-		}
-		row("GROUPS", groups)
+		row("GROUPS", groupsText(e.User.Groups))
 	}
 	_ = table.Flush() // the writer is in memory
 }
@@ -101,6 +98,13 @@ func verifiedText(verified bool) string {
 		return " (verified by AWS STS)"
 	}
 	return ""
+}
+
+func groupsText(groups []string) string {
+	if len(groups) == 0 {
+		return "none"
+	}
+	return strings.Join(groups, ", ")
 }
 
 // tokenText describes a token.
@@ -134,6 +138,9 @@ func sourceText(s explain.Source, named bool) string {
 	text := fmt.Sprintf("mappings: %d, errors: %d, warnings: %d", s.Mappings, s.Errors, s.Warnings)
 	if !s.Read {
 		text = "not read"
+	}
+	if !s.Read && !named {
+		return "" // the error says it
 	}
 	if named {
 		text = s.Place + ": " + text

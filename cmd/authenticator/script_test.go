@@ -49,6 +49,7 @@ func TestScript(t *testing.T) {
 			"occupy":      occupy,
 			"answers":     answers,
 			"localaws":    localAWS,
+			"kubeapi":     kubeAPI,
 			"presign":     presignToken,
 			"mfasts":      mfaSTS,
 			"review":      review,
@@ -74,7 +75,8 @@ func exampleKey() localaws.AccessKey {
 }
 
 // localAWS serves a local AWS until the script ends, with the script's key as its
-// administrator's; $AWS is its URL, and $ADDRESS the host and port of the URL.
+// administrator's; $AWS is its URL, and $ADDRESS the host and port of the URL. The URL is
+// that of a proxy too, with the CA in the file aws-ca.pem.
 func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
 	a, err := localaws.New(localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
 	ts.Check(err)
@@ -89,6 +91,7 @@ func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Logf("the local AWS: %v", err)
 		}
 	})
+	ts.Check(os.WriteFile(ts.MkAbs("aws-ca.pem"), a.CA(), 0o600))
 	ts.Setenv("AWS", "http://"+listener.Addr().String())
 	ts.Setenv("ADDRESS", listener.Addr().String())
 }

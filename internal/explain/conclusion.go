@@ -156,11 +156,13 @@ func concludeUndecided(facts Facts, explained authn.Explained, e Explanation) (s
 	case authn.Unreachable:
 		return fmt.Sprintf("The server could not decide: %s.", decision.Err), "curl --head https://" + explained.Token.Host
 	}
-	if errors.Is(decision.Err, mapper.ErrNotSynced) && facts.Unreadable != "" {
-		return fmt.Sprintf("You are %s, but you may not read the mappings (%s): send this line to an administrator of %s.", e.Principal.CanonicalARN, facts.Unreadable, clusterOf(facts)),
+	switch notRead := errors.Is(decision.Err, mapper.ErrNotSynced); {
+	case notRead && facts.Forbidden:
+		return fmt.Sprintf("Whether %s signs in is unknown, since you may not read the mappings: send this line to an administrator of %s.", e.Principal.CanonicalARN, clusterOf(facts)),
 			words([]string{"authenticator", "explain", "--arn", e.Principal.ARN})
-	}
-	if errors.Is(decision.Err, mapper.ErrNotSynced) {
+	case notRead && facts.Unreadable != nil:
+		return fmt.Sprintf("Whether %s signs in is unknown, since the mappings cannot be read: %s.", e.Principal.CanonicalARN, facts.Unreadable), "kubectl cluster-info"
+	case notRead:
 		return "The server could not decide: its mappings have not been read yet.", ready
 	}
 	return fmt.Sprintf("The server could not decide: %s.", decision.Err), ""

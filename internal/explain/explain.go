@@ -31,9 +31,10 @@ type Facts struct {
 	Note string
 	// SessionUnknown is set if the question did not name the session of a role.
 	SessionUnknown bool
-	// Unreadable is the error with which the mappings could not be read; empty if they
-	// were.
-	Unreadable string
+	// Unreadable is the error with which the mappings could not be read; nil if they
+	// were. Forbidden is set if the asker may not read them.
+	Unreadable error
+	Forbidden  bool
 	// MapFlags are the flags with which `authenticator map` edits the mappings, such as
 	// -f aws-auth.yaml.
 	MapFlags []string
@@ -115,6 +116,9 @@ func isNoUser(miss mapper.Miss) bool {
 
 func newMappings(facts Facts) Mappings {
 	m := Mappings{From: facts.From, Because: facts.Because}
+	if facts.Unreadable != nil {
+		m.Error = facts.Unreadable.Error()
+	}
 	for _, s := range facts.Sources {
 		described := Source{
 			Name: s.Name, Place: s.Place, Read: s.Snapshot.Table != nil,

@@ -284,9 +284,13 @@ func TestNoUser(t *testing.T) {
 			"The server could not decide: ", "", ""},
 		{"not read yet", setting{unread: true}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
 			"The server could not decide: its mappings have not been read yet.", "curl --silent http://127.0.0.1:21363/readyz", ""},
-		{"may not be read", setting{unread: true, facts: explain.Facts{Unreadable: "forbidden"}}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
-			"You are " + roles + "Node, but you may not read the mappings (forbidden): send this line to an administrator of cluster blue.",
+		{"may not be read", setting{unread: true, facts: explain.Facts{Unreadable: errors.New("no"), Forbidden: true}}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
+			"Whether " + roles + "Node signs in is unknown, since you may not read the mappings: send this line to an administrator of cluster blue.",
 			"authenticator explain --arn arn:aws:sts::" + account + ":assumed-role/Node/x", ""},
+		{"cannot be read", setting{unread: true, facts: explain.Facts{Unreadable: errors.New("no route")}}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
+			"Whether " + roles + "Node signs in is unknown, since the mappings cannot be read: no route.", "kubectl cluster-info", ""},
+		{"cannot be read, but an owner", setting{unread: true, facts: explain.Facts{Unreadable: errors.New("no route")}}, nil, mappertest.Role(t, "Owner", "x"), explain.Mapped,
+			owner + " signs in as kubernetes-admin", "", "EKS has no cluster owner"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := test.setting.explain(t, test.data, test.who)

@@ -62,6 +62,8 @@ type Mappings struct {
 	// From describes the place, and Because says why it was chosen.
 	From    string `json:"from"`
 	Because string `json:"because,omitempty"`
+	// Error says why they could not be read; empty if they were.
+	Error string `json:"error,omitempty"`
 	// Sources are the sources in the order of their precedence.
 	Sources []Source `json:"sources,omitempty"`
 }

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/explain"
+)
+
+func newWhoami(p *program) *cobra.Command {
+	o := whoamiOptions{}
+	o.subject.asMe = true
+	command := &cobra.Command{
+		Use:   "whoami",
+		Short: "Show who you are to AWS and to the cluster",
+		Long: `Show who you are to AWS and to the cluster: the identity of the AWS credentials of this
+shell, the mapping that matches it, the Kubernetes user and groups, when the token
+expires, and who the API server of the kubeconfig says you are. If you do not sign in,
+it says why and what to do.
+
+The exit code is 0 if you sign in, 3 if you do not, 1 if that could not be determined,
+and 2 for invalid flags.`,
+		Example: `  authenticator whoami --cluster-id my-cluster
+  authenticator whoami --cluster-id my-cluster --role arn:aws:iam::111122223333:role/admin -f aws-auth.yaml`,
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.setServerValue(cmd.Flags(), "partition"); err != nil {
+				return err
+			}
+			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
+			return o.run(cmd.Context(), p)
+		},
+	}
+	o.subject.credentialOptions.addFlags(command.Flags())
+	o.addFlags(command.Flags())
+	o.output.AddFlag(command, cli.Table, cli.JSON, cli.YAML)
+	excludeOtherMappings(command)
+	return command
+}
+
+type whoamiOptions struct{ explainOptions }
+
+// whoami is what whoami prints.
+type whoami struct {
+	explain.Explanation
+	// APIServer is the answer of the API server.
+	APIServer apiServerAnswer `json:"apiServer"`
+}
+
+// apiServerAnswer is who the API server says that the kubeconfig's user is.
+type apiServerAnswer struct {
+	Username string   `json:"username,omitempty"`
+	Groups   []string `json:"groups,omitempty"`
+	// ARN is the AWS identity that the authenticator verified for the API server; empty
+	// if the user did not sign in with one.
+	ARN string `json:"arn,omitempty"`
+	// Error says why there is no answer; empty if there is one.
+	Error string `json:"error,omitempty"`
+}
+
+func (o *whoamiOptions) run(ctx context.Context, p *program) error {
+	question, err := o.subject.question(ctx, p)
+	if err != nil {
+		return err
+	}
+	o.lenient = true
+	explanation, err := o.explain(ctx, p, question)
+	if err != nil {
+		return err
+	}
+	w := whoami{explanation, o.askAPIServer(ctx, p)}
+	w.believeAPIServer()
+	if format := o.output.String(); format == cli.Table {
+		err = w.print(p.out)
+	} else {
+		err = o.output.Print(p.out, w, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return exitOf(w.Explanation)
+}
+
+// believeAPIServer takes the word of the API server if the mappings could not be read
+// and the API server knows the same AWS identity.
+func (w *whoami) believeAPIServer() {
+	if w.Result != explain.Undecided || w.Principal == nil || w.APIServer.ARN != w.Principal.ARN {
+		return
+	}
+	w.Result, w.Command = explain.Mapped, ""
+	w.User = &explain.User{Username: w.APIServer.Username, Groups: append([]string{}, w.APIServer.Groups...)}
+	w.Sentence = fmt.Sprintf("%s signs in as %s, as the API server says.", w.Principal.CanonicalARN, w.APIServer.Username)
+}
+
+// askAPIServer asks the API server of the kubeconfig who its user is.
+func (o *whoamiOptions) askAPIServer(ctx context.Context, p *program) apiServerAnswer {
+	client, err := o.cluster.client()
+	if err != nil {
+		return apiServerAnswer{Error: err.Error()}
+	}
+	defer cli.Waiting(p.err, "authenticator: waiting for the API server")()
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	reviews := schema.GroupVersionResource{Group: "authentication.k8s.io", Version: "v1", Resource: "selfsubjectreviews"}
+	answer, err := client.Resource(reviews).Create(ctx, &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview",
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		return apiServerAnswer{Error: err.Error()}
+	}
+	var review struct {
+		Status struct {
+			UserInfo struct {
+				Username string              `json:"username"`
+				Groups   []string            `json:"groups"`
+				Extra    map[string][]string `json:"extra"`
+			} `json:"userInfo"`
+		} `json:"status"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(answer.Object, &review); err != nil {
+		return apiServerAnswer{Error: "reading the answer of the API server: " + err.Error()}
+	}
+	user := review.Status.UserInfo
+	return apiServerAnswer{Username: user.Username, Groups: user.Groups, ARN: strings.Join(user.Extra["arn"], "")}
+}
+
+// print prints the answer for people.
+func (w *whoami) print(out io.Writer) error {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, cli.Printable(text))
+		}
+	}
+	row("CLUSTER ID", w.ClusterID)
+	if p := w.Principal; p != nil {
+		row("AWS IDENTITY", p.ARN)
+		row("CANONICAL ARN", p.CanonicalARN)
+	}
+	if t := w.Token; t != nil && t.Expires != nil {
+		row("TOKEN", "access key "+t.AccessKeyID+", expires "+t.Expires.Format(time.RFC3339))
+	}
+	if w.Rule != nil {
+		row("MAPPING", ruleText(*w.Rule))
+	}
+	if w.User != nil {
+		row("USERNAME", w.User.Username)
+		row("GROUPS", groupsText(w.User.Groups))
+	}
+	row("API SERVER", w.APIServer.text())
+	_ = table.Flush() // the writer is in memory
+	fmt.Fprintf(&b, "\n%s\n", cli.Printable(w.Sentence))
+	if w.Command != "" {
+		fmt.Fprintf(&b, "  %s\n", cli.Printable(w.Command))
+	}
+	if _, err := io.WriteString(out, b.String()); err != nil {
+		return fmt.Errorf("printing: %w", err)
+	}
+	return nil
+}
+
+// text describes the answer of the API server.
+func (a apiServerAnswer) text() string {
+	if a.Error != "" {
+		return "no answer: " + a.Error
+	}
+	return fmt.Sprintf("knows the user of the kubeconfig as %s (%s)", a.Username, groupsText(a.Groups))
+}
