@@ -9,6 +9,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/config"
+	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/lint"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -114,9 +115,9 @@ func (o *diffOptions) readCluster(ctx context.Context, opts awsauth.Options) (*a
 
 // readMappings reads a file of mappings or the server's configuration file.
 func (p *program) readMappings(ctx context.Context, name string, last *awsauth.Result, opts awsauth.Options) (*awsauth.Result, error) {
-	content, err := p.readInput(ctx, name)
+	content, err := p.readInput(ctx, name, file.MaxMappings)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the mappings: %w", err)
 	}
 	result, err := parseMappings(content, last, opts)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/explain"
-	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -107,7 +105,7 @@ func (o *explainMappings) names(p *program) (names, warnings []string, err error
 
 // add reads the mappings of a source.
 func (o *explainMappings) add(ctx context.Context, p *program, m *mappings, name, partition string) error {
-	options, err := o.readOptions(p, name, partition)
+	options, err := p.readingOptions(name, partition, o.rolePaths)
 	if err != nil {
 		return err
 	}
@@ -120,11 +118,11 @@ func (o *explainMappings) add(ctx context.Context, p *program, m *mappings, name
 	case o.filename != "":
 		facts.Place, facts.Edit = o.filename, editFile(o.filename)
 		m.facts.From, m.facts.Because, m.facts.MapFlags = "file "+o.filename, "-f", []string{"-f", o.filename}
-		if o.filename == "-" {
+		if o.filename == stdin {
 			facts.Place, facts.Edit = "standard input", nil
 			m.facts.From, m.facts.MapFlags = facts.Place, nil
 		}
-		read, err = readMappings(ctx, p.in, o.filename, options)
+		read, err = o.readFile(ctx, p, options)
 	default:
 		path, flag := p.configPath, "--config"
 		if name == sourceAWSAuthFile {
@@ -160,23 +158,11 @@ func (o *explainMappings) readServerFile(ctx context.Context, p *program, name, 
 	return made[0], nil
 }
 
-// readMappings reads a file of mappings once.
-func readMappings(ctx context.Context, stdin io.Reader, path string, options awsauth.Options) (source.Source, error) {
-	var content []byte
-	var err error
-	if path == "-" {
-		if content, err = io.ReadAll(io.LimitReader(stdin, file.MaxMappings+1)); err == nil && len(content) > file.MaxMappings {
-			err = fmt.Errorf("standard input has more than %d bytes", file.MaxMappings)
-		}
-	} else {
-		content, err = file.Read(ctx, path, file.MaxMappings)
-	}
+// readFile reads the file of -f once.
+func (o *explainMappings) readFile(ctx context.Context, p *program, options awsauth.Options) (source.Source, error) {
+	result, err := p.readMappings(ctx, o.filename, nil, options)
 	if err != nil {
-		return nil, cli.Usagef("reading the mappings: %w", err)
-	}
-	result, err := awsauth.ParseFile(content, nil, options)
-	if err != nil {
-		return nil, fmt.Errorf("reading the mappings: %s: %w", path, err)
+		return nil, err
 	}
 	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: result.Problems}}, nil
 }

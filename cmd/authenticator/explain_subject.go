@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
@@ -60,7 +58,7 @@ func (o *subjectOptions) question(ctx context.Context, p *program) (question, er
 		bearer, err := o.bearer(ctx, p)
 		return question{bearer: bearer}, err
 	}
-	bearer, err := readToken(ctx, p.in, o.token)
+	bearer, err := p.readToken(ctx, o.token)
 	return question{bearer: bearer}, err
 }
 
@@ -76,17 +74,12 @@ func (o *credentialOptions) bearer(ctx context.Context, p *program) (string, err
 	return made.Token, err
 }
 
-// readToken reads a token from a file, or from standard input for "-".
-func readToken(ctx context.Context, stdin io.Reader, path string) (string, error) {
-	var text []byte
-	var err error
-	if path == "-" {
-		text, err = io.ReadAll(io.LimitReader(stdin, maxStdin))
-	} else if strings.HasPrefix(path, token.Prefix) {
+// readToken reads a token from a file, or from standard input.
+func (p *program) readToken(ctx context.Context, name string) (string, error) {
+	if strings.HasPrefix(name, token.Prefix) {
 		return "", cli.Usagef("--token is the name of a file: write the token to standard input and use --token -, since other users of the machine can see arguments")
-	} else {
-		text, err = file.Read(ctx, path, maxStdin)
 	}
+	text, err := p.readInput(ctx, name, maxStdin)
 	if err != nil {
 		return "", cli.Usagef("reading the token: %w", err)
 	}

@@ -182,7 +182,7 @@ func (o *lintOptions) lintCluster(ctx context.Context, opts lint.Options) (lint.
 }
 
 func (o *lintOptions) lintFile(ctx context.Context, p *program, name string, opts lint.Options) (lint.Checked, error) {
-	content, err := p.readInput(ctx, name)
+	content, err := p.readInput(ctx, name, file.MaxMappings)
 	if err != nil {
 		return lint.Checked{}, err
 	}

@@ -149,7 +149,7 @@ func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger)
 func (o *mappingOptions) newSources(ctx context.Context, p *program, names []string, partition string, onWatchFailure func(), log *slog.Logger) ([]source.Source, error) {
 	var sources []source.Source
 	for _, name := range names {
-		options, err := o.readOptions(p, name, partition)
+		options, err := p.readingOptions(name, partition, o.rolePaths)
 		if err != nil {
 			return nil, err
 		}
@@ -170,20 +170,6 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 		sources = append(sources, made)
 	}
 	return sources, nil
-}
-
-// readOptions returns the options for reading the mappings of a source.
-func (o *mappingOptions) readOptions(p *program, source, partition string) (awsauth.Options, error) {
-	rolePaths, err := mapper.ParseRolePaths(o.rolePaths)
-	if err != nil {
-		return awsauth.Options{}, cli.Usagef("--role-paths: %w", err)
-	}
-	gates, err := parseFeatureGates(p.featureGates)
-	if err != nil {
-		return awsauth.Options{}, err
-	}
-	sso, isSet := gates[ssoRoleMatch]
-	return awsauth.Options{Source: source, Partition: partition, RolePaths: rolePaths, NoSSO: isSet && !sso}, nil
 }
 
 func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Options, onFailure func(), log *slog.Logger) (source.Source, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -30,7 +29,12 @@ func (f *readingFlags) options(p *program, source string) (awsauth.Options, erro
 	if _, err := partition.Named(f.partition); err != nil {
 		return awsauth.Options{}, cli.Usagef("--partition: %w", err)
 	}
-	rolePaths, err := mapper.ParseRolePaths(f.rolePaths)
+	return p.readingOptions(source, f.partition, f.rolePaths)
+}
+
+// readingOptions returns the options for reading the mappings of a source.
+func (p *program) readingOptions(source, partition, rolePaths string) (awsauth.Options, error) {
+	paths, err := mapper.ParseRolePaths(rolePaths)
 	if err != nil {
 		return awsauth.Options{}, cli.Usagef("--role-paths: %w", err)
 	}
@@ -39,24 +43,23 @@ func (f *readingFlags) options(p *program, source string) (awsauth.Options, erro
 		return awsauth.Options{}, err
 	}
 	sso, isSet := gates[ssoRoleMatch]
-	return awsauth.Options{Source: source, Partition: f.partition, RolePaths: rolePaths, NoSSO: isSet && !sso}, nil
+	return awsauth.Options{Source: source, Partition: partition, RolePaths: paths, NoSSO: isSet && !sso}, nil
 }
 
 // stdin is the argument that names the standard input.
 const stdin = "-"
 
-// readInput reads a file, or the standard input, of at most the size of a file with
-// mappings.
-func (p *program) readInput(ctx context.Context, name string) ([]byte, error) {
+// readInput reads a file, or the standard input, of at most a number of bytes.
+func (p *program) readInput(ctx context.Context, name string, limit int64) ([]byte, error) {
 	if name != stdin {
-		return file.Read(ctx, name, file.MaxMappings)
+		return file.Read(ctx, name, limit)
 	}
-	content, err := io.ReadAll(io.LimitReader(p.in, file.MaxMappings+1))
+	content, err := io.ReadAll(io.LimitReader(p.in, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading standard input: %w", err)
 	}
-	if len(content) > file.MaxMappings {
-		return nil, errors.New("reading standard input: it is larger than 4 MiB")
+	if int64(len(content)) > limit {
+		return nil, fmt.Errorf("reading standard input: it has more than %d bytes", limit)
 	}
 	return content, nil
 }
