@@ -79,6 +79,7 @@ func leaves() map[string][]string {
 		"internal/authn":        append(ours("internal/limit", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/pkg/util/cache"),
 		"internal/explain":      ours("internal/authn", "internal/source", "internal/spelling", "pkg/mapper", "pkg/partition", "pkg/token", "pkg/token/verify"),
 		"internal/spelling":     nil,
+		"internal/rights":       append(ours("internal/spelling", "pkg/identity", "pkg/mapper"), "k8s.io/api/rbac/v1", "k8s.io/component-helpers/auth/rbac/validation"),
 		"internal/gobuild":      nil,
 		"internal/controlplane": append(ours("internal/gobuild"), "k8s.io/apimachinery/pkg/util/version", "sigs.k8s.io/yaml"),
 		"internal/cli":          append(ours("internal/spelling"), "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "sigs.k8s.io/yaml"),
@@ -156,6 +157,7 @@ func importers() map[string][]string {
 		module + "/internal/source":           {"internal/source/...", "internal/cluster", "internal/explain", "internal/metrics", "cmd/authenticator"},
 		module + "/internal/kube":             {"internal/source/...", "cmd/authenticator"},
 		module + "/internal/ec2names":         {"cmd/authenticator"},
+		module + "/internal/rights":           {"internal/kube", "cmd/authenticator"},
 
 		module + "/internal/source/sourcetest":      nil,
 		module + "/internal/controlplane/indextest": nil,
