@@ -75,9 +75,7 @@ func index(grants []Grant) subjects {
 	s.groups.add(GroupMasters, Grant{Subject: rbacv1.Subject{Kind: rbacv1.GroupKind, Name: GroupMasters}})
 	for _, grant := range grants {
 		if grant.Subject.Kind == rbacv1.GroupKind {
-			if grant.Subject.Name != GroupMasters { // a binding to it adds nothing
-				s.groups.add(grant.Subject.Name, grant)
-			}
+			s.groups.add(grant.Subject.Name, grant)
 		} else if name, ok := username(grant.Subject, grant.Binding.Namespace); ok {
 			s.users.add(name, grant)
 		}

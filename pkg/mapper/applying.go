@@ -8,7 +8,7 @@ func (t *Table) Applying() iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
 		for i := range t.entries {
 			entry := &t.entries[i]
-			if t.rank(entry) != inert && t.winner(entry) == entry && !yield(entry) {
+			if t.winner(entry) == entry && !yield(entry) {
 				return
 			}
 		}
