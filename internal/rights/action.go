@@ -18,9 +18,10 @@ type Action struct {
 	Group, Resource, Subresource string
 	// Name is the name of one object; empty means all objects.
 	Name string
-	// Namespace is the namespace of the objects; empty means all namespaces, or
-	// objects outside of namespaces.
-	Namespace string
+	// Namespaced is set if the objects are in namespaces. Namespace is theirs; empty
+	// means all namespaces.
+	Namespaced bool
+	Namespace  string
 }
 
 // String returns the action as kubectl auth can-i writes it.
@@ -38,10 +39,14 @@ func (a Action) String() string {
 	if a.Subresource != "" {
 		text += "/" + a.Subresource
 	}
-	if a.Namespace != "" {
-		text += " in namespace " + a.Namespace
+	switch {
+	case a.Namespace != "":
+		return text + " in namespace " + a.Namespace
+	case a.Namespaced:
+		return text + " in all namespaces"
+	default:
+		return text
 	}
-	return text
 }
 
 // rule returns the rule that allows the action and nothing else.

@@ -50,7 +50,7 @@ func ParseAction(verb, target, namespace string, known []Resource) (Action, erro
 	if err != nil {
 		return Action{}, err
 	}
-	action := Action{Verb: verb, Group: resource.Group, Resource: resource.Name}
+	action := Action{Verb: verb, Group: resource.Group, Resource: resource.Name, Namespaced: resource.Namespaced}
 	if resource.Namespaced {
 		action.Namespace = namespace
 	}

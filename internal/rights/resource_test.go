@@ -70,6 +70,9 @@ func TestParseActionRejects(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %s", target, got, err, want)
 		}
 	}
+	if got, err := rights.ParseAction("get", "pods", "", resources()); err != nil || got.String() != "get pods in all namespaces" {
+		t.Error(got, err)
+	}
 	if _, err := rights.ParseAction("", "pods", "", resources()); err == nil {
 		t.Error("a verb that is empty is accepted")
 	}
