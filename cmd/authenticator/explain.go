@@ -35,24 +35,32 @@ The mappings come from a file (-f), from the server's configuration (--config), 
 the cluster of a kubeconfig. Give the flags of the server, such as --cluster-owner-arn and
 --role-paths, so that the answer is the server's.
 
+What Kubernetes allows the caller is the question of --can-i VERB RESOURCE and --rights,
+and --who VERB RESOURCE asks which AWS identities may do something. The resource is
+written as for kubectl: pods, deployments.apps, pods/NAME or /healthz; a subresource as
+in a role: pods/log. These flags ask the cluster of the kubeconfig, also with -f.
+
 The exit code is 0 if the caller is mapped to a Kubernetes user, 3 if it is not, 1 if
-that could not be determined, and 2 for invalid flags.`,
+that could not be determined or the answer of --can-i is no, and 2 for invalid flags.`,
 		Example: `  authenticator explain --arn arn:aws:iam::111122223333:role/admin -f aws-auth.yaml
   authenticator explain --arn arn:aws:sts::111122223333:assumed-role/admin/alice --context my-cluster
   authenticator explain --as-me --cluster-id my-cluster
+  authenticator explain --arn arn:aws:iam::111122223333:user/bob --can-i get pods/log -n dev
+  authenticator explain --who delete nodes
   authenticator token -i my-cluster --token-only | authenticator explain -i my-cluster --token -`,
-		Args: cli.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: o.access.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.setServerValue(cmd.Flags(), "partition"); err != nil {
 				return err
 			}
 			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
-			return o.run(cmd.Context(), p)
+			return o.run(cmd.Context(), p, args)
 		},
 	}
 	flags := command.Flags()
 	o.subject.addFlags(flags)
 	o.addFlags(flags)
+	o.access.addFlags(flags)
 	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	command.MarkFlagsMutuallyExclusive("token", "arn", "as-me")
 	excludeOtherMappings(command)
@@ -64,6 +72,7 @@ type explainOptions struct {
 	subject subjectOptions
 	explainMappings
 	stsOptions
+	access rightsOptions
 	output cli.Output
 }
 
@@ -72,7 +81,13 @@ func (o *explainOptions) addFlags(flags *pflag.FlagSet) {
 	o.stsOptions.addFlags(flags)
 }
 
-func (o *explainOptions) run(ctx context.Context, p *program) error {
+func (o *explainOptions) run(ctx context.Context, p *program, args []string) error {
+	if err := o.access.check(o.subject.token != "" || o.subject.arn != "" || o.subject.asMe); err != nil {
+		return err
+	}
+	if o.access.who {
+		return o.runWho(ctx, p, args)
+	}
 	if o.subject.token == "-" && o.filename == "-" {
 		return cli.Usagef("--token - and -f - both read standard input: name a file for one of them")
 	}
@@ -84,14 +99,17 @@ func (o *explainOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	allowed, failed := o.access.of(ctx, &o.cluster, explanation, args)
 	if format := o.output.String(); format == cli.JSON || format == cli.YAML {
-		if err := o.output.Print(p.out, explanation, nil); err != nil {
+		if err := o.output.Print(p.out, explainedAccess{explanation, allowed}, nil); err != nil {
 			return err
 		}
 	} else if err := printExplanation(p.out, explanation, format == cli.Wide); err != nil {
 		return err
+	} else if err := allowed.print(p.out, explanation); err != nil {
+		return err
 	}
-	return exitOf(explanation)
+	return cmp.Or(failed, exitOf(explanation), allowed.exit())
 }
 
 // exitOf returns the error that ends the program with the exit code of a result.

@@ -65,7 +65,7 @@ func New(config Config) (*Cluster, error) {
 		ClusterID:        config.ID,
 		Hosts:            config.Hosts,
 		Verifier:         config.Verifier,
-		Mapper:           chain(config),
+		Mapper:           Mapper(config),
 		Cache:            config.Cache,
 		SignedIn:         config.SignedIn,
 		ScrubbedAccounts: config.ScrubbedAccounts,
@@ -78,9 +78,10 @@ func New(config Config) (*Cluster, error) {
 	return &Cluster{config.ID, config.Sources, authenticator}, nil
 }
 
-// chain asks the owner, then the entries of every source, then the accounts of every
-// source: an entry for a principal always comes before an account.
-func chain(config Config) mapper.Mapper {
+// Mapper returns the mapper with which the cluster of a configuration decides. It asks
+// the owner, then the entries of every source, then the accounts of every source: an
+// entry for a principal always comes before an account.
+func Mapper(config Config) mapper.Mapper {
 	entries, accounts := []mapper.Mapper{config.Owner}, []mapper.Mapper{}
 	for _, s := range config.Sources {
 		table := func() *mapper.Table { return s.Current().Table }
