@@ -89,6 +89,18 @@ func rightsAPI(t *testing.T) (url string, asked *authorizationv1.SubjectAccessRe
 	return server.URL, asked
 }
 
+// forbiddingAPI is an API server that forbids everything.
+func forbiddingAPI(t *testing.T) (url string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"User \"x\" cannot do it"}`)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 // explainRights runs explain with the mappings above and a cluster. It returns what it
 // printed, its exit code and its error with the hint.
 func explainRights(t *testing.T, url string, args ...string) (out string, code int, message string) {
@@ -181,12 +193,7 @@ func TestExplainRights(t *testing.T) {
 func TestExplainRightsErrors(t *testing.T) {
 	t.Parallel()
 	url, _ := rightsAPI(t)
-	denied := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"User \"x\" cannot do it"}`)
-	}))
-	t.Cleanup(denied.Close)
+	denied := forbiddingAPI(t)
 	for _, test := range []struct {
 		url  string
 		args []string
@@ -204,10 +211,10 @@ func TestExplainRightsErrors(t *testing.T) {
 		{url, []string{"--who", "get", "unheard-of"}, cli.ExitUsage, "kubectl api-resources"},
 		{url, []string{ann, "--can-i", "get", "pods/"}, cli.ExitUsage, "expected RESOURCE"},
 		{url, []string{"--can-i", "get", "pods"}, cli.ExitUsage, "the question is missing"},
-		{denied.URL, []string{ann, "--rights"}, 1, "you may not list clusterroles.rbac.authorization.k8s.io in this cluster: User \"x\" cannot do it; use a kubeconfig whose user may list roles"},
-		{denied.URL, []string{"--who", "get", "/healthz"}, 1, "you may not list clusterroles.rbac.authorization.k8s.io"},
-		{denied.URL, []string{ann, "--can-i", "get", "/healthz"}, 1, "you may not create subjectaccessreviews.authorization.k8s.io"},
-		{denied.URL, []string{ann, "--can-i", "get", "pods"}, 1, "discovering the resources"},
+		{denied, []string{ann, "--rights"}, 1, "you may not list clusterroles.rbac.authorization.k8s.io in this cluster: User \"x\" cannot do it; use a kubeconfig whose user may list roles"},
+		{denied, []string{"--who", "get", "/healthz"}, 1, "you may not list clusterroles.rbac.authorization.k8s.io"},
+		{denied, []string{ann, "--can-i", "get", "/healthz"}, 1, "you may not create subjectaccessreviews.authorization.k8s.io"},
+		{denied, []string{ann, "--can-i", "get", "pods"}, 1, "discovering the resources"},
 	} {
 		_, code, message := explainRights(t, test.url, test.args...)
 		if code != test.code || !strings.Contains(message, test.want) {
@@ -236,5 +243,55 @@ func TestCanIAsksAboutTheServersUser(t *testing.T) {
 	explainRights(t, url, ann, "--can-i", "get", "pods")
 	if asked.UID != "" || fmt.Sprint(asked.Groups) != "[readers system:authenticated]" {
 		t.Errorf("asked about %+v", asked)
+	}
+}
+
+// TestWhoHeedsReservedPrefixes: the server denies what a reserved prefix forbids, so
+// nobody has the right by that mapping.
+func TestWhoHeedsReservedPrefixes(t *testing.T) {
+	t.Parallel()
+	url, _ := rightsAPI(t)
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	config := `server:
+  mapUsers:
+  - {userARN: "arn:aws:iam::231144931069:user/ann", username: ann, groups: [readers]}
+  - {userARN: "arn:aws:iam::231144931069:user/eve", username: "system:eve", groups: [readers]}
+  reservedPrefixConfig:
+  - backendMode: MountedFile
+    usernamePrefixReserveList: ["system:"]
+`
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, code, message := explainRights(t, url, "-f", "", "--config", path, "--who", "list", "pods")
+	if code != 0 || !strings.Contains(out, "user/ann") || strings.Contains(out, "eve") {
+		t.Errorf("%s\nexit code %d, %s", out, code, message)
+	}
+}
+
+func TestWhoNeedsMappings(t *testing.T) {
+	t.Parallel()
+	denied := forbiddingAPI(t)
+	_, code, message := explainRights(t, denied, "-f", "", "--who", "get", "/healthz")
+	if code != cli.ExitFailure || !strings.Contains(message, "reading the mappings of EKSConfigMap: ") || !strings.Contains(message, "cannot do it") {
+		t.Errorf("exit code %d, %s", code, message)
+	}
+}
+
+func TestWhoIsBounded(t *testing.T) {
+	t.Parallel()
+	url, _ := rightsAPI(t)
+	path := filepath.Join(t.TempDir(), "many.yaml")
+	var many strings.Builder
+	many.WriteString("mapUsers:\n")
+	for i := range maxHolders + 1 {
+		fmt.Fprintf(&many, "- {userarn: 'arn:aws:iam::231144931069:user/u%d', username: u, groups: [readers]}\n", i)
+	}
+	if err := os.WriteFile(path, []byte(many.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, code, _ := explainRights(t, url, "-f", path, "--who", "get", "pods")
+	if lines := strings.Count(out, "\n"); code != 0 || lines != maxHolders+3 || !strings.HasSuffix(out, "\nThese are the first 10000: there are more.\n") {
+		t.Errorf("exit code %d, %d lines", code, lines)
 	}
 }
