@@ -31,13 +31,17 @@ const (
 type subject struct{ partition, account, kind, path, name string }
 
 func subjectOf(arn string) subject {
-	parts := strings.SplitN(readable(arn), ":", 6)
-	if len(parts) < 6 {
-		return subject{}
+	// arn:partition:service:region:account:resource
+	var parts [5]string
+	resource, ok := readable(arn), true
+	for i := range parts {
+		if parts[i], resource, ok = strings.Cut(resource, ":"); !ok {
+			return subject{}
+		}
 	}
-	s := subject{partition: strings.ToLower(parts[1]), account: parts[4], kind: parts[5]}
-	if i := strings.IndexAny(parts[5], "/:"); i >= 0 {
-		s.kind, s.name = parts[5][:i], parts[5][i+1:]
+	s := subject{partition: strings.ToLower(parts[1]), account: parts[4], kind: resource}
+	if i := strings.IndexAny(resource, "/:"); i >= 0 {
+		s.kind, s.name = resource[:i], resource[i+1:]
 	}
 	switch s.kind = strings.ToLower(s.kind); s.kind {
 	case "assumed-role":
@@ -56,8 +60,14 @@ func subjectOf(arn string) subject {
 
 // readable returns an ARN without white space, quotes and invisible characters.
 func readable(arn string) string {
+	odd := func(r rune) bool {
+		return r <= ' ' || r == '"' || r == '\'' || r > '~' && (unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune("“”‘’", r))
+	}
+	if !strings.ContainsFunc(arn, odd) {
+		return arn // the usual case
+	}
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || strings.ContainsRune("\"'“”‘’", r) || !unicode.IsPrint(r) {
+		if odd(r) {
 			return -1
 		}
 		return r

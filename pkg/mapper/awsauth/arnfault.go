@@ -157,7 +157,7 @@ func explainName(canonical string, sso bool) (arnFault, bool) {
 	parts := strings.SplitN(canonical, ":", 6)
 	name := parts[5][strings.LastIndexByte(parts[5], '/')+1:]
 	odd := strings.IndexFunc(name, func(c rune) bool { return !isNameCharacter(c) })
-	if odd < 0 || strings.HasPrefix(name, "aws:") { // such as aws:ec2-instance
+	if odd < 0 || strings.HasPrefix(strings.ToLower(name), "aws:") { // such as aws:ec2-instance
 		return arnFault{}, false
 	}
 	fault := func(cause, fix string) (arnFault, bool) {
