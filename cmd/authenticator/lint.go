@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/lint"
 	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/partition"
 )
 
 // The output formats of lint for programs other than JSON.
@@ -239,8 +241,23 @@ func findCommand(kubeconfig string) func(name string) error {
 	}
 }
 
-// checkConfigValue returns why a command rejects a value of the configuration file.
+// checkConfigValue returns why a command rejects a value of the configuration file. How
+// the values fit together is for server --check-config.
 func checkConfigValue(value config.Value) error {
+	switch value.Flag {
+	case "partition":
+		_, err := partition.Named(value.Text)
+		return err
+	case "role-paths":
+		_, err := mapper.ParseRolePaths(value.Text)
+		return err
+	case "backend-mode":
+		for mode := range strings.SplitSeq(value.Text, ",") {
+			if !slices.Contains(backendNames(), backendName(mode)) {
+				return fmt.Errorf("backend %q is not available (supported: %s)", mode, strings.Join(backendNames(), ", "))
+			}
+		}
+	}
 	for _, command := range newRoot(nil, cli.Streams{}).Commands() {
 		if value.Command == "" || value.Command == command.Name() {
 			command.InheritedFlags() // adds those of the root to the command's

@@ -48,6 +48,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"occupy":      occupy,
 			"answers":     answers,
+			"awsauth":     awsAuthServer,
 			"localaws":    localAWS,
 			"kubeapi":     kubeAPI,
 			"presign":     presignToken,
