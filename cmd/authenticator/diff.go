@@ -70,7 +70,7 @@ func (o *diffOptions) checkArgs(args []string) error {
 }
 
 func (o *diffOptions) run(ctx context.Context, p *program, args []string) error {
-	opts, err := o.readingFlags.options(p, "diff")
+	opts, err := o.options(p, "diff")
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (o *lintOptions) checkArgs(args []string) error {
 }
 
 func (o *lintOptions) run(ctx context.Context, p *program, names []string) error {
-	mappings, err := o.readingFlags.options(p, "lint")
+	mappings, err := o.options(p, "lint")
 	if err != nil {
 		return err
 	}

@@ -11,14 +11,25 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// apply makes an edit, and reports whether the text at its place is of a form that it
-// can change. The caller reads the result again to see what it does.
-func apply(content []byte, edit mapper.Edit) ([]byte, bool) {
+// applyAll makes edits, the last one in the text first, and reports whether the text at
+// each place is of a form that it can change. The caller reads the result again to see
+// what the edits do.
+func applyAll(content []byte, edits []mapper.Edit) ([]byte, bool) {
 	lines := strings.SplitAfter(string(content), "\n")
-	if edit.Line < 1 || edit.Line > len(lines) {
+	for _, edit := range edits {
+		var ok bool
+		if lines, ok = apply(lines, edit); !ok {
+			return nil, false
+		}
+	}
+	return []byte(strings.Join(lines, "")), true
+}
+
+func apply(lines []string, edit mapper.Edit) ([]string, bool) {
+	number := edit.Line - 1
+	if number < 0 || number >= len(lines) {
 		return nil, false
 	}
-	number := edit.Line - 1
 	line := lines[number]
 	at, ok := byteOf(line, edit.Column)
 	if !ok {
@@ -26,20 +37,13 @@ func apply(content []byte, edit mapper.Edit) ([]byte, bool) {
 	}
 	switch edit.Kind {
 	case mapper.Insert:
-		if at > 0 || strings.HasPrefix(line, "{") {
-			return nil, false
-		}
-		lines = slices.Insert(lines, number, edit.New)
+		return slices.Insert(lines, number, edit.New), at == 0 && !strings.HasPrefix(line, "{")
 	case mapper.Remove:
-		if lines, ok = remove(lines, number, at, edit.Column > 0); !ok {
-			return nil, false
-		}
+		return remove(lines, number, at, edit.Column > 0)
 	default:
-		if lines[number], ok = replace(line, at, edit); !ok {
-			return nil, false
-		}
+		lines[number], ok = replace(line, at, edit)
+		return lines, ok
 	}
-	return []byte(strings.Join(lines, "")), true
 }
 
 // byteOf returns the index of a column, which counts characters from 1; 0 is the first
@@ -157,9 +161,8 @@ func remove(lines []string, number, at int, hasColumn bool) ([]string, bool) {
 	if !ok {
 		return nil, false
 	}
-	changed := slices.Clone(lines)
-	changed[number] = edited + lines[number][len(line):]
-	return changed, true
+	lines[number] = edited + lines[number][len(line):]
+	return lines, true
 }
 
 // removeLines removes a line and those below it that are indented more. The items of a
@@ -172,12 +175,13 @@ func removeLines(lines []string, number, indent int, isField bool) []string {
 			continue
 		}
 		column := indentation(lines[i])
-		if column < indent || column == indent && !(isField && strings.HasPrefix(text, "- ")) {
+		isItem := isField && column == indent && strings.HasPrefix(text, "- ")
+		if column <= indent && !isItem {
 			break
 		}
 		end = i + 1
 	}
-	return slices.Concat(lines[:number], lines[end:])
+	return slices.Delete(lines, number, end)
 }
 
 // removeInBrackets removes an item of a list in brackets, with one comma.

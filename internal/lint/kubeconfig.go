@@ -171,8 +171,8 @@ func (p *plugin) notText(at *yaml.Node, what string) {
 	}
 }
 
-// flag returns the value of the first of some flags, and where it is; nil if there is
-// none of them.
+// flag returns the value of the first argument that is one of some flags, and where it
+// is; nil if no argument is.
 func (p *plugin) flag(names ...string) (value string, at *yaml.Node) {
 	for i, arg := range p.args {
 		for _, name := range names {

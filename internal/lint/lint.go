@@ -48,12 +48,36 @@ const (
 type Report struct {
 	Kind     Kind
 	Problems []mapper.Problem
-	// Table has the mappings of the file; nil if it has none.
-	Table *mapper.Table
 
+	// mappings is the reading of the mappings; nil if there are none.
+	mappings *awsauth.Result
 	// texts are the texts that the lines of the problems count in, by section; that of a
 	// file is that of section "".
 	texts map[string]string
+}
+
+// Table returns the mappings of the file; nil if it has none.
+func (r *Report) Table() *mapper.Table {
+	if r.mappings == nil {
+		return nil
+	}
+	return r.mappings.Table
+}
+
+// count returns how many problems have a code, listed or not.
+func (r *Report) count(code mapper.Code) (n int) {
+	if r.mappings != nil {
+		n = r.mappings.Count(code)
+	}
+	if n > 0 {
+		return n
+	}
+	for _, p := range r.Problems {
+		if p.Code == code {
+			n++
+		}
+	}
+	return n
 }
 
 // text returns the text that a problem is in.
@@ -82,7 +106,7 @@ func File(content []byte, opts Options) (*Report, error) {
 			r.addInvalid(FileInvalid, err, "all mappings keep their last good content; a server that starts has none")
 			break
 		}
-		r.Problems, r.Table = result.Problems, result.Table
+		r.Problems, r.mappings = result.Problems, result
 	}
 	slices.SortStableFunc(r.Problems, func(a, b mapper.Problem) int { return cmp.Compare(a.Line, b.Line) })
 	return r, nil
@@ -91,7 +115,7 @@ func File(content []byte, opts Options) (*Report, error) {
 // ConfigMap checks the data of the ConfigMap aws-auth.
 func ConfigMap(data map[string]string, opts Options) *Report {
 	result := awsauth.Parse(data, nil, opts.Mappings)
-	return &Report{Kind: Manifest, Problems: result.Problems, Table: result.Table, texts: data}
+	return &Report{Kind: Manifest, Problems: result.Problems, mappings: result, texts: data}
 }
 
 // DropWarnings removes the warnings.

@@ -144,7 +144,7 @@ func TestEKS(t *testing.T) {
 	// EKS's rules override the options of this server.
 	opts := lint.Options{Mappings: awsauth.Options{EKS: true, RolePaths: mapper.RolePathsStrip, AssumedRoles: awsauth.AssumedRolesAsRole}}
 	report := check(t, "mapRoles:\n- rolearn: "+role+"a/A\n"+bob+"- rolearn: arn:aws:sts::111122223333:assumed-role/B/x\n"+bob, opts)
-	if diff := cmp.Diff([]string{"2:12 warning RolePath", "4:12 error AssumedRole"}, places(report)); diff != "" || report.Table.Len() != 0 {
-		t.Errorf("%d entries apply; (-want +got)\n%s", report.Table.Len(), diff)
+	if diff := cmp.Diff([]string{"2:12 warning RolePath", "4:12 error AssumedRole"}, places(report)); diff != "" || report.Table().Len() != 0 {
+		t.Errorf("%d entries apply; (-want +got)\n%s", report.Table().Len(), diff)
 	}
 }

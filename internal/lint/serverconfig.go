@@ -43,7 +43,7 @@ func (r *Report) checkServerConfig(content []byte, opts Options) {
 		return
 	}
 	result := awsauth.ParseNode(mappings, nil, read)
-	r.Table = result.Table
+	r.mappings = result
 	for _, p := range result.Problems {
 		if mountedfile.Stops(p.Code) {
 			p.Effect = doesNotStart + ", and a running server keeps its last good mappings"

@@ -67,15 +67,18 @@ type Result struct {
 	// sections are kept for the next reading: a section that does not parse then
 	// keeps its content.
 	sections map[string]section
-	// found has the codes of all problems, including those that are not listed.
-	found map[mapper.Code]bool
+	// found counts all problems by code, including those that are not listed.
+	found map[mapper.Code]int
 	// steps counts the values that the reading looked at.
 	steps int
 }
 
 // Found reports whether the reading found a problem with a code. Problems lists at most
 // the first 200.
-func (r *Result) Found(code mapper.Code) bool { return r.found[code] }
+func (r *Result) Found(code mapper.Code) bool { return r.Count(code) > 0 }
+
+// Count returns how many problems with a code the reading found.
+func (r *Result) Count(code mapper.Code) int { return r.found[code] }
 
 // Parse reads the data of the ConfigMap. Last, which may be nil, is the result of the
 // previous reading: a section that does not parse keeps its content in it.

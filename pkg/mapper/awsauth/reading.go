@@ -22,7 +22,7 @@ type reading struct {
 	// the worst of them.
 	unlisted int
 	worst    mapper.Severity
-	found    map[mapper.Code]bool
+	found    map[mapper.Code]int
 
 	// text is the text that is being read, and principal the ARN of the entry in it.
 	text      text
@@ -43,7 +43,7 @@ type reading struct {
 
 func newReading(last *Result, opts Options) *reading {
 	return &reading{
-		opts: opts.effective(), last: last, sections: map[string]section{}, found: map[mapper.Code]bool{},
+		opts: opts.effective(), last: last, sections: map[string]section{}, found: map[mapper.Code]int{},
 		groups: map[string]mapper.Template{}, groupLists: map[string][]mapper.Template{}, anchored: map[*yaml.Node][]mapper.Template{},
 		convertedGroups: map[*yaml.Node]*yaml.Node{},
 	}
@@ -59,7 +59,7 @@ func (r *reading) report(code mapper.Code, severity mapper.Severity, section str
 }
 
 func (r *reading) add(p mapper.Problem) {
-	r.found[p.Code] = true
+	r.found[p.Code]++
 	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, p)
 		return
