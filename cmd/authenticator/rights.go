@@ -30,8 +30,8 @@ type rightsOptions struct {
 
 func (o *rightsOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.canI, "can-i", false, "ask the API server whether the caller may do VERB RESOURCE, two arguments as for kubectl auth can-i")
-	flags.BoolVar(&o.rights, "rights", false, "show what RBAC allows the caller, and by which binding")
-	flags.BoolVar(&o.who, "who", false, "show which AWS identities RBAC allows to do VERB RESOURCE, and by which mapping and binding")
+	flags.BoolVar(&o.rights, "rights", false, "show what RBAC allows the caller, and the bindings that allow it")
+	flags.BoolVar(&o.who, "who", false, "show the AWS identities that RBAC allows to do VERB RESOURCE, each with its mapping and binding")
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace for --can-i, --rights and --who (default: all namespaces)")
 }
 
