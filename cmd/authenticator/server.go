@@ -182,6 +182,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		Instances:        instances,
 		ScrubbedAccounts: p.config.ScrubbedAccounts,
 		Audit:            log,
+		Suppressed:       metrics.ObserveSuppressedLine(),
 	})
 	if err != nil {
 		return err

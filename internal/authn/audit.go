@@ -9,23 +9,41 @@ import (
 // maxAttributes is the maximum number of attributes of a line.
 const maxAttributes = 10
 
-// audit writes one line about a decision: the user, or the reason of a denial. For a
-// scrubbed account, it has the outcome but nothing about the identity.
-func audit(ctx context.Context, log slog.Handler, now time.Time, d *Decision) {
+// audit writes the decisions to the log.
+type audit struct {
+	log   slog.Handler
+	quota *quota
+}
+
+func newAudit(config Config) *audit {
+	return &audit{config.Audit.Handler(), newQuota(config.Audit, config.Suppressed)}
+}
+
+// write writes one line about a decision: the user, or the reason of a denial. For a
+// scrubbed account, it has the outcome but nothing about the identity. A decision
+// beyond the quota has no line.
+func (a *audit) write(ctx context.Context, now time.Time, d *Decision) {
 	level, message := headline(d.Outcome.Verdict())
-	if !log.Enabled(ctx, level) {
+	if !a.log.Enabled(ctx, level) || !a.quota.allow(now, d) {
 		return
 	}
 	attributes := append(make([]slog.Attr, 0, maxAttributes),
 		slog.String("outcome", string(d.Outcome)),
 		slog.Bool("cached", d.Cached),
 		slog.Duration("duration", d.Duration))
+	if d.ID != "" {
+		attributes = append(attributes, slog.String("id", d.ID))
+	}
 	// A username may be the ARN, or contain the session's name or the access key ID.
 	if d.Outcome == Mapped && !d.Scrubbed {
 		attributes = append(attributes, slog.String("username", d.User.Username), slog.Any("groups", d.User.Groups), slog.String("uid", d.User.UID))
 	}
 	if principal := d.Identity.Principal(); principal.ARN != "" && !d.Scrubbed {
 		attributes = append(attributes, slog.String("arn", principal.ARN), slog.String("accessKeyID", principal.AccessKeyID))
+	}
+	if d.Claim != nil {
+		attributes = append(attributes, slog.GroupAttrs("unverified",
+			slog.String("accessKeyID", d.Claim.AccessKeyID), slog.String("region", d.Claim.Region), slog.String("host", d.Claim.Host)))
 	}
 	if d.Rule.Source != "" {
 		attributes = append(attributes, slog.GroupAttrs("rule",
@@ -37,7 +55,7 @@ func audit(ctx context.Context, log slog.Handler, now time.Time, d *Decision) {
 	// A Logger would look up the source line, which is always this one.
 	record := slog.NewRecord(now, level, message, 0)
 	record.AddAttrs(attributes...)
-	_ = log.Handle(ctx, record) // there is nowhere else to report that it failed
+	_ = a.log.Handle(ctx, record) // there is nowhere else to report that it failed
 }
 
 func headline(verdict Verdict) (slog.Level, string) {

@@ -26,15 +26,22 @@ type Decision struct {
 	// User is the user that the token signs in as. It is set if Outcome is Mapped.
 	User User
 	// Reason is a sentence for the caller. It is set if STS refused the token, or
-	// the mappings refused its identity: then it has the canonical ARN and the
-	// reason, unless the account is scrubbed. It is empty for a token that is
+	// the mappings refused its identity: then it has the canonical ARN, the reason
+	// and the ID, unless the account is scrubbed. It is empty for a token that is
 	// malformed or expired. Such a token never becomes valid, so that the caller
 	// may cache the denial.
 	Reason string
+	// ID identifies the decision in the log and in Reason. It is empty if Outcome is
+	// Mapped.
+	ID string
 
 	// The rest is for the log. Identity is zero until STS has proven one.
 	Identity identity.Identity
-	Rule     mapper.Rule
+	// Claim is what the token claims if STS refused or did not verify it; otherwise nil.
+	Claim *Claim
+	// Foreign means that no mapping matches the identity or names its account.
+	Foreign bool
+	Rule    mapper.Rule
 	// Cached means that the result of STS came from the cache.
 	Cached bool
 	// Scrubbed means that nothing about the identity may be logged.
@@ -59,10 +66,16 @@ type Config struct {
 	// SignedIn is called when a token that STS has just verified is mapped, so that
 	// limits can favor its access key. Nil means never.
 	SignedIn func(clusterID string, req token.Request)
+	// NamesAccount reports whether a mapping names an account. Nil means that all are
+	// named.
+	NamesAccount func(accountID string) bool
 	// ScrubbedAccounts are the accounts whose identities appear in no log or answer.
 	ScrubbedAccounts []string
-	// Audit gets a line for every decision. Nil discards it.
+	// Audit gets a line for every decision, but not all of a flood. Nil discards it.
 	Audit *slog.Logger
+	// Suppressed is called for every decision of a flood without a line. Nil means
+	// never.
+	Suppressed func()
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -73,6 +86,7 @@ type Authenticator struct {
 	keys    *keyer
 	cache   *cache
 	flights *flights
+	audit   *audit
 }
 
 // New returns an authenticator.
@@ -86,10 +100,19 @@ func New(config Config) (*Authenticator, error) {
 	if config.SignedIn == nil {
 		config.SignedIn = func(string, token.Request) {}
 	}
+	if config.NamesAccount == nil {
+		config.NamesAccount = func(string) bool { return true }
+	}
+	if config.Suppressed == nil {
+		config.Suppressed = func() {}
+	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Authenticator{config: config, keys: newKeyer(config.ClusterID), cache: newCache(config.Cache, config.Now), flights: newFlights()}, nil
+	return &Authenticator{
+		config: config, keys: newKeyer(config.ClusterID), cache: newCache(config.Cache, config.Now), flights: newFlights(),
+		audit: newAudit(config),
+	}, nil
 }
 
 // Authenticate decides about a token.
@@ -98,9 +121,15 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decisio
 	decision := a.decide(ctx, bearer, started, nil)
 	ended := a.config.Now()
 	decision.Duration = ended.Sub(started)
-	audit(ctx, a.config.Audit.Handler(), ended, &decision)
+	if decision.Outcome != Mapped {
+		decision.identify()
+	}
+	a.audit.write(ctx, ended, &decision)
 	return decision
 }
+
+// Flush writes what the log does not have yet: how many decisions have no line.
+func (a *Authenticator) Flush() { a.audit.quota.summarize() }
 
 // decide decides about a token. A trace makes it ask STS even about a token in the
 // cache, but changes nothing else.
@@ -111,6 +140,11 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 		if id, err, found := a.cache.get(key); found {
 			decision := a.conclude(ctx, id, err, nil)
 			decision.Cached = true
+			if err != nil { // the cache has only the refusal
+				if request, err := token.Parse(bearer, a.config.Hosts, now); err == nil {
+					decision.Claim = a.claim(request)
+				}
+			}
 			return decision
 		}
 	}
@@ -123,6 +157,9 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 	decision := a.conclude(ctx, id, err, trace)
 	if decision.Outcome == Mapped {
 		a.config.SignedIn(a.config.ClusterID, request)
+	}
+	if err != nil {
+		decision.Claim = a.claim(request)
 	}
 	return decision
 }
@@ -157,7 +194,7 @@ func (a *Authenticator) resolve(ctx context.Context, id identity.Principal, trac
 	case err != nil:
 		return Decision{Outcome: MappingUnknown, Scrubbed: scrubbed, Err: err}
 	case !ok:
-		return Decision{Outcome: Unmapped, Scrubbed: scrubbed, Err: errUnmapped, Reason: reason(id, scrubbed, errUnmapped.Error())}
+		return Decision{Outcome: Unmapped, Scrubbed: scrubbed, Foreign: !a.config.NamesAccount(id.AccountID), Err: errUnmapped, Reason: reason(id, scrubbed, errUnmapped.Error())}
 	case match.Username == "":
 		return Decision{Outcome: Denied, Scrubbed: scrubbed, Rule: match.Rule, Err: errNoUsername, Reason: reason(id, scrubbed, errNoUsername.Error())}
 	}

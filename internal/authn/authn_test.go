@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -118,8 +119,12 @@ func TestDecisions(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := a.Authenticate(t.Context(), test.bearer)
-			if d.Outcome != test.want || d.Reason != test.reason {
+			reason, id, _ := strings.Cut(strings.TrimSuffix(d.Reason, ")"), " (decision ")
+			if d.Outcome != test.want || reason != test.reason || reason != "" && id != d.ID {
 				t.Errorf("%s %q, want %s %q", d.Outcome, d.Reason, test.want, test.reason)
+			}
+			if isID := regexp.MustCompile("^[A-Z2-7]{8}$").MatchString(d.ID); isID != (test.want != authn.Mapped) || isID != strings.Contains(log.String(), " id="+d.ID) {
+				t.Errorf("ID %q, and the audit says %s", d.ID, log.String())
 			}
 			if (d.User.Username != "") != (test.want == authn.Mapped) || (d.Err == nil) != (test.want == authn.Mapped) {
 				t.Errorf("signed in as %q, with error %v", d.User.Username, d.Err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,8 +44,11 @@ type Config struct {
 	Instances mapper.InstanceNames
 	// ScrubbedAccounts are the accounts whose identities appear in no log or answer.
 	ScrubbedAccounts []string
-	// Audit gets a line for every decision. Nil discards it.
+	// Audit gets a line for every decision, but not all of a flood. Nil discards it.
 	Audit *slog.Logger
+	// Suppressed is called for every decision of a flood without a line. Nil means
+	// never.
+	Suppressed func()
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -61,21 +65,25 @@ func New(config Config) (*Cluster, error) {
 	if config.Owner == nil {
 		return nil, errors.New("creating a cluster: Owner is required")
 	}
-	authenticator, err := authn.New(authn.Config{
+	c := &Cluster{id: config.ID, sources: config.Sources}
+	var err error
+	c.authenticator, err = authn.New(authn.Config{
 		ClusterID:        config.ID,
 		Hosts:            config.Hosts,
 		Verifier:         config.Verifier,
 		Mapper:           Mapper(config),
 		Cache:            config.Cache,
 		SignedIn:         config.SignedIn,
+		NamesAccount:     c.namesAccount,
 		ScrubbedAccounts: config.ScrubbedAccounts,
 		Audit:            config.Audit,
+		Suppressed:       config.Suppressed,
 		Now:              config.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("creating cluster %q: %w", config.ID, err)
 	}
-	return &Cluster{config.ID, config.Sources, authenticator}, nil
+	return c, nil
 }
 
 // Mapper returns the mapper with which the cluster of a configuration decides. It asks
@@ -90,6 +98,14 @@ func Mapper(config Config) mapper.Mapper {
 		accounts = append(accounts, mapper.Reserve(mapper.Accounts(table), reserved))
 	}
 	return mapper.First(append(entries, accounts...)...)
+}
+
+// namesAccount reports whether a mapping of a source names an AWS account.
+func (c *Cluster) namesAccount(id string) bool {
+	return slices.ContainsFunc(c.sources, func(s source.Source) bool {
+		table := s.Current().Table
+		return table != nil && table.NamesAccount(id)
+	})
 }
 
 // ID returns the ID of the cluster.
@@ -113,8 +129,9 @@ func (c *Cluster) ExplainPrincipal(ctx context.Context, principal identity.Princ
 	return c.authenticator.ExplainPrincipal(ctx, principal)
 }
 
-// Run follows the sources until ctx is done.
+// Run follows the sources until ctx is done, and completes the audit log at the end.
 func (c *Cluster) Run(ctx context.Context) {
+	defer c.authenticator.Flush()
 	var running sync.WaitGroup
 	for _, s := range c.sources {
 		running.Go(func() { s.Run(ctx) })

@@ -86,6 +86,31 @@ func bearer() string {
 		"&X-Amz-Date=20261123T082457Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=" + strings.Repeat("0", 64))
 }
 
+// TestForeign checks that an unmapped identity is foreign unless a mapping names its
+// account.
+func TestForeign(t *testing.T) {
+	named, empty := newSource("named", ""), newSource("empty", "")
+	empty.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, mapper.RolePathsIgnore)})
+	named.Swap(source.Snapshot{Table: mapper.NewTable([]mapper.Entry{{ARN: "arn:aws:iam::" + account + ":user/bob"}}, nil, mapper.RolePathsIgnore)})
+	for name, test := range map[string]struct {
+		sources []source.Source
+		foreign bool
+	}{
+		"no source":        {nil, true},
+		"an entry's":       {[]source.Source{named}, false},
+		"a later source's": {[]source.Source{empty, named}, false},
+		"nobody's":         {[]source.Source{empty}, true},
+	} {
+		c, err := newCluster(t, "alice", nil, test.sources...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := c.Authenticate(t.Context(), bearer()); d.Outcome != authn.Unmapped || d.Foreign != test.foreign {
+			t.Errorf("%s: %s, foreign: %v", name, d.Outcome, d.Foreign)
+		}
+	}
+}
+
 // TestOrder checks the precedence: the owner, every source's entries, the accounts.
 func TestOrder(t *testing.T) {
 	first, second := newSource("first", maps("alice", "alice-of-first")), newSource("second", maps("alice", "alice-of-second")+maps("bob", "bob-of-second"))

@@ -45,6 +45,7 @@ type Metrics struct {
 	certificateEnds   prometheus.Gauge
 	watchFailures     prometheus.Counter
 	linesLost         prometheus.Counter
+	linesSuppressed   prometheus.Counter
 }
 
 // New makes the metrics of one server.
@@ -91,6 +92,9 @@ func New() *Metrics {
 		}),
 		linesLost: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "log_lines_lost_total", Help: "Lines of the log that were lost because standard error was blocked or failed.",
+		}),
+		linesSuppressed: f.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "log_lines_suppressed_total", Help: "Decisions that were not logged, because anybody could have caused that many.",
 		}),
 		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate expires.",
@@ -197,3 +201,6 @@ func (m *Metrics) ObserveWatchFailure() func() { return m.watchFailures.Inc }
 
 // ObserveLostLine counts a line of the log that is lost.
 func (m *Metrics) ObserveLostLine() func() { return m.linesLost.Inc }
+
+// ObserveSuppressedLine counts a decision that was not logged.
+func (m *Metrics) ObserveSuppressedLine() func() { return m.linesSuppressed.Inc }

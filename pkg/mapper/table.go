@@ -17,6 +17,8 @@ type Table struct {
 	exact     map[string]int32
 	sso       map[ssoKey]int32
 	byAccount map[string]int32
+	// named are the AWS accounts that entries and accounts name.
+	named map[string]struct{}
 }
 
 // NewTable returns a table, which keeps the slices. Of two entries for the same
@@ -26,6 +28,7 @@ func NewTable(entries []Entry, accounts []Account, paths RolePaths) *Table {
 	t := &Table{
 		entries: entries, accounts: accounts, paths: paths,
 		exact: make(map[string]int32, len(entries)), sso: map[ssoKey]int32{}, byAccount: make(map[string]int32, len(accounts)),
+		named: namedAccounts(entries, accounts),
 	}
 	ambiguous := map[string]bool{}
 	for i := range entries {

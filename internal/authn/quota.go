@@ -1,0 +1,79 @@
+package authn
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// linesPerSecond and lineBurst bound the lines of each outcome that anybody can
+	// cause.
+	linesPerSecond = 10
+	lineBurst      = 100
+	// summaryPeriod is how long decisions without a line are counted before the log
+	// says how many there were.
+	summaryPeriod = 10 * time.Second
+)
+
+// A quota bounds the lines about tokens that anybody can send, so that a flood of them
+// fills no disk. It never applies to a sign-in, nor to the denial of an identity whose
+// account a mapping names. Decisions beyond it are counted.
+type quota struct {
+	log        *slog.Logger
+	suppressed func()
+	limiters   map[Outcome]*rate.Limiter
+
+	mu sync.Mutex
+	// counts are the decisions without a line since the last summary.
+	counts map[Outcome]int
+	// summary is the timer of the next summary; nil if there is nothing to report.
+	summary *time.Timer
+}
+
+func newQuota(log *slog.Logger, suppressed func()) *quota {
+	q := &quota{log: log, suppressed: suppressed, limiters: map[Outcome]*rate.Limiter{}, counts: map[Outcome]int{}}
+	for _, outcome := range Outcomes() {
+		q.limiters[outcome] = rate.NewLimiter(linesPerSecond, lineBurst)
+	}
+	return q
+}
+
+// allow reports whether a decision has a line.
+func (q *quota) allow(now time.Time, d *Decision) bool {
+	switch {
+	case d.Outcome == Mapped, d.Outcome == Denied, d.Outcome == Unmapped && !d.Foreign:
+		return true
+	case q.limiters[d.Outcome].AllowN(now, 1):
+		return true
+	}
+	q.suppressed()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts[d.Outcome]++
+	if q.summary == nil {
+		q.summary = time.AfterFunc(summaryPeriod, q.summarize)
+	}
+	return false
+}
+
+// summarize logs how many decisions had no line since the last summary, if any.
+func (q *quota) summarize() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.summary == nil {
+		return
+	}
+	q.summary.Stop()
+	q.summary = nil
+	var attributes []any
+	for _, outcome := range Outcomes() {
+		if count := q.counts[outcome]; count > 0 {
+			attributes = append(attributes, slog.Int(string(outcome), count))
+		}
+	}
+	clear(q.counts)
+	q.log.Warn("too many decisions: not all were logged", attributes...)
+}
