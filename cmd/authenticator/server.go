@@ -13,6 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/decisions"
 	"github.com/kube-iam/authenticator/internal/health"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
@@ -211,7 +212,8 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metr
 	}
 	ready := health.ReadyUntil(ctx, served.Ready)
 	metrics.FollowReady(ready)
-	reviews, err := webhook.NewHandler(webhook.Config{Authenticate: served.Authenticate, Metrics: metrics, Log: log})
+	recorder := decisions.NewRecorder()
+	reviews, err := webhook.NewHandler(webhook.Config{Authenticate: recorded(served, recorder), Metrics: metrics, Log: log})
 	if err != nil {
 		return err
 	}
@@ -224,12 +226,27 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metr
 	metrics.FollowConnections(server.Status)
 	// The sources stop last: requests in flight still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var sources sync.WaitGroup
+	var sources, local sync.WaitGroup
 	sources.Go(func() { served.Run(following) })
+	socket := &socketServer{path: socketPath(o.stateDir), handler: socketRoutes(recorder), log: log}
+	listener := socket.open()
+	asking, silence := context.WithCancel(ctx)
+	local.Go(func() { socket.serve(asking, listener) })
 	log.Info("serving", "address", endpoints[0].Listener.Addr().String(), "version", version, "partition", o.partition)
 	err = server.Serve(ctx)
+	silence()
+	local.Wait()
 	stop()
 	sources.Wait()
 	log.Info("stopped")
 	return err
+}
+
+// recorded returns the function that decides about a token and keeps the decision.
+func recorded(served *cluster.Cluster, recorder *decisions.Recorder) func(context.Context, string) authn.Decision {
+	return func(ctx context.Context, bearer string) authn.Decision {
+		decision := served.Authenticate(ctx, bearer)
+		recorder.Record(served.ID(), decision)
+		return decision
+	}
 }

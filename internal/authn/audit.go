@@ -3,7 +3,6 @@ package authn
 import (
 	"context"
 	"log/slog"
-	"time"
 )
 
 // maxAttributes is the maximum number of attributes of a line.
@@ -22,9 +21,9 @@ func newAudit(config Config) *audit {
 // write writes one line about a decision: the user, or the reason of a denial. For a
 // scrubbed account, it has the outcome but nothing about the identity. A decision
 // beyond the quota has no line.
-func (a *audit) write(ctx context.Context, now time.Time, d *Decision) {
+func (a *audit) write(ctx context.Context, d *Decision) {
 	level, message := headline(d.Outcome.Verdict())
-	if !a.log.Enabled(ctx, level) || !a.quota.allow(now, d) {
+	if !a.log.Enabled(ctx, level) || !a.quota.allow(d) {
 		return
 	}
 	attributes := append(make([]slog.Attr, 0, maxAttributes),
@@ -53,7 +52,7 @@ func (a *audit) write(ctx context.Context, now time.Time, d *Decision) {
 		attributes = append(attributes, slog.String("error", d.Err.Error()))
 	}
 	// A Logger would look up the source line, which is always this one.
-	record := slog.NewRecord(now, level, message, 0)
+	record := slog.NewRecord(d.Time, level, message, 0)
 	record.AddAttrs(attributes...)
 	_ = a.log.Handle(ctx, record) // there is nowhere else to report that it failed
 }

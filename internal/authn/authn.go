@@ -35,7 +35,9 @@ type Decision struct {
 	// Mapped.
 	ID string
 
-	// The rest is for the log. Identity is zero until STS has proven one.
+	// The rest is for the log. Time is when the decision was made.
+	Time time.Time
+	// Identity is zero until STS has proven one.
 	Identity identity.Identity
 	// Claim is what the token claims if STS refused or did not verify it; otherwise nil.
 	Claim *Claim
@@ -119,12 +121,12 @@ func New(config Config) (*Authenticator, error) {
 func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decision {
 	started := a.config.Now()
 	decision := a.decide(ctx, bearer, started, nil)
-	ended := a.config.Now()
-	decision.Duration = ended.Sub(started)
+	decision.Time = a.config.Now()
+	decision.Duration = decision.Time.Sub(started)
 	if decision.Outcome != Mapped {
 		decision.identify()
 	}
-	a.audit.write(ctx, ended, &decision)
+	a.audit.write(ctx, &decision)
 	return decision
 }
 

@@ -42,11 +42,11 @@ func newQuota(log *slog.Logger, suppressed func()) *quota {
 }
 
 // allow reports whether a decision has a line.
-func (q *quota) allow(now time.Time, d *Decision) bool {
+func (q *quota) allow(d *Decision) bool {
 	switch {
 	case d.Outcome == Mapped, d.Outcome == Denied, d.Outcome == Unmapped && !d.Foreign:
 		return true
-	case q.limiters[d.Outcome].AllowN(now, 1):
+	case q.limiters[d.Outcome].AllowN(d.Time, 1):
 		return true
 	}
 	q.suppressed()
