@@ -19,7 +19,7 @@ import (
 func conclude(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
 	switch explained.Decision.Outcome {
 	case authn.Mapped:
-		return fmt.Sprintf("%s signs in as %s in %s, by %s.", e.Principal.CanonicalARN, e.User.Username, list(e.User.Groups), place(facts, *e.Rule)), ""
+		return concludeMapped(facts, e)
 	case authn.Malformed, authn.Expired:
 		return concludeToken(facts, explained)
 	case authn.Refused:
@@ -31,6 +31,18 @@ func conclude(facts Facts, explained authn.Explained, e Explanation) (sentence, 
 	default:
 		return concludeUndecided(facts, explained, e)
 	}
+}
+
+// concludeMapped is about a principal that signs in, perhaps without all of its groups.
+func concludeMapped(facts Facts, e Explanation) (sentence, command string) {
+	sentence = fmt.Sprintf("%s signs in as %s in %s, by %s", e.Principal.CanonicalARN, e.User.Username, list(e.User.Groups), place(facts, *e.Rule))
+	for _, p := range e.Problems {
+		isRules := p.Source == e.Rule.Source && p.Section == e.Rule.Section && p.Line >= e.Rule.Line
+		if p.Severity == mapper.Error && p.Principal != "" && isRules && !dropsEntry(p.Code) {
+			return fmt.Sprintf("%s. That may not be what the entry means: %s (%s).", sentence, p.Message, p.Fix), edit(facts, p.Source, p.Line)
+		}
+	}
+	return sentence + ".", ""
 }
 
 const freshToken = "authenticator token --cluster-id %s --token-only | authenticator explain --cluster-id %[1]s --token -"
@@ -98,8 +110,10 @@ func concludeDenied(facts Facts, explained authn.Explained, e Explanation) (sent
 	}
 	sentence = fmt.Sprintf("%s matches %s, but does not sign in: %s.", arn, place(facts, *e.Rule), explained.Decision.Err)
 	if tried := decidedBy(explained); tried.Entry != nil {
-		_, groups := templates(tried.Entry)
-		command = mapAdd(facts, *e.Principal, "", groups)
+		// A node has to sign in from its instance: no other username makes it one.
+		if username, groups := templates(tried.Entry); !strings.Contains(username, "{{EC2PrivateDNSName}}") {
+			command = mapAdd(facts, *e.Principal, "", groups)
+		}
 	}
 	return sentence, command
 }
@@ -109,7 +123,7 @@ func concludeUnmapped(facts Facts, e Explanation) (sentence, command string) {
 	arn := e.Principal.CanonicalARN
 	if len(e.NearMisses) == 0 {
 		for _, p := range e.Problems {
-			if p.Severity == mapper.Error && concernsAll(p.Code) {
+			if hidesMappings(p.Code) {
 				return fmt.Sprintf("%s is not mapped to a Kubernetes user, but a mistake hides a part of the mappings: %s (%s).", arn, p.Message, p.Fix), edit(facts, p.Source, p.Line)
 			}
 		}
@@ -117,21 +131,11 @@ func concludeUnmapped(facts Facts, e Explanation) (sentence, command string) {
 	}
 	miss := e.NearMisses[0]
 	sentence = fmt.Sprintf("%s is not mapped to a Kubernetes user; the nearest entry is %s, but %s.", arn, place(facts, miss.Rule), miss.Why)
-	// An entry with the right ARN and another mistake has a username and groups that
-	// only its author knows.
-	if miss.Kind == Dropped && !isARNFault(miss.Code) {
+	// The entry keeps its username and groups if its mistake is corrected.
+	if miss.Kind == Dropped {
 		return sentence, edit(facts, miss.Source, miss.Line)
 	}
 	return sentence, mapAdd(facts, *e.Principal, miss.Username, miss.Groups)
-}
-
-// isARNFault reports whether an entry is ignored for its ARN.
-func isARNFault(code mapper.Code) bool {
-	switch code {
-	case mapper.EntryInvalidARN, mapper.ARNMatchesNobody, mapper.AssumedRole, mapper.EntryPartition:
-		return true
-	}
-	return false
 }
 
 // edit returns the command that edits a line of a source; empty if there is none.

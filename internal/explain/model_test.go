@@ -473,7 +473,7 @@ func compareMap(t *testing.T, seed uint64, identities int) map[way]int {
 			return counts
 		}
 		if fault := faultOf(e); fault != "" {
-			t.Errorf("map %d, %s: %s: %+v", seed, who.ARN, fault, e)
+			t.Errorf("map %d, %s: %s (%s)", seed, who.ARN, fault, e.Sentence)
 			return counts
 		}
 	}
@@ -498,7 +498,9 @@ func (m *modelMap) cluster(who func() identity.Identity) (*cluster.Cluster, expl
 		read := awsauth.Parse(m.sources[i].text(), nil, options)
 		snapshot := source.Snapshot{Table: read.Table, Problems: read.Problems}
 		sources = append(sources, fixed{options.Source, snapshot})
-		facts.Sources = append(facts.Sources, explain.SourceFacts{Name: options.Source, Place: options.Source, Snapshot: snapshot})
+		facts.Sources = append(facts.Sources, explain.SourceFacts{
+			Name: options.Source, Place: options.Source, Snapshot: snapshot, Edit: func(int) string { return "edit" },
+		})
 		if m.reserved != "" {
 			reserved[options.Source] = []string{m.reserved}
 		}

@@ -92,12 +92,12 @@ func droppedCandidate(s SourceFacts, problem mapper.Problem, who subject) (candi
 	}}}
 	dropped := difference{Dropped, 0, "it is ignored: " + problem.Message + " (" + problem.Fix + ")"}
 	for i, d := range found {
-		// The message of the problem says the same.
-		if d.kind == Group || d.kind == Partition {
+		switch d.kind { // the message of the problem says the same
+		case Group, Wildcard:
+			dropped.kind = d.kind
 			found[i].text = ""
-		}
-		if d.kind == Group {
-			dropped.kind = Group
+		case Partition:
+			found[i].text = ""
 		}
 	}
 	c.Code = problem.Code
@@ -140,9 +140,14 @@ func dropsEntry(code mapper.Code) bool {
 
 // concernsAll reports whether a problem is one of a whole section or file.
 func concernsAll(code mapper.Code) bool {
+	return hidesMappings(code) || code == mapper.OtherConfigMap || code == mapper.MoreProblems
+}
+
+// hidesMappings reports whether mappings are not in force because of a problem.
+func hidesMappings(code mapper.Code) bool {
 	switch code {
 	case mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge, mapper.UnknownSection, mapper.NoSections,
-		mapper.OtherConfigMap, mapper.SecondDocument, mapper.MoreProblems, source.Unreadable:
+		mapper.SecondDocument, source.Unreadable:
 		return true
 	}
 	return false

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"unicode"
 
@@ -23,6 +24,7 @@ const (
 	UserPath    Kind = "UserPath"    // another path of a user
 	AssumedRole Kind = "AssumedRole" // the ARN of a session of a role
 	Group       Kind = "Group"       // an IAM group
+	Wildcard    Kind = "Wildcard"    // a pattern that would match, if patterns were supported
 	SSOName     Kind = "SSOName"     // a role of IAM Identity Center, named by its permission set or with another suffix
 )
 
@@ -33,8 +35,9 @@ type subject struct{ partition, account, kind, path, name string }
 func subjectOf(arn string) subject {
 	// arn:partition:service:region:account:resource
 	var parts [5]string
-	resource, ok := readable(arn), true
+	resource := readable(arn)
 	for i := range parts {
+		var ok bool
 		if parts[i], resource, ok = strings.Cut(resource, ":"); !ok {
 			return subject{}
 		}
@@ -112,24 +115,24 @@ func differences(its, who subject) (found []difference, near bool) {
 		found = append(found, name)
 	}
 	if its.kind != who.kind {
-		add(OtherKind, 2, "it is for a %s, but the caller is a %s", its.kind, who.kind)
+		add(OtherKind, 2, "it is for a %s, not for a %s", its.kind, who.kind)
 	}
 	if its.account != who.account {
 		if _, typo := spelling.Distance(2, its.account, who.account); typo {
-			add(Account, 1, "its account %s is a digit or two off: the caller's is %s", its.account, who.account)
+			add(Account, 1, "its account %s is a digit or two off: it should be %s", its.account, who.account)
 		} else {
-			add(Account, 2, "it is for account %s, but the caller's is %s", its.account, who.account)
+			add(Account, 2, "it is for account %s, not for %s", its.account, who.account)
 		}
 	}
 	if its.partition != who.partition {
-		add(Partition, 2, "it is for partition %s, but the caller's is %s", its.partition, who.partition)
+		add(Partition, 2, "it is for partition %s, not for %s", its.partition, who.partition)
 	}
 	switch {
 	case strings.EqualFold(its.path, who.path):
 	case who.kind == "role":
 		add(RolePath, 1, "its role has the path %s, which AWS never returns", its.path)
 	default:
-		add(UserPath, 1, "its path is /%s, but the caller's is /%s", its.path, who.path)
+		add(UserPath, 1, "its path is /%s, not /%s", its.path, who.path)
 	}
 	return found, cost <= maxCost
 }
@@ -139,13 +142,16 @@ func nameDifference(its, who string) (difference, bool) {
 	if strings.EqualFold(its, who) {
 		return difference{}, true
 	}
+	if matchesPattern(its, who) {
+		return difference{Wildcard, 1, fmt.Sprintf("%s has a wildcard, but ARNs match as a whole", its)}, true
+	}
 	itsSet, itsSSO := permissionSet(its)
 	whoSet, whoSSO := permissionSet(who)
 	switch same := strings.EqualFold(itsSet, whoSet); {
 	case itsSSO && whoSSO && same:
-		return difference{SSOName, 1, "the permission set is the same, but the suffix of the role's name is another: IAM Identity Center changes it when it creates the role again"}, true
+		return difference{SSOName, 1, "its role's name has another suffix: IAM Identity Center changes the suffix when it creates the role again"}, true
 	case itsSSO != whoSSO && same:
-		return difference{SSOName, 2, fmt.Sprintf("it is for %s, but the caller is %s: IAM Identity Center names its roles AWSReservedSSO_<permission set>_<suffix>", its, who)}, true
+		return difference{SSOName, 2, fmt.Sprintf("it is for %s, not for %s: IAM Identity Center names the role of a permission set AWSReservedSSO_<permission set>_<suffix>", its, who)}, true
 	}
 	if itsSSO && whoSSO {
 		its, who = itsSet, whoSet
@@ -163,6 +169,15 @@ func nameDifference(its, who string) (difference, bool) {
 		letters = "two letters"
 	}
 	return difference{Spelling, edits, fmt.Sprintf("its name is %s off: %s instead of %s", letters, its, who)}, true
+}
+
+// matchesPattern reports whether a name with wildcards would match another.
+func matchesPattern(pattern, name string) bool {
+	if !strings.ContainsAny(pattern, "*?") {
+		return false
+	}
+	ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
+	return ok && err == nil
 }
 
 // permissionSet returns the permission set in the name of a role of IAM Identity

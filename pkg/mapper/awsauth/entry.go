@@ -42,6 +42,8 @@ func (r *reading) readEntries(name string, items []*yaml.Node) []mapper.Entry {
 func (r *reading) notAnEntry(name string, item, above *yaml.Node) {
 	if above != nil && isText(item) && !strings.HasPrefix(strings.ToLower(item.Value), "arn:") {
 		line, _ := r.text.origin.place(above.Line, 0)
+		r.principal = arnOf(above)
+		defer func() { r.principal = "" }()
 		r.report(mapper.GroupOutdented, mapper.Error, name, item,
 			fmt.Sprintf("%s is indented like an entry, but is most likely a group of the entry in line %d", quoted(item.Value), line), "it is ignored",
 			`indent it so that its "- " is below groups:`)
