@@ -79,7 +79,7 @@ func leaves() map[string][]string {
 		"internal/unixsocket":   nil,
 		"internal/limit":        append(ours("pkg/identity", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/pkg/util/cache"),
 		"internal/authn":        append(ours("internal/limit", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
-		"internal/explain":      ours("internal/authn", "internal/source", "internal/spelling", "pkg/mapper", "pkg/partition", "pkg/token", "pkg/token/verify"),
+		"internal/explain":      ours("internal/authn", "internal/source", "internal/spelling", "pkg/identity", "pkg/mapper", "pkg/partition", "pkg/token", "pkg/token/verify"),
 		"internal/spelling":     nil,
 		"internal/rights":       append(ours("internal/spelling", "pkg/identity", "pkg/mapper"), "k8s.io/api/rbac/v1", "k8s.io/component-helpers/auth/rbac/validation"),
 		"internal/gobuild":      nil,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -68,12 +69,12 @@ func (f *clusterFlags) words() (words []string) {
 	return words
 }
 
-// because says why it is this cluster.
-func (f *clusterFlags) because() string {
+// because says why it is this cluster. NoServer says why no running server was asked.
+func (f *clusterFlags) because(noServer string) string {
 	if words := f.words(); len(words) > 0 {
 		return strings.Join(words, " ")
 	}
-	return "the current context, since no flag names another place"
+	return "its current context, since " + cmp.Or(noServer, "no flag names another place")
 }
 
 // edit returns the command that edits aws-auth.

@@ -12,7 +12,6 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/explain"
-	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
@@ -31,9 +30,11 @@ It decides as the server does, and signs nobody in.
 The question is a token (--token), an AWS identity (--arn), or you, with the AWS
 credentials of this shell (--as-me).
 
-The mappings come from a file (-f), from the server's configuration (--config), or from
-the cluster of a kubeconfig. Give the flags of the server, such as --cluster-owner-arn and
---role-paths, so that the answer is the server's.
+On a control-plane node, the running server answers with its live mappings, through its
+socket in --state-dir. Elsewhere, or with one of these flags, the mappings come from a
+file (-f), from the server's configuration (--config), or from the cluster of a kubeconfig
+(--kubeconfig, --context). Then give the flags of the server too, such as
+--cluster-owner-arn and --role-paths, so that the answer is the server's.
 
 What Kubernetes allows the caller is the question of --can-i VERB RESOURCE and --rights,
 and --who VERB RESOURCE asks which AWS identities may do something. The resource is
@@ -54,6 +55,7 @@ that could not be determined or the answer of --can-i is no, and 2 for invalid f
 				return err
 			}
 			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
+			o.findSocket(cmd.Flags(), p)
 			return o.run(cmd.Context(), p, args)
 		},
 	}
@@ -124,8 +126,13 @@ func exitOf(e explain.Explanation) error {
 	}
 }
 
-// explain answers a question with the mappings of the flags.
-func (o *explainOptions) explain(ctx context.Context, p *program, q question) (explain.Explanation, error) {
+// explain answers a question with the live mappings of a running server, or with those
+// of the flags.
+func (o *explainOptions) explain(ctx context.Context, p *program, q explain.Question) (explain.Explanation, error) {
+	if o.useSocket {
+		defer cli.Waiting(p.err, "authenticator: waiting for the server")()
+		return o.askServer(ctx, q)
+	}
 	now := time.Now()
 	mappings, err := o.read(ctx, p, o.partition)
 	if err != nil {
@@ -133,13 +140,17 @@ func (o *explainOptions) explain(ctx context.Context, p *program, q question) (e
 	}
 	facts := mappings.facts
 	facts.ClusterID, facts.Partition, facts.Regions, facts.Now = p.clusterID, o.partition, o.stsRegions, now
-	facts.Note, facts.SessionUnknown = q.note, q.sessionUnknown
+	facts.Note, facts.SessionUnknown = q.Note, q.SessionUnknown
 	decider, done, err := o.newCluster(ctx, p, mappings, func() time.Time { return now })
 	if err != nil {
 		return explain.Explanation{}, err
 	}
 	defer done()
-	return explain.New(facts, q.ask(ctx, p, decider)), nil
+	if q.Token != "" {
+		trustPublicCAs()
+		defer cli.Waiting(p.err, "authenticator: waiting for AWS STS")()
+	}
+	return explain.New(facts, askCluster(ctx, decider, q)), nil
 }
 
 // newCluster returns a cluster that decides with mappings as the server does.
@@ -169,24 +180,12 @@ func (o *explainOptions) newCluster(ctx context.Context, p *program, m mappings,
 	return decider, sts.Close, nil
 }
 
-// A question is who an explanation is about: a token, or a principal.
-type question struct {
-	bearer    string
-	principal identity.Principal
-	// note says in which way the principal is not the one that was asked about, and
-	// sessionUnknown is set if the question did not name the session of a role.
-	note           string
-	sessionUnknown bool
-}
-
-// ask asks a cluster.
-func (q question) ask(ctx context.Context, p *program, c *cluster.Cluster) authn.Explained {
-	if q.bearer == "" {
-		return c.ExplainPrincipal(ctx, q.principal)
+// askCluster asks a cluster.
+func askCluster(ctx context.Context, c *cluster.Cluster, q explain.Question) authn.Explained {
+	if q.Token == "" {
+		return c.ExplainPrincipal(ctx, q.Principal)
 	}
-	trustPublicCAs()
-	defer cli.Waiting(p.err, "authenticator: waiting for AWS STS")()
-	return c.Explain(ctx, q.bearer)
+	return c.Explain(ctx, q.Token)
 }
 
 // unnamedInstances stands in for EC2, for which explain has no credentials.

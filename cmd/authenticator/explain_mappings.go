@@ -27,6 +27,7 @@ type explainMappings struct {
 	cluster  clusterFlags
 	// lenient makes a missing kubeconfig no error: the mappings are then unread.
 	lenient bool
+	socketOptions
 }
 
 // excludeOtherMappings makes -f the only mappings.
@@ -37,6 +38,7 @@ func excludeOtherMappings(command *cobra.Command) {
 
 func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.filename, "filename", "f", "", "file of mappings, in the format of aws-auth; - reads standard input")
+	o.socketOptions.addFlags(flags)
 	o.cluster.addFlags(flags)
 	o.addSourceFlags(flags)
 }
@@ -67,10 +69,6 @@ func (o *explainMappings) read(ctx context.Context, p *program, partition string
 	var warnings []string
 	if m.owner, warnings, err = o.owner(partition); err != nil {
 		return m, err
-	}
-	m.facts.RolePaths, err = mapper.ParseRolePaths(o.rolePaths)
-	if err != nil {
-		return m, cli.Usagef("--role-paths: %w", err)
 	}
 	names, more, err := o.names(p)
 	if err != nil {
@@ -110,27 +108,24 @@ func (o *explainMappings) add(ctx context.Context, p *program, m *mappings, name
 		return err
 	}
 	var read source.Source
-	facts := explain.SourceFacts{Name: name}
+	facts := o.describe(p, name)
 	switch {
 	case name == backendEKSConfigMap:
-		facts.Place, facts.Edit = "ConfigMap kube-system/aws-auth", o.cluster.edit
+		facts.Edit = o.cluster.edit
 		read, err = o.readConfigMap(ctx, p, options, m)
+	case o.filename == stdin:
+		facts.Place, facts.Edit = "standard input", nil
+		m.facts.From, m.facts.Because = facts.Place, "-f"
+		read, err = o.readFile(ctx, p, options)
 	case o.filename != "":
 		facts.Place, facts.Edit = o.filename, editFile(o.filename)
 		m.facts.From, m.facts.Because, m.facts.MapFlags = "file "+o.filename, "-f", []string{"-f", o.filename}
-		if o.filename == stdin {
-			facts.Place, facts.Edit = "standard input", nil
-			m.facts.From, m.facts.MapFlags = facts.Place, nil
-		}
 		read, err = o.readFile(ctx, p, options)
 	default:
-		path, flag := p.configPath, "--config"
+		m.facts.From, m.facts.Because = "file "+facts.Place, "--config"
 		if name == sourceAWSAuthFile {
-			path, flag = o.awsAuthFile, "--aws-auth-file"
-			m.facts.MapFlags = []string{"-f", path}
+			m.facts.Because, m.facts.MapFlags = "--aws-auth-file", []string{"-f", o.awsAuthFile}
 		}
-		facts.Place, facts.Edit = path, editFile(path)
-		m.facts.From, m.facts.Because = "file "+path, flag
 		read, err = o.readServerFile(ctx, p, name, partition)
 	}
 	if err != nil {
@@ -170,7 +165,7 @@ func (o *explainMappings) readFile(ctx context.Context, p *program, options awsa
 // readConfigMap reads aws-auth from the cluster of a kubeconfig once. If that fails, the
 // source is one that was not read yet: an owner signs in all the same.
 func (o *explainMappings) readConfigMap(ctx context.Context, p *program, options awsauth.Options, m *mappings) (source.Source, error) {
-	m.facts.From, m.facts.Because = "the cluster of the kubeconfig", o.cluster.because()
+	m.facts.From, m.facts.Because = "the cluster of the kubeconfig", o.cluster.because(o.noServer)
 	m.facts.MapFlags = o.cluster.words()
 	client, err := o.cluster.client()
 	if err != nil && o.lenient {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
@@ -40,26 +41,26 @@ func (o *subjectOptions) addFlags(flags *pflag.FlagSet) {
 }
 
 // question returns the question that the flags ask.
-func (o *subjectOptions) question(ctx context.Context, p *program) (question, error) {
+func (o *subjectOptions) question(ctx context.Context, p *program) (explain.Question, error) {
 	switch {
 	case o.arn == "" && (o.session != "" || o.userID != ""):
-		return question{}, cli.Usagef("--session and --user-id require --arn")
+		return explain.Question{}, cli.Usagef("--session and --user-id require --arn")
 	case !o.asMe && (o.profile != "" || o.region != ""):
-		return question{}, cli.Usagef("--profile and --region require --as-me")
+		return explain.Question{}, cli.Usagef("--profile and --region require --as-me")
 	case o.arn != "":
 		return principalQuestion(o.arn, o.session, o.userID)
 	case o.token == "" && !o.asMe:
-		return question{}, cli.Usagef("the question is missing: name a token with --token - or --token FILE, an AWS identity with --arn, or yourself with --as-me")
+		return explain.Question{}, cli.Usagef("the question is missing: name a token with --token - or --token FILE, an AWS identity with --arn, or yourself with --as-me")
 	}
 	if err := p.needClusterID(); err != nil {
-		return question{}, err
+		return explain.Question{}, err
 	}
 	if o.asMe {
 		bearer, err := o.bearer(ctx, p)
-		return question{bearer: bearer}, err
+		return explain.Question{Token: bearer}, err
 	}
 	bearer, err := p.readToken(ctx, o.token)
-	return question{bearer: bearer}, err
+	return explain.Question{Token: bearer}, err
 }
 
 // bearer makes a token with the credentials of this shell, as the command token does.
@@ -94,43 +95,43 @@ func (p *program) readToken(ctx context.Context, name string) (string, error) {
 const unknownSession = "<session name>"
 
 // principalQuestion returns the question about the principal with an ARN.
-func principalQuestion(arn, session, userID string) (question, error) {
+func principalQuestion(arn, session, userID string) (explain.Question, error) {
 	canonical, kind, err := identity.Canonicalize(arn)
 	if err != nil {
-		return question{}, cli.Usagef("--arn: %w (expected one like arn:aws:iam::111122223333:role/admin)", err)
+		return explain.Question{}, cli.Usagef("--arn: %w (expected one like arn:aws:iam::111122223333:role/admin)", err)
 	}
 	parts := strings.SplitN(canonical, ":", 6)
 	p := identity.Principal{ARN: canonical, CanonicalARN: canonical, Partition: parts[1], AccountID: parts[4], UserID: userID, PrincipalID: userID}
 	if kind != identity.KindRole {
 		if session != "" {
-			return question{}, cli.Usagef("--session is for roles, and %s is not one", canonical)
+			return explain.Question{}, cli.Usagef("--session is for roles, and %s is not one", canonical)
 		}
-		return question{principal: p}, nil
+		return explain.Question{Principal: p}, nil
 	}
-	q := question{}
+	q := explain.Question{}
 	head, name, _ := strings.Cut(canonical, ":role/")
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
-		q.note = fmt.Sprintf("AWS never returns the path of a role, so the question is about role %s without the path /%s", name[i+1:], name[:i+1])
+		q.Note = fmt.Sprintf("AWS never returns the path of a role, so the question is about role %s without the path /%s", name[i+1:], name[:i+1])
 		name = name[i+1:]
 		p.CanonicalARN = head + ":role/" + name
 	}
 	if given := sessionOf(arn); given != "" {
 		if session != "" && session != given {
-			return question{}, cli.Usagef("--session %q: the ARN already has the session name %q", session, given)
+			return explain.Question{}, cli.Usagef("--session %q: the ARN already has the session name %q", session, given)
 		}
 		session = given
 	}
 	if session == "" {
-		session, q.sessionUnknown = unknownSession, true
+		session, q.SessionUnknown = unknownSession, true
 	} else if strings.ContainsFunc(session, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' }) {
-		return question{}, cli.Usagef("--session %q is not a session name (expected letters, digits and _+=,.@-)", session)
+		return explain.Question{}, cli.Usagef("--session %q is not a session name (expected letters, digits and _+=,.@-)", session)
 	}
 	p.SessionName = session
 	p.ARN = "arn:" + p.Partition + ":sts::" + p.AccountID + ":assumed-role/" + name + "/" + session
 	if userID != "" {
 		p.UserID = userID + ":" + session
 	}
-	q.principal = p
+	q.Principal = p
 	return q, nil
 }
 

@@ -193,10 +193,10 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	}
 	metrics.FollowMappings(served.ID(), served.Sources())
 	defer rereadOnHangup(ctx, p.hangups, sources, log)()
-	return o.serve(ctx, served, metrics, log)
+	return o.serve(ctx, served, o.newExplainer(p, served), metrics, log)
 }
 
-func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metrics *metrics.Metrics, log *slog.Logger) error {
+func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, answer explainer, metrics *metrics.Metrics, log *slog.Logger) error {
 	ignoreBrokenPipes()
 	certificate, warning, err := o.certificate(ctx)
 	if err != nil {
@@ -228,7 +228,7 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, metr
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources, local sync.WaitGroup
 	sources.Go(func() { served.Run(following) })
-	socket := &socketServer{path: socketPath(o.stateDir), handler: socketRoutes(recorder), log: log}
+	socket := &socketServer{path: socketPath(o.stateDir), handler: socketRoutes(recorder, answer), log: log}
 	listener := socket.open()
 	asking, silence := context.WithCancel(ctx)
 	local.Go(func() { socket.serve(asking, listener) })

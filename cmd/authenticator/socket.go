@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/decisions"
+	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/unixsocket"
 )
@@ -26,9 +27,11 @@ func socketPath(stateDir string) string { return filepath.Join(stateDir, "authen
 // loopback.
 //
 //	GET /decisions  the last decisions
-func socketRoutes(recorder *decisions.Recorder) http.Handler {
+//	POST /explain   the explanation of a decision
+func socketRoutes(recorder *decisions.Recorder, answer explainer) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/decisions", decisions.NewHandler(recorder))
+	mux.Handle(explain.Path, explain.NewHandler(answer))
 	return mux
 }
 

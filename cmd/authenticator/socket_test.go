@@ -22,7 +22,7 @@ func TestSocket(t *testing.T) {
 	path := socketPath(t.TempDir())
 	recorder := decisions.NewRecorder()
 	recorder.Record("blue", authn.Decision{Outcome: authn.Unmapped, ID: "K3QF7M2A"})
-	socket := &socketServer{path: path, handler: socketRoutes(recorder), log: slog.New(slog.DiscardHandler)}
+	socket := &socketServer{path: path, handler: socketRoutes(recorder, nil), log: slog.New(slog.DiscardHandler)}
 	listener := socket.open()
 	ctx, cancel := context.WithCancel(t.Context())
 	var serving sync.WaitGroup

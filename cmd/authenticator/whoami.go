@@ -39,6 +39,7 @@ and 2 for invalid flags.`,
 				return err
 			}
 			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
+			o.findSocket(cmd.Flags(), p)
 			return o.run(cmd.Context(), p)
 		},
 	}

@@ -24,8 +24,6 @@ type Facts struct {
 	From, Because string
 	// Sources are the sources in the order of their precedence.
 	Sources []SourceFacts
-	// RolePaths is the treatment of role paths.
-	RolePaths mapper.RolePaths
 	// Note says in which way the principal is not the one that was asked about; empty
 	// if it is.
 	Note string

@@ -83,7 +83,7 @@ func (s setting) of(t testing.TB, data map[string]string) (*cluster.Cluster, exp
 		t.Fatal(err)
 	}
 	facts := s.facts
-	facts.ClusterID, facts.Partition, facts.RolePaths, facts.Now = "blue", "aws", s.options.RolePaths, s.now
+	facts.ClusterID, facts.Partition, facts.Now = "blue", "aws", s.now
 	facts.MapFlags = []string{"--context", "blue"}
 	facts.Sources = []explain.SourceFacts{{
 		Name: "EKSConfigMap", Place: "aws-auth", Snapshot: snapshot, Edit: func(int) string { return "kubectl edit" },

@@ -490,7 +490,7 @@ func (m *modelMap) cluster(who func() identity.Identity) (*cluster.Cluster, expl
 	if m.asRole {
 		options.AssumedRoles = awsauth.AssumedRolesAsRole
 	}
-	facts := explain.Facts{ClusterID: "blue", Partition: "aws", RolePaths: options.RolePaths, Now: signedAt()}
+	facts := explain.Facts{ClusterID: "blue", Partition: "aws", Now: signedAt()}
 	var sources []source.Source
 	reserved := map[string][]string{}
 	for i := range m.sources {

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/internal/unixsocket"
+)
+
+// socketOptions are the flags that find the socket of a running server.
+type socketOptions struct {
+	stateDir string
+	// useSocket is set if the server is asked, and noServer says why it is not.
+	useSocket bool
+	noServer  string
+}
+
+func (o *socketOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.stateDir, "state-dir", "/var/aws-iam-authenticator", "directory of the running server's socket")
+}
+
+// findSocket decides whether to ask the running server: a flag that says where mappings
+// come from, or how they are read, asks for those.
+func (o *socketOptions) findSocket(flags *pflag.FlagSet, p *program) {
+	for _, name := range []string{"filename", "kubeconfig", "context", "backend-mode", "aws-auth-file", "cluster-owner-arn", "role-paths"} {
+		if flags.Changed(name) {
+			o.noServer = "--" + name + " is given"
+			return
+		}
+	}
+	if p.configPath != "" {
+		o.noServer = "--config is given"
+		return
+	}
+	conn, err := net.DialTimeout("unix", socketPath(o.stateDir), time.Second)
+	if err != nil {
+		o.noServer = "no server answers at " + socketPath(o.stateDir)
+		return
+	}
+	_ = conn.Close()
+	o.useSocket = true
+}
+
+// askServer asks the running server.
+func (o *socketOptions) askServer(ctx context.Context, q explain.Question) (explain.Explanation, error) {
+	return explain.Ask(ctx, unixsocket.NewClient(socketPath(o.stateDir)), unixsocket.URL, q)
+}
+
+// An explainer answers questions with the live mappings of a server.
+type explainer func(context.Context, explain.Question) explain.Explanation
+
+// newExplainer returns the explainer of the server.
+func (o *serverOptions) newExplainer(p *program, served *cluster.Cluster) explainer {
+	return func(ctx context.Context, q explain.Question) explain.Explanation {
+		facts := explain.Facts{
+			ClusterID: served.ID(), Partition: o.partition, Regions: o.stsRegions,
+			From: "the running server", Because: "its socket in " + o.stateDir,
+			Note: q.Note, SessionUnknown: q.SessionUnknown, MapFlags: o.mapFlags(served.Sources()), Now: time.Now(),
+		}
+		for _, s := range served.Sources() {
+			described := o.describe(p, s.Name())
+			described.Snapshot = s.Current()
+			facts.Sources = append(facts.Sources, described)
+		}
+		return explain.New(facts, askCluster(ctx, served, q))
+	}
+}
+
+// describe returns the place of a source of the server.
+func (o *mappingOptions) describe(p *program, name string) explain.SourceFacts {
+	switch name {
+	case backendEKSConfigMap:
+		return explain.SourceFacts{Name: name, Place: "ConfigMap kube-system/aws-auth", Edit: (&clusterFlags{}).edit}
+	case sourceAWSAuthFile:
+		return explain.SourceFacts{Name: name, Place: o.awsAuthFile, Edit: editFile(o.awsAuthFile)}
+	default:
+		place := cmp.Or(p.configPath, "no file")
+		return explain.SourceFacts{Name: name, Place: place, Edit: editFile(place)}
+	}
+}
+
+// mapFlags returns the flags with which `authenticator map` edits the server's mappings:
+// none for aws-auth.
+func (o *mappingOptions) mapFlags(sources []source.Source) []string {
+	for _, s := range sources {
+		if s.Name() == backendEKSConfigMap {
+			return nil
+		}
+	}
+	if o.awsAuthFile == "" {
+		return nil
+	}
+	return []string{"-f", o.awsAuthFile}
+}

@@ -1,0 +1,88 @@
+package explain
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/kube-iam/authenticator/pkg/identity"
+)
+
+// Path is the path of the handler on a server's socket.
+const Path = "/explain"
+
+const (
+	// maxQuestion is more than the longest token as JSON.
+	maxQuestion = 64 << 10
+	// maxAnswer is more than the rules of an explanation as JSON.
+	maxAnswer = 64 << 20
+)
+
+// Question is what an explanation is about: a token, or else a principal.
+type Question struct {
+	// Token is a credential.
+	Token     string             `json:"token,omitempty"`
+	Principal identity.Principal `json:"principal"`
+	// Note and SessionUnknown are those of [Facts].
+	Note           string `json:"note,omitempty"`
+	SessionUnknown bool   `json:"sessionUnknown,omitempty"`
+}
+
+// NewHandler returns a handler that answers questions of this machine's operator, who
+// may see everything. It must not be served on a network.
+func NewHandler(answer func(context.Context, Question) Explanation) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, "expected POST", http.StatusMethodNotAllowed)
+			return
+		}
+		var q Question
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion))
+		decoder.DisallowUnknownFields()
+		// The error of a decoder may quote the question, and so a token.
+		if err := decoder.Decode(&q); err != nil || q.Token == "" && q.Principal.CanonicalARN == "" {
+			http.Error(w, "expected a token or a principal, as JSON of at most 64 KiB", http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer(r.Context(), q)) // the asker may be gone
+	})
+}
+
+// Ask asks the server at a URL.
+func Ask(ctx context.Context, client *http.Client, url string, q Question) (Explanation, error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return Explanation{}, fmt.Errorf("asking the server: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+Path, bytes.NewReader(body))
+	if err != nil {
+		return Explanation{}, fmt.Errorf("asking the server: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return Explanation{}, fmt.Errorf("asking the server: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return Explanation{}, fmt.Errorf("asking the server: it answers %s (is it of the same version?)", response.Status)
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err == nil && len(text) > maxAnswer {
+		err = errors.New("the answer is larger than 64 MiB")
+	}
+	var e Explanation
+	if err == nil {
+		err = json.Unmarshal(text, &e)
+	}
+	if err != nil {
+		return Explanation{}, fmt.Errorf("reading the answer of the server: %w", err)
+	}
+	return e, nil
+}
