@@ -2,11 +2,11 @@ package verify
 
 import (
 	"bytes"
-	"encoding/json"
 	"encoding/xml"
 	"net/http"
 	"strings"
 
+	"github.com/kube-iam/authenticator/internal/jsonscan"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
@@ -24,7 +24,7 @@ func understand(req token.Request, status int, body []byte) (identity.Identity, 
 		return identity.Identity{}, &AnswerError{status, "it is not the answer to GetCallerIdentity"}
 	}
 	// The key ID is a slice of the token, and the identity outlives the token.
-	id, err := identity.Proven(identity.Answer{Account: caller.Account, ARN: caller.Arn, UserID: caller.UserID}, strings.Clone(req.AccessKeyID()))
+	id, err := identity.Proven(caller, strings.Clone(req.AccessKeyID()))
 	if err != nil {
 		return identity.Identity{}, &AnswerError{status, err.Error()}
 	}
@@ -63,40 +63,40 @@ func isThrottling(code string) bool {
 	return false
 }
 
-type caller struct {
-	Account string
-	Arn     string
-	UserID  string `json:"UserId" xml:"UserId"`
-}
-
-func parseCaller(body []byte) (caller, bool) {
-	var answer struct {
-		XMLName  xml.Name `json:"-" xml:"GetCallerIdentityResponse"`
-		Result   caller   `json:"-" xml:"GetCallerIdentityResult"`
-		Response struct {
-			Result caller `json:"GetCallerIdentityResult"`
-		} `json:"GetCallerIdentityResponse" xml:"-"`
-	}
+// parseCaller returns who signed the request, according to STS. STS sends JSON, because
+// the request accepts it; a proxy or an endpoint of the operator may send XML.
+func parseCaller(body []byte) (identity.Answer, bool) {
 	if isXML(body) {
+		var answer struct {
+			XMLName xml.Name `xml:"GetCallerIdentityResponse"`
+			Result  struct {
+				Account string
+				ARN     string `xml:"Arn"`
+				UserID  string `xml:"UserId"`
+			} `xml:"GetCallerIdentityResult"`
+		}
 		err := xml.Unmarshal(body, &answer)
-		return answer.Result, err == nil && answer.Result.Arn != ""
+		return identity.Answer(answer.Result), err == nil && answer.Result.ARN != ""
 	}
-	err := json.Unmarshal(body, &answer)
-	return answer.Response.Result, err == nil && answer.Response.Result.Arn != ""
+	account, arn, userID := jsonscan.Text("Account"), jsonscan.Text("Arn"), jsonscan.Text("UserId")
+	result := jsonscan.Object("GetCallerIdentityResult", account, arn, userID)
+	err := jsonscan.Read(body, jsonscan.Object("GetCallerIdentityResponse", result))
+	return identity.Answer{Account: account.Text, ARN: arn.Text, UserID: userID.Text}, err == nil && arn.Text != ""
 }
 
+// parseErrorCode returns the code of an error of STS.
 func parseErrorCode(body []byte) (string, bool) {
-	var answer struct {
-		XMLName xml.Name `json:"-" xml:"ErrorResponse"`
-		Error   struct{ Code string }
-	}
-	var err error
 	if isXML(body) {
-		err = xml.Unmarshal(body, &answer)
-	} else {
-		err = json.Unmarshal(body, &answer)
+		var answer struct {
+			XMLName xml.Name `xml:"ErrorResponse"`
+			Error   struct{ Code string }
+		}
+		err := xml.Unmarshal(body, &answer)
+		return answer.Error.Code, err == nil && isErrorCode(answer.Error.Code)
 	}
-	return answer.Error.Code, err == nil && isErrorCode(answer.Error.Code)
+	code := jsonscan.Text("Code")
+	err := jsonscan.Read(body, jsonscan.Object("Error", code))
+	return code.Text, err == nil && isErrorCode(code.Text)
 }
 
 // isErrorCode reports whether a code looks like one of AWS's, which are words.

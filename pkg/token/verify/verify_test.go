@@ -169,6 +169,11 @@ func TestAnswers(t *testing.T) {
 		"a redirect":                  {302, ``, nonsense, 1},
 		"another account":             {200, answer("111122223333", "arn:aws:iam::231144931069:user/bob", "AIDA"), nonsense, 1},
 		"another partition":           {200, answer("231144931069", "arn:aws-cn:iam::231144931069:user/bob", "AIDA"), nonsense, 1},
+		"an identity and more":        {200, jsonAnswer + `{}`, nonsense, 1},
+		"an identity twice":           {200, answer("231144931069", `arn:aws:iam::231144931069:user/bob","Arn":"arn:aws:iam::231144931069:user/eve`, "AIDA"), nonsense, 1},
+		"names in small letters":      {200, strings.ToLower(jsonAnswer), nonsense, 1},
+		"a number as the account":     {200, strings.Replace(jsonAnswer, `"231144931069"`, `231144931069`, 1), nonsense, 1},
+		"a code that is a number":     {403, `{"Error":{"Code":403}}`, nonsense, 1},
 		"another action's answer":     {200, `{"GetSessionTokenResponse":{"GetSessionTokenResult":{}}}`, nonsense, 1},
 		"an answer that does not end": {200, strings.Replace(jsonAnswer, "AIDAEXAMPLE", strings.Repeat("A", 70_000), 1), nonsense, 1},
 	} {

@@ -1,20 +1,13 @@
-package webhook
+package jsonscan
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 )
 
-// maxDepth is how deep a value may be nested. A TokenReview has a depth of 6
-// with all its metadata.
+// maxDepth is how deep a value may be nested. A TokenReview with all its metadata has
+// a depth of 6.
 const maxDepth = 32
-
-var (
-	errSyntax   = errors.New("the JSON is malformed")
-	errRepeated = errors.New("a field occurs twice")
-	errDepth    = errors.New("the JSON is nested too deep")
-)
 
 // A scanner reads JSON from the start of rest. It reads objects, arrays and plain
 // ASCII strings itself, and every other value with encoding/json.
@@ -73,9 +66,8 @@ func (s *scanner) list(opening, closing byte, element func() error) error {
 	}
 }
 
-// object calls member with each name of an object. Member reads the value. The
-// name is valid until member returns.
-func (s *scanner) object(member func(name []byte) error) error {
+// object reads an object: its fields, and it skips all others.
+func (s *scanner) object(fields []*Field) error {
 	return s.list('{', '}', func() error {
 		name, err := s.bytes()
 		if err != nil {
@@ -84,7 +76,12 @@ func (s *scanner) object(member func(name []byte) error) error {
 		if !s.accept(':') {
 			return errSyntax
 		}
-		return member(name)
+		for _, f := range fields {
+			if f.name == string(name) {
+				return f.read(s)
+			}
+		}
+		return s.skip()
 	})
 }
 
@@ -138,7 +135,7 @@ func (s *scanner) null() bool {
 func (s *scanner) skip() error {
 	switch s.peek() {
 	case '{':
-		return s.object(func([]byte) error { return s.skip() })
+		return s.object(nil)
 	case '[':
 		return s.list('[', ']', s.skip)
 	case '"':
