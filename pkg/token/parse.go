@@ -63,7 +63,8 @@ func decode(token string) (string, error) {
 	if strings.ContainsAny(encoded, "\r\n") {
 		return "", ErrEncoding
 	}
-	text, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	var room [1 << 10]byte // most URLs fit, so that only the result is allocated
+	text, err := base64.RawURLEncoding.Strict().AppendDecode(room[:0], []byte(encoded))
 	if err != nil {
 		return "", ErrEncoding
 	}
@@ -90,29 +91,35 @@ func parseURL(text string, hosts Hosts) (query, host string, signs func(region s
 	return query, host, func(signed string) bool { return signed == region }, nil
 }
 
-// parseHTTPS splits the URL of an AWS endpoint.
+// parseHTTPS splits the URL of an AWS endpoint. It has one spelling: https://HOST/?QUERY.
 func parseHTTPS(text string) (query, host string, err error) {
-	// url.Parse puts the scheme in lower case; one spelling is enough.
-	if !strings.HasPrefix(text, "https:") {
+	rest, isHTTPS := strings.CutPrefix(text, "https:")
+	if !isHTTPS {
 		return "", "", ErrScheme
 	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Opaque != "":
+	rest, hasHost := strings.CutPrefix(rest, "//")
+	if !hasHost {
 		return "", "", ErrURL
-	case u.User != nil:
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	host = rest[:end]
+	query, hasPath := strings.CutPrefix(rest[end:], "/?")
+	switch {
+	case strings.Contains(host, "@"):
 		return "", "", ErrUserinfo
 	case strings.Contains(text, "#"):
 		return "", "", ErrFragment
-	case strings.Contains(u.Host, ":"):
+	case strings.Contains(host, ":"):
 		return "", "", ErrPort
-	case u.EscapedPath() != "/":
-		return "", "", ErrPath
-	// Whatever else url.Parse normalised away is a second spelling.
-	case text != "https://"+u.Host+"/?"+u.RawQuery:
+	case strings.Contains(host, "%"):
 		return "", "", ErrURL
+	case !hasPath:
+		return "", "", ErrPath
 	}
-	return u.RawQuery, u.Host, nil
+	return query, host, nil
 }
 
 // The parameters of a presigned GetCallerIdentity request.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -233,6 +234,10 @@ func FuzzParse(f *testing.F) {
 			if err == nil && request.String() != candidate {
 				t.Errorf("%q parses, and is %q again", candidate, request.String())
 			}
+			// Whoever sends the request reads the URL as Parse does.
+			if u, urlErr := url.Parse(request.URL()); err == nil && (urlErr != nil || u.Host != request.Host() || u.User != nil || u.Path != "/") {
+				t.Errorf("%q is for %q; net/url reads %+v, %v", request.URL(), request.Host(), u, urlErr)
+			}
 			if err != nil && !isRule(err) {
 				t.Errorf("%q: %v is no error of the package", candidate, err)
 			}
@@ -249,11 +254,11 @@ func FuzzParse(f *testing.F) {
 
 func BenchmarkParse(b *testing.B) {
 	hosts := hostsOf(b, "aws")
-	for name, url := range map[string]string{
+	for name, text := range map[string]string{
 		"key":     goodURL(),
 		"session": goodURL() + "&X-Amz-Security-Token=" + strings.Repeat("A", 1000),
 	} {
-		bearer := token.Encode(url)
+		bearer := token.Encode(text)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(bearer)))
