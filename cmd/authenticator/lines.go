@@ -15,6 +15,9 @@ const (
 	// linesPeriod is the least time between two writes. The lines logged meanwhile
 	// are written together: a write costs as much as everything else about a line.
 	linesPeriod = 10 * time.Millisecond
+	// maxSpare bounds the memory that is kept for the next lines: those of a period
+	// with 40 000 decisions a second.
+	maxSpare = 256 << 10
 	// linesTimeout bounds the last write, which a blocked writer would delay.
 	linesTimeout = time.Second
 )
@@ -118,7 +121,7 @@ func (l *lines) write() {
 		l.report(lost)
 	}
 	l.mu.Lock()
-	if l.spare = batch; cap(batch) > 64<<10 {
+	if l.spare = batch; cap(batch) > maxSpare {
 		l.spare = nil
 	}
 	l.next = time.Now().Add(linesPeriod)

@@ -37,6 +37,9 @@ func NewHandler(config Config) (http.Handler, error) {
 	return &handler{Config: config, budget: budget{max: maxHeld}, warnings: rate.Sometimes{First: 1, Interval: time.Minute}}, nil
 }
 
+// answerSize is enough for the answer to most reviews.
+const answerSize = 768
+
 type handler struct {
 	Config
 	budget budget
@@ -87,7 +90,7 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request, review review) 
 		undecided(decision.Outcome).write(w)
 		return
 	}
-	writeJSON(w, http.StatusOK, appendDecision(make([]byte, 0, 1024), review.apiVersion, decision))
+	writeJSON(w, http.StatusOK, appendDecision(make([]byte, 0, answerSize), review.apiVersion, decision))
 }
 
 func (h *handler) reject(w http.ResponseWriter, bad *failure) {
