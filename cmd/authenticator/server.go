@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -112,6 +113,7 @@ func (o *serverOptions) checkMetricsAddress() error {
 }
 
 func (o *serverOptions) run(ctx context.Context, p *program) error {
+	defer runtime.KeepAlive(newBallast())
 	if err := o.check(p); err != nil {
 		return err
 	}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"testing"
+)
+
+// TestBallast holds that the ballast delays the garbage collector and takes no memory.
+func TestBallast(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	debug.FreeOSMemory() // so that the ballast is the only change
+	goal, resident := heapGoal(), residentMemory(t)
+	ballast := newBallast()
+	runtime.GC()
+	if grown := heapGoal() - goal; grown < 3*ballastBytes/2 || grown > 5*ballastBytes/2 {
+		t.Errorf("the collector's goal grew by %d KiB, want about %d", grown>>10, 2*ballastBytes>>10)
+	}
+	if grown := residentMemory(t) - resident; grown > 2<<20 {
+		t.Errorf("resident memory grew by %d KiB", grown>>10)
+	}
+	runtime.KeepAlive(ballast)
+}
+
+// heapGoal returns the size of the heap at which the collector runs.
+func heapGoal() int {
+	sample := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
+	metrics.Read(sample)
+	return int(sample[0].Value.Uint64())
+}
+
+func residentMemory(t *testing.T) (bytes int) {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(status), "\nVmRSS:")
+	if _, err := fmt.Sscan(after, &bytes); err != nil {
+		t.Fatal(err)
+	}
+	return bytes << 10
+}
