@@ -2,7 +2,9 @@ package authn
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"strings"
 )
 
 // maxAttributes is the maximum number of attributes of a line.
@@ -35,7 +37,7 @@ func (a *audit) write(ctx context.Context, d *Decision) {
 	}
 	// A username may be the ARN, or contain the session's name or the access key ID.
 	if d.Outcome == Mapped && !d.Scrubbed {
-		attributes = append(attributes, slog.String("username", d.User.Username), slog.Any("groups", d.User.Groups), slog.String("uid", d.User.UID))
+		attributes = append(attributes, slog.String("username", d.User.Username), slog.Any("groups", groups(d.User.Groups)), slog.String("uid", d.User.UID))
 	}
 	if principal := d.Identity.Principal(); principal.ARN != "" && !d.Scrubbed {
 		attributes = append(attributes, slog.String("arn", principal.ARN), slog.String("accessKeyID", principal.AccessKeyID))
@@ -67,3 +69,16 @@ func headline(verdict Verdict) (slog.Level, string) {
 		return slog.LevelError, "access undecided"
 	}
 }
+
+// groups are logged as a []string is. For that, slog's text handler calls fmt, which
+// takes a third of the time of a whole line.
+type groups []string
+
+// MarshalText implements [encoding.TextMarshaler], for slog's text handler.
+func (g groups) MarshalText() ([]byte, error) {
+	return []byte("[" + strings.Join(g, " ") + "]"), nil
+}
+
+// MarshalJSON implements [json.Marshaler], for slog's JSON handler, which would use
+// MarshalText.
+func (g groups) MarshalJSON() ([]byte, error) { return json.Marshal([]string(g)) }
