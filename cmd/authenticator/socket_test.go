@@ -51,28 +51,30 @@ func TestSocketRetry(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	var log bytes.Buffer
+	socket := &socketServer{path: path, handler: http.NotFoundHandler(), log: slog.New(slog.NewTextHandler(&log, nil))}
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		socket := &socketServer{path: path, handler: http.NotFoundHandler(), log: slog.New(slog.NewTextHandler(&log, nil))}
 		ctx, cancel := context.WithCancel(t.Context())
 		var serving sync.WaitGroup
 		serving.Go(func() { socket.serve(ctx, socket.open()) })
-		synctest.Wait()
 		for range 3 {
 			time.Sleep(socketRetry)
+			synctest.Wait()
 		}
-		synctest.Wait()
-		if strings.Count(log.String(), "level=WARN") != 1 || !strings.Contains(log.String(), path+": it is a regular file") {
-			t.Errorf("the log says %s", log.String())
-		}
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(2 * socketRetry)
 		cancel()
 		serving.Wait()
-		if strings.Count(log.String(), "\n") != 1 {
-			t.Errorf("the log says %s", log.String())
-		}
 	})
+	if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), path+": it is a regular file") {
+		t.Errorf("the log says %s", log.String())
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	listener := socket.open()
+	if listener == nil {
+		t.Fatalf("the socket is not opened: %s", log.String())
+	}
+	if err := listener.Close(); err != nil {
+		t.Error(err)
+	}
 }
