@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/certificate"
+	"github.com/kube-iam/authenticator/internal/deny"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
@@ -16,7 +17,7 @@ import (
 // printPlan prints what the server would do with its configuration, for
 // --check-config. It reads files and connects to nothing. It returns the error that
 // would keep the server from starting.
-func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []source.Source, now time.Time) error {
+func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []source.Source, denied *deny.File, now time.Time) error {
 	certificatePlan, err := o.certificatePlan(ctx, now)
 	if err != nil {
 		return err
@@ -45,6 +46,9 @@ func (o *serverOptions) printPlan(ctx context.Context, p *program, sources []sou
 		owners = strings.Join(o.ownerARNs, ", ")
 	}
 	row("cluster owners", "%s", owners)
+	if denied != nil {
+		row("deny file", "%s, entries: %d", o.denyPath, denied.Len())
+	}
 	for _, s := range sources {
 		row("source "+s.Name(), "%s", sourcePlan(s.Current()))
 	}

@@ -56,6 +56,7 @@ type mappingOptions struct {
 	kubeconfig, master string
 	awsAuthFile        string
 	ownerARNs          []string
+	denyPath           string
 	rolePaths          string
 	ec2QPS             float64
 	ec2Burst           int
@@ -74,6 +75,7 @@ func (o *mappingOptions) addSourceFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.backendModes, "backend-mode", []string{backendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth)")
 	flags.StringVar(&o.awsAuthFile, "aws-auth-file", "", "file of mappings in the format of aws-auth, watched for changes; its source comes after those of --backend-mode")
 	flags.StringSliceVar(&o.ownerARNs, "cluster-owner-arn", nil, "ARN of a user or role that maps to kubernetes-admin in system:masters, whatever the mappings say (repeatable)")
+	flags.StringVar(&o.denyPath, denyFlag, "", "file of principals that are denied whatever maps them, watched for changes: ARNs, unique IDs and access key IDs, one a line")
 	flags.StringVar(&o.rolePaths, "role-paths", "ignore", "treatment of a role path in rolearn: ignore (the entry never matches, as on EKS) or strip (the entry matches the role by its name)")
 }
 

@@ -80,7 +80,7 @@ get-token".`,
 // configure sets the flags that were not given, from the environment and then from
 // the configuration file.
 func (p *program) configure(cmd *cobra.Command, _ []string) error {
-	if err := checkLists(cmd.Flags()); err != nil {
+	if err := checkGuards(cmd.Flags()); err != nil {
 		return err
 	}
 	for _, variable := range []struct{ name, flag string }{
@@ -142,11 +142,13 @@ func (p *program) checkValues() error {
 	return err
 }
 
-// checkLists returns an error for a list flag with an empty value, as from an unset
-// shell variable: an empty --sts-region "$REGION" would accept every region.
-func checkLists(flags *pflag.FlagSet) (err error) {
+// checkGuards returns an error for a list flag or a deny file with an empty value, as
+// from an unset shell variable: an empty --sts-region "$REGION" would accept every
+// region.
+func checkGuards(flags *pflag.FlagSet) (err error) {
 	flags.Visit(func(flag *pflag.Flag) {
-		if list, ok := flag.Value.(pflag.SliceValue); ok && len(list.GetSlice()) == 0 {
+		list, isList := flag.Value.(pflag.SliceValue)
+		if isList && len(list.GetSlice()) == 0 || flag.Name == denyFlag && flag.Value.String() == "" {
 			err = cli.Usagef("--%s is empty: give it a value or leave it out", flag.Name)
 		}
 	})

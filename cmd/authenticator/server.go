@@ -15,6 +15,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/decisions"
+	"github.com/kube-iam/authenticator/internal/deny"
 	"github.com/kube-iam/authenticator/internal/health"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
@@ -167,6 +168,10 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	denied, err := o.denied(ctx, log)
+	if err != nil {
+		return err
+	}
 	sts := verify.New(verify.Config{
 		MaxIdleConnections: limit.MaxPerHost, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(o.stsRegions...),
 	})
@@ -179,6 +184,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		Verifier:         limited,
 		Cache:            authn.CacheConfig{TTL: o.verificationCacheTTL},
 		SignedIn:         limited.SignedIn,
+		Denies:           denies(denied),
 		Owner:            owner,
 		Sources:          sources,
 		ReservedPrefixes: reserved,
@@ -191,14 +197,17 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	if o.checkConfig {
-		return o.printPlan(ctx, p, sources, time.Now())
+		return o.printPlan(ctx, p, sources, denied, time.Now())
 	}
 	metrics.FollowMappings(served.ID(), served.Sources())
-	defer rereadOnHangup(ctx, p.hangups, sources, log)()
-	return o.serve(ctx, served, o.newExplainer(p, served), metrics, log)
+	if denied != nil {
+		metrics.FollowDenied(denied.Len)
+	}
+	defer rereadOnHangup(ctx, p.hangups, rereaders(sources, denied), log)()
+	return o.serve(ctx, served, denied, o.newExplainer(p, served), metrics, log)
 }
 
-func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, answer explainer, metrics *metrics.Metrics, log *slog.Logger) error {
+func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, denied *deny.File, answer explainer, metrics *metrics.Metrics, log *slog.Logger) error {
 	ignoreBrokenPipes()
 	certificate, warning, err := o.certificate(ctx)
 	if err != nil {
@@ -230,6 +239,9 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, answ
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources, local sync.WaitGroup
 	sources.Go(func() { served.Run(following) })
+	if denied != nil {
+		sources.Go(func() { denied.Run(following) })
+	}
 	socket := &socketServer{path: socketPath(o.stateDir), handler: socketRoutes(recorder, answer), log: log}
 	listener := socket.open()
 	asking, silence := context.WithCancel(ctx)

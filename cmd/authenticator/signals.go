@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/kube-iam/authenticator/internal/deny"
 	"github.com/kube-iam/authenticator/internal/source"
 )
 
@@ -23,9 +24,28 @@ func catchHangups() <-chan os.Signal {
 // after a restart of journald. Go would end it with SIGPIPE.
 func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }
 
-// rereadOnHangup rereads the files of mappings at every SIGHUP, until ctx is done or
-// stop is called.
-func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, sources []source.Source, log *slog.Logger) (stop func()) {
+// A rereader is a file that is followed.
+type rereader interface {
+	Name() string
+	// Reread makes it read its file again soon.
+	Reread()
+}
+
+// rereaders returns what follows a file.
+func rereaders(sources []source.Source, denied *deny.File) (files []rereader) {
+	for _, s := range sources {
+		if s, ok := s.(source.Rereader); ok {
+			files = append(files, s)
+		}
+	}
+	if denied != nil {
+		files = append(files, denied)
+	}
+	return files
+}
+
+// rereadOnHangup rereads files at every SIGHUP, until ctx is done or stop is called.
+func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, files []rereader, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var listening sync.WaitGroup
 	listening.Go(func() {
@@ -34,24 +54,22 @@ func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, sources []sou
 			case <-ctx.Done():
 				return
 			case <-hangups:
-				reread(sources, log)
+				reread(files, log)
 			}
 		}
 	})
 	return func() { cancel(); listening.Wait() }
 }
 
-func reread(sources []source.Source, log *slog.Logger) {
-	var names []string
-	for _, s := range sources {
-		if s, ok := s.(source.Rereader); ok {
-			s.Reread()
-			names = append(names, s.Name())
-		}
-	}
-	if len(names) == 0 {
+func reread(files []rereader, log *slog.Logger) {
+	if len(files) == 0 {
 		log.Info("SIGHUP: no source of mappings is a file, so nothing is reread")
 		return
+	}
+	var names []string
+	for _, f := range files {
+		f.Reread()
+		names = append(names, f.Name())
 	}
 	log.Info("SIGHUP: rereading the files of mappings", "sources", names)
 }

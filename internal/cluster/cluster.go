@@ -33,6 +33,8 @@ type Config struct {
 	// SignedIn is called when a token that STS has just verified is mapped. Nil
 	// means never.
 	SignedIn func(clusterID string, req token.Request)
+	// Denies denies principals, ahead of the owner and every source. Nil denies nobody.
+	Denies mapper.Denies
 	// Owner maps the cluster's owner, ahead of every source.
 	Owner mapper.Mapper
 	// Sources are the sources of mappings, in the order of their precedence.
@@ -87,8 +89,8 @@ func New(config Config) (*Cluster, error) {
 }
 
 // Mapper returns the mapper with which the cluster of a configuration decides. It asks
-// the owner, then the entries of every source, then the accounts of every source: an
-// entry for a principal always comes before an account.
+// the deny file, then the owner, then the entries of every source, then the accounts of
+// every source: an entry for a principal always comes before an account.
 func Mapper(config Config) mapper.Mapper {
 	entries, accounts := []mapper.Mapper{config.Owner}, []mapper.Mapper{}
 	for _, s := range config.Sources {
@@ -97,7 +99,11 @@ func Mapper(config Config) mapper.Mapper {
 		entries = append(entries, mapper.Reserve(mapper.Entries(table, config.Instances), reserved))
 		accounts = append(accounts, mapper.Reserve(mapper.Accounts(table), reserved))
 	}
-	return mapper.First(append(entries, accounts...)...)
+	chain := mapper.First(append(entries, accounts...)...)
+	if config.Denies == nil {
+		return chain
+	}
+	return mapper.Deny(config.Denies, chain)
 }
 
 // namesAccount reports whether a mapping of a source names an AWS account.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,6 +144,31 @@ func TestOrder(t *testing.T) {
 		}
 		if want := test.outcome == authn.Mapped; signedIn != want {
 			t.Errorf("%s: SignedIn is called: %v, want %v", name, signedIn, want)
+		}
+	}
+}
+
+// TestDenyFile checks that a denied principal is refused although a mapping, or the
+// cluster owner's flag, maps it and its identity is cached.
+func TestDenyFile(t *testing.T) {
+	for _, user := range []string{"owner", "alice", "carol"} {
+		var denied atomic.Bool
+		c, err := newCluster(t, user, func(c *cluster.Config) {
+			c.Cache.TTL = time.Minute
+			c.Denies = func(p identity.Principal) (mapper.Rule, bool) {
+				return mapper.Rule{Source: "deny file", Line: 3}, denied.Load() && p.AccessKeyID == "AKIAEXAMPLE"
+			}
+		}, newSource("first", maps("alice", "alice")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := c.Authenticate(t.Context(), bearer()); d.Outcome != authn.Mapped {
+			t.Errorf("%s: %s (%v) before the denial", user, d.Outcome, d.Err)
+		}
+		denied.Store(true)
+		d := c.Authenticate(t.Context(), bearer())
+		if d.Outcome != authn.Denied || !d.Cached || d.Rule.Line != 3 || d.User.Username != "" || !strings.Contains(d.Reason, ":user/"+user+": it is denied by the deny file") {
+			t.Errorf("%s: %s, cached: %v, %+v, reason %q", user, d.Outcome, d.Cached, d.Rule, d.Reason)
 		}
 	}
 }

@@ -36,6 +36,7 @@ func settings() map[string]setting {
 		"server.awsauthfile":               {flag: "aws-auth-file"},
 		"server.backendmode":               {flag: "backend-mode"},
 		"server.clusterownerarns":          {flag: "cluster-owner-arn"},
+		"server.denyfile":                  {flag: "deny-file"},
 		"server.ec2describeinstancesburst": {flag: "ec2-describeInstances-burst"},
 		"server.ec2describeinstancesqps":   {flag: "ec2-describeInstances-qps"},
 		"server.generatekubeconfig":        {flag: "generate-kubeconfig"},
@@ -81,7 +82,7 @@ func withoutEffect() map[string]string {
 func spelled() []string {
 	keys := []string{
 		"clusterID", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly", "defaultRole",
-		"server.awsAuthFile", "server.backendMode", "server.clusterOwnerARNs", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
+		"server.awsAuthFile", "server.backendMode", "server.clusterOwnerARNs", "server.denyFile", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
 		"server.ec2DescribeInstancesRoleARN", "server.generateKubeconfig", "server.healthPort", "server.kubeconfigPregenerated",
 		"server.mapAccounts", "server.mapRoles", "server.mapUsers", "server.metricsBindAddress", "server.reservedPrefixConfig", "server.rolePaths",
 		"server.scrubbedAccounts", "server.sourceARN", "server.stateDir", "server.stsEndpoint", "server.stsEndpointDial", "server.stsRegions",

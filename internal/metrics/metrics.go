@@ -26,8 +26,9 @@ const namespace = "aws_iam_authenticator"
 // that no request can add series without bound.
 type Metrics struct {
 	registry *prometheus.Registry
-	// ready is set by FollowReady.
-	ready atomic.Pointer[func() error]
+	// ready is set by FollowReady, and denied by FollowDenied.
+	ready  atomic.Pointer[func() error]
+	denied atomic.Pointer[func() int]
 
 	latency           *prometheus.HistogramVec
 	inFlight          prometheus.Gauge
@@ -104,6 +105,9 @@ func New() *Metrics {
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "ready", Help: "1 if /readyz returns ok: the server has read its mappings and is not stopping.",
 	}, m.isReady)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "deny_entries", Help: "Entries of the deny file in force.",
+	}, m.countDenied)
 	for _, outcome := range authn.Outcomes() {
 		m.latency.WithLabelValues(string(outcome))
 	}
@@ -185,6 +189,13 @@ func (m *Metrics) isReady() float64 {
 	return 0
 }
 
+func (m *Metrics) countDenied() float64 {
+	if denied := m.denied.Load(); denied != nil {
+		return float64((*denied)())
+	}
+	return 0
+}
+
 // SetCertificate sets when the serving certificate expires.
 func (m *Metrics) SetCertificate(ends time.Time) { m.certificateEnds.Set(float64(ends.Unix())) }
 
@@ -195,6 +206,9 @@ func (m *Metrics) FollowMappings(cluster string, sources []source.Source) {
 
 // FollowReady has every scrape show whether the server is ready.
 func (m *Metrics) FollowReady(ready func() error) { m.ready.Store(&ready) }
+
+// FollowDenied has every scrape show how many entries the deny file has.
+func (m *Metrics) FollowDenied(entries func() int) { m.denied.Store(&entries) }
 
 // ObserveWatchFailure counts a try to list or watch aws-auth that failed.
 func (m *Metrics) ObserveWatchFailure() func() { return m.watchFailures.Inc }

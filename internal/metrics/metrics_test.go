@@ -47,6 +47,7 @@ func everyMetric() string {
 	m.FollowConnections(func() []httpserver.Status {
 		return []httpserver.Status{{Listener: "webhook", Open: 5, ClosedQuiet: 6, ClosedSlow: 7}, {Listener: "health", Open: 8}}
 	})
+	m.FollowDenied(func() int { return 9 })
 	m.ObserveTurnedAway()
 	m.ObserveLostLine()()
 	m.ObserveSuppressedLine()()
@@ -141,7 +142,7 @@ func TestGauges(t *testing.T) {
 		`aws_iam_authenticator_connections_closed_total{listener="webhook",reason="slow"} 7`,
 		`aws_iam_authenticator_connections_closed_total{listener="health",reason="quiet"} 0`,
 		"aws_iam_authenticator_requests_turned_away_total 1", `aws_iam_authenticator_authenticate_latency_seconds_count{result="saturated"} 1`,
-		"aws_iam_authenticator_log_lines_lost_total 1", "aws_iam_authenticator_log_lines_suppressed_total 1",
+		"aws_iam_authenticator_log_lines_lost_total 1", "aws_iam_authenticator_log_lines_suppressed_total 1", "aws_iam_authenticator_deny_entries 9",
 		"aws_iam_authenticator_certificate_expiration_timestamp_seconds 1000", "aws_iam_authenticator_ready 0",
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {

@@ -34,6 +34,7 @@ const (
 const (
 	MissDenied    Miss = "Denied"    // for example, the session name is missing
 	MissReserved  Miss = "Reserved"  // its username starts with a reserved prefix
+	MissDenyFile  Miss = "DenyFile"  // the deny file has the principal, so no mapping is tried
 	MissUndecided Miss = "Undecided" // for example, EC2 does not respond
 	MissNotSynced Miss = "NotSynced" // the source has not been read yet
 )
