@@ -67,6 +67,8 @@ type Result struct {
 	// sections are kept for the next reading: a section that does not parse then
 	// keeps its content.
 	sections map[string]section
+	// broken has the sections that do not parse, are not a list or exceed a limit.
+	broken map[string]bool
 	// found counts all problems by code, including those that are not listed.
 	found map[mapper.Code]int
 	// steps counts the values that the reading looked at.
@@ -79,6 +81,23 @@ func (r *Result) Found(code mapper.Code) bool { return r.Count(code) > 0 }
 
 // Count returns how many problems with a code the reading found.
 func (r *Result) Count(code mapper.Code) int { return r.found[code] }
+
+// Good returns the names of the sections that were read as a whole.
+func (r *Result) Good() (names []string) {
+	for _, name := range sectionNames() {
+		if _, ok := r.sections[name]; ok && !r.broken[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Broken returns the names of the sections that do not parse, are not lists or exceed a
+// limit.
+func (r *Result) Broken() []string { return slices.Sorted(maps.Keys(r.broken)) }
+
+// Kept reports whether a section has the content of an earlier reading.
+func (r *Result) Kept(section string) bool { return r.sections[section].kept }
 
 // Parse reads the data of the ConfigMap. Last, which may be nil, is the result of the
 // previous reading: a section that does not parse keeps its content in it.

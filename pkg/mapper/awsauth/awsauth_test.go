@@ -262,3 +262,34 @@ func TestFieldInSeveralSpellings(t *testing.T) {
 		}
 	}
 }
+
+// TestGoodAndBroken checks which content can be saved and used again: only that of
+// sections that were read as a whole.
+func TestGoodAndBroken(t *testing.T) {
+	const good, broken, outdented = "- rolearn: arn:aws:iam::231144931069:role/a\n", "- rolearn: [\n", "  - userarn: arn:aws:iam::231144931069:user/b\n- userarn: arn:aws:iam::231144931069:user/c\n"
+	many := strings.Repeat("- x\n", 300) // more problems than are listed
+	var last *awsauth.Result
+	for _, test := range []struct {
+		data         map[string]string
+		good, broken string
+		kept         bool // of mapRoles
+	}{
+		{map[string]string{"mapRoles": broken}, "", "mapRoles", false},
+		{map[string]string{"mapRoles": good, "mapUsers": outdented, "mapAccounts": "# none"}, "mapRoles", "mapUsers", false},
+		{map[string]string{"mapRoles": broken, "mapUsers": many}, "mapUsers", "mapRoles", true},
+		{map[string]string{"mapRoles": broken, "mapUsers": "", "mapAccounts": "a: b"}, "", "mapAccounts mapRoles", true},
+		{map[string]string{"mapRoles": "[]"}, "mapRoles", "", false},
+		{nil, "", "", false},
+	} {
+		last = awsauth.Parse(test.data, last, awsauth.Options{})
+		if got := strings.Join(last.Good(), " "); got != test.good {
+			t.Errorf("%v: good are %q, want %q", test.data, got, test.good)
+		}
+		if got := strings.Join(last.Broken(), " "); got != test.broken {
+			t.Errorf("%v: broken are %q, want %q", test.data, got, test.broken)
+		}
+		if got := last.Kept("mapRoles"); got != test.kept {
+			t.Errorf("%v: mapRoles is kept: %v, want %v", test.data, got, test.kept)
+		}
+	}
+}

@@ -124,6 +124,7 @@ func (r *reading) outdentedText(name string, value *yaml.Node) {
 	if _, ok := r.lastGood(name); ok {
 		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
 	} else {
+		r.broken[name] = true
 		r.readValue(name, value)
 		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), "the YAML does not parse: "+f.cause, "as on EKS, only the lines above it apply", f.fix)
 	}

@@ -15,6 +15,7 @@ type reading struct {
 	opts     Options
 	last     *Result
 	sections map[string]section
+	broken   map[string]bool
 	problems []mapper.Problem
 	// silent reads what has no effect; its problems are not reported.
 	silent *reading
@@ -43,7 +44,7 @@ type reading struct {
 
 func newReading(last *Result, opts Options) *reading {
 	return &reading{
-		opts: opts.effective(), last: last, sections: map[string]section{}, found: map[mapper.Code]int{},
+		opts: opts.effective(), last: last, sections: map[string]section{}, broken: map[string]bool{}, found: map[mapper.Code]int{},
 		groups: map[string]mapper.Template{}, groupLists: map[string][]mapper.Template{}, anchored: map[*yaml.Node][]mapper.Template{},
 		convertedGroups: map[*yaml.Node]*yaml.Node{},
 	}
@@ -116,6 +117,7 @@ func (r *reading) warn(code mapper.Code, section string, at *yaml.Node, message,
 
 // keepLast reports a section that does not parse, and keeps its last good content.
 func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message, fix string) {
+	r.broken[name] = true
 	effect := "nothing in it applies until it is fixed"
 	if r.opts.EKS {
 		effect = "on EKS, everybody in it loses access until it is fixed, and so do the nodes"
@@ -159,7 +161,7 @@ func (r *reading) result() *Result {
 			r.sections[name] = s
 		}
 	}
-	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, found: r.found, steps: r.steps}
+	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, broken: r.broken, found: r.found, steps: r.steps}
 	r.reportOverridden(result.Table)
 	order := map[string]int{"": -4, mapRoles: -3, mapUsers: -2, mapAccounts: -1}
 	slices.SortStableFunc(r.problems, func(a, b mapper.Problem) int {
