@@ -14,6 +14,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/ec2names"
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/configmap"
 	"github.com/kube-iam/authenticator/internal/source/dynamicfile"
@@ -148,7 +149,7 @@ func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger)
 }
 
 // newSources returns new sources with the given names.
-func (o *mappingOptions) newSources(ctx context.Context, p *program, names []string, partition string, onWatchFailure func(), log *slog.Logger) ([]source.Source, error) {
+func (o *mappingOptions) newSources(ctx context.Context, p *program, names []string, partition string, metrics *metrics.Metrics, log *slog.Logger) ([]source.Source, error) {
 	var sources []source.Source
 	for _, name := range names {
 		options, err := p.readingOptions(name, partition, o.rolePaths)
@@ -160,7 +161,7 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 		case backendMountedFile:
 			made, err = newMountedFile(ctx, p, options, log)
 		case backendEKSConfigMap:
-			made, err = o.newConfigMap(ctx, options, onWatchFailure, log)
+			made, err = o.newConfigMap(ctx, options, metrics, log)
 		case sourceAWSAuthFile:
 			if made, err = dynamicfile.New(ctx, dynamicfile.Config{Path: o.awsAuthFile, Options: options, Log: log}); err != nil {
 				err = cli.Usagef("--aws-auth-file: %w", err)
@@ -174,12 +175,14 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 	return sources, nil
 }
 
-func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Options, onFailure func(), log *slog.Logger) (source.Source, error) {
+func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Options, metrics *metrics.Metrics, log *slog.Logger) (source.Source, error) {
 	config, err := kube.RESTConfig(ctx, o.kubeconfig, o.master)
 	if err != nil {
 		return nil, err
 	}
-	return configmap.New(configmap.Config{REST: config, Options: options, OnFailure: onFailure, Log: log})
+	return configmap.New(configmap.Config{
+		REST: config, Options: options, OnFailure: metrics.ObserveWatchFailure(), OnEdit: metrics.ObserveEdit(), Log: log,
+	})
 }
 
 func newMountedFile(ctx context.Context, p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {

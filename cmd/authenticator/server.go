@@ -164,7 +164,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	sources, err := o.newSources(ctx, p, names, o.partition, metrics.ObserveWatchFailure(), log)
+	sources, err := o.newSources(ctx, p, names, o.partition, metrics, log)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -12,7 +13,7 @@ import (
 // mappings collects, at every scrape, what the sources of the clusters have in
 // force then.
 type mappings struct {
-	entries, problems *prometheus.Desc
+	entries, problems, age *prometheus.Desc
 
 	mu       sync.Mutex
 	clusters []followed
@@ -29,6 +30,8 @@ func newMappings() *mappings {
 			"Entries and accounts in force, by source of mappings.", []string{"cluster", "source"}, nil),
 		problems: prometheus.NewDesc(namespace+"_mapping_problems",
 			"Problems in mappings, by source and severity.", []string{"cluster", "source", "severity"}, nil),
+		age: prometheus.NewDesc(namespace+"_mapping_last_good_age_seconds",
+			"How long a section in force has not been the current text of aws-auth, which does not parse; 0 if none.", []string{"cluster", "source"}, nil),
 	}
 }
 
@@ -41,13 +44,14 @@ func (m *mappings) follow(cluster string, sources []source.Source) {
 func (m *mappings) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- m.entries
 	descriptions <- m.problems
+	descriptions <- m.age
 }
 
 func (m *mappings) Collect(metrics chan<- prometheus.Metric) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	gauge := func(description *prometheus.Desc, value int, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, float64(value), labels...)
+	gauge := func(description *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value, labels...)
 	}
 	for _, f := range m.clusters {
 		for _, s := range f.sources {
@@ -55,10 +59,18 @@ func (m *mappings) Collect(metrics chan<- prometheus.Metric) {
 			if current.Table != nil {
 				inForce = current.Table.Len()
 			}
-			gauge(m.entries, inForce, f.cluster, s.Name())
+			gauge(m.entries, float64(inForce), f.cluster, s.Name())
+			gauge(m.age, age(current.KeptSince), f.cluster, s.Name())
 			for _, severity := range []mapper.Severity{mapper.Error, mapper.Warning} {
-				gauge(m.problems, mapper.Count(current.Problems, severity), f.cluster, s.Name(), string(severity))
+				gauge(m.problems, float64(mapper.Count(current.Problems, severity)), f.cluster, s.Name(), string(severity))
 			}
 		}
 	}
+}
+
+func age(since time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return max(time.Since(since).Seconds(), 0)
 }

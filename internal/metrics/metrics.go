@@ -16,6 +16,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
@@ -45,6 +46,8 @@ type Metrics struct {
 	describeInstances prometheus.Counter
 	certificateEnds   prometheus.Gauge
 	watchFailures     prometheus.Counter
+	edits             prometheus.Counter
+	losses            *prometheus.CounterVec
 	linesLost         prometheus.Counter
 	linesSuppressed   prometheus.Counter
 }
@@ -91,6 +94,12 @@ func New() *Metrics {
 		watchFailures: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Failed attempts to list or watch aws-auth.",
 		}),
+		edits: f.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "aws_auth_edits_total", Help: "Edits of aws-auth that the server read, and deletions.",
+		}),
+		losses: f.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "mapping_losses_total", Help: "Edits of aws-auth that removed a mapping to system:nodes, or the last one to system:masters, by group.",
+		}, []string{"group"}),
 		linesLost: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "log_lines_lost_total", Help: "Lines of the log that were lost because standard error was blocked or failed.",
 		}),
@@ -108,6 +117,9 @@ func New() *Metrics {
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "deny_entries", Help: "Entries of the deny file in force.",
 	}, m.countDenied)
+	for _, group := range []string{mapper.NodesGroup, mapper.MastersGroup} {
+		m.losses.WithLabelValues(group)
+	}
 	for _, outcome := range authn.Outcomes() {
 		m.latency.WithLabelValues(string(outcome))
 	}
@@ -212,6 +224,17 @@ func (m *Metrics) FollowDenied(entries func() int) { m.denied.Store(&entries) }
 
 // ObserveWatchFailure counts a try to list or watch aws-auth that failed.
 func (m *Metrics) ObserveWatchFailure() func() { return m.watchFailures.Inc }
+
+// ObserveEdit counts an edit of aws-auth, and the groups from which it takes the
+// mappings that a cluster needs.
+func (m *Metrics) ObserveEdit() func(lost []string) {
+	return func(lost []string) {
+		m.edits.Inc()
+		for _, group := range lost {
+			m.losses.WithLabelValues(group).Inc()
+		}
+	}
+}
 
 // ObserveLostLine counts a line of the log that is lost.
 func (m *Metrics) ObserveLostLine() func() { return m.linesLost.Inc }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,6 +50,8 @@ func everyMetric() string {
 	})
 	m.FollowDenied(func() int { return 9 })
 	m.ObserveTurnedAway()
+	m.ObserveEdit()([]string{mapper.NodesGroup})
+	m.ObserveEdit()(nil)
 	m.ObserveLostLine()()
 	m.ObserveSuppressedLine()()
 	return scrape(m)
@@ -142,6 +145,9 @@ func TestGauges(t *testing.T) {
 		`aws_iam_authenticator_connections_closed_total{listener="webhook",reason="slow"} 7`,
 		`aws_iam_authenticator_connections_closed_total{listener="health",reason="quiet"} 0`,
 		"aws_iam_authenticator_requests_turned_away_total 1", `aws_iam_authenticator_authenticate_latency_seconds_count{result="saturated"} 1`,
+		"aws_iam_authenticator_aws_auth_edits_total 2", `aws_iam_authenticator_mapping_losses_total{group="system:nodes"} 1`,
+		`aws_iam_authenticator_mapping_losses_total{group="system:masters"} 0`,
+		`aws_iam_authenticator_mapping_last_good_age_seconds{cluster="blue",source="EKSConfigMap"} 0`,
 		"aws_iam_authenticator_log_lines_lost_total 1", "aws_iam_authenticator_log_lines_suppressed_total 1", "aws_iam_authenticator_deny_entries 9",
 		"aws_iam_authenticator_certificate_expiration_timestamp_seconds 1000", "aws_iam_authenticator_ready 0",
 	} {
@@ -195,4 +201,16 @@ func TestReadyGauge(t *testing.T) {
 		}
 		missing = nil
 	}
+}
+
+// TestLastGoodAge checks that the age of kept content grows.
+func TestLastGoodAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := metrics.New()
+		m.FollowMappings("blue", []source.Source{fixed("EKSConfigMap", source.Snapshot{Table: accounts(1), KeptSince: time.Now()})})
+		time.Sleep(90 * time.Second) // in the bubble
+		if want := `mapping_last_good_age_seconds{cluster="blue",source="EKSConfigMap"} 90`; !strings.Contains(scrape(m), want) {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
@@ -39,6 +40,9 @@ type Snapshot struct {
 	Table *mapper.Table
 	// Problems are the problems found, in the order of their places.
 	Problems []mapper.Problem
+	// KeptSince is since when a part of the table is not the current text, because that
+	// does not parse; zero if there is none.
+	KeptSince time.Time
 }
 
 // InForce holds the snapshot in force and swaps it as a whole: a lookup takes no lock,

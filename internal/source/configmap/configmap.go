@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,21 +38,31 @@ type Config struct {
 	// OnFailure is called for every list and watch that fails, since the table in
 	// force is then outdated. Nil means never.
 	OnFailure func()
+	// OnEdit is called for every edit, with the groups that it takes away, see
+	// [Losses]. Nil means never.
+	OnEdit func(lost []string)
 	// Log gets the problems of the ConfigMap. Nil discards them.
 	Log *slog.Logger
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
 }
 
 // ConfigMap follows aws-auth.
 type ConfigMap struct {
 	source.InForce
-	config     Config
-	controller cache.Controller
-	events     *kube.EventWriter
+	config Config
+	client dynamic.Interface
+	events *kube.EventWriter
+	saver  *kube.LastGoodWriter
 
-	// uid is the UID of the ConfigMap that last was read from: a ConfigMap that was
+	// uid and version are those of the ConfigMap that was read last: a ConfigMap that was
 	// deleted and created again inherits nothing.
-	uid  types.UID
-	last *awsauth.Result
+	uid     types.UID
+	version string
+	last    *awsauth.Result
+	kept    kept
+	// restoreTimeout bounds the time to read the last good content.
+	restoreTimeout time.Duration
 }
 
 // New returns a source that follows the ConfigMap. It does not call the API server,
@@ -66,21 +77,20 @@ func New(config Config) (*ConfigMap, error) {
 	if config.OnFailure == nil {
 		config.OnFailure = func() {}
 	}
+	if config.OnEdit == nil {
+		config.OnEdit = func([]string) {}
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
 	client, err := kube.NewClient(config.REST)
 	if err != nil {
 		return nil, err
 	}
-	c := &ConfigMap{config: config, events: kube.NewEventWriter(client, config.Log)}
-	_, c.controller = cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: listWatch(client, config.OnFailure),
-		ObjectType:    &unstructured.Unstructured{},
-		Handler: cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(object any) { c.read(object) },
-			UpdateFunc: func(_, object any) { c.read(object) },
-			DeleteFunc: func(any) { c.deleted() },
-		},
-	})
-	return c, nil
+	return &ConfigMap{
+		config: config, client: client, events: kube.NewEventWriter(client, config.Log),
+		saver: kube.NewLastGoodWriter(kube.ConfigMaps(client), config.Log), restoreTimeout: restoreTimeout,
+	}, nil
 }
 
 // listWatch returns a ListWatch of the one ConfigMap, which calls failed at failures.
@@ -115,22 +125,32 @@ func (c *ConfigMap) Name() string { return c.config.Options.Source }
 // Run follows the ConfigMap until ctx is done. client-go relists, backs off and closes
 // the gaps of a watch.
 func (c *ConfigMap) Run(ctx context.Context) {
+	_, controller := cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: listWatch(c.client, c.config.OnFailure),
+		ObjectType:    &unstructured.Unstructured{},
+		Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(object any) { c.read(ctx, object) },
+			UpdateFunc: func(_, object any) { c.read(ctx, object) },
+			DeleteFunc: c.deleted,
+		},
+	})
 	var running sync.WaitGroup
 	running.Go(func() { c.events.Run(ctx) })
-	running.Go(func() { c.sync(ctx) })
-	c.controller.RunWithContext(ctx)
+	running.Go(func() { c.saver.Run(ctx) })
+	running.Go(func() { c.sync(ctx, controller) })
+	controller.RunWithContext(ctx)
 	running.Wait()
 }
 
 // sync puts an empty table in force if the first list shows that there is no aws-auth:
 // then the source is synced, although it maps nobody.
-func (c *ConfigMap) sync(ctx context.Context) {
-	if cache.WaitForCacheSync(ctx.Done(), c.controller.HasSynced) && c.Init(source.Snapshot{Table: emptyTable(c.config.Options)}) {
+func (c *ConfigMap) sync(ctx context.Context, controller cache.Controller) {
+	if cache.WaitForCacheSync(ctx.Done(), controller.HasSynced) && c.Init(source.Snapshot{Table: emptyTable(c.config.Options)}) {
 		c.config.Log.Info("there is no ConfigMap aws-auth: this source maps nobody")
 	}
 }
 
-func (c *ConfigMap) read(object any) {
+func (c *ConfigMap) read(ctx context.Context, object any) {
 	configMap, ok := object.(*unstructured.Unstructured)
 	if !ok {
 		return
@@ -140,14 +160,37 @@ func (c *ConfigMap) read(object any) {
 		c.config.Log.Error("reading aws-auth failed: its last good content stays in force", "error", err)
 		return
 	}
-	if uid := configMap.GetUID(); uid != c.uid {
-		c.uid, c.last = uid, nil
+	uid, version := configMap.GetUID(), configMap.GetResourceVersion()
+	if uid == c.uid && version == c.version { // listed again
+		return
 	}
+	if uid != c.uid {
+		c.uid, c.last, c.kept = uid, nil, kept{}
+	}
+	c.version = version
 	before := c.last
-	c.last = awsauth.Parse(data, before, c.config.Options)
-	c.Swap(source.Snapshot{Table: c.last.Table, Problems: c.last.Problems})
-	c.config.Log.Info("read aws-auth", "resourceVersion", configMap.GetResourceVersion(), "problems", len(c.last.Problems))
-	for _, problem := range c.last.Problems {
+	result := awsauth.Parse(data, before, c.config.Options)
+	if before == nil && len(result.Broken()) > 0 {
+		if restored := c.restore(ctx, result.Broken()); restored != nil {
+			result = awsauth.Parse(data, restored, c.config.Options)
+		}
+	}
+	c.last = result
+	c.kept.update(result, c.config.Now())
+	c.use(configMap, before, source.Snapshot{Table: result.Table, Problems: result.Problems, KeptSince: c.kept.oldest(result)})
+	c.save(data)
+}
+
+// use puts a snapshot in force, and reports its problems that were not there before and
+// what it takes away.
+func (c *ConfigMap) use(configMap *unstructured.Unstructured, before *awsauth.Result, snapshot source.Snapshot) {
+	old := c.Current().Table
+	c.Swap(snapshot)
+	c.config.Log.Info("read aws-auth", "resourceVersion", c.version, "problems", len(snapshot.Problems))
+	if old != nil {
+		c.reportLosses(configMap, Losses(old, snapshot.Table))
+	}
+	for _, problem := range snapshot.Problems {
 		if before == nil || !slices.Contains(before.Problems, problem) {
 			c.report(configMap, problem)
 		}
@@ -159,11 +202,21 @@ func (c *ConfigMap) report(configMap *unstructured.Unstructured, problem mapper.
 	c.events.Warn(configMap, string(problem.Code), problem.String())
 }
 
-// deleted revokes all that the ConfigMap granted.
-func (c *ConfigMap) deleted() {
-	c.uid, c.last = "", nil
-	c.Swap(source.Snapshot{Table: emptyTable(c.config.Options)})
-	c.config.Log.Warn("aws-auth was deleted: this source no longer maps anybody")
+// deleted revokes all that the ConfigMap granted. The object is the last state that was
+// seen of it.
+func (c *ConfigMap) deleted(object any) {
+	if unseen, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = unseen.Obj
+	}
+	c.uid, c.version, c.last, c.kept = "", "", nil, kept{}
+	old, none := c.Current().Table, emptyTable(c.config.Options)
+	c.Swap(source.Snapshot{Table: none})
+	problem := deletion()
+	problem.Log(c.config.Log, "aws-auth was deleted: this source no longer maps anybody")
+	if configMap, ok := object.(*unstructured.Unstructured); ok {
+		c.events.Warn(configMap, string(problem.Code), problem.String())
+		c.reportLosses(configMap, Losses(old, none))
+	}
 }
 
 func emptyTable(options awsauth.Options) *mapper.Table {

@@ -115,6 +115,9 @@ func (r *reading) warn(code mapper.Code, section string, at *yaml.Node, message,
 	r.report(code, mapper.Warning, section, at, message, "", fix)
 }
 
+// EffectKept is the effect of a problem with a section that keeps its content.
+const EffectKept = "it keeps its last good content until it is fixed"
+
 // keepLast reports a section that does not parse, and keeps its last good content.
 func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message, fix string) {
 	r.broken[name] = true
@@ -125,7 +128,7 @@ func (r *reading) keepLast(code mapper.Code, name string, at *yaml.Node, message
 	if section, ok := r.lastGood(name); ok && !r.opts.EKS {
 		section.kept = true
 		r.sections[name] = section
-		effect = "it keeps its last good content until it is fixed"
+		effect = EffectKept
 	}
 	r.report(code, mapper.Error, name, at, message, effect, fix)
 }
