@@ -42,6 +42,7 @@ func TestManifests(t *testing.T) {
 		"kubectl kustomize " + manifest(t, "overlays/example"),
 		"cat " + manifest(t, "static-pod/authenticator.yaml"),
 		"cat " + manifest(t, "static-pod/rbac.yaml"),
+		"cat " + manifest(t, "static-pod/configmaps.yaml"),
 		"cat " + manifest(t, "overlays/example/aws-auth.yaml"),
 	} {
 		s.run(printed + " | kubectl apply --dry-run=server --validate=strict --filename -")
@@ -75,12 +76,17 @@ func TestRightsOfTheManifests(t *testing.T) {
 	t.Cleanup(func() { s.run("kubectl delete --namespace kube-system --filename " + rights) })
 
 	for asked, want := range map[string]string{
-		"list configmaps/aws-auth":   "yes",
-		"watch configmaps/aws-auth":  "yes",
-		"create events":              "yes",
-		"list configmaps":            "no",
-		"update configmaps/aws-auth": "no",
-		"get secrets":                "no",
+		"list configmaps/aws-auth":             "yes",
+		"watch configmaps/aws-auth":            "yes",
+		"create events":                        "yes",
+		"get configmaps/aws-auth-last-good":    "yes",
+		"update configmaps/aws-auth-last-good": "yes",
+		"update configmaps/aws-auth-history":   "yes",
+		"create configmaps":                    "no",
+		"delete configmaps/aws-auth-last-good": "no",
+		"list configmaps":                      "no",
+		"update configmaps/aws-auth":           "no",
+		"get secrets":                          "no",
 	} {
 		if answer := s.try("kubectl auth can-i --namespace kube-system --as " + account + " " + asked); strings.TrimSpace(answer.stdout) != want {
 			t.Errorf("may it %s? %s%s, and it should be %s", asked, answer.stdout, answer.stderr, want)
@@ -124,7 +130,7 @@ func TestRightsOfTheManifests(t *testing.T) {
 	setAWSAuth(t, map[string]string{"mapAccounts": "nobody"})
 	version := s.run("kubectl get configmap aws-auth --namespace kube-system --output 'jsonpath={.metadata.resourceVersion}'")
 	eventually(t, watchDelay+eventDelay, "reported by both the lab's server and this one", func() bool {
-		return len(strings.Fields(s.run("kubectl get events --namespace kube-system --output name --field-selector involvedObject.resourceVersion="+version))) == 2
+		return len(strings.Fields(s.run("kubectl get events --namespace kube-system --output name --field-selector reason=SectionNotList,involvedObject.resourceVersion="+version))) == 2
 	})
 }
 

@@ -17,4 +17,8 @@ var (
 	//
 	//go:embed manifests/rbac.yaml
 	RBAC string
+	// ConfigMaps are the ConfigMaps that the authenticator fills.
+	//
+	//go:embed manifests/configmaps.yaml
+	ConfigMaps string
 )

@@ -29,19 +29,20 @@ func TestObjects(t *testing.T) {
 	const (
 		rights     = " Role/authenticator RoleBinding/authenticator"
 		account    = " ServiceAccount/authenticator"
+		kept       = "ConfigMap/aws-auth-history ConfigMap/aws-auth-last-good "
 		daemonSet  = "DaemonSet/authenticator PodDisruptionBudget/authenticator" + rights + account
 		issuers    = " Issuer/authenticator Issuer/authenticator-self-signed"
 		monitoring = " PodMonitor/authenticator PrometheusRule/authenticator"
 	)
 	want := map[string]string{
-		"static pod":            "Pod/authenticator" + rights,
-		"base":                  "ConfigMap/authenticator " + daemonSet,
-		"example":               "ConfigMap/authenticator " + daemonSet,
-		"every component":       "Certificate/authenticator Certificate/authenticator-ca ConfigMap/authenticator ConfigMap/authenticator-dashboard DaemonSet/authenticator" + issuers + " PodDisruptionBudget/authenticator" + monitoring + rights + account,
-		"chart":                 daemonSet,
-		"chart with a Secret":   daemonSet,
-		"chart as a Deployment": "Certificate/authenticator Certificate/authenticator-ca Deployment/authenticator" + issuers + " NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + rights + " Service/authenticator" + account,
-		"chart with everything": "Certificate/authenticator ConfigMap/authenticator-dashboard Deployment/authenticator NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + monitoring + rights + " Service/authenticator" + account,
+		"static pod":            kept + "Pod/authenticator" + rights,
+		"base":                  "ConfigMap/authenticator " + kept + daemonSet,
+		"example":               "ConfigMap/authenticator " + kept + daemonSet,
+		"every component":       "Certificate/authenticator Certificate/authenticator-ca ConfigMap/authenticator ConfigMap/authenticator-dashboard " + kept + "DaemonSet/authenticator" + issuers + " PodDisruptionBudget/authenticator" + monitoring + rights + account,
+		"chart":                 kept + daemonSet,
+		"chart with a Secret":   kept + daemonSet,
+		"chart as a Deployment": "Certificate/authenticator Certificate/authenticator-ca " + kept + "Deployment/authenticator" + issuers + " NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + rights + " Service/authenticator" + account,
+		"chart with everything": "Certificate/authenticator ConfigMap/authenticator-dashboard " + kept + "Deployment/authenticator NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + monitoring + rights + " Service/authenticator" + account,
 	}
 	for _, f := range flavours(t) {
 		var got []string
@@ -52,7 +53,9 @@ func TestObjects(t *testing.T) {
 			}
 		}
 		slices.Sort(got)
-		if got := strings.Join(got, " "); got != want[f.name] {
+		wanted := strings.Fields(want[f.name])
+		slices.Sort(wanted)
+		if got := strings.Join(got, " "); got != strings.Join(wanted, " ") {
 			t.Errorf("%s:\ngot  %s\nwant %s", f.name, got, want[f.name])
 		}
 	}
@@ -208,12 +211,35 @@ func probes(c corev1.Container, hostNetwork bool) bool {
 	return slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool { return port.Name == "health" && port.ContainerPort == 21363 })
 }
 
-// TestRights holds that the authenticator may follow one ConfigMap and write
-// Events, and nobody else may by it.
+// TestKeptConfigMaps checks that applying the manifests again, or upgrading the chart,
+// leaves the content alone that the server wrote: kubectl and Helm change only the keys
+// that a manifest has, or had before.
+func TestKeptConfigMaps(t *testing.T) {
+	t.Parallel()
+	for _, f := range flavours(t) {
+		for _, name := range []string{"aws-auth-last-good", "aws-auth-history"} {
+			configMap, ok := find(f.objects, "ConfigMap", name).(*corev1.ConfigMap)
+			if !ok {
+				t.Errorf("%s: there is no ConfigMap %s", f.name, name)
+				continue
+			}
+			if configMap.Data != nil || configMap.BinaryData != nil || configMap.Immutable != nil {
+				t.Errorf("%s: %s has data, which would replace what the server wrote", f.name, name)
+			}
+			if policy := configMap.Annotations["helm.sh/resource-policy"]; strings.HasPrefix(f.name, "chart") != (policy == "keep") {
+				t.Errorf("%s: %s has Helm's policy %q", f.name, name, policy)
+			}
+		}
+	}
+}
+
+// TestRights holds that the authenticator may follow one ConfigMap, write Events and
+// keep two ConfigMaps, and nobody else may by it.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	want := []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"aws-auth"}, Verbs: []string{"list", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"aws-auth-last-good", "aws-auth-history"}, Verbs: []string{"get", "update"}},
 		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}},
 	}
 	for _, f := range flavours(t) {

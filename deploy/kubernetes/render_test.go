@@ -55,7 +55,7 @@ type flavour struct {
 func flavours(t *testing.T) []flavour {
 	t.Helper()
 	return []flavour{
-		{"static pod", append(file(t, "static-pod/authenticator.yaml"), file(t, "static-pod/rbac.yaml")...)},
+		{"static pod", slices.Concat(file(t, "static-pod/authenticator.yaml"), file(t, "static-pod/configmaps.yaml"), file(t, "static-pod/rbac.yaml"))},
 		{"base", kustomization(t, "base")},
 		{"example", kustomization(t, "overlays/example")},
 		{"every component", kustomization(t, "testdata/everything")},

@@ -28,7 +28,8 @@ func (l *Lab) Kubernetes() (kubernetes.Interface, error) {
 }
 
 // authenticatorRights returns the Role and RoleBinding of deploy/kind. They allow
-// no more than the authenticator needs: to watch one ConfigMap and report on it.
+// no more than the authenticator needs: to watch one ConfigMap, to report on it, and to
+// fill two others.
 func authenticatorRights() (role *rbacv1.Role, binding *rbacv1.RoleBinding, err error) {
 	first, second, _ := strings.Cut(kind.RBAC, "\n---\n")
 	role, binding = &rbacv1.Role{}, &rbacv1.RoleBinding{}
@@ -38,7 +39,21 @@ func authenticatorRights() (role *rbacv1.Role, binding *rbacv1.RoleBinding, err 
 	return role, binding, nil
 }
 
-// allowAuthenticator gives the authenticator its rights.
+// authenticatorConfigMaps returns the ConfigMaps of deploy/kind, which the authenticator
+// fills.
+func authenticatorConfigMaps() (configMaps []*corev1.ConfigMap, err error) {
+	for text := range strings.SplitSeq(kind.ConfigMaps, "\n---\n") {
+		configMap := &corev1.ConfigMap{}
+		if err := yaml.UnmarshalStrict([]byte(text), configMap); err != nil {
+			return nil, fmt.Errorf("reading the authenticator's ConfigMaps: %w", err)
+		}
+		configMaps = append(configMaps, configMap)
+	}
+	return configMaps, nil
+}
+
+// allowAuthenticator gives the authenticator its rights, and the ConfigMaps that it
+// fills.
 func (l *Lab) allowAuthenticator(ctx context.Context) error {
 	role, _, err := authenticatorRights()
 	if err != nil {
@@ -50,6 +65,15 @@ func (l *Lab) allowAuthenticator(ctx context.Context) error {
 	}
 	if _, err = client.RbacV1().Roles(role.Namespace).Create(ctx, role, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("creating the authenticator's Role: %w", err)
+	}
+	configMaps, err := authenticatorConfigMaps()
+	if err != nil {
+		return err
+	}
+	for _, configMap := range configMaps {
+		if _, err := client.CoreV1().ConfigMaps(configMap.Namespace).Create(ctx, configMap, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("creating ConfigMap %s: %w", configMap.Name, err)
+		}
 	}
 	if err := l.AllowAWSAuth(ctx); err != nil {
 		return fmt.Errorf("binding the authenticator's Role: %w", err)

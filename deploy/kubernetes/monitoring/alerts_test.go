@@ -54,6 +54,10 @@ func healthy() []string {
 			`aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap"%s} 12x%d`,
 			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error"%s} 0x%d`,
 			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="warning"%s} 3x%d`,
+			`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",source="EKSConfigMap"%s} 0x%d`,
+			`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:nodes"%s} 0x%d`,
+			`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:masters"%s} 0x%d`,
+			`aws_iam_authenticator_aws_auth_edits_total{job="authenticator"%s} 7x%d`,
 			`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator"%s} 8000000x%d`, // 92 days
 		} {
 			all = append(all, fmt.Sprintf(series, `,instance="`+instance+`"`, day))
@@ -153,6 +157,27 @@ func TestAlerts(t *testing.T) {
 		},
 		"a mistake in aws-auth": {
 			[]string{`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error",instance="a"} 0x1440 1x59`}, []string{"AuthenticatorMappingProblems"},
+		},
+		"an edit removed the nodes 10 minutes ago": {
+			[]string{`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:nodes",instance="a"} 0x1489 1x10`}, []string{"AuthenticatorLostMappings"},
+		},
+		"an edit removed the last administrator, and both servers saw it": {
+			[]string{
+				`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:masters",instance="a"} 0x1489 1x10`,
+				`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:masters",instance="b"} 0x1489 1x10`,
+			}, []string{"AuthenticatorLostMappings"},
+		},
+		"an edit removed the nodes an hour ago": {
+			[]string{`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:nodes",instance="a"} 0x1430 1x69`}, nil,
+		},
+		"a section is broken for an hour": {
+			[]string{`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",source="EKSConfigMap",instance="a"} 0x1440 0+60x59`}, []string{"AuthenticatorKeepsLastGood"},
+		},
+		"a section is broken for 20 minutes": {
+			[]string{`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",source="EKSConfigMap",instance="a"} 0x1480 0+60x19`}, nil,
+		},
+		"aws-auth was edited 3 minutes ago": {
+			[]string{`aws_iam_authenticator_aws_auth_edits_total{job="authenticator",instance="a"} 7x1496 8x3`}, []string{"AuthenticatorMappingsEdited"},
 		},
 		"aws-auth is deleted": {
 			[]string{`aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap",instance="a"} 12x1440 0x59`, `aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap",instance="b"} 12x1440 0x59`}, []string{"AuthenticatorMapsNobody"},

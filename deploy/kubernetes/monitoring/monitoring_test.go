@@ -149,7 +149,7 @@ func TestEveryAlertHasItsSection(t *testing.T) {
 		if want := "https://github.com/kube-iam/authenticator/blob/main/docs/operations.md#" + strings.ToLower(rule.Alert); rule.Annotations["runbook_url"] != want {
 			t.Errorf("%s leads to %q", rule.Alert, rule.Annotations["runbook_url"])
 		}
-		if !slices.Contains([]string{"critical", "warning"}, rule.Labels["severity"]) || rule.For == 0 {
+		if !slices.Contains([]string{"critical", "warning", "info"}, rule.Labels["severity"]) || rule.For == 0 {
 			t.Errorf("%s has severity %q, for %s", rule.Alert, rule.Labels["severity"], rule.For)
 		}
 	}
