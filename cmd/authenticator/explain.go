@@ -170,7 +170,7 @@ func (o *explainOptions) newCluster(ctx context.Context, p *program, m mappings,
 	sts := verify.New(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()})
 	decider, err = cluster.New(cluster.Config{
 		ID:    cmp.Or(p.clusterID, "any"), // an AWS identity is mapped without one
-		Hosts: hosts, Verifier: sts, Owner: m.owner, Sources: m.sources, ReservedPrefixes: m.reserved,
+		Hosts: hosts, Verifier: sts, Denies: m.denies, Owner: m.owner, Sources: m.sources, ReservedPrefixes: m.reserved,
 		Instances: unnamedInstances{}, Now: now,
 	})
 	if err != nil {

@@ -48,6 +48,7 @@ const apiTimeout = 20 * time.Second
 
 // mappings are what the flags name, read once.
 type mappings struct {
+	denies   mapper.Denies
 	owner    mapper.Mapper
 	sources  []source.Source
 	reserved map[string][]string
@@ -67,6 +68,11 @@ func (s *fixedSource) Current() source.Snapshot { return s.snapshot }
 // read reads the mappings.
 func (o *explainMappings) read(ctx context.Context, p *program, partition string) (m mappings, err error) {
 	var warnings []string
+	denied, err := o.denied(ctx, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return m, err
+	}
+	m.denies = denies(denied)
 	if m.owner, warnings, err = o.owner(partition); err != nil {
 		return m, err
 	}

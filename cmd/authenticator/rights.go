@@ -169,7 +169,7 @@ func (o *explainOptions) runWho(ctx context.Context, p *program, args []string) 
 	}
 	mappings := rights.Mappings{
 		Owners: o.ownerARNs,
-		Mapper: cluster.Mapper(cluster.Config{Owner: read.owner, Sources: read.sources, ReservedPrefixes: read.reserved}),
+		Mapper: cluster.Mapper(cluster.Config{Denies: read.denies, Owner: read.owner, Sources: read.sources, ReservedPrefixes: read.reserved}),
 	}
 	for _, s := range read.sources {
 		table := s.Current().Table

@@ -397,7 +397,17 @@ func TestRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(role.Rules) != 2 || binding.RoleRef.Name != role.Name || binding.Subjects[0].Name != authenticatorKubernetesUser {
+	if len(role.Rules) != 3 || binding.RoleRef.Name != role.Name || binding.Subjects[0].Name != authenticatorKubernetesUser {
 		t.Errorf("%s binds %s to %v", binding.Name, binding.RoleRef.Name, binding.Subjects)
+	}
+	configMaps, err := authenticatorConfigMaps()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := role.Rules[1].ResourceNames
+	for i, configMap := range configMaps {
+		if configMap.Namespace != role.Namespace || len(names) != len(configMaps) || configMap.Name != names[i] || configMap.Data != nil {
+			t.Errorf("ConfigMap %s/%s, with data %v: the Role has %v", configMap.Namespace, configMap.Name, configMap.Data, names)
+		}
 	}
 }
