@@ -118,6 +118,30 @@ func (t *Table) winner(e *Entry) *Entry {
 	return &t.entries[i]
 }
 
+// Entries returns all entries, in their order, and reports of each whether it applies.
+func (t *Table) Entries() iter.Seq2[*Entry, bool] {
+	return func(yield func(entry *Entry, applies bool) bool) {
+		for i := range t.entries {
+			entry := &t.entries[i]
+			if !yield(entry, t.rank(entry) != inert && t.winner(entry) == entry) {
+				return
+			}
+		}
+	}
+}
+
+// Accounts returns all accounts, in their order, and reports of each whether it
+// applies.
+func (t *Table) Accounts() iter.Seq2[*Account, bool] {
+	return func(yield func(account *Account, applies bool) bool) {
+		for i := range t.accounts {
+			if account := &t.accounts[i]; !yield(account, t.byAccount[account.ID] == int32(i)) {
+				return
+			}
+		}
+	}
+}
+
 // Overridden returns the entries that have no effect because of other entries, each
 // with the entry that applies instead. That is nil if entries differ only in the path
 // of their role, so that none of them applies.

@@ -1,0 +1,23 @@
+package awsauth
+
+import "go.yaml.in/yaml/v3"
+
+// ParseItem reads one item of the list of a section, such as mapRoles. Lines are those
+// of the item's text.
+func ParseItem(section string, item *yaml.Node, opts Options) *Result {
+	asOnEKS(item)
+	r := newReading(nil, opts)
+	r.readValue(section, &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{item}, Line: item.Line, Column: item.Column})
+	return r.result()
+}
+
+// FileData returns the mapping in a file that holds the sections, and reports whether
+// it is the data of a ConfigMap, in which each section must be text. Both may be nil.
+// ParseFile reads the same mapping.
+func FileData(root *yaml.Node) (data *yaml.Node, isConfigMap bool, err error) {
+	data, err = newReading(nil, Options{}).dataOf(root)
+	return data, data != root, err
+}
+
+// Sections returns the names of the sections, in the order in which they are read.
+func Sections() []string { return sectionNames() }
