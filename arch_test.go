@@ -87,6 +87,9 @@ func leaves() map[string][]string {
 		"internal/gobuild":        nil,
 		"internal/controlplane":   append(ours("internal/gobuild"), "k8s.io/apimachinery/pkg/util/version", "sigs.k8s.io/yaml"),
 		"internal/cli":            append(ours("internal/spelling"), "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "sigs.k8s.io/yaml"),
+		"internal/lockout":        ours("pkg/identity", "pkg/mapper"),
+		"internal/convert":        append(ours("pkg/mapper"), "sigs.k8s.io/yaml"),
+		"internal/history":        append(ours("internal/kube"), "k8s.io/apimachinery/...", "k8s.io/client-go/dynamic"),
 		"internal/health":         nil,
 		"internal/httpserver":     {"golang.org/x/time/rate"},
 		"internal/certificate":    ours("internal/file"),
@@ -125,7 +128,7 @@ func TestLeavesImportOnlyWhatTheyMay(t *testing.T) {
 // packages.
 func importers() map[string][]string {
 	return map[string][]string{
-		"k8s.io/client-go/...":                {"internal/kube", "internal/source/...", "internal/lab", "cmd/..."},
+		"k8s.io/client-go/...":                {"internal/kube", "internal/history", "internal/source/...", "internal/lab", "cmd/..."},
 		"go.yaml.in/yaml/v3":                  {"pkg/mapper/awsauth/...", "internal/config", "internal/lint"},
 		"github.com/fsnotify/fsnotify":        {"internal/file"},
 		"sigs.k8s.io/yaml":                    {"internal/...", "cmd/..."},
@@ -164,7 +167,10 @@ func importers() map[string][]string {
 		module + "/internal/deny":             {"cmd/authenticator"},
 		module + "/internal/cluster":          {"cmd/authenticator"},
 		module + "/internal/source":           {"internal/source/...", "internal/cluster", "internal/explain", "internal/metrics", "cmd/authenticator"},
-		module + "/internal/kube":             {"internal/source/...", "cmd/authenticator"},
+		module + "/internal/history":          {"internal/source/configmap", "cmd/authenticator"},
+		module + "/internal/lockout":          {"cmd/authenticator"},
+		module + "/internal/convert":          {"cmd/authenticator"},
+		module + "/internal/kube":             {"internal/history", "internal/source/...", "cmd/authenticator"},
 		module + "/internal/ec2names":         {"cmd/authenticator"},
 		module + "/internal/rights":           {"internal/kube", "cmd/authenticator"},
 

@@ -11,4 +11,7 @@ import (
 // version is set by the linker.
 var version = "unknown"
 
-func main() { os.Exit(cli.Main("authenticator", run)) }
+func main() {
+	name, run := calledAs(os.Args[0])
+	os.Exit(cli.Main(name, run))
+}

@@ -36,7 +36,11 @@ type program struct {
 }
 
 func run(ctx context.Context, args []string, env cli.Environment, streams cli.Streams) error {
-	err := cli.Execute(ctx, newRoot(env, streams), args, streams)
+	return execute(ctx, newRoot(env, streams), args, streams)
+}
+
+func execute(ctx context.Context, root *cobra.Command, args []string, streams cli.Streams) error {
+	err := cli.Execute(ctx, root, args, streams)
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
 		return cause // a signal, whatever it interrupted
 	}
@@ -72,6 +76,8 @@ get-token".`,
 		newWhoami(p),
 		newLint(p),
 		newDiff(p),
+		newMap(p),
+		newAdd(p),
 		newVersion(p),
 	)
 	return root

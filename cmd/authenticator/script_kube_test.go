@@ -54,7 +54,7 @@ func respond(w http.ResponseWriter, body []byte) {
 func respondStatus(w http.ResponseWriter, status int) {
 	body, _ := json.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": status,
-		"reason": map[int]string{401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}[status], "message": "no",
+		"reason": map[int]string{401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict"}[status], "message": "no",
 	})
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

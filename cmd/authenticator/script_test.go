@@ -31,7 +31,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"authenticator": main})
+	testscript.Main(m, map[string]func(){"authenticator": main, pluginFile: main, completionFile: main})
 }
 
 func TestScript(t *testing.T) {
@@ -51,6 +51,8 @@ func TestScript(t *testing.T) {
 			"awsauth":     awsAuthServer,
 			"localaws":    localAWS,
 			"kubeapi":     kubeAPI,
+			"mapapi":      mapAPI,
+			"fetch":       fetch,
 			"presign":     presignToken,
 			"mfasts":      mfaSTS,
 			"review":      review,

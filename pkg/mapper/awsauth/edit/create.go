@@ -58,7 +58,11 @@ func (o opened) createManifest(section string, change func(*place) ([]splice, er
 	if text != "" && o.lineEnd(len(text)) != o.lineStart(len(text)) {
 		text += o.ending(0)
 	}
-	made, err := File(text+emptyManifest).edit(section, change)
+	text += emptyManifest
+	if o, err := File(text).open(); err != nil || o.root == nil {
+		return "", refuse("the file has no mapping, and cannot continue with a manifest")
+	}
+	made, err := File(text).edit(section, change)
 	if err != nil {
 		return "", err
 	}

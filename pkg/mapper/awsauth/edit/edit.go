@@ -135,6 +135,15 @@ func partitionOf(sso mapper.SSO) string {
 	return strings.ToLower(sso.Partition)
 }
 
+// Problems returns what is wrong with a mapping. With an error it would not apply.
+func Problems(m Mapping, opts awsauth.Options) []mapper.Problem {
+	text, err := textOf(m.Section, func(p *place) ([]splice, error) { return p.insert(m) })
+	if err != nil {
+		return nil // an empty text takes every mapping
+	}
+	return awsauth.Parse(Data{m.Section: text}, nil, opts).Problems
+}
+
 // Add adds a mapping at the end of its section.
 func Add(d Document, m Mapping) (Document, error) {
 	return checked(d, m.Section, func(p *place) ([]splice, error) { return p.insert(m) }, func(before, after []shape) error {

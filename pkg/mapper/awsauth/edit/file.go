@@ -2,6 +2,7 @@ package edit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,6 +29,7 @@ type opened struct {
 	data        *yaml.Node
 	limit       int
 	isConfigMap bool
+	read        *awsauth.Result
 }
 
 func (f File) open() (opened, error) {
@@ -35,7 +37,8 @@ func (f File) open() (opened, error) {
 	if !utf8.ValidString(o.text) || strings.HasPrefix(o.text, "\ufeff") {
 		return o, refuse("it is not UTF-8, or starts with a byte order mark")
 	}
-	if _, err := f.Read(awsauth.Options{}); err != nil {
+	var err error
+	if o.read, err = f.Read(awsauth.Options{}); err != nil {
 		return o, err
 	}
 	root, _, err := awsauth.ParseYAML(o.text)
@@ -114,6 +117,9 @@ func (o opened) place(section string) (*place, error) {
 	case isText(value):
 		return openText(section, value.Value)
 	case value.Kind == yaml.SequenceNode:
+		if err := unreadable(section, o.read); err != nil {
+			return nil, err
+		}
 		limit, err := o.after(o.data, section, o.limit)
 		if err != nil {
 			return nil, err
@@ -180,4 +186,68 @@ func isBlank(text string) bool {
 		return true
 	}
 	return false
+}
+
+// Data returns the content of a file as the data of a ConfigMap: its sections as text,
+// and of a manifest the other keys too.
+func (f File) Data() (Data, error) {
+	o, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	data := Data{}
+	if o.data == nil || o.data.Kind != yaml.MappingNode {
+		return data, nil
+	}
+	for i := 0; i+1 < len(o.data.Content); i += 2 {
+		key, value := o.data.Content[i].Value, o.data.Content[i+1]
+		isSection := slices.Contains(awsauth.Sections(), key)
+		switch {
+		case value.Kind == yaml.ScalarNode && (isSection || o.isConfigMap):
+			data[key] = value.Value
+			if value.Tag == "!!null" {
+				data[key] = ""
+			}
+		case !isSection:
+		default:
+			if data[key], err = o.listText(key); err != nil {
+				return nil, inSection(key, err)
+			}
+		}
+	}
+	return data, nil
+}
+
+// listText returns a native list of the file as text, without its indentation.
+func (o opened) listText(section string) (string, error) {
+	p, err := o.place(section)
+	if err != nil {
+		return "", err
+	}
+	var text string
+	if p.isFlow() {
+		f, err := p.flow(p.list)
+		if err != nil {
+			return "", err
+		}
+		text = p.text[f.open:f.end+1] + "\n"
+	} else {
+		items, err := p.blockItems(p.list, p.limit)
+		if err != nil {
+			return "", err
+		}
+		indent := p.indent(items[0].lead)
+		for line := range strings.Lines(p.text[p.lineStart(items[0].lead):items[len(items)-1].end]) {
+			text += strings.TrimPrefix(line, indent)
+		}
+		text += "\n"
+	}
+	same, err := openText(section, text)
+	if err != nil {
+		return "", err
+	}
+	if !slices.EqualFunc(p.shapes(), same.shapes(), shape.equal) {
+		return "", refuse("its list cannot be written as text, such as for an alias")
+	}
+	return text, nil
 }

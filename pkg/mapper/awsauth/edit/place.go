@@ -1,12 +1,14 @@
 package edit
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
@@ -58,8 +60,24 @@ func openText(section, text string) (*place, error) {
 	case root.Kind != yaml.SequenceNode:
 		return nil, refuse("it is not a list of entries")
 	}
+	if err := unreadable(section, awsauth.Parse(map[string]string{section: text}, nil, awsauth.Options{})); err != nil {
+		return nil, err
+	}
 	p.list = root
 	return p, nil
+}
+
+// unreadable returns an error for a section that keeps its last good content.
+func unreadable(section string, result *awsauth.Result) error {
+	for _, problem := range result.Problems {
+		switch problem.Code {
+		case mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge:
+			if problem.Section == section {
+				return refuse("line %d: %s (%s)", problem.Line, problem.Message, problem.Fix)
+			}
+		}
+	}
+	return nil
 }
 
 // appendItem writes the first item at the end of the text.
@@ -222,7 +240,7 @@ func (a shape) is(m Mapping) error {
 	if a.mapping.sameAs(m.Principal) && a.mapping.Username == m.Username && sameGroups(a.mapping.Groups, m.Groups) {
 		return nil
 	}
-	return refuse("the entry would be read as another one")
+	return errors.New("the entry would be read as another one")
 }
 
 func sameGroups(a, b []string) bool {

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/lockout"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
+)
+
+func newMap(p *program) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "map",
+		Short: "Show and edit the mappings in aws-auth",
+		Long: `Show and edit the mappings in the ConfigMap kube-system/aws-auth of a cluster, or in a
+file. Edits keep comments, order, quotes and unknown keys as they are. They are refused
+if they would lock out you, the last administrator or a node.`,
+		Example: `  authenticator map list
+  authenticator map add role --rolearn arn:aws:iam::111122223333:role/Admin --username admin:{{SessionName}} --groups system:masters
+  authenticator map remove arn:aws:iam::111122223333:user/bob --dry-run
+  authenticator map rollback`,
+	}
+	add := &cobra.Command{
+		Use:     "add",
+		Short:   "Add a mapping",
+		Long:    "Add a mapping of a user, a role or an account to aws-auth, or change it.",
+		Example: "  authenticator map add user --userarn arn:aws:iam::111122223333:user/bob --username bob --groups people",
+	}
+	add.AddCommand(newAddUser(p, "authenticator map add"), newAddRole(p, "authenticator map add"), newAddAccount(p))
+	command.AddCommand(newMapList(p), newMapGet(p), add, newMapRemove(p), newMapApply(p), newMapHistory(p), newMapRollback(p), newMapConvert(p))
+	return command
+}
+
+// newAdd returns the command add of aws-iam-authenticator.
+func newAdd(p *program) *cobra.Command {
+	command := &cobra.Command{
+		Use:     "add",
+		Short:   "Add a mapping to aws-auth, as aws-iam-authenticator does",
+		Long:    `Add a mapping to aws-auth, with the flags of aws-iam-authenticator. It is the same as "authenticator map add".`,
+		Example: "  authenticator add user --userarn arn:aws:iam::111122223333:user/bob --username bob --groups people",
+	}
+	command.AddCommand(newAddUser(p, "authenticator add"), newAddRole(p, "authenticator add"))
+	return command
+}
+
+// mapOptions are the flags of the commands that read mappings.
+type mapOptions struct {
+	file string
+	// master overrides the URL in the kubeconfig.
+	master string
+	clusterFlags
+	readingFlags
+}
+
+func (o *mapOptions) addFlags(flags *pflag.FlagSet) {
+	o.addClusterFlags(flags)
+	flags.StringVarP(&o.file, "filename", "f", "", "file of mappings, instead of a cluster; - reads standard input")
+}
+
+// addClusterFlags adds the flags of the commands that are for a cluster alone.
+func (o *mapOptions) addClusterFlags(flags *pflag.FlagSet) {
+	o.clusterFlags.addFlags(flags)
+	o.readingFlags.addFlags(flags)
+}
+
+// target returns where the mappings are.
+func (o *mapOptions) target(p *program) (mapTarget, error) {
+	if o.file != "" {
+		if o.kubeconfig != "" || o.context != "" {
+			return nil, cli.Usagef("--filename and --kubeconfig or --context exclude each other")
+		}
+		return &fileTarget{p: p, path: o.file}, nil
+	}
+	config, err := o.config()
+	if err != nil {
+		return nil, err
+	}
+	if o.master != "" {
+		config.Host = o.master
+	}
+	client, err := kube.NewClient(config)
+	if err != nil {
+		return nil, err
+	}
+	return &clusterTarget{p: p, client: client}, nil
+}
+
+// read returns the mappings of a target.
+func (o *mapOptions) read(ctx context.Context, p *program) (*awsauth.Result, edit.Document, error) {
+	options, err := o.options(p, "aws-auth")
+	if err != nil {
+		return nil, nil, err
+	}
+	target, err := o.target(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	document, err := target.read(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f, ok := target.(*fileTarget); ok && f.isNew {
+		return nil, nil, fmt.Errorf("reading the mappings: file %s does not exist", f.path)
+	}
+	result, err := document.Read(options)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", target.name(), err)
+	}
+	p.warnOfSections(target.name(), result)
+	return result, document, nil
+}
+
+// editOptions are the flags of the commands that edit mappings.
+type editOptions struct {
+	mapOptions
+	dryRun, yes, force bool
+}
+
+func (o *editOptions) addFlags(flags *pflag.FlagSet) {
+	o.mapOptions.addFlags(flags)
+	o.addEditFlags(flags)
+}
+
+func (o *editOptions) addEditFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print the difference, and who gains and loses access, and change nothing")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask before somebody loses or changes access")
+	flags.BoolVar(&o.force, "force", false, "make the edit even if it locks out you, the last administrator or a node")
+}
+
+// An edition is the result of a change of mappings.
+type edition struct {
+	document edit.Document
+	// ask is set if the change must be confirmed, whatever it does to access.
+	ask bool
+	// unchanged says why nothing is to do; used if the document is the same.
+	unchanged string
+}
+
+// maxConflicts is how often an edit is tried that others get ahead of.
+const maxConflicts = 5
+
+// change edits the mappings of a target. It starts again if somebody else was faster.
+func (o *editOptions) change(ctx context.Context, p *program, change func(edit.Document) (edition, error)) error {
+	options, err := o.options(p, "aws-auth")
+	if err != nil {
+		return err
+	}
+	target, err := o.target(p)
+	if err != nil {
+		return err
+	}
+	confirmed := ""
+	for range maxConflicts {
+		before, err := target.read(ctx)
+		if err != nil {
+			return err
+		}
+		after, err := change(before)
+		if err != nil {
+			return err
+		}
+		if same(before, after.document) {
+			if target.prints() {
+				return target.write(ctx, before)
+			}
+			return p.printf(p.out, "%s\n", cli.Printable(after.unchanged))
+		}
+		from, to, err := readBoth(before, after.document, options)
+		if err != nil {
+			return fmt.Errorf("%s: %w", target.name(), err)
+		}
+		delta := mapper.Diff(from, to)
+		dangers := lockout.Dangers(from, to, target.facts(ctx, delta))
+		if o.dryRun {
+			return o.printPlan(p, target, before, after.document, delta, dangers)
+		}
+		if err := o.refuse(dangers); err != nil {
+			return err
+		}
+		if text := diffText(delta); (after.ask || takesAway(delta)) && !o.yes && text != confirmed {
+			if err := p.confirm(text, target); err != nil {
+				return err
+			}
+			confirmed = text
+		}
+		err = target.write(ctx, after.document)
+		if errors.Is(err, errConflict) {
+			continue
+		}
+		if err != nil || target.prints() {
+			return err
+		}
+		return p.printf(p.out, "%s%s\n", diffText(delta), target.done())
+	}
+	return fmt.Errorf("editing %s: others were faster %d times; try again", target.name(), maxConflicts)
+}
+
+func readBoth(before, after edit.Document, options awsauth.Options) (from, to *mapper.Table, err error) {
+	was, err := before.Read(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	is, err := after.Read(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	return was.Table, is.Table, nil
+}
+
+func same(a, b edit.Document) bool {
+	if data, ok := a.(edit.Data); ok {
+		other, ok := b.(edit.Data)
+		return ok && maps.Equal(data, other)
+	}
+	return a == b
+}
+
+// takesAway reports whether somebody loses access or gets another one.
+func takesAway(delta mapper.Delta) bool {
+	for _, change := range delta.Changes {
+		if change.Kind() != mapper.Gains {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse returns an error for an edit that locks somebody out.
+func (o *editOptions) refuse(dangers []string) error {
+	if len(dangers) == 0 || o.force {
+		return nil
+	}
+	err := &cli.Error{Code: cli.ExitFailure, Hint: "--force makes the edit anyway", Err: fmt.Errorf("refused: %s", cli.Printable(dangers[0]))}
+	for _, danger := range dangers[1:] {
+		err.Err = fmt.Errorf("%w; %s", err.Err, cli.Printable(danger))
+	}
+	return err
+}
+
+// printPlan prints what an edit would do.
+func (o *editOptions) printPlan(p *program, target mapTarget, before, after edit.Document, delta mapper.Delta, dangers []string) error {
+	var text []byte
+	for _, part := range target.parts(before, after) {
+		if part.before != part.after {
+			text = append(text, diff.Diff("a/"+part.name, []byte(part.before), "b/"+part.name, []byte(part.after))...)
+		}
+	}
+	if err := p.printf(p.out, "%s%s", text, diffText(delta)); err != nil {
+		return err
+	}
+	for _, danger := range dangers {
+		if err := p.printf(p.out, "needs --force: %s\n", cli.Printable(danger)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// now is the time of an edit in the history.
+func now() time.Time { return time.Now() }

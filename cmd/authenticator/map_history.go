@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/history"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
+)
+
+// edited is what map history prints of an edit for programs.
+type edited struct {
+	Number          int       `json:"number"`
+	Time            time.Time `json:"time"`
+	Who             string    `json:"who"`
+	UID             string    `json:"uid"`
+	ResourceVersion string    `json:"resourceVersion"`
+	// Changes are in words.
+	Changes []string `json:"changes"`
+}
+
+func newMapHistory(p *program) *cobra.Command {
+	var o mapOptions
+	var output cli.Output
+	command := &cobra.Command{
+		Use:   "history [N]",
+		Short: "List the edits of aws-auth, or show aws-auth as it was after one",
+		Long: `List the edits of aws-auth in the cluster, the latest last: when and by whom each was
+made, and who gained and lost access. With a number, print aws-auth as it was after that
+edit, as a manifest.
+
+The history is in the ConfigMap kube-system/aws-auth-history.`,
+		Example: `  authenticator map history
+  authenticator map history 3 > aws-auth.yaml`,
+		Args: maxOneNumber,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			entries, err := o.history(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				options, err := o.options(p, "aws-auth")
+				if err != nil {
+					return err
+				}
+				return printHistory(p, &output, entries, options)
+			}
+			entry, err := numbered(entries, args[0])
+			if err != nil {
+				return err
+			}
+			text, err := yaml.Marshal(newAWSAuth(entry.Data).Object)
+			if err != nil {
+				return fmt.Errorf("printing: %w", err)
+			}
+			return p.printf(p.out, "# after edit %d of %s, by %s\n%s", entry.Number, entry.Time.Format(time.RFC3339), cli.Printable(entry.Author()), text)
+		},
+	}
+	o.addClusterFlags(command.Flags())
+	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML, cli.Name)
+	return command
+}
+
+func newMapRollback(p *program) *cobra.Command {
+	var o editOptions
+	command := &cobra.Command{
+		Use:   "rollback [N]",
+		Short: "Restore aws-auth as it was before the last edit, or after an earlier one",
+		Long: `Restore aws-auth as it was before the last edit, or after the edit with a number that
+"authenticator map history" shows. It is an edit like any other: it names who loses
+access, and is in the history itself.`,
+		Example: `  authenticator map rollback
+  authenticator map rollback 3 --dry-run`,
+		Args: maxOneNumber,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			entries, err := o.history(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return o.change(cmd.Context(), p, func(current edit.Document) (edition, error) {
+				entry, err := before(entries, current)
+				if len(args) > 0 {
+					entry, err = numbered(entries, args[0])
+				}
+				if err != nil {
+					return edition{}, err
+				}
+				return edition{edit.Data(entry.Data), false, fmt.Sprintf("unchanged: aws-auth is as after edit %d already", entry.Number)}, nil
+			})
+		},
+	}
+	o.addClusterFlags(command.Flags())
+	o.addEditFlags(command.Flags())
+	return command
+}
+
+// maxOneNumber accepts the number of an edit, or nothing.
+func maxOneNumber(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return cli.Usagef("unexpected argument %q", args[1])
+	}
+	if len(args) == 1 {
+		if n, err := strconv.Atoi(args[0]); err != nil || n < 1 {
+			return cli.Usagef("%q is not the number of an edit: \"authenticator map history\" lists them", args[0])
+		}
+	}
+	return nil
+}
+
+func (o *mapOptions) history(ctx context.Context) ([]history.Entry, error) {
+	client, err := o.client()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	return history.List(ctx, client)
+}
+
+// before returns the last entry that differs from the current content.
+func before(entries []history.Entry, current edit.Document) (history.Entry, error) {
+	data, _ := current.(edit.Data)
+	for _, entry := range slices.Backward(entries) {
+		if !maps.Equal(entry.Data, data) {
+			return entry, nil
+		}
+	}
+	return history.Entry{}, errors.New("the history has no earlier content of aws-auth (it begins when a server or \"authenticator map\" first sees an edit, and needs the ConfigMap kube-system/aws-auth-history)")
+}
+
+func numbered(entries []history.Entry, number string) (history.Entry, error) {
+	n, _ := strconv.Atoi(number) // checked before
+	var known []string
+	for _, entry := range entries {
+		if entry.Number == n {
+			return entry, nil
+		}
+		known = append(known, strconv.Itoa(entry.Number))
+	}
+	if len(known) == 0 {
+		return history.Entry{}, fmt.Errorf("the history has no edit %d: it is empty", n)
+	}
+	return history.Entry{}, fmt.Errorf("the history has no edit %d: it has %s to %s", n, known[0], known[len(known)-1])
+}
+
+// maxChanges is the number of changes that the table shows of an edit.
+const maxChanges = 3
+
+func printHistory(p *program, output *cli.Output, entries []history.Entry, options awsauth.Options) error {
+	var table *mapper.Table
+	list := make([]edited, 0, len(entries))
+	for i, entry := range entries {
+		is := awsauth.Parse(entry.Data, nil, options).Table
+		e := edited{entry.Number, entry.Time, entry.Author(), entry.UID, entry.ResourceVersion, []string{}}
+		if i > 0 {
+			for _, change := range mapper.Diff(table, is).Changes {
+				e.Changes = append(e.Changes, change.String())
+			}
+		}
+		table = is
+		list = append(list, e)
+	}
+	return output.Print(p.out, list, func(wide bool) cli.Rows {
+		rows := cli.Rows{Header: []string{"EDIT", "TIME", "WHO", "CHANGE"}}
+		if wide {
+			rows.Header = []string{"EDIT", "TIME", "WHO", "UID", "VERSION", "CHANGE"}
+		}
+		for i, e := range list {
+			text := "nobody gains, loses or changes access"
+			switch n := len(e.Changes); {
+			case i == 0:
+				text = "the oldest that is kept"
+			case n > maxChanges:
+				text = strings.Join(e.Changes[:maxChanges], "; ") + fmt.Sprintf("; %d more", n-maxChanges)
+			case n > 0:
+				text = strings.Join(e.Changes, "; ")
+			}
+			cells := []any{e.Number, e.Time.Format(time.RFC3339), e.Who}
+			if wide {
+				cells = append(cells, e.UID, e.ResourceVersion)
+			}
+			rows.Add(append(cells, text)...)
+		}
+		return rows
+	})
+}

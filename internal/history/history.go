@@ -1,0 +1,213 @@
+// Package history keeps the earlier contents of the ConfigMap aws-auth in the ConfigMap
+// kube-system/aws-auth-history, so that an edit can be undone. Several servers and
+// commands write it: an entry is keyed by the UID and resourceVersion of aws-auth, so
+// that each edit has one.
+package history
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kube-iam/authenticator/internal/kube"
+)
+
+// Name is the name of the ConfigMap.
+const Name = "aws-auth-history"
+
+const (
+	// maxSize is the size of all entries in bytes, compressed. The oldest go first.
+	maxSize = 768 << 10
+	// maxTries is how often a write is tried that others get ahead of.
+	maxTries = 10
+)
+
+// An Entry is the content of aws-auth after an edit.
+type Entry struct {
+	// Number counts the entries, beginning with 1. It is set by [List].
+	Number int `json:"-"`
+	// UID and ResourceVersion are those of aws-auth.
+	UID             string `json:"-"`
+	ResourceVersion string `json:"-"`
+	// Time is when the edit was made or seen.
+	Time time.Time `json:"time"`
+	// Who made the edit; if that is not known, Manager is set and is the name of the
+	// program that did.
+	Who     string `json:"who,omitempty"`
+	Manager string `json:"manager,omitempty"`
+	// Data is the content.
+	Data map[string]string `json:"data"`
+}
+
+// Author returns who made the edit, in words.
+func (e Entry) Author() string {
+	return cmp.Or(e.Who, fmt.Sprintf("unknown (field manager %s)", cmp.Or(e.Manager, "unknown")))
+}
+
+// New returns the entry of the ConfigMap aws-auth as it is. Who may be empty. Now is the
+// time if the ConfigMap does not say when it was edited.
+func New(configMap *unstructured.Unstructured, who string, now time.Time) (Entry, error) {
+	data, err := kube.Data(configMap)
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{UID: string(configMap.GetUID()), ResourceVersion: configMap.GetResourceVersion(), Time: now.UTC(), Who: who, Data: data}
+	var last time.Time
+	for _, field := range configMap.GetManagedFields() {
+		if field.Time != nil && !field.Time.Time.Before(last) {
+			last, e.Manager = field.Time.Time, field.Manager
+			e.Time = last.UTC()
+		}
+	}
+	return e, nil
+}
+
+// ErrTooLarge is the error of recording an entry that does not fit beside the one before
+// it.
+var ErrTooLarge = errors.New("the entry is too large for the history")
+
+// Record adds an entry, unless the history has it or a later one. The oldest entries go
+// to make room. The entry before the newest always stays.
+func Record(ctx context.Context, client dynamic.Interface, entry Entry) error {
+	for range maxTries {
+		configMap, err := kube.ConfigMaps(client).Get(ctx, Name, metav1.GetOptions{})
+		if err != nil {
+			return fmt.Errorf("reading the history: %w", err)
+		}
+		changed, err := add(configMap, entry)
+		if err != nil || !changed {
+			return err
+		}
+		_, err = kube.ConfigMaps(client).Update(ctx, configMap, metav1.UpdateOptions{FieldManager: "authenticator"})
+		if err == nil {
+			return nil
+		}
+		if !apierrors.IsConflict(err) {
+			return fmt.Errorf("writing the history: %w", err)
+		}
+	}
+	return fmt.Errorf("writing the history: others were faster %d times", maxTries)
+}
+
+// add adds an entry to the ConfigMap, and reports whether that changed it.
+func add(configMap *unstructured.Unstructured, entry Entry) (bool, error) {
+	stored, err := storedIn(configMap)
+	if err != nil {
+		return false, err
+	}
+	packed, err := pack(entry)
+	if err != nil {
+		return false, err
+	}
+	next := 1
+	if n := len(stored); n > 0 {
+		next = stored[n-1].number + 1
+	}
+	for i, s := range stored {
+		if s.uid != entry.UID || s.version != entry.ResourceVersion {
+			continue
+		}
+		// A server may have been faster, but only the command knows who it is.
+		known, err := s.unpack()
+		if entry.Who == "" || err != nil || known.Who != "" {
+			return false, nil
+		}
+		stored[i].packed = packed
+		return true, store(configMap, stored)
+	}
+	if n := len(stored); n > 0 && stored[n-1].uid == entry.UID {
+		if isOlder(entry.ResourceVersion, stored[n-1].version) {
+			return false, nil
+		}
+		// An edit of labels or annotations changes the version too.
+		if last, err := stored[n-1].unpack(); err == nil && maps.Equal(last.Data, entry.Data) {
+			return false, nil
+		}
+	}
+	stored = append(stored, record{next, entry.UID, entry.ResourceVersion, packed})
+	for len(stored) > 2 && size(stored) > maxSize {
+		stored = stored[1:]
+	}
+	if size(stored) > maxSize {
+		return false, fmt.Errorf("%w: it and the one before have %d bytes (at most %d)", ErrTooLarge, size(stored), maxSize)
+	}
+	return true, store(configMap, stored)
+}
+
+// isOlder reports whether a version of an object comes before another. Since Kubernetes
+// 1.35, versions are numbers; of others the order is unknown.
+func isOlder(version, than string) bool {
+	a, err := strconv.ParseUint(version, 10, 64)
+	b, err2 := strconv.ParseUint(than, 10, 64)
+	return err == nil && err2 == nil && a < b
+}
+
+// List returns the entries, the oldest first.
+func List(ctx context.Context, client dynamic.Interface) ([]Entry, error) {
+	configMap, err := kube.ConfigMaps(client).Get(ctx, Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the history: %w", err)
+	}
+	stored, err := storedIn(configMap)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(stored))
+	total := 0
+	for _, s := range slices.Backward(stored) {
+		entry, err := s.unpack()
+		if err != nil {
+			return nil, fmt.Errorf("reading entry %d of the history: %w", s.number, err)
+		}
+		for _, text := range entry.Data {
+			total += len(text)
+		}
+		if total > maxRead {
+			break // someone filled it with what compresses too well
+		}
+		entries = append(entries, entry)
+	}
+	slices.Reverse(entries)
+	return entries, nil
+}
+
+// maxRead is the size in bytes of the entries that are read at once, the newest first.
+const maxRead = 64 << 20
+
+// A record is an entry as it is stored: the key is its number, UID and version.
+type record struct {
+	number       int
+	uid, version string
+	packed       []byte
+}
+
+func (r record) key() string { return fmt.Sprintf("%08d.%s.%s", r.number, r.uid, r.version) }
+
+func size(records []record) (n int) {
+	for _, r := range records {
+		n += len(r.packed)
+	}
+	return n
+}
+
+// recordOf returns the record of a key, and reports whether the key is one of ours.
+func recordOf(key string, packed []byte) (record, bool) {
+	number, rest, ok := strings.Cut(key, ".")
+	uid, version, ok2 := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(number)
+	return record{n, uid, version, packed}, ok && ok2 && err == nil && n > 0
+}
