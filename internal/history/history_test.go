@@ -1,0 +1,232 @@
+package history_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kube-iam/authenticator/internal/history"
+	"github.com/kube-iam/authenticator/internal/kube"
+)
+
+// newClient returns a client of an API server with an empty history, which rejects
+// updates of an old version, as API servers do.
+func newClient(t *testing.T) *fake.FakeDynamicClient {
+	t.Helper()
+	empty := configMap(history.Name, "0", nil)
+	kinds := map[schema.GroupVersionResource]string{{Version: "v1", Resource: "configmaps"}: "ConfigMapList"}
+	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, empty)
+	var mu sync.Mutex
+	version := 0
+	client.PrependReactor("update", "configmaps", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		update, _ := action.(clienttesting.UpdateAction)
+		object, _ := update.GetObject().(*unstructured.Unstructured)
+		if object.GetResourceVersion() != fmt.Sprint(version) {
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, object.GetName(), errors.New("version"))
+		}
+		version++
+		object.SetResourceVersion(fmt.Sprint(version))
+		return true, object, client.Tracker().Update(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, object, "kube-system")
+	})
+	return client
+}
+
+func configMap(name, version string, data map[string]string) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}
+	object.SetName(name)
+	object.SetNamespace("kube-system")
+	object.SetUID("uid")
+	object.SetResourceVersion(version)
+	_ = unstructured.SetNestedStringMap(object.Object, data, "data")
+	return object
+}
+
+func entry(version, text, who string) history.Entry {
+	return history.Entry{UID: "uid", ResourceVersion: version, Time: time.Unix(0, 0).UTC(), Who: who, Data: map[string]string{"mapUsers": text}}
+}
+
+func record(t *testing.T, client *fake.FakeDynamicClient, entries ...history.Entry) {
+	t.Helper()
+	for _, e := range entries {
+		if err := history.Record(t.Context(), client, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// list returns the entries as number, version, who and text.
+func list(t *testing.T, client *fake.FakeDynamicClient) (list []string) {
+	t.Helper()
+	entries, err := history.List(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		list = append(list, fmt.Sprintf("%d %s %s %.10s", e.Number, e.ResourceVersion, e.Author(), e.Data["mapUsers"]))
+	}
+	return list
+}
+
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	unknown := entry("3", "c", "")
+	unknown.Manager = "kubectl-edit"
+	record(t, client,
+		entry("1", "a", ""), entry("2", "b", ""),
+		entry("2", "b", "ann"), // a server was faster than the command
+		entry("2", "b", "eve"), // but who is known stays
+		entry("1", "late", ""), // a server that is late
+		unknown, unknown,
+		entry("4", "c", ""), // an edit of a label
+	)
+	want := []string{"1 1 unknown (field manager unknown) a", "2 2 ann b", "3 3 unknown (field manager kubectl-edit) c"}
+	if diff := cmp.Diff(want, list(t, client)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	again := entry("1", "d", "")
+	again.UID = "another"
+	record(t, client, again)
+	if got := list(t, client); len(got) != 4 || !strings.HasPrefix(got[3], "4 1 ") {
+		t.Errorf("aws-auth was created again, and the history is %v", got)
+	}
+}
+
+// TestServersWriteOneEntry lets several servers and the command record the same edits at
+// the same time.
+func TestServersWriteOneEntry(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	for version := range 5 {
+		var servers sync.WaitGroup
+		for server := range 3 {
+			servers.Go(func() {
+				who := ""
+				if server == 0 {
+					who = "ann"
+				}
+				if err := history.Record(t.Context(), client, entry(fmt.Sprint(version+1), fmt.Sprint(version), who)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		servers.Wait()
+	}
+	want := []string{"1 1 ann 0", "2 2 ann 1", "3 3 ann 2", "4 4 ann 3", "5 5 ann 4"}
+	if diff := cmp.Diff(want, list(t, client)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// random returns a text that does not compress below a number of bytes.
+func random(n int) string {
+	text := make([]byte, n*3/4)
+	source := rand.NewChaCha8([32]byte{})
+	_, _ = source.Read(text)
+	return base64.StdEncoding.EncodeToString(text)
+}
+
+// TestSize checks that the oldest entries go first, and the one before the newest never.
+func TestSize(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	large := random(300 << 10)
+	for i := range 5 {
+		record(t, client, entry(fmt.Sprint(i+1), fmt.Sprint(i)+large, ""))
+	}
+	got := list(t, client)
+	if len(got) != 3 || !strings.HasPrefix(got[0], "3 ") || !strings.HasPrefix(got[2], "5 ") {
+		t.Errorf("kept %v", got)
+	}
+	err := history.Record(t.Context(), client, entry("6", random(900<<10), ""))
+	if !errors.Is(err, history.ErrTooLarge) {
+		t.Errorf("got %v, want ErrTooLarge", err)
+	}
+	if after := list(t, client); !cmp.Equal(got, after) {
+		t.Errorf("an entry that is too large left %v", after)
+	}
+}
+
+// TestJunk checks that what others write into the history is ignored or reported.
+func TestJunk(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	record(t, client, entry("1", "a", ""))
+	object, err := kube.ConfigMaps(client).Get(t.Context(), history.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, _, _ := unstructured.NestedStringMap(object.Object, "binaryData")
+	binary["README"], binary["00000009.x.y"] = "eA==", "not base64"
+	_ = unstructured.SetNestedStringMap(object.Object, binary, "binaryData")
+	if _, err := kube.ConfigMaps(client).Update(t.Context(), object, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(t, client); len(got) != 1 {
+		t.Errorf("got %v", got)
+	}
+	binary["00000002.uid.7"] = "eA=="
+	_ = unstructured.SetNestedStringMap(object.Object, binary, "binaryData")
+	object.SetResourceVersion("2")
+	if _, err := kube.ConfigMaps(client).Update(t.Context(), object, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := history.List(t.Context(), client); err == nil || !strings.HasPrefix(err.Error(), "reading entry 2 of the history: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestRecorder checks that a server without a history warns once.
+func TestRecorder(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	asked := make(chan struct{}, 8)
+	client.PrependReactor("get", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+		asked <- struct{}{}
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, history.Name, errors.New("no"))
+	})
+	warnings := make(chan string, 8)
+	recorder := history.NewRecorder(client, slog.New(slog.NewTextHandler(lines(warnings), nil)))
+	for i := range 3 {
+		recorder.Observe(configMap(kube.AWSAuth, fmt.Sprint(i), nil))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { recorder.Run(ctx) })
+	if first := <-warnings; !strings.Contains(first, "aws-auth-history") || !strings.Contains(first, "forbidden") {
+		t.Error(first)
+	}
+	for range 3 {
+		<-asked
+	}
+	cancel()
+	running.Wait()
+	if len(warnings) > 0 {
+		t.Errorf("a second warning: %s", <-warnings)
+	}
+}
+
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
