@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
@@ -266,6 +265,3 @@ func (o *editOptions) printPlan(p *program, target mapTarget, before, after edit
 	}
 	return nil
 }
-
-// now is the time of an edit in the history.
-func now() time.Time { return time.Now() }

@@ -37,8 +37,8 @@ func newMapHistory(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "history [N]",
 		Short: "List the edits of aws-auth, or show aws-auth as it was after one",
-		Long: `List the edits of aws-auth in the cluster, the latest last: when and by whom each was
-made, and who gained and lost access. With a number, print aws-auth as it was after that
+		Long: `List the edits of aws-auth in the cluster, the latest last: when each was made, who made
+it, and who gained and lost access. With a number, print aws-auth as it was after that
 edit, as a manifest.
 
 The history is in the ConfigMap kube-system/aws-auth-history.`,

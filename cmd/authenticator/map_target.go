@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -216,7 +217,7 @@ func (t *clusterTarget) record(ctx context.Context, before, after *unstructured.
 		if state.object == nil {
 			continue
 		}
-		entry, err := history.New(state.object, state.who, now())
+		entry, err := history.New(state.object, state.who, time.Now())
 		if err == nil {
 			err = history.Record(ctx, t.client, entry)
 		}

@@ -9,13 +9,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/kube"
 )
 
 func newWhoami(p *program) *cobra.Command {
@@ -113,26 +110,10 @@ func (o *whoamiOptions) askAPIServer(ctx context.Context, p *program) apiServerA
 	defer cli.Waiting(p.err, "authenticator: waiting for the API server")()
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	reviews := schema.GroupVersionResource{Group: "authentication.k8s.io", Version: "v1", Resource: "selfsubjectreviews"}
-	answer, err := client.Resource(reviews).Create(ctx, &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview",
-	}}, metav1.CreateOptions{})
+	user, err := kube.Self(ctx, client)
 	if err != nil {
 		return apiServerAnswer{Error: err.Error()}
 	}
-	var review struct {
-		Status struct {
-			UserInfo struct {
-				Username string              `json:"username"`
-				Groups   []string            `json:"groups"`
-				Extra    map[string][]string `json:"extra"`
-			} `json:"userInfo"`
-		} `json:"status"`
-	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(answer.Object, &review); err != nil {
-		return apiServerAnswer{Error: "reading the answer of the API server: " + err.Error()}
-	}
-	user := review.Status.UserInfo
 	return apiServerAnswer{Username: user.Username, Groups: user.Groups, ARN: strings.Join(user.Extra["arn"], "")}
 }
 

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// maxEntry is the size of an entry in bytes. A ConfigMap has at most 1 MiB, of which each
-// byte may take six in JSON.
+// maxEntry is the size of an entry in bytes. A ConfigMap has at most 1 MiB, and a byte
+// takes at most six in JSON.
 const maxEntry = 6<<20 + 4096
 
 // storedIn returns the records in a ConfigMap, in the order of their numbers.

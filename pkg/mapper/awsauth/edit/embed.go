@@ -48,7 +48,7 @@ func (o opened) embedLines(key, value *yaml.Node, text string) ([]splice, error)
 		tail++
 	}
 	first := o.line(header)
-	if first+len(was) >= len(o.lines) && len(was) > 0 && first+len(was) > len(o.lines)-1 {
+	if first+len(was) >= len(o.lines) {
 		return nil, refuse("its lines are not those of the file")
 	}
 	from, to := o.lineEnd(o.lines[first+same]), o.lineEnd(o.lines[first+len(was)-tail])

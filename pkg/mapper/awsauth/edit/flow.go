@@ -34,7 +34,7 @@ func (s source) flow(node *yaml.Node) (flow, error) {
 	}
 	for i, item := range f.items {
 		if start, err := s.offset(node.Content[i*step]); err != nil || start != item.start {
-			return flow{}, refuse("the values on line %d cannot be told apart", node.Line)
+			return flow{}, refuse("the values on line %d are not where they are expected", node.Line)
 		}
 	}
 	return f, nil

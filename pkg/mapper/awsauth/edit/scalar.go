@@ -84,8 +84,8 @@ func doubleQuoted(value string) string {
 	return b.String()
 }
 
-// isDigits reports whether a value is an account ID that needs no quotes: one with a
-// leading zero could be read as a number without it.
+// needsNoQuotes reports whether an account ID may be written without quotes, as its
+// neighbours are: as a number, one with a leading zero would lose it.
 func needsNoQuotes(account string) bool { return len(account) == 12 && account[0] != '0' }
 
 // scalarSpan returns the bytes of a scalar on one line or in quotes.
