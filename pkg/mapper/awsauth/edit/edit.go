@@ -199,47 +199,64 @@ func Set(d Document, m Mapping) (Document, error) {
 	}
 	section, index := found[0].Section, found[0].index
 	m.Section = section
+	changed := d
 	// One group at a time: each change moves what is below it.
 	for range maxSteps {
 		done := false
-		next, err := checked(d, section, func(p *place) ([]splice, error) {
+		changed, err = changed.edit(section, func(p *place) ([]splice, error) {
 			splices, err := p.set(index, m)
 			done = len(splices) == 0
 			return splices, err
-		}, func(before, after []shape) error {
-			for i := range max(len(before), len(after)) {
-				if len(before) != len(after) || i != index && !before[i].equal(after[i]) || before[i].rest != after[i].rest {
-					return errors.New("another entry would change")
-				}
-			}
-			if done {
-				return after[index].is(m)
-			}
-			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, inSection(section, err)
 		}
-		if d = next; done {
-			return d, nil
+		if done {
+			if err := verify(d, changed, section, func(before, after []shape) error { return changesOnly(before, after, index, m) }); err != nil {
+				return nil, err
+			}
+			return changed, nil
 		}
 	}
 	return nil, &UnsafeError{Section: section, Reason: "a field of the entry occurs twice"}
 }
 
-// checked makes a change of a section, and checks it by reading the result.
-func checked(d Document, section string, change func(*place) ([]splice, error), check func(before, after []shape) error) (Document, error) {
-	before, err := d.lists()
-	if err != nil {
-		return nil, err
+// changesOnly returns an error unless one item became a mapping, and kept its other
+// fields.
+func changesOnly(before, after []shape, index int, m Mapping) error {
+	if len(before) != len(after) {
+		return errors.New("another entry would change")
 	}
+	for i := range before {
+		if i != index && !before[i].equal(after[i]) || before[i].rest != after[i].rest {
+			return errors.New("another entry would change")
+		}
+	}
+	return after[index].is(m)
+}
+
+// checked makes a change of a section, and verifies it.
+func checked(d Document, section string, change func(*place) ([]splice, error), check func(before, after []shape) error) (Document, error) {
 	changed, err := d.edit(section, change)
 	if err != nil {
 		return nil, inSection(section, err)
 	}
+	if err := verify(d, changed, section, check); err != nil {
+		return nil, err
+	}
+	return changed, nil
+}
+
+// verify reads a document before and after a change of a section. The check gets the
+// items of that section; the other sections must be the same.
+func verify(d, changed Document, section string, check func(before, after []shape) error) error {
+	before, err := d.lists()
+	if err != nil {
+		return err
+	}
 	after, err := changed.lists()
 	if err != nil {
-		return nil, inSection(section, refuse("the result would not be readable: %w", err))
+		return inSection(section, refuse("the result would not be readable: %w", err))
 	}
 	for _, name := range awsauth.Sections() {
 		was, is := before[name].shapes(), after[name].shapes()
@@ -249,10 +266,10 @@ func checked(d Document, section string, change func(*place) ([]splice, error), 
 			err = errors.New(name + " would change")
 		}
 		if err != nil {
-			return nil, inSection(section, refuse("%w; edit it by hand", err))
+			return inSection(section, refuse("%w; edit it by hand", err))
 		}
 	}
-	return changed, nil
+	return nil
 }
 
 func inSection(section string, err error) error {
