@@ -140,8 +140,6 @@ func (o *editOptions) addEditFlags(flags *pflag.FlagSet) {
 // An edition is the result of a change of mappings.
 type edition struct {
 	document edit.Document
-	// ask is set if the change must be confirmed, whatever it does to access.
-	ask bool
 	// unchanged says why nothing is to do; used if the document is the same.
 	unchanged string
 }
@@ -187,7 +185,7 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 		if err := o.refuse(dangers); err != nil {
 			return err
 		}
-		if text := diffText(delta); (after.ask || takesAway(delta)) && !o.yes && text != confirmed {
+		if text := diffText(delta); takesAway(delta) && !o.yes && text != confirmed {
 			if err := p.confirm(text, target); err != nil {
 				return err
 			}

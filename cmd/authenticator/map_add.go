@@ -160,7 +160,7 @@ func (o *editOptions) add(ctx context.Context, p *program, m edit.Mapping) error
 				return edition{}, err
 			}
 		}
-		return edition{changed, true, fmt.Sprintf("unchanged: %s is mapped like this already", m.Principal)}, nil
+		return edition{changed, fmt.Sprintf("unchanged: %s is mapped like this already", m.Principal)}, nil
 	})
 }
 

@@ -97,7 +97,7 @@ access, and is in the history itself.`,
 				if err != nil {
 					return edition{}, err
 				}
-				return edition{edit.Data(entry.Data), false, fmt.Sprintf("unchanged: aws-auth is as after edit %d already", entry.Number)}, nil
+				return edition{edit.Data(entry.Data), fmt.Sprintf("unchanged: aws-auth is as after edit %d already", entry.Number)}, nil
 			})
 		},
 	}

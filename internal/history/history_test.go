@@ -88,17 +88,17 @@ func list(t *testing.T, client *fake.FakeDynamicClient) (list []string) {
 func TestRecord(t *testing.T) {
 	t.Parallel()
 	client := newClient(t)
-	unknown := entry("3", "c", "")
+	unknown := entry("30", "c", "")
 	unknown.Manager = "kubectl-edit"
 	record(t, client,
 		entry("1", "a", ""), entry("2", "b", ""),
 		entry("2", "b", "ann"), // a server was faster than the command
 		entry("2", "b", "eve"), // but who is known stays
-		entry("1", "late", ""), // a server that is late
 		unknown, unknown,
-		entry("4", "c", ""), // an edit of a label
+		entry("9", "late", ""), // a server that is late, by the order of numbers
+		entry("31", "c", ""),   // an edit of a label
 	)
-	want := []string{"1 1 unknown (field manager unknown) a", "2 2 ann b", "3 3 unknown (field manager kubectl-edit) c"}
+	want := []string{"1 1 unknown (field manager unknown) a", "2 2 ann b", "3 30 unknown (field manager kubectl-edit) c"}
 	if diff := cmp.Diff(want, list(t, client)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -133,6 +133,29 @@ func TestServersWriteOneEntry(t *testing.T) {
 	want := []string{"1 1 ann 0", "2 2 ann 1", "3 3 ann 2", "4 4 ann 3", "5 5 ann 4"}
 	if diff := cmp.Diff(want, list(t, client)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestConflicts checks that a write that others get ahead of is tried again, but not
+// forever.
+func TestConflicts(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	conflicts := 3
+	client.PrependReactor("update", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+		if conflicts == 0 {
+			return false, nil, nil
+		}
+		conflicts--
+		return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, history.Name, errors.New("version"))
+	})
+	record(t, client, entry("1", "a", ""))
+	if got := list(t, client); len(got) != 1 {
+		t.Errorf("got %v", got)
+	}
+	conflicts = 1000
+	if err := history.Record(t.Context(), client, entry("2", "b", "")); err == nil || conflicts != 990 {
+		t.Errorf("got %v after %d tries", err, 1000-conflicts)
 	}
 }
 
