@@ -67,7 +67,7 @@ func scanFlow(text string, at int) (f flow, ok bool) {
 		switch {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			continue
-		case c == '#' && (blankBefore || !plain && strings.IndexByte(",[]{}", text[i-1]) >= 0):
+		case c == '#' && (blankBefore || !plain):
 			for i+1 < len(text) && text[i+1] != '\n' && text[i+1] != '\r' {
 				i++
 			}
