@@ -16,7 +16,7 @@ func FuzzEdit(f *testing.F) {
 	for _, text := range mappertest.Data() {
 		f.Add(text)
 	}
-	for _, text := range []string{"", `""`, "[]", "- {userarn: x}\r\n", "[{userarn: x}, # y\n]", "# c", "- &a {userarn: x}\n- *a\n", "- a: |\n    x\n    # y\n\n- b\n", "\t- a", "-\n\n- b", "- a: 'x\n- b'\n", "[{}, # \n]", "[{}, # \n {}]", "[#{}\n]"} {
+	for _, text := range []string{"", `""`, "[]", "- {userarn: x}\r\n", "[{userarn: x}, # y\n]", "# c", "- &a {userarn: x}\n- *a\n", "- a: |\n    x\n    # y\n\n- b\n", "\t- a", "-\n\n- b", "- a: 'x\n- b'\n", "[{}, # \n]", "[{}, # \n {}]", "[#{}\n]", "\n#\r"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -84,7 +84,7 @@ func unreadable(section string, result *awsauth.Result) error {
 func appendItem(p *place, item func(indent string) string) ([]splice, error) {
 	text := item(p.beginIndent)
 	if end := len(p.text); p.lineEnd(end) == p.lineStart(end) { // the last line is empty
-		return []splice{{end, end, text + p.ending(0)}}, nil
+		return []splice{{end, end, text + p.ending(max(end-1, 0))}}, nil
 	}
 	return []splice{{len(p.text), len(p.text), p.ending(0) + text}}, nil
 }
