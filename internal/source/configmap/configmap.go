@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/kube-iam/authenticator/internal/history"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -54,6 +55,7 @@ type ConfigMap struct {
 	client dynamic.Interface
 	events *kube.EventWriter
 	saver  *kube.LastGoodWriter
+	edits  *history.Recorder
 
 	// uid and version are those of the ConfigMap that was read last: a ConfigMap that was
 	// deleted and created again inherits nothing.
@@ -89,7 +91,7 @@ func New(config Config) (*ConfigMap, error) {
 	}
 	return &ConfigMap{
 		config: config, client: client, events: kube.NewEventWriter(client, config.Log),
-		saver: kube.NewLastGoodWriter(kube.ConfigMaps(client), config.Log), restoreTimeout: restoreTimeout,
+		saver: kube.NewLastGoodWriter(kube.ConfigMaps(client), config.Log), edits: history.NewRecorder(client, config.Log), restoreTimeout: restoreTimeout,
 	}, nil
 }
 
@@ -137,6 +139,7 @@ func (c *ConfigMap) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { c.events.Run(ctx) })
 	running.Go(func() { c.saver.Run(ctx) })
+	running.Go(func() { c.edits.Run(ctx) })
 	running.Go(func() { c.sync(ctx, controller) })
 	controller.RunWithContext(ctx)
 	running.Wait()
@@ -179,6 +182,7 @@ func (c *ConfigMap) read(ctx context.Context, object any) {
 	c.kept.update(result, c.config.Now())
 	c.use(configMap, before, source.Snapshot{Table: result.Table, Problems: result.Problems, KeptSince: c.kept.oldest(result)})
 	c.save(data)
+	c.edits.Observe(configMap)
 }
 
 // use puts a snapshot in force, and reports its problems that were not there before and
