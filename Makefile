@@ -8,10 +8,14 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # Skip debugging information: -s -w would remove it. The control plane is built
-# with the same flags, so that packages that both need are compiled once.
-GCFLAGS := all=-dwarf=false
+# with the same flag, so that packages that both need are compiled once.
+# Skip inlining in the AWS SDK's clients of services: they are large, and wait for
+# the network anyway. The EC2 client then compiles in two thirds of the time.
+# All builds of our programs have these flags, and share what they compile.
+WITH_FLAGS = GO='$(GO)' GOFLAGS="$$($(GO) env GOFLAGS) -trimpath -gcflags=all=-dwarf=false \
+  '-gcflags=github.com/aws/aws-sdk-go-v2/service/...=-dwarf=false -l' '-ldflags=$(LDFLAGS)'"
 # Builds, and says how long it will take.
-BUILD := GO='$(GO)' hack/build/build.sh -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)'
+BUILD = $(WITH_FLAGS) hack/build/build.sh
 PROVIDER ?= envtest
 
 .PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e clean
@@ -35,7 +39,7 @@ lint: ## plain English (hack/lint/words), formatting, go.mod, vet and golangci-l
 
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 cross: ## bin/cross: the programs for Linux and macOS on amd64 and arm64 (PLATFORMS=darwin/arm64 for one)
-	@GO='$(GO)' GCFLAGS='$(GCFLAGS)' LDFLAGS='$(LDFLAGS)' hack/cross.sh $(PLATFORMS)
+	@$(WITH_FLAGS) hack/cross.sh $(PLATFORMS)
 
 bench: ## benchmarks of the paths that every request takes, summarized by benchstat
 	cd hack/lint && $(GO) build -o ../../bin/lint/ golang.org/x/perf/cmd/benchstat
@@ -47,11 +51,11 @@ ROUNDS ?= 7
 PEER ?=
 bench-compare: ## server and token beside aws-iam-authenticator (ROWS=distinct,token ROUNDS=3 PEER=path)
 	@mkdir -p bin/bench && echo 'bench: building the programs' >&2
-	@CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o bin/ ./cmd/authenticator
+	@$(WITH_FLAGS) CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/authenticator
 ifeq ($(PEER),)
-	@cd hack/peer && CGO_ENABLED=0 $(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '-s -w' -o ../../bin/bench/ sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
+	@cd hack/peer && $(WITH_FLAGS) CGO_ENABLED=0 $(GO) build -o ../../bin/bench/ sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
 endif
-	@$(GO) build -trimpath -gcflags '$(GCFLAGS)' -ldflags '-s -w' -o bin/bench/ ./hack/bench
+	@$(WITH_FLAGS) $(GO) build -o bin/bench/ ./hack/bench
 	@bin/bench/bench -rounds '$(ROUNDS)' -rows '$(ROWS)' $(if $(PEER),-peer '$(PEER)')
 
 FUZZTIME ?= 60s
@@ -67,7 +71,7 @@ control-plane: ## kube-apiserver, etcd and kubectl in bin/k8s, downloaded or bui
 
 IMAGE_ARCHITECTURES ?= $(shell $(GO) env GOHOSTARCH)
 image: ## bin/images, for this machine's architecture: authenticator.tar for docker load, authenticator/ (OCI) for a registry
-	@VERSION='$(VERSION)' GO='$(GO)' GCFLAGS='$(GCFLAGS)' LDFLAGS='$(LDFLAGS)' hack/image/authenticator.sh $(IMAGE_ARCHITECTURES)
+	@$(WITH_FLAGS) VERSION='$(VERSION)' hack/image/authenticator.sh $(IMAGE_ARCHITECTURES)
 
 image-all: ## the images of make image, for amd64 and arm64
 	@$(MAKE) --no-print-directory image IMAGE_ARCHITECTURES='amd64 arm64'

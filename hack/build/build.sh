@@ -3,7 +3,7 @@
 # it builds, and with the flags of what it builds, so that what both need is
 # compiled once.
 #
-# usage: hack/build/build.sh [flags] TARGET...
+# usage: GO=go GOFLAGS=… hack/build/build.sh [flags] TARGET...
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

@@ -36,10 +36,10 @@ const (
 )
 
 type options struct {
-	goCommand, gcflags, ldflags string
-	controlPlane                string
-	exactly                     []string
-	targets                     []string
+	goCommand    string
+	controlPlane string
+	exactly      []string
+	targets      []string
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -51,8 +51,6 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.goCommand, "go", "", "the go command (default: the one on PATH)")
-	flags.StringVar(&o.gcflags, "gcflags", "", "programs: -gcflags of go build")
-	flags.StringVar(&o.ldflags, "ldflags", "", "programs: -ldflags of go build")
 	flags.StringVar(&o.controlPlane, "dir", "bin/k8s", "control-plane: directory of its programs")
 	flags.Func("exactly", "control-plane: build these programs of Kubernetes, comma-separated, and download none", func(value string) error {
 		o.exactly = strings.Split(value, ",")
@@ -94,11 +92,7 @@ func run(ctx context.Context, args []string, env cli.Environment, stderr io.Writ
 }
 
 func (o options) programs() gobuild.Step {
-	return gobuild.Step{
-		Go: o.goCommand, Packages: []string{"./cmd/..."}, Output: "bin",
-		Flags: []string{"-trimpath", "-gcflags=" + o.gcflags, "-ldflags=" + o.ldflags},
-		Env:   []string{"CGO_ENABLED=0"},
-	}
+	return gobuild.Step{Go: o.goCommand, Packages: []string{"./cmd/..."}, Output: "bin", Env: []string{"CGO_ENABLED=0"}}
 }
 
 func (o options) controlPlaneSteps(ctx context.Context, env cli.Environment, progress *cli.Progress) ([]gobuild.Step, error) {

@@ -8,7 +8,7 @@
 #
 # Standard output has a line for each image: its name, platform, size and digest.
 #
-# usage: VERSION=v1 GO=go LDFLAGS=… GCFLAGS=… hack/image/authenticator.sh ARCH...
+# usage: VERSION=v1 GO=go GOFLAGS=… hack/image/authenticator.sh ARCH...
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=bin/images
@@ -21,8 +21,7 @@ images=$logs/images # what standard output is to have
 assembler() { (cd hack/image && "$GO" build -v -buildvcs=false -o ../../bin/image .); }
 
 authenticator() { # ARCH
-  CGO_ENABLED=0 GOOS=linux GOARCH=$1 "$GO" build -v -buildvcs=false -trimpath -gcflags "$GCFLAGS" -ldflags "$LDFLAGS" \
-    -o "$out/authenticator-$1" ./cmd/authenticator
+  CGO_ENABLED=0 GOOS=linux GOARCH=$1 "$GO" build -v -buildvcs=false -trimpath -o "$out/authenticator-$1" ./cmd/authenticator
   bin/image build --output "$out/authenticator-$1.tar" --name "$name" --platform "linux/$1" --gzip 6 \
     --file "$out/authenticator-$1=/authenticator" --entrypoint /authenticator --user 10000:10000 \
     --label org.opencontainers.image.title=authenticator --label "org.opencontainers.image.version=$VERSION" \

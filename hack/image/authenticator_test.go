@@ -68,7 +68,7 @@ out=$2
 if [ "${PWD##*/}" = image ]; then cp ../../assembler "$out"; exit; fi
 `+c.compile+"\n")
 	command := exec.Command(filepath.Join(c.dir, "hack", "image", "authenticator.sh"), architectures...)
-	command.Env = append(os.Environ(), "GO="+filepath.Join(c.dir, "go"), "VERSION=v1", "GCFLAGS=", "LDFLAGS=")
+	command.Env = append(os.Environ(), "GO="+filepath.Join(c.dir, "go"), "VERSION=v1")
 	return command
 }
 

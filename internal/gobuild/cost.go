@@ -8,12 +8,10 @@ import (
 
 // The cost to compile a package, in bytes of source, as measured on our packages and
 // those of Kubernetes. The compiler takes about 2 µs per byte, and some time to start
-// and to read each direct or indirect import. In a huge package, such as the EC2
-// client of the AWS SDK, a byte costs twice as much.
+// and to read each direct or indirect import.
 const (
 	costOfPackage    = 16 << 10
 	costOfDependency = 150
-	hugePackage      = 4e6
 )
 
 // linkShare is the cost to link a program, as a share of the cost to compile its
@@ -56,7 +54,7 @@ func (g *graph) cost(listed listed) float64 {
 			}
 		}
 	}
-	return bytes + max(0, bytes-hugePackage) + costOfPackage + costOfDependency*float64(len(g.of(listed)))
+	return bytes + costOfPackage + costOfDependency*float64(len(g.of(listed)))
 }
 
 // costOfAll returns the cost to compile a package and its dependencies.
