@@ -72,11 +72,11 @@ func (d Directory) BuildSteps(programs ...string) ([]gobuild.Step, error) {
 	}
 	return []gobuild.Step{{
 		// One build for all, so that compiling continues while one of them is linked.
-		// Debugging information takes time to make, and -s -w removes it anyway.
+		// The Makefile says why it has these flags.
 		Go:       d.Go,
 		Dir:      filepath.Join(d.Source, moduleDir),
 		Packages: packages,
-		Flags:    []string{"-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags=" + ldflags()},
+		Flags:    []string{"-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false", "-gcflags=k8s.io/api/...=-dwarf=false -l", "-ldflags=" + ldflags()},
 		Output:   partial,
 		Env:      []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH},
 		Done: func(err error) error {
