@@ -54,17 +54,10 @@ func (d Directory) BuildSteps(programs ...string) ([]gobuild.Step, error) {
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	partial, err := filepath.Abs(d.newPartial()) // go runs in another directory
-	if err != nil {
-		return nil, fmt.Errorf("finding the directory %s: %w", d.Path, err)
-	}
 	// A directory that cannot be written is found before the build, not at its end.
-	err = os.MkdirAll(partial, 0o755) //nolint:gosec // programs, for all
-	if err == nil {
-		err = os.Remove(partial)
-	}
+	partial, err := d.newPartial()
 	if err != nil {
-		return nil, fmt.Errorf("making a directory for the programs: %w", err)
+		return nil, err
 	}
 	var packages []string
 	for _, program := range missing {
@@ -76,14 +69,14 @@ func (d Directory) BuildSteps(programs ...string) ([]gobuild.Step, error) {
 		Go:       d.Go,
 		Dir:      filepath.Join(d.Source, moduleDir),
 		Packages: packages,
-		Flags:    []string{"-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false", "-gcflags=k8s.io/api/...=-dwarf=false -l", "-ldflags=" + ldflags()},
-		Output:   partial,
+		Flags:    []string{"-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false", "-gcflags=k8s.io/.../v1...=-dwarf=false -l", "-ldflags=" + ldflags()},
+		Output:   partial.path,
 		Env:      []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH},
 		Done: func(err error) error {
 			if err == nil {
-				err = d.installBuilt(partial, missing)
+				err = d.installBuilt(partial.path, missing)
 			}
-			return errors.Join(err, os.RemoveAll(partial))
+			return errors.Join(err, partial.remove())
 		},
 	}}, nil
 }

@@ -5,7 +5,6 @@ package controlplane
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -99,12 +98,6 @@ func (d Directory) missing(programs []string, orDownloaded bool) []string {
 		}
 	}
 	return missing
-}
-
-// newPartial returns the path of a new directory for unfinished programs. Each run
-// has its own.
-func (d Directory) newPartial() string {
-	return filepath.Join(d.Path, ".partial-"+rand.Text()[:8])
 }
 
 // install moves programs from a directory beside their destination. It is called when

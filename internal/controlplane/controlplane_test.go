@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -105,7 +106,7 @@ func TestDownloadFails(t *testing.T) {
 		client  func(*client)
 		want    string
 	}{
-		"nothing is published":       {publish: func(*indextest.Index) {}, want: "no Kubernetes 1.36 for " + runtime.GOOS + "/" + runtime.GOARCH + " is published"},
+		"nothing is published":       {publish: func(i *indextest.Index) { i.PublishFor("v1.0.0", here, good) }, want: "no Kubernetes 1.36 for " + runtime.GOOS + "/" + runtime.GOARCH + " is published"},
 		"another minor version only": {publish: func(i *indextest.Index) { i.Publish("v1.35.0", good) }, want: "no Kubernetes 1.36 for "},
 		"not for this platform":      {publish: func(i *indextest.Index) { i.PublishFor(KubernetesVersion, "plan9-arm", good) }, want: "no Kubernetes 1.36 for "},
 		"another checksum": {publish: func(i *indextest.Index) {
@@ -184,10 +185,54 @@ func TestDownloadFailsWithoutAnIndex(t *testing.T) {
 	}
 }
 
-func TestIndexIsNoYAML(t *testing.T) {
+// A network's login page answers for the index, and is YAML or not.
+func TestIndexIsALoginPage(t *testing.T) {
 	t.Parallel()
-	if _, err := parseIndex([]byte("releases: [1]")); err == nil || !strings.Contains(err.Error(), "expected YAML with releases") {
-		t.Errorf("parseIndex: %v", err)
+	for _, page := range []string{"<html>Log in</html>", "<!DOCTYPE html>\n<html>\n<p>a: b: c</p>", "", "[1]", "releases: [1]"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write([]byte(page))
+		}))
+		t.Cleanup(server.Close)
+		directory, _ := newDirectory(t, server.URL)
+		checkFails(t, directory, newClient(), "the index "+server.URL+" is not in the form of envtest's releases (expected YAML, got \"text/html; charset=utf-8\")")
+	}
+}
+
+// A killed run leaves its directory, which the next run removes. It keeps the
+// directory of a run that lives.
+func TestPartialsOfKilledRuns(t *testing.T) {
+	t.Parallel()
+	directory, _ := newDirectory(t, "")
+	killed, err := directory.newPartial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(killed.path, "archive-1"), "some of it")
+	if err := killed.lock.Close(); err != nil { // as the kernel does
+		t.Fatal(err)
+	}
+	living, err := directory.newPartial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := directory.newPartial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPartials(t, directory, living.path, other.path)
+	if err := errors.Join(living.remove(), other.remove()); err != nil {
+		t.Error(err)
+	}
+	checkPartials(t, directory)
+}
+
+func checkPartials(t *testing.T, d Directory, want ...string) {
+	t.Helper()
+	got, err := filepath.Glob(filepath.Join(d.Path, partialPrefix+"*"))
+	slices.Sort(want)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("the partial directories are %q, %v, want %q", got, err, want)
 	}
 }
 
@@ -289,7 +334,7 @@ func checkLeftovers(t *testing.T, directory Directory) {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if name := strings.TrimPrefix(entry.Name(), ".built-"); !slices.Contains(Programs(), name) {
+		if name := strings.TrimPrefix(entry.Name(), ".built-"); name != lockFile && !slices.Contains(Programs(), name) {
 			t.Errorf("%s is left over", entry.Name())
 		}
 	}

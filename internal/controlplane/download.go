@@ -42,13 +42,13 @@ func (d Directory) download(ctx context.Context, client client) error {
 		return errOff
 	}
 	started := time.Now()
-	text, err := client.index(ctx, from)
+	text, mediaType, err := client.index(ctx, from)
 	if err != nil {
 		return err
 	}
 	published, err := parseIndex(text)
 	if err != nil {
-		return fmt.Errorf("reading the index %s: %w", shown(from), err)
+		return fmt.Errorf("the index %s is %w (expected YAML, got %q)", shown(from), err, mediaType)
 	}
 	version, archive, err := published.find(KubernetesVersion, runtime.GOOS, runtime.GOARCH)
 	if err != nil {
@@ -67,12 +67,12 @@ func (d Directory) download(ctx context.Context, client client) error {
 }
 
 func (d Directory) downloadArchive(ctx context.Context, client client, archive archive, version string) (err error) {
-	partial := d.newPartial()
-	if err := os.MkdirAll(partial, 0o755); err != nil { //nolint:gosec // programs, for all
-		return fmt.Errorf("making a directory for the archive: %w", err)
+	partial, err := d.newPartial()
+	if err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(partial)) }()
-	file, err := os.CreateTemp(partial, "archive-")
+	defer func() { err = errors.Join(err, partial.remove()) }()
+	file, err := os.CreateTemp(partial.path, "archive-")
 	if err != nil {
 		return fmt.Errorf("downloading a control plane: %w", err)
 	}
@@ -83,28 +83,29 @@ func (d Directory) downloadArchive(ctx context.Context, client client, archive a
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("reading the archive: %w", err)
 	}
-	if err := unpack(file, partial, Programs()); err != nil {
+	if err := unpack(file, partial.path, Programs()); err != nil {
 		return fmt.Errorf("unpacking %s: %w", shown(archive.URL), err)
 	}
-	return d.install(partial, downloadedStamp(version), Programs())
+	return d.install(partial.path, downloadedStamp(version), Programs())
 }
 
-func (c client) index(ctx context.Context, from string) ([]byte, error) {
+// index returns the index and its media type.
+func (c client) index(ctx context.Context, from string) (text []byte, mediaType string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.indexTimeout, fmt.Errorf("no answer within %s", c.indexTimeout))
 	defer cancel()
-	body, _, err := get(ctx, from)
+	response, err := get(ctx, from)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	defer body.Close()
-	text, err := io.ReadAll(io.LimitReader(body, c.maxIndexSize+1))
+	defer response.Body.Close()
+	text, err = io.ReadAll(io.LimitReader(response.Body, c.maxIndexSize+1))
 	if err != nil {
-		return nil, failed(ctx, from, err)
+		return nil, "", failed(ctx, from, err)
 	}
 	if int64(len(text)) > c.maxIndexSize {
-		return nil, failed(ctx, from, fmt.Errorf("expected at most %d bytes", c.maxIndexSize))
+		return nil, "", failed(ctx, from, fmt.Errorf("expected at most %d bytes", c.maxIndexSize))
 	}
-	return text, nil
+	return text, response.Header.Get("Content-Type"), nil
 }
 
 // archive copies an archive to a file, and verifies its checksum.
@@ -115,11 +116,12 @@ func (c client) archive(ctx context.Context, archive archive, to io.Writer, prog
 	defer cancel(nil)
 	stall := time.AfterFunc(c.stallTimeout, func() { cancel(fmt.Errorf("no data for %s", c.stallTimeout)) })
 	defer stall.Stop()
-	body, size, err := get(ctx, archive.URL)
+	response, err := get(ctx, archive.URL)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer response.Body.Close()
+	size := response.ContentLength
 	hash := sha512.New()
 	received := &counter{each: func(sum int64) {
 		stall.Reset(c.stallTimeout)
@@ -129,7 +131,7 @@ func (c client) archive(ctx context.Context, archive archive, to io.Writer, prog
 			progress.Statusf("downloaded %d MB", sum/1e6)
 		}
 	}}
-	copied, err := io.Copy(io.MultiWriter(to, hash, received), io.LimitReader(body, c.maxArchiveSize+1))
+	copied, err := io.Copy(io.MultiWriter(to, hash, received), io.LimitReader(response.Body, c.maxArchiveSize+1))
 	if err != nil {
 		return failed(ctx, archive.URL, err)
 	}
@@ -142,21 +144,21 @@ func (c client) archive(ctx context.Context, archive archive, to io.Writer, prog
 	return nil
 }
 
-// get returns the body of the response, and its size if that is known.
-func get(ctx context.Context, from string) (io.ReadCloser, int64, error) {
+// get returns a response of status 200. The caller closes its body.
+func get(ctx context.Context, from string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, 0, failed(ctx, from, err)
+		return nil, failed(ctx, from, err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, 0, failed(ctx, from, err)
+		return nil, failed(ctx, from, err)
 	}
 	if response.StatusCode != http.StatusOK {
 		_ = response.Body.Close()
-		return nil, 0, failed(ctx, from, fmt.Errorf("expected HTTP status 200, got %d", response.StatusCode))
+		return nil, failed(ctx, from, fmt.Errorf("expected HTTP status 200, got %d", response.StatusCode))
 	}
-	return response.Body, response.ContentLength, nil
+	return response, nil
 }
 
 // failed returns an error with the URL that was fetched. An error of net/http would

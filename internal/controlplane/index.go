@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/util/version"
@@ -16,6 +17,10 @@ const (
 	DefaultIndex = "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml"
 )
 
+// errNotIndex means that a text is no index. The login page of a network is a common
+// one.
+var errNotIndex = errors.New("not in the form of envtest's releases")
+
 // An index lists the published archives by version and name.
 type index struct {
 	Releases map[string]map[string]archive `json:"releases"`
@@ -29,8 +34,8 @@ type archive struct {
 
 func parseIndex(text []byte) (index, error) {
 	var i index
-	if err := yaml.Unmarshal(text, &i); err != nil {
-		return i, fmt.Errorf("expected YAML with releases: %w", err)
+	if err := yaml.Unmarshal(text, &i); err != nil || len(i.Releases) == 0 {
+		return i, errNotIndex // the error of the YAML would name types of Go
 	}
 	return i, nil
 }
