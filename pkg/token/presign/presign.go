@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 
 	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -221,6 +222,11 @@ func sessionName(ctx context.Context, client *sts.Client) (string, error) {
 
 func (p *Presigner) retrieve(ctx context.Context) (aws.Credentials, error) {
 	credentials, err := p.credentials.Retrieve(ctx)
+	// The SDK asks the instance metadata service last.
+	if call, ok := errors.AsType[*smithy.OperationError](err); ok && call.Service() == imds.ServiceID {
+		return aws.Credentials{}, fmt.Errorf("getting AWS credentials: neither the environment nor the profile has any, and the instance metadata service provides none "+
+			"(set AWS_PROFILE, or run aws configure; aws sts get-caller-identity shows whether that worked): %w", err)
+	}
 	if err != nil {
 		return aws.Credentials{}, fmt.Errorf("getting AWS credentials (try aws sts get-caller-identity): %w%s", err, p.hint)
 	}
