@@ -204,7 +204,7 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 	}
 	for _, item := range list {
 		if item.Kind != yaml.MappingNode {
-			return problemf(item.Line, "%s: expected a mapping with backendmode and usernamePrefixReserveList", name)
+			return problemf(item.Line, "%s: expected a mapping with backendMode and usernamePrefixReserveList", name)
 		}
 		reserved := ReservedPrefixes{Line: item.Line}
 		for i := 0; i+1 < len(item.Content); i += 2 {
@@ -220,14 +220,14 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 					reserved.Prefixes, err = stringList(key.Value, value)
 				}
 			default:
-				err = fmt.Errorf("unknown key %s (supported: backendmode, usernamePrefixReserveList)", key.Value)
+				err = fmt.Errorf("unknown key %s (supported: backendMode, usernamePrefixReserveList)", key.Value)
 			}
 			if err != nil {
 				return problemf(key.Line, "%s: %w", name, err)
 			}
 		}
 		if reserved.Source == "" || len(reserved.Prefixes) == 0 || slices.Contains(reserved.Prefixes, "") {
-			return problemf(item.Line, "%s: backendmode and usernamePrefixReserveList must not be empty", name)
+			return problemf(item.Line, "%s: backendMode and usernamePrefixReserveList must not be empty", name)
 		}
 		f.ReservedPrefixes = append(f.ReservedPrefixes, reserved)
 	}

@@ -57,8 +57,8 @@ func TestReservedPrefixes(t *testing.T) {
 		{"''", ""},
 		{"[]", ""},
 		{"A", "line 2: server.reservedPrefixConfig: expected a mapping"},
-		{"[{backendmode: A, usernamePrefixReserveList: ''}]", "line 2: server.reservedPrefixConfig: backendmode and usernamePrefixReserveList must not be empty"},
-		{"[{backendmode: A, usernamePrefixReserveList: null}]", "line 2: server.reservedPrefixConfig: backendmode and usernamePrefixReserveList must not be empty"},
+		{"[{backendmode: A, usernamePrefixReserveList: ''}]", "line 2: server.reservedPrefixConfig: backendMode and usernamePrefixReserveList must not be empty"},
+		{"[{backendmode: A, usernamePrefixReserveList: null}]", "line 2: server.reservedPrefixConfig: backendMode and usernamePrefixReserveList must not be empty"},
 		{"[{backendmode: A, usernamePrefixReserveList: ~}]", "must not be empty"},
 		{"[{backendmode: A, usernamePrefixReserveList: {x: y}}]", "expected a list"},
 	} {

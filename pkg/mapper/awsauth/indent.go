@@ -94,6 +94,13 @@ func (s *scanner) misplaced(next, beside level) *fault {
 	line, indent := s.text.origin.shown(beside.line, beside.column)
 	_, its := s.text.origin.shown(next.line, next.column)
 	return faultAt(next.line, next.column+1,
-		fmt.Sprintf("this line is indented by %d spaces, but line %d, which it seems to belong with, by %d", its, line, indent),
-		fmt.Sprintf("indent it by %d spaces", indent))
+		fmt.Sprintf("this line is indented by %s, but line %d, which it seems to belong with, by %d", spaces(its), line, indent),
+		"indent it by "+spaces(indent))
+}
+
+func spaces(n int) string {
+	if n == 1 {
+		return "1 space"
+	}
+	return fmt.Sprintf("%d spaces", n)
 }

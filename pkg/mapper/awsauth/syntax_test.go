@@ -37,7 +37,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"no space after a dash", good + "-rolearn: " + role + "B # here\n  username: b\n", "space is missing after the dash", "write - rolearn"},
 		{"no colon", good + "- rolearn: " + role + "B\n  username # here\n  groups: [x]\n", "neither a field nor an item", "username: admin"},
 		{"a field indented too much", good + "- rolearn: " + role + "B\n   username: b # here\n", "indented by 3 spaces, but line 4, which it seems to belong with, by 2", "by 2 spaces"},
-		{"a field indented too little", good + "- rolearn: " + role + "B\n username: b # here\n", "indented by 1 spaces, but line 4", "by 2 spaces"},
+		{"a field indented too little", good + "- rolearn: " + role + "B\n username: b # here\n", "indented by 1 space, but line 4", "by 2 spaces"},
 		{"a field not indented", good + "- rolearn: " + role + "B\nusername: b # here\n", "indented by 0 spaces", "by 2 spaces"},
 		{"groups indented too much", good + "- rolearn: " + role + "B\n  username: b\n    groups: # here\n    - x\n", "indented by 4 spaces", "by 2 spaces"},
 		{"a group indented too little", good + "- rolearn: " + role + "B\n  groups:\n      - a\n    - b # here\n", "indented by 4 spaces, but line 6", "by 6 spaces"},
