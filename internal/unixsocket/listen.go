@@ -78,7 +78,7 @@ func listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(private)
+	defer func() { _ = os.RemoveAll(private) }()
 	made := filepath.Join(private, "s")
 	inner, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
 	if errors.Is(err, syscall.EINVAL) {
