@@ -69,7 +69,7 @@ that could not be determined or the answer of --can-i is no, and 2 for invalid f
 	return command
 }
 
-// explainOptions are the flags of explain: who, by which mappings, with which STS.
+// explainOptions are the flags of explain: the caller, the mappings and the STS.
 type explainOptions struct {
 	subject subjectOptions
 	explainMappings

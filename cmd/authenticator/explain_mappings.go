@@ -19,8 +19,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// explainMappings are the flags that say by which mappings explain decides: the
-// server's, with a file or a kubeconfig of the user.
+// explainMappings are the flags that name the mappings of explain: the server's flags,
+// with a file or a kubeconfig of the user.
 type explainMappings struct {
 	mappingOptions
 	filename string

@@ -91,7 +91,7 @@ func (p *program) readToken(ctx context.Context, name string) (string, error) {
 	return bearer, nil
 }
 
-// unknownSession stands for the session name that a question did not name.
+// unknownSession is the session name of a question that names none.
 const unknownSession = "<session name>"
 
 // principalQuestion returns the question about the principal with an ARN.

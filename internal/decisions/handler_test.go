@@ -114,7 +114,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestLost checks that a client is told what it lost.
+// TestLost checks that a client learns how many decisions it lost.
 func TestLost(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"decision":{"id":"A"}}` + "\n" + `{"lost":3}` + "\n" + `{"decision":{"id":"B"}}` + "\n"))

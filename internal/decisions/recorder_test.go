@@ -197,7 +197,7 @@ func TestQueries(t *testing.T) {
 }
 
 // TestWatchers checks that watchers are few, and that a slow one loses decisions and
-// is told how many.
+// learns how many.
 func TestWatchers(t *testing.T) {
 	r := decisions.NewRecorder()
 	r.Record("blue", about(t, authn.Unmapped, "people", "before"))

@@ -352,8 +352,7 @@ func lastIndex(list []string, text string) int {
 	return -1
 }
 
-// newIdentity returns an identity that is wanted to match in a way, mostly: it mutates an
-// entry.
+// newIdentity returns an identity that mostly matches in a way: it mutates an entry.
 func (m *modelMap) newIdentity(want way) (identity.Identity, error) {
 	source := pick(m.random, m.sources...)
 	e := pick(m.random, source.entries...)
@@ -406,7 +405,7 @@ func (m *modelMap) newIdentity(want way) (identity.Identity, error) {
 	return newProven(account, strings.TrimSuffix(kind+"/"+strings.ReplaceAll(name, "*", "star"), "/"), session)
 }
 
-// suits reports whether an entry is of the kind that an identity is wanted to match.
+// suits reports whether an identity can match an entry in a way.
 func (m *modelMap) suits(s modelSource, e modelEntry, want way) bool {
 	same := 0
 	for _, other := range s.entries {

@@ -12,8 +12,8 @@ import (
 // AWSAuth is the name of the ConfigMap of mappings.
 const AWSAuth = "aws-auth"
 
-// ConfigMaps returns a client of the ConfigMaps in namespace kube-system, where all of
-// ours are.
+// ConfigMaps returns a client of the ConfigMaps in namespace kube-system, which has all
+// of our ConfigMaps.
 func ConfigMaps(client dynamic.Interface) dynamic.ResourceInterface {
 	return client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(metav1.NamespaceSystem)
 }

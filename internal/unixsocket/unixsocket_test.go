@@ -56,7 +56,7 @@ func serve(t *testing.T, listener net.Listener, text string) {
 	t.Cleanup(func() { _ = server.Close() })
 }
 
-// TestListen serves on a socket that only its owner may use, and leaves nothing behind.
+// TestListen serves on a socket that only its owner may use, and removes it at the end.
 func TestListen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "authenticator.sock")
