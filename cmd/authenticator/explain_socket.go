@@ -23,7 +23,7 @@ type socketOptions struct {
 }
 
 func (o *socketOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.stateDir, "state-dir", "/var/aws-iam-authenticator", "directory of the running server's socket")
+	flags.StringVar(&o.stateDir, "state-dir", defaultStateDir, "directory of the running server's socket")
 }
 
 // findSocket decides whether to ask the running server: a flag that says where mappings

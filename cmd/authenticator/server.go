@@ -62,7 +62,7 @@ mapping uses {{EC2PrivateDNSName}}, which needs ec2:DescribeInstances.`,
 		},
 	}
 	flags := command.Flags()
-	o.endpoint.addFlags(flags, "/var/aws-iam-authenticator", "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml")
+	o.endpoint.addFlags(flags, defaultStateDir, "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml")
 	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "use the existing kubeconfig of the kube-apiserver instead of writing it")
 	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 disables it")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", "IP address and port of a second /metrics without TLS (10.0.0.5:21364, or :21364 for every address), for a Prometheus that cannot reach --address")

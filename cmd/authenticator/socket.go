@@ -15,6 +15,9 @@ import (
 	"github.com/kube-iam/authenticator/internal/unixsocket"
 )
 
+// defaultStateDir is the server's directory for its certificate and its socket.
+const defaultStateDir = "/var/aws-iam-authenticator"
+
 // socketRetry is how often the server tries to open a socket that it could not open: a
 // server that still stops may use it.
 const socketRetry = 10 * time.Second

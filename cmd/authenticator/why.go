@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/decisions"
+	"github.com/kube-iam/authenticator/internal/unixsocket"
+)
+
+func newWhy(p *program) *cobra.Command {
+	var o whyOptions
+	command := &cobra.Command{
+		Use:   "why [ID]",
+		Short: "Show why somebody could not sign in: the last denials of the server",
+		Long: `Show the last decisions of the server that signed nobody in, and why. ID is that of a
+denial, as in the server's log and in the log of the kube-apiserver. The server keeps
+its decisions in memory, and loses them when it stops.
+
+On a control-plane node it asks the running server, through its socket in --state-dir.
+Elsewhere, or with --context, --kubeconfig, --namespace or --selector, it asks the server
+in each of the cluster's authenticator pods, with kubectl exec.
+
+Exit codes: 0 found; 1 nothing found, or no server could be asked; 2 invalid flags or
+arguments.`,
+		Example: `  authenticator why
+  authenticator why K3QF7M2A
+  authenticator why --arn arn:aws:iam::111122223333:user/bob --context my-cluster
+  authenticator why --watch`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range []string{"kubeconfig", "context", "namespace", "selector"} {
+				o.askPods = o.askPods || cmd.Flags().Changed(name)
+			}
+			if len(args) > 0 {
+				o.id = args[0]
+			}
+			return o.run(cmd.Context(), p)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&o.arn, "arn", "", "only decisions about this user, role or session")
+	flags.BoolVar(&o.last, "last", false, "only the last decision")
+	flags.BoolVarP(&o.watch, "watch", "w", false, "print the decisions to come too, until interrupted; only on a control-plane node")
+	flags.StringVar(&o.stateDir, "state-dir", defaultStateDir, "directory of the running server's socket, also in a pod")
+	o.pods.addFlags(flags)
+	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
+	return command
+}
+
+type whyOptions struct {
+	id, arn     string
+	last, watch bool
+	stateDir    string
+	// askPods is set if a flag names the pods.
+	askPods bool
+	pods    podOptions
+	output  cli.Output
+}
+
+// denials returns the outcomes that sign nobody in.
+func denials() (outcomes []authn.Outcome) {
+	for _, outcome := range authn.Outcomes() {
+		if outcome.Verdict() != authn.Yes {
+			outcomes = append(outcomes, outcome)
+		}
+	}
+	return outcomes
+}
+
+func (o *whyOptions) query() decisions.Query {
+	q := decisions.Query{ID: o.id, ARN: o.arn, Outcomes: denials(), Limit: decisions.DefaultLimit}
+	if o.last {
+		q.Limit = 1
+	}
+	return q
+}
+
+func (o *whyOptions) check() error {
+	switch {
+	case o.id != "" && (o.arn != "" || o.last || o.watch):
+		return cli.Usagef("--arn, --last and --watch are not for one ID")
+	case o.watch && o.last:
+		return cli.Usagef("--watch and --last exclude each other")
+	case o.watch && o.askPods:
+		return cli.Usagef("--watch is only for the server on this machine: run it on a control-plane node, or through kubectl exec in one pod")
+	}
+	return nil
+}
+
+func (o *whyOptions) run(ctx context.Context, p *program) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	server := decisions.Client{HTTP: unixsocket.NewClient(socketPath(o.stateDir)), URL: unixsocket.URL}
+	if o.watch {
+		return o.follow(ctx, p, server)
+	}
+	found, err := o.find(ctx, p, server)
+	if err != nil {
+		return err
+	}
+	if err := o.print(p, found); err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return o.nothing()
+	}
+	return nil
+}
+
+// find asks the server on this machine, or those in pods.
+func (o *whyOptions) find(ctx context.Context, p *program, server decisions.Client) ([]decisions.Entry, error) {
+	if o.askPods {
+		return o.pods.find(ctx, p, o.stateDir, o.query())
+	}
+	found, err := server.Find(ctx, o.query())
+	if !errors.Is(err, unixsocket.ErrNoServer) {
+		return found, err
+	}
+	fmt.Fprintf(p.err, "authenticator: no server answers at %s: asking the authenticator's pods in the cluster\n", socketPath(o.stateDir))
+	return o.pods.find(ctx, p, o.stateDir, o.query())
+}
+
+func (o *whyOptions) nothing() error {
+	switch {
+	case o.id != "":
+		return fmt.Errorf("no decision has the ID %q: the server keeps only the last ones, and none after a restart (its log has the others)", o.id)
+	case o.arn != "":
+		return fmt.Errorf("no decision was about %q: either it signed in, or its token never reached the server (authenticator explain --arn says what the server would decide)", o.arn)
+	}
+	return errors.New("the server denied nobody since it started")
+}
+
+// follow prints the decisions to come.
+func (o *whyOptions) follow(ctx context.Context, p *program, server decisions.Client) error {
+	return server.Watch(ctx, o.query(), func(e decisions.Entry, lost int) error {
+		if lost > 0 {
+			fmt.Fprintf(p.err, "authenticator: %d decisions were lost, since they came too fast\n", lost)
+		}
+		return o.printLine(p, e)
+	})
+}
+
+func (o *whyOptions) print(p *program, found []decisions.Entry) error {
+	if format := o.output.String(); format == cli.JSON || format == cli.YAML {
+		return o.output.Print(p.out, append([]decisions.Entry{}, found...), nil)
+	}
+	if o.id != "" || o.last {
+		for _, e := range found {
+			if _, err := fmt.Fprint(p.out, whyText(e)); err != nil {
+				return fmt.Errorf("printing: %w", err)
+			}
+		}
+		return nil
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return o.output.Print(p.out, nil, func(wide bool) cli.Rows {
+		rows := cli.Rows{Header: strings.Split("TIME ID OUTCOME WHO WHY", " ")}
+		for _, e := range found {
+			rows.Add(whyCells(e, wide)...)
+		}
+		return rows
+	})
+}

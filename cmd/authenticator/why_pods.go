@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/decisions"
+)
+
+const (
+	// podTimeout bounds the call of kubectl for one pod, and maxPods the pods that are
+	// asked.
+	podTimeout = 20 * time.Second
+	maxPods    = 32
+	// podsAtOnce is how many pods are asked at once.
+	podsAtOnce = 8
+)
+
+// podOptions are the flags that find the authenticator's pods.
+type podOptions struct {
+	cluster             clusterFlags
+	namespace, selector string
+}
+
+func (o *podOptions) addFlags(flags *pflag.FlagSet) {
+	o.cluster.addFlags(flags)
+	flags.StringVarP(&o.namespace, "namespace", "n", "kube-system", "namespace of the authenticator's pods")
+	flags.StringVar(&o.selector, "selector", "app.kubernetes.io/name=authenticator", "labels of the authenticator's pods")
+}
+
+// find asks the server in each pod, whose state directory is the same in all, and returns
+// their decisions in the order of time.
+func (o *podOptions) find(ctx context.Context, p *program, stateDir string, q decisions.Query) ([]decisions.Entry, error) {
+	kubectl, err := exec.LookPath("kubectl")
+	if err != nil {
+		return nil, errors.New("asking the authenticator's pods: kubectl is not on the PATH (on a control-plane node, run this as root, so that it asks the server there)")
+	}
+	defer cli.Waiting(p.err, "authenticator: asking the authenticator's pods")()
+	pods, err := o.pods(ctx, kubectl)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		mu      sync.Mutex
+		asking  sync.WaitGroup
+		found   []decisions.Entry
+		failed  []string
+		allowed = make(chan struct{}, podsAtOnce)
+	)
+	for _, pod := range pods {
+		asking.Go(func() {
+			allowed <- struct{}{}
+			defer func() { <-allowed }()
+			entries, err := o.ask(ctx, kubectl, pod, stateDir, q)
+			mu.Lock()
+			defer mu.Unlock()
+			found = append(found, entries...)
+			if err != nil {
+				failed = append(failed, cli.Printable(fmt.Sprintf("%s: %v", pod, err)))
+			}
+		})
+	}
+	asking.Wait()
+	slices.Sort(failed)
+	for _, failure := range failed {
+		fmt.Fprintln(p.err, "authenticator: asking", failure)
+	}
+	if len(failed) == len(pods) {
+		return nil, errors.New("no pod of the authenticator answered")
+	}
+	slices.SortStableFunc(found, func(a, b decisions.Entry) int { return a.Time.Compare(b.Time) })
+	return found[max(0, len(found)-q.Limit):], nil
+}
+
+// pods returns the names of the pods, as pod/NAME.
+func (o *podOptions) pods(ctx context.Context, kubectl string) ([]string, error) {
+	output, err := o.kubectl(ctx, kubectl, "get", "pods", "--selector", o.selector, "--output", "name")
+	if err != nil {
+		return nil, fmt.Errorf("finding the authenticator's pods: %w", err)
+	}
+	pods := strings.Fields(string(output))
+	switch {
+	case len(pods) == 0:
+		return nil, fmt.Errorf("no pod in namespace %s has the labels %s (name others with --namespace and --selector)", o.namespace, o.selector)
+	case len(pods) > maxPods:
+		return nil, fmt.Errorf("%d pods have the labels %s: expected at most %d (name fewer with --selector)", len(pods), o.selector, maxPods)
+	}
+	return pods, nil
+}
+
+// ask asks the server in a pod.
+func (o *podOptions) ask(ctx context.Context, kubectl, pod, stateDir string, q decisions.Query) ([]decisions.Entry, error) {
+	command := []string{"exec", pod, "--", "/authenticator", "why", "--output", "json", "--state-dir", stateDir}
+	if q.ARN != "" {
+		command = append(command, "--arn="+q.ARN)
+	}
+	if q.Limit == 1 {
+		command = append(command, "--last")
+	}
+	if q.ID != "" {
+		command = append(command, "--", q.ID)
+	}
+	output, err := o.kubectl(ctx, kubectl, command...)
+	var found []decisions.Entry
+	// A server that found nothing prints an empty list, and its command fails.
+	if decoding := json.Unmarshal(output, &found); decoding != nil {
+		if err == nil {
+			err = fmt.Errorf("reading its answer: %w", decoding)
+		}
+		return nil, err
+	}
+	return found, nil
+}
+
+// kubectl runs kubectl and returns its output. The error has what it said.
+func (o *podOptions) kubectl(ctx context.Context, kubectl string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, podTimeout)
+	defer cancel()
+	flags := []string{"--namespace", o.namespace}
+	if o.cluster.kubeconfig != "" {
+		flags = append(flags, "--kubeconfig", o.cluster.kubeconfig)
+	}
+	if o.cluster.context != "" {
+		flags = append(flags, "--context", o.cluster.context)
+	}
+	command := exec.CommandContext(ctx, kubectl, append(flags, args...)...)
+	var said bytes.Buffer
+	command.Stderr = &said
+	output, err := command.Output()
+	if err != nil {
+		if text := strings.TrimSpace(said.String()); text != "" {
+			err = fmt.Errorf("%w: %s", err, text[:min(len(text), 1000)])
+		}
+		return output, fmt.Errorf("running kubectl %s: %w", args[0], err)
+	}
+	return output, nil
+}

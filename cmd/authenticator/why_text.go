@@ -1,0 +1,123 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/decisions"
+	"github.com/kube-iam/authenticator/internal/explain"
+)
+
+// maxWhy is how many characters of a reason are in a table that is not wide.
+const maxWhy = 80
+
+// whyCells returns the row of a decision.
+func whyCells(e decisions.Entry, wide bool) []any {
+	why := []rune(whySentence(e))
+	if !wide && len(why) > maxWhy {
+		why = append(why[:maxWhy-1], '…')
+	}
+	return []any{e.Time.UTC().Format(time.RFC3339), cmp.Or(e.ID, "-"), e.Outcome, whoIsIt(e), string(why)}
+}
+
+// printLine prints a decision that came during a watch.
+func (o *whyOptions) printLine(p *program, e decisions.Entry) (err error) {
+	switch o.output.String() {
+	case cli.JSON:
+		err = json.NewEncoder(p.out).Encode(e)
+	case cli.YAML:
+		var text []byte
+		if text, err = yaml.Marshal(e); err == nil {
+			_, err = fmt.Fprintf(p.out, "---\n%s", text)
+		}
+	default:
+		line := strings.TrimSuffix(fmt.Sprintln(whyCells(e, o.output.String() == cli.Wide)...), "\n")
+		_, err = fmt.Fprintln(p.out, cli.Printable(line))
+	}
+	if err != nil {
+		return fmt.Errorf("printing: %w", err)
+	}
+	return nil
+}
+
+// whoIsIt returns whom a decision is about.
+func whoIsIt(e decisions.Entry) string {
+	switch {
+	case e.CanonicalARN != "":
+		return cmp.Or(e.ARN, e.CanonicalARN)
+	case e.Unverified != nil && e.Unverified.AccessKeyID != "":
+		return "access key " + e.Unverified.AccessKeyID + " (not verified)"
+	default:
+		return "unknown"
+	}
+}
+
+// whySentence returns the reason of a decision in plain words.
+func whySentence(e decisions.Entry) string {
+	switch {
+	case e.Outcome == authn.Unmapped:
+		return "no mapping matches"
+	case e.Outcome == authn.Refused && strings.Contains(e.Error, "SignatureDoesNotMatch"):
+		return "STS refused the signature: the token was made for another cluster ID, or with a wrong secret access key"
+	}
+	return e.Error
+}
+
+// whyText returns all about a decision, for people.
+func whyText(e decisions.Entry) string {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(table, "%s\t%s\n", name, cli.Printable(text))
+		}
+	}
+	row("DECISION", e.ID)
+	row("TIME", e.Time.UTC().Format(time.RFC3339))
+	row("CLUSTER ID", e.Cluster)
+	row("OUTCOME", string(e.Outcome))
+	if c := e.Unverified; c != nil {
+		row("CLAIMS", strings.TrimPrefix(fmt.Sprintf("access key %s, region %s, host %s (not verified)", cmp.Or(c.AccessKeyID, "hidden"), cmp.Or(c.Region, "none"), c.Host), " "))
+	}
+	row("AWS IDENTITY", e.ARN)
+	row("ACCESS KEY", e.AccessKeyID)
+	if e.Rule.Source != "" {
+		row("MAPPING", strings.TrimSpace(e.Rule.Source+" "+e.Rule.Section+lineText(e.Rule.Line)))
+	}
+	row("WHY", whySentence(e))
+	_ = table.Flush() // a strings.Builder never fails
+	fmt.Fprintf(&b, "\n%s\n", cli.Printable(whyNext(e)))
+	return b.String()
+}
+
+func lineText(line int) string {
+	if line == 0 {
+		return ""
+	}
+	return " line " + strconv.Itoa(line)
+}
+
+// whyNext returns what to do about a decision.
+func whyNext(e decisions.Entry) string {
+	switch e.Outcome {
+	case authn.Unmapped, authn.Denied:
+		return "authenticator explain --arn " + explain.Shell(cmp.Or(e.ARN, e.CanonicalARN))
+	case authn.Refused:
+		return "Ask for a new token: authenticator token --cluster-id " + explain.Shell(e.Cluster) + " --token-only | authenticator explain --cluster-id " + explain.Shell(e.Cluster) + " --token -"
+	case authn.Malformed, authn.Expired:
+		return "The caller needs a new token, and a clock that is right."
+	case authn.MappingUnknown:
+		return "Check that the server has read its mappings: GET /readyz on its health port says which source is missing."
+	default:
+		return "The server could not ask STS. Check the network to it, and the metrics of the server."
+	}
+}
