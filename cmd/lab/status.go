@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,7 @@ func statusRows(info lab.Info, wide bool) (rows cli.Rows) {
 		rows.Add("OWNER", info.OwnerARN)
 		rows.Add("LOCAL AWS", info.AWS)
 		rows.Add("WEBHOOK", info.Webhook)
+		rows.Add("LOG", filepath.Join(info.Dir, lab.LogFile))
 		rows.Add("KUBECONFIG", info.Kubeconfig)
 		if info.OwnerKubeconfig != "" {
 			rows.Add("OWNER'S", info.OwnerKubeconfig)

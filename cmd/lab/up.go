@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -193,6 +194,6 @@ func upBackground(cmd *cobra.Command, config lab.Config, env cli.Environment) er
 	if err := lab.Background(cmd.Context(), config.Dir, exec.Command(self, arguments...), stderr); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "lab: use it in this shell with eval \"$(%s)\", or take the tour with %s\n", typed(cmd, "env"), typed(cmd, "tour"))
+	fmt.Fprintf(stderr, "lab: use it in this shell with eval \"$(%s)\", or take the tour with %s; its log is %s\n", typed(cmd, "env"), typed(cmd, "tour"), filepath.Join(config.Dir, lab.LogFile))
 	return nil
 }
