@@ -44,9 +44,9 @@ func New(ctx context.Context, config Config) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the deny file: %w", err)
 	}
-	entries, err := parse(content)
+	entries, err := parseFile(config.Path, content)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", config.Path, err)
+		return nil, err
 	}
 	f := &File{config: config}
 	f.use(entries)
@@ -75,14 +75,9 @@ func (f *File) Reread() { f.follower.Reread() }
 func (f *File) Run(ctx context.Context) { f.follower.Run(ctx, f.changed) }
 
 func (f *File) changed(content []byte, err error) {
-	// A file is empty on a full disk, or while a shell waits for the command that
-	// writes it.
-	if err == nil && isEmpty(content) {
-		err = fmt.Errorf("%s is empty (to deny nobody, leave a comment in it)", f.config.Path)
-	}
 	var entries list
 	if err == nil {
-		entries, err = parse(content)
+		entries, err = parseFile(f.config.Path, content)
 	}
 	if err != nil {
 		f.config.Log.Error("the deny file cannot be read: its last good content stays in force, and a restart would fail",
@@ -95,6 +90,19 @@ func (f *File) changed(content []byte, err error) {
 func (f *File) use(entries list) {
 	f.inForce.Store(&entries)
 	f.config.Log.Info("read the deny file", "file", f.config.Path, "entries", len(entries))
+}
+
+// parseFile parses the content of a file, which must not be empty: a file is empty on a
+// full disk, or while a shell waits for the command that writes it.
+func parseFile(path string, content []byte) (list, error) {
+	if isEmpty(content) {
+		return nil, fmt.Errorf("%s is empty (to deny nobody, leave a comment in it)", path)
+	}
+	entries, err := parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return entries, nil
 }
 
 func isEmpty(content []byte) bool { return len(bytes.TrimSpace(content)) == 0 }

@@ -99,8 +99,13 @@ func TestNewRefuses(t *testing.T) {
 	if err := os.WriteFile(malformed, []byte("# x\nbob\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
 		"":                            "the path is missing",
+		empty:                         "empty is empty (to deny nobody, leave a comment in it)",
 		filepath.Join(dir, "nowhere"): "no such file",
 		dir:                           "is a directory",
 		malformed:                     `malformed: line 2: "bob" is not an entry`,
