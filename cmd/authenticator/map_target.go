@@ -80,7 +80,8 @@ func (t *fileTarget) done() string {
 func (t *fileTarget) read(ctx context.Context) (edit.Document, error) {
 	content, err := t.p.readInput(ctx, t.path, file.MaxMappings)
 	if t.isNew = errors.Is(err, fs.ErrNotExist); t.isNew {
-		return edit.File(""), nil
+		t.was = ""
+		return t.was, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the mappings: %w", err)
@@ -89,13 +90,16 @@ func (t *fileTarget) read(ctx context.Context) (edit.Document, error) {
 	return t.was, nil
 }
 
-func (t *fileTarget) write(_ context.Context, document edit.Document) error {
+func (t *fileTarget) write(ctx context.Context, document edit.Document) error {
 	text, ok := document.(edit.File)
 	if !ok {
 		return fmt.Errorf("writing %s: the mappings are not a file's", t.name())
 	}
 	if t.prints() {
 		return t.p.printf(t.p.out, "%s", text)
+	}
+	if err := t.checkUnchanged(ctx); err != nil {
+		return err
 	}
 	path, mode := t.path, fs.FileMode(0o644)
 	if info, err := os.Stat(path); err == nil {
@@ -105,6 +109,19 @@ func (t *fileTarget) write(_ context.Context, document edit.Document) error {
 		return fmt.Errorf("writing %s: it is a symbolic link to %s; name that file", path, target)
 	}
 	return file.Write(path, []byte(text), mode)
+}
+
+// checkUnchanged returns errConflict if the file is no longer what was read. Somebody
+// may have written it while a person was asked.
+func (t *fileTarget) checkUnchanged(ctx context.Context) error {
+	now := fileTarget{p: t.p, path: t.path}
+	if _, err := now.read(ctx); err != nil {
+		return err
+	}
+	if now.was != t.was || now.isNew != t.isNew {
+		return errConflict
+	}
+	return nil
 }
 
 func (t *fileTarget) parts(before, after edit.Document) []part {
