@@ -23,10 +23,11 @@ func TestReport(t *testing.T) {
 		code    int
 		want    string
 	}{
-		"plain":         {errors.New("reading x: gone"), false, ExitFailure, "lab: reading x: gone\n"},
-		"usage":         {Usagef("--port %d", 0), false, ExitUsage, "lab: --port 0\n"},
-		"wrapped":       {fmt.Errorf("starting: %w", &Error{Code: ExitUndecided, Hint: "try again", Err: io.EOF}), false, ExitUndecided, "lab: starting: EOF\nhint: try again\n"},
-		"on a terminal": {&Error{Code: ExitUsage, Hint: "try again", Err: io.EOF}, true, ExitUsage, "lab: EOF\n\x1b[1mhint:\x1b[0m try again\n"},
+		"plain":          {errors.New("reading x: gone"), false, ExitFailure, "lab: reading x: gone\n"},
+		"usage":          {Usagef("--port %d", 0), false, ExitUsage, "lab: --port 0\n"},
+		"wrapped":        {fmt.Errorf("starting: %w", &Error{Code: ExitUndecided, Hint: "try again", Err: io.EOF}), false, ExitUndecided, "lab: starting: EOF\nhint: try again\n"},
+		"from elsewhere": {&Error{Code: ExitFailure, Hint: "a\x1b[2J", Err: errors.New("x\x1b]0;y\a\r\nsecond")}, false, ExitFailure, "lab: x\uFFFD]0;y\uFFFD\uFFFD\nsecond\nhint: a\uFFFD[2J\n"},
+		"on a terminal":  {&Error{Code: ExitUsage, Hint: "try again", Err: io.EOF}, true, ExitUsage, "lab: EOF\n\x1b[1mhint:\x1b[0m try again\n"},
 	} {
 		var out bytes.Buffer
 		if code := report(&out, "lab", test.err, test.colored); code != test.code || out.String() != test.want {

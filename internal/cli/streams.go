@@ -50,3 +50,12 @@ func Printable(text string) string {
 		return unicode.ReplacementChar
 	}, text)
 }
+
+// printableLines is [Printable] for a text of several lines.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = Printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
