@@ -59,6 +59,8 @@ func parseEntry(text string) (string, error) {
 	}
 	canonical, kind, err := identity.Canonicalize(text)
 	switch {
+	case strings.Count(text, "arn:") > 1: // the second could be the path of a user
+		return "", fmt.Errorf("%.*q has two ARNs: write each on its own line", maxShown, text)
 	case err != nil:
 		return "", err
 	case canonical != text:

@@ -70,11 +70,12 @@ func TestMalformed(t *testing.T) {
 		"AKIA":                   "is not an entry",
 		"AKIATLABCDEFGHIJKLMN x": "is not an entry",
 		"arn:aws:iam::1:role/x":  `does not name an account of 12 digits`,
-		"arn:aws:sts::111122223333:assumed-role/Admin/alice": `line 1: "arn:aws:sts::111122223333:assumed-role/Admin/alice" is the ARN of a session: write arn:aws:iam::111122223333:role/Admin to deny every session`,
-		"arn:aws:iam::111122223333:role/team/Admin":          "has a role path, which AWS never returns, so it would deny nobody: write the ARN that ends in :role/Admin",
-		"arn:aws:iam::111122223333:role/Adm*":                "has a wildcard",
-		"arn:aws:iam::111122223333:group/admins":             "is not the ARN of a user, a role",
-		strings.Repeat("x", 100_000):                         "is not an entry",
+		"arn:aws:sts::111122223333:assumed-role/Admin/alice":                    `line 1: "arn:aws:sts::111122223333:assumed-role/Admin/alice" is the ARN of a session: write arn:aws:iam::111122223333:role/Admin to deny every session`,
+		"arn:aws:iam::111122223333:role/team/Admin":                             "has a role path, which AWS never returns, so it would deny nobody: write the ARN that ends in :role/Admin",
+		"arn:aws:iam::111122223333:role/Adm*":                                   "has a wildcard",
+		"arn:aws:iam::111122223333:user/bob,arn:aws:iam::111122223333:user/eve": "has two ARNs: write each on its own line",
+		"arn:aws:iam::111122223333:group/admins":                                "is not the ARN of a user, a role",
+		strings.Repeat("x", 100_000):                                            "is not an entry",
 	} {
 		entries, err := parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 500 {
