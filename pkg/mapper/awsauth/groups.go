@@ -132,6 +132,9 @@ func (r *reading) warnOfSystemGroup(name string, item *yaml.Node) {
 	if known := spelling.Within(maxTypos, group, systemGroups()); known != "" {
 		fix = "write " + known
 	}
+	if strings.Contains(group, ",") {
+		fix = `write each group on a line of its own after "- "`
+	}
 	message := quoted(group) + " is not a group of Kubernetes"
 	if slices.Contains(systemRoles(), group) {
 		message = quoted(group) + " is a ClusterRole of Kubernetes, not a group"

@@ -89,6 +89,7 @@ func TestProblems(t *testing.T) {
 		{"one username for all", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b\n", mapper.SharedUsername, mapper.Warning, 4, "{{SessionName}}"},
 		{"a node's name for a user", "mapUsers", "- userarn: " + user + "bob\n  username: system:node:{{EC2PrivateDNSName}}\n", mapper.NodeNameOnUserRole, mapper.Warning, 2, "role"},
 		{"a group that Kubernetes does not have", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: [system:master]\n", mapper.SystemGroup, mapper.Warning, 5, "system:masters"},
+		{"two groups in one with a comma", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: ['system:bootstrappers,system:nodes']\n", mapper.SystemGroup, mapper.Warning, 5, "each group on a line of its own"},
 		{"a second document", "mapRoles", alice + "---\n" + alice, mapper.SecondDocument, mapper.Warning, 3, "---"},
 		{"a second document after an empty one", "mapUsers", "# users\n---\n# none\n---\n[]\n", mapper.SecondDocument, mapper.Warning, 4, "---"},
 		{"a second document that does not parse", "mapRoles", alice + "...\n---\n[\n", mapper.SecondDocument, mapper.Warning, 3, "---"},
