@@ -3,6 +3,7 @@ package explain
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,7 +113,7 @@ func concludeDenied(facts Facts, explained authn.Explained, e Explanation) (sent
 	if tried := decidedBy(explained); tried.Entry != nil {
 		// A node has to sign in from its instance: no other username makes it one.
 		if username, groups := templates(tried.Entry); !strings.Contains(username, "{{EC2PrivateDNSName}}") {
-			command = mapAdd(facts, *e.Principal, "", groups)
+			command = mapAdd(facts, *e.Principal, grant{groups: groups})
 		}
 	}
 	return sentence, command
@@ -127,15 +128,47 @@ func concludeUnmapped(facts Facts, e Explanation) (sentence, command string) {
 				return fmt.Sprintf("%s is not mapped to a Kubernetes user, but a mistake hides a part of the mappings: %s (%s).", arn, p.Message, p.Fix), edit(facts, p.Source, p.Line)
 			}
 		}
-		return fmt.Sprintf("%s is not mapped to a Kubernetes user: no mapping is for it.", arn), mapAdd(facts, *e.Principal, "", nil)
+		sentence = fmt.Sprintf("%s is not mapped to a Kubernetes user: no mapping is for it.", arn)
+		if isInstance(*e.Principal) {
+			return sentence + ifNode, mapAdd(facts, *e.Principal, nodeGrant())
+		}
+		return sentence, mapAdd(facts, *e.Principal, grant{})
 	}
 	miss := e.NearMisses[0]
 	sentence = fmt.Sprintf("%s is not mapped to a Kubernetes user; the nearest entry is %s, but %s.", arn, place(facts, miss.Rule), miss.Why)
 	// The entry keeps its username and groups if its mistake is corrected.
-	if miss.Kind == Dropped {
-		return sentence, edit(facts, miss.Source, miss.Line)
+	if command = edit(facts, miss.Source, miss.Line); miss.Kind == Dropped && command != "" {
+		return sentence, command
 	}
-	return sentence, mapAdd(facts, *e.Principal, miss.Username, miss.Groups)
+	isNode := strings.Contains(miss.Username, "{{EC2PrivateDNSName}}")
+	switch {
+	case miss.Same && miss.Username != "" && (!isNode || isInstance(*e.Principal) || facts.SessionUnknown):
+		return sentence, mapAdd(facts, *e.Principal, grant{miss.Username, miss.Groups})
+	case isInstance(*e.Principal):
+		return sentence + ifNode, mapAdd(facts, *e.Principal, nodeGrant())
+	}
+	return sentence + " The entry's groups may be meant for another identity: add --groups as this one needs.", mapAdd(facts, *e.Principal, grant{})
+}
+
+// A grant is what a mapping gives: a username and groups, with placeholders. An empty
+// username means one made of the principal's name.
+type grant struct {
+	username string
+	groups   []string
+}
+
+// nodeGrant returns what a node needs to join a cluster.
+func nodeGrant() grant {
+	return grant{"system:node:{{EC2PrivateDNSName}}", []string{"system:bootstrappers", mapper.NodesGroup}}
+}
+
+const ifNode = " Its session is that of an EC2 instance: map the role as below only if its instances are nodes of the cluster."
+
+var instanceID = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
+
+// isInstance reports whether the session of a role is that of an EC2 instance.
+func isInstance(p Principal) bool {
+	return subjectOf(p.CanonicalARN).kind == "role" && instanceID.MatchString(p.SessionName)
 }
 
 // edit returns the command that edits a line of a source; empty if there is none.
@@ -179,20 +212,20 @@ func clusterOf(facts Facts) string {
 	return "cluster " + facts.ClusterID
 }
 
-// mapAdd returns the command that maps a principal. An empty username means one made of
-// the principal's name.
-func mapAdd(facts Facts, p Principal, username string, groups []string) string {
+// mapAdd returns the command that maps a principal to a grant.
+func mapAdd(facts Facts, p Principal, g grant) string {
 	what, flag := "user", "--userarn"
 	who := subjectOf(p.CanonicalARN)
 	name := p.CanonicalARN[strings.LastIndexAny(p.CanonicalARN, "/:")+1:]
 	if who.kind == "role" {
 		what, flag, name = "role", "--rolearn", name+":{{SessionName}}"
 	}
+	username := g.username
 	if username == "" || strings.ContainsFunc(username, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		username = name
 	}
 	command := []string{"authenticator", "map", "add", what, flag, p.CanonicalARN, "--username", username}
-	groups = slices.DeleteFunc(slices.Clone(groups), func(group string) bool {
+	groups := slices.DeleteFunc(slices.Clone(g.groups), func(group string) bool {
 		return strings.ContainsFunc(group, func(r rune) bool { return !strconv.IsPrint(r) })
 	})
 	if len(groups) > 0 {

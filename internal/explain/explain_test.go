@@ -113,7 +113,8 @@ func TestNearMisses(t *testing.T) {
 	admin, bob := mappertest.Role(t, "KubernetesAdmin", "alice"), mappertest.User(t, account, "div/bob")
 	sso := mappertest.Role(t, "AWSReservedSSO_View_0123456789abcdef", "alice")
 	const add = "authenticator map add role --rolearn " + roles + "KubernetesAdmin --username admin --groups 'system:masters,odd group' --context blue"
-	const addBob = "authenticator map add user --userarn " + users + "div/bob --username admin --groups 'system:masters,odd group' --context blue"
+	const addAlone = "authenticator map add role --rolearn " + roles + "KubernetesAdmin --username 'KubernetesAdmin:{{SessionName}}' --context blue"
+	const addBob = "authenticator map add user --userarn " + users + "div/bob --username bob --context blue"
 	for _, test := range []struct {
 		name    string
 		data    map[string]string
@@ -124,7 +125,7 @@ func TestNearMisses(t *testing.T) {
 	}{
 		{"one letter", role(roles + "KubernetesAdmim"), admin, explain.Spelling, "its name is one letter off: KubernetesAdmim instead of KubernetesAdmin", add},
 		{"two letters swapped and one missing", role(roles + "KubernetseAdmi"), admin, explain.Spelling, "two letters off", add},
-		{"another account", role("arn:aws:iam::111122223333:role/KubernetesAdmin"), admin, explain.Account, "it is for account 111122223333, not for " + account, add},
+		{"another account", role("arn:aws:iam::111122223333:role/KubernetesAdmin"), admin, explain.Account, "it is for account 111122223333, not for " + account, addAlone},
 		{"a digit of the account", role("arn:aws:iam::231144931068:role/KubernetesAdmin"), admin, explain.Account, "its account 231144931068 is a digit or two off", add},
 		{"a role path", role(roles + "team/KubernetesAdmin"), admin, explain.NoEffect, "its role has a path", add},
 		{"an assumed role", role("arn:aws:sts::" + account + ":assumed-role/KubernetesAdmin/alice"), admin, explain.NoEffect, "that of a session", add},
@@ -133,11 +134,11 @@ func TestNearMisses(t *testing.T) {
 		{"a role path and a letter", role(roles + "team/KubernetesAdmim"), admin, explain.Spelling, "its role has the path team/", add},
 		{"an assumed role without a session", role("arn:aws:sts::" + account + ":assumed-role/KubernetesAdmin"), admin, explain.Dropped, "is the ARN of an assumed role without its session", "kubectl edit"},
 		{"an instance profile", role("arn:aws:iam::" + account + ":instance-profile/KubernetesAdmin"), admin, explain.Dropped, "instance profile", "kubectl edit"},
-		{"a user instead of a role", user(users + "KubernetesAdmin"), admin, explain.OtherKind, "it is for a user, not for a role", add},
+		{"a user instead of a role", user(users + "KubernetesAdmin"), admin, explain.OtherKind, "it is for a user, not for a role", addAlone},
 		{"a role instead of a user", role(roles + "bob"), mappertest.User(t, account, "bob"), explain.OtherKind, "it is for a role, not for a user",
-			"authenticator map add user --userarn " + users + "bob --username admin --groups 'system:masters,odd group' --context blue"},
+			"authenticator map add user --userarn " + users + "bob --username bob --context blue"},
 		{"another path of a user", user(users + "bob"), bob, explain.UserPath, "its path is /, not /div/", addBob},
-		{"an IAM group", user("arn:aws:iam::" + account + ":group/admins"), bob, explain.Group, "AWS does not return the groups of a user", "authenticator map add user --userarn " + users + "div/bob --username bob --context blue"},
+		{"an IAM group", user("arn:aws:iam::" + account + ":group/admins"), bob, explain.Group, "AWS does not return the groups of a user", addBob},
 		{"another partition", role("arn:aws-cn:iam::" + account + ":role/KubernetesAdmin"), admin, explain.Dropped, "partition aws-cn", "kubectl edit"},
 		{"another suffix of a permission set", role(roles + "AWSReservedSSO_View_fedcba9876543210"), sso, explain.SSOName, "another suffix", "authenticator map add role --rolearn " + sso.CanonicalARN + " --username admin --groups 'system:masters,odd group' --context blue"},
 		{"a permission set by its name", role(roles + "View"), sso, explain.SSOName, "IAM Identity Center names the role", "authenticator map add role --rolearn " + sso.CanonicalARN + " --username admin --groups 'system:masters,odd group' --context blue"},
@@ -147,7 +148,7 @@ func TestNearMisses(t *testing.T) {
 		{"a misspelt placeholder", map[string]string{"mapRoles": "- rolearn: " + roles + "KubernetesAdmin\n  username: admin:{{Sessionname}}\n"}, admin, explain.Dropped, "write {{SessionName}}", "kubectl edit"},
 		{"an entry in the groups of another", map[string]string{"mapRoles": "- rolearn: " + roles + "Other\n  username: o\n  groups:\n  - x\n  - rolearn: " + roles + "KubernetesAdmin\n    username: admin\n"}, admin, explain.Dropped, "indented into the groups", "kubectl edit"},
 		{"a role in userarn", map[string]string{"mapUsers": "- rolearn: " + roles + "KubernetesAdmin\n  username: admin\n"}, admin, explain.Dropped, "have userarn, not rolearn", "kubectl edit"},
-		{"a wildcard", role(roles + "Kubernetes*"), admin, explain.Wildcard, "has a wildcard", "authenticator map add role --rolearn " + roles + "KubernetesAdmin --username 'KubernetesAdmin:{{SessionName}}' --context blue"},
+		{"a wildcard", role(roles + "Kubernetes*"), admin, explain.Wildcard, "has a wildcard", addAlone},
 		{"curly quotes", role("“" + roles + "KubernetesAdmin”"), admin, explain.Dropped, "quotes", "kubectl edit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -190,6 +191,56 @@ func TestFarMisses(t *testing.T) {
 		if want := "authenticator map add user --userarn " + users + "ab --username ab --context blue"; e.Command != want {
 			t.Errorf("%s: %s", name, e.Command)
 		}
+	}
+}
+
+// TestSimilarNameInAnotherAccount checks that a name with a typo is no near miss in
+// another account, even in one with a typo.
+func TestSimilarNameInAnotherAccount(t *testing.T) {
+	for _, arn := range []string{"arn:aws:iam::111122223333:role/KubernetesAdmim", "arn:aws:iam::231144931068:role/KubernetesAdmim"} {
+		if e := (setting{}).explain(t, role(arn), mappertest.Role(t, "KubernetesAdmin", "alice")); len(e.NearMisses) > 0 || strings.Contains(e.Command, "--groups") {
+			t.Errorf("%s: %s\n%s", arn, e.Sentence, e.Command)
+		}
+	}
+}
+
+// TestNodes checks who gets the mapping of a node: the session of an instance, but no
+// other.
+func TestNodes(t *testing.T) {
+	const grant = " --username 'system:node:{{EC2PrivateDNSName}}' --groups system:bootstrappers,system:nodes --context blue"
+	const noGrant = " --username 'KubernetesAdmin:{{SessionName}}' --context blue"
+	const instance = "i-0123456789abcdef0"
+	nodes := func(arn string) map[string]string {
+		return map[string]string{"mapRoles": "- rolearn: " + arn + "\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"}
+	}
+	typo, elsewhere := nodes(roles+"KubernetesAdmim"), nodes("arn:aws:iam::111122223333:role/KubernetesAdmin")
+	for _, test := range []struct {
+		name    string
+		setting setting
+		data    map[string]string
+		session string
+		command string
+		ifNode  bool
+	}{
+		{"an instance without a mapping", setting{}, nil, instance, grant, true},
+		{"an instance with the old ID", setting{}, nil, "i-01234567", grant, true},
+		{"a person without a mapping", setting{}, nil, "i-am-alice", noGrant, false},
+		{"an instance and a typo", setting{}, typo, instance, grant, false},
+		{"a person and a typo", setting{}, typo, "alice", noGrant, false},
+		{"somebody and a typo", setting{facts: explain.Facts{SessionUnknown: true}}, typo, "x", grant, false},
+		{"an instance of another account", setting{}, elsewhere, instance, grant, true},
+		{"an instance and administrators of another account", setting{}, role("arn:aws:iam::111122223333:role/KubernetesAdmin"), instance, grant, true},
+		{"a person and nodes of another account", setting{}, elsewhere, "alice", noGrant, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := test.setting.explain(t, test.data, mappertest.Role(t, "KubernetesAdmin", test.session))
+			if want := "authenticator map add role --rolearn " + roles + "KubernetesAdmin" + test.command; e.Command != want {
+				t.Errorf("command %s\n   want %s", e.Command, want)
+			}
+			if strings.Contains(e.Sentence, "only if its instances are nodes") != test.ifNode {
+				t.Error(e.Sentence)
+			}
+		})
 	}
 }
 

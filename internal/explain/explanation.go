@@ -147,6 +147,10 @@ type NearMiss struct {
 	// Code is the code of the mistake for which the entry is ignored; empty if it is
 	// not.
 	Code mapper.Code `json:"code,omitempty"`
+	// Same is set if the differences are mistakes in the ARN of the caller, such as a
+	// misspelt name. Otherwise the rule may be for another identity, and the caller must
+	// not get its groups.
+	Same bool `json:"same,omitempty"`
 	// Username and Groups are those of the rule, with placeholders; empty if they are
 	// unknown.
 	Username string   `json:"username,omitempty"`

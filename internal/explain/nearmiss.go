@@ -64,7 +64,7 @@ func triedCandidate(tried mapper.Tried, who subject) (candidate, bool) {
 	case mapper.MissDenied, mapper.MissReserved, mapper.MissUndecided:
 		return candidate{}, false // it matches: it is the rule that decided
 	case mapper.MissRolePath, mapper.MissAssumedRole, mapper.MissWhiteSpace, mapper.MissSSOOff, mapper.MissOverridden, mapper.MissOutranked:
-		c.Kind, c.Why = NoEffect, tried.Reason
+		c.Kind, c.Why, c.Same = NoEffect, tried.Reason, true
 		return c, true
 	}
 	found, near := differences(subjectOf(tried.For), who)
@@ -72,7 +72,7 @@ func triedCandidate(tried mapper.Tried, who subject) (candidate, bool) {
 		return candidate{}, false
 	}
 	if tried.Entry.Inert == mapper.MissAssumedRole {
-		found = append(found, difference{AssumedRole, 1, "its ARN is that of a session"})
+		found = append(found, difference{AssumedRole, 1, "its ARN is that of a session", false})
 	}
 	c.describe(found)
 	return c, true
@@ -90,7 +90,7 @@ func droppedCandidate(s SourceFacts, problem mapper.Problem, who subject) (candi
 	c := candidate{NearMiss: NearMiss{Rule: Rule{
 		Source: s.Name, Section: problem.Section, Line: problem.Line, For: problem.Principal, Reason: problem.Message,
 	}}}
-	dropped := difference{Dropped, 0, "it is ignored: " + problem.Message + " (" + problem.Fix + ")"}
+	dropped := difference{Dropped, 0, "it is ignored: " + problem.Message + " (" + problem.Fix + ")", false}
 	for i, d := range found {
 		switch d.kind { // the message of the problem says the same
 		case Group, Wildcard:
@@ -115,10 +115,13 @@ func isTried(trace mapper.Trace, rule Rule) bool {
 	})
 }
 
-// describe sets the kind and the description of a near miss, and its cost.
+// describe sets the kind and the description of a near miss, its cost, and whether it is
+// for the caller.
 func (c *candidate) describe(found []difference) {
 	var texts []string
+	c.Same = true
 	for _, d := range found {
+		c.Same = c.Same && !d.another
 		c.cost += d.cost
 		if d.text != "" {
 			texts = append(texts, d.text)

@@ -83,6 +83,9 @@ type difference struct {
 	kind Kind
 	cost int
 	text string
+	// another is set if the rule may well be for an identity that exists: then the
+	// caller must not get what the rule grants.
+	another bool
 }
 
 // maxCost is the maximum cost of the differences of a near miss.
@@ -97,7 +100,8 @@ func differences(its, who subject) (found []difference, near bool) {
 	cost := 0
 	add := func(kind Kind, price int, format string, args ...any) {
 		cost += price
-		found = append(found, difference{kind, price, fmt.Sprintf(format, args...)})
+		another := kind == Group || kind == OtherKind || kind == Partition || kind == UserPath
+		found = append(found, difference{kind, price, fmt.Sprintf(format, args...), another})
 	}
 	if its.kind == "group" {
 		if who.kind != "user" || its.account != who.account {
@@ -109,6 +113,9 @@ func differences(its, who subject) (found []difference, near bool) {
 	name, ok := nameDifference(its.name, who.name)
 	if !ok {
 		return nil, false
+	}
+	if name.kind == Spelling && its.account != who.account {
+		return nil, false // a similar name in another account is somebody else's
 	}
 	if name.cost > 0 {
 		cost += name.cost
@@ -122,6 +129,7 @@ func differences(its, who subject) (found []difference, near bool) {
 			add(Account, 1, "its account %s is a digit or two off: it should be %s", its.account, who.account)
 		} else {
 			add(Account, 2, "it is for account %s, not for %s", its.account, who.account)
+			found[len(found)-1].another = true
 		}
 	}
 	if its.partition != who.partition {
@@ -143,15 +151,15 @@ func nameDifference(its, who string) (difference, bool) {
 		return difference{}, true
 	}
 	if matchesPattern(its, who) {
-		return difference{Wildcard, 1, fmt.Sprintf("%s has a wildcard, but ARNs match as a whole", its)}, true
+		return difference{Wildcard, 1, fmt.Sprintf("%s has a wildcard, but ARNs match as a whole", its), true}, true
 	}
 	itsSet, itsSSO := permissionSet(its)
 	whoSet, whoSSO := permissionSet(who)
 	switch same := strings.EqualFold(itsSet, whoSet); {
 	case itsSSO && whoSSO && same:
-		return difference{SSOName, 1, "its role's name has another suffix: IAM Identity Center changes the suffix when it creates the role again"}, true
+		return difference{SSOName, 1, "its role's name has another suffix: IAM Identity Center changes the suffix when it creates the role again", false}, true
 	case itsSSO != whoSSO && same:
-		return difference{SSOName, 2, fmt.Sprintf("it is for %s, not for %s: IAM Identity Center names the role of a permission set AWSReservedSSO_<permission set>_<suffix>", its, who)}, true
+		return difference{SSOName, 2, fmt.Sprintf("it is for %s, not for %s: IAM Identity Center names the role of a permission set AWSReservedSSO_<permission set>_<suffix>", its, who), false}, true
 	}
 	if itsSSO && whoSSO {
 		its, who = itsSet, whoSet
@@ -168,7 +176,7 @@ func nameDifference(its, who string) (difference, bool) {
 	if edits == 2 {
 		letters = "two letters"
 	}
-	return difference{Spelling, edits, fmt.Sprintf("its name is %s off: %s instead of %s", letters, its, who)}, true
+	return difference{Spelling, edits, fmt.Sprintf("its name is %s off: %s instead of %s", letters, its, who), false}, true
 }
 
 // matchesPattern reports whether a name with wildcards would match another.
