@@ -158,6 +158,8 @@ func nameDifference(its, who string) (difference, bool) {
 	switch same := strings.EqualFold(itsSet, whoSet); {
 	case itsSSO && whoSSO && same:
 		return difference{SSOName, 1, "its role's name has another suffix: IAM Identity Center changes the suffix when it creates the role again", false}, true
+	case whoSSO && isPermissionSetRole(its, whoSet):
+		return difference{SSOName, 1, fmt.Sprintf("its role's name %s lacks the suffix: write %s, or an entry with sso for permission set %s", its, who, whoSet), false}, true
 	case itsSSO != whoSSO && same:
 		return difference{SSOName, 2, fmt.Sprintf("it is for %s, not for %s: IAM Identity Center names the role of a permission set AWSReservedSSO_<permission set>_<suffix>", its, who), false}, true
 	}
@@ -188,15 +190,20 @@ func matchesPattern(pattern, name string) bool {
 	return ok && err == nil
 }
 
+const ssoPrefix = "AWSReservedSSO_"
+
+// isPermissionSetRole reports whether a name is that of a permission set's role without
+// its suffix.
+func isPermissionSetRole(name, set string) bool { return strings.EqualFold(name, ssoPrefix+set) }
+
 // permissionSet returns the permission set in the name of a role of IAM Identity
 // Center, with any suffix, and reports whether the name is one. Other names are
 // returned unchanged.
 func permissionSet(name string) (string, bool) {
-	const prefix = "AWSReservedSSO_"
-	if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+	if len(name) < len(ssoPrefix) || !strings.EqualFold(name[:len(ssoPrefix)], ssoPrefix) {
 		return name, false
 	}
-	set := name[len(prefix):]
+	set := name[len(ssoPrefix):]
 	i := strings.LastIndexByte(set, '_')
 	if i < 1 {
 		return name, false

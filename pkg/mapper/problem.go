@@ -61,6 +61,7 @@ const (
 	SharedUsername     Code = "SharedUsername"
 	NodeNameOnUserRole Code = "NodeNameOnUserRole"
 	SystemGroup        Code = "SystemGroup"
+	SSOSuffix          Code = "SSOSuffix"    // a name like that of a role of IAM Identity Center, without its 16 digits
 	Unfilled           Code = "Unfilled"     // a placeholder of another tool that was not filled in
 	Wildcard           Code = "Wildcard"     // a *, which is literal
 	OddCharacter       Code = "OddCharacter" // a character that is hardly intended in a name

@@ -87,6 +87,8 @@ func (r *reading) warnOfARN(entry *mapper.Entry, kind identity.Kind, name string
 	if prefix, path, role := splitRole(entry.ARN); isRole && path != "" && r.opts.RolePaths == mapper.RolePathsIgnore {
 		r.warn(mapper.RolePath, name, at, "AWS never returns a role's path, so this entry matches nobody, as on EKS", "write "+prefix+role)
 		r.suggestText(at, prefix+role)
+	} else if isRole {
+		r.warnOfSuffix(role, name, at)
 	}
 }
 

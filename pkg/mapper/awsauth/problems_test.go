@@ -83,6 +83,8 @@ func TestProblems(t *testing.T) {
 		{"the same role twice", "mapRoles", alice + "- rolearn: " + role + "alice\n  username: alice:{{SessionName}}\n", mapper.DuplicateEntry, mapper.Warning, 1, "remove"},
 		{"the same account twice", "mapAccounts", "- '231144931069'\n- '231144931069'\n", mapper.DuplicateEntry, mapper.Warning, 1, "remove"},
 		{"a role's path", "mapRoles", alice + "- rolearn: " + role + "team/B\n  username: b:{{SessionName}}\n", mapper.RolePath, mapper.Warning, 3, "write " + role + "B"},
+		{"a role of IAM Identity Center without its suffix", "mapRoles", alice + "- rolearn: " + role + "AWSReservedSSO_B\n  username: b:{{SessionName}}\n", mapper.SSOSuffix, mapper.Warning, 3, "or sso: {permissionSetName"},
+		{"a role of IAM Identity Center with half of its suffix", "mapRoles", alice + "- rolearn: " + role + "awsreservedsso_B_01234567\n  username: b:{{SessionName}}\n", mapper.SSOSuffix, mapper.Warning, 3, "whole name"},
 		{"no username", "mapRoles", alice + "- rolearn: " + role + "B\n  groups: [people]\n", mapper.NoUsername, mapper.Warning, 3, "username"},
 		{"a user under mapRoles", "mapRoles", alice + "- rolearn: " + user + "bob\n  username: bob\n", mapper.WrongSection, mapper.Warning, 3, "other section"},
 		{"an unknown field", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  group: [people]\n", mapper.UnknownField, mapper.Warning, 5, "groups"},

@@ -11,7 +11,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-var permissionSetName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,32}$`)
+var (
+	permissionSetName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,32}$`)
+	ssoRole           = regexp.MustCompile(`(?i)^AWSReservedSSO_.+_[0-9a-f]{16}$`)
+)
 
 const exampleSSO = `write sso: {permissionSetName: Admin, accountID: "123456789012"}`
 
@@ -75,4 +78,18 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		return true
 	}
 	return false
+}
+
+// warnOfSuffix reports a role named like one of IAM Identity Center, but without the
+// digits at the end of such names: AWS reserves the prefix, so there is no such role.
+func (r *reading) warnOfSuffix(role, section string, at *yaml.Node) {
+	const prefix = "AWSReservedSSO_"
+	if len(role) <= len(prefix) || !strings.EqualFold(role[:len(prefix)], prefix) || ssoRole.MatchString(role) {
+		return
+	}
+	fix := "write the role's whole name, which aws iam list-roles --path-prefix /aws-reserved/ prints"
+	if !r.opts.EKS && !r.opts.NoSSO {
+		fix += ", or sso: {permissionSetName: …, accountID: …} instead of rolearn"
+	}
+	r.warn(mapper.SSOSuffix, section, at, fmt.Sprintf("the role's name %s lacks the 16 hexadecimal digits with which IAM Identity Center ends it, so the entry matches nobody", quoted(role)), fix)
 }
