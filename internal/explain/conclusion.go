@@ -39,7 +39,7 @@ func concludeMapped(facts Facts, e Explanation) (sentence, command string) {
 	sentence = fmt.Sprintf("%s signs in as %s in %s, by %s", e.Principal.CanonicalARN, e.User.Username, list(e.User.Groups), place(facts, *e.Rule))
 	for _, p := range e.Problems {
 		isRules := p.Source == e.Rule.Source && p.Section == e.Rule.Section && p.Line >= e.Rule.Line
-		if p.Severity == mapper.Error && p.Principal != "" && isRules && !dropsEntry(p.Code) {
+		if p.Principal != "" && isRules && changesUser(p) {
 			return fmt.Sprintf("%s. That may not be what the entry means: %s (%s).", sentence, p.Message, p.Fix), edit(facts, p.Source, p.Line)
 		}
 	}

@@ -141,6 +141,16 @@ func dropsEntry(code mapper.Code) bool {
 	return false
 }
 
+// changesUser reports whether an entry with a problem applies, but probably results in
+// another username or other groups than it should.
+func changesUser(p Problem) bool {
+	switch p.Code {
+	case mapper.SystemGroup, mapper.OddCharacter, mapper.Unfilled, mapper.Wildcard, mapper.UnknownField, mapper.RepeatedField:
+		return true
+	}
+	return p.Severity == mapper.Error && !dropsEntry(p.Code)
+}
+
 // concernsAll reports whether a problem is one of a whole section or file.
 func concernsAll(code mapper.Code) bool {
 	return hidesMappings(code) || code == mapper.OtherConfigMap || code == mapper.MoreProblems
