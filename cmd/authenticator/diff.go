@@ -144,11 +144,11 @@ func parseMappings(content []byte, last *awsauth.Result, opts awsauth.Options) (
 	}
 }
 
-// warnOfSections warns that a section does not count as it is written.
+// warnOfSections warns that a section or a manifest does not count as it is written.
 func (p *program) warnOfSections(name string, result *awsauth.Result) {
 	for _, problem := range result.Problems {
 		switch problem.Code {
-		case mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge:
+		case mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge, mapper.OtherConfigMap, mapper.SectionNotText:
 			fmt.Fprintf(p.err, "authenticator: warning: %s\n", cli.Printable(fmt.Sprintf("%s: %s", name, problem)))
 		}
 	}

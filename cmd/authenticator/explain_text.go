@@ -49,6 +49,9 @@ func printExplanation(out io.Writer, e explain.Explanation, wide bool) error {
 func headline(e explain.Explanation) string {
 	switch e.Result {
 	case explain.Mapped:
+		if e.Foiled() {
+			return "MAPPED to " + cli.Printable(e.User.Username) + ", but only by a server that reads the file itself"
+		}
 		return "MAPPED to " + cli.Printable(e.User.Username)
 	case explain.NotMapped:
 		return "NOT MAPPED (" + string(e.Outcome) + ")"

@@ -16,8 +16,22 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-// conclude returns the answer in one sentence, and the command that mends it.
+// conclude returns the answer in one sentence, and the command that mends it. A mistake
+// that makes the cluster ignore or reject a manifest comes before the answer.
 func conclude(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
+	sentence, command = concludeOutcome(facts, explained, e)
+	if e.Principal == nil {
+		return sentence, command
+	}
+	for _, p := range e.Problems {
+		if foilsManifest(p.Code) {
+			return fmt.Sprintf("The manifest has no effect as a ConfigMap: %s (%s). For a server that reads the file itself, %s", p.Message, p.Fix, sentence), edit(facts, p.Source, p.Line)
+		}
+	}
+	return sentence, command
+}
+
+func concludeOutcome(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
 	switch explained.Decision.Outcome {
 	case authn.Mapped:
 		return concludeMapped(facts, e)

@@ -4,6 +4,7 @@
 package explain
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/authn"
@@ -45,6 +46,12 @@ type Explanation struct {
 	// empty if nothing has to be mended.
 	Sentence string `json:"sentence"`
 	Command  string `json:"command,omitempty"`
+}
+
+// Foiled reports whether the mappings are in a manifest that the cluster ignores or
+// rejects: the answer is then only that of a server that reads the file itself.
+func (e Explanation) Foiled() bool {
+	return slices.ContainsFunc(e.Problems, func(p Problem) bool { return foilsManifest(p.Code) })
 }
 
 // Result says whether the caller signs in.

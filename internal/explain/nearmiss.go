@@ -153,7 +153,12 @@ func changesUser(p Problem) bool {
 
 // concernsAll reports whether a problem is one of a whole section or file.
 func concernsAll(code mapper.Code) bool {
-	return hidesMappings(code) || code == mapper.OtherConfigMap || code == mapper.MoreProblems
+	return hidesMappings(code) || foilsManifest(code) || code == mapper.MoreProblems
+}
+
+// foilsManifest reports whether a problem makes the cluster ignore or reject a manifest.
+func foilsManifest(code mapper.Code) bool {
+	return code == mapper.OtherConfigMap || code == mapper.SectionNotText
 }
 
 // hidesMappings reports whether mappings are not in force because of a problem.

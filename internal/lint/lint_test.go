@@ -123,7 +123,7 @@ func TestEKS(t *testing.T) {
 		{"sso", "mapRoles:\n- sso: {permissionSetName: Admin, accountID: '111122223333'}\n" + bob, nil, []string{"2:8 error NotOnEKS"}, "on EKS, the entry matches nobody"},
 		{"another case", "mapRoles:\n- rolearn: " + role + "A\n" + bob + "- rolearn: " + role + "a\n" + bob, []string{"2:0 warning DuplicateEntry"}, []string{"2:0 error NotOnEKS"}, "either of them"},
 		{"the same case", "mapRoles:\n- rolearn: " + role + "A\n" + bob + "- rolearn: " + role + "A\n" + bob, []string{"2:0 warning DuplicateEntry"}, []string{"2:0 warning DuplicateEntry"}, ""},
-		{"a list in a ConfigMap", "kind: ConfigMap\ndata:\n  mapRoles:\n  - rolearn: " + role + "A\n  " + bob, nil, []string{"4:3 error NotOnEKS"}, "kubectl apply rejects"},
+		{"a list in a ConfigMap", "kind: ConfigMap\ndata:\n  mapRoles:\n  - rolearn: " + role + "A\n  " + bob, []string{"4:3 error SectionNotText"}, []string{"4:3 error SectionNotText"}, "the cluster rejects the manifest"},
 		{"a section that does not parse", "mapRoles: |\n  - rolearn: " + role + "A\n    username: {{SessionName}}\n", []string{"3:16 error SectionSyntax"}, []string{"3:16 error SectionSyntax"}, "so do the nodes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -73,6 +73,7 @@ const (
 	NoSections     Code = "NoSections"     // no mapRoles, mapUsers or mapAccounts
 	NoKind         Code = "NoKind"         // data without kind: ConfigMap
 	OtherConfigMap Code = "OtherConfigMap" // the manifest has another name or namespace
+	SectionNotText Code = "SectionNotText" // a list in the manifest of a ConfigMap, which has only text
 	SecondDocument Code = "SecondDocument" // only the first YAML document is read
 	NotOnEKS       Code = "NotOnEKS"       // EKS treats it differently; reported only by EKS's rules
 	MoreProblems   Code = "MoreProblems"   // there are more than are listed

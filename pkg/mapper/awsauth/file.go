@@ -12,7 +12,8 @@ import (
 
 // ParseFile reads a file of mappings: the manifest of an aws-auth ConfigMap, its
 // bare data, or the JSON of aws-iam-authenticator's DynamicFile. The sections
-// may be text, as in a ConfigMap, or native lists. Lines are the file's.
+// may be text, as in a ConfigMap, or native lists, which a ConfigMap cannot have: they are
+// read all the same, since a server keeps the mappings of its file. Lines are the file's.
 //
 // An error means that the file as a whole cannot be read: the mappings of the last
 // reading should stay in force.
@@ -70,8 +71,8 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 	metadata := value(root, "metadata")
 	for field, want := range map[string]string{"name": "aws-auth", "namespace": "kube-system"} {
 		if got := value(metadata, field); got != nil && got.Value != want {
-			r.warn(mapper.OtherConfigMap, "", got, fmt.Sprintf("the file is the manifest of a ConfigMap with the %s %s, not %s; it is still read", field, quoted(got.Value), want),
-				"check that this is the right file")
+			r.warn(mapper.OtherConfigMap, "", got, fmt.Sprintf("the cluster ignores the ConfigMap of this manifest, which has the %s %s, not %s", field, quoted(got.Value), want),
+				fmt.Sprintf("write %s: %s", field, want))
 		}
 	}
 	return data, nil
@@ -108,8 +109,8 @@ func (r *reading) readSections(data *yaml.Node, whole string, manifest bool) err
 		}
 		lines[key.Value] = key.Line
 		if section = resolve(section); section.Kind != yaml.ScalarNode {
-			if manifest && r.opts.EKS {
-				r.report(mapper.NotOnEKS, mapper.Error, key.Value, section, "a ConfigMap has only text, not "+described(section), "kubectl apply rejects the manifest",
+			if manifest {
+				r.report(mapper.SectionNotText, mapper.Error, key.Value, section, "a ConfigMap has only text, not "+described(section), "the cluster rejects the manifest",
 					fmt.Sprintf("write %s: | and indent the list below it", key.Value))
 			}
 			r.readValue(key.Value, section)

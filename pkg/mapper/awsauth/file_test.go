@@ -33,7 +33,7 @@ func TestParseFileRefuses(t *testing.T) {
 // TestFilesThatAreOdd checks that unusual files are read, and their problems reported.
 func TestFilesThatAreOdd(t *testing.T) {
 	const admin = "mapRoles:\n- rolearn: " + role + "Admin\n  username: admin:{{SessionName}}\n"
-	indented := strings.ReplaceAll("\n"+admin, "\n", "\n  ")
+	const indented = "\n  mapRoles: |\n    - rolearn: " + role + "Admin\n      username: admin:{{SessionName}}\n"
 	for _, test := range []struct {
 		name, content string
 		mapped        bool
@@ -41,6 +41,7 @@ func TestFilesThatAreOdd(t *testing.T) {
 	}{
 		{"bare data", admin, true, ""},
 		{"a manifest", "kind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:" + indented, true, ""},
+		{"a manifest with a list instead of text", "kind: ConfigMap\ndata:\n  mapRoles:\n  - rolearn: " + role + "Admin\n    username: admin:{{SessionName}}\n", true, "SectionNotText 4"},
 		{"empty", "", false, "NoSections 1"},
 		{"a comment", "# mapRoles\n", false, "NoSections 1"},
 		{"null", "null", false, "NoSections 1"},
