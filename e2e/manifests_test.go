@@ -3,13 +3,9 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,11 +66,7 @@ func TestExampleOfAWSAuth(t *testing.T) {
 // report on it, and allow nothing more.
 func TestRightsOfTheManifests(t *testing.T) {
 	s := newShell(t, awsCLIs(t)[0])
-	const account = "system:serviceaccount:kube-system:authenticator"
-	rights := manifest(t, "base/rbac.yaml")
-	s.run("kubectl apply --namespace kube-system --filename " + rights)
-	t.Cleanup(func() { s.run("kubectl delete --namespace kube-system --filename " + rights) })
-
+	kubeconfig := accountOfTheManifests(s)
 	for asked, want := range map[string]string{
 		"list configmaps/aws-auth":             "yes",
 		"watch configmaps/aws-auth":            "yes",
@@ -88,50 +80,30 @@ func TestRightsOfTheManifests(t *testing.T) {
 		"update configmaps/aws-auth":           "no",
 		"get secrets":                          "no",
 	} {
-		if answer := s.try("kubectl auth can-i --namespace kube-system --as " + account + " " + asked); strings.TrimSpace(answer.stdout) != want {
+		if answer := s.try("kubectl auth can-i --namespace kube-system --kubeconfig " + kubeconfig + " " + asked); strings.TrimSpace(answer.stdout) != want {
 			t.Errorf("may it %s? %s%s, and it should be %s", asked, answer.stdout, answer.stderr, want)
 		}
 	}
 
-	kubeconfig := s.write("of-the-account", s.run("kubectl config view --raw"))
-	s.run("kubectl config set-credentials authenticator --token \"$(kubectl create token authenticator --namespace kube-system)\" --kubeconfig " + kubeconfig)
-	s.run("kubectl config set-context --current --user authenticator --kubeconfig " + kubeconfig)
-	health := freePort(t)
-	arguments := append(argumentsOfTheManifests(s),
-		"--kubeconfig="+kubeconfig, "--state-dir="+s.dir, "--generate-kubeconfig="+filepath.Join(s.dir, "webhook.yaml"),
-		"--port="+freePort(t), "--health-port="+health)
-	ctx, cancel := context.WithCancel(context.Background())
-	server := s.command(ctx, suite.Info().Authenticator, arguments...)
-	log, err := os.Create(filepath.Join(s.dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Stdout, server.Stderr = log, log
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = server.Wait()
-		_ = log.Close()
-		if t.Failed() {
-			text, _ := os.ReadFile(log.Name())
-			t.Logf("the log of authenticator %s:\n%s", strings.Join(arguments, " "), text)
-		}
-	})
-	eventually(t, 10*time.Second, "ready", func() bool {
-		answer, err := http.Get("http://127.0.0.1:" + health + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer answer.Body.Close()
-		return answer.StatusCode == http.StatusOK
-	})
+	serve(s, append(argumentsOfTheManifests(s), "--kubeconfig="+kubeconfig)...)
 	setAWSAuth(t, map[string]string{"mapAccounts": "nobody"})
 	version := s.run("kubectl get configmap aws-auth --namespace kube-system --output 'jsonpath={.metadata.resourceVersion}'")
 	eventually(t, watchDelay+eventDelay, "reported by both the lab's server and this one", func() bool {
 		return len(strings.Fields(s.run("kubectl get events --namespace kube-system --output name --field-selector reason=SectionNotList,involvedObject.resourceVersion="+version))) == 2
 	})
+}
+
+// accountOfTheManifests creates the ServiceAccount of the manifests with its rights, and
+// returns a kubeconfig for it.
+func accountOfTheManifests(s *shell) string {
+	s.t.Helper()
+	rights := manifest(s.t, "base/rbac.yaml")
+	s.run("kubectl apply --namespace kube-system --filename " + rights)
+	s.t.Cleanup(func() { s.run("kubectl delete --namespace kube-system --filename " + rights) })
+	kubeconfig := s.write("of-the-account", s.run("kubectl config view --raw"))
+	s.run("kubectl config set-credentials authenticator --token \"$(kubectl create token authenticator --namespace kube-system)\" --kubeconfig " + kubeconfig)
+	s.run("kubectl config set-context --current --user authenticator --kubeconfig " + kubeconfig)
+	return kubeconfig
 }
 
 // eventDelay is how long an Event may wait for earlier ones: the server writes five
@@ -170,14 +142,4 @@ func argumentsOfTheManifests(s *shell) []string {
 		arguments[i] = argument
 	}
 	return arguments
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
