@@ -18,6 +18,15 @@ type connection struct {
 	busy, waiting atomic.Int64
 	// used is set with the first busy request, http2 with the first request.
 	used, http2 atomic.Bool
+	closed      atomic.Bool
+}
+
+// Read implements [net.Conn]. It waits while too many requests wait for their clients:
+// the requests of a closed connection hold memory until net/http has ended them, and
+// no connection may start others in the meantime.
+func (c *connection) Read(p []byte) (int, error) {
+	c.listener.awaitRoomFor(c)
+	return c.Conn.Read(p)
 }
 
 func (c *connection) isQuieterThan(other *connection) bool {
@@ -30,7 +39,9 @@ func (c *connection) isQuieterThan(other *connection) bool {
 // Close implements [net.Conn].
 func (c *connection) Close() error {
 	c.listener.mu.Lock()
+	c.closed.Store(true)
 	delete(c.listener.open, c)
+	c.listener.fewer.Broadcast() // its Read may wait
 	c.listener.mu.Unlock()
 	select {
 	case c.listener.room <- struct{}{}:

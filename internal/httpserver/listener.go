@@ -27,13 +27,16 @@ type listener struct {
 	log *slog.Logger
 	// These keep a flood of connections from flooding the log.
 	full, slow, failed rate.Sometimes
-	// waiting are the requests of all connections that wait for their clients.
+	// waiting are the requests of all connections, also of closed ones, that wait for
+	// their clients.
 	waiting atomic.Int64
 	// closedQuiet and closedSlow count the connections that made room.
 	closedQuiet, closedSlow atomic.Int64
 
 	mu   sync.Mutex
 	open map[*connection]struct{}
+	// fewer is signaled when waiting falls to maxWaiting, or a connection is closed.
+	fewer sync.Cond
 	// room has an element if a connection was closed.
 	room chan struct{}
 	done chan struct{}
@@ -41,11 +44,13 @@ type listener struct {
 }
 
 func newListener(inner net.Listener, limit int, log *slog.Logger) *listener {
-	return &listener{
+	l := &listener{
 		Listener: inner, max: limit, log: log.With("address", inner.Addr().String()),
 		full: seldom(), slow: seldom(), failed: seldom(),
 		open: map[*connection]struct{}{}, room: make(chan struct{}, 1), done: make(chan struct{}),
 	}
+	l.fewer.L = &l.mu
+	return l
 }
 
 // seldom lets one message through, and then one a minute.

@@ -43,10 +43,13 @@ func Busy(ctx context.Context, f func()) {
 // serve serves a request of the connection with a handler. The request waits for its
 // client while it is not [Busy].
 func (c *connection) serve(handler http.Handler, w http.ResponseWriter, r *http.Request) {
-	growStack(0)
 	c.http2.Store(r.ProtoMajor == 2)
 	c.wait(1)
 	defer c.wait(-1)
+	if c.closed.Load() {
+		return // net/http had read the request already
+	}
+	growStack(0)
 	handler.ServeHTTP(w, r)
 	if runtime.NumGoroutine() > manyGoroutines {
 		// Over HTTP/2 net/http writes a short answer after the handler has returned,
@@ -59,8 +62,26 @@ func (c *connection) serve(handler http.Handler, w http.ResponseWriter, r *http.
 // connections wait, it closes the connection with most of them.
 func (c *connection) wait(n int64) {
 	c.waiting.Add(n)
-	if c.listener.waiting.Add(n) > maxWaiting && n > 0 {
+	switch all := c.listener.waiting.Add(n); {
+	case n > 0 && all > maxWaiting:
 		c.listener.closeSlowest()
+	case n < 0 && all == maxWaiting:
+		c.listener.mu.Lock()
+		c.listener.fewer.Broadcast()
+		c.listener.mu.Unlock()
+	}
+}
+
+// awaitRoomFor returns once no more requests wait for their clients than may, or the
+// connection is closed.
+func (l *listener) awaitRoomFor(c *connection) {
+	if l.waiting.Load() <= maxWaiting {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.waiting.Load() > maxWaiting && !c.closed.Load() {
+		l.fewer.Wait()
 	}
 }
 
