@@ -112,7 +112,7 @@ func TestBusyConnectionsAreKept(t *testing.T) {
 // the server answer, over many connections, and asks.
 func TestAnswersThatNobodyTakes(t *testing.T) {
 	s := serve(t, atOnce)
-	const each, many = 400, 10
+	const each, many = 200, 10
 	var closed atomic.Int32
 	var all sync.WaitGroup
 	for range many {

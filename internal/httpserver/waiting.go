@@ -12,9 +12,10 @@ const (
 	// connection of HTTP/2. It is high, so that all kubelets of a cluster may sign
 	// in at once: a kube-apiserver makes a connection for each request that it may
 	// not send on the one that it has.
-	maxStreams = 500
+	maxStreams = 250
 	// maxWaiting is how many requests of an endpoint wait for their clients at most, to
-	// send the rest or to take the answer. Each takes 20 KiB, whatever it waits for.
+	// send the rest or to take the answer. Each takes up to 60 KiB, and the garbage
+	// collector as much again.
 	maxWaiting = 2 * maxStreams
 	// manyGoroutines are more than there are without a flood.
 	manyGoroutines = 500
