@@ -53,7 +53,6 @@ func statusRows(info lab.Info, wide bool) (rows cli.Rows) {
 		rows.Add("OWNER", info.OwnerARN)
 		rows.Add("LOCAL AWS", info.AWS)
 		rows.Add("WEBHOOK", info.Webhook)
-		rows.Add("LOG", filepath.Join(info.Dir, lab.LogFile))
 		rows.Add("KUBECONFIG", info.Kubeconfig)
 		if info.OwnerKubeconfig != "" {
 			rows.Add("OWNER'S", info.OwnerKubeconfig)
@@ -62,5 +61,8 @@ func statusRows(info lab.Info, wide bool) (rows cli.Rows) {
 		rows.Add("READY AFTER", fmt.Sprintf("%.1f s", info.StartSeconds))
 	}
 	rows.Add("DIRECTORY", info.Dir)
+	if wide {
+		rows.Add("LOG", filepath.Join(info.Dir, lab.LogFile))
+	}
 	return rows
 }

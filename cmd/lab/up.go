@@ -194,6 +194,7 @@ func upBackground(cmd *cobra.Command, config lab.Config, env cli.Environment) er
 	if err := lab.Background(cmd.Context(), config.Dir, exec.Command(self, arguments...), stderr); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "lab: use it in this shell with eval \"$(%s)\", or take the tour with %s; its log is %s\n", typed(cmd, "env"), typed(cmd, "tour"), filepath.Join(config.Dir, lab.LogFile))
+	fmt.Fprintf(stderr, "lab: its log is %s; %s lists those of its parts\n", filepath.Join(config.Dir, lab.LogFile), typed(cmd, "logs"))
+	fmt.Fprintf(stderr, "lab: use it in this shell with eval \"$(%s)\", or take the tour with %s\n", typed(cmd, "env"), typed(cmd, "tour"))
 	return nil
 }

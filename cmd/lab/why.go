@@ -1,49 +1,64 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/lab"
 )
 
 func newWhy(env cli.Environment) *cobra.Command {
 	command := &cobra.Command{
-		Use:   "why [-- ARGUMENT...]",
-		Short: "Show why somebody could not sign in to the lab",
-		Long: `Show the last denials of the lab's authenticator: authenticator why, for this lab. The
-arguments after -- are that command's.`,
+		Use:   "why [ID]",
+		Short: "Show why somebody could not sign in: the last denials of the lab's authenticator",
+		Long: `Run "authenticator why" for the lab's authenticator: show its last decisions that signed
+nobody in, and why. ID is that of a denial, as in the logs. With --provider kind, it asks
+the authenticator in each of its pods.
+
+Exit codes: 0 found; 1 nothing found, or no lab runs; 2 invalid flags or arguments.`,
 		Example: `  lab why
-  lab why -- K3QF7M2A
-  lab why -- --arn arn:aws:iam::231144931069:user/kubedemy`,
+  lab why --last`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			info, err := open(cmd)
 			if err != nil {
 				return err
 			}
-			return runWhy(cmd, info, env, args)
+			var arguments []string
+			cmd.Flags().Visit(func(flag *pflag.Flag) {
+				if flag.Name != dirFlag {
+					arguments = append(arguments, "--"+flag.Name+"="+flag.Value.String())
+				}
+			})
+			why := info.Why(cmd.Context(), env, append(append(arguments, "--"), args...)...)
+			why.Stdout, why.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			err = why.Run()
+			if ctx := cmd.Context(); ctx.Err() != nil {
+				if cmd.Flags().Changed("watch") {
+					return nil
+				}
+				return context.Cause(ctx)
+			}
+			if exited, ok := errors.AsType[*exec.ExitError](err); ok {
+				return &cli.Error{Code: exited.ExitCode()} // it printed why
+			}
+			if err != nil {
+				return fmt.Errorf("running %s: %w", info.Authenticator, err)
+			}
+			return nil
 		},
 	}
 	addDirFlag(command)
+	flags := command.Flags()
+	flags.String("arn", "", "only decisions about this user, role or session")
+	flags.Bool("last", false, "only the last decision")
+	flags.BoolP("watch", "w", false, "print the decisions to come too, until interrupted; not with --provider kind")
+	var output cli.Output
+	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	return command
-}
-
-// runWhy runs the authenticator's command. In a lab with kind it uses the lab's kubectl.
-func runWhy(cmd *cobra.Command, info lab.Info, env cli.Environment, args []string) error {
-	why := exec.CommandContext(cmd.Context(), info.Authenticator, info.Why(args)...)
-	why.Stdout, why.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-	why.Env = append(env, "PATH="+info.Assets+string(filepath.ListSeparator)+env.Get("PATH"))
-	err := why.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Exited() {
-		return &cli.Error{Code: exit.ExitCode()} // it has printed why
-	}
-	if err != nil {
-		return fmt.Errorf("running authenticator why: %w", err)
-	}
-	return nil
 }

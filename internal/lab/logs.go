@@ -6,94 +6,79 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 )
 
-// ErrNoLog means that the lab has no log of that name.
-var ErrNoLog = errors.New("no such log")
+// A Log is the log of a part of the lab.
+type Log struct {
+	Part string `json:"part"`
+	Path string `json:"path"`
 
-// Logs returns the paths of the logs in a lab's directory, by the names of the parts
-// that write them.
-func Logs(dir string) (map[string]string, error) {
-	logs := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	dir, name string
+}
+
+// Logs returns the logs that the lab in dir has, whether it runs or not: a lab that
+// failed to come up keeps them.
+func Logs(dir string) ([]Log, error) {
+	opened, err := openDir(dir)
+	if err != nil || opened == nil {
+		return nil, err
+	}
+	defer opened.Close()
+	var logs []Log
+	for _, log := range []Log{
+		{Part: "lab", name: LogFile},
+		{Part: "authenticator", name: authenticatorLogFile},
+		{Part: "aws", name: awsDir + "/log"},
+		{Part: "etcd", name: controlPlaneDir + "/etcd.log"},
+		{Part: "kube-apiserver", name: controlPlaneDir + "/kube-apiserver.log"},
+	} {
+		file, err := opened.Open(log.name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed since
+			continue
 		}
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("opening the log of %s: %w", log.Part, err)
 		}
-		switch name, isLog := strings.CutSuffix(entry.Name(), ".log"); {
-		case !entry.Type().IsRegular():
-		case isLog:
-			logs[name] = path
-		case path == filepath.Join(dir, authenticatorLogFile):
-			logs[authenticatorDir] = path
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("finding the lab's logs: %w", err)
+		_ = file.Close()
+		log.Path, log.dir = opened.Path(log.name), dir
+		logs = append(logs, log)
 	}
 	return logs, nil
 }
 
-// PrintLog copies the log of a part to w. With follow it goes on until ctx is done. An
-// unknown part is [ErrNoLog] with the names of those that there are.
-func PrintLog(ctx context.Context, dir, part string, follow bool, w io.Writer) error {
-	logs, err := Logs(dir)
+// followEvery is how often a log that is followed is read.
+const followEvery = 200 * time.Millisecond
+
+// Copy writes the log to w. If follow is set, it also writes what is added, until ctx
+// is done.
+func (l Log) Copy(ctx context.Context, w io.Writer, follow bool) error {
+	dir, err := openDir(l.dir)
 	if err != nil {
 		return err
 	}
-	path, ok := logs[part]
-	if len(logs) == 0 {
-		return fmt.Errorf("%w in %s (lab up starts one)", ErrNotRunning, dir)
+	if dir == nil {
+		return fmt.Errorf("reading the log of %s: %s: %w", l.Part, l.dir, fs.ErrNotExist)
 	}
-	if !ok {
-		return fmt.Errorf("%w: %q (the lab in %s has: %s)", ErrNoLog, part, dir, strings.Join(slices.Sorted(maps.Keys(logs)), ", "))
-	}
-	log, err := os.Open(path)
+	defer dir.Close()
+	file, err := dir.Open(l.name)
 	if err != nil {
-		return fmt.Errorf("reading a log: %w", err)
+		return fmt.Errorf("opening the log of %s: %w", l.Part, err)
 	}
-	defer log.Close()
-	if _, err := io.Copy(w, log); err != nil || !follow {
-		return wrapLog(err)
-	}
-	tick := time.NewTicker(followPeriod)
+	defer file.Close()
+	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
+		if _, err := io.Copy(w, file); err != nil {
+			return fmt.Errorf("copying the log of %s: %w", l.Part, err)
+		}
+		if !follow {
+			return nil
+		}
 		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
 		case <-tick.C:
-			if _, err := io.Copy(w, log); err != nil {
-				return wrapLog(err)
-			}
+		case <-ctx.Done():
+			return nil
 		}
 	}
-}
-
-// followPeriod is how often a log is read that is followed.
-const followPeriod = 200 * time.Millisecond
-
-func wrapLog(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("printing a log: %w", err)
-}
-
-// Why returns the arguments of the authenticator's command why for this lab.
-func (i Info) Why(args []string) []string {
-	flags := []string{"why", "--state-dir", filepath.Join(i.Dir, authenticatorDir)}
-	if i.Provider == Kind {
-		flags = []string{"why", "--state-dir", nodeStateDir, "--kubeconfig", i.Kubeconfig}
-	}
-	return append(flags, args...)
 }

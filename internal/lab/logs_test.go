@@ -3,79 +3,62 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
-func TestPrintLog(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"lab.log", "control-plane/etcd.log", authenticatorLogFile} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte("of "+name), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "link.log")); err != nil {
-		t.Fatal(err)
-	}
-	for part, want := range map[string]string{"lab": "of lab.log", "etcd": "of control-plane/etcd.log", "authenticator": "of " + authenticatorLogFile} {
-		var log bytes.Buffer
-		if err := PrintLog(t.Context(), dir, part, false, &log); err != nil || log.String() != want {
-			t.Errorf("%s: %q, %v", part, log.String(), err)
-		}
-	}
-	err := PrintLog(t.Context(), dir, "link", false, &bytes.Buffer{})
-	if !errors.Is(err, ErrNoLog) || !strings.Contains(err.Error(), "has: authenticator, etcd, lab)") {
-		t.Error(err)
-	}
-	if err := PrintLog(t.Context(), t.TempDir(), "lab", false, &bytes.Buffer{}); !errors.Is(err, ErrNotRunning) {
-		t.Error(err)
-	}
-}
-
+// TestFollowLog checks that a log that is followed is printed with what is added, until
+// the user interrupts it.
 func TestFollowLog(t *testing.T) {
-	dir := t.TempDir()
-	file, err := os.Create(filepath.Join(dir, "lab.log"))
-	if err != nil {
-		t.Fatal(err)
+	path := realDir(t)
+	write(t, path+"/"+LogFile, "one\n")
+	logs, err := Logs(path)
+	if err != nil || len(logs) != 1 {
+		t.Fatalf("Logs = %v, %v, want the lab's", logs, err)
 	}
-	defer file.Close()
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		output := &untilWritten{want: "later", written: cancel}
-		if _, err := file.WriteString("first, "); err != nil {
+		ctx, interrupt := context.WithCancel(t.Context())
+		var printed bytes.Buffer
+		done := make(chan error)
+		go func() { done <- logs[0].Copy(ctx, &printed, true) }()
+		synctest.Wait()
+		if printed.String() != "one\n" {
+			t.Errorf("printed = %q, want what the log has", &printed)
+		}
+		file, err := os.OpenFile(logs[0].Path, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
 			t.Fatal(err)
 		}
-		go func() {
-			_, _ = file.WriteString("later")
-		}()
-		if err := PrintLog(ctx, dir, "lab", true, output); !errors.Is(err, context.Canceled) {
-			t.Error(err)
+		defer file.Close()
+		if _, err := file.WriteString("two\n"); err != nil {
+			t.Fatal(err)
 		}
-		if output.text.String() != "first, later" {
-			t.Error(output.text.String())
+		time.Sleep(followEvery) // of the bubble
+		synctest.Wait()
+		if printed.String() != "one\ntwo\n" {
+			t.Errorf("printed = %q, want what was added too", &printed)
+		}
+		interrupt()
+		if err := <-done; err != nil {
+			t.Errorf("Copy = %v after an interruption, want nil", err)
 		}
 	})
 }
 
-// untilWritten calls written once its text ends with want.
-type untilWritten struct {
-	text    bytes.Buffer
-	want    string
-	written func()
-}
-
-func (u *untilWritten) Write(p []byte) (int, error) {
-	n, err := u.text.Write(p)
-	if strings.HasSuffix(u.text.String(), u.want) {
-		u.written()
+// TestWhyCommand checks where each provider's authenticator is asked.
+func TestWhyCommand(t *testing.T) {
+	t.Parallel()
+	info := Info{Dir: "/lab", Authenticator: "/bin/authenticator", Kubeconfig: "/lab/kubeconfig"}
+	for provider, want := range map[string][]string{
+		Envtest: {"/bin/authenticator", "why", "--state-dir", "/lab/authenticator", "--last"},
+		Kind:    {"/bin/authenticator", "why", "--state-dir", nodeStateDir, "--kubeconfig", "/lab/kubeconfig", "--last"},
+	} {
+		info.Provider = provider
+		if got := info.Why(t.Context(), nil, "--last").Args; !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", provider, got, want)
+		}
 	}
-	return n, err
 }

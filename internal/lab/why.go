@@ -1,0 +1,20 @@
+package lab
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+)
+
+// Why returns the command that shows the denials of the lab's authenticator. In a
+// cluster of kind, it asks the static pods. The arguments are flags of `authenticator
+// why`, and environ is the current environment.
+func (i Info) Why(ctx context.Context, environ []string, arguments ...string) *exec.Cmd {
+	where := []string{"why", "--state-dir", filepath.Join(i.Dir, authenticatorDir)}
+	if i.Provider == Kind {
+		where = []string{"why", "--state-dir", nodeStateDir, "--kubeconfig", i.Kubeconfig}
+	}
+	command := exec.CommandContext(ctx, i.Authenticator, append(where, arguments...)...)
+	command.Env = i.Environ(environ)
+	return command
+}
