@@ -136,17 +136,20 @@ func (n node) load(archive string) {
 }
 
 // ready reports whether kube-apiserver lists the node as ready.
-func (n node) ready() bool {
+func (n node) ready() bool { return n.readiness() == corev1.ConditionTrue }
+
+// readiness returns the status of the node's condition Ready; empty if it is not known.
+func (n node) readiness() corev1.ConditionStatus {
 	object, err := n.client.CoreV1().Nodes().Get(context.Background(), n.name, metav1.GetOptions{})
 	if err != nil {
-		return false
+		return ""
 	}
 	for _, condition := range object.Status.Conditions {
 		if condition.Type == corev1.NodeReady {
-			return condition.Status == corev1.ConditionTrue
+			return condition.Status
 		}
 	}
-	return false
+	return ""
 }
 
 // readySince reports whether the kubelet has reported ready after a time.

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-
-	"github.com/kube-iam/authenticator/internal/lab"
 )
 
 // kubeletKubeconfig is the kubeconfig with which a kubelet signs in.
@@ -52,32 +50,6 @@ func TestWorkerJoinsThroughIAM(t *testing.T) {
 	if want := "arn:aws:sts::231144931069:assumed-role/KubedemyNode/i-"; len(user.Extra["arn"]) != 1 || !strings.HasPrefix(user.Extra["arn"][0], want) {
 		t.Errorf("arn = %q, want %s…", user.Extra["arn"], want)
 	}
-}
-
-// TestWorkerWithoutItsRole removes the nodes' role from aws-auth, which every guide
-// warns of: the nodes become not ready, and recover when it is back.
-func TestWorkerWithoutItsRole(t *testing.T) {
-	onKind(t)
-	t.Parallel()
-	const (
-		lease       = 10 * time.Second // after which a kubelet renews its lease
-		gracePeriod = 50 * time.Second // maximum age of a lease
-		monitoring  = 5 * time.Second  // that leases are looked at after
-	)
-	worker := worker(t)
-	keepAWSAuth(t)
-	putAWSAuth(t, nil, map[string]string{"mapRoles": "[]"})
-	removed := time.Now()
-	eventually(t, watchDelay+tokenCacheTTL+webhookCacheTTL+lease+gracePeriod+monitoring, "the worker lost", func() bool { return !worker.ready() })
-	t.Logf("not ready after %.1f s", time.Since(removed).Seconds())
-	if output, err := worker.try("kubectl", "--kubeconfig="+kubeletKubeconfig, "auth", "whoami"); err == nil || !strings.Contains(output, "Unauthorized") {
-		t.Errorf("the kubelet is answered: %s", output)
-	}
-
-	putAWSAuth(t, nil, map[string]string{"mapRoles": lab.NodesMapping()})
-	restored := time.Now()
-	eventually(t, 2*lease+watchDelay, "the worker back", worker.ready)
-	t.Logf("ready again after %.1f s", time.Since(restored).Seconds())
 }
 
 // TestPodAsksAWS runs a pod with an authenticator on the worker, and verifies a
