@@ -124,6 +124,9 @@ func (o *mapOptions) read(ctx context.Context, p *program) (*awsauth.Result, edi
 type editOptions struct {
 	mapOptions
 	dryRun, yes, force bool
+	// askAlways asks also before somebody gains access. The edit comes from the history,
+	// which more than the one who runs the command can write.
+	askAlways bool
 }
 
 func (o *editOptions) addFlags(flags *pflag.FlagSet) {
@@ -185,7 +188,7 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 		if err := o.refuse(dangers); err != nil {
 			return err
 		}
-		if text := diffText(delta); takesAway(delta) && !o.yes && text != confirmed {
+		if text := diffText(delta); (takesAway(delta) || o.askAlways) && !o.yes && text != confirmed {
 			if err := p.confirm(text, target); err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ func (p *program) confirm(text string, target mapTarget) error {
 	if !ok || !term.IsTerminal(int(terminal.Fd())) || target.prints() {
 		return &cli.Error{
 			Code: cli.ExitUsage, Hint: "pass --yes to make the edit, or --dry-run to see all of it",
-			Err: fmt.Errorf("the edit takes away or changes access, and there is no terminal to ask on; without --yes nothing is changed: %s", strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ")),
+			Err: fmt.Errorf("the edit changes who has access, and there is no terminal to ask on; without --yes nothing is changed: %s", strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ")),
 		}
 	}
 	fmt.Fprintf(p.err, "%sEdit %s? [y/N] ", text, target.name())

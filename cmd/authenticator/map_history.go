@@ -79,12 +79,13 @@ func newMapRollback(p *program) *cobra.Command {
 		Use:   "rollback [N]",
 		Short: "Restore aws-auth as it was before the last edit, or after an earlier one",
 		Long: `Restore aws-auth as it was before the last edit, or after the edit with a number that
-"authenticator map history" shows. It is an edit like any other: it names who loses
+"authenticator map history" shows. It always asks, naming who loses and who gains
 access, and is in the history itself.`,
 		Example: `  authenticator map rollback
   authenticator map rollback 3 --dry-run`,
 		Args: maxOneNumber,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.askAlways = true
 			entries, err := o.history(cmd.Context())
 			if err != nil {
 				return err

@@ -58,7 +58,7 @@ func TestClaim(t *testing.T) {
 }
 
 // TestQuota floods the audit log: lines about tokens that anybody can send are bounded
-// and the others counted; those about people of the cluster are all written.
+// and the others counted; those about people of the cluster have more room.
 func TestQuota(t *testing.T) {
 	const flood = 1000
 	for name, test := range map[string]struct {
@@ -127,6 +127,35 @@ func TestQuota(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestQuotaOfTheCluster checks that denials of the cluster's own identities are bounded
+// too: a leaked key that is denied could fill the disk.
+func TestQuotaOfTheCluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lockedBuffer
+		suppressed := 0
+		a, err := authn.New(authn.Config{
+			ClusterID: "kubedemy", Hosts: hosts(t), Now: signedAt,
+			Mapper:     maps(mapper.Match{}, false, &mapper.DeniedError{Reason: "no"}),
+			Verifier:   verify.Func(func(context.Context, string, token.Request) (identity.Identity, error) { return bob(), nil }),
+			Audit:      slog.New(slog.NewTextHandler(&log, nil)),
+			Suppressed: func() { suppressed++ },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1500 {
+			a.Authenticate(t.Context(), bearer(1))
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 1000 || suppressed != 500 {
+			t.Errorf("%d lines, %d suppressed, want 1000 and 500", lines, suppressed)
+		}
+		a.Flush()
+		if !strings.HasSuffix(log.String(), "denied=500\n") {
+			t.Error("the summary does not count the denials")
+		}
+	})
 }
 
 // A lockedBuffer is a buffer that a timer may write to.

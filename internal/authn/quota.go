@@ -13,18 +13,23 @@ const (
 	// cause.
 	linesPerSecond = 10
 	lineBurst      = 100
+	// ownLinesPerSecond and ownLineBurst bound the denials of identities that belong to
+	// the cluster: one of them may be a leaked key that the deny file refuses.
+	ownLinesPerSecond = 100
+	ownLineBurst      = 1000
 	// summaryPeriod is how long decisions without a line are counted before the log
 	// says how many there were.
 	summaryPeriod = 10 * time.Second
 )
 
-// A quota bounds the lines about tokens that anybody can send, so that a flood of them
-// fills no disk. It never applies to a sign-in, nor to the denial of an identity whose
-// account a mapping names. Decisions beyond it are counted.
+// A quota bounds the lines about denials, so that a flood of them fills no disk. It never
+// applies to a sign-in, and leaves more room to the denials of identities that belong to
+// the cluster than to tokens that anybody can send. Decisions beyond it are counted.
 type quota struct {
 	log        *slog.Logger
 	suppressed func()
 	limiters   map[Outcome]*rate.Limiter
+	own        *rate.Limiter
 
 	mu sync.Mutex
 	// counts are the decisions without a line since the last summary.
@@ -34,7 +39,7 @@ type quota struct {
 }
 
 func newQuota(log *slog.Logger, suppressed func()) *quota {
-	q := &quota{log: log, suppressed: suppressed, limiters: map[Outcome]*rate.Limiter{}, counts: map[Outcome]int{}}
+	q := &quota{log: log, suppressed: suppressed, limiters: map[Outcome]*rate.Limiter{}, own: rate.NewLimiter(ownLinesPerSecond, ownLineBurst), counts: map[Outcome]int{}}
 	for _, outcome := range Outcomes() {
 		q.limiters[outcome] = rate.NewLimiter(linesPerSecond, lineBurst)
 	}
@@ -43,10 +48,14 @@ func newQuota(log *slog.Logger, suppressed func()) *quota {
 
 // allow reports whether a decision has a line.
 func (q *quota) allow(d *Decision) bool {
-	switch {
-	case d.Outcome == Mapped, d.Outcome == Denied, d.Outcome == Unmapped && !d.Foreign:
+	if d.Outcome == Mapped {
 		return true
-	case q.limiters[d.Outcome].AllowN(d.Time, 1):
+	}
+	limiter := q.limiters[d.Outcome]
+	if d.Outcome == Denied || d.Outcome == Unmapped && !d.Foreign {
+		limiter = q.own
+	}
+	if limiter.AllowN(d.Time, 1) {
 		return true
 	}
 	q.suppressed()

@@ -1,13 +1,12 @@
 package lab
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // TestFollowLog checks that a log that is followed is printed with what is added, until
@@ -21,13 +20,21 @@ func TestFollowLog(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
-		var printed bytes.Buffer
-		done := make(chan error)
-		go func() { done <- logs[0].Copy(ctx, &printed, true) }()
-		synctest.Wait()
-		if printed.String() != "one\n" {
-			t.Errorf("printed = %q, want what the log has", &printed)
+		reader, writer := io.Pipe()
+		done := make(chan error, 1)
+		go func() {
+			done <- logs[0].Copy(ctx, writer, true)
+			_ = writer.Close()
+		}()
+		expect := func(want string) {
+			t.Helper()
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(reader, got); err != nil || string(got) != want {
+				t.Errorf("printed %q, %v, want %q", got, err, want)
+			}
 		}
+		expect("one\n")
+		synctest.Wait() // until it waits for more
 		file, err := os.OpenFile(logs[0].Path, os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -36,11 +43,7 @@ func TestFollowLog(t *testing.T) {
 		if _, err := file.WriteString("two\n"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(followEvery) // of the bubble
-		synctest.Wait()
-		if printed.String() != "one\ntwo\n" {
-			t.Errorf("printed = %q, want what was added too", &printed)
-		}
+		expect("two\n")
 		interrupt()
 		if err := <-done; err != nil {
 			t.Errorf("Copy = %v after an interruption, want nil", err)
