@@ -122,7 +122,19 @@ func (c *Cluster) Sources() []source.Source { return c.sources }
 
 // Authenticate decides about a token.
 func (c *Cluster) Authenticate(ctx context.Context, bearer string) authn.Decision {
-	return c.authenticator.Authenticate(ctx, bearer)
+	decision := c.authenticator.Authenticate(ctx, bearer)
+	if decision.Outcome == authn.Unmapped && !decision.Foreign && !decision.Scrubbed {
+		c.reportUnmapped(decision.Identity.Principal().CanonicalARN)
+	}
+	return decision
+}
+
+func (c *Cluster) reportUnmapped(canonicalARN string) {
+	for _, s := range c.sources {
+		if reporter, ok := s.(source.UnmappedReporter); ok {
+			reporter.Unmapped(canonicalARN)
+		}
+	}
 }
 
 // Explain decides about a token as Authenticate does, and returns how.

@@ -112,6 +112,49 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// reporting is a source that notes the unmapped identities.
+type reporting struct {
+	*textSource
+	unmapped []string
+}
+
+func (r *reporting) Unmapped(arn string) { r.unmapped = append(r.unmapped, arn) }
+
+// TestUnmappedAreReported checks that sources hear of identities of the cluster's
+// accounts alone, and never of scrubbed ones.
+func TestUnmappedAreReported(t *testing.T) {
+	for name, test := range map[string]struct {
+		user, named string
+		scrubbed    []string
+		want        string
+	}{
+		"unmapped": {"alice", account, nil, "arn:aws:iam::" + account + ":user/alice"},
+		"mapped":   {"bob", account, nil, ""},
+		"foreign":  {"alice", "111122223333", nil, ""},
+		"scrubbed": {"alice", account, []string{account}, ""},
+	} {
+		s := &reporting{textSource: newSource("reporting", "")}
+		s.Swap(source.Snapshot{Table: mapper.NewTable([]mapper.Entry{{ARN: "arn:aws:iam::" + test.named + ":user/bob", Username: username(t)}}, nil, mapper.RolePathsIgnore)})
+		c, err := newCluster(t, test.user, func(c *cluster.Config) { c.ScrubbedAccounts = test.scrubbed }, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := c.Authenticate(t.Context(), bearer())
+		if got := strings.Join(s.unmapped, " "); got != test.want {
+			t.Errorf("%s: %s, reported %q, want %q", name, d.Outcome, got, test.want)
+		}
+	}
+}
+
+func username(t *testing.T) mapper.Template {
+	t.Helper()
+	template, err := mapper.ParseTemplate("bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return template
+}
+
 // TestOrder checks the precedence: the owner, every source's entries, the accounts.
 func TestOrder(t *testing.T) {
 	first, second := newSource("first", maps("alice", "alice-of-first")), newSource("second", maps("alice", "alice-of-second")+maps("bob", "bob-of-second"))

@@ -30,6 +30,14 @@ type Rereader interface {
 	Reread()
 }
 
+// An UnmappedReporter is a source that shows its operator which identities of the
+// cluster's accounts no mapping matches.
+type UnmappedReporter interface {
+	Source
+	// Unmapped is called for every denial of such an identity. It does not wait.
+	Unmapped(canonicalARN string)
+}
+
 // Unreadable is the code of the problem that a place cannot be read as a whole. Its
 // last good content stays in force.
 const Unreadable mapper.Code = "Unreadable"

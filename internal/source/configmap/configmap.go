@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -56,6 +57,9 @@ type ConfigMap struct {
 	events *kube.EventWriter
 	saver  *kube.LastGoodWriter
 	edits  *history.Recorder
+	// reference is what an Event needs of the ConfigMap; nil if there is none.
+	reference atomic.Pointer[unstructured.Unstructured]
+	unmapped  *unmapped
 
 	// uid and version are those of the ConfigMap that was read last: a ConfigMap that was
 	// deleted and created again inherits nothing.
@@ -92,6 +96,7 @@ func New(config Config) (*ConfigMap, error) {
 	return &ConfigMap{
 		config: config, client: client, events: kube.NewEventWriter(client, config.Log),
 		saver: kube.NewLastGoodWriter(kube.ConfigMaps(client), config.Log), edits: history.NewRecorder(client, config.Log), restoreTimeout: restoreTimeout,
+		unmapped: newUnmapped(config.Now),
 	}, nil
 }
 
@@ -171,6 +176,7 @@ func (c *ConfigMap) read(ctx context.Context, object any) {
 		c.uid, c.last, c.kept = uid, nil, kept{}
 	}
 	c.version = version
+	c.referTo(configMap)
 	before := c.last
 	result := awsauth.Parse(data, before, c.config.Options)
 	if before == nil && len(result.Broken()) > 0 {
@@ -213,6 +219,7 @@ func (c *ConfigMap) deleted(object any) {
 		object = unseen.Obj
 	}
 	c.uid, c.version, c.last, c.kept = "", "", nil, kept{}
+	c.referTo(nil)
 	old, none := c.Current().Table, emptyTable(c.config.Options)
 	c.Swap(source.Snapshot{Table: none})
 	problem := deletion()

@@ -255,6 +255,53 @@ func TestEdits(t *testing.T) {
 	becomes("back")
 }
 
+// TestUnmapped checks that an identity that keeps trying without a mapping has an Event
+// on the aws-auth that there is.
+func TestUnmapped(t *testing.T) {
+	const arn = "arn:aws:iam::231144931069:user/alice"
+	s := newAPIServer(t, awsAuth("1", "a", bobIs("first")))
+	log, readings := logReadings(slog.DiscardHandler)
+	c := config(s.url, log)
+	var later atomic.Int64
+	c.Now = func() time.Time { return time.Unix(later.Load(), 0) }
+	followed, err := configmap.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	followed.Unmapped(arn) // aws-auth is not read yet
+	sourcetest.Follow(t, followed)
+	<-readings
+	followed.Unmapped(arn)
+	later.Store(60)
+	followed.Unmapped(arn)
+	<-s.wrote
+	s.mu.Lock()
+	event := s.posted[0]
+	s.mu.Unlock()
+	if event.Reason != "Unmapped" || event.InvolvedObject.Name != "aws-auth" || event.InvolvedObject.UID != "a" || event.Namespace != "kube-system" ||
+		event.Message != arn+" tries to sign in, but no mapping matches it. To see why, run: authenticator explain --arn '"+arn+"'" {
+		t.Errorf("the Event is %+v", event)
+	}
+	s.send(t, "DELETED", awsAuth("2", "a", nil))
+	<-readings
+	<-s.wrote
+	later.Store(3660)
+	followed.Unmapped(arn) // there is no ConfigMap that an Event could be about
+	later.Store(3720)
+	followed.Unmapped(arn)
+	s.send(t, "ADDED", awsAuth("3", "b", nil))
+	<-readings
+	followed.Unmapped(arn)
+	later.Store(3780)
+	followed.Unmapped(arn)
+	<-s.wrote
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if event := s.posted[2]; event.Reason != "Unmapped" || event.InvolvedObject.UID != "b" {
+		t.Errorf("after aws-auth was created again, the Event is %+v", event)
+	}
+}
+
 type lines chan string
 
 func (l lines) Write(line []byte) (int, error) {
