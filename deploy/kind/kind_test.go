@@ -1,6 +1,7 @@
 package kind_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,8 +78,24 @@ func TestStaticPod(t *testing.T) {
 	if volume, mount := authenticator.Spec.Volumes[0], container.VolumeMounts[0]; volume.HostPath.Path != stateDir || mount.Name != volume.Name || mount.MountPath != stateDir || !mount.ReadOnly {
 		t.Errorf("the volume is %+v, mounted as %+v", volume, mount)
 	}
-	if got := argument(t, container.Args, "--state-dir"); got != stateDir {
-		t.Errorf("the state is in %s", got)
+	// The server reads its certificate in its default state directory, and makes its
+	// socket there.
+	const served = "/var/aws-iam-authenticator"
+	mounted := map[string]string{}
+	for _, mount := range container.VolumeMounts {
+		i := slices.IndexFunc(authenticator.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
+		switch volume := authenticator.Spec.Volumes[i]; {
+		case volume.EmptyDir != nil && !mount.ReadOnly:
+			mounted[mount.MountPath] = "empty"
+		case volume.HostPath != nil && mount.ReadOnly:
+			mounted[mount.MountPath] = volume.HostPath.Path
+		}
+	}
+	want := map[string]string{
+		stateDir: stateDir, served: "empty", served + "/cert.pem": stateDir + "/cert.pem", served + "/key.pem": stateDir + "/key.pem",
+	}
+	if !maps.Equal(mounted, want) || slices.ContainsFunc(container.Args, func(argument string) bool { return strings.HasPrefix(argument, "--state-dir") }) {
+		t.Errorf("mounted are %v, want %v, with %q", mounted, want, container.Args)
 	}
 	inRun(t, argument(t, container.Args, "--kubeconfig"), command(t, "kubeadm kubeconfig user"))
 	files := map[string]string{}

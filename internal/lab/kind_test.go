@@ -92,7 +92,7 @@ func TestStaticPod(t *testing.T) {
 		t.Errorf("pod %s runs %s", pod.Name, container.Image)
 	}
 	for _, want := range []string{
-		"--cluster-id=" + ClusterName, "--cluster-owner-arn=" + k.info.OwnerARN, "--state-dir=" + nodeStateDir,
+		"--cluster-id=" + ClusterName, "--cluster-owner-arn=" + k.info.OwnerARN,
 		"--verification-cache-ttl=3s", "--sts-endpoint=http://127.0.0.1:4566", "--sts-endpoint-dial=" + k.relayName() + ":" + relayPort,
 	} {
 		if !slices.Contains(container.Args, want) {

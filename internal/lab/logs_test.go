@@ -57,7 +57,7 @@ func TestWhyCommand(t *testing.T) {
 	info := Info{Dir: "/lab", Authenticator: "/bin/authenticator", Kubeconfig: "/lab/kubeconfig"}
 	for provider, want := range map[string][]string{
 		Envtest: {"/bin/authenticator", "why", "--state-dir", "/lab/authenticator", "--last"},
-		Kind:    {"/bin/authenticator", "why", "--state-dir", nodeStateDir, "--kubeconfig", "/lab/kubeconfig", "--last"},
+		Kind:    {"/bin/authenticator", "why", "--kubeconfig", "/lab/kubeconfig", "--context", "administrator", "--last"},
 	} {
 		info.Provider = provider
 		if got := info.Why(t.Context(), nil, "--last").Args; !slices.Equal(got, want) {

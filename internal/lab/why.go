@@ -12,7 +12,7 @@ import (
 func (i Info) Why(ctx context.Context, environ []string, arguments ...string) *exec.Cmd {
 	where := []string{"why", "--state-dir", filepath.Join(i.Dir, authenticatorDir)}
 	if i.Provider == Kind {
-		where = []string{"why", "--state-dir", nodeStateDir, "--kubeconfig", i.Kubeconfig}
+		where = []string{"why", "--kubeconfig", i.Kubeconfig, "--context", administratorContext}
 	}
 	command := exec.CommandContext(ctx, i.Authenticator, append(where, arguments...)...)
 	command.Env = i.Environ(environ)
