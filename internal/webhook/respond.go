@@ -26,18 +26,22 @@ func noRoom() *failure {
 	return &failure{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "too many requests are in progress"}
 }
 
-// undecided returns the answer to a token that could not be decided. It names no
-// identity. A kube-apiserver neither caches nor retries a 503. It would retry a 429
-// five times, each time with a call to STS, and it logs a 403 as an outage.
-func undecided(outcome authn.Outcome) *failure {
+// undecided returns the answer to a token that could not be decided. It names the
+// decision and no identity. A kube-apiserver logs it, and neither caches nor retries a
+// 503. It would retry a 429 five times, each time with a call to STS, and it logs a 403
+// as an outage.
+func undecided(d authn.Decision) *failure {
 	message := "the token could not be verified: AWS STS is not reachable"
-	switch outcome {
+	switch d.Outcome {
 	case authn.Throttled:
 		message = "the token could not be verified: AWS STS throttles requests"
 	case authn.Saturated:
 		message = "the token could not be verified: too many verifications are in progress"
 	case authn.MappingUnknown:
 		message = "the identity could not be mapped: the mappings or EC2 cannot be read, or EC2 does not know the instance"
+	}
+	if d.ID != "" {
+		message += " (decision " + d.ID + ")"
 	}
 	return &failure{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, message}
 }

@@ -87,7 +87,7 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request, review review) 
 	httpserver.Busy(r.Context(), func() { decision = h.Authenticate(r.Context(), review.token) })
 	h.Metrics.Observe(decision)
 	if decision.Outcome.Verdict() == authn.Undecided {
-		undecided(decision.Outcome).write(w)
+		undecided(decision).write(w)
 		return
 	}
 	writeJSON(w, http.StatusOK, appendDecision(make([]byte, 0, answerSize), review.apiVersion, decision))

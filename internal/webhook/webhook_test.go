@@ -37,7 +37,7 @@ import (
 
 // decide makes a decision of each outcome: a token is the outcome's name.
 func decide(_ context.Context, bearer string) authn.Decision {
-	d := authn.Decision{Outcome: authn.Outcome(bearer), Err: errors.New("because")}
+	d := authn.Decision{Outcome: authn.Outcome(bearer), ID: "K3QF7M2A", Err: errors.New("because")}
 	switch d.Outcome {
 	case authn.Mapped:
 		d.Err = nil
@@ -101,7 +101,7 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("%s: HTTP %d, %v", outcome, w.Code, w.Header())
 			}
 			if w.Code != http.StatusOK {
-				if !strings.Contains(w.Body.String(), `"kind":"Status"`) {
+				if !strings.Contains(w.Body.String(), `"kind":"Status"`) || !strings.Contains(w.Body.String(), `(decision K3QF7M2A)"`) {
 					t.Errorf("%s: %s is answered", outcome, w.Body)
 				}
 				continue
