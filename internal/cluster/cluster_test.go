@@ -120,7 +120,7 @@ type reporting struct {
 
 func (r *reporting) Unmapped(arn string) { r.unmapped = append(r.unmapped, arn) }
 
-// TestUnmappedAreReported checks that sources hear of identities of the cluster's
+// TestUnmappedAreReported checks that sources learn of identities of the cluster's
 // accounts alone, and never of scrubbed ones.
 func TestUnmappedAreReported(t *testing.T) {
 	for name, test := range map[string]struct {

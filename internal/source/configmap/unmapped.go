@@ -36,7 +36,7 @@ func (c *ConfigMap) Unmapped(arn string) {
 }
 
 // referTo makes Events about an identity refer to a ConfigMap. It keeps only what they
-// need, since the data is large. Nil means that there is none.
+// need, since the data is large. Nil means no ConfigMap.
 func (c *ConfigMap) referTo(configMap *unstructured.Unstructured) {
 	if configMap == nil {
 		c.reference.Store(nil)
