@@ -76,7 +76,7 @@ func leaves() map[string][]string {
 		"internal/file":           {"github.com/fsnotify/fsnotify"},
 		"internal/cluster":        ours("internal/authn", "internal/source", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"),
 		"internal/decisions":      ours("internal/authn", "pkg/mapper"),
-		"internal/unixsocket":     nil,
+		"internal/unixsocket":     ours("internal/file"),
 		"internal/deny":           ours("internal/file", "pkg/identity", "pkg/mapper"),
 		"internal/limit":          append(ours("pkg/identity", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/pkg/util/cache"),
 		"internal/authn":          append(ours("internal/limit", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),

@@ -58,22 +58,14 @@ func read(path string, limit int64) ([]byte, error) {
 }
 
 func checkRegular(path string, info fs.FileInfo) error {
-	what := ""
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
 		return nil
 	case mode.IsDir():
 		return fmt.Errorf("%s is a directory: expected a regular file (container runtimes create a directory where a file to mount is missing)", path)
-	case mode&fs.ModeNamedPipe != 0:
-		what = "a FIFO"
-	case mode&fs.ModeSocket != 0:
-		what = "a socket"
-	case mode&fs.ModeDevice != 0:
-		what = "a device"
 	default:
-		what = "an irregular file"
+		return fmt.Errorf("%s is %s: expected a regular file", path, Kind(mode))
 	}
-	return fmt.Errorf("%s is %s: expected a regular file", path, what)
 }
 
 func bytesText(n int64) string {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/file"
 )
 
 // ErrInUse means that another process serves on the socket.
@@ -42,7 +44,7 @@ func checkFree(path string) error {
 		return withoutPath(err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("it is %s: expected a socket or nothing (remove it)", kindOf(info.Mode()))
+		return fmt.Errorf("it is %s: expected a socket or nothing (remove it)", file.Kind(info.Mode()))
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
@@ -53,21 +55,6 @@ func checkFree(path string) error {
 		return nil
 	}
 	return fmt.Errorf("finding out who uses it: %w", withoutPath(err))
-}
-
-func kindOf(mode fs.FileMode) string {
-	switch mode.Type() {
-	case 0:
-		return "a regular file"
-	case fs.ModeDir:
-		return "a directory"
-	case fs.ModeSymlink:
-		return "a symbolic link"
-	case fs.ModeNamedPipe:
-		return "a FIFO"
-	default:
-		return "a device"
-	}
 }
 
 // listen makes the socket in a directory that only its owner can enter, and moves it

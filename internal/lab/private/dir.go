@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kube-iam/authenticator/internal/file"
 )
 
 // A Dir is a directory that only this user and root can write to. File names are
@@ -250,7 +252,7 @@ func (d *Dir) checkFile(parent *os.Root, name, base string) error {
 	}
 	switch owner, links := owned(state); {
 	case !state.Mode().IsRegular():
-		return fmt.Errorf("%s is %s: expected a regular file", d.Path(name), kind(state.Mode()))
+		return fmt.Errorf("%s is %s: expected a regular file", d.Path(name), file.Kind(state.Mode()))
 	case links > 1:
 		return fmt.Errorf("%s has %d hard links: expected one", d.Path(name), links)
 	case !trusted(owner) || othersWrite(state):

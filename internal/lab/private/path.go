@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/kube-iam/authenticator/internal/file"
 )
 
 // An UnsafeError reports a file or directory that another user can change or replace.
@@ -120,7 +122,7 @@ func checkAncestor(path string, state fs.FileInfo, last bool) error {
 
 func checkDirectory(path string, state fs.FileInfo) error {
 	if !state.IsDir() {
-		return fmt.Errorf("%s is %s: expected a directory: %w", path, kind(state.Mode()), syscall.ENOTDIR)
+		return fmt.Errorf("%s is %s: expected a directory: %w", path, file.Kind(state.Mode()), syscall.ENOTDIR)
 	}
 	if owner, _ := owned(state); !trusted(owner) || othersWrite(state) {
 		return &UnsafeError{Path: path, Mode: state.Mode(), Owner: owner}
@@ -150,22 +152,4 @@ func owned(state fs.FileInfo) (uid int, links uint64) {
 		return int(system.Uid), uint64(system.Nlink) //nolint:unconvert // the type of Nlink depends on the platform
 	}
 	return -1, 0
-}
-
-// kind returns the type of a file in words, for an error.
-func kind(mode fs.FileMode) string {
-	switch mode.Type() {
-	case 0:
-		return "a regular file"
-	case fs.ModeDir:
-		return "a directory"
-	case fs.ModeSymlink:
-		return "a symbolic link"
-	case fs.ModeNamedPipe:
-		return "a named pipe"
-	case fs.ModeSocket:
-		return "a socket"
-	default:
-		return "a device"
-	}
 }
