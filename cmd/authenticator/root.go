@@ -56,7 +56,7 @@ func newRoot(env cli.Environment, streams cli.Streams) *cobra.Command {
 
 Operators run "authenticator server" beside the kube-apiserver, which sends it
 tokens to verify. For a user, kubectl runs "authenticator token" or "aws eks
-get-token".`,
+get-token". The other commands explain a decision, and check and edit aws-auth.`,
 		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig admin.conf
   authenticator token --cluster-id my-cluster`,
 		PersistentPreRunE: p.configure,
@@ -67,20 +67,22 @@ get-token".`,
 	flags.StringVarP(&p.logFormat, "log-format", "l", "text", "format of the log: text or json")
 	flags.StringVarP(&p.logVerbosity, "log-verbosity", "v", "info", "level of the log: error, warning, info or debug ($AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY)")
 	flags.StringVar(&p.featureGates, "feature-gates", "", "comma-separated GATE=true|false; SSORoleMatch=false turns sso entries off, the other gates have no effect")
-	root.AddCommand(
-		newServer(p),
-		newInit(p),
-		newToken(p),
-		newVerify(p),
-		newExplain(p),
-		newWhoami(p),
-		newWhy(p),
-		newLint(p),
-		newDiff(p),
-		newMap(p),
-		newAdd(p),
-		newVersion(p),
-	)
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Sign in:", []*cobra.Command{newToken(p), newWhoami(p)}},
+		{"Run the server:", []*cobra.Command{newServer(p), newInit(p)}},
+		{"Find out why somebody cannot sign in:", []*cobra.Command{newExplain(p), newWhy(p), newVerify(p)}},
+		{"Check and edit the mappings:", []*cobra.Command{newLint(p), newDiff(p), newMap(p), newAdd(p)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, command := range group.commands {
+			command.GroupID = group.title
+			root.AddCommand(command)
+		}
+	}
+	root.AddCommand(newVersion(p))
 	return root
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/spelling"
 )
 
-// The exit codes of every command; 0 is success.
+// The exit codes of commands; 0 is success. The help of a command says where it differs.
 const (
 	ExitFailure   = 1 // the command failed, or its result is negative
 	ExitUsage     = 2 // a flag, an argument or the configuration is invalid
@@ -18,7 +18,8 @@ const (
 
 // exitCodes describes the exit codes at the end of a program's help.
 const exitCodes = `Exit codes: 0 success; 1 failure, or a negative result; 2 invalid flags, arguments or
-configuration; 3 the result could not be determined.`
+configuration; 3 the result could not be determined. The help of a command says where
+it differs.`
 
 // An Error ends a program with an exit code, and may have a hint at the remedy. If Err
 // is nil, nothing is printed: the output of the command says it all.
