@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/history"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/lockout"
+	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
+)
+
+// clusterTarget is the ConfigMap kube-system/aws-auth.
+type clusterTarget struct {
+	p      *program
+	client dynamic.Interface
+	// object is the ConfigMap as it was read; nil if there is none.
+	object  *unstructured.Unstructured
+	created bool
+	user    *kube.User
+}
+
+func (t *clusterTarget) name() string { return "ConfigMap kube-system/aws-auth" }
+func (t *clusterTarget) prints() bool { return false }
+
+func (t *clusterTarget) done() string {
+	if t.created {
+		return "created " + t.name()
+	}
+	return "edited " + t.name()
+}
+
+func (t *clusterTarget) read(ctx context.Context) (edit.Document, error) {
+	defer cli.Waiting(t.p.err, "authenticator: waiting for the API server")()
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	var err error
+	if t.object, err = awsAuth(ctx, t.client); err != nil {
+		return nil, err
+	}
+	if t.object == nil {
+		return edit.Data{}, nil
+	}
+	data, err := kube.Data(t.object)
+	if err != nil {
+		return nil, err
+	}
+	if data == nil {
+		data = map[string]string{}
+	}
+	return edit.Data(data), nil
+}
+
+// manager is the field manager of our edits.
+const manager = "authenticator"
+
+func (t *clusterTarget) write(ctx context.Context, document edit.Document) error {
+	data, ok := document.(edit.Data)
+	if !ok {
+		return errors.New("writing aws-auth: the mappings are not a ConfigMap's")
+	}
+	defer cli.Waiting(t.p.err, "authenticator: waiting for the API server")()
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	if t.created = t.object == nil; t.created {
+		created, err := kube.ConfigMaps(t.client).Create(ctx, newAWSAuth(data), metav1.CreateOptions{FieldManager: manager})
+		if apierrors.IsAlreadyExists(err) {
+			return errConflict
+		}
+		if err != nil {
+			return fmt.Errorf("creating ConfigMap kube-system/aws-auth: %w", err)
+		}
+		t.record(ctx, nil, created)
+		return nil
+	}
+	changed := t.object.DeepCopy()
+	if err := unstructured.SetNestedStringMap(changed.Object, data, "data"); err != nil {
+		return fmt.Errorf("editing ConfigMap kube-system/aws-auth: %w", err)
+	}
+	updated, err := kube.ConfigMaps(t.client).Update(ctx, changed, metav1.UpdateOptions{FieldManager: manager})
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return errConflict
+	}
+	if err != nil {
+		return fmt.Errorf("editing ConfigMap kube-system/aws-auth: %w", err)
+	}
+	t.record(ctx, t.object, updated)
+	return nil
+}
+
+func newAWSAuth(data map[string]string) *unstructured.Unstructured {
+	configMap := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]any{"name": kube.AWSAuth, "namespace": metav1.NamespaceSystem},
+	}}
+	_ = unstructured.SetNestedStringMap(configMap.Object, data, "data") // the object is a map
+	return configMap
+}
+
+// record adds an edit to the history, and what was before it if no server did. Without a
+// history, the edit is still made.
+func (t *clusterTarget) record(ctx context.Context, before, after *unstructured.Unstructured) {
+	who := t.self(ctx)
+	for _, state := range []struct {
+		object *unstructured.Unstructured
+		who    string
+	}{{before, ""}, {after, who}} {
+		if state.object == nil {
+			continue
+		}
+		entry, err := history.New(state.object, state.who, time.Now())
+		if err == nil {
+			err = history.Record(ctx, t.client, entry)
+		}
+		if err != nil {
+			fmt.Fprintf(t.p.err, "authenticator: warning: the edit is not in the history, so \"map rollback\" cannot undo it: %s\n", cli.Printable(err.Error()))
+			return
+		}
+	}
+}
+
+// self returns who edits, as the history names them; empty if that is unknown.
+func (t *clusterTarget) self(ctx context.Context) string {
+	user, err := t.whoami(ctx)
+	if err != nil {
+		return ""
+	}
+	if arn := strings.Join(user.Extra["arn"], ""); arn != "" {
+		return user.Username + " (" + arn + ")"
+	}
+	return user.Username
+}
+
+func (t *clusterTarget) whoami(ctx context.Context) (kube.User, error) {
+	if t.user == nil {
+		user, err := kube.Self(ctx, t.client)
+		if err != nil {
+			return kube.User{}, err
+		}
+		t.user = &user
+	}
+	return *t.user, nil
+}
+
+func (t *clusterTarget) parts(before, after edit.Document) (parts []part) {
+	was, _ := before.(edit.Data)
+	is, _ := after.(edit.Data)
+	keys := maps.Clone(map[string]string(was))
+	if keys == nil {
+		keys = map[string]string{}
+	}
+	maps.Copy(keys, is)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		parts = append(parts, part{key, was[key], is[key]})
+	}
+	return parts
+}
+
+func (t *clusterTarget) facts(ctx context.Context, delta mapper.Delta) (facts lockout.Facts) {
+	if !takesAway(delta) {
+		return facts
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	user, err := t.whoami(ctx)
+	if err != nil {
+		fmt.Fprintf(t.p.err, "authenticator: warning: whether you lose your own access is unknown: %s\n", cli.Printable(err.Error()))
+	} else {
+		facts.Caller = callerOf(user)
+	}
+	if len(delta.Leaving(mapper.NodesGroup)) > 0 {
+		facts.Nodes, facts.NodesUnknown = kube.ReadyWorkers(ctx, t.client)
+	}
+	return facts
+}
+
+// callerOf returns the AWS identity that the authenticator verified for a user; nil if the
+// user signed in by another way.
+func callerOf(user kube.User) *identity.Principal {
+	first := func(key string) string { return strings.Join(user.Extra[key], "") }
+	answer := identity.Answer{ARN: first("arn"), UserID: first("principalId")}
+	if parts := strings.SplitN(answer.ARN, ":", 6); len(parts) == 6 {
+		answer.Account = parts[4]
+	}
+	if session := first("sessionName"); session != "" {
+		answer.UserID += ":" + session
+	}
+	principal, err := identity.New(answer)
+	if err != nil {
+		return nil
+	}
+	principal.AccessKeyID = first("accessKeyId")
+	return &principal
+}
