@@ -10,8 +10,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/review"
-	"github.com/kube-iam/authenticator/hack/bench/internal/sts"
+	"github.com/kube-iam/authenticator/hack/internal/review"
+	"github.com/kube-iam/authenticator/hack/internal/sts"
 )
 
 // bench is one comparison.

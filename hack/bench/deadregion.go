@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/load"
-	"github.com/kube-iam/authenticator/hack/bench/internal/review"
-	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
-	"github.com/kube-iam/authenticator/hack/bench/internal/sts"
+	"github.com/kube-iam/authenticator/hack/internal/load"
+	"github.com/kube-iam/authenticator/hack/internal/review"
+	"github.com/kube-iam/authenticator/hack/internal/stats"
+	"github.com/kube-iam/authenticator/hack/internal/sts"
 )
 
 const (

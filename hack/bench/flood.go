@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/load"
-	"github.com/kube-iam/authenticator/hack/bench/internal/program"
+	"github.com/kube-iam/authenticator/hack/internal/load"
+	"github.com/kube-iam/authenticator/hack/internal/program"
 )
 
 const (

@@ -3,8 +3,8 @@ package main
 import (
 	"sync/atomic"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/review"
-	"github.com/kube-iam/authenticator/hack/bench/internal/sts"
+	"github.com/kube-iam/authenticator/hack/internal/review"
+	"github.com/kube-iam/authenticator/hack/internal/sts"
 )
 
 // goodReviews returns TokenReviews with tokens of mapped users, each new.

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/program"
-	"github.com/kube-iam/authenticator/hack/bench/internal/sts"
+	"github.com/kube-iam/authenticator/hack/internal/program"
+	"github.com/kube-iam/authenticator/hack/internal/sts"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
+	"github.com/kube-iam/authenticator/hack/internal/stats"
 )
 
 // A line of the table. Empty cells are not measured.

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/program"
-	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
+	"github.com/kube-iam/authenticator/hack/internal/program"
+	"github.com/kube-iam/authenticator/hack/internal/stats"
 )
 
 // runsARound is how often each program runs in one round.

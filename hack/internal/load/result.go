@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/review"
-	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
+	"github.com/kube-iam/authenticator/hack/internal/review"
+	"github.com/kube-iam/authenticator/hack/internal/stats"
 )
 
 // Result sums up many requests.

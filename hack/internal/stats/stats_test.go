@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/stats"
+	"github.com/kube-iam/authenticator/hack/internal/stats"
 )
 
 func TestPercentile(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/bench/internal/load"
-	"github.com/kube-iam/authenticator/hack/bench/internal/review"
+	"github.com/kube-iam/authenticator/hack/internal/load"
+	"github.com/kube-iam/authenticator/hack/internal/review"
 )
 
 // serve answers each TokenReview by what its body says.
