@@ -30,10 +30,9 @@ type serverOptions struct {
 	healthPort             int
 	metricsAddress         string
 	kubeconfigPregenerated bool
-	stsOptions
+	clusterSettings
 	verificationCacheTTL time.Duration
 	checkConfig          bool
-	mappingOptions
 }
 
 func newServer(p *program) *cobra.Command {
@@ -66,9 +65,8 @@ mapping uses {{EC2PrivateDNSName}}, which needs ec2:DescribeInstances.`,
 	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "use the existing kubeconfig of the kube-apiserver instead of writing it")
 	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 disables it")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", "IP address and port of a second /metrics without TLS (10.0.0.5:21364, or :21364 for every address), for a Prometheus that cannot reach --address")
-	o.stsOptions.addFlags(flags)
+	o.clusterSettings.addFlags(flags)
 	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "time to cache a verification by STS; 0 calls STS for every TokenReview")
-	o.mappingOptions.addFlags(flags)
 	flags.BoolVar(&o.checkConfig, "check-config", false, "read the flags and every file, print what the server would do, and exit; connect to nothing and write nothing")
 	return command
 }
@@ -98,7 +96,7 @@ func (o *serverOptions) check(p *program) error {
 	if o.verificationCacheTTL > token.Lifetime {
 		return cli.Usagef("--verification-cache-ttl %s is longer than a token is valid (%s)", o.verificationCacheTTL, token.Lifetime)
 	}
-	return o.mappingOptions.check()
+	return nil
 }
 
 func (o *serverOptions) checkMetricsAddress() error {
@@ -118,36 +116,48 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err := o.check(p); err != nil {
 		return err
 	}
-	names, warnings, err := o.sources(p.config)
-	if err != nil {
-		return err
-	}
-	reserved, more, err := reservedPrefixes(p, names)
-	if err != nil {
-		return err
-	}
-	warnings = append(warnings, more...)
-	owner, more, err := o.owner(o.partition)
-	if err != nil {
-		return err
-	}
-	warnings = append(warnings, more...)
 	metrics := metrics.New()
 	log, flush, err := p.newLog(metrics.ObserveLostLine())
 	if err != nil {
 		return err
 	}
 	defer flush()
-	for _, warning := range warnings {
-		log.Warn(warning)
-	}
-	hosts, err := o.hosts()
+	sts, err := o.newVerifier(ctx, p, metrics, log)
 	if err != nil {
 		return err
+	}
+	defer sts.Close()
+	denied, err := o.denied(ctx, log)
+	if err != nil {
+		return err
+	}
+	limiter := limit.New(sts, o.namedHosts()...)
+	metrics.FollowLimits(limiter.Status)
+	clusters := &assembly{limiter: limiter, denied: denied, cacheTTL: o.verificationCacheTTL, metrics: metrics, log: log}
+	served, err := clusters.cluster(ctx, p, &o.clusterSettings)
+	if err != nil {
+		return err
+	}
+	if o.checkConfig {
+		return o.printPlan(ctx, p, served.Sources(), denied, time.Now())
+	}
+	metrics.FollowMappings(served.ID(), served.Sources())
+	if denied != nil {
+		metrics.FollowDenied(denied.Len)
+	}
+	defer rereadOnHangup(ctx, p.hangups, rereaders(served.Sources(), denied), log)()
+	return o.serve(ctx, served, denied, o.newExplainer(p, served), metrics, log)
+}
+
+// newVerifier returns the client of STS, which all clusters share.
+func (o *serverOptions) newVerifier(ctx context.Context, p *program, metrics *metrics.Metrics, log *slog.Logger) (*verify.STS, error) {
+	hosts, err := o.hosts()
+	if err != nil {
+		return nil, err
 	}
 	dial, err := o.dial()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if hosts.Endpoint() != "" {
 		log.Warn("trusting an STS endpoint that is not AWS's (--sts-endpoint): whoever controls it can sign in as anybody", "endpoint", hosts.Endpoint())
@@ -155,56 +165,14 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if len(dial) > 0 {
 		log.Warn("connecting to another address for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the network path can sign in as anybody", "address", o.stsEndpointDial)
 	}
-	instances, err := o.instances(p, metrics.ObserveDescribeInstances(), log)
-	if err != nil {
-		return err
-	}
 	trustPublicCAs()
 	roots, err := caBundle(ctx, p.getenv)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	sources, err := o.newSources(ctx, p, names, o.partition, metrics, log)
-	if err != nil {
-		return err
-	}
-	denied, err := o.denied(ctx, log)
-	if err != nil {
-		return err
-	}
-	sts := verify.New(verify.Config{
+	return verify.New(verify.Config{
 		MaxIdleConnections: limit.MaxPerHost, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(o.stsRegions...),
-	})
-	defer sts.Close()
-	limited := limit.New(sts, o.namedHosts()...)
-	metrics.FollowLimits(limited.Status)
-	served, err := cluster.New(cluster.Config{
-		ID:               p.clusterID,
-		Hosts:            hosts,
-		Verifier:         limited,
-		Cache:            authn.CacheConfig{TTL: o.verificationCacheTTL},
-		SignedIn:         limited.SignedIn,
-		Denies:           denies(denied),
-		Owner:            owner,
-		Sources:          sources,
-		ReservedPrefixes: reserved,
-		Instances:        instances,
-		ScrubbedAccounts: p.config.ScrubbedAccounts,
-		Audit:            log,
-		Suppressed:       metrics.ObserveSuppressedLine(),
-	})
-	if err != nil {
-		return err
-	}
-	if o.checkConfig {
-		return o.printPlan(ctx, p, sources, denied, time.Now())
-	}
-	metrics.FollowMappings(served.ID(), served.Sources())
-	if denied != nil {
-		metrics.FollowDenied(denied.Len)
-	}
-	defer rereadOnHangup(ctx, p.hangups, rereaders(sources, denied), log)()
-	return o.serve(ctx, served, denied, o.newExplainer(p, served), metrics, log)
+	}), nil
 }
 
 func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, denied *deny.File, answer explainer, metrics *metrics.Metrics, log *slog.Logger) error {
