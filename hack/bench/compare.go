@@ -10,8 +10,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/review"
-	"github.com/kube-iam/authenticator/hack/internal/sts"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 )
 
 // bench is one comparison.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/load"
-	"github.com/kube-iam/authenticator/hack/internal/program"
+	"github.com/kube-iam/authenticator/internal/loadtest/load"
+	"github.com/kube-iam/authenticator/internal/loadtest/program"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"syscall"
 
 	"github.com/kube-iam/authenticator/hack/bench/internal/floor"
-	"github.com/kube-iam/authenticator/hack/internal/program"
+	"github.com/kube-iam/authenticator/internal/loadtest/program"
 )
 
 func main() {

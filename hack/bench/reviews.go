@@ -3,8 +3,8 @@ package main
 import (
 	"sync/atomic"
 
-	"github.com/kube-iam/authenticator/hack/internal/review"
-	"github.com/kube-iam/authenticator/hack/internal/sts"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 )
 
 // goodReviews returns TokenReviews with tokens of mapped users, each new.

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kube-iam/authenticator/hack/internal/program"
-	"github.com/kube-iam/authenticator/hack/internal/sts"
+	"github.com/kube-iam/authenticator/internal/loadtest/program"
+	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 )
 
 const (

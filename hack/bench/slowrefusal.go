@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/load"
-	"github.com/kube-iam/authenticator/hack/internal/review"
-	"github.com/kube-iam/authenticator/hack/internal/stats"
-	"github.com/kube-iam/authenticator/hack/internal/sts"
+	"github.com/kube-iam/authenticator/internal/loadtest/load"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/stats"
+	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 )
 
 const (

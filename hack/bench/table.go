@@ -5,7 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/kube-iam/authenticator/hack/internal/stats"
+	"github.com/kube-iam/authenticator/internal/loadtest/stats"
 )
 
 // A line of the table. Empty cells are not measured.

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/load"
-	"github.com/kube-iam/authenticator/hack/internal/program"
-	"github.com/kube-iam/authenticator/hack/internal/review"
-	"github.com/kube-iam/authenticator/hack/internal/stats"
+	"github.com/kube-iam/authenticator/internal/loadtest/load"
+	"github.com/kube-iam/authenticator/internal/loadtest/program"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/stats"
 )
 
 const (

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	"github.com/kube-iam/authenticator/hack/internal/program"
-	"github.com/kube-iam/authenticator/hack/internal/stats"
+	"github.com/kube-iam/authenticator/internal/loadtest/program"
+	"github.com/kube-iam/authenticator/internal/loadtest/stats"
 )
 
 // runsARound is how often each program runs in one round.

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
 )
 
 // answer is as long as a real one.

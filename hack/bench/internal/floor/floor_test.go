@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kube-iam/authenticator/hack/internal/review"
-	"github.com/kube-iam/authenticator/hack/internal/sts"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 )
 
 func ask(handler http.Handler, body string) (review.Answer, int) {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/load"
+	"github.com/kube-iam/authenticator/internal/loadtest/load"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/review"
-	"github.com/kube-iam/authenticator/hack/internal/stats"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/stats"
 )
 
 // Result sums up many requests.

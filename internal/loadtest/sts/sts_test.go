@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/kube-iam/authenticator/hack/internal/sts"
+	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/review"
-	"github.com/kube-iam/authenticator/hack/internal/sts"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/kube-iam/authenticator/hack/internal/stats"
+	"github.com/kube-iam/authenticator/internal/loadtest/stats"
 )
 
 func TestPercentile(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
 )
 
 // Timeout bounds a request, like that of a kube-apiserver's webhook client.

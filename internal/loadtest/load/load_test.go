@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kube-iam/authenticator/hack/internal/load"
-	"github.com/kube-iam/authenticator/hack/internal/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/load"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
 )
 
 // serve answers each TokenReview by what its body says.
