@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/authn"
@@ -60,6 +61,8 @@ type Cluster struct {
 	id            string
 	sources       []source.Source
 	authenticator *authn.Authenticator
+	// decided counts the decisions. The map never changes.
+	decided map[authn.Outcome]*atomic.Int64
 }
 
 // New returns a cluster. [Cluster.Run] follows its sources.
@@ -67,7 +70,10 @@ func New(config Config) (*Cluster, error) {
 	if config.Owner == nil {
 		return nil, errors.New("creating a cluster: Owner is required")
 	}
-	c := &Cluster{id: config.ID, sources: config.Sources}
+	c := &Cluster{id: config.ID, sources: config.Sources, decided: map[authn.Outcome]*atomic.Int64{}}
+	for _, outcome := range authn.Outcomes() {
+		c.decided[outcome] = new(atomic.Int64)
+	}
 	var err error
 	c.authenticator, err = authn.New(authn.Config{
 		ClusterID:        config.ID,
@@ -123,6 +129,7 @@ func (c *Cluster) Sources() []source.Source { return c.sources }
 // Authenticate decides about a token.
 func (c *Cluster) Authenticate(ctx context.Context, bearer string) authn.Decision {
 	decision := c.authenticator.Authenticate(ctx, bearer)
+	c.decided[decision.Outcome].Add(1)
 	if decision.Outcome == authn.Unmapped && !decision.Foreign && !decision.Scrubbed {
 		c.reportUnmapped(decision.Identity.Principal().CanonicalARN)
 	}
@@ -135,6 +142,14 @@ func (c *Cluster) reportUnmapped(canonicalARN string) {
 			reporter.Unmapped(canonicalARN)
 		}
 	}
+}
+
+// Decided returns how many decisions had an outcome.
+func (c *Cluster) Decided(outcome authn.Outcome) int64 {
+	if count := c.decided[outcome]; count != nil {
+		return count.Load()
+	}
+	return 0
 }
 
 // Explain decides about a token as Authenticate does, and returns how.

@@ -5,6 +5,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type File struct {
 	// EC2RoleARN is the role to assume to describe instances; SourceARN protects that
 	// role against use on behalf of others.
 	EC2RoleARN, SourceARN string
+	// Clusters are the clusters of a server that serves several.
+	Clusters []*Cluster
 	// Warnings are about keys and values that are accepted but have no effect.
 	Warnings []*Problem
 }
@@ -76,12 +79,14 @@ func Parse(content []byte) (*File, *yaml.Node, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r := reading{file: &File{}}
+	r := reading{file: &File{}, sum: sha256.Sum256(content), lines: map[string]int{}}
 	if unread != nil {
 		r.file.Warnings = append(r.file.Warnings, problemf(unread.Line, "%s; %s", unread.Cause, unread.Fix))
 	}
 	if root != nil {
-		err = r.readMap(root, "")
+		if err = r.readMap(root, ""); err == nil {
+			err = r.checkClusters()
+		}
 	}
 	r.file.HasMappings = r.mappings != nil
 	return r.file, r.mappings, err
@@ -91,6 +96,9 @@ func Parse(content []byte) (*File, *yaml.Node, error) {
 type reading struct {
 	file     *File
 	mappings *yaml.Node
+	sum      [sha256.Size]byte // of the file
+	// lines are those of the keys, by their full names in lower case.
+	lines map[string]int
 }
 
 func (r *reading) readMap(node *yaml.Node, prefix string) error {
@@ -111,7 +119,7 @@ func (r *reading) readMap(node *yaml.Node, prefix string) error {
 		if first, twice := seen[lower]; twice {
 			return problemf(key.Line, "%s is set on line %d already", name, first)
 		}
-		seen[lower] = key.Line
+		seen[lower], r.lines[lower] = key.Line, key.Line
 		if value.Kind == yaml.AliasNode {
 			value = value.Alias
 		}
@@ -140,6 +148,8 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 		return nil
 	}
 	switch lower {
+	case "clusters":
+		return r.readClusters(name, value)
 	case "server":
 		return r.readMap(value, "server.")
 	case "server.maproles", "server.mapusers", "server.mapaccounts":

@@ -81,7 +81,7 @@ func withoutEffect() map[string]string {
 // spelled returns all keys as the documentation spells them, for hints.
 func spelled() []string {
 	keys := []string{
-		"clusterID", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly", "defaultRole",
+		"clusterID", "clusters", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly", "defaultRole",
 		"server.awsAuthFile", "server.backendMode", "server.clusterOwnerARNs", "server.denyFile", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
 		"server.ec2DescribeInstancesRoleARN", "server.generateKubeconfig", "server.healthPort", "server.kubeconfigPregenerated",
 		"server.mapAccounts", "server.mapRoles", "server.mapUsers", "server.metricsBindAddress", "server.reservedPrefixConfig", "server.rolePaths",

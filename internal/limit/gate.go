@@ -9,19 +9,27 @@ type bounds struct {
 	// size of their tokens.
 	slots, places, bytes int
 	share                int
+	// fair keeps room for other clusters: one gets no more slots, places or bytes than
+	// are free. So one cluster gets half of them, two get a third each, and there is
+	// always some room for a cluster that has none.
+	fair bool
 }
 
+// A member is a host or an access key, of one cluster.
+type member struct{ cluster, name string }
+
 // A gate admits a number of requests at once and makes others wait. Its members are
-// hosts or access keys. It is fair to them: the member with the most requests gives
-// way to members with fewer, and the requests of one member are served in the order
-// of their arrival. No request waits that could enter.
+// hosts or access keys of clusters. It is fair to clusters, and then to members: the one
+// with the most requests gives way to those with fewer, and the requests of one member
+// are served in the order of their arrival. No request waits that could enter.
 //
 // The lock of the Limiter guards it.
 type gate struct {
 	bounds
-	all     presence
-	members map[string]presence
-	queue   []*waiter
+	all      presence
+	clusters map[string]presence
+	members  map[member]presence
+	queue    []*waiter
 }
 
 // presence is how much of a gate is taken.
@@ -29,43 +37,71 @@ type presence struct{ inside, waiting, bytes int }
 
 // A waiter waits at a gate until done is closed. Then admitted reports whether it got a slot.
 type waiter struct {
-	member   string
+	member   member
 	bytes    int
 	done     chan struct{}
 	admitted bool
 }
 
-func newGate(b bounds) *gate { return &gate{bounds: b, members: map[string]presence{}} }
+func newGate(b bounds) *gate {
+	return &gate{bounds: b, clusters: map[string]presence{}, members: map[member]presence{}}
+}
 
 // enter takes a slot if the member may have one now, and reports whether it did.
-func (g *gate) enter(member string) bool {
-	if g.all.inside >= g.slots || g.members[member].inside >= g.slots/g.share {
+func (g *gate) enter(m member) bool {
+	if !g.hasSlot(m) {
 		return false
 	}
-	g.add(member, presence{inside: 1})
+	g.add(m, presence{inside: 1})
 	return true
 }
 
-// leave returns a slot and passes it on: to the member with the fewest slots, and
-// among equals to the request that has waited longest.
-func (g *gate) leave(member string) {
-	g.add(member, presence{inside: -1})
-	var next *waiter
-	for _, w := range g.queue {
-		if next == nil || g.members[w.member].inside < g.members[next.member].inside {
-			next = w
+func (g *gate) hasSlot(m member) bool {
+	free := g.slots - g.all.inside
+	return free > 0 && g.members[m].inside < g.slots/g.share && !(g.fair && g.clusters[m.cluster].inside >= free)
+}
+
+// leave returns a slot and passes it on: to the cluster with the fewest slots, or
+// else the fewest that wait, to its member with the fewest slots, and among equals to the
+// request that has waited longest. With fair shares, a slot that is returned can make
+// room for two clusters.
+func (g *gate) leave(m member) {
+	g.add(m, presence{inside: -1})
+	for {
+		var next *waiter
+		for _, w := range g.queue {
+			if g.hasSlot(w.member) && (next == nil || g.goesFirst(w.member, next.member)) {
+				next = w
+			}
 		}
-	}
-	if next != nil && g.enter(next.member) {
+		if next == nil {
+			return
+		}
+		g.add(next.member, presence{inside: 1})
 		next.admitted = true
 		g.release(next)
 	}
 }
 
+// goesFirst reports whether a member gets a slot before another.
+func (g *gate) goesFirst(m, other member) bool {
+	mine, others := g.clusters[m.cluster], g.clusters[other.cluster]
+	if mine.inside != others.inside {
+		return mine.inside < others.inside
+	}
+	if mine.waiting != others.waiting {
+		return mine.waiting < others.waiting
+	}
+	return g.members[m].inside < g.members[other].inside
+}
+
 // wait takes a place in the queue. It returns nil if there is none for the member.
-func (g *gate) wait(member string, bytes int) *waiter {
-	of := g.members[member]
+func (g *gate) wait(m member, bytes int) *waiter {
+	of, cluster := g.members[m], g.clusters[m.cluster]
 	if of.waiting >= g.places/g.share || of.bytes+bytes > g.bytes/g.share {
+		return nil
+	}
+	if g.fair && (cluster.waiting >= g.places-g.all.waiting || cluster.bytes+bytes > g.bytes-g.all.bytes) {
 		return nil
 	}
 	after := g.weight(of.plus(presence{waiting: 1, bytes: bytes}))
@@ -74,8 +110,8 @@ func (g *gate) wait(member string, bytes int) *waiter {
 			return nil
 		}
 	}
-	w := &waiter{member: member, bytes: bytes, done: make(chan struct{})}
-	g.add(member, presence{waiting: 1, bytes: bytes})
+	w := &waiter{member: m, bytes: bytes, done: make(chan struct{})}
+	g.add(m, presence{waiting: 1, bytes: bytes})
 	g.queue = append(g.queue, w)
 	return w
 }
@@ -100,10 +136,10 @@ func (g *gate) crowdOut(weight int) bool {
 	return true
 }
 
-// turnAway removes all waiters of a member.
-func (g *gate) turnAway(member string) {
+// turnAway removes all waiters of members with a name.
+func (g *gate) turnAway(name string) {
 	for _, w := range slices.Clone(g.queue) {
-		if w.member == member {
+		if w.member.name == name {
 			g.release(w)
 		}
 	}
@@ -120,12 +156,17 @@ func (g *gate) release(w *waiter) {
 	close(w.done)
 }
 
-func (g *gate) add(member string, p presence) {
+func (g *gate) add(m member, p presence) {
 	g.all = g.all.plus(p)
-	if of := g.members[member].plus(p); of == (presence{}) {
-		delete(g.members, member)
+	addTo(g.clusters, m.cluster, p)
+	addTo(g.members, m, p)
+}
+
+func addTo[K comparable](all map[K]presence, key K, p presence) {
+	if of := all[key].plus(p); of == (presence{}) {
+		delete(all, key)
 	} else {
-		g.members[member] = of
+		all[key] = of
 	}
 }
 

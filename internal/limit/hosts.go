@@ -39,13 +39,15 @@ type hosts struct {
 	byName map[string]*host
 	// shared is the pool of hosts without their own.
 	shared *pool
+	// fair is that of the gates.
+	fair bool
 }
 
-func newHosts(named []string) *hosts {
-	h := &hosts{byName: map[string]*host{}, shared: newSharedPool()}
+func newHosts(fair bool, named []string) *hosts {
+	h := &hosts{byName: map[string]*host{}, shared: newSharedPool(fair), fair: fair}
 	for _, name := range named {
 		if len(h.byName) < maxOwnPools {
-			own := newOwnPool()
+			own := newOwnPool(fair)
 			h.byName[name] = &host{name: name, named: true, pool: own, own: own}
 		}
 	}
@@ -127,7 +129,7 @@ func (h *hosts) prove(of *host, now time.Time) {
 		oldest.pool = h.shared
 	}
 	if of.own == nil {
-		of.own = newOwnPool()
+		of.own = newOwnPool(h.fair)
 	}
 	of.pool = of.own
 }

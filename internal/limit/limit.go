@@ -59,9 +59,19 @@ type Limiter struct {
 // most important first. Up to maxOwnPools of them have their own pools from the
 // start, so that junk for other hosts does not delay their first tokens.
 func New(verifier verify.Verifier, named ...string) *Limiter {
+	return newLimiter(verifier, false, named)
+}
+
+// NewFair returns a limiter that several clusters share. It keeps room for each of them:
+// however many requests some send, a request of another finds a slot or a place.
+func NewFair(verifier verify.Verifier, named ...string) *Limiter {
+	return newLimiter(verifier, true, named)
+}
+
+func newLimiter(verifier verify.Verifier, fair bool, named []string) *Limiter {
 	return &Limiter{
 		verifier: verifier,
-		hosts:    newHosts(named),
+		hosts:    newHosts(fair, named),
 		probes:   newGate(bounds{slots: maxHosts, share: maxHosts}),
 		known:    cache.NewLRUExpireCache(maxKeys),
 	}
@@ -74,7 +84,7 @@ type knownKey struct{ cluster, host, accessKeyID string }
 type pass struct {
 	host   *host
 	gate   *gate
-	member string
+	member member
 	// answers is the host's count of answers when the request began.
 	answers int
 }
@@ -130,7 +140,7 @@ func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) 
 		return pass{}, nil, fmt.Errorf("%w, at %d STS hosts", ErrSaturated, maxHosts)
 	}
 	_, known := l.known.Get(key)
-	general, reserved := pass{host: host, gate: host.pool.general, member: host.name}, pass{host: host, gate: host.pool.reserved, member: key.accessKeyID}
+	general, reserved := pass{host: host, gate: host.pool.general, member: member{key.cluster, host.name}}, pass{host: host, gate: host.pool.reserved, member: member{key.cluster, key.accessKeyID}}
 	if host.breaker.isOpen() {
 		return l.admitToOpen(reserved, known, len(req.URL()), now)
 	}
@@ -165,7 +175,7 @@ func (l *Limiter) admitToOpen(reserved pass, known bool, bytes int, now time.Tim
 		}
 	}
 	host := reserved.host
-	probe := pass{host: host, gate: l.probes, member: host.name}
+	probe := pass{host: host, gate: l.probes, member: member{name: host.name}}
 	if host.breaker.isProbeDue(now) && probe.enter() {
 		return probe, nil, nil
 	}

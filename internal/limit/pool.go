@@ -19,22 +19,22 @@ type pool struct {
 }
 
 // newOwnPool returns the pool of one host.
-func newOwnPool() *pool {
+func newOwnPool(fair bool) *pool {
 	return &pool{
-		general:  newGate(bounds{slots: ownSlots, places: 128, bytes: 512 << 10, share: 1}),
-		reserved: newReserved(),
+		general:  newGate(bounds{slots: ownSlots, places: 128, bytes: 512 << 10, share: 1, fair: fair}),
+		reserved: newReserved(fair),
 	}
 }
 
 // newSharedPool returns the pool of all hosts without their own. A host gets at most
 // half of it, so that a host that does not answer leaves the other half.
-func newSharedPool() *pool {
+func newSharedPool(fair bool) *pool {
 	return &pool{
-		general:  newGate(bounds{slots: 16, places: 256, bytes: 1 << 20, share: 2}),
-		reserved: newReserved(),
+		general:  newGate(bounds{slots: 16, places: 256, bytes: 1 << 20, share: 2, fair: fair}),
+		reserved: newReserved(fair),
 	}
 }
 
-func newReserved() *gate {
-	return newGate(bounds{slots: reservedSlots, places: 32, bytes: 256 << 10, share: 8})
+func newReserved(fair bool) *gate {
+	return newGate(bounds{slots: reservedSlots, places: 32, bytes: 256 << 10, share: 8, fair: fair})
 }

@@ -15,26 +15,40 @@ const (
 // A budget bounds the memory that requests under way hold. A request reserves
 // memory before its body is read, and releases it with its answer.
 //
-// If a reservation does not fit, the requests that have waited longest for their
-// bodies make room: a kube-apiserver sends a body in one piece, so these requests
+// If a reservation does not fit, the requests of its cluster that have waited longest for
+// their bodies make room: a kube-apiserver sends a body in one piece, so these requests
 // come from slow senders. If that is not enough, the request is turned away.
 //
-// Every request takes the lock three times. While it is held nothing is allocated or
-// called: in a flood thousands of goroutines wait for it, each with its stack.
+// Every request takes the lock three times. While it is held nothing is called: in a
+// flood thousands of goroutines wait for it, each with its stack.
 type budget struct {
 	max int
+	// fair keeps room for other clusters: the requests of one hold no more than is free.
+	fair bool
 
-	mu   sync.Mutex
+	mu    sync.Mutex
+	held  int
+	parts map[string]*part
+}
+
+// A part is what the requests of one cluster hold of a budget.
+type part struct {
 	held int
 	// oldest and newest are the ends of the list of reservations whose bodies are on
 	// the way.
 	oldest, newest *reservation
 }
 
+func newBudget(limit int, fair bool) *budget {
+	return &budget{max: limit, fair: fair, parts: map[string]*part{}}
+}
+
 // A reservation is a request's part of a budget.
 type reservation struct {
-	budget *budget
-	held   int
+	budget  *budget
+	cluster string
+	part    *part
+	held    int
 	// abort ends the reading of the body. It is not called after
 	// [reservation.release].
 	abort    func()
@@ -45,8 +59,8 @@ type reservation struct {
 }
 
 // reserve returns nil if a request with a body of this size does not fit.
-func (b *budget) reserve(size int, abort func()) *reservation {
-	r := &reservation{budget: b, held: size + overhead, abort: abort}
+func (b *budget) reserve(cluster string, size int, abort func()) *reservation {
+	r := &reservation{budget: b, cluster: cluster, held: size + overhead, abort: abort}
 	slow, fits := b.add(r)
 	for slow != nil {
 		next := slow.newer
@@ -65,18 +79,41 @@ func (b *budget) reserve(size int, abort func()) *reservation {
 func (b *budget) add(r *reservation) (slow *reservation, fits bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.held+r.held > b.max {
-		oldest := b.oldest
+	of := b.parts[r.cluster]
+	if of == nil {
+		of = &part{}
+		b.parts[r.cluster] = of
+	}
+	r.part = of
+	for !b.hasRoom(of, r.held) {
+		oldest := of.oldest
 		if oldest == nil {
+			b.hold(r, 0)
 			return slow, false
 		}
 		oldest.leave()
 		oldest.aborting.Add(1)
 		oldest.newer, slow = slow, oldest
 	}
-	b.held += r.held
-	b.append(r)
+	b.hold(r, r.held)
+	b.parts[r.cluster] = of // it is forgotten if all that it held made room
+	of.append(r)
 	return slow, true
+}
+
+func (b *budget) hasRoom(of *part, size int) bool {
+	free := b.max - b.held
+	return size <= free && (!b.fair || of.held+size <= free)
+}
+
+// hold adds to what a reservation's cluster holds, and forgets the part of a cluster that
+// holds nothing.
+func (b *budget) hold(r *reservation, size int) {
+	b.held += size
+	r.part.held += size
+	if b.fair && r.part.held == 0 && b.parts[r.cluster] == r.part {
+		delete(b.parts, r.cluster)
+	}
 }
 
 // received ends the wait for the body. It returns false if the request had to make
@@ -87,7 +124,7 @@ func (r *reservation) received() bool {
 	if !r.receiving {
 		return false
 	}
-	r.budget.remove(r)
+	r.part.remove(r)
 	return true
 }
 
@@ -100,31 +137,31 @@ func (r *reservation) release() {
 }
 
 func (r *reservation) leave() {
-	r.budget.held -= r.held
-	r.held = 0
 	if r.receiving {
-		r.budget.remove(r)
+		r.part.remove(r)
 	}
+	r.budget.hold(r, -r.held)
+	r.held = 0
 }
 
-func (b *budget) append(r *reservation) {
-	r.receiving, r.older = true, b.newest
-	if b.newest == nil {
-		b.oldest = r
+func (p *part) append(r *reservation) {
+	r.receiving, r.older = true, p.newest
+	if p.newest == nil {
+		p.oldest = r
 	} else {
-		b.newest.newer = r
+		p.newest.newer = r
 	}
-	b.newest = r
+	p.newest = r
 }
 
-func (b *budget) remove(r *reservation) {
+func (p *part) remove(r *reservation) {
 	if r.older == nil {
-		b.oldest = r.newer
+		p.oldest = r.newer
 	} else {
 		r.older.newer = r.newer
 	}
 	if r.newer == nil {
-		b.newest = r.older
+		p.newest = r.older
 	} else {
 		r.newer.older = r.older
 	}

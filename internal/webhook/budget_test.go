@@ -68,7 +68,7 @@ func askOver(client *http.Client, url string) error {
 // none of them, and asks.
 func TestSlowSendersKeepNobodyOut(t *testing.T) {
 	var log bytes.Buffer
-	h, err := webhook.NewHandler(webhook.Config{Authenticate: decide, Metrics: metrics.New(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	h, err := webhook.NewHandler(webhook.Config{Authenticate: forAny(decide), Metrics: metrics.New(), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,11 +118,11 @@ func TestRequestsUnderWayAreBounded(t *testing.T) {
 	body := review("v1", strings.Repeat("x", size))
 	asked, release := make(chan struct{}, 2000), make(chan struct{})
 	m := metrics.New()
-	h, err := webhook.NewHandler(webhook.Config{Metrics: m, Authenticate: func(context.Context, string) authn.Decision {
+	h, err := webhook.NewHandler(webhook.Config{Metrics: m, Authenticate: forAny(func(context.Context, string) authn.Decision {
 		asked <- struct{}{}
 		<-release
 		return authn.Decision{Outcome: authn.Malformed}
-	}})
+	})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,15 @@ type failure struct {
 
 func badRequest(err error) *failure {
 	return &failure{http.StatusBadRequest, metav1.StatusReasonBadRequest, err.Error()}
+}
+
+// noCluster returns the answer to a request for a cluster that this server does not serve.
+func noCluster(r *http.Request) *failure {
+	message := "this server has no default cluster (expected /clusters/ID/authenticate)"
+	if id := r.PathValue(PathCluster); id != "" {
+		message = fmt.Sprintf("this server has no cluster %.100q", id)
+	}
+	return &failure{http.StatusNotFound, metav1.StatusReasonNotFound, message}
 }
 
 // noRoom returns the answer to a request that is turned away unread.

@@ -18,8 +18,15 @@ import (
 
 // Config of [NewHandler]. Authenticate and Metrics must be set.
 type Config struct {
-	// Authenticate decides about a token.
-	Authenticate func(ctx context.Context, token string) authn.Decision
+	// Authenticate decides about a token for a cluster. It fails if there is no such
+	// cluster any more.
+	Authenticate func(ctx context.Context, clusterID, token string) (authn.Decision, error)
+	// Find returns the cluster ID for the one in a path, which is empty if the path has
+	// none. Nil means that all paths are of one cluster.
+	Find func(inPath string) (clusterID string, ok bool)
+	// Fair keeps room for other clusters: the requests of one hold no more memory than
+	// is free.
+	Fair bool
 	// Metrics of the server.
 	Metrics *metrics.Metrics
 	// Log gets a warning when requests are turned away. Nil discards it.
@@ -34,15 +41,21 @@ func NewHandler(config Config) (http.Handler, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	return &handler{Config: config, budget: budget{max: maxHeld}, warnings: rate.Sometimes{First: 1, Interval: time.Minute}}, nil
+	if config.Find == nil {
+		config.Find = func(string) (string, bool) { return "", true }
+	}
+	return &handler{Config: config, budget: newBudget(maxHeld, config.Fair), warnings: rate.Sometimes{First: 1, Interval: time.Minute}}, nil
 }
+
+// PathCluster is the name of the cluster ID in the pattern of a path.
+const PathCluster = "cluster"
 
 // answerSize is enough for the answer to most reviews.
 const answerSize = 768
 
 type handler struct {
 	Config
-	budget budget
+	budget *budget
 	// warnings lets one through, and then one a minute: logs about a flood must not be one.
 	warnings rate.Sometimes
 }
@@ -50,6 +63,11 @@ type handler struct {
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.Metrics.Track()()
+	clusterID, ok := h.Find(r.PathValue(PathCluster))
+	if !ok {
+		h.reject(w, noCluster(r))
+		return
+	}
 	size, bad := bodySize(w, r)
 	if bad != nil {
 		h.reject(w, bad)
@@ -59,7 +77,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// It fails where there is no connection whose reading could end.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 	}
-	reserved := h.budget.reserve(size, abort)
+	reserved := h.budget.reserve(clusterID, size, abort)
 	if reserved == nil {
 		h.turnAway(w)
 		return
@@ -79,12 +97,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.reject(w, badRequest(err))
 		return
 	}
-	h.decide(w, r, review)
+	h.decide(w, r, clusterID, review)
 }
 
-func (h *handler) decide(w http.ResponseWriter, r *http.Request, review review) {
+func (h *handler) decide(w http.ResponseWriter, r *http.Request, clusterID string, review review) {
 	var decision authn.Decision
-	httpserver.Busy(r.Context(), func() { decision = h.Authenticate(r.Context(), review.token) })
+	var err error
+	httpserver.Busy(r.Context(), func() { decision, err = h.Authenticate(r.Context(), clusterID, review.token) })
+	if err != nil {
+		h.reject(w, noCluster(r))
+		return
+	}
 	h.Metrics.Observe(decision)
 	if decision.Outcome.Verdict() == authn.Undecided {
 		undecided(decision).write(w)

@@ -48,6 +48,13 @@ func decide(_ context.Context, bearer string) authn.Decision {
 	return d
 }
 
+// forAny decides about the tokens of every cluster alike.
+func forAny(authenticate func(context.Context, string) authn.Decision) func(context.Context, string, string) (authn.Decision, error) {
+	return func(ctx context.Context, _, token string) (authn.Decision, error) {
+		return authenticate(ctx, token), nil
+	}
+}
+
 func handler(t testing.TB, authenticate func(context.Context, string) authn.Decision) http.Handler {
 	t.Helper()
 	return handlerWith(t, metrics.New(), authenticate)
@@ -55,7 +62,7 @@ func handler(t testing.TB, authenticate func(context.Context, string) authn.Deci
 
 func handlerWith(t testing.TB, m *metrics.Metrics, authenticate func(context.Context, string) authn.Decision) http.Handler {
 	t.Helper()
-	h, err := webhook.NewHandler(webhook.Config{Authenticate: authenticate, Metrics: m})
+	h, err := webhook.NewHandler(webhook.Config{Authenticate: forAny(authenticate), Metrics: m})
 	if err != nil {
 		t.Fatal(err)
 	}

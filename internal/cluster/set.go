@@ -1,0 +1,309 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+)
+
+const (
+	// readyPeriod is how often a cluster that replaces another is asked whether it has
+	// read its sources.
+	readyPeriod = 100 * time.Millisecond
+	// patience is how long a replacement may take to read its sources before the log
+	// says that it does not, and how long a server that starts waits for its clusters.
+	patience = 10 * time.Second
+)
+
+// ErrUnknown means that the set has no cluster with an ID.
+var ErrUnknown = errors.New("this server has no such cluster")
+
+// An Item is a cluster that a [Set] is to serve.
+type Item struct {
+	ID string
+	// Version identifies the settings. An item whose version did not change keeps its
+	// cluster.
+	Version string
+	// New returns a new cluster with the settings.
+	New func() (*Cluster, error)
+}
+
+// A Set is the clusters of a server. It can change while the server runs: a lookup
+// takes no lock, a request keeps the cluster that it found, and a cluster stops once its
+// last request is answered. It is safe for concurrent use.
+type Set struct {
+	log  *slog.Logger
+	view atomic.Pointer[view]
+
+	mu sync.Mutex
+	// wanted are the clusters that were applied last. One that replaces another is
+	// wanted before it is in the view.
+	wanted map[string]*member
+	// ctx is that of Run; nil while it does not run.
+	ctx     context.Context
+	started time.Time
+	running sync.WaitGroup
+}
+
+// A view is what a set serves.
+type view struct {
+	byID map[string]*member
+	// fallback is the ID of the default cluster; empty if there is none.
+	fallback string
+}
+
+// A member is a cluster of a set.
+type member struct {
+	*Cluster
+	version string
+	// inUse is locked for reading by each request, and for ever once the cluster stops.
+	inUse sync.RWMutex
+	stop  context.CancelFunc
+}
+
+// NewSet returns an empty set. Nil discards the log.
+func NewSet(log *slog.Logger) *Set {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := &Set{log: log, wanted: map[string]*member{}}
+	s.view.Store(&view{})
+	return s
+}
+
+// Apply makes the set serve exactly these clusters, and the default one also by the
+// empty ID. If it cannot create one of them, it changes nothing.
+//
+// A new cluster is served at once. A cluster that changed is replaced once the
+// replacement has read its sources, so that no token gets another answer meanwhile.
+func (s *Set) Apply(items []Item, defaultID string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanted, err := s.create(items)
+	if err != nil {
+		return err
+	}
+	before := s.view.Load()
+	after := &view{byID: map[string]*member{}, fallback: defaultID}
+	retired := s.members()
+	s.wanted = wanted
+	for id, m := range wanted {
+		serving := before.byID[id]
+		if serving == nil {
+			serving = m
+		}
+		after.byID[id] = serving
+		delete(retired, serving)
+		delete(retired, m)
+	}
+	s.view.Store(after)
+	for m := range retired {
+		s.retire(m)
+	}
+	if s.ctx != nil {
+		s.start()
+	}
+	return nil
+}
+
+// create returns the clusters of the items, and creates those that changed.
+func (s *Set) create(items []Item) (map[string]*member, error) {
+	wanted := map[string]*member{}
+	var errs []error
+	for _, item := range items {
+		if wanted[item.ID] != nil {
+			errs = append(errs, fmt.Errorf("cluster %q is there twice", item.ID))
+			continue
+		}
+		m := s.unchanged(item)
+		if m == nil {
+			created, err := item.New()
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			m = &member{Cluster: created, version: item.Version}
+		}
+		wanted[item.ID] = m
+	}
+	return wanted, errors.Join(errs...)
+}
+
+// unchanged returns the cluster of an item if it is there already: the one that is
+// served, or one that is about to replace it.
+func (s *Set) unchanged(item Item) *member {
+	for _, m := range []*member{s.view.Load().byID[item.ID], s.wanted[item.ID]} {
+		if m != nil && m.version == item.Version {
+			return m
+		}
+	}
+	return nil
+}
+
+// members returns all clusters of the set, served or not.
+func (s *Set) members() map[*member]struct{} {
+	all := map[*member]struct{}{}
+	for _, of := range []map[string]*member{s.view.Load().byID, s.wanted} {
+		for m := range maps.Values(of) {
+			all[m] = struct{}{}
+		}
+	}
+	return all
+}
+
+// retire stops a cluster that is not in the view any more, after its last request.
+func (s *Set) retire(m *member) {
+	if m.stop == nil || s.ctx == nil {
+		return
+	}
+	s.running.Go(func() {
+		m.inUse.Lock()
+		m.stop()
+		s.log.Info("stopped a cluster", "cluster", m.ID())
+	})
+}
+
+// start runs the clusters that do not run yet.
+func (s *Set) start() {
+	for _, m := range s.wanted {
+		if m.stop != nil {
+			continue
+		}
+		ctx, stop := context.WithCancel(s.ctx)
+		m.stop = stop
+		s.running.Go(func() { m.Run(ctx) })
+		if s.view.Load().byID[m.ID()] != m {
+			s.running.Go(func() { s.replaceWith(ctx, m) })
+		}
+	}
+}
+
+// replaceWith puts a cluster in the place of an older one once its sources are read.
+func (s *Set) replaceWith(ctx context.Context, m *member) {
+	ticker := time.NewTicker(readyPeriod)
+	defer ticker.Stop()
+	began, late := time.Now(), false
+	for {
+		err := m.Ready()
+		if err == nil {
+			break
+		}
+		if !late && time.Since(began) >= patience {
+			late = true
+			s.log.Error("a changed cluster cannot read its sources: its old settings stay in force until it can", "cluster", m.ID(), "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil || s.wanted[m.ID()] != m {
+		return // the server stops, or another edit was faster
+	}
+	before := s.view.Load()
+	after := &view{byID: maps.Clone(before.byID), fallback: before.fallback}
+	after.byID[m.ID()] = m
+	s.view.Store(after)
+	s.retire(before.byID[m.ID()])
+	s.log.Info("replaced a cluster", "cluster", m.ID())
+}
+
+// Run follows the sources of all clusters until ctx is done. It must be called once.
+func (s *Set) Run(ctx context.Context) {
+	s.mu.Lock()
+	s.ctx, s.started = ctx, time.Now()
+	s.start()
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.mu.Lock()
+	s.ctx = nil // nothing starts any more
+	s.mu.Unlock()
+	s.running.Wait()
+}
+
+// Find returns the ID of a cluster, and whether the set has it. The empty ID is that of
+// the default cluster.
+func (s *Set) Find(id string) (clusterID string, ok bool) {
+	if m := s.view.Load().find(id); m != nil {
+		return m.ID(), true
+	}
+	return "", false
+}
+
+func (v *view) find(id string) *member {
+	if id == "" {
+		id = v.fallback
+	}
+	return v.byID[id]
+}
+
+// Use calls f with the cluster with an ID, which does not stop before f returns. The
+// empty ID is that of the default cluster. It returns ErrUnknown if there is none.
+func (s *Set) Use(id string, f func(*Cluster)) error {
+	for {
+		m := s.view.Load().find(id)
+		if m == nil {
+			return ErrUnknown
+		}
+		if m.inUse.TryRLock() { // it fails once the cluster left the view
+			defer m.inUse.RUnlock()
+			f(m.Cluster)
+			return nil
+		}
+	}
+}
+
+// Authenticate decides about a token for the cluster with an ID.
+func (s *Set) Authenticate(ctx context.Context, id, bearer string) (decision authn.Decision, err error) {
+	err = s.Use(id, func(c *Cluster) { decision = c.Authenticate(ctx, bearer) })
+	return decision, err
+}
+
+// Clusters returns the clusters that are served, sorted by their IDs.
+func (s *Set) Clusters() []*Cluster {
+	byID := s.view.Load().byID
+	all := make([]*Cluster, 0, len(byID))
+	for _, id := range slices.Sorted(maps.Keys(byID)) {
+		all = append(all, byID[id].Cluster)
+	}
+	return all
+}
+
+// Ready returns nil once the cluster with an ID has read its sources.
+func (s *Set) Ready(id string) error {
+	m := s.view.Load().find(id)
+	if m == nil {
+		return ErrUnknown
+	}
+	return m.Ready()
+}
+
+// Started returns nil once every cluster has read its sources, or the set has run for
+// ten seconds: no broken source of one cluster keeps a server out of service for the
+// others.
+func (s *Set) Started() error {
+	s.mu.Lock()
+	started := s.started
+	s.mu.Unlock()
+	if !started.IsZero() && time.Since(started) >= patience {
+		return nil
+	}
+	var missing []error
+	for _, c := range s.Clusters() {
+		if err := c.Ready(); err != nil {
+			missing = append(missing, fmt.Errorf("cluster %s: %w", c.ID(), err))
+		}
+	}
+	return errors.Join(missing...)
+}

@@ -1,0 +1,176 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// MaxClusters is how many clusters one server serves at most.
+const MaxClusters = 1000
+
+// A Cluster is an item of clusters: the settings of one cluster of a server that serves
+// several.
+type Cluster struct {
+	ID   string
+	Line int
+	// Default means that the server serves the cluster without its ID in the path too.
+	Default bool
+	// Settings are the settings of the item. Their keys are those below server.
+	Settings *File
+	// Mappings is the node that holds the mappings; nil if there are none.
+	Mappings *yaml.Node
+	// Version changes with the content of the item.
+	Version string
+}
+
+var clusterID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// clusterKeys returns the keys of an item besides id and default. Below server they have
+// the same meaning.
+func clusterKeys() []string {
+	return []string{
+		"awsAuthFile", "backendMode", "clusterOwnerARNs", "ec2DescribeInstancesBurst", "ec2DescribeInstancesQps",
+		"ec2DescribeInstancesRoleARN", "generateKubeconfig", "kubeconfig", "mapAccounts", "mapRoles", "mapUsers", "master",
+		"partition", "reservedPrefixConfig", "rolePaths", "scrubbedAccounts", "sourceARN", "stsRegions",
+	}
+}
+
+// replaced returns the keys that a file with clusters must not have outside of their
+// items: they would be ignored, although a guard or an owner may be meant.
+func replaced() []string {
+	keys := []string{"clusterID"}
+	for _, key := range clusterKeys() {
+		keys = append(keys, "server."+key)
+	}
+	return keys
+}
+
+// readClusters reads the list of clusters.
+func (r *reading) readClusters(name string, value *yaml.Node) error {
+	if value.Kind != yaml.SequenceNode || len(value.Content) == 0 {
+		return problemf(value.Line, "%s: expected a list of clusters, each with an id", name)
+	}
+	if len(value.Content) > MaxClusters {
+		return problemf(value.Line, "%s: %d clusters are more than one server serves (at most %d): run another server for the others", name, len(value.Content), MaxClusters)
+	}
+	for _, item := range value.Content {
+		read, err := r.readCluster(item)
+		if err != nil {
+			return err
+		}
+		for _, other := range r.file.Clusters {
+			switch {
+			case other.ID == read.ID:
+				return problemf(read.Line, "%s: the ID %q is on line %d already (give each cluster its own ID)", name, read.ID, other.Line)
+			case other.Default && read.Default:
+				return problemf(read.Line, "%s: clusters %q and %q are both the default (set default: true on one of them)", name, other.ID, read.ID)
+			}
+		}
+		r.file.Clusters = append(r.file.Clusters, read)
+		r.file.Warnings = append(r.file.Warnings, read.Settings.Warnings...)
+	}
+	return nil
+}
+
+func (r *reading) readCluster(item *yaml.Node) (*Cluster, error) {
+	line := item.Line
+	if item.Kind == yaml.AliasNode {
+		item = item.Alias
+	}
+	if item.Kind != yaml.MappingNode {
+		return nil, problemf(line, "clusters: expected a mapping with the key id")
+	}
+	c := &Cluster{Line: line}
+	settings := reading{file: &File{}}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(item.Content); i += 2 {
+		key, value := item.Content[i], item.Content[i+1]
+		lower := strings.ToLower(key.Value)
+		if first, twice := seen[lower]; twice {
+			return nil, problemf(key.Line, "clusters: %s is set on line %d already", key.Value, first)
+		}
+		seen[lower] = key.Line
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		if err := settings.readClusterKey(c, key, value, item); err != nil {
+			return nil, err
+		}
+	}
+	if c.ID == "" {
+		return nil, problemf(line, "clusters: the cluster has no id (add id: with the ID that its tokens are signed for)")
+	}
+	settings.file.HasMappings = settings.mappings != nil
+	c.Settings, c.Mappings, c.Version = settings.file, settings.mappings, r.version(item)
+	return c, nil
+}
+
+func (r *reading) readClusterKey(c *Cluster, key, value, item *yaml.Node) (err error) {
+	switch lower := strings.ToLower(key.Value); {
+	case lower == "id":
+		if c.ID, err = stringValue(key.Value, value); err != nil {
+			return err
+		}
+		if !clusterID.MatchString(c.ID) {
+			return problemf(key.Line, "clusters: id %q cannot be in a URL path (expected 1 to 100 letters, digits, dots, underscores and hyphens, the first a letter or a digit)", c.ID)
+		}
+		return nil
+	case lower == "default":
+		if err := value.Decode(&c.Default); err != nil || value.Kind != yaml.ScalarNode {
+			return problemf(key.Line, "clusters: default: expected true or false")
+		}
+		return nil
+	case slices.ContainsFunc(clusterKeys(), func(known string) bool { return strings.EqualFold(known, key.Value) }):
+		return r.readKey("server."+key.Value, key, value, item)
+	default:
+		return problemf(key.Line, "clusters: unknown key %s (supported: id, default, %s)", key.Value, strings.Join(clusterKeys(), ", "))
+	}
+}
+
+// checkClusters returns an error if the file also has the settings of a single cluster.
+func (r *reading) checkClusters() error {
+	if len(r.file.Clusters) == 0 {
+		return nil
+	}
+	for _, key := range replaced() {
+		if line, ok := r.lines[strings.ToLower(key)]; ok {
+			return problemf(line, "%s has no effect in a file with clusters: move it into the items of clusters", key)
+		}
+	}
+	return nil
+}
+
+// version returns a hash of an item. The lines of mappings are part of it, since rules
+// name them; other lines are not, so that a new cluster leaves those below it alone. An
+// item with an alias has another version in every version of the file: what it refers to
+// is elsewhere.
+func (r *reading) version(item *yaml.Node) string {
+	h := sha256.New()
+	for i := 0; i+1 < len(item.Content); i += 2 {
+		key := item.Content[i]
+		r.hash(h, key, false)
+		r.hash(h, item.Content[i+1], strings.HasPrefix(strings.ToLower(key.Value), "map"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (r *reading) hash(h hash.Hash, node *yaml.Node, lines bool) {
+	line := 0
+	if lines {
+		line = node.Line
+	}
+	fmt.Fprintf(h, "%d %q %q %d %d\n", node.Kind, node.ShortTag(), node.Value, line, len(node.Content))
+	for _, child := range node.Content {
+		r.hash(h, child, lines)
+	}
+	if node.Kind == yaml.AliasNode {
+		h.Write(r.sum[:])
+	}
+}
