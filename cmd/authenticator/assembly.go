@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -17,8 +16,12 @@ import (
 // clusterSettings are the settings of one cluster: those of the flags, or of an item of
 // clusters in the configuration file.
 type clusterSettings struct {
+	// program has the ID of the cluster, and its settings that have no flag.
+	program *program
 	stsOptions
 	mappingOptions
+	// ownKubeconfig is the file for the kubeconfig of the kube-apiserver of an item.
+	ownKubeconfig string
 }
 
 func (s *clusterSettings) addFlags(flags *pflag.FlagSet) {
@@ -29,24 +32,24 @@ func (s *clusterSettings) addFlags(flags *pflag.FlagSet) {
 // An assembly assembles clusters from their settings and from what all clusters of the
 // server share.
 type assembly struct {
-	limiter  *limit.Limiter
-	denied   *deny.File
-	cacheTTL time.Duration
-	metrics  *metrics.Metrics
-	log      *slog.Logger
+	limiter *limit.Limiter
+	denied  *deny.File
+	cache   authn.CacheConfig
+	metrics *metrics.Metrics
+	log     *slog.Logger
 }
 
-// cluster returns the cluster with some settings. The program has its ID, and its
-// settings without a flag.
-func (a *assembly) cluster(ctx context.Context, p *program, settings *clusterSettings) (*cluster.Cluster, error) {
-	if err := settings.mappingOptions.check(); err != nil {
+// cluster returns the cluster with some settings.
+func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cluster, error) {
+	p := s.program
+	if err := s.mappingOptions.check(); err != nil {
 		return nil, err
 	}
-	hosts, err := settings.hosts()
+	hosts, err := s.hosts()
 	if err != nil {
 		return nil, err
 	}
-	names, warnings, err := settings.sources(p.config)
+	names, warnings, err := s.sources(p.config)
 	if err != nil {
 		return nil, err
 	}
@@ -55,18 +58,18 @@ func (a *assembly) cluster(ctx context.Context, p *program, settings *clusterSet
 		return nil, err
 	}
 	warnings = append(warnings, more...)
-	owner, more, err := settings.owner(settings.partition)
+	owner, more, err := s.owner(s.partition)
 	if err != nil {
 		return nil, err
 	}
 	for _, warning := range append(warnings, more...) {
 		a.log.Warn(warning)
 	}
-	instances, err := settings.instances(p, a.metrics.ObserveDescribeInstances(), a.log)
+	instances, err := s.instances(p, a.metrics.ObserveDescribeInstances(), a.log)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := settings.newSources(ctx, p, names, settings.partition, a.metrics, a.log)
+	sources, err := s.newSources(ctx, p, names, s.partition, a.metrics, a.log)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +77,7 @@ func (a *assembly) cluster(ctx context.Context, p *program, settings *clusterSet
 		ID:               p.clusterID,
 		Hosts:            hosts,
 		Verifier:         a.limiter,
-		Cache:            authn.CacheConfig{TTL: a.cacheTTL},
+		Cache:            a.cache,
 		SignedIn:         a.limiter.SignedIn,
 		Denies:           denies(a.denied),
 		Owner:            owner,

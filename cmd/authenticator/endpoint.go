@@ -60,8 +60,15 @@ func checkPort(flag string, port int) error {
 }
 
 // url returns the URL at which the kube-apiserver reaches the server.
-func (e *endpoint) url() string {
-	return fmt.Sprintf("https://%s/authenticate", net.JoinHostPort(e.hostname, strconv.Itoa(e.port)))
+func (e *endpoint) url() string { return e.base() + "/authenticate" }
+
+// clusterURL returns the URL for one of several clusters.
+func (e *endpoint) clusterURL(id string) string {
+	return e.base() + "/clusters/" + id + "/authenticate"
+}
+
+func (e *endpoint) base() string {
+	return "https://" + net.JoinHostPort(e.hostname, strconv.Itoa(e.port))
 }
 
 func (e *endpoint) listenAddress() string { return net.JoinHostPort(e.address, strconv.Itoa(e.port)) }

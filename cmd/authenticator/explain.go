@@ -131,6 +131,7 @@ func exitOf(e explain.Explanation) error {
 func (o *explainOptions) explain(ctx context.Context, p *program, q explain.Question) (explain.Explanation, error) {
 	if o.useSocket {
 		defer cli.Waiting(p.err, "authenticator: waiting for the server")()
+		q.Cluster = p.clusterID
 		return o.askServer(ctx, q)
 	}
 	now := time.Now()

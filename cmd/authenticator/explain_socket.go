@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -54,23 +56,60 @@ func (o *socketOptions) askServer(ctx context.Context, q explain.Question) (expl
 }
 
 // An explainer answers questions with the live mappings of a server.
-type explainer func(context.Context, explain.Question) explain.Explanation
+type explainer func(context.Context, explain.Question) (explain.Explanation, error)
 
-// newExplainer returns the explainer of the server.
-func (o *serverOptions) newExplainer(p *program, served *cluster.Cluster) explainer {
-	return func(ctx context.Context, q explain.Question) explain.Explanation {
-		facts := explain.Facts{
-			ClusterID: served.ID(), Partition: o.partition, Regions: o.stsRegions,
-			From: "the running server", Because: "its socket in " + o.stateDir,
-			Note: q.Note, SessionUnknown: q.SessionUnknown, MapFlags: o.mapFlags(served.Sources()), Now: time.Now(),
+// explainer returns the explainer of the server.
+func (c *clusters) explainer(because string) explainer {
+	return func(ctx context.Context, q explain.Question) (explanation explain.Explanation, err error) {
+		settings := (*c.settings.Load())[c.idOf(q.Cluster)]
+		if settings == nil {
+			return explanation, c.unknownCluster(q.Cluster)
 		}
-		for _, s := range served.Sources() {
-			described := o.describe(p, s.Name())
-			described.Snapshot = s.Current()
-			facts.Sources = append(facts.Sources, described)
-		}
-		return explain.New(facts, askCluster(ctx, served, q))
+		err = c.Use(settings.program.clusterID, func(served *cluster.Cluster) {
+			facts := explain.Facts{
+				ClusterID: served.ID(), Partition: settings.partition, Regions: settings.stsRegions,
+				From: "the running server", Because: because,
+				Note: q.Note, SessionUnknown: q.SessionUnknown, MapFlags: settings.mapFlags(served.Sources()), Now: time.Now(),
+			}
+			for _, s := range served.Sources() {
+				described := settings.describe(settings.program, s.Name())
+				described.Snapshot = s.Current()
+				facts.Sources = append(facts.Sources, described)
+			}
+			explanation = explain.New(facts, askCluster(ctx, served, q))
+		})
+		return explanation, err
 	}
+}
+
+// idOf returns the ID of the cluster that a question is about. A server of one cluster
+// is asked about that one.
+func (c *clusters) idOf(asked string) string {
+	if id, ok := c.Find(asked); ok {
+		return id
+	}
+	if !c.several {
+		id, _ := c.Find("")
+		return id
+	}
+	return ""
+}
+
+// maxNamed is how many clusters an error names.
+const maxNamed = 10
+
+func (c *clusters) unknownCluster(asked string) error {
+	var ids []string
+	for _, served := range c.Clusters() {
+		ids = append(ids, served.ID())
+	}
+	if len(ids) > maxNamed {
+		ids = append(ids[:maxNamed], "…")
+	}
+	if asked == "" {
+		return fmt.Errorf("the server serves several clusters: name one with --cluster-id (one of %s)", strings.Join(ids, ", "))
+	}
+	return fmt.Errorf("the server has no cluster %q (it serves %s)", asked, strings.Join(ids, ", "))
 }
 
 // describe returns the place of a source of the server.

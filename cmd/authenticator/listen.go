@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/kube-iam/authenticator/internal/httpserver"
+	"github.com/kube-iam/authenticator/internal/webhook"
 )
 
 // handlers are what the server answers with.
@@ -17,13 +18,17 @@ type handlers struct{ webhook, health, metrics http.Handler }
 
 // routes is the handler of the port that the kube-apiserver connects to.
 //
-//	POST /authenticate  a TokenReview
-//	GET  /healthz       ok while the process serves
-//	GET  /readyz        ok once the mappings are read; says what is missing until then
-//	GET  /metrics       Prometheus
+//	POST /authenticate                a TokenReview, for the default cluster
+//	POST /clusters/{id}/authenticate  a TokenReview
+//	GET  /healthz                     ok while the process serves
+//	GET  /readyz                      ok once the mappings are read; says what is missing until then
+//	GET  /clusters/{id}/readyz        the same for one cluster
+//	GET  /metrics                     Prometheus
 func (h handlers) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/authenticate", h.webhook)
+	mux.Handle("/clusters/{"+webhook.PathCluster+"}/authenticate", h.webhook)
+	mux.Handle("/clusters/{id}/readyz", h.health)
 	mux.Handle("/healthz", h.health)
 	mux.Handle("/readyz", h.health)
 	mux.Handle("/metrics", h.metrics)

@@ -61,6 +61,9 @@ type mappingOptions struct {
 	rolePaths          string
 	ec2QPS             float64
 	ec2Burst           int
+	// inline has the mappings of MountedFile for an item of clusters. Without it they
+	// are those of the file of --config, which is followed.
+	inline *config.Cluster
 }
 
 func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
@@ -159,7 +162,7 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 		var made source.Source
 		switch name {
 		case backendMountedFile:
-			made, err = newMountedFile(ctx, p, options, log)
+			made, err = o.newMountedFile(ctx, p, options, log)
 		case backendEKSConfigMap:
 			made, err = o.newConfigMap(ctx, options, metrics, log)
 		case sourceAWSAuthFile:
@@ -185,8 +188,16 @@ func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Optio
 	})
 }
 
-func newMountedFile(ctx context.Context, p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {
+func (o *mappingOptions) newMountedFile(ctx context.Context, p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {
 	options.AssumedRoles = awsauth.AssumedRolesAsRole
+	if o.inline != nil {
+		// The mappings are a part of the cluster's settings: an edit of them replaces it.
+		parsed := mountedfile.Parsed{Mappings: awsauth.ParseNode(o.inline.Mappings, nil, options)}
+		for _, problem := range parsed.Mappings.Problems {
+			problem.Log(log, "problem in "+p.configPath)
+		}
+		return mountedfile.New(ctx, mountedfile.Config{Name: options.Source, Log: log, Parse: func([]byte) (mountedfile.Parsed, error) { return parsed, nil }})
+	}
 	made, err := mountedfile.New(ctx, mountedfile.Config{
 		Name: options.Source, Path: p.configPath, Started: p.config.Rest(), Log: log,
 		Parse: func(content []byte) (mountedfile.Parsed, error) {

@@ -177,6 +177,14 @@ func setDefault(flags *pflag.FlagSet, name, value string) error {
 	return err
 }
 
+// needClusters returns an error if neither a cluster ID nor clusters are configured.
+func (p *program) needClusters() error {
+	if len(p.config.Clusters) > 0 {
+		return nil
+	}
+	return p.needClusterID()
+}
+
 // needClusterID returns an error if the cluster ID is missing or cannot be sent to
 // STS.
 func (p *program) needClusterID() error {

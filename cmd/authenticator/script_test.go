@@ -168,15 +168,18 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], port)
 }
 
-// review sends a server a TokenReview of the token in a file: review URL FILE STATUS.
+// review sends a server a TokenReview of the token in a file, and checks the status of the
+// answer, and its body if there is a pattern: review URL FILE STATUS [PATTERN].
 func review(ts *testscript.TestScript, _ bool, args []string) {
 	body := fmt.Sprintf(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":%q}}`, ts.ReadFile(args[1]))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 	answer, err := client.Post(args[0], "application/json", strings.NewReader(body))
 	ts.Check(err)
-	_ = answer.Body.Close()
-	if !strings.HasPrefix(answer.Status, args[2]) {
-		ts.Fatalf("%s responds %s, want %s", args[0], answer.Status, args[2])
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if pattern := regexp.MustCompile(strings.Join(args[3:], "")); !strings.HasPrefix(answer.Status, args[2]) || !pattern.Match(text) {
+		ts.Fatalf("%s responds %s %s, want %s", args[0], answer.Status, text, strings.Join(args[2:], " with "))
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"runtime"
@@ -13,11 +14,10 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/decisions"
-	"github.com/kube-iam/authenticator/internal/deny"
 	"github.com/kube-iam/authenticator/internal/health"
 	"github.com/kube-iam/authenticator/internal/httpserver"
+	"github.com/kube-iam/authenticator/internal/kubeconfig"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/webhook"
@@ -57,6 +57,11 @@ mapping uses {{EC2PrivateDNSName}}, which needs ec2:DescribeInstances.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
+			if len(p.config.Clusters) > 0 {
+				if err := checkNoClusterFlags(cmd.Flags()); err != nil {
+					return err
+				}
+			}
 			return o.run(cmd.Context(), p)
 		},
 	}
@@ -73,7 +78,7 @@ mapping uses {{EC2PrivateDNSName}}, which needs ec2:DescribeInstances.`,
 
 // check returns an error for an invalid flag, before the server does anything.
 func (o *serverOptions) check(p *program) error {
-	if err := p.needClusterID(); err != nil {
+	if err := p.needClusters(); err != nil {
 		return err
 	}
 	if err := o.endpoint.check(); err != nil {
@@ -122,7 +127,13 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer flush()
-	sts, err := o.newVerifier(ctx, p, metrics, log)
+	clusters := newClusters(p, &o.clusterSettings, log)
+	settings, err := clusters.all(p.config)
+	if err != nil {
+		return err
+	}
+	hosts, regions := namedHosts(settings)
+	sts, err := o.newVerifier(ctx, p, log, metrics.ObserveSTS(regions...))
 	if err != nil {
 		return err
 	}
@@ -131,26 +142,29 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	limiter := limit.New(sts, o.namedHosts()...)
-	metrics.FollowLimits(limiter.Status)
-	clusters := &assembly{limiter: limiter, denied: denied, cacheTTL: o.verificationCacheTTL, metrics: metrics, log: log}
-	served, err := clusters.cluster(ctx, p, &o.clusterSettings)
+	limiter := limit.New(sts, hosts...)
+	if clusters.several {
+		limiter = limit.NewFair(sts, hosts...)
+	}
+	err = clusters.assemble(ctx, assembly{
+		limiter: limiter, denied: denied, cache: authn.CacheConfig{TTL: o.verificationCacheTTL}, metrics: metrics, log: log,
+	})
 	if err != nil {
 		return err
 	}
 	if o.checkConfig {
-		return o.printPlan(ctx, p, served.Sources(), denied, time.Now())
+		return o.printPlan(ctx, p, clusters, time.Now())
 	}
-	metrics.FollowMappings(served.ID(), served.Sources())
+	metrics.FollowLimits(limiter.Status)
 	if denied != nil {
 		metrics.FollowDenied(denied.Len)
 	}
-	defer rereadOnHangup(ctx, p.hangups, rereaders(served.Sources(), denied), log)()
-	return o.serve(ctx, served, denied, o.newExplainer(p, served), metrics, log)
+	defer rereadOnHangup(ctx, p.hangups, clusters.rereaders, log)()
+	return o.serve(ctx, clusters, metrics, log)
 }
 
 // newVerifier returns the client of STS, which all clusters share.
-func (o *serverOptions) newVerifier(ctx context.Context, p *program, metrics *metrics.Metrics, log *slog.Logger) (*verify.STS, error) {
+func (o *serverOptions) newVerifier(ctx context.Context, p *program, log *slog.Logger, observe func(verify.Observation)) (*verify.STS, error) {
 	hosts, err := o.hosts()
 	if err != nil {
 		return nil, err
@@ -171,11 +185,11 @@ func (o *serverOptions) newVerifier(ctx context.Context, p *program, metrics *me
 		return nil, err
 	}
 	return verify.New(verify.Config{
-		MaxIdleConnections: limit.MaxPerHost, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(o.stsRegions...),
+		MaxIdleConnections: limit.MaxPerHost, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: observe,
 	}), nil
 }
 
-func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, denied *deny.File, answer explainer, metrics *metrics.Metrics, log *slog.Logger) error {
+func (o *serverOptions) serve(ctx context.Context, clusters *clusters, metrics *metrics.Metrics, log *slog.Logger) error {
 	ignoreBrokenPipes()
 	certificate, warning, err := o.certificate(ctx)
 	if err != nil {
@@ -184,20 +198,21 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, deni
 	if warning != "" {
 		log.Warn(warning)
 	}
-	if !o.kubeconfigPregenerated {
-		if err := o.writeKubeconfig(certificate); err != nil {
-			return err
-		}
+	if err := o.writeKubeconfigs(clusters, certificate); err != nil {
+		return err
 	}
-	ready := health.ReadyUntil(ctx, served.Ready)
+	ready := health.ReadyUntil(ctx, clusters.ready)
 	metrics.FollowReady(ready)
+	metrics.FollowClusters(clusters.forMetrics)
 	recorder := decisions.NewRecorder()
-	reviews, err := webhook.NewHandler(webhook.Config{Authenticate: recorded(served, recorder), Metrics: metrics, Log: log})
+	reviews, err := webhook.NewHandler(webhook.Config{
+		Authenticate: recorded(clusters, recorder), Find: clusters.Find, Fair: clusters.several, Metrics: metrics, Log: log,
+	})
 	if err != nil {
 		return err
 	}
 	metrics.SetCertificate(certificate.Leaf.NotAfter)
-	endpoints, err := o.listen(handlers{webhook: reviews, health: health.NewHandler(ready), metrics: metrics.Handler()}, certificate)
+	endpoints, err := o.listen(handlers{webhook: reviews, health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler()}, certificate)
 	if err != nil {
 		return err
 	}
@@ -206,11 +221,11 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, deni
 	// The sources stop last: requests in flight still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources, local sync.WaitGroup
-	sources.Go(func() { served.Run(following) })
-	if denied != nil {
+	sources.Go(func() { clusters.run(following) })
+	if denied := clusters.denied; denied != nil {
 		sources.Go(func() { denied.Run(following) })
 	}
-	socket := &socketServer{path: socketPath(o.stateDir), handler: socketRoutes(recorder, answer), log: log}
+	socket := &socketServer{path: socketPath(o.stateDir), handler: socketRoutes(recorder, clusters.explainer("its socket in "+o.stateDir)), log: log}
 	listener := socket.open()
 	asking, silence := context.WithCancel(ctx)
 	local.Go(func() { socket.serve(asking, listener) })
@@ -224,11 +239,36 @@ func (o *serverOptions) serve(ctx context.Context, served *cluster.Cluster, deni
 	return err
 }
 
+// writeKubeconfigs writes the kubeconfig of every kube-apiserver, and those of clusters
+// that are added later.
+func (o *serverOptions) writeKubeconfigs(clusters *clusters, certificate *tls.Certificate) error {
+	if !clusters.several {
+		if o.kubeconfigPregenerated {
+			return nil
+		}
+		return o.writeKubeconfig(certificate)
+	}
+	clusters.writeKubeconfig = func(s *clusterSettings) error {
+		if s.ownKubeconfig == "" {
+			return nil
+		}
+		return kubeconfig.Write(s.ownKubeconfig, o.clusterURL(s.program.clusterID), certificate)
+	}
+	for _, settings := range *clusters.settings.Load() {
+		if err := clusters.writeKubeconfig(settings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // recorded returns the function that decides about a token and keeps the decision.
-func recorded(served *cluster.Cluster, recorder *decisions.Recorder) func(context.Context, string) authn.Decision {
-	return func(ctx context.Context, bearer string) authn.Decision {
-		decision := served.Authenticate(ctx, bearer)
-		recorder.Record(served.ID(), decision)
-		return decision
+func recorded(clusters *clusters, recorder *decisions.Recorder) func(context.Context, string, string) (authn.Decision, error) {
+	return func(ctx context.Context, id, bearer string) (authn.Decision, error) {
+		decision, err := clusters.Authenticate(ctx, id, bearer)
+		if err == nil {
+			recorder.Record(id, decision)
+		}
+		return decision, err
 	}
 }

@@ -7,9 +7,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-
-	"github.com/kube-iam/authenticator/internal/deny"
-	"github.com/kube-iam/authenticator/internal/source"
 )
 
 // catchHangups keeps SIGHUP from ever ending the program, and returns a channel of
@@ -31,21 +28,8 @@ type rereader interface {
 	Reread()
 }
 
-// rereaders returns what follows a file.
-func rereaders(sources []source.Source, denied *deny.File) (files []rereader) {
-	for _, s := range sources {
-		if s, ok := s.(source.Rereader); ok {
-			files = append(files, s)
-		}
-	}
-	if denied != nil {
-		files = append(files, denied)
-	}
-	return files
-}
-
 // rereadOnHangup rereads files at every SIGHUP, until ctx is done or stop is called.
-func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, files []rereader, log *slog.Logger) (stop func()) {
+func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, files func() []rereader, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var listening sync.WaitGroup
 	listening.Go(func() {
@@ -54,7 +38,7 @@ func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, files []rerea
 			case <-ctx.Done():
 				return
 			case <-hangups:
-				reread(files, log)
+				reread(files(), log)
 			}
 		}
 	})

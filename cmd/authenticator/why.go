@@ -24,6 +24,7 @@ denial, as in the server's log and in the log of the kube-apiserver. The server 
 its decisions in memory, and loses them when it stops.
 
 On a control-plane node it asks the running server, through its socket in --state-dir.
+A server of several clusters is asked about all of them, or about that of --cluster-id.
 Elsewhere, or with --context, --kubeconfig, --namespace or --selector, it asks the server
 in each of the cluster's authenticator pods, with kubectl exec.
 
@@ -32,6 +33,7 @@ arguments.`,
 		Example: `  authenticator why
   authenticator why K3QF7M2A
   authenticator why --arn arn:aws:iam::111122223333:user/bob --context my-cluster
+  authenticator why --cluster-id blue --output wide
   authenticator why --watch`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -74,8 +76,8 @@ func denials() (outcomes []authn.Outcome) {
 	return outcomes
 }
 
-func (o *whyOptions) query() decisions.Query {
-	q := decisions.Query{ID: o.id, ARN: o.arn, Outcomes: denials(), Limit: decisions.DefaultLimit}
+func (o *whyOptions) query(p *program) decisions.Query {
+	q := decisions.Query{ID: o.id, ARN: o.arn, Cluster: p.clusterID, Outcomes: denials(), Limit: decisions.DefaultLimit}
 	if o.last {
 		q.Limit = 1
 	}
@@ -110,7 +112,7 @@ func (o *whyOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	if len(found) == 0 {
-		return o.nothing()
+		return o.nothing(p.clusterID)
 	}
 	return nil
 }
@@ -118,20 +120,22 @@ func (o *whyOptions) run(ctx context.Context, p *program) error {
 // find asks the server on this machine, or those in pods.
 func (o *whyOptions) find(ctx context.Context, p *program, server decisions.Client) ([]decisions.Entry, error) {
 	if o.askPods {
-		return o.pods.find(ctx, p, o.stateDir, o.query())
+		return o.pods.find(ctx, p, o.stateDir, o.query(p))
 	}
-	found, err := server.Find(ctx, o.query())
+	found, err := server.Find(ctx, o.query(p))
 	if !errors.Is(err, unixsocket.ErrNoServer) {
 		return found, err
 	}
 	fmt.Fprintf(p.err, "authenticator: no server answers at %s: asking the authenticator's pods in the cluster\n", socketPath(o.stateDir))
-	return o.pods.find(ctx, p, o.stateDir, o.query())
+	return o.pods.find(ctx, p, o.stateDir, o.query(p))
 }
 
-func (o *whyOptions) nothing() error {
+func (o *whyOptions) nothing(cluster string) error {
 	switch {
 	case o.id != "":
 		return fmt.Errorf("no decision has the ID %q: the server keeps only the last ones, and none after a restart (its log has the others)", o.id)
+	case cluster != "" && o.arn == "":
+		return fmt.Errorf("the server denied nobody for cluster %q since it started", cluster)
 	case o.arn != "":
 		return fmt.Errorf("no decision was about %q: either it signed in, or its token never reached the server (authenticator explain --arn says what the server would decide)", o.arn)
 	}
@@ -140,7 +144,7 @@ func (o *whyOptions) nothing() error {
 
 // follow prints the decisions to come.
 func (o *whyOptions) follow(ctx context.Context, p *program, server decisions.Client) error {
-	return server.Watch(ctx, o.query(), func(e decisions.Entry, lost int) error {
+	return server.Watch(ctx, o.query(p), func(e decisions.Entry, lost int) error {
 		if lost > 0 {
 			fmt.Fprintf(p.err, "authenticator: %d decisions were lost, since they came too fast\n", lost)
 		}
@@ -164,7 +168,11 @@ func (o *whyOptions) print(p *program, found []decisions.Entry) error {
 		return nil
 	}
 	return o.output.Print(p.out, nil, func(wide bool) cli.Rows {
-		rows := cli.Rows{Header: strings.Split("TIME ID OUTCOME WHO WHY", " ")}
+		header := "TIME ID OUTCOME WHO WHY"
+		if wide {
+			header = "TIME ID CLUSTER OUTCOME WHO WHY"
+		}
+		rows := cli.Rows{Header: strings.Split(header, " ")}
 		for _, e := range found {
 			rows.Add(whyCells(e, wide)...)
 		}

@@ -105,6 +105,9 @@ func (o *podOptions) ask(ctx context.Context, kubectl, pod, stateDir string, q d
 	if q.ARN != "" {
 		command = append(command, "--arn="+q.ARN)
 	}
+	if q.Cluster != "" {
+		command = append(command, "--cluster-id="+q.Cluster)
+	}
 	if q.Limit == 1 {
 		command = append(command, "--last")
 	}

@@ -26,7 +26,11 @@ func whyCells(e decisions.Entry, wide bool) []any {
 	if !wide && len(why) > maxWhy {
 		why = append(why[:maxWhy-1], '…')
 	}
-	return []any{e.Time.UTC().Format(time.RFC3339), cmp.Or(e.ID, "-"), e.Outcome, whoIsIt(e), string(why)}
+	cells := []any{e.Time.UTC().Format(time.RFC3339), cmp.Or(e.ID, "-")}
+	if wide {
+		cells = append(cells, e.Cluster)
+	}
+	return append(cells, e.Outcome, whoIsIt(e), string(why))
 }
 
 // printLine prints a decision that came during a watch.

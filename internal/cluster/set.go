@@ -106,6 +106,9 @@ func (s *Set) Apply(items []Item, defaultID string) error {
 	}
 	s.view.Store(after)
 	for m := range retired {
+		if wanted[m.ID()] == nil {
+			s.log.Info("removed a cluster", "cluster", m.ID())
+		}
 		s.retire(m)
 	}
 	if s.ctx != nil {
@@ -167,7 +170,6 @@ func (s *Set) retire(m *member) {
 	s.running.Go(func() {
 		m.inUse.Lock()
 		m.stop()
-		s.log.Info("stopped a cluster", "cluster", m.ID())
 	})
 }
 

@@ -24,8 +24,8 @@ type event struct {
 
 // NewHandler returns the handler of the decisions of a recorder.
 //
-//	GET /decisions?id=&arn=&outcome=&limit=             {"decisions": […]}, the latest last
-//	GET /decisions?id=&arn=&outcome=&limit=&watch=true  one JSON object per line, without end
+//	GET /decisions?id=&arn=&cluster=&outcome=&limit=             {"decisions": […]}, the latest last
+//	GET /decisions?id=&arn=&cluster=&outcome=&limit=&watch=true  one JSON object per line, without end
 //
 // The outcome can be repeated. Every parameter is optional.
 func NewHandler(recorder *Recorder) http.Handler {

@@ -52,7 +52,7 @@ func TestFind(t *testing.T) {
 func TestBadQueries(t *testing.T) {
 	handler := decisions.NewHandler(decisions.NewRecorder())
 	for query, want := range map[string]string{
-		"since=1h":             `unknown parameter "since" (supported: id, arn, outcome, limit, watch)`,
+		"since=1h":             `unknown parameter "since" (supported: id, arn, cluster, outcome, limit, watch)`,
 		"outcome=unmaped":      `unknown outcome "unmaped" (supported: malformed, `,
 		"limit=-1":             `parameter limit "-1": expected a number that is not negative`,
 		"limit=x":              `parameter limit "x": expected`,

@@ -19,7 +19,9 @@ type Query struct {
 	ID string
 	// ARN is that of a principal, or of a session of it. The ARN of a role matches all
 	// its sessions.
-	ARN      string
+	ARN string
+	// Cluster is the ID of a cluster.
+	Cluster  string
 	Outcomes []authn.Outcome
 	// Limit is the number of decisions, the latest ones.
 	Limit int
@@ -29,6 +31,7 @@ type Query struct {
 const (
 	paramID      = "id"
 	paramARN     = "arn"
+	paramCluster = "cluster"
 	paramOutcome = "outcome"
 	paramLimit   = "limit"
 	paramWatch   = "watch"
@@ -36,7 +39,7 @@ const (
 
 // parseQuery returns the query in a URL, and reports whether it is a watch.
 func parseQuery(values url.Values) (q Query, watch bool, err error) {
-	supported := []string{paramID, paramARN, paramOutcome, paramLimit, paramWatch}
+	supported := []string{paramID, paramARN, paramCluster, paramOutcome, paramLimit, paramWatch}
 	for name, given := range values {
 		if !slices.Contains(supported, name) {
 			return Query{}, false, fmt.Errorf("unknown parameter %q (supported: %s)", name, strings.Join(supported, ", "))
@@ -45,7 +48,7 @@ func parseQuery(values url.Values) (q Query, watch bool, err error) {
 			return Query{}, false, fmt.Errorf("parameter %s is given twice", name)
 		}
 	}
-	q = Query{ID: values.Get(paramID), ARN: values.Get(paramARN), Limit: DefaultLimit}
+	q = Query{ID: values.Get(paramID), ARN: values.Get(paramARN), Cluster: values.Get(paramCluster), Limit: DefaultLimit}
 	for _, name := range values[paramOutcome] {
 		outcome := authn.Outcome(name)
 		if !slices.Contains(authn.Outcomes(), outcome) {
@@ -83,6 +86,9 @@ func (q Query) values() url.Values {
 	if q.ARN != "" {
 		values.Set(paramARN, q.ARN)
 	}
+	if q.Cluster != "" {
+		values.Set(paramCluster, q.Cluster)
+	}
 	for _, outcome := range q.Outcomes {
 		values.Add(paramOutcome, string(outcome))
 	}
@@ -102,6 +108,7 @@ func (q Query) filter(found, entries []Entry) []Entry {
 func (q *Query) matches(e *Entry) bool {
 	return (q.ID == "" || strings.EqualFold(q.ID, e.ID)) &&
 		(q.ARN == "" || q.matchesARN(e)) &&
+		(q.Cluster == "" || clip(q.Cluster, maxText) == e.Cluster) &&
 		(len(q.Outcomes) == 0 || slices.Contains(q.Outcomes, e.Outcome))
 }
 

@@ -20,6 +20,8 @@ const (
 	maxQuestion = 64 << 10
 	// maxAnswer is more than the rules of an explanation as JSON.
 	maxAnswer = 64 << 20
+	// maxRefusal is more than the names of some clusters.
+	maxRefusal = 4 << 10
 )
 
 // Question is what an explanation is about: a token, or else a principal.
@@ -27,6 +29,8 @@ type Question struct {
 	// Token is a credential.
 	Token     string             `json:"token,omitempty"`
 	Principal identity.Principal `json:"principal"`
+	// Cluster is the ID of a cluster; empty for the default one of the server.
+	Cluster string `json:"cluster,omitempty"`
 	// Note and SessionUnknown are those of [Facts].
 	Note           string `json:"note,omitempty"`
 	SessionUnknown bool   `json:"sessionUnknown,omitempty"`
@@ -34,7 +38,7 @@ type Question struct {
 
 // NewHandler returns a handler that answers questions of this machine's operator, who
 // may see everything. It must not be served on a network.
-func NewHandler(answer func(context.Context, Question) Explanation) http.Handler {
+func NewHandler(answer func(context.Context, Question) (Explanation, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
@@ -49,8 +53,13 @@ func NewHandler(answer func(context.Context, Question) Explanation) http.Handler
 			http.Error(w, "expected a token or a principal, as JSON of at most 64 KiB", http.StatusBadRequest)
 			return
 		}
+		explanation, err := answer(r.Context(), q)
+		if err != nil { // there is no such cluster
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(answer(r.Context(), q)) // the asker may be gone
+		_ = json.NewEncoder(w).Encode(explanation) // the asker may be gone
 	})
 }
 
@@ -70,6 +79,10 @@ func Ask(ctx context.Context, client *http.Client, url string, q Question) (Expl
 		return Explanation{}, fmt.Errorf("asking the server: %w", err)
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusUnprocessableEntity {
+		why, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
+		return Explanation{}, fmt.Errorf("asking the server: %s", bytes.TrimSpace(why))
+	}
 	if response.StatusCode != http.StatusOK {
 		return Explanation{}, fmt.Errorf("asking the server: it answers %s (is it of the same version?)", response.Status)
 	}

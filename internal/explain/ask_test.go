@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,14 +19,14 @@ func TestAsk(t *testing.T) {
 	bob := mappertest.User(t, account, "bob")
 	want := setting{}.explain(t, user(users+"rob"), bob)
 	for _, question := range []explain.Question{
-		{Principal: bob, Note: "a note", SessionUnknown: true},
+		{Principal: bob, Note: "a note", SessionUnknown: true, Cluster: "blue"},
 		{Token: "k8s-aws-v1." + strings.Repeat("A", 16<<10)},
 	} {
-		server := httptest.NewServer(explain.NewHandler(func(_ context.Context, asked explain.Question) explain.Explanation {
+		server := httptest.NewServer(explain.NewHandler(func(_ context.Context, asked explain.Question) (explain.Explanation, error) {
 			if asked != question {
 				t.Errorf("asked %+v, want %+v", asked, question)
 			}
-			return want
+			return want, nil
 		}))
 		got, err := explain.Ask(t.Context(), server.Client(), server.URL, question)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -37,9 +38,9 @@ func TestAsk(t *testing.T) {
 
 // TestHandlerRefuses checks questions that are none, and that no error quotes them.
 func TestHandlerRefuses(t *testing.T) {
-	handler := explain.NewHandler(func(context.Context, explain.Question) explain.Explanation {
+	handler := explain.NewHandler(func(context.Context, explain.Question) (explain.Explanation, error) {
 		t.Error("a question that is none is answered")
-		return explain.Explanation{}
+		return explain.Explanation{}, nil
 	})
 	for _, test := range []struct {
 		method, body string
@@ -65,7 +66,10 @@ func TestAskFails(t *testing.T) {
 	bob := explain.Question{Principal: mappertest.User(t, account, "bob")}
 	for want, handler := range map[string]http.HandlerFunc{
 		"it answers 404 Not Found (is it of the same version?)": http.NotFound,
-		"reading the answer of the server: ":                    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+		"asking the server: the server has no cluster green": explain.NewHandler(func(context.Context, explain.Question) (explain.Explanation, error) {
+			return explain.Explanation{}, errors.New("the server has no cluster green")
+		}).ServeHTTP,
+		"reading the answer of the server: ": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
 	} {
 		server := httptest.NewServer(handler)
 		if _, err := explain.Ask(t.Context(), server.Client(), server.URL, bob); err == nil || !strings.Contains(err.Error(), want) {

@@ -9,18 +9,29 @@ import (
 )
 
 // NewHandler serves /healthz, which answers ok while the process serves, and
-// /readyz, which answers ok while ready returns nil, else the reason.
-func NewHandler(ready func() error) http.Handler {
+// /readyz, which answers ok while ready returns nil, else the reason. For a cluster that
+// readyOf knows, /clusters/{id}/readyz does the same.
+func NewHandler(ready func() error, readyOf func(clusterID string) (known bool, err error)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := ready(); err != nil {
-			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, ready()) })
+	mux.HandleFunc("GET /clusters/{id}/readyz", func(w http.ResponseWriter, r *http.Request) {
+		known, err := readyOf(r.PathValue("id"))
+		if !known {
+			http.Error(w, "this server has no such cluster", http.StatusNotFound)
 			return
 		}
-		fmt.Fprintln(w, "ok")
+		answer(w, err)
 	})
 	return mux
+}
+
+func answer(w http.ResponseWriter, err error) {
+	if err != nil {
+		http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
 }
 
 // ReadyUntil wraps a readiness check so that it fails once ctx is done, for load

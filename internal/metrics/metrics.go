@@ -15,7 +15,6 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
-	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
@@ -42,7 +41,8 @@ type Metrics struct {
 	stsLatency        prometheus.Histogram
 	regions           *regions
 	limits            *limits
-	mappings          *mappings
+	clusters          *clusters
+	clustersInvalid   prometheus.Gauge
 	describeInstances prometheus.Counter
 	certificateEnds   prometheus.Gauge
 	watchFailures     prometheus.Counter
@@ -90,7 +90,7 @@ func New() *Metrics {
 		}),
 		regions:  regions,
 		limits:   newLimits(regions),
-		mappings: newMappings(),
+		clusters: newClusters(),
 		watchFailures: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Failed attempts to list or watch aws-auth.",
 		}),
@@ -106,11 +106,14 @@ func New() *Metrics {
 		linesSuppressed: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "log_lines_suppressed_total", Help: "Decisions that were not logged, because anybody could have caused that many.",
 		}),
+		clustersInvalid: f.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "clusters_config_invalid", Help: "1 if the clusters in the configuration file are not in force, because the file is invalid.",
+		}),
 		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate expires.",
 		}),
 	}
-	registry.MustRegister(m.mappings, m.limits, m.connections)
+	registry.MustRegister(m.clusters, m.limits, m.connections)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "ready", Help: "1 if /readyz returns ok: the server has read its mappings and is not stopping.",
 	}, m.isReady)
@@ -211,9 +214,16 @@ func (m *Metrics) countDenied() float64 {
 // SetCertificate sets when the serving certificate expires.
 func (m *Metrics) SetCertificate(ends time.Time) { m.certificateEnds.Set(float64(ends.Unix())) }
 
-// FollowMappings has every scrape show what a cluster's sources have in force.
-func (m *Metrics) FollowMappings(cluster string, sources []source.Source) {
-	m.mappings.follow(cluster, sources)
+// FollowClusters has every scrape show the clusters for which each calls a function.
+func (m *Metrics) FollowClusters(each func(func(Cluster))) { m.clusters.each.Store(&each) }
+
+// SetClustersInvalid sets whether the clusters in the configuration file are not those in
+// force, because the file is invalid.
+func (m *Metrics) SetClustersInvalid(invalid bool) {
+	m.clustersInvalid.Set(0)
+	if invalid {
+		m.clustersInvalid.Set(1)
+	}
 }
 
 // FollowReady has every scrape show whether the server is ready.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/metrics"
@@ -39,16 +40,15 @@ func everyMetric() string {
 			{Host: "sts.eu-west-1.amazonaws.com"}, // named, and no token has come yet
 		}
 	})
-	m.FollowMappings("blue", []source.Source{
+	follow(m, "blue",
 		fixed("EKSConfigMap", source.Snapshot{Table: accounts(2), Problems: []mapper.Problem{{Severity: mapper.Error}, {Severity: mapper.Warning}, {Severity: mapper.Warning}}}),
-		fixed("AWSAuthFile", source.Snapshot{}),
-	})
-	m.FollowMappings("green", []source.Source{fixed("EKSConfigMap", source.Snapshot{Table: accounts(1)})})
+		fixed("AWSAuthFile", source.Snapshot{}))
 	m.SetCertificate(time.Unix(1_000, 0))
 	m.FollowConnections(func() []httpserver.Status {
 		return []httpserver.Status{{Listener: "webhook", Open: 5, ClosedQuiet: 6, ClosedSlow: 7}, {Listener: "health", Open: 8}}
 	})
 	m.FollowDenied(func() int { return 9 })
+	m.SetClustersInvalid(true)
 	m.ObserveTurnedAway()
 	m.ObserveEdit()([]string{mapper.NodesGroup})
 	m.ObserveEdit()(nil)
@@ -56,6 +56,21 @@ func everyMetric() string {
 	m.ObserveSuppressedLine()()
 	return scrape(m)
 }
+
+// served is a cluster with seven decisions of each outcome.
+type served struct {
+	id      string
+	sources []source.Source
+}
+
+func follow(m *metrics.Metrics, id string, sources ...source.Source) {
+	m.FollowClusters(func(f func(metrics.Cluster)) { f(served{id, sources}) })
+}
+
+func (s served) ID() string                  { return s.id }
+func (s served) Sources() []source.Source    { return s.sources }
+func (s served) Ready() error                { return errors.New("not read yet") }
+func (s served) Decided(authn.Outcome) int64 { return 7 }
 
 // unchanging is a source that always has the same in force.
 type unchanging struct {
@@ -131,7 +146,9 @@ func TestGauges(t *testing.T) {
 	for _, want := range []string{
 		`aws_iam_authenticator_mapping_entries{cluster="blue",source="EKSConfigMap"} 2`,
 		`aws_iam_authenticator_mapping_entries{cluster="blue",source="AWSAuthFile"} 0`,
-		`aws_iam_authenticator_mapping_entries{cluster="green",source="EKSConfigMap"} 1`,
+		`aws_iam_authenticator_cluster_ready{cluster="blue"} 0`,
+		`aws_iam_authenticator_cluster_reviews_total{cluster="blue",result="mapped"} 7`,
+		`aws_iam_authenticator_clusters_config_invalid 1`,
 		`aws_iam_authenticator_mapping_problems{cluster="blue",severity="error",source="EKSConfigMap"} 1`,
 		`aws_iam_authenticator_mapping_problems{cluster="blue",severity="warning",source="EKSConfigMap"} 2`,
 		`aws_iam_authenticator_sts_circuit_open{StsRegion="eu-west-2"} 1`,
@@ -207,7 +224,7 @@ func TestReadyGauge(t *testing.T) {
 func TestLastGoodAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := metrics.New()
-		m.FollowMappings("blue", []source.Source{fixed("EKSConfigMap", source.Snapshot{Table: accounts(1), KeptSince: time.Now()})})
+		follow(m, "blue", fixed("EKSConfigMap", source.Snapshot{Table: accounts(1), KeptSince: time.Now()}))
 		time.Sleep(90 * time.Second) // in the bubble
 		if want := `mapping_last_good_age_seconds{cluster="blue",source="EKSConfigMap"} 90`; !strings.Contains(scrape(m), want) {
 			t.Errorf("/metrics lacks %s", want)
