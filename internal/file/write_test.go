@@ -2,9 +2,12 @@ package file
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -25,6 +28,34 @@ func TestWrite(t *testing.T) {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want.mode {
 			t.Errorf("mode %v, %v, want %v", info.Mode(), err, want.mode)
 		}
+	}
+}
+
+// TestCreate checks that of many writers, one creates the file.
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	var created atomic.Int64
+	var creating sync.WaitGroup
+	for range 16 {
+		creating.Go(func() {
+			switch err := Create(path, []byte("content"), 0o600); {
+			case err == nil:
+				created.Add(1)
+			case !errors.Is(err, fs.ErrExist):
+				t.Error(err)
+			}
+		})
+	}
+	creating.Wait()
+	if created.Load() != 1 {
+		t.Errorf("created %d times", created.Load())
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+		t.Errorf("in the directory are %v, %v", left, err)
 	}
 }
 
