@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -124,17 +123,20 @@ func (o *mapOptions) read(ctx context.Context, p *program) (*awsauth.Result, edi
 type editOptions struct {
 	mapOptions
 	dryRun, yes, force bool
+	output             cli.Output
 	// askAlways asks also before somebody gains access. The edit comes from the history,
 	// which more than the one who runs the command can write.
 	askAlways bool
 }
 
-func (o *editOptions) addFlags(flags *pflag.FlagSet) {
-	o.mapOptions.addFlags(flags)
-	o.addEditFlags(flags)
+func (o *editOptions) addFlags(command *cobra.Command) {
+	o.mapOptions.addFlags(command.Flags())
+	o.addEditFlags(command)
 }
 
-func (o *editOptions) addEditFlags(flags *pflag.FlagSet) {
+func (o *editOptions) addEditFlags(command *cobra.Command) {
+	o.output.AddFlag(command, formatText, cli.JSON, cli.YAML)
+	flags := command.Flags()
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the difference, and who gains and loses access, and change nothing")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask before somebody loses or changes access")
 	flags.BoolVar(&o.force, "force", false, "make the edit even if it locks out you, the last administrator or a node")
@@ -160,6 +162,9 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 	if err != nil {
 		return err
 	}
+	if target.prints() && o.output.String() != formatText {
+		return cli.Usagef("--output %s and --filename - exclude each other: both print to standard output", &o.output)
+	}
 	confirmed := ""
 	for range maxConflicts {
 		before, err := target.read(ctx)
@@ -174,16 +179,18 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 			if target.prints() {
 				return target.write(ctx, before)
 			}
-			return p.printf(p.out, "%s\n", cli.Printable(after.unchanged))
+			return o.report(p, edited{Target: target.name(), Result: resultUnchanged, ResourceVersion: target.version()}, cli.Printable(after.unchanged)+"\n")
 		}
 		from, to, err := readBoth(before, after.document, options)
 		if err != nil {
 			return fmt.Errorf("%s: %w", target.name(), err)
 		}
-		delta := mapper.Diff(from, to)
-		dangers := lockout.Dangers(from, to, target.facts(ctx, delta))
+		delta := mapper.Diff(from.Table, to.Table)
+		dangers := lockout.Dangers(from.Table, to.Table, target.facts(ctx, delta))
+		is := newEdited(target, from, to, delta, dangers)
 		if o.dryRun {
-			return o.printPlan(p, target, before, after.document, delta, dangers)
+			is.Result, is.ResourceVersion = resultPlanned, target.version()
+			return o.report(p, is, planText(target.parts(before, after.document), delta, dangers))
 		}
 		if err := o.refuse(dangers); err != nil {
 			return err
@@ -201,21 +208,20 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 		if err != nil || target.prints() {
 			return err
 		}
-		return p.printf(p.out, "%s%s\n", diffText(delta), target.done())
+		is.Result, is.ResourceVersion = target.done(), target.version()
+		return o.report(p, is, fmt.Sprintf("%s%s %s\n", diffText(delta), is.Result, target.name()))
 	}
 	return fmt.Errorf("editing %s: others were faster %d times; try again", target.name(), maxConflicts)
 }
 
-func readBoth(before, after edit.Document, options awsauth.Options) (from, to *mapper.Table, err error) {
-	was, err := before.Read(options)
-	if err != nil {
+func readBoth(before, after edit.Document, options awsauth.Options) (from, to *awsauth.Result, err error) {
+	if from, err = before.Read(options); err != nil {
 		return nil, nil, err
 	}
-	is, err := after.Read(options)
-	if err != nil {
+	if to, err = after.Read(options); err != nil {
 		return nil, nil, err
 	}
-	return was.Table, is.Table, nil
+	return from, to, nil
 }
 
 func same(a, b edit.Document) bool {
@@ -246,23 +252,4 @@ func (o *editOptions) refuse(dangers []string) error {
 		err.Err = fmt.Errorf("%w; %s", err.Err, cli.Printable(danger))
 	}
 	return err
-}
-
-// printPlan prints what an edit would do.
-func (o *editOptions) printPlan(p *program, target mapTarget, before, after edit.Document, delta mapper.Delta, dangers []string) error {
-	var text []byte
-	for _, part := range target.parts(before, after) {
-		if part.before != part.after {
-			text = append(text, diff.Diff("a/"+part.name, []byte(part.before), "b/"+part.name, []byte(part.after))...)
-		}
-	}
-	if err := p.printf(p.out, "%s%s", text, diffText(delta)); err != nil {
-		return err
-	}
-	for _, danger := range dangers {
-		if err := p.printf(p.out, "needs --force: %s\n", cli.Printable(danger)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

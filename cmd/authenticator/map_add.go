@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -44,7 +43,7 @@ mapUsers. If it is mapped already, it gets the new username and groups.`,
 		},
 	}
 	command.Flags().StringVar(&o.arn, "userarn", "", "ARN of the user")
-	o.addFlags(command.Flags())
+	o.addFlags(command)
 	return command
 }
 
@@ -76,14 +75,15 @@ mapRoles. If it is mapped already, it gets the new username and groups.`,
 	}
 	command.Flags().StringVar(&o.arn, "rolearn", "", "ARN of the role, without its path")
 	command.Flags().StringToStringVar(&o.sso, "sso", nil, "permission set: permissionSetName=NAME,accountID=ID[,partition=PARTITION]")
-	o.addFlags(command.Flags())
+	o.addFlags(command)
 	return command
 }
 
-func (o *addOptions) addFlags(flags *pflag.FlagSet) {
+func (o *addOptions) addFlags(command *cobra.Command) {
+	flags := command.Flags()
 	flags.StringVar(&o.username, "username", "", "username in Kubernetes; may have placeholders such as {{SessionName}}")
 	flags.StringSliceVar(&o.groups, "groups", nil, "comma-separated groups in Kubernetes (repeatable)")
-	o.editOptions.addFlags(flags)
+	o.editOptions.addFlags(command)
 	// aws-iam-authenticator's other flags.
 	flags.BoolVar(&o.prompt, "prompt", true, "ask before somebody loses or changes access; --prompt=false is --yes")
 	flags.StringVar(&o.context, "kubeconfig-context", "", "the same as --context")
@@ -136,7 +136,7 @@ without groups, in mapAccounts.`,
 			return o.add(cmd.Context(), p, edit.Mapping{Section: "mapAccounts", Principal: edit.Principal{Account: args[0]}})
 		},
 	}
-	o.addFlags(command.Flags())
+	o.addFlags(command)
 	return command
 }
 

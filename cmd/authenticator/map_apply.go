@@ -53,6 +53,6 @@ a node.`,
 		},
 	}
 	o.addClusterFlags(command.Flags())
-	o.addEditFlags(command.Flags())
+	o.addEditFlags(command)
 	return command
 }

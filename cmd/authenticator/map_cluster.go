@@ -36,11 +36,18 @@ type clusterTarget struct {
 func (t *clusterTarget) name() string { return "ConfigMap kube-system/aws-auth" }
 func (t *clusterTarget) prints() bool { return false }
 
-func (t *clusterTarget) done() string {
+func (t *clusterTarget) done() editResult {
 	if t.created {
-		return "created " + t.name()
+		return resultCreated
 	}
-	return "edited " + t.name()
+	return resultEdited
+}
+
+func (t *clusterTarget) version() string {
+	if t.object == nil {
+		return ""
+	}
+	return t.object.GetResourceVersion()
 }
 
 func (t *clusterTarget) read(ctx context.Context) (edit.Document, error) {
@@ -84,6 +91,7 @@ func (t *clusterTarget) write(ctx context.Context, document edit.Document) error
 			return fmt.Errorf("creating ConfigMap kube-system/aws-auth: %w", err)
 		}
 		t.record(ctx, nil, created)
+		t.object = created
 		return nil
 	}
 	changed := t.object.DeepCopy()
@@ -98,6 +106,7 @@ func (t *clusterTarget) write(ctx context.Context, document edit.Document) error
 		return fmt.Errorf("editing ConfigMap kube-system/aws-auth: %w", err)
 	}
 	t.record(ctx, t.object, updated)
+	t.object = updated
 	return nil
 }
 

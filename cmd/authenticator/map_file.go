@@ -30,12 +30,14 @@ func (t *fileTarget) name() string {
 
 func (t *fileTarget) prints() bool { return t.path == stdin }
 
-func (t *fileTarget) done() string {
+func (t *fileTarget) done() editResult {
 	if t.isNew {
-		return "created " + t.path
+		return resultCreated
 	}
-	return "edited " + t.path
+	return resultEdited
 }
+
+func (t *fileTarget) version() string { return "" }
 
 func (t *fileTarget) read(ctx context.Context) (edit.Document, error) {
 	content, err := t.p.readInput(ctx, t.path, file.MaxMappings)

@@ -20,8 +20,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
 
-// edited is what map history prints of an edit for programs.
-type edited struct {
+// pastEdit is what map history prints of an edit for programs.
+type pastEdit struct {
 	Number          int       `json:"number"`
 	Time            time.Time `json:"time"`
 	Who             string    `json:"who"`
@@ -60,6 +60,9 @@ The history is in the ConfigMap kube-system/aws-auth-history.`,
 			entry, err := numbered(entries, args[0])
 			if err != nil {
 				return err
+			}
+			if output.String() == cli.JSON {
+				return output.Print(p.out, newAWSAuth(entry.Data).Object, nil)
 			}
 			text, err := yaml.Marshal(newAWSAuth(entry.Data).Object)
 			if err != nil {
@@ -103,7 +106,7 @@ access, and is in the history itself.`,
 		},
 	}
 	o.addClusterFlags(command.Flags())
-	o.addEditFlags(command.Flags())
+	o.addEditFlags(command)
 	return command
 }
 
@@ -161,10 +164,10 @@ const maxChanges = 3
 
 func printHistory(p *program, output *cli.Output, entries []history.Entry, options awsauth.Options) error {
 	var table *mapper.Table
-	list := make([]edited, 0, len(entries))
+	list := make([]pastEdit, 0, len(entries))
 	for i, entry := range entries {
 		is := awsauth.Parse(entry.Data, nil, options).Table
-		e := edited{entry.Number, entry.Time, entry.Author(), entry.UID, entry.ResourceVersion, []string{}}
+		e := pastEdit{entry.Number, entry.Time, entry.Author(), entry.UID, entry.ResourceVersion, []string{}}
 		if i > 0 {
 			for _, change := range mapper.Diff(table, is).Changes {
 				e.Changes = append(e.Changes, change.String())

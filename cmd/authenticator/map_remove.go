@@ -43,7 +43,7 @@ func newMapRemove(p *program) *cobra.Command {
 			})
 		},
 	}
-	o.addFlags(command.Flags())
+	o.addFlags(command)
 	return command
 }
 

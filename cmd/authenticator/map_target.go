@@ -21,8 +21,10 @@ type mapTarget interface {
 	// prints reports whether write prints to standard output, where nothing else may go
 	// then.
 	prints() bool
-	// done says what write did.
-	done() string
+	// done is what write did.
+	done() editResult
+	// version is the version of what was read or written last; empty for a file.
+	version() string
 	// parts returns the texts to show the difference of.
 	parts(before, after edit.Document) []part
 	// facts returns what the check of an edit has to know.
