@@ -46,7 +46,7 @@ The history is in the ConfigMap kube-system/aws-auth-history.`,
   authenticator map history 3 > aws-auth.yaml`,
 		Args: maxOneNumber,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			entries, err := o.history(cmd.Context())
+			entries, err := o.history(cmd.Context(), p)
 			if err != nil {
 				return err
 			}
@@ -89,7 +89,7 @@ access, and is in the history itself.`,
 		Args: maxOneNumber,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.askAlways = true
-			entries, err := o.history(cmd.Context())
+			entries, err := o.history(cmd.Context(), p)
 			if err != nil {
 				return err
 			}
@@ -123,14 +123,19 @@ func maxOneNumber(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-func (o *mapOptions) history(ctx context.Context) ([]history.Entry, error) {
+// history returns the entries of the history, and warns of those that cannot be read.
+func (o *mapOptions) history(ctx context.Context, p *program) ([]history.Entry, error) {
 	client, err := o.client()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	return history.List(ctx, client)
+	entries, skipped, err := history.List(ctx, client)
+	for _, cause := range skipped {
+		fmt.Fprintf(p.err, "authenticator: warning: skipped %s\n", cli.Printable(cause.Error()))
+	}
+	return entries, err
 }
 
 // before returns the last entry that differs from the current content.

@@ -30,7 +30,7 @@ type mapServer struct {
 }
 
 // mapAPI serves a Kubernetes API until the script ends, and writes a kubeconfig for it:
-// mapapi KUBECONFIG [aws-auth=FILE] [history] [nodes=FILE] [review=FILE] [conflicts=N].
+// mapapi KUBECONFIG [aws-auth=FILE] [history[=FILE]] [nodes=FILE] [review=FILE] [conflicts=N].
 // What is not named does not exist, or is forbidden.
 func mapAPI(ts *testscript.TestScript, _ bool, args []string) {
 	s := &mapServer{ts: ts, version: 10, objects: map[string]map[string]any{}}
@@ -41,7 +41,11 @@ func mapAPI(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(value)), &object))
 			s.put("aws-auth", object)
 		case "history":
-			s.put("aws-auth-history", map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "aws-auth-history", "namespace": "kube-system"}})
+			object := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "aws-auth-history", "namespace": "kube-system"}}
+			if value != "" {
+				ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(value)), &object))
+			}
+			s.put("aws-auth-history", object)
 		case "nodes":
 			s.nodes = ts.ReadFile(value)
 		case "review":

@@ -112,6 +112,9 @@ func add(configMap *unstructured.Unstructured, entry Entry) (bool, error) {
 	}
 	next := 1
 	if n := len(stored); n > 0 {
+		if stored[n-1].number == maxNumber {
+			renumber(stored)
+		}
 		next = stored[n-1].number + 1
 	}
 	for i, s := range stored {
@@ -153,39 +156,45 @@ func isOlder(version, than string) bool {
 	return err == nil && err2 == nil && a < b
 }
 
-// List returns the entries, the oldest first.
-func List(ctx context.Context, client dynamic.Interface) ([]Entry, error) {
+// List returns the entries, the oldest first. Those that cannot be read are not among
+// them: skipped names each, with the reason.
+func List(ctx context.Context, client dynamic.Interface) (entries []Entry, skipped []error, err error) {
 	configMap, err := kube.ConfigMaps(client).Get(ctx, Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the history: %w", err)
+		return nil, nil, fmt.Errorf("reading the history: %w", err)
 	}
 	stored, err := storedIn(configMap)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	entries := make([]Entry, 0, len(stored))
-	total := 0
-	for _, s := range slices.Backward(stored) {
-		entry, err := s.unpack()
+	left := maxRead
+	for i, s := range slices.Backward(stored) {
+		if left <= 0 { // somebody filled it with what compresses too well
+			skipped = append(skipped, fmt.Errorf("%d entries of the history before number %d: the later ones have %d MiB already", i+1, stored[i+1].number, maxRead>>20))
+			break
+		}
+		text, err := s.expand()
+		left -= len(text)
+		var entry Entry
+		if err == nil {
+			entry, err = s.entry(text)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("reading entry %d of the history: %w", s.number, err)
-		}
-		for _, text := range entry.Data {
-			total += len(text)
-		}
-		if total > maxRead {
-			break // someone filled it with what compresses too well
+			skipped = append(skipped, fmt.Errorf("entry %d of the history: %w", s.number, err))
+			continue
 		}
 		entries = append(entries, entry)
 	}
 	slices.Reverse(entries)
-	return entries, nil
+	slices.Reverse(skipped)
+	return entries, skipped, nil
 }
 
-// maxRead is the size in bytes of the entries that are read at once, the newest first.
+// maxRead is the expanded size in bytes of the entries that are read at once, the newest
+// first.
 const maxRead = 64 << 20
 
 // A record is an entry as it is stored: the key is its number, UID and version.
@@ -204,10 +213,20 @@ func size(records []record) (n int) {
 	return n
 }
 
+// maxNumber is the largest number of an entry.
+const maxNumber = 99_999_999
+
+// renumber numbers records from 1.
+func renumber(records []record) {
+	for i := range records {
+		records[i].number = i + 1
+	}
+}
+
 // recordOf returns the record of a key, and reports whether the key is one of ours.
 func recordOf(key string, packed []byte) (record, bool) {
 	number, rest, ok := strings.Cut(key, ".")
 	uid, version, ok2 := strings.Cut(rest, ".")
 	n, err := strconv.Atoi(number)
-	return record{n, uid, version, packed}, ok && ok2 && err == nil && n > 0
+	return record{n, uid, version, packed}, ok && ok2 && err == nil && n > 0 && n <= maxNumber
 }

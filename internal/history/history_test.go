@@ -1,12 +1,15 @@
 package history_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +19,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
+	kuberuntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -31,10 +34,10 @@ func newClient(t *testing.T) *fake.FakeDynamicClient {
 	t.Helper()
 	empty := configMap(history.Name, "0", nil)
 	kinds := map[schema.GroupVersionResource]string{{Version: "v1", Resource: "configmaps"}: "ConfigMapList"}
-	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, empty)
+	client := fake.NewSimpleDynamicClientWithCustomListKinds(kuberuntime.NewScheme(), kinds, empty)
 	var mu sync.Mutex
 	version := 0
-	client.PrependReactor("update", "configmaps", func(action clienttesting.Action) (bool, runtime.Object, error) {
+	client.PrependReactor("update", "configmaps", func(action clienttesting.Action) (bool, kuberuntime.Object, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		update, _ := action.(clienttesting.UpdateAction)
@@ -75,9 +78,9 @@ func record(t *testing.T, client *fake.FakeDynamicClient, entries ...history.Ent
 // list returns the entries as number, version, who and text.
 func list(t *testing.T, client *fake.FakeDynamicClient) (list []string) {
 	t.Helper()
-	entries, err := history.List(t.Context(), client)
-	if err != nil {
-		t.Fatal(err)
+	entries, skipped, err := history.List(t.Context(), client)
+	if err != nil || len(skipped) > 0 {
+		t.Fatal(skipped, err)
 	}
 	for _, e := range entries {
 		list = append(list, fmt.Sprintf("%d %s %s %.10s", e.Number, e.ResourceVersion, e.Author(), e.Data["mapUsers"]))
@@ -142,7 +145,7 @@ func TestConflicts(t *testing.T) {
 	t.Parallel()
 	client := newClient(t)
 	conflicts := 3
-	client.PrependReactor("update", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+	client.PrependReactor("update", "configmaps", func(clienttesting.Action) (bool, kuberuntime.Object, error) {
 		if conflicts == 0 {
 			return false, nil, nil
 		}
@@ -188,32 +191,92 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestJunk checks that what others write into the history is ignored or reported.
-func TestJunk(t *testing.T) {
-	t.Parallel()
-	client := newClient(t)
-	record(t, client, entry("1", "a", ""))
+// write writes keys of the history as anybody may who can edit the ConfigMap.
+func write(t *testing.T, client *fake.FakeDynamicClient, packed map[string][]byte) {
+	t.Helper()
 	object, err := kube.ConfigMaps(client).Get(t.Context(), history.Name, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	binary, _, _ := unstructured.NestedStringMap(object.Object, "binaryData")
-	binary["README"], binary["00000009.x.y"] = "eA==", "not base64"
+	if binary == nil {
+		binary = map[string]string{}
+	}
+	for key, value := range packed {
+		binary[key] = base64.StdEncoding.EncodeToString(value)
+	}
 	_ = unstructured.SetNestedStringMap(object.Object, binary, "binaryData")
 	if _, err := kube.ConfigMaps(client).Update(t.Context(), object, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := list(t, client); len(got) != 1 {
-		t.Errorf("got %v", got)
+}
+
+// zipped returns a text, compressed.
+func zipped(text string) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(text))
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// TestJunk checks that entries that cannot be read are skipped and named, and that the
+// history still takes entries.
+func TestJunk(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	record(t, client, entry("1", "a", ""))
+	good := zipped(`{"data":{"mapUsers":"x"}}`)
+	write(t, client, map[string][]byte{
+		"README": nil, "0.x.y": good, "-1.x.y": good, "9223372036854775807.x.y": good, "9223372036854775808.x.y": good, "100000000.x.y": good, // not ours
+		"00000002.uid.7": []byte("x"), "00000003.uid.8": good[:len(good)-4], "00000004.uid.9": zipped("no JSON"),
+	})
+	record(t, client, entry("10", "b", ""))
+	entries, skipped, err := history.List(t.Context(), client)
+	if err != nil || len(entries) != 2 || entries[0].Number != 1 || entries[1].Number != 5 {
+		t.Errorf("the entries are %v, %v", entries, err)
 	}
-	binary["00000002.uid.7"] = "eA=="
-	_ = unstructured.SetNestedStringMap(object.Object, binary, "binaryData")
-	object.SetResourceVersion("2")
-	if _, err := kube.ConfigMaps(client).Update(t.Context(), object, metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
+	for i, want := range []string{"entry 2 of the history: unexpected EOF", "entry 3 of the history: unexpected EOF", "entry 4 of the history: invalid character"} {
+		if len(skipped) != 3 || !strings.HasPrefix(skipped[i].Error(), want) {
+			t.Fatalf("skipped are %q, want %q in place %d", skipped, want, i)
+		}
 	}
-	if _, err := history.List(t.Context(), client); err == nil || !strings.HasPrefix(err.Error(), "reading entry 2 of the history: ") {
-		t.Errorf("got %v", err)
+}
+
+// TestLargestNumber checks that the entry after the largest number is kept.
+func TestLargestNumber(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	write(t, client, map[string][]byte{"00000007.uid.7": zipped(`{"data":{"mapUsers":"a"}}`), "99999999.uid.8": zipped(`{"data":{"mapUsers":"b"}}`)})
+	record(t, client, entry("9", "c", "ann"))
+	want := []string{"1 7 unknown (field manager unknown) a", "2 8 unknown (field manager unknown) b", "3 9 ann c"}
+	if diff := cmp.Diff(want, list(t, client)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestBombs checks that entries that expand to far more than a ConfigMap can have do not
+// cost much: one that is too large, and many of the size of an entry.
+func TestBombs(t *testing.T) {
+	client := newClient(t)
+	bombs := map[string][]byte{"00000001.uid.1": zipped(`{"data":{}}`)}
+	large := zipped(`{"data":{"mapUsers":"` + strings.Repeat(" ", 6<<20) + `"}}`)
+	for i := range 90 {
+		bombs[fmt.Sprintf("%08d.uid.%d", i+2, i+2)] = large
+	}
+	bombs["00000100.uid.100"] = zipped(strings.Repeat(" ", 1<<24))
+	write(t, client, bombs)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	entries, skipped, err := history.List(t.Context(), client)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(entries) > 11 || len(skipped) != 2 || skipped[1].Error() != "entry 100 of the history: it has more than 6295552 bytes" ||
+		!strings.HasSuffix(skipped[0].Error(), ": the later ones have 64 MiB already") {
+		t.Errorf("%d entries, skipped %q, %v", len(entries), skipped, err)
+	}
+	// Reading grows a buffer, so that it allocates a few times what it reads.
+	if took := after.TotalAlloc - before.TotalAlloc; took > 600<<20 {
+		t.Errorf("listing took %d MiB", took>>20)
 	}
 }
 
@@ -222,7 +285,7 @@ func TestRecorder(t *testing.T) {
 	t.Parallel()
 	client := newClient(t)
 	asked := make(chan struct{}, 8)
-	client.PrependReactor("get", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+	client.PrependReactor("get", "configmaps", func(clienttesting.Action) (bool, kuberuntime.Object, error) {
 		asked <- struct{}{}
 		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, history.Name, errors.New("no"))
 	})

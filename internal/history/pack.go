@@ -59,17 +59,28 @@ func pack(entry Entry) ([]byte, error) {
 }
 
 func (r record) unpack() (Entry, error) {
+	text, err := r.expand()
+	if err != nil {
+		return Entry{}, err
+	}
+	return r.entry(text)
+}
+
+// expand returns the JSON of an entry. The text is of use only without an error, but its
+// length is always what was read.
+func (r record) expand() ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(r.packed))
 	if err != nil {
-		return Entry{}, err
+		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(reader, maxEntry+1))
-	if err != nil {
-		return Entry{}, err
+	if err == nil && len(text) > maxEntry {
+		err = fmt.Errorf("it has more than %d bytes", maxEntry)
 	}
-	if len(text) > maxEntry {
-		return Entry{}, fmt.Errorf("it has more than %d bytes", maxEntry)
-	}
+	return text, err
+}
+
+func (r record) entry(text []byte) (Entry, error) {
 	var entry Entry
 	if err := json.Unmarshal(text, &entry); err != nil {
 		return Entry{}, err
