@@ -14,8 +14,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/shell"
 )
 
 // clusterFlags are the flags of the commands for people that name a cluster, with the
@@ -81,7 +81,7 @@ func (f *clusterFlags) because(noServer string) string {
 func (f *clusterFlags) edit(int) string {
 	command := []string{"kubectl"}
 	for _, word := range f.words() {
-		command = append(command, explain.Shell(word))
+		command = append(command, shell.Quote(word))
 	}
 	return strings.Join(append(command, "--namespace", "kube-system", "edit", "configmap", "aws-auth"), " ")
 }

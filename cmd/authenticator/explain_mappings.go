@@ -14,6 +14,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/shell"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
@@ -146,7 +147,7 @@ func (o *explainMappings) add(ctx context.Context, p *program, m *mappings, name
 // editFile returns the command that edits a line of a file.
 func editFile(path string) func(line int) string {
 	return func(line int) string {
-		return fmt.Sprintf("${EDITOR:-vi} +%d %s", max(line, 1), explain.Shell(path))
+		return fmt.Sprintf("${EDITOR:-vi} +%d %s", max(line, 1), shell.Quote(path))
 	}
 }
 

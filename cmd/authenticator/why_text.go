@@ -14,7 +14,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/decisions"
-	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/shell"
 )
 
 // maxWhy is how many characters of a reason are in a table that is not wide.
@@ -114,9 +114,9 @@ func lineText(line int) string {
 func whyNext(e decisions.Entry) string {
 	switch e.Outcome {
 	case authn.Unmapped, authn.Denied:
-		return "authenticator explain --arn " + explain.Shell(cmp.Or(e.ARN, e.CanonicalARN))
+		return "authenticator explain --arn " + shell.Quote(cmp.Or(e.ARN, e.CanonicalARN))
 	case authn.Refused:
-		return "Ask for a new token: authenticator token --cluster-id " + explain.Shell(e.Cluster) + " --token-only | authenticator explain --cluster-id " + explain.Shell(e.Cluster) + " --token -"
+		return "Ask for a new token: authenticator token --cluster-id " + shell.Quote(e.Cluster) + " --token-only | authenticator explain --cluster-id " + shell.Quote(e.Cluster) + " --token -"
 	case authn.Malformed, authn.Expired:
 		return "The caller needs a new token, and a clock that is right."
 	case authn.MappingUnknown:

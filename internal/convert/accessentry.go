@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kube-iam/authenticator/internal/shell"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -16,7 +17,7 @@ func (c *conversion) accessEntry(entry *mapper.Entry, clusterName string) {
 		c.lose("%s: access entries are for users and roles", arn)
 		return
 	}
-	create := "aws eks create-access-entry --cluster-name " + shell(clusterName) + " --principal-arn " + shell(arn)
+	create := "aws eks create-access-entry --cluster-name " + shell.Quote(clusterName) + " --principal-arn " + shell.Quote(arn)
 	if kind := nodeType(username, groups); kind != "" && strings.HasPrefix(resource, "role/") {
 		fmt.Fprintf(c, "%s --type %s\n", create, kind)
 		return
@@ -24,7 +25,7 @@ func (c *conversion) accessEntry(entry *mapper.Entry, clusterName string) {
 	if why := reservedUsername(username); why != "" {
 		c.lose("the username %s of %s: %s; the access entry gets the default", username, arn, why)
 	} else {
-		create += " --username " + shell(username)
+		create += " --username " + shell.Quote(username)
 	}
 	var kept []string
 	for _, group := range groups {
@@ -35,7 +36,7 @@ func (c *conversion) accessEntry(entry *mapper.Entry, clusterName string) {
 		case hasReservedPrefix(group):
 			c.lose("the group %s of %s: access entries have no groups that start with system:, eks:, aws:, amazon: or iam:", group, arn)
 		default:
-			kept = append(kept, shell(group))
+			kept = append(kept, shell.Quote(group))
 		}
 	}
 	if len(kept) > 0 {
@@ -45,7 +46,7 @@ func (c *conversion) accessEntry(entry *mapper.Entry, clusterName string) {
 	if slices.Contains(groups, mapper.MastersGroup) {
 		partition, _, _ := cutARN(arn)
 		fmt.Fprintf(c, "aws eks associate-access-policy --cluster-name %s --principal-arn %s --policy-arn arn:%s:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy --access-scope type=cluster\n",
-			shell(clusterName), shell(arn), partition)
+			shell.Quote(clusterName), shell.Quote(arn), partition)
 	}
 }
 
@@ -96,12 +97,4 @@ func cutARN(arn string) (partition, resource, account string) {
 		return "", "", ""
 	}
 	return parts[1], parts[5], parts[4]
-}
-
-// shell returns a word for a shell.
-func shell(word string) string {
-	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+=,%") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

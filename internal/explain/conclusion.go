@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/shell"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -65,7 +66,7 @@ const freshToken = "authenticator token --cluster-id %s --token-only | authentic
 // concludeToken is about a token that is invalid without asking STS.
 func concludeToken(facts Facts, explained authn.Explained) (sentence, command string) {
 	err, parts := explained.Decision.Err, explained.Token
-	again := fmt.Sprintf(freshToken, Shell(facts.ClusterID))
+	again := fmt.Sprintf(freshToken, shell.Quote(facts.ClusterID))
 	switch {
 	case errors.Is(err, token.ErrExpired):
 		return fmt.Sprintf("The token is not valid: it was signed %s ago, and tokens expire after 15 minutes. Make a new one, or correct the clock of the machine that made it.",
@@ -96,7 +97,7 @@ func concludeHost(facts Facts, parts token.Parts, again string) (sentence, comma
 
 // concludeRefused is about a token that STS does not accept.
 func concludeRefused(facts Facts, explained authn.Explained) (sentence, command string) {
-	again := fmt.Sprintf(freshToken, Shell(facts.ClusterID))
+	again := fmt.Sprintf(freshToken, shell.Quote(facts.ClusterID))
 	const check = "aws sts get-caller-identity"
 	code := ""
 	if refused, ok := errors.AsType[*verify.RefusedError](explained.Decision.Err); ok {
@@ -252,20 +253,9 @@ func mapAdd(facts Facts, p Principal, g grant) string {
 func words(command []string) string {
 	quoted := make([]string, len(command))
 	for i, word := range command {
-		quoted[i] = Shell(word)
+		quoted[i] = shell.Quote(word)
 	}
 	return strings.Join(quoted, " ")
-}
-
-// Shell quotes a word for a shell, if it has to be.
-func Shell(word string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_./:@=,+-", r)
-	}
-	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // duration returns a duration in whole seconds.
