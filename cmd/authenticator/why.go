@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,9 @@ arguments.`,
 	flags := command.Flags()
 	flags.StringVar(&o.arn, "arn", "", "only decisions about this user, role or session")
 	flags.BoolVar(&o.last, "last", false, "only the last decision")
-	flags.BoolVarP(&o.watch, "watch", "w", false, "print the decisions to come too, until interrupted; only on a control-plane node")
+	flags.BoolVarP(&o.watch, "watch", "w", false, "print the decisions to come too, until interrupted")
+	flags.BoolVar(&o.untilStdinEnds, "until-stdin-ends", false, "end a watch with the standard input")
+	_ = flags.MarkHidden("until-stdin-ends") // for the watch of a pod
 	flags.StringVar(&o.stateDir, "state-dir", defaultStateDir, "directory of the running server's socket, also in a pod")
 	o.pods.addFlags(flags)
 	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
@@ -59,7 +62,9 @@ arguments.`,
 type whyOptions struct {
 	id, arn     string
 	last, watch bool
-	stateDir    string
+	// untilStdinEnds ends a watch in a pod when kubectl exec ends elsewhere.
+	untilStdinEnds bool
+	stateDir       string
 	// askPods is set if a flag names the pods.
 	askPods bool
 	pods    podOptions
@@ -90,8 +95,6 @@ func (o *whyOptions) check() error {
 		return cli.Usagef("--arn, --last and --watch are not for one ID")
 	case o.watch && o.last:
 		return cli.Usagef("--watch and --last exclude each other")
-	case o.watch && o.askPods:
-		return cli.Usagef("--watch is only for the server on this machine: run it on a control-plane node, or through kubectl exec in one pod")
 	}
 	return nil
 }
@@ -119,15 +122,19 @@ func (o *whyOptions) run(ctx context.Context, p *program) error {
 
 // find asks the server on this machine, or those in pods.
 func (o *whyOptions) find(ctx context.Context, p *program, server decisions.Client) ([]decisions.Entry, error) {
-	if o.askPods {
-		return o.pods.find(ctx, p, o.stateDir, o.query(p))
+	if !o.askPods {
+		found, err := server.Find(ctx, o.query(p))
+		if !errors.Is(err, unixsocket.ErrNoServer) {
+			return found, err
+		}
+		o.sayPods(p)
 	}
-	found, err := server.Find(ctx, o.query(p))
-	if !errors.Is(err, unixsocket.ErrNoServer) {
-		return found, err
-	}
-	fmt.Fprintf(p.err, "authenticator: no server answers at %s: asking the authenticator's pods in the cluster\n", socketPath(o.stateDir))
 	return o.pods.find(ctx, p, o.stateDir, o.query(p))
+}
+
+// sayPods says why the pods are asked.
+func (o *whyOptions) sayPods(p *program) {
+	fmt.Fprintf(p.err, "authenticator: no server answers at %s: asking the authenticator's pods in the cluster\n", socketPath(o.stateDir))
 }
 
 func (o *whyOptions) nothing(cluster string) error {
@@ -142,8 +149,28 @@ func (o *whyOptions) nothing(cluster string) error {
 	return errors.New("the server denied nobody since it started")
 }
 
-// follow prints the decisions to come.
+// follow prints the decisions to come, of the server on this machine or of those in pods.
 func (o *whyOptions) follow(ctx context.Context, p *program, server decisions.Client) error {
+	if !o.askPods {
+		err := o.followHere(ctx, p, server)
+		if !errors.Is(err, unixsocket.ErrNoServer) {
+			return err
+		}
+		o.sayPods(p)
+	}
+	return o.pods.watch(ctx, p, o.stateDir, o.query(p), func(e decisions.Entry) error { return o.printLine(p, e) })
+}
+
+func (o *whyOptions) followHere(ctx context.Context, p *program, server decisions.Client) error {
+	if o.untilStdinEnds {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		go func() { // ends with the input, or with the process
+			_, _ = io.Copy(io.Discard, p.in)
+			cancel()
+		}()
+	}
 	return server.Watch(ctx, o.query(p), func(e decisions.Entry, lost int) error {
 		if lost > 0 {
 			fmt.Fprintf(p.err, "authenticator: %d decisions were lost, since they came too fast\n", lost)

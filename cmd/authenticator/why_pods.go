@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -42,10 +43,33 @@ func (o *podOptions) addFlags(flags *pflag.FlagSet) {
 // find asks the server in each pod, whose state directory is the same in all, and returns
 // their decisions in the order of time.
 func (o *podOptions) find(ctx context.Context, p *program, stateDir string, q decisions.Query) ([]decisions.Entry, error) {
+	kubectl, err := o.lookUp()
+	if err != nil {
+		return nil, err
+	}
+	byPod, err := o.findEach(ctx, p, kubectl, stateDir, q)
+	return inOrder(byPod, q.Limit), err
+}
+
+// lookUp returns the path of kubectl.
+func (o *podOptions) lookUp() (string, error) {
 	kubectl, err := exec.LookPath("kubectl")
 	if err != nil {
-		return nil, errors.New("asking the authenticator's pods: kubectl is not on the PATH (on a control-plane node, run this as root, so that it asks the server there)")
+		return "", errors.New("asking the authenticator's pods: kubectl is not on the PATH (on a control-plane node, run this as root, so that it asks the server there)")
 	}
+	return kubectl, nil
+}
+
+// inOrder returns the last decisions of all pods in the order of time.
+func inOrder(byPod map[string][]decisions.Entry, limit int) []decisions.Entry {
+	found := slices.Concat(slices.Collect(maps.Values(byPod))...)
+	slices.SortStableFunc(found, func(a, b decisions.Entry) int { return a.Time.Compare(b.Time) })
+	return found[max(0, len(found)-limit):]
+}
+
+// findEach returns the decisions of each pod that answers. It prints which do not, and
+// fails if none does.
+func (o *podOptions) findEach(ctx context.Context, p *program, kubectl, stateDir string, q decisions.Query) (map[string][]decisions.Entry, error) {
 	defer cli.Waiting(p.err, "authenticator: asking the authenticator's pods")()
 	pods, err := o.pods(ctx, kubectl)
 	if err != nil {
@@ -54,7 +78,7 @@ func (o *podOptions) find(ctx context.Context, p *program, stateDir string, q de
 	var (
 		mu      sync.Mutex
 		asking  sync.WaitGroup
-		found   []decisions.Entry
+		found   = map[string][]decisions.Entry{}
 		failed  []string
 		allowed = make(chan struct{}, podsAtOnce)
 	)
@@ -65,7 +89,7 @@ func (o *podOptions) find(ctx context.Context, p *program, stateDir string, q de
 			entries, err := o.ask(ctx, kubectl, pod, stateDir, q)
 			mu.Lock()
 			defer mu.Unlock()
-			found = append(found, entries...)
+			found[pod] = entries
 			if err != nil {
 				failed = append(failed, cli.Printable(fmt.Sprintf("%s: %v", pod, err)))
 			}
@@ -79,8 +103,7 @@ func (o *podOptions) find(ctx context.Context, p *program, stateDir string, q de
 	if len(failed) == len(pods) {
 		return nil, errors.New("no pod of the authenticator answered")
 	}
-	slices.SortStableFunc(found, func(a, b decisions.Entry) int { return a.Time.Compare(b.Time) })
-	return found[max(0, len(found)-q.Limit):], nil
+	return found, nil
 }
 
 // pods returns the names of the pods, as pod/NAME.
@@ -130,6 +153,18 @@ func (o *podOptions) ask(ctx context.Context, kubectl, pod, stateDir string, q d
 func (o *podOptions) kubectl(ctx context.Context, kubectl string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, podTimeout)
 	defer cancel()
+	command := o.command(ctx, kubectl, args...)
+	var said bytes.Buffer
+	command.Stderr = &said
+	output, err := command.Output()
+	if err != nil {
+		return output, failedBecause(args[0], err, said.String())
+	}
+	return output, nil
+}
+
+// command returns a command of kubectl.
+func (o *podOptions) command(ctx context.Context, kubectl string, args ...string) *exec.Cmd {
 	flags := []string{"--namespace", o.namespace}
 	if o.cluster.kubeconfig != "" {
 		flags = append(flags, "--kubeconfig", o.cluster.kubeconfig)
@@ -137,15 +172,16 @@ func (o *podOptions) kubectl(ctx context.Context, kubectl string, args ...string
 	if o.cluster.context != "" {
 		flags = append(flags, "--context", o.cluster.context)
 	}
-	command := exec.CommandContext(ctx, kubectl, append(flags, args...)...)
-	var said bytes.Buffer
-	command.Stderr = &said
-	output, err := command.Output()
-	if err != nil {
-		if text := strings.TrimSpace(said.String()); text != "" {
-			err = fmt.Errorf("%w: %s", err, text[:min(len(text), 1000)])
-		}
-		return output, fmt.Errorf("running kubectl %s: %w", args[0], err)
-	}
-	return output, nil
+	return exec.CommandContext(ctx, kubectl, append(flags, args...)...)
 }
+
+// failedBecause returns the error of kubectl with what it said.
+func failedBecause(verb string, err error, said string) error {
+	if text := strings.TrimSpace(said); text != "" {
+		err = fmt.Errorf("%w: %s", err, text[:min(len(text), maxSaid)])
+	}
+	return fmt.Errorf("running kubectl %s: %w", verb, err)
+}
+
+// maxSaid is how many bytes of kubectl's messages are shown.
+const maxSaid = 1000
