@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,5 +74,44 @@ func TestWriteFails(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("in the directory are %v, %v", left, err)
+	}
+}
+
+// TestWriteRemovesStale checks that a write removes what killed processes left of writes
+// of the same file, and nothing else.
+func TestWriteRemovesStale(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	names := []string{".file.partial-1", ".file.partial-22", ".file.partial-x", ".file-3", ".other.partial-4"}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(".other.partial-4", filepath.Join(dir, ".file.partial-5")); err != nil {
+		t.Fatal(err)
+	}
+	inUse, err := os.Open(filepath.Join(dir, ".file.partial-22"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inUse.Close()
+	if err := lock(inUse); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, entry := range left {
+		got = append(got, entry.Name())
+	}
+	want := []string{".file-3", ".file.partial-22", ".file.partial-5", ".file.partial-x", ".other.partial-4", "file"}
+	if !slices.Equal(got, want) {
+		t.Errorf("in the directory are %q, want %q", got, want)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -17,11 +19,15 @@ var ErrNoServer = errors.New("no server is running")
 const URL = "http://localhost"
 
 // NewClient returns an HTTP client of the server on a socket. Its errors match
-// [ErrNoServer] if there is none. It keeps no connections.
+// [ErrNoServer] if there is none. It keeps no connections, and makes none to the socket of
+// another user, who could answer anything.
 func NewClient(path string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if err := checkOwner(path, uint32(os.Geteuid())); err != nil {
+				return nil, fmt.Errorf("connecting to socket %s: %w", path, err)
+			}
 			conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 			switch {
 			case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
@@ -32,4 +38,32 @@ func NewClient(path string) *http.Client {
 			return conn, nil
 		},
 	}}
+}
+
+// checkOwner returns an error if the socket belongs to somebody else than root and a
+// user. Root also trusts the owner of the directory: a server need not run as root. What
+// is missing belongs to nobody.
+func checkOwner(path string, user uint32) error {
+	owner, err := ownerOf(path)
+	if err != nil || owner == 0 || owner == user {
+		return nil
+	}
+	if user == 0 {
+		if of, err := ownerOf(filepath.Dir(path)); err == nil && of == owner {
+			return nil
+		}
+	}
+	return fmt.Errorf("it belongs to user %d: expected a socket of root or of user %d", owner, user)
+}
+
+func ownerOf(path string) (uint32, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	return stat.Uid, nil
 }
