@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+	"time"
 )
+
+// staleAfter is the age of a temporary file whose process must have ended.
+const staleAfter = time.Hour
 
 // Write writes a file as a whole or not at all. It removes what a killed process left of
 // an earlier write.
@@ -30,15 +33,9 @@ func place(path string, content []byte, mode fs.FileMode, move func(from, to str
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	defer func() {
-		_ = os.Remove(partial.Name()) // fails, as it should, once renamed
-		_ = partial.Close()
-	}()
-	// The lock says that the file is in use, until it has its name. Some file systems have
-	// none: then nobody can take the file for a stale one either.
-	_ = lock(partial)
+	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once it is renamed
 	_, err = partial.Write(content)
-	if err := errors.Join(err, partial.Chmod(mode), partial.Sync()); err != nil {
+	if err := errors.Join(err, partial.Chmod(mode), partial.Sync(), partial.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	if err := move(partial.Name(), path); err != nil {
@@ -47,7 +44,7 @@ func place(path string, content []byte, mode fs.FileMode, move func(from, to str
 	return nil
 }
 
-// removeStale removes the temporary files whose process has ended, as best it can.
+// removeStale removes old temporary files, as best it can: no write takes that long.
 func removeStale(dir, prefix string) {
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
@@ -55,16 +52,8 @@ func removeStale(dir, prefix string) {
 		if !ours || strings.Trim(random, "0123456789") != "" || !entry.Type().IsRegular() {
 			continue
 		}
-		name := filepath.Join(dir, entry.Name())
-		f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-		if err != nil {
-			continue
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
+			_ = os.Remove(filepath.Join(dir, entry.Name()))
 		}
-		if lock(f) == nil {
-			_ = os.Remove(name)
-		}
-		_ = f.Close()
 	}
 }
-
-func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
