@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
 const (
@@ -64,9 +66,43 @@ type view struct {
 type member struct {
 	*Cluster
 	version string
-	// inUse is locked for reading by each request, and for ever once the cluster stops.
-	inUse sync.RWMutex
-	stop  context.CancelFunc
+	stop    context.CancelFunc
+
+	mu       sync.Mutex
+	requests int
+	// retired is set once the member has left the view, and idle is closed once it has
+	// no request either.
+	retired bool
+	idle    chan struct{}
+}
+
+// enter begins a request, unless the member has left the view.
+func (m *member) enter() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.retired {
+		return false
+	}
+	m.requests++
+	return true
+}
+
+// leave ends a request.
+func (m *member) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.requests--; m.retired && m.requests == 0 {
+		close(m.idle)
+	}
+}
+
+// retire lets no request enter any more.
+func (m *member) retire() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.retired = true; m.requests == 0 {
+		close(m.idle)
+	}
 }
 
 // NewSet returns an empty set. Nil discards the log.
@@ -133,7 +169,7 @@ func (s *Set) create(items []Item) (map[string]*member, error) {
 				errs = append(errs, err)
 				continue
 			}
-			m = &member{Cluster: created, version: item.Version}
+			m = &member{Cluster: created, version: item.Version, idle: make(chan struct{})}
 		}
 		wanted[item.ID] = m
 	}
@@ -168,7 +204,8 @@ func (s *Set) retire(m *member) {
 		return
 	}
 	s.running.Go(func() {
-		m.inUse.Lock()
+		m.retire()
+		<-m.idle
 		m.stop()
 	})
 }
@@ -227,11 +264,38 @@ func (s *Set) Run(ctx context.Context) {
 	s.ctx, s.started = ctx, time.Now()
 	s.start()
 	s.mu.Unlock()
-	<-ctx.Done()
+	s.freeMemory(ctx)
 	s.mu.Lock()
 	s.ctx = nil // nothing starts any more
 	s.mu.Unlock()
 	s.running.Wait()
+}
+
+// freeMemory returns memory to the operating system after tables were read, until ctx is
+// done. Reading allocates many times the memory of a table, and then none for a long
+// time. Since it stops the others for a moment, it is done once for all tables of a
+// second: edits of one cluster do not slow the others.
+func (s *Set) freeMemory(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	var before map[*mapper.Table]struct{}
+	for {
+		now := map[*mapper.Table]struct{}{}
+		for _, c := range s.Clusters() {
+			for _, of := range c.Sources() {
+				now[of.Current().Table] = struct{}{}
+			}
+		}
+		changed := !maps.Equal(before, now)
+		if before = now; changed {
+			debug.FreeOSMemory()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // Find returns the ID of a cluster, and whether the set has it. The empty ID is that of
@@ -258,8 +322,8 @@ func (s *Set) Use(id string, f func(*Cluster)) error {
 		if m == nil {
 			return ErrUnknown
 		}
-		if m.inUse.TryRLock() { // it fails once the cluster left the view
-			defer m.inUse.RUnlock()
+		if m.enter() {
+			defer m.leave()
 			f(m.Cluster)
 			return nil
 		}

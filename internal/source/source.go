@@ -5,7 +5,6 @@ package source
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -75,12 +74,7 @@ func (f *InForce) Keep(message, effect, fix string) {
 }
 
 // Swap puts a snapshot in force.
-func (f *InForce) Swap(s Snapshot) {
-	f.snapshot.Store(&s)
-	// Reading allocates many times the memory of the table, and then none for a long
-	// time: return it to the operating system at once.
-	debug.FreeOSMemory()
-}
+func (f *InForce) Swap(s Snapshot) { f.snapshot.Store(&s) }
 
 // Init puts a snapshot in force if there is none yet, and reports whether it did.
 func (f *InForce) Init(s Snapshot) bool { return f.snapshot.CompareAndSwap(nil, &s) }
