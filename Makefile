@@ -18,7 +18,7 @@ WITH_FLAGS = GO='$(GO)' GOFLAGS="$$($(GO) env GOFLAGS) -trimpath -gcflags=all=-d
 BUILD = $(WITH_FLAGS) hack/build/build.sh
 PROVIDER ?= envtest
 
-.PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e clean
+.PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e e2e-long clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ kind-nodes:
 e2e: build control-plane $(if $(filter kind,$(PROVIDER)),image kind-nodes)
 e2e: ## end-to-end tests with a real kube-apiserver and the real AWS CLI (PROVIDER=envtest or kind)
 	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -p 1 -timeout 20m -v ./e2e/...
+
+e2e-long: ## tests that take too long for CI: twenty clusters on one server, and one of them is flooded
+	$(GO) test -tags e2elong -count=1 -timeout 20m -v ./e2e/long
 
 clean: ## remove everything that make built
 	rm -rf bin

@@ -22,19 +22,22 @@ const maxInFlight = 8192
 // A Client acts as one kube-apiserver. It keeps one connection, and opens more only
 // when the server allows no more concurrent requests on it.
 type Client struct {
-	url  string
-	http *http.Client
+	url, path string
+	http      *http.Client
 }
 
 // NewClient returns a client of a server's address.
-func NewClient(address string) *Client {
+func NewClient(address string) *Client { return NewClientOf(address, "/authenticate") }
+
+// NewClientOf returns a client that sends its reviews to a path.
+func NewClientOf(address, path string) *Client {
 	transport := &http.Transport{
 		// Each server has a new self-signed certificate. Checking it costs one
 		// handshake, which is not measured.
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
 		ForceAttemptHTTP2: true,
 	}
-	return &Client{"https://" + address, &http.Client{Transport: transport, Timeout: Timeout}}
+	return &Client{"https://" + address, path, &http.Client{Transport: transport, Timeout: Timeout}}
 }
 
 // Close closes the connections.
@@ -55,7 +58,7 @@ func (c *Client) Healthy(ctx context.Context) bool {
 
 // Ask sends one TokenReview. Status is 0 without a response.
 func (c *Client) Ask(ctx context.Context, body []byte) (review.Answer, int) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/authenticate?timeout=30s", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+c.path+"?timeout=30s", bytes.NewReader(body))
 	if err != nil {
 		return review.Failed, 0
 	}
