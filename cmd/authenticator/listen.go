@@ -14,7 +14,15 @@ import (
 )
 
 // handlers are what the server answers with.
-type handlers struct{ webhook, health, metrics http.Handler }
+type handlers struct {
+	webhook, health, metrics http.Handler
+	// manyClients is set if the webhook has a kube-apiserver for each of several clusters.
+	manyClients bool
+}
+
+// manyConnections is the limit of connections to the webhook of several clusters: two
+// for each of the most clusters.
+const manyConnections = 2048
 
 // routes is the handler of the port that the kube-apiserver connects to.
 //
@@ -61,7 +69,11 @@ func (o *serverOptions) listen(h handlers, certificate *tls.Certificate) ([]http
 			}
 			return nil, err
 		}
-		endpoints = append(endpoints, httpserver.Endpoint{Name: wanted.name, Handler: wanted.handler, Listener: listener, Certificate: wanted.certificate})
+		connections := 0
+		if wanted.name == "webhook" && h.manyClients {
+			connections = manyConnections
+		}
+		endpoints = append(endpoints, httpserver.Endpoint{MaxConnections: connections, Name: wanted.name, Handler: wanted.handler, Listener: listener, Certificate: wanted.certificate})
 	}
 	return endpoints, nil
 }

@@ -212,7 +212,7 @@ func (o *serverOptions) serve(ctx context.Context, clusters *clusters, metrics *
 		return err
 	}
 	metrics.SetCertificate(certificate.Leaf.NotAfter)
-	endpoints, err := o.listen(handlers{webhook: reviews, health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler()}, certificate)
+	endpoints, err := o.listen(handlers{webhook: reviews, health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), manyClients: clusters.several}, certificate)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,6 +36,9 @@ type Endpoint struct {
 	Name     string
 	Handler  http.Handler
 	Listener net.Listener
+	// MaxConnections is the limit of open connections. Zero means that of an endpoint
+	// for one kube-apiserver.
+	MaxConnections int
 	// Certificate is asked for at every handshake. Nil means no TLS.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
@@ -58,6 +62,7 @@ func New(log *slog.Logger, endpoints ...Endpoint) *Server {
 		if e.Certificate == nil {
 			limit = maxPlainConnections
 		}
+		limit = cmp.Or(e.MaxConnections, limit)
 		s.listeners = append(s.listeners, newListener(e.Listener, limit, log))
 	}
 	return s
