@@ -118,7 +118,7 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 		return err
 	}
 	for _, settings := range all {
-		settings.inline = nil // its nodes take many times the memory of the text
+		settings.program.item = nil // its nodes take many times the memory of the text
 	}
 	c.settings.Store(&byID)
 	return nil
@@ -131,9 +131,8 @@ func (c *clusters) failed(item *config.Cluster, err error) error {
 // settingsOf returns the settings of an item of clusters.
 func (c *clusters) settingsOf(item *config.Cluster) (*clusterSettings, error) {
 	own := *c.program
-	own.clusterID, own.config = item.ID, item.Settings
+	own.clusterID, own.config, own.item = item.ID, item.Settings, item
 	s := &clusterSettings{program: &own}
-	s.inline = item
 	flags := pflag.NewFlagSet(item.ID, pflag.ContinueOnError)
 	s.addFlags(flags)
 	flags.StringVar(&s.ownKubeconfig, "generate-kubeconfig", "", "")

@@ -61,9 +61,6 @@ type mappingOptions struct {
 	rolePaths          string
 	ec2QPS             float64
 	ec2Burst           int
-	// inline has the mappings of MountedFile for an item of clusters. Without it they
-	// are those of the file of --config, which is followed.
-	inline *config.Cluster
 }
 
 func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
@@ -162,7 +159,7 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 		var made source.Source
 		switch name {
 		case backendMountedFile:
-			made, err = o.newMountedFile(ctx, p, options, log)
+			made, err = newMountedFile(ctx, p, options, log)
 		case backendEKSConfigMap:
 			made, err = o.newConfigMap(ctx, options, metrics, log)
 		case sourceAWSAuthFile:
@@ -188,11 +185,11 @@ func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Optio
 	})
 }
 
-func (o *mappingOptions) newMountedFile(ctx context.Context, p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {
+func newMountedFile(ctx context.Context, p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {
 	options.AssumedRoles = awsauth.AssumedRolesAsRole
-	if o.inline != nil {
+	if p.item != nil {
 		// The mappings are a part of the cluster's settings: an edit of them replaces it.
-		parsed := mountedfile.Parsed{Mappings: awsauth.ParseNode(o.inline.Mappings, nil, options)}
+		parsed := mountedfile.Parsed{Mappings: awsauth.ParseNode(p.item.Mappings, nil, options)}
 		for _, problem := range parsed.Mappings.Problems {
 			problem.Log(log, "problem in "+p.configPath)
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -31,6 +32,8 @@ type program struct {
 	featureGates string
 	// config is the configuration file; empty if none is named.
 	config *config.File
+	// item is the item of clusters that config is from; nil if config is the whole file.
+	item *config.Cluster
 	// hangups receives the server's SIGHUPs.
 	hangups <-chan os.Signal
 }
@@ -117,6 +120,9 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	for _, warning := range p.config.Warnings {
 		fmt.Fprintf(p.err, "authenticator: warning: the configuration %s: %s\n", p.configPath, warning)
 	}
+	if err := p.selectCluster(cmd); err != nil {
+		return err
+	}
 	for _, value := range p.config.Values {
 		if value.Command != "" && value.Command != cmd.Name() {
 			continue
@@ -126,6 +132,24 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 		}
 	}
 	return p.checkValues()
+}
+
+// selectCluster makes the settings of one of several clusters those of a command that
+// reads mappings as the server does.
+func (p *program) selectCluster(cmd *cobra.Command) error {
+	if len(p.config.Clusters) == 0 || cmd.Flags().Lookup("backend-mode") == nil || cmd.Name() == "server" {
+		return nil
+	}
+	i := slices.IndexFunc(p.config.Clusters, func(c *config.Cluster) bool { return c.ID == p.clusterID })
+	switch {
+	case i < 0 && p.clusterID == "":
+		return cli.Usagef("the configuration %s has several clusters: name one with --cluster-id", p.configPath)
+	case i < 0:
+		return cli.Usagef("the configuration %s has no cluster %q", p.configPath, p.clusterID)
+	}
+	p.item = p.config.Clusters[i]
+	p.config = p.item.Settings
+	return nil
 }
 
 // setServerValue sets a flag that the configuration file has for the server alone, if
