@@ -9,6 +9,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/deny"
+	"github.com/kube-iam/authenticator/internal/kubeconfig"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/metrics"
 )
@@ -20,8 +21,10 @@ type clusterSettings struct {
 	program *program
 	stsOptions
 	mappingOptions
-	// ownKubeconfig is the file for the kubeconfig of the kube-apiserver of an item.
+	// ownKubeconfig is the file for the kubeconfig of the kube-apiserver of an item, and
+	// ownClient the client certificate in it.
 	ownKubeconfig string
+	ownClient     kubeconfig.Client
 }
 
 func (s *clusterSettings) addFlags(flags *pflag.FlagSet) {

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
@@ -17,7 +15,7 @@ import (
 // --check-config. It reads files and connects to nothing. It returns the error that
 // would keep the server from starting.
 func (o *serverOptions) printPlan(ctx context.Context, p *program, clusters *clusters, now time.Time) error {
-	certificatePlan, err := o.certificatePlan(ctx, now)
+	certificatePlan, err := o.certificatePlan(ctx, clusters, now)
 	if err != nil {
 		return err
 	}
@@ -32,6 +30,9 @@ func (o *serverOptions) printPlan(ctx context.Context, p *program, clusters *clu
 	}
 	row("listens on", "%s", o.listenAddress())
 	row("certificate", "%s", certificatePlan)
+	if o.clientCA != "" {
+		row("clients", "need a certificate of %s for reviews", o.clientCA)
+	}
 	if !clusters.several {
 		kubeconfig := "writes " + o.generateKubeconfig
 		if o.kubeconfigPregenerated {
@@ -99,21 +100,4 @@ func sourcePlan(current source.Snapshot) string {
 	}
 	return fmt.Sprintf("mappings: %d, errors: %d, warnings: %d", current.Table.Len(),
 		mapper.Count(current.Problems, mapper.Error), mapper.Count(current.Problems, mapper.Warning))
-}
-
-// certificatePlan returns what the server would do with the serving certificate.
-func (o *serverOptions) certificatePlan(ctx context.Context, now time.Time) (string, error) {
-	path := filepath.Join(o.stateDir, certificate.File)
-	loaded, err := certificate.Load(ctx, o.stateDir, now)
-	switch {
-	case err != nil:
-		return "", err
-	case loaded == nil:
-		return "generates " + path, nil
-	case now.Before(loaded.Leaf.NotBefore):
-		return path + " is not valid before " + loaded.Leaf.NotBefore.Format(time.DateTime) + ", so no kube-apiserver connects", nil
-	case loaded.Leaf.VerifyHostname(o.hostname) != nil:
-		return path + " is not for " + o.hostname + ", so no kube-apiserver connects", nil
-	}
-	return path + ", valid until " + loaded.Leaf.NotAfter.Format(time.DateOnly), nil
 }

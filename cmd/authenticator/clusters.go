@@ -17,6 +17,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/kubeconfig"
 	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/source"
 )
@@ -136,10 +137,14 @@ func (c *clusters) settingsOf(item *config.Cluster) (*clusterSettings, error) {
 	flags := pflag.NewFlagSet(item.ID, pflag.ContinueOnError)
 	s.addFlags(flags)
 	flags.StringVar(&s.ownKubeconfig, "generate-kubeconfig", "", "")
+	addClientFlags(flags, &s.ownClient)
 	for _, value := range item.Settings.Values {
 		if err := setDefault(flags, value.Flag, value.Text); err != nil {
 			return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(value.Key, "server."), err)
 		}
+	}
+	if err := checkClient(s.ownClient); err != nil {
+		return nil, err
 	}
 	s.backendModesGiven = flags.Changed("backend-mode")
 	s.stsEndpoint, s.stsEndpointDial = c.flags.stsEndpoint, c.flags.stsEndpointDial
@@ -151,6 +156,7 @@ func (c *clusters) settingsOf(item *config.Cluster) (*clusterSettings, error) {
 func checkNoClusterFlags(flags *pflag.FlagSet) error {
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	(&clusterSettings{}).addFlags(own)
+	addClientFlags(own, &kubeconfig.Client{})
 	var given error
 	flags.Visit(func(flag *pflag.Flag) {
 		ofCluster := own.Lookup(flag.Name) != nil || flag.Name == "cluster-id" || flag.Name == "generate-kubeconfig" || flag.Name == "kubeconfig-pregenerated"

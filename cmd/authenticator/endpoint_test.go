@@ -8,20 +8,24 @@ import (
 	"github.com/kube-iam/authenticator/internal/certificate"
 )
 
-// TestCertificateOfAClockAhead checks the warning for a certificate that was generated
-// while the clock was ahead: no kube-apiserver trusts it before the time that the
-// clock showed.
+// TestCertificateOfAClockAhead checks the warning for a CA that was generated while the
+// clock was ahead: no kube-apiserver trusts it before the time that the clock showed.
 func TestCertificateOfAClockAhead(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := certificate.LoadOrGenerate(t.Context(), dir, "localhost", "127.0.0.1", time.Now().AddDate(1, 0, 0)); err != nil {
+	if _, err := certificate.StateFiles(dir).LoadOrGenerate(t.Context(), "localhost", "127.0.0.1", time.Now().AddDate(1, 0, 0)); err != nil {
 		t.Fatal(err)
 	}
 	o := serverOptions{endpoint: endpoint{stateDir: dir, hostname: "localhost", address: "127.0.0.1"}}
-	_, warning, err := o.certificate(t.Context())
-	if err != nil || !strings.Contains(warning, "cert.pem is not valid before") || !strings.Contains(warning, "key.pem, and restart to generate new ones") {
-		t.Errorf("%q, %v", warning, err)
+	serving, err := o.endpoint.certificate(t.Context(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if plan, err := o.certificatePlan(t.Context(), time.Now()); err != nil || !strings.Contains(plan, "is not valid before") {
+	for _, want := range []string{"is not valid before", "key.pem, and restart to generate new ones"} {
+		if refused := serving.Refused(); refused == nil || !strings.Contains(refused.Error(), want) {
+			t.Errorf("%v, want %q in it", refused, want)
+		}
+	}
+	if plan, err := o.certificatePlan(t.Context(), &clusters{}, time.Now()); err != nil || !strings.Contains(plan, "is not valid before") {
 		t.Errorf("%q, %v", plan, err)
 	}
 }

@@ -2,22 +2,22 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/kubeconfig"
 )
 
 func newInit(p *program) *cobra.Command {
 	var e endpoint
 	command := &cobra.Command{
 		Use:   "init",
-		Short: "Generate the serving certificate and the kube-apiserver's kubeconfig",
-		Long: `Generate the server's certificate and key, and the kubeconfig with which the
-kube-apiserver reaches and trusts the server. An existing certificate is kept. The
-server does the same when it starts; use init if the kube-apiserver starts first.`,
+		Short: "Generate the server's CA and the kube-apiserver's kubeconfig",
+		Long: `Generate the CA that signs the server's certificates, and the kubeconfig with which
+the kube-apiserver reaches and trusts the server. An existing certificate is kept. The
+server does the same when it starts; use init if the kube-apiserver starts first, or to
+make one CA for several control planes.`,
 		Example: `  authenticator init --cluster-id my-cluster
   authenticator init --cluster-id my-cluster --state-dir /var/aws-iam-authenticator --generate-kubeconfig /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml`,
 		Args: cli.NoArgs,
@@ -28,17 +28,23 @@ server does the same when it starts; use init if the kube-apiserver starts first
 			if err := e.check(); err != nil {
 				return err
 			}
-			made, warning, err := e.certificate(cmd.Context())
+			serving, err := e.certificate(cmd.Context(), nil, nil)
 			if err != nil {
 				return err
 			}
-			if warning != "" {
-				fmt.Fprintln(p.err, "authenticator: warning:", warning)
-			}
-			if err := e.writeKubeconfig(made); err != nil {
+			if err := kubeconfig.Write(e.generateKubeconfig, e.url(), serving.Trusted(), e.client); err != nil {
 				return err
 			}
-			for _, file := range []string{filepath.Join(e.stateDir, certificate.File), filepath.Join(e.stateDir, certificate.KeyFile), e.generateKubeconfig} {
+			warnings := []string{serving.Ending(), e.renewalWarning(serving, e.generateKubeconfig)}
+			if refused := serving.Refused(); refused != nil {
+				warnings = append(warnings, refused.Error())
+			}
+			for _, warning := range warnings {
+				if warning != "" {
+					fmt.Fprintln(p.err, "authenticator: warning:", warning)
+				}
+			}
+			for _, file := range []string{e.files().Cert, e.files().Key, e.generateKubeconfig} {
 				fmt.Fprintln(p.err, "ready:", file)
 			}
 			fmt.Fprintf(p.err, "start the kube-apiserver with --authentication-token-webhook-config-file=%s\n", e.generateKubeconfig)

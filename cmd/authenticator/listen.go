@@ -24,7 +24,8 @@ type handlers struct {
 // for each of the most clusters.
 const manyConnections = 2048
 
-// routes is the handler of the port that the kube-apiserver connects to.
+// routes is the handler of the port that the kube-apiserver connects to. Only reviews
+// need the client certificate of --client-ca-file.
 //
 //	POST /authenticate                a TokenReview, for the default cluster
 //	POST /clusters/{id}/authenticate  a TokenReview
@@ -44,7 +45,7 @@ func (h handlers) routes() http.Handler {
 }
 
 // listen opens the endpoints that the flags ask for.
-func (o *serverOptions) listen(h handlers, certificate *tls.Certificate) ([]httpserver.Endpoint, error) {
+func (o *serverOptions) listen(h handlers, certificates *certificates) ([]httpserver.Endpoint, error) {
 	healthAddress := ""
 	if o.healthPort != 0 {
 		healthAddress = net.JoinHostPort("", strconv.Itoa(o.healthPort))
@@ -55,7 +56,7 @@ func (o *serverOptions) listen(h handlers, certificate *tls.Certificate) ([]http
 		handler             http.Handler
 		certificate         func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	}{
-		{"webhook", "--port", o.listenAddress(), h.routes(), func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }},
+		{"webhook", "--port", o.listenAddress(), h.routes(), certificates.get},
 		{"health", "--health-port", healthAddress, h.health, nil},
 		{"metrics", "--metrics-bind-address", o.metricsAddress, h.metrics, nil},
 	} {
@@ -73,7 +74,10 @@ func (o *serverOptions) listen(h handlers, certificate *tls.Certificate) ([]http
 		if wanted.name == "webhook" && h.manyClients {
 			connections = manyConnections
 		}
-		endpoints = append(endpoints, httpserver.Endpoint{MaxConnections: connections, Name: wanted.name, Handler: wanted.handler, Listener: listener, Certificate: wanted.certificate})
+		endpoints = append(endpoints, httpserver.Endpoint{
+			MaxConnections: connections, Name: wanted.name, Handler: wanted.handler, Listener: listener,
+			Certificate: wanted.certificate, AsksClients: certificates.clients != nil,
+		})
 	}
 	return endpoints, nil
 }

@@ -48,6 +48,10 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"occupy":      occupy,
 			"answers":     answers,
+			"makecert":    makeCert,
+			"connects":    connects,
+			"serves":      serves,
+			"concat":      concat,
 			"awsauth":     awsAuthServer,
 			"localaws":    localAWS,
 			"kubeapi":     kubeAPI,

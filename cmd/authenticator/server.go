@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"net"
 	"runtime"
@@ -17,7 +16,6 @@ import (
 	"github.com/kube-iam/authenticator/internal/decisions"
 	"github.com/kube-iam/authenticator/internal/health"
 	"github.com/kube-iam/authenticator/internal/httpserver"
-	"github.com/kube-iam/authenticator/internal/kubeconfig"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/webhook"
@@ -30,6 +28,7 @@ type serverOptions struct {
 	healthPort             int
 	metricsAddress         string
 	kubeconfigPregenerated bool
+	clientCA               string
 	clusterSettings
 	verificationCacheTTL time.Duration
 	checkConfig          bool
@@ -43,9 +42,10 @@ func newServer(p *program) *cobra.Command {
 		Long: `Serve a kube-apiserver's TokenReviews: verify each token with AWS STS, and map the
 AWS identity to a Kubernetes user and groups.
 
-The server generates its certificate, and the kubeconfig for the kube-apiserver
-(--authentication-token-webhook-config-file). It needs no AWS credentials, unless a
-mapping uses {{EC2PrivateDNSName}}, which needs ec2:DescribeInstances.`,
+The server generates a CA, which signs its certificates, and the kubeconfig for the
+kube-apiserver (--authentication-token-webhook-config-file). It needs no AWS
+credentials, unless a mapping uses {{EC2PrivateDNSName}}, which needs
+ec2:DescribeInstances.`,
 		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig /etc/kubernetes/admin.conf
   authenticator server --cluster-id my-cluster --aws-auth-file aws-auth.yaml
   authenticator server --config config.yaml --check-config
@@ -70,6 +70,7 @@ mapping uses {{EC2PrivateDNSName}}, which needs ec2:DescribeInstances.`,
 	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "use the existing kubeconfig of the kube-apiserver instead of writing it")
 	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 disables it")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", "IP address and port of a second /metrics without TLS (10.0.0.5:21364, or :21364 for every address), for a Prometheus that cannot reach --address")
+	flags.StringVar(&o.clientCA, "client-ca-file", "", "CAs of the clients that may send reviews; /healthz, /readyz and /metrics need no client certificate")
 	o.clusterSettings.addFlags(flags)
 	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "time to cache a verification by STS; 0 calls STS for every TokenReview")
 	flags.BoolVar(&o.checkConfig, "check-config", false, "read the flags and every file, print what the server would do, and exit; connect to nothing and write nothing")
@@ -159,8 +160,12 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 	if denied != nil {
 		metrics.FollowDenied(denied.Len)
 	}
-	defer rereadOnHangup(ctx, p.hangups, clusters.rereaders, log)()
-	return o.serve(ctx, clusters, metrics, log)
+	certificates, err := o.certificates(ctx, clusters, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer rereadOnHangup(ctx, p.hangups, func() []rereader { return append(clusters.rereaders(), certificates.rereaders()...) }, log)()
+	return o.serve(ctx, clusters, certificates, metrics, log)
 }
 
 // newVerifier returns the client of STS, which all clusters share.
@@ -189,18 +194,8 @@ func (o *serverOptions) newVerifier(ctx context.Context, p *program, log *slog.L
 	}), nil
 }
 
-func (o *serverOptions) serve(ctx context.Context, clusters *clusters, metrics *metrics.Metrics, log *slog.Logger) error {
+func (o *serverOptions) serve(ctx context.Context, clusters *clusters, certificates *certificates, metrics *metrics.Metrics, log *slog.Logger) error {
 	ignoreBrokenPipes()
-	certificate, warning, err := o.certificate(ctx)
-	if err != nil {
-		return err
-	}
-	if warning != "" {
-		log.Warn(warning)
-	}
-	if err := o.writeKubeconfigs(clusters, certificate); err != nil {
-		return err
-	}
 	ready := health.ReadyUntil(ctx, clusters.ready)
 	metrics.FollowReady(ready)
 	metrics.FollowClusters(clusters.forMetrics)
@@ -211,8 +206,9 @@ func (o *serverOptions) serve(ctx context.Context, clusters *clusters, metrics *
 	if err != nil {
 		return err
 	}
-	metrics.SetCertificate(certificate.Leaf.NotAfter)
-	endpoints, err := o.listen(handlers{webhook: reviews, health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), manyClients: clusters.several}, certificate)
+	endpoints, err := o.listen(handlers{
+		webhook: certificates.protect(reviews), health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), manyClients: clusters.several,
+	}, certificates)
 	if err != nil {
 		return err
 	}
@@ -221,6 +217,7 @@ func (o *serverOptions) serve(ctx context.Context, clusters *clusters, metrics *
 	// The sources stop last: requests in flight still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources, local sync.WaitGroup
+	sources.Go(func() { certificates.run(following) })
 	sources.Go(func() { clusters.run(following) })
 	if denied := clusters.denied; denied != nil {
 		sources.Go(func() { denied.Run(following) })
@@ -237,29 +234,6 @@ func (o *serverOptions) serve(ctx context.Context, clusters *clusters, metrics *
 	sources.Wait()
 	log.Info("stopped")
 	return err
-}
-
-// writeKubeconfigs writes the kubeconfig of every kube-apiserver, and those of clusters
-// that are added later.
-func (o *serverOptions) writeKubeconfigs(clusters *clusters, certificate *tls.Certificate) error {
-	if !clusters.several {
-		if o.kubeconfigPregenerated {
-			return nil
-		}
-		return o.writeKubeconfig(certificate)
-	}
-	clusters.writeKubeconfig = func(s *clusterSettings) error {
-		if s.ownKubeconfig == "" {
-			return nil
-		}
-		return kubeconfig.Write(s.ownKubeconfig, o.clusterURL(s.program.clusterID), certificate)
-	}
-	for _, settings := range *clusters.settings.Load() {
-		if err := clusters.writeKubeconfig(settings); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // recorded returns the function that decides about a token and keeps the decision.

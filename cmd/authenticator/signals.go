@@ -46,14 +46,10 @@ func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, files func() 
 }
 
 func reread(files []rereader, log *slog.Logger) {
-	if len(files) == 0 {
-		log.Info("SIGHUP: no source of mappings is a file, so nothing is reread")
-		return
-	}
 	var names []string
 	for _, f := range files {
 		f.Reread()
 		names = append(names, f.Name())
 	}
-	log.Info("SIGHUP: rereading the files of mappings", "sources", names)
+	log.Info("SIGHUP: rereading files", "files", names)
 }

@@ -37,7 +37,7 @@ var clusterID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 func clusterKeys() []string {
 	return []string{
 		"awsAuthFile", "backendMode", "clusterOwnerARNs", "ec2DescribeInstancesBurst", "ec2DescribeInstancesQps",
-		"ec2DescribeInstancesRoleARN", "generateKubeconfig", "kubeconfig", "mapAccounts", "mapRoles", "mapUsers", "master",
+		"clientCertificateFile", "clientKeyFile", "ec2DescribeInstancesRoleARN", "generateKubeconfig", "kubeconfig", "mapAccounts", "mapRoles", "mapUsers", "master",
 		"partition", "reservedPrefixConfig", "rolePaths", "scrubbedAccounts", "sourceARN", "stsRegions",
 	}
 }

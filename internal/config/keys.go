@@ -35,6 +35,9 @@ func settings() map[string]setting {
 		"server.address":                   {flag: "address"},
 		"server.awsauthfile":               {flag: "aws-auth-file"},
 		"server.backendmode":               {flag: "backend-mode"},
+		"server.clientcafile":              {flag: "client-ca-file"},
+		"server.clientcertificatefile":     {flag: "client-certificate-file"},
+		"server.clientkeyfile":             {flag: "client-key-file"},
 		"server.clusterownerarns":          {flag: "cluster-owner-arn"},
 		"server.denyfile":                  {flag: "deny-file"},
 		"server.ec2describeinstancesburst": {flag: "ec2-describeInstances-burst"},
@@ -53,6 +56,8 @@ func settings() map[string]setting {
 		"server.stsendpoint":               {flag: "sts-endpoint"},
 		"server.stsendpointdial":           {flag: "sts-endpoint-dial"},
 		"server.stsregions":                {flag: "sts-region"},
+		"server.tlscertfile":               {flag: "tls-cert-file"},
+		"server.tlsprivatekeyfile":         {flag: "tls-private-key-file"},
 		"server.verificationcachettl":      {flag: "verification-cache-ttl"},
 	}
 }
@@ -82,11 +87,11 @@ func withoutEffect() map[string]string {
 func spelled() []string {
 	keys := []string{
 		"clusterID", "clusters", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly", "defaultRole",
-		"server.awsAuthFile", "server.backendMode", "server.clusterOwnerARNs", "server.denyFile", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
+		"server.awsAuthFile", "server.backendMode", "server.clientCAFile", "server.clientCertificateFile", "server.clientKeyFile", "server.clusterOwnerARNs", "server.denyFile", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
 		"server.ec2DescribeInstancesRoleARN", "server.generateKubeconfig", "server.healthPort", "server.kubeconfigPregenerated",
 		"server.mapAccounts", "server.mapRoles", "server.mapUsers", "server.metricsBindAddress", "server.reservedPrefixConfig", "server.rolePaths",
 		"server.scrubbedAccounts", "server.sourceARN", "server.stateDir", "server.stsEndpoint", "server.stsEndpointDial", "server.stsRegions",
-		"server.verificationCacheTTL",
+		"server.tlsCertFile", "server.tlsPrivateKeyFile", "server.verificationCacheTTL",
 	}
 	for key := range maps.Keys(settings()) {
 		if !slices.ContainsFunc(keys, func(spelled string) bool { return strings.EqualFold(spelled, key) }) {

@@ -41,6 +41,9 @@ type Endpoint struct {
 	MaxConnections int
 	// Certificate is asked for at every handshake. Nil means no TLS.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// AsksClients has clients send a certificate if they have one. Only the handler
+	// verifies it, so that it can let some requests through without one.
+	AsksClients bool
 }
 
 // A Server serves endpoints until it is stopped.
@@ -120,6 +123,9 @@ func (s *Server) newHTTP(ctx context.Context, endpoint Endpoint) *http.Server {
 	}
 	if endpoint.Certificate != nil {
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: endpoint.Certificate}
+		if endpoint.AsksClients {
+			server.TLSConfig.ClientAuth = tls.RequestClientCert
+		}
 	}
 	return server
 }

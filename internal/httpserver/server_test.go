@@ -95,14 +95,18 @@ func serveOn(t *testing.T, wrap func(net.Listener) net.Listener, busy func()) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := certificate.LoadOrGenerate(t.Context(), t.TempDir(), "localhost", "127.0.0.1", time.Now())
+	pair, err := certificate.StateFiles(t.TempDir()).LoadOrGenerate(t.Context(), "localhost", "127.0.0.1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving, err := certificate.New(certificate.Config{Hostname: "localhost", Address: "127.0.0.1"}, pair)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &served{address: listener.Addr().String(), logged: &logged{}, ended: make(chan error, 1)}
 	s.server = httpserver.New(s.logged.logger(), httpserver.Endpoint{
 		Name: "main", Handler: answer(busy), Listener: wrap(listener),
-		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil },
+		Certificate: serving.Certificate,
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	s.stop = stop

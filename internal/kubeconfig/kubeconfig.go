@@ -3,8 +3,6 @@
 package kubeconfig
 
 import (
-	"crypto/tls"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,18 +12,26 @@ import (
 	"github.com/kube-iam/authenticator/internal/file"
 )
 
+// A Client is the certificate with which a kube-apiserver identifies itself, and its
+// key, as paths on the machine of the kube-apiserver. It reads them again when they
+// change. The zero value means none.
+type Client struct{ Certificate, Key string }
+
 // Write writes the file that --authentication-token-webhook-config-file of a
-// kube-apiserver names: the webhook's URL, and the one certificate to trust there.
+// kube-apiserver names: the webhook's URL, and the certificates to trust there, as PEM.
 // It contains no secret.
-func Write(path, url string, certificate *tls.Certificate) error {
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[len(certificate.Certificate)-1]})
+func Write(path, url string, trusted []byte, client Client) error {
 	type object = map[string]any
 	const cluster, user = "aws-iam-authenticator", "apiserver"
+	identity := object{"name": user}
+	if client != (Client{}) {
+		identity["user"] = object{"client-certificate": client.Certificate, "client-key": client.Key}
+	}
 	text, err := yaml.Marshal(object{
 		"apiVersion":      "v1",
 		"kind":            "Config",
-		"clusters":        []object{{"name": cluster, "cluster": object{"server": url, "certificate-authority-data": ca}}},
-		"users":           []object{{"name": user}},
+		"clusters":        []object{{"name": cluster, "cluster": object{"server": url, "certificate-authority-data": trusted}}},
+		"users":           []object{identity},
 		"contexts":        []object{{"name": "webhook", "context": object{"cluster": cluster, "user": user}}},
 		"current-context": "webhook",
 	})

@@ -44,7 +44,8 @@ type Metrics struct {
 	clusters          *clusters
 	clustersInvalid   prometheus.Gauge
 	describeInstances prometheus.Counter
-	certificateEnds   prometheus.Gauge
+	certificates      *certificates
+	clientsRefused    prometheus.Counter
 	watchFailures     prometheus.Counter
 	edits             prometheus.Counter
 	losses            *prometheus.CounterVec
@@ -109,11 +110,12 @@ func New() *Metrics {
 		clustersInvalid: f.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "clusters_config_invalid", Help: "1 if the clusters in the configuration file are not in force, because the file is invalid.",
 		}),
-		certificateEnds: f.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "certificate_expiration_timestamp_seconds", Help: "When the serving certificate expires.",
+		certificates: newCertificates(),
+		clientsRefused: f.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "clients_refused_total", Help: "Requests that were refused because their client has no certificate of --client-ca-file.",
 		}),
 	}
-	registry.MustRegister(m.clusters, m.limits, m.connections)
+	registry.MustRegister(m.clusters, m.limits, m.connections, m.certificates)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "ready", Help: "1 if /readyz returns ok: the server has read its mappings and is not stopping.",
 	}, m.isReady)
@@ -211,8 +213,14 @@ func (m *Metrics) countDenied() float64 {
 	return 0
 }
 
-// SetCertificate sets when the serving certificate expires.
-func (m *Metrics) SetCertificate(ends time.Time) { m.certificateEnds.Set(float64(ends.Unix())) }
+// FollowCertificate has every scrape show when the serving certificate expires, and
+// when the CA that signs it does. The latter is zero if there is none.
+func (m *Metrics) FollowCertificate(expires func() (leaf, authority time.Time)) {
+	m.certificates.expires.Store(&expires)
+}
+
+// ObserveRefusedClient counts a request of a client without a valid certificate.
+func (m *Metrics) ObserveRefusedClient() { m.clientsRefused.Inc() }
 
 // FollowClusters has every scrape show the clusters for which each calls a function.
 func (m *Metrics) FollowClusters(each func(func(Cluster))) { m.clusters.each.Store(&each) }

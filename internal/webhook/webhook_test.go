@@ -3,7 +3,6 @@ package webhook_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,16 +233,20 @@ func serve(t testing.TB, h http.Handler) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := certificate.LoadOrGenerate(t.Context(), dir, "localhost", "127.0.0.1", time.Now())
+	pair, err := certificate.StateFiles(dir).LoadOrGenerate(t.Context(), "localhost", "127.0.0.1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving, err := certificate.New(certificate.Config{Hostname: "localhost", Address: "127.0.0.1"}, pair)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &served{url: "https://" + listener.Addr().String() + "/authenticate", kubeconfig: filepath.Join(dir, "kubeconfig.yaml"), ended: make(chan error, 1)}
-	if err := kubeconfig.Write(s.kubeconfig, s.url, made); err != nil {
+	if err := kubeconfig.Write(s.kubeconfig, s.url, serving.Trusted(), kubeconfig.Client{}); err != nil {
 		t.Fatal(err)
 	}
 	server := httpserver.New(nil, httpserver.Endpoint{
-		Handler: h, Listener: listener, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil },
+		Handler: h, Listener: listener, Certificate: serving.Certificate,
 	})
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(t.Context())

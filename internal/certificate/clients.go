@@ -1,0 +1,104 @@
+package certificate
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/file"
+)
+
+// Clients verifies the certificates of clients with a file of CAs, which it follows.
+type Clients struct {
+	path     string
+	pool     atomic.Pointer[x509.CertPool]
+	follower *file.Follower
+	log      *slog.Logger
+}
+
+// NewClients reads a file of CAs. [Clients.Run] follows it. Watch is as in [Config].
+func NewClients(ctx context.Context, path string, watch file.Watch, log *slog.Logger) (*Clients, error) {
+	content, err := file.Read(ctx, path, file.MaxSettings)
+	if err != nil {
+		return nil, fmt.Errorf("reading the CAs of clients: %w", err)
+	}
+	pool, err := parsePool(content)
+	if err != nil {
+		return nil, fmt.Errorf("reading the CAs of clients: %s: %w", path, err)
+	}
+	c := &Clients{path: path, log: log}
+	c.pool.Store(pool)
+	whole := func(content []byte) bool { _, err := parsePool(content); return err == nil }
+	c.follower = file.Follow(file.Config{Path: path, Limit: file.MaxSettings, Content: content, Whole: whole, Watch: watch, Log: log})
+	return c, nil
+}
+
+// parsePool parses PEM. A block that is not a certificate is an error: a CA that is
+// left out would refuse its clients.
+func parsePool(content []byte) (*x509.CertPool, error) {
+	pool, found := x509.NewCertPool(), false
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("unexpected %s (expected certificates only)", block.Type)
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		pool.AddCert(certificate)
+		found = true
+	}
+	if !found {
+		return nil, errors.New("expected certificates as PEM")
+	}
+	return pool, nil
+}
+
+// Name returns what is followed.
+func (c *Clients) Name() string { return "client CAs" }
+
+// Reread makes Run read the file again soon.
+func (c *Clients) Reread() { c.follower.Reread() }
+
+// Run follows the file until ctx is done. The last good CAs stay in force.
+func (c *Clients) Run(ctx context.Context) {
+	c.follower.Run(ctx, func(content []byte, err error) {
+		var pool *x509.CertPool
+		if err == nil {
+			pool, err = parsePool(content)
+		}
+		if err != nil {
+			c.log.Error("the file of client CAs cannot be used: the last ones stay in force, and a restart would fail", "file", c.path, "error", err)
+			return
+		}
+		c.pool.Store(pool)
+		c.log.Info("the client CAs are read again", "file", c.path)
+	})
+}
+
+// Verify verifies the certificate of a connection's client, each time it is asked: a CA
+// that is gone from the file, and a certificate that has expired, end the client's
+// access at once.
+func (c *Clients) Verify(connection *tls.ConnectionState) error {
+	if connection == nil || len(connection.PeerCertificates) == 0 {
+		return errors.New("the client has no certificate")
+	}
+	leaf := connection.PeerCertificates[0]
+	options := x509.VerifyOptions{
+		Roots: c.pool.Load(), Intermediates: x509.NewCertPool(), CurrentTime: time.Now(),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	for _, sent := range connection.PeerCertificates[1:] {
+		options.Intermediates.AddCert(sent)
+	}
+	if _, err := leaf.Verify(options); err != nil {
+		return fmt.Errorf("the client's certificate %q: %w", leaf.Subject.CommonName, err)
+	}
+	return nil
+}
