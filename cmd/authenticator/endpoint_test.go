@@ -16,7 +16,7 @@ func TestCertificateOfAClockAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := serverOptions{endpoint: endpoint{stateDir: dir, hostname: "localhost", address: "127.0.0.1"}}
-	serving, err := o.endpoint.certificate(t.Context(), nil, nil)
+	serving, err := o.certificate(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ func TestObjects(t *testing.T) {
 		"base":                  "ConfigMap/authenticator " + kept + daemonSet,
 		"example":               "ConfigMap/authenticator " + kept + daemonSet,
 		"every component":       "Certificate/authenticator Certificate/authenticator-ca ConfigMap/authenticator ConfigMap/authenticator-dashboard " + kept + "DaemonSet/authenticator" + issuers + " PodDisruptionBudget/authenticator" + monitoring + rights + account,
+		"shared CA":             "ConfigMap/authenticator " + kept + daemonSet,
 		"chart":                 kept + daemonSet,
 		"chart with a Secret":   kept + daemonSet,
 		"chart as a Deployment": "Certificate/authenticator Certificate/authenticator-ca " + kept + "Deployment/authenticator" + issuers + " NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + rights + " Service/authenticator" + account,
@@ -86,6 +87,7 @@ func TestArguments(t *testing.T) {
 		"base":                  slices.Concat(unset, onHost()),
 		"example":               slices.Concat(example, onHost()),
 		"every component":       slices.Concat(example, onHost("--kubeconfig-pregenerated", "--metrics-bind-address=[$(HOST_IP)]:21364")),
+		"shared CA":             slices.Concat(example, onHost("--tls-cert-file=/etc/authenticator/ca/tls.crt", "--tls-private-key-file=/etc/authenticator/ca/tls.key")),
 		"chart":                 slices.Concat(arguments(cluster, ""), onHost()),
 		"chart with a Secret":   slices.Concat(arguments(cluster, ""), onHost("--kubeconfig-pregenerated")),
 		"chart as a Deployment": slices.Concat(arguments(cluster, ""), onPodNetwork()),
@@ -391,7 +393,34 @@ func TestServingCertificate(t *testing.T) {
 			}
 		}
 		if left := certificate.Spec.RenewBefore.Duration; left < 30*24*3600e9 || left >= certificate.Spec.Duration.Duration {
-			t.Errorf("%s: there are %s to restart the server in", name, left)
+			t.Errorf("%s: it is renewed only %s before it expires", name, left)
+		}
+	}
+}
+
+// TestSharedAuthority holds that every server signs with the CA of the Secret, follows
+// it, and writes its own kubeconfig.
+func TestSharedAuthority(t *testing.T) {
+	t.Parallel()
+	p := podOf(t, flavourOf(t, "shared CA")).spec
+	container := p.Containers[0]
+	mounts := map[string]corev1.VolumeMount{}
+	for _, mount := range container.VolumeMounts {
+		mounts[mount.Name] = mount
+	}
+	ca := mounts["ca"]
+	if !slices.Contains(container.Args, "--tls-cert-file="+ca.MountPath+"/tls.crt") {
+		t.Errorf("the CA is at %s, the arguments are %v", ca.MountPath, container.Args)
+	}
+	if slices.Contains(container.Args, "--kubeconfig-pregenerated") || mounts["kubeconfig"].ReadOnly || mounts["state"].ReadOnly {
+		t.Errorf("it cannot write its kubeconfig or socket: %v, %v", container.Args, container.VolumeMounts)
+	}
+	if !ca.ReadOnly || ca.SubPath != "" || p.SecurityContext.FSGroup == nil {
+		t.Errorf("the mount is %+v, the group %v", ca, p.SecurityContext.FSGroup)
+	}
+	for _, volume := range p.Volumes {
+		if volume.Name == "ca" && (volume.Secret == nil || volume.Secret.SecretName != "authenticator-ca") {
+			t.Errorf("the CA comes from %+v", volume)
 		}
 	}
 }

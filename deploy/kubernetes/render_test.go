@@ -59,6 +59,7 @@ func flavours(t *testing.T) []flavour {
 		{"base", kustomization(t, "base")},
 		{"example", kustomization(t, "overlays/example")},
 		{"every component", kustomization(t, "testdata/everything")},
+		{"shared CA", kustomization(t, "testdata/shared-ca")},
 		{"chart", chart(t, "clusterID: my-cluster")},
 		{"chart with a Secret", chart(t, `{clusterID: my-cluster, certificate: {source: secret, secretName: serving}}`)},
 		{"chart as a Deployment", chart(t, `{clusterID: my-cluster, kind: Deployment, certificate: {source: cert-manager}}`)},

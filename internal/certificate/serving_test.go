@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,28 +92,33 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-// TestRenewalOfManyHandshakes signs one leaf for all.
+// TestRenewalOfManyHandshakes signs one leaf for all handshakes that find it due.
 func TestRenewalOfManyHandshakes(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		serving := load(t, certificate.StateFiles(t.TempDir()), certificate.Config{})
-		time.Sleep(25 * day)
-		var mu sync.Mutex
-		seen := map[*x509.Certificate]bool{}
-		var shaking sync.WaitGroup
-		for range 64 {
-			shaking.Go(func() {
-				leaf := served(t, serving).Leaf
-				mu.Lock()
-				defer mu.Unlock()
-				seen[leaf] = true
-			})
+	const many = 16
+	var ahead time.Duration
+	var found sync.WaitGroup
+	var asked atomic.Int64
+	serving := load(t, certificate.StateFiles(t.TempDir()), certificate.Config{Now: func() time.Time {
+		if ahead > 0 && asked.Add(1) <= many {
+			found.Done()
+			found.Wait() // until all have found it due
 		}
-		shaking.Wait()
-		if len(seen) != 1 {
-			t.Errorf("%d certificates are served", len(seen))
+		return time.Now().Add(ahead)
+	}})
+	ahead = 25 * day
+	found.Add(many)
+	leaves := make([]*x509.Certificate, many)
+	var shaking sync.WaitGroup
+	for i := range leaves {
+		shaking.Go(func() { leaves[i] = served(t, serving).Leaf })
+	}
+	shaking.Wait()
+	for _, leaf := range leaves {
+		if leaf != leaves[0] {
+			t.Fatal("several certificates are signed")
 		}
-	})
+	}
 }
 
 // TestClockThatIsSetBack has a leaf that was signed while the clock was ahead.

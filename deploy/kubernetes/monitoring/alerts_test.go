@@ -58,7 +58,8 @@ func healthy() []string {
 			`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:nodes"%s} 0x%d`,
 			`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:masters"%s} 0x%d`,
 			`aws_iam_authenticator_aws_auth_edits_total{job="authenticator"%s} 7x%d`,
-			`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator"%s} 8000000x%d`, // 92 days
+			`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator"%s} 950400x%d`,            // 11 days
+			`aws_iam_authenticator_certificate_authority_expiration_timestamp_seconds{job="authenticator"%s} 8000000x%d`, // 92 days
 		} {
 			all = append(all, fmt.Sprintf(series, `,instance="`+instance+`"`, day))
 		}
@@ -188,8 +189,11 @@ func TestAlerts(t *testing.T) {
 		"a client that always tried bad ones": {
 			[]string{decisions + `{job="authenticator",result="refused",instance="a"} 0+600x1499`}, nil,
 		},
-		"the certificate expires in 20 days": { // and 1 day has passed
-			[]string{`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator",instance="a"} 1814400x1499`}, []string{"AuthenticatorCertificateEnds"},
+		"the certificate expires in 6 days": { // and 1 day has passed
+			[]string{`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator",instance="a"} 604800x1499`}, []string{"AuthenticatorCertificateEnds"},
+		},
+		"the CA expires in 89 days": { // and 1 day has passed
+			[]string{`aws_iam_authenticator_certificate_authority_expiration_timestamp_seconds{job="authenticator",instance="a"} 7776000x1499`}, []string{"AuthenticatorCAEnds"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
