@@ -134,7 +134,7 @@ func TestClockThatIsSetBack(t *testing.T) {
 }
 
 // TestEndOfAuthority comes near the end of a CA: the leaf ends with it, and is not
-// signed anew at every handshake.
+// signed again at every handshake.
 func TestEndOfAuthority(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestEndOfAuthority(t *testing.T) {
 		}
 		time.Sleep(15 * day)
 		if served(t, serving) != last {
-			t.Error("it is signed anew, for no longer")
+			t.Error("it is signed again, for no longer")
 		}
 		time.Sleep(2 * day)
 		if err := serving.Refused(); err == nil || !strings.Contains(err.Error(), "expired") || !strings.Contains(err.Error(), "replace both files") {
