@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -99,8 +100,13 @@ func (p *Pair) issue(names []string, now time.Time) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing the new serving certificate: %w", err)
 	}
-	// The CA is sent too, since it may be an intermediate one.
-	return &tls.Certificate{Certificate: slices.Concat([][]byte{der}, p.tls.Certificate), PrivateKey: key, Leaf: leaf}, nil
+	chain := [][]byte{der}
+	for _, certificate := range p.certificates {
+		if !bytes.Equal(certificate.RawSubject, certificate.RawIssuer) { // clients have the roots
+			chain = append(chain, certificate.Raw)
+		}
+	}
+	return &tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: leaf}, nil
 }
 
 // template returns what all our certificates have in common. Their serial number is

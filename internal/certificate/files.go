@@ -45,12 +45,13 @@ func (f Files) remedy() string {
 func (f Files) Load(ctx context.Context, now time.Time) (*Pair, error) {
 	certPEM, certErr := file.Read(ctx, f.Cert, file.MaxSettings)
 	keyPEM, keyErr := file.Read(ctx, f.Key, file.MaxSettings)
+	certMissing, keyMissing := errors.Is(certErr, fs.ErrNotExist), errors.Is(keyErr, fs.ErrNotExist)
 	switch {
-	case f.Ours && errors.Is(certErr, fs.ErrNotExist) && (keyErr == nil || errors.Is(keyErr, fs.ErrNotExist)):
+	case f.Ours && certMissing && (keyErr == nil || keyMissing):
 		return nil, nil
-	case certErr != nil:
+	case certErr != nil && (!f.Ours || !certMissing):
 		return nil, fmt.Errorf("reading the serving certificate: %w", certErr)
-	case f.Ours && errors.Is(keyErr, fs.ErrNotExist):
+	case f.Ours && keyMissing:
 		return nil, fmt.Errorf("reading the serving certificate's key: %w (remove %s to have new ones made)", keyErr, f.Cert)
 	case keyErr != nil:
 		return nil, fmt.Errorf("reading the serving certificate's key: %w", keyErr)

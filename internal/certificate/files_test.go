@@ -110,15 +110,16 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		cert, key []byte
 		want      string
 	}{
-		"no key":          {certPEM(ca), nil, "cert.pem to have new ones made"},
-		"an empty key":    {certPEM(ca), []byte{}, "failed to find any PEM data in key input"},
-		"a lone bad key":  {nil, []byte("x"), "expected a private key as PEM"},
-		"nonsense":        {[]byte("x"), ca.keyPEM(t), "key.pem, and restart to generate new ones"},
-		"another key":     {certPEM(ca), other.keyPEM(t), "private key does not match public key"},
-		"expired":         {certPEM(sign(t, expired, nil, nil)), nil, `"server" expired on `},
-		"too many":        {certPEM(many...), ca.keyPEM(t), "it has 17 certificates (at most 16)"},
-		"too large":       {bytes.Repeat([]byte("x"), 1<<20+1), ca.keyPEM(t), "too large (at most 1 MiB)"},
-		"a broken second": {append(certPEM(ca), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"...), ca.keyPEM(t), "malformed certificate"},
+		"no key":           {certPEM(ca), nil, "cert.pem to have new ones made"},
+		"an empty key":     {certPEM(ca), []byte{}, "failed to find any PEM data in key input"},
+		"a lone large key": {nil, bytes.Repeat([]byte("x"), 1<<20+1), "key.pem is too large"},
+		"a lone bad key":   {nil, []byte("x"), "expected a private key as PEM"},
+		"nonsense":         {[]byte("x"), ca.keyPEM(t), "key.pem, and restart to generate new ones"},
+		"another key":      {certPEM(ca), other.keyPEM(t), "private key does not match public key"},
+		"expired":          {certPEM(sign(t, expired, nil, nil)), nil, `"server" expired on `},
+		"too many":         {certPEM(many...), ca.keyPEM(t), "it has 17 certificates (at most 16)"},
+		"too large":        {bytes.Repeat([]byte("x"), 1<<20+1), ca.keyPEM(t), "too large (at most 1 MiB)"},
+		"a broken second":  {append(certPEM(ca), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"...), ca.keyPEM(t), "malformed certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := certificate.StateFiles(t.TempDir())

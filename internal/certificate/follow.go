@@ -3,6 +3,8 @@ package certificate
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -99,11 +101,14 @@ func (s *Serving) refusal(old, next *inUse) error {
 	if old.verify(old.pair, s.config) != nil {
 		return nil // nothing to lose
 	}
-	trusting := next.pair
-	if old.pair.IsCA() {
-		trusting = old.pair
+	if !old.pair.IsCA() {
+		return next.verify(next.pair, s.config)
 	}
-	return next.verify(trusting, s.config)
+	err := next.verify(old.pair, s.config)
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		err = errors.New("no kube-apiserver trusts it before it restarts (append the new CA to the old one first, and restart each kube-apiserver)")
+	}
+	return err
 }
 
 // report logs what is wrong: at once, and then once a day.
@@ -114,7 +119,7 @@ func (s *Serving) report() {
 	case refused != nil:
 		log, text = s.config.Log.Error, refused.Error()
 	case s.pending != nil:
-		text = "the files of the serving certificate cannot be used: the last ones stay in use until a restart"
+		text = "the files of the serving certificate cannot be used: the last ones stay in use"
 		detail = []any{"file", s.inUse.Load().pair.files.Cert, "error", s.pending}
 	}
 	now := s.config.Now()
