@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 
 	"github.com/kube-iam/authenticator/deploy/kind"
+	"github.com/kube-iam/authenticator/internal/gobuild"
 )
 
 // stateDir is where a node has what is in run.
@@ -277,7 +278,7 @@ func pod(t *testing.T, manifest string) *corev1.Pod {
 // build the authenticator into a directory, as `make build` does.
 func build(t *testing.T, dir string) {
 	t.Helper()
-	command := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-gcflags", "all=-dwarf=false", "-gcflags", "github.com/aws/aws-sdk-go-v2/service/...=-dwarf=false -l", "-gcflags", "k8s.io/api/...=-dwarf=false -l", "-o", dir, "../../cmd/authenticator")
+	command := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false"}, gobuild.ProgramFlags(), []string{"-o", dir, "../../cmd/authenticator"})...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("building the authenticator: %v\n%s", err, output)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/kube-iam/authenticator/internal/gobuild"
@@ -65,11 +66,10 @@ func (d Directory) BuildSteps(programs ...string) ([]gobuild.Step, error) {
 	}
 	return []gobuild.Step{{
 		// One build for all, so that compiling continues while one of them is linked.
-		// The Makefile says why it has these flags.
 		Go:       d.Go,
 		Dir:      filepath.Join(d.Source, moduleDir),
 		Packages: packages,
-		Flags:    []string{"-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false", "-gcflags=k8s.io/.../v1...=-dwarf=false -l", "-ldflags=" + ldflags()},
+		Flags:    slices.Concat([]string{"-buildvcs=false"}, gobuild.KubernetesFlags(), []string{"-ldflags=" + ldflags()}),
 		Output:   partial.path,
 		Env:      []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOOS=" + runtime.GOOS, "GOARCH=" + runtime.GOARCH},
 		Done: func(err error) error {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/width"
+
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -43,7 +45,7 @@ func (r *Report) excerpt(p mapper.Problem) excerpt {
 	for i, c := range chars[from:to] {
 		shown.WriteRune(visible(c))
 		if i < at-from {
-			caret.WriteRune(blank(c))
+			caret.WriteString(blank(visible(c)))
 		}
 	}
 	if to < len(chars) {
@@ -61,12 +63,19 @@ func visible(c rune) rune {
 	return unicode.ReplacementChar
 }
 
-// blank returns the white space that is as wide as a character.
-func blank(c rune) rune {
-	if c == '\t' {
-		return '\t'
+// blank returns the white space that is as wide on a terminal as a character.
+func blank(c rune) string {
+	switch {
+	case c == '\t':
+		return "\t"
+	case unicode.In(c, unicode.Mn, unicode.Me): // combines with the character before it
+		return ""
 	}
-	return ' '
+	switch width.LookupRune(c).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return "  "
+	}
+	return " "
 }
 
 // lineOf returns a line of a text, counted from 1.

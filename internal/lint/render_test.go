@@ -37,6 +37,22 @@ func TestText(t *testing.T) {
 			"  2 | - {username: \"Жük\", rolearn: bob}\n    |                              ^\n",
 		},
 		{
+			"wide and combining characters", "mapRoles:\n- {username: \"日本e\u0301\", rolearn: bob}\n",
+			"f.yaml:2:31: ",
+		},
+		{
+			"the caret below them", "mapRoles:\n- {username: \"日本e\u0301\", rolearn: bob}\n",
+			"  2 | - {username: \"日本e\u0301\", rolearn: bob}\n    | " + strings.Repeat(" ", 31) + "^\n",
+		},
+		{
+			"a mistake of YAML after them", "mapRoles:\n- rolearn: x\n  username: \"日本e\u0301\" x\n",
+			"f.yaml:3:20: error",
+		},
+		{
+			"the caret below it", "mapRoles:\n- rolearn: x\n  username: \"日本e\u0301\" x\n",
+			"  3 |   username: \"日本e\u0301\" x\n    | " + strings.Repeat(" ", 20) + "^\n",
+		},
+		{
 			"a long line", "mapRoles: [{username: " + long + ", rolearn: bob, groups: [" + long + "]}]\n",
 			"  1 | …" + strings.Repeat("x", 49) + ", rolearn: bob, groups: [" + strings.Repeat("x", 46) + "…\n    | " + strings.Repeat(" ", 61) + "^\n",
 		},

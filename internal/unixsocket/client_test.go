@@ -45,7 +45,7 @@ func TestOwner(t *testing.T) {
 			t.Errorf("%+v: %v", test, err)
 		}
 	}
-	if err := os.Chown(path, other, -1); err != nil {
+	if err := os.Chown(dir, 0, -1); err != nil {
 		t.Fatal(err)
 	}
 	response, err := NewClient(path).Get(URL)

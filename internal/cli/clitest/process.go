@@ -5,8 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kube-iam/authenticator/internal/gobuild"
 )
 
 // Build builds the program in the test's directory like a release, and returns its
@@ -14,7 +17,7 @@ import (
 func Build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "program")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-gcflags", "all=-dwarf=false", "-gcflags", "github.com/aws/aws-sdk-go-v2/service/...=-dwarf=false -l", "-gcflags", "k8s.io/api/...=-dwarf=false -l", "-ldflags", "-s -w", "-o", program, ".")
+	build := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false"}, gobuild.ProgramFlags(), []string{"-ldflags=-s -w", "-o", program, "."})...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v: %s", err, output)

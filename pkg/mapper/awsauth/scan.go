@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A scanner looks for the first fault in YAML of the form of aws-auth: a list of
@@ -31,16 +32,31 @@ type opening struct {
 func findFault(t text) (fault, bool) {
 	s := scanner{block: -1, text: t}
 	number := 0
+	var found *fault
 	for line := range strings.Lines(t.content) {
 		number++
-		if f := s.scanLine(number, strings.TrimRight(line, " \t\r\n")); f != nil {
-			return *f, true
+		if found = s.scanLine(number, strings.TrimRight(line, " \t\r\n")); found != nil {
+			break
 		}
 	}
-	if f := s.neverClosed(); f != nil {
-		return *f, true
+	if found == nil {
+		if found = s.neverClosed(); found == nil {
+			return fault{}, false
+		}
 	}
-	return fault{}, false
+	found.column = inCharacters(t.content, found.line, found.column)
+	return *found, true
+}
+
+// inCharacters returns a column of a line, which counts bytes from 1, in characters.
+func inCharacters(content string, line, column int) int {
+	number := 0
+	for text := range strings.Lines(content) {
+		if number++; number == line {
+			return utf8.RuneCountInString(text[:min(column-1, len(text))]) + 1
+		}
+	}
+	return column
 }
 
 // neverClosed returns the fault of the quote or bracket that is open; nil if there is
