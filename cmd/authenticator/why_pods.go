@@ -124,13 +124,7 @@ func (o *podOptions) pods(ctx context.Context, kubectl string) ([]string, error)
 
 // ask asks the server in a pod.
 func (o *podOptions) ask(ctx context.Context, kubectl, pod, stateDir string, q decisions.Query) ([]decisions.Entry, error) {
-	command := []string{"exec", pod, "--", "/authenticator", "why", "--output", "json", "--state-dir", stateDir}
-	if q.ARN != "" {
-		command = append(command, "--arn="+q.ARN)
-	}
-	if q.Cluster != "" {
-		command = append(command, "--cluster-id="+q.Cluster)
-	}
+	command := append([]string{"exec", pod, "--"}, whyCommand(stateDir, q)...)
 	if q.Limit == 1 {
 		command = append(command, "--last")
 	}
@@ -147,6 +141,18 @@ func (o *podOptions) ask(ctx context.Context, kubectl, pod, stateDir string, q d
 		return nil, err
 	}
 	return found, nil
+}
+
+// whyCommand returns the command that asks the server in its pod.
+func whyCommand(stateDir string, q decisions.Query) []string {
+	command := []string{"/authenticator", "why", "--output", "json", "--state-dir", stateDir}
+	if q.ARN != "" {
+		command = append(command, "--arn="+q.ARN)
+	}
+	if q.Cluster != "" {
+		command = append(command, "--cluster-id="+q.Cluster)
+	}
+	return command
 }
 
 // kubectl runs kubectl and returns its output. The error has what it said.

@@ -68,13 +68,8 @@ func (o *podOptions) watch(ctx context.Context, p *program, stateDir string, q d
 // done. The command in the pod ends with its standard input, which closes with the
 // connection: the pod keeps no process of ours.
 func (o *podOptions) stream(ctx context.Context, kubectl, pod, stateDir string, q decisions.Query, observe func(decisions.Entry)) error {
-	args := []string{"exec", "--stdin", pod, "--", "/authenticator", "why", "--watch", "--until-stdin-ends", "--output", "json", "--state-dir", stateDir}
-	if q.ARN != "" {
-		args = append(args, "--arn="+q.ARN)
-	}
-	if q.Cluster != "" {
-		args = append(args, "--cluster-id="+q.Cluster)
-	}
+	args := append([]string{"exec", "--stdin", pod, "--"}, whyCommand(stateDir, q)...)
+	args = append(args, "--watch", "--until-stdin-ends")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	command := o.command(ctx, kubectl, args...)

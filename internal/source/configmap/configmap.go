@@ -61,14 +61,18 @@ type ConfigMap struct {
 	reference atomic.Pointer[unstructured.Unstructured]
 	unmapped  *unmapped
 
+	// mu guards what follows: the informer reads, and a retry restores.
+	mu sync.Mutex
 	// uid and version are those of the ConfigMap that was read last: a ConfigMap that was
 	// deleted and created again inherits nothing.
 	uid     types.UID
 	version string
 	last    *awsauth.Result
 	kept    kept
-	// restoreTimeout bounds the time to read the last good content.
-	restoreTimeout time.Duration
+	missing missing
+	// restoreTimeout bounds the time to read the last good content, and retryDelay is the
+	// time to the first retry.
+	restoreTimeout, retryDelay time.Duration
 }
 
 // New returns a source that follows the ConfigMap. It does not call the API server,
@@ -95,7 +99,8 @@ func New(config Config) (*ConfigMap, error) {
 	}
 	return &ConfigMap{
 		config: config, client: client, events: kube.NewEventWriter(client, config.Log),
-		saver: kube.NewLastGoodWriter(kube.ConfigMaps(client), config.Log), edits: history.NewRecorder(client, config.Log), restoreTimeout: restoreTimeout,
+		saver: kube.NewLastGoodWriter(kube.ConfigMaps(client), config.Log), edits: history.NewRecorder(client, config.Log), restoreTimeout: restoreTimeout, retryDelay: retryDelay,
+		missing:  missing{came: make(chan struct{}, 1)},
 		unmapped: newUnmapped(config.Now),
 	}, nil
 }
@@ -145,6 +150,7 @@ func (c *ConfigMap) Run(ctx context.Context) {
 	running.Go(func() { c.events.Run(ctx) })
 	running.Go(func() { c.saver.Run(ctx) })
 	running.Go(func() { c.edits.Run(ctx) })
+	running.Go(func() { c.retryRestoring(ctx) })
 	running.Go(func() { c.sync(ctx, controller) })
 	controller.RunWithContext(ctx)
 	running.Wait()
@@ -168,12 +174,15 @@ func (c *ConfigMap) read(ctx context.Context, object any) {
 		c.config.Log.Error("reading aws-auth failed: its last good content stays in force", "error", err)
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	uid, version := configMap.GetUID(), configMap.GetResourceVersion()
 	if uid == c.uid && version == c.version { // listed again
 		return
 	}
 	if uid != c.uid {
 		c.uid, c.last, c.kept = uid, nil, kept{}
+		c.missing.set(nil)
 	}
 	c.version = version
 	c.referTo(configMap)
@@ -184,11 +193,17 @@ func (c *ConfigMap) read(ctx context.Context, object any) {
 			result = awsauth.Parse(data, restored, c.config.Options)
 		}
 	}
+	c.missing.read(configMap, data, result)
+	c.put(configMap, data, before, result)
+	c.edits.Observe(configMap)
+}
+
+// put puts a reading in force and saves it.
+func (c *ConfigMap) put(configMap *unstructured.Unstructured, data map[string]string, before, result *awsauth.Result) {
 	c.last = result
 	c.kept.update(result, c.config.Now())
 	c.use(configMap, before, source.Snapshot{Table: result.Table, Problems: result.Problems, KeptSince: c.kept.oldest(result)})
 	c.save(data)
-	c.edits.Observe(configMap)
 }
 
 // use puts a snapshot in force, and reports its problems that were not there before and
@@ -218,7 +233,10 @@ func (c *ConfigMap) deleted(object any) {
 	if unseen, ok := object.(cache.DeletedFinalStateUnknown); ok {
 		object = unseen.Obj
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.uid, c.version, c.last, c.kept = "", "", nil, kept{}
+	c.missing.set(nil)
 	c.referTo(nil)
 	old, none := c.Current().Table, emptyTable(c.config.Options)
 	c.Swap(source.Snapshot{Table: none})

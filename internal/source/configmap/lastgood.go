@@ -27,6 +27,17 @@ type kept struct {
 	restored map[string]bool
 }
 
+// restore records that a section has content of an earlier process.
+func (k *kept) restore(name string, since time.Time) {
+	if k.since == nil {
+		k.since = map[string]time.Time{}
+	}
+	if k.restored == nil {
+		k.restored = map[string]bool{}
+	}
+	k.since[name], k.restored[name] = since, true
+}
+
 // update brings kept up to a reading, and says in its problems where restored content
 // comes from.
 func (k *kept) update(result *awsauth.Result, now time.Time) {
@@ -60,34 +71,35 @@ func (k *kept) oldest(result *awsauth.Result) (oldest time.Time) {
 
 // restore returns the last good content that a server saved of this aws-auth before
 // this process started; nil if there is none. It must never keep the server from
-// reading the rest.
+// reading the rest: what cannot be read now is read again in the background.
 func (c *ConfigMap) restore(ctx context.Context, broken []string) *awsauth.Result {
-	result, err := c.restored(ctx, broken)
-	if err != nil {
-		c.config.Log.Warn("the last good content of aws-auth cannot be used: sections that do not parse map nobody until they are fixed",
-			"sections", broken, "error", err)
-		c.kept = kept{}
-		return nil
+	saved, err := c.saved(ctx)
+	if err == nil {
+		var result *awsauth.Result
+		if result, err = c.restored(saved, broken); err == nil {
+			return result
+		}
 	}
-	return result
+	c.config.Log.Warn("the last good content of aws-auth cannot be used: sections that do not parse map nobody until they are fixed, or until it can be used",
+		"sections", broken, "error", err)
+	c.missing.set(broken)
+	return nil
 }
 
-func (c *ConfigMap) restored(ctx context.Context, broken []string) (*awsauth.Result, error) {
-	saved, err := c.saved(ctx)
-	if err != nil {
-		return nil, err
-	}
+// restored returns what is saved of sections that do not parse.
+func (c *ConfigMap) restored(saved kube.LastGood, broken []string) (*awsauth.Result, error) {
 	data := map[string]string{}
-	c.kept = kept{since: map[string]time.Time{}, restored: map[string]bool{}}
 	for _, name := range broken {
 		if section, ok := saved.Sections[name]; ok && saved.UID == c.uid {
 			data[name] = section.Text
-			c.kept.since[name], c.kept.restored[name] = section.KeptSince, true
 		}
 	}
 	result := awsauth.Parse(data, nil, c.config.Options)
 	if invalid := result.Broken(); len(invalid) > 0 {
 		return nil, fmt.Errorf("reading ConfigMap kube-system/%s: %v do not parse", kube.AWSAuthLastGood, invalid)
+	}
+	for name := range data {
+		c.kept.restore(name, saved.Sections[name].KeptSince)
 	}
 	if len(data) > 0 {
 		c.config.Log.Warn("sections of aws-auth do not parse: they have their last good content from ConfigMap "+kube.AWSAuthLastGood,

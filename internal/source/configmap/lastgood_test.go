@@ -108,6 +108,7 @@ func run(t *testing.T, c configmap.Config, timeout time.Duration) (s *configmap.
 		t.Fatal(err)
 	}
 	s.SetRestoreTimeout(timeout)
+	s.SetRetryDelay(20 * time.Millisecond)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { s.Run(ctx) })
@@ -250,6 +251,44 @@ func TestLastGoodNeverHinders(t *testing.T) {
 				t.Errorf("the first warning is %s", line)
 			}
 		})
+	}
+}
+
+// TestRestoringIsRetried checks that last good content that cannot be read at the start
+// is in force once it can be, but not for a section that was taken away meanwhile.
+func TestRestoringIsRetried(t *testing.T) {
+	store := newLastGood()
+	first := newAPIServer(t, awsAuth("1", "a", map[string]string{"mapUsers": bobIs("bob")["mapUsers"], "mapRoles": alice}))
+	_, stop := run(t, config(store.before(t, first), nil), timeout)
+	<-store.wrote
+	stop()
+	set := func(status int) {
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		store.status = status
+	}
+	set(http.StatusInternalServerError)
+	log, read := logReadings(slog.DiscardHandler)
+	second := newAPIServer(t, awsAuth("2", "a", map[string]string{"mapUsers": brokenUsers, "mapRoles": "- ["}))
+	source, _ := run(t, config(store.before(t, second), log), 300*time.Millisecond)
+	<-read
+	second.send(t, "MODIFIED", awsAuth("3", "a", map[string]string{"mapUsers": brokenUsers}))
+	<-read
+	second.send(t, "MODIFIED", awsAuth("4", "a", map[string]string{"mapUsers": brokenUsers, "mapRoles": "- ["}))
+	<-read
+	if got := sourcetest.Username(t, source, "bob"); got != "" {
+		t.Errorf("before, bob is %q", got)
+	}
+	set(0)
+	<-read
+	if got := sourcetest.Username(t, source, "bob"); got != "bob" {
+		t.Errorf("bob is %q", got)
+	}
+	if got := sourcetest.Username(t, source, "alice"); got != "" {
+		t.Errorf("alice, whose mapping was removed, is %q", got)
+	}
+	if source.Current().KeptSince.IsZero() {
+		t.Error("the content counts as current")
 	}
 }
 

@@ -99,6 +99,19 @@ func (r *Result) Broken() []string { return slices.Sorted(maps.Keys(r.broken)) }
 // Kept reports whether a section has the content of an earlier reading.
 func (r *Result) Kept(section string) bool { return r.sections[section].kept }
 
+// With returns the result with the content that another has of sections that do not parse,
+// and have none here. It serves as the last result of [Parse].
+func (r *Result) With(other *Result) *Result {
+	with := *r
+	with.sections = maps.Clone(r.sections)
+	for name, section := range other.sections {
+		if r.broken[name] && !r.Kept(name) {
+			with.sections[name] = section
+		}
+	}
+	return &with
+}
+
 // Parse reads the data of the ConfigMap. Last, which may be nil, is the result of the
 // previous reading: a section that does not parse keeps its content in it.
 func Parse(data map[string]string, last *Result, opts Options) *Result {
