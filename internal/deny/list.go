@@ -25,8 +25,9 @@ const (
 // case.
 type list map[string]int
 
-// uniqueID matches the unique ID of a user or role, and the ID of an access key.
-var uniqueID = regexp.MustCompile(`^(AIDA|AROA|AKIA|ASIA)[A-Z0-9]{12,124}$`)
+// uniqueID matches the unique ID of a user or role, and the ID of an access key, which have
+// 16 to 128 characters.
+var uniqueID = regexp.MustCompile(`^(AIDA|AROA|AKIA|ASIA)[A-Z0-9]+$`)
 
 // parse parses a deny file: one entry a line, with comments after #. One bad line
 // makes the whole file invalid, since an entry that denies nobody would go unnoticed.
@@ -52,7 +53,7 @@ func parse(content []byte) (list, error) {
 func parseEntry(text string) (string, error) {
 	const maxShown = 100
 	if !strings.HasPrefix(text, "arn:") {
-		if !uniqueID.MatchString(text) {
+		if len(text) < 16 || len(text) > 128 || !uniqueID.MatchString(text) {
 			return "", fmt.Errorf("%.*q is not an entry: expected the ARN of a user or role, a unique ID (AIDA… or AROA…) or an access key ID (AKIA… or ASIA…)", maxShown, text)
 		}
 		return text, nil
