@@ -77,7 +77,7 @@ func (o *diffOptions) run(ctx context.Context, p *program, args []string) error 
 	var before *awsauth.Result
 	oldName := "kube-system/aws-auth"
 	if o.cluster {
-		before, err = o.readCluster(ctx, opts)
+		before, err = o.readCluster(ctx, p, opts)
 	} else {
 		oldName = args[0]
 		before, err = p.readMappings(ctx, oldName, nil, opts)
@@ -95,7 +95,9 @@ func (o *diffOptions) run(ctx context.Context, p *program, args []string) error 
 	return o.print(p, mapper.Diff(before.Table, after.Table))
 }
 
-func (o *diffOptions) readCluster(ctx context.Context, opts awsauth.Options) (*awsauth.Result, error) {
+// readCluster reads aws-auth as a server does that starts now: a section that does not
+// parse has its last good content from ConfigMap aws-auth-last-good.
+func (o *diffOptions) readCluster(ctx context.Context, p *program, opts awsauth.Options) (*awsauth.Result, error) {
 	client, err := o.client()
 	if err != nil {
 		return nil, err
@@ -104,13 +106,24 @@ func (o *diffOptions) readCluster(ctx context.Context, opts awsauth.Options) (*a
 	if err != nil {
 		return nil, err
 	}
-	var data map[string]string
-	if configMap != nil {
-		if data, err = kube.Data(configMap); err != nil {
-			return nil, err
-		}
+	if configMap == nil {
+		return awsauth.Parse(nil, nil, opts), nil
 	}
-	return awsauth.Parse(data, nil, opts), nil
+	data, err := kube.Data(configMap)
+	if err != nil {
+		return nil, err
+	}
+	result := awsauth.Parse(data, nil, opts)
+	broken := result.Broken()
+	if len(broken) == 0 {
+		return result, nil
+	}
+	saved, err := kube.GetLastGood(ctx, kube.ConfigMaps(client))
+	if err != nil {
+		fmt.Fprintf(p.err, "authenticator: warning: a running server may have earlier content of %s: %s\n", strings.Join(broken, ", "), cli.Printable(err.Error()))
+		return result, nil
+	}
+	return awsauth.Parse(data, awsauth.Parse(saved.TextsOf(configMap.GetUID(), broken), nil, opts), opts), nil
 }
 
 // readMappings reads a file of mappings or the server's configuration file.

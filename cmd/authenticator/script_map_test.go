@@ -30,7 +30,7 @@ type mapServer struct {
 }
 
 // mapAPI serves a Kubernetes API until the script ends, and writes a kubeconfig for it:
-// mapapi KUBECONFIG [aws-auth=FILE] [history[=FILE]] [nodes=FILE] [review=FILE] [conflicts=N].
+// mapapi KUBECONFIG [aws-auth=FILE] [history[=FILE]] [lastgood=FILE] [nodes=FILE] [review=FILE] [conflicts=N].
 // What is not named does not exist, or is forbidden.
 func mapAPI(ts *testscript.TestScript, _ bool, args []string) {
 	s := &mapServer{ts: ts, version: 10, objects: map[string]map[string]any{}}
@@ -46,6 +46,10 @@ func mapAPI(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(value)), &object))
 			}
 			s.put("aws-auth-history", object)
+		case "lastgood":
+			var object map[string]any
+			ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(value)), &object))
+			s.put("aws-auth-last-good", object)
 		case "nodes":
 			s.nodes = ts.ReadFile(value)
 		case "review":

@@ -70,6 +70,17 @@ func (l LastGood) covers(other LastGood) bool {
 	return l.ResourceVersion == other.ResourceVersion || err == nil && order > 0
 }
 
+// TextsOf returns the saved texts of sections of an aws-auth; none of another one.
+func (l LastGood) TextsOf(uid types.UID, sections []string) map[string]string {
+	texts := map[string]string{}
+	for _, name := range sections {
+		if section, ok := l.Sections[name]; ok && l.UID == uid {
+			texts[name] = section.Text
+		}
+	}
+	return texts
+}
+
 // GetLastGood returns the saved content. The error matches [ErrUnusable] if there is
 // none that can be read; asking again does not help then.
 func GetLastGood(ctx context.Context, configMaps dynamic.ResourceInterface) (LastGood, error) {

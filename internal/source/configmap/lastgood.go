@@ -88,12 +88,7 @@ func (c *ConfigMap) restore(ctx context.Context, broken []string) *awsauth.Resul
 
 // restored returns what is saved of sections that do not parse.
 func (c *ConfigMap) restored(saved kube.LastGood, broken []string) (*awsauth.Result, error) {
-	data := map[string]string{}
-	for _, name := range broken {
-		if section, ok := saved.Sections[name]; ok && saved.UID == c.uid {
-			data[name] = section.Text
-		}
-	}
+	data := saved.TextsOf(c.uid, broken)
 	result := awsauth.Parse(data, nil, c.config.Options)
 	if invalid := result.Broken(); len(invalid) > 0 {
 		return nil, fmt.Errorf("reading ConfigMap kube-system/%s: %v do not parse", kube.AWSAuthLastGood, invalid)
