@@ -196,7 +196,7 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 			return err
 		}
 		if text := diffText(delta); (takesAway(delta) || o.askAlways) && !o.yes && text != confirmed {
-			if err := p.confirm(text, target); err != nil {
+			if err := p.confirm(ctx, text, target); err != nil {
 				return err
 			}
 			confirmed = text

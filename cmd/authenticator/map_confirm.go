@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -11,9 +12,9 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-// confirm shows what an edit does, and asks whether to make it. Without a terminal
-// nobody can answer.
-func (p *program) confirm(text string, target mapTarget) error {
+// confirm shows what an edit does, and asks whether to make it. It is an error if there is
+// no terminal, or ctx ends before the answer.
+func (p *program) confirm(ctx context.Context, text string, target mapTarget) error {
 	terminal, ok := p.in.(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) || target.prints() {
 		return &cli.Error{
@@ -22,11 +23,26 @@ func (p *program) confirm(text string, target mapTarget) error {
 		}
 	}
 	fmt.Fprintf(p.err, "%sEdit %s? [y/N] ", text, target.name())
-	line, err := bufio.NewReader(terminal).ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("reading your answer: %w", err)
+	type answer struct {
+		line string
+		err  error
 	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
+	answered := make(chan answer, 1)
+	go func() { // ends with the terminal, or with the process
+		line, err := bufio.NewReader(terminal).ReadString('\n')
+		answered <- answer{line, err}
+	}()
+	var is answer
+	select {
+	case is = <-answered:
+	case <-ctx.Done():
+		is.err = context.Cause(ctx)
+	}
+	if is.err != nil {
+		fmt.Fprintln(p.err) // ends the line of the question
+		return fmt.Errorf("reading your answer: %w: nothing is changed", is.err)
+	}
+	switch strings.ToLower(strings.TrimSpace(is.line)) {
 	case "y", "yes":
 		return nil
 	}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+)
+
+// openTerminal returns the two ends of a pseudo-terminal: that of a person, and that of a
+// program.
+func openTerminal(t *testing.T) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals: ", err)
+	}
+	t.Cleanup(func() { _ = person.Close() })
+	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = program.Close() })
+	return person, program
+}
+
+// TestConfirm answers the question that comes before somebody loses access.
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	const end = "\x04" // Ctrl-D
+	for _, test := range []struct{ typed, want string }{
+		{"y\n", ""},
+		{" YES \n", ""},
+		{"n\n", "you did not confirm: nothing is changed"},
+		{"\n", "you did not confirm: nothing is changed"},
+		{"yes please\n", "you did not confirm: nothing is changed"},
+		{end, "reading your answer: EOF: nothing is changed"},
+		{"y" + end + end, "reading your answer: EOF: nothing is changed"},
+	} {
+		person, terminal := openTerminal(t)
+		if _, err := io.WriteString(person, test.typed); err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		p := &program{in: terminal, err: &said}
+		err := p.confirm(t.Context(), "loses access: bob\n", &fileTarget{path: "aws-auth.yaml"})
+		if got := fmt.Sprint(err); got != test.want && (err != nil || test.want != "") {
+			t.Errorf("%q: %s, want %q", test.typed, got, test.want)
+		}
+		if want := "loses access: bob\nEdit aws-auth.yaml? [y/N] "; !strings.HasPrefix(said.String(), want) {
+			t.Errorf("it asks %q, want %q", said.String(), want)
+		}
+	}
+}
+
+// asked is closed when the question is asked.
+type asked chan struct{}
+
+func (a asked) Write(text []byte) (int, error) {
+	if strings.Contains(string(text), "[y/N]") {
+		close(a)
+	}
+	return len(text), nil
+}
+
+// TestConfirmIsInterrupted checks that Ctrl-C at the question ends the command.
+func TestConfirmIsInterrupted(t *testing.T) {
+	t.Parallel()
+	_, terminal := openTerminal(t)
+	question := make(asked)
+	p := &program{in: terminal, err: question}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := errors.New("interrupt signal received")
+	go func() { <-question; cancel(interrupted) }()
+	if err := p.confirm(ctx, "", &fileTarget{path: "f"}); !errors.Is(err, interrupted) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestConfirmNeedsTerminal checks that what is not a person cannot answer.
+func TestConfirmNeedsTerminal(t *testing.T) {
+	t.Parallel()
+	file, err := os.Create(t.TempDir() + "/yes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	_, terminal := openTerminal(t)
+	for name, p := range map[string]*program{
+		"a pipe":        {in: strings.NewReader("y\n")},
+		"a file":        {in: file},
+		"a file to get": {in: terminal},
+	} {
+		target := &fileTarget{path: "f"}
+		if name == "a file to get" {
+			target.path = stdin
+		}
+		err := p.confirm(t.Context(), "loses access: bob\n", target)
+		if coded, ok := errors.AsType[*cli.Error](err); !ok || coded.Code != cli.ExitUsage || !strings.Contains(err.Error(), "without --yes nothing is changed: loses access: bob") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
