@@ -66,7 +66,7 @@ func (o *podOptions) watch(ctx context.Context, p *program, stateDir string, q d
 
 // stream calls observe for the decisions of the server in a pod, until its end or ctx is
 // done. The command in the pod ends with its standard input, which closes with the
-// connection: the pod keeps no process of ours.
+// connection: the pod keeps none of its processes.
 func (o *podOptions) stream(ctx context.Context, kubectl, pod, stateDir string, q decisions.Query, observe func(decisions.Entry)) error {
 	args := append([]string{"exec", "--stdin", pod, "--"}, whyCommand(stateDir, q)...)
 	args = append(args, "--watch", "--until-stdin-ends")

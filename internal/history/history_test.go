@@ -191,7 +191,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// write writes keys of the history as anybody may who can edit the ConfigMap.
+// write writes keys of the history as anybody can who is allowed to edit the ConfigMap.
 func write(t *testing.T, client *fake.FakeDynamicClient, packed map[string][]byte) {
 	t.Helper()
 	object, err := kube.ConfigMaps(client).Get(t.Context(), history.Name, metav1.GetOptions{})
