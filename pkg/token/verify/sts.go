@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/kube-iam/authenticator/internal/httpclient"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
@@ -59,7 +60,7 @@ type Observation struct {
 type STS struct {
 	config Config
 	// own is the transport that New made; nil if the caller gave one.
-	own *http.Transport
+	own *httpclient.Transport
 }
 
 // New returns a verifier that asks AWS STS.
@@ -82,9 +83,9 @@ func New(config Config) *STS {
 // it has requests at once. With net/http's default of two, every burst would pay for
 // TLS handshakes. The number of connections in use is not limited here, because the
 // limit on requests bounds it. HTTP/2 is off, because STS does not speak it.
-func newTransport(config Config) *http.Transport {
+func newTransport(config Config) *httpclient.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
+	return httpclient.New(&http.Transport{
 		Proxy: http.ProxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, cmp.Or(config.Dial[address], address))
@@ -96,7 +97,7 @@ func newTransport(config Config) *http.Transport {
 		MaxIdleConnsPerHost: config.MaxIdleConnections,
 		IdleConnTimeout:     90 * time.Second,
 		DisableCompression:  true,
-	}
+	}, maxAnswer)
 }
 
 // Close closes the idle connections.

@@ -1,0 +1,97 @@
+package httpclient
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// maxHeaders bounds what is read of an answer in addition to its body.
+const maxHeaders = 64 << 10
+
+// A connection is used by one request at a time.
+type connection struct {
+	net.Conn
+	host   string
+	socket *socket
+	in     *bufio.Reader
+	out    *bufio.Writer
+	// limit bounds what is read of an answer.
+	limit io.LimitedReader
+	// answered is set if a part of the last answer was received.
+	answered  bool
+	idleSince time.Time
+}
+
+func newConnection(host string, conn net.Conn, s *socket) *connection {
+	c := &connection{Conn: conn, host: host, socket: s, out: bufio.NewWriter(conn), limit: io.LimitedReader{R: conn}}
+	c.in = bufio.NewReader(&c.limit)
+	return c
+}
+
+// exchange sends a request and reads the answer. Reusable reports whether another
+// request may follow.
+func (c *connection) exchange(r *http.Request, maxBody int64) (answer *http.Response, reusable bool, err error) {
+	c.answered = false
+	if err = r.Write(c.out); err == nil {
+		err = c.out.Flush()
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("sending the request: %w", err)
+	}
+	c.limit.N = maxHeaders + maxBody
+	_, err = c.in.Peek(1)
+	if c.answered = err == nil; c.answered {
+		answer, err = readAnswer(c.in, r)
+	}
+	var body []byte
+	if err == nil {
+		body, err = io.ReadAll(io.LimitReader(answer.Body, maxBody+1))
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("reading the answer: %w", err)
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return answer, !answer.Close && !r.Close && int64(len(body)) <= maxBody, nil
+}
+
+// readAnswer reads the final answer up to its body, and skips those that precede it.
+func readAnswer(in *bufio.Reader, r *http.Request) (*http.Response, error) {
+	for {
+		answer, err := http.ReadResponse(in, r)
+		if err != nil || answer.StatusCode >= http.StatusOK {
+			return answer, err
+		}
+	}
+}
+
+// isQuiet reports whether nothing follows the last answer. It would be taken for the
+// answer to the next request, and so let in the wrong user.
+func (c *connection) isQuiet() bool {
+	c.socket.noWait = true
+	defer func() { c.socket.noWait = false }()
+	c.limit.N = 1
+	_, err := c.in.Peek(1)
+	return errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// A socket is a connection below all TLS.
+type socket struct {
+	net.Conn
+	// noWait makes Read return only what was received already.
+	noWait bool
+}
+
+// Read implements [net.Conn].
+func (s *socket) Read(p []byte) (int, error) {
+	if s.noWait {
+		return readNow(s.Conn, p)
+	}
+	return s.Conn.Read(p)
+}
