@@ -226,6 +226,7 @@ type (
 		Kind      mapper.ChangeKind `json:"kind"`
 		Principal string            `json:"principal"`
 		ARN       string            `json:"arn,omitempty"`
+		UserID    string            `json:"userID,omitempty"`
 		SSO       *diffSSO          `json:"sso,omitempty"`
 		Account   string            `json:"account,omitempty"`
 		Old       *diffGrant        `json:"old,omitempty"`
@@ -249,7 +250,7 @@ func diffObject(delta mapper.Delta) diffResult {
 	result := diffResult{Changes: []diffChange{}, Alarms: append([]string{}, alarmsOf(delta)...), LosesLastMaster: delta.LosesLastMaster}
 	for _, change := range delta.Changes {
 		c := diffChange{
-			Kind: change.Kind(), Principal: change.For.String(), ARN: change.For.ARN, Account: change.For.Account,
+			Kind: change.Kind(), Principal: change.For.String(), ARN: change.For.ARN, UserID: change.For.UserID, Account: change.For.Account,
 			Old: grantObject(change.Old), New: grantObject(change.New),
 		}
 		if sso := change.For.SSO; sso != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 // mapping is what map list prints for programs.
 type mapping struct {
 	ARN       string   `json:"arn,omitempty"`
+	UserID    string   `json:"userID,omitempty"`
 	SSO       *diffSSO `json:"sso,omitempty"`
 	AccountID string   `json:"accountID,omitempty"`
 	Username  string   `json:"username,omitempty"`
@@ -37,7 +39,7 @@ func (m mapping) principal() string {
 	case m.AccountID != "":
 		return m.AccountID
 	}
-	return m.ARN
+	return cmp.Or(m.ARN, m.UserID)
 }
 
 func newMapList(p *program) *cobra.Command {
@@ -119,7 +121,7 @@ func mappingsOf(result *awsauth.Result) []mapping {
 	mappings := []mapping{}
 	bySection := map[string][]mapping{}
 	for entry, applies := range result.Table.Entries() {
-		m := mapping{ARN: entry.ARN, Username: entry.Username.String(), Groups: texts(entry.Groups), Section: entry.Rule.Section, Line: entry.Rule.Line, Applies: applies}
+		m := mapping{ARN: entry.ARN, UserID: entry.UserID, Username: entry.Username.String(), Groups: texts(entry.Groups), Section: entry.Rule.Section, Line: entry.Rule.Line, Applies: applies}
 		if entry.SSO != nil {
 			m.SSO = &diffSSO{entry.SSO.PermissionSet, entry.SSO.AccountID, entry.SSO.Partition}
 		}

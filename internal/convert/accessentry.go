@@ -12,6 +12,10 @@ import (
 // accessEntry writes the commands that create an access entry.
 func (c *conversion) accessEntry(entry *mapper.Entry, clusterName string) {
 	arn, username, groups := entry.ARN, entry.Username.String(), groupsOf(entry)
+	if arn == "" {
+		c.lose("unique ID %s: an access entry needs the ARN of its principal", entry.UserID)
+		return
+	}
 	_, resource, _ := cutARN(arn)
 	if !strings.HasPrefix(resource, "role/") && !strings.HasPrefix(resource, "user/") {
 		c.lose("%s: access entries are for users and roles", arn)

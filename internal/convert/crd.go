@@ -12,6 +12,10 @@ import (
 // object writes the manifest of an IAMIdentityMapping. Names counts the names that are
 // taken.
 func (c *conversion) object(entry *mapper.Entry, names map[string]int) {
+	if entry.ARN == "" {
+		c.lose("unique ID %s: an IAMIdentityMapping needs the ARN of its principal", entry.UserID)
+		return
+	}
 	spec := map[string]any{"arn": entry.ARN, "username": entry.Username.String()}
 	if groups := groupsOf(entry); len(groups) > 0 {
 		spec["groups"] = groups

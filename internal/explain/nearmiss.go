@@ -63,6 +63,15 @@ func triedCandidate(tried mapper.Tried, who subject) (candidate, bool) {
 	switch tried.Miss {
 	case mapper.MissDenied, mapper.MissReserved, mapper.MissUndecided:
 		return candidate{}, false // it matches: it is the rule that decided
+	case mapper.MissUserID:
+		if tried.Entry.ARN == "" {
+			return candidate{}, false // an ID alone says nothing about the caller's ARN
+		}
+		c.Kind, c.Why, c.Same = UserID, tried.Reason, true
+		return c, true
+	case mapper.MissOtherARN:
+		c.Kind, c.Why, c.Same = NoEffect, tried.Reason, true
+		return c, true
 	case mapper.MissRolePath, mapper.MissAssumedRole, mapper.MissWhiteSpace, mapper.MissSSOOff, mapper.MissOverridden, mapper.MissOutranked:
 		c.Kind, c.Why, c.Same = NoEffect, tried.Reason, true
 		return c, true
@@ -135,7 +144,7 @@ func dropsEntry(code mapper.Code) bool {
 	switch code {
 	case mapper.EntryNotMap, mapper.EntryInGroups, mapper.EntryNoARN, mapper.EntryWrongField, mapper.EntryInvalidARN,
 		mapper.ARNMatchesNobody, mapper.AssumedRole, mapper.EntryPartition, mapper.EntryWrongType, mapper.EntryTooLong,
-		mapper.EntryTemplate, mapper.EntryInvalidSSO, mapper.InvalidAccountID, mapper.MergeKey:
+		mapper.EntryTemplate, mapper.EntryInvalidSSO, mapper.EntryNoUserID, mapper.EntryWrongUserID, mapper.InvalidAccountID, mapper.MergeKey:
 		return true
 	}
 	return false

@@ -15,6 +15,7 @@ type Kind string
 // The kinds of near misses. Codes are stable.
 const (
 	NoEffect    Kind = "NoEffect"    // the rule names the caller, but has no effect
+	UserID      Kind = "UserID"      // the rule names the caller, but has another unique ID: for example, the role was created again
 	Dropped     Kind = "Dropped"     // the entry names the caller, but is ignored for a mistake
 	Spelling    Kind = "Spelling"    // the name is a letter or two off
 	OtherKind   Kind = "Kind"        // a user instead of a role, or the reverse

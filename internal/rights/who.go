@@ -143,6 +143,9 @@ func ownerCandidate(arn string) (candidate, error) {
 
 func entryCandidate(entry *mapper.Entry) candidate {
 	arn := entry.MatchedARN()
+	if arn == "" {
+		return candidate{who: entry.UserID, principal: identity.Principal{PrincipalID: entry.UserID}, username: entry.Username, groups: entry.Groups, rule: entry.Rule}
+	}
 	example := arn
 	if entry.SSO != nil {
 		prefix, _, _ := strings.Cut(arn, "<")

@@ -79,17 +79,26 @@ func (c Change) String() string {
 	return text
 }
 
-// A Target is whom an entry or an account is for. One of its fields is set.
+// A Target is whom an entry or an account is for. One of its fields is set, or both ARN
+// and UserID.
 type Target struct {
 	// ARN is canonical, without the path of a role, in the case of the entry.
 	ARN string
-	SSO *SSO
+	// UserID is the unique ID of an entry that has one.
+	UserID string
+	SSO    *SSO
 	// Account has all principals of the account for which no entry applies.
 	Account string
 }
 
 // String returns the target in words, such as role Admin of account 111122223333.
 func (t Target) String() string {
+	if t.UserID != "" && t.ARN != "" {
+		return Target{ARN: t.ARN}.String() + " with unique ID " + t.UserID
+	}
+	if t.UserID != "" {
+		return "unique ID " + t.UserID
+	}
 	if t.ARN == "" && t.SSO == nil {
 		return fmt.Sprintf("everybody else of account %s", t.Account)
 	}
@@ -116,6 +125,8 @@ func (t Target) subject() subject {
 		return subject{k.partition, k.account, "permission set", t.SSO.PermissionSet}
 	case t.ARN != "":
 		return parseSubject(t.ARN)
+	case t.UserID != "":
+		return subject{kind: "unique ID", name: t.UserID}
 	default:
 		return subject{account: t.Account, kind: "~"} // after all others of the account
 	}
@@ -188,12 +199,16 @@ func compareChanges(a, b Change) int {
 	s, t := a.For.subject(), b.For.subject()
 	return cmp.Or(
 		cmp.Compare(gravity[a.Kind()], gravity[b.Kind()]), cmp.Compare(s.account, t.account), cmp.Compare(s.kind, t.kind),
-		cmp.Compare(lower(s.name), lower(t.name)), cmp.Compare(s.partition, t.partition), cmp.Compare(a.For.ARN, b.For.ARN),
+		cmp.Compare(lower(s.name), lower(t.name)), cmp.Compare(s.partition, t.partition), cmp.Compare(a.For.ARN, b.For.ARN), cmp.Compare(a.For.UserID, b.For.UserID),
 	)
 }
 
 // addTargets adds the targets of the entries and accounts that apply, by their keys.
 func (t *Table) addTargets(targets map[key]Target) {
+	for _, i := range t.byUserID {
+		arn, _ := withoutPath(t.entries[i].ARN)
+		targets[t.entries[i].key()] = Target{ARN: arn, UserID: t.entries[i].UserID}
+	}
 	for _, i := range t.exact {
 		arn, _ := withoutPath(t.entries[i].ARN)
 		targets[t.entries[i].key()] = Target{ARN: arn}
@@ -210,10 +225,10 @@ func (t *Table) addTargets(targets map[key]Target) {
 // none.
 func (t *Table) grant(k key, target Target) *Grant {
 	s := target.subject()
-	principal := identity.Principal{CanonicalARN: target.ARN, Partition: s.partition, AccountID: s.account}
+	principal := identity.Principal{CanonicalARN: target.ARN, PrincipalID: target.UserID, Partition: s.partition, AccountID: s.account}
 	var entry *Entry
 	switch {
-	case target.ARN != "":
+	case target.UserID != "" || target.ARN != "":
 		entry = t.lookup(principal)
 	case target.SSO != nil:
 		if i, ok := t.sso[k.sso]; ok {
@@ -237,6 +252,11 @@ func (t *Table) grant(k key, target Target) *Grant {
 func (t *Table) mapsTo(group string) bool {
 	has := func(i int32) bool {
 		return slices.ContainsFunc(t.entries[i].Groups, func(g Template) bool { return g.String() == group })
+	}
+	for _, i := range t.byUserID {
+		if has(i) {
+			return true
+		}
 	}
 	for _, i := range t.exact {
 		if has(i) {

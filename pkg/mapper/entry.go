@@ -4,8 +4,14 @@ import "fmt"
 
 // Entry maps one IAM principal, or the roles of one permission set.
 type Entry struct {
-	// ARN is canonical, in upper or lower case. Empty if SSO is set.
+	// ARN is canonical, in upper or lower case. Empty if SSO is set, and possibly if
+	// UserID is.
 	ARN string
+	// UserID is the unique ID of the principal, such as AROAEXAMPLE. If it is set, the
+	// entry matches the principal with that ID, which must also have the ARN if there is
+	// one: a role that is deleted and created again has another ID. The path of the
+	// role in the ARN has no effect then.
+	UserID string
 	// SSO matches the roles that IAM Identity Center creates for a permission set.
 	SSO      *SSO
 	Username Template

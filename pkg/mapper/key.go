@@ -9,9 +9,10 @@ import (
 // This file defines "the same principal": entries with equal keys are for the same
 // principal.
 
-// A key identifies whom an entry or an account is for: a lower-case ARN without a
-// role's path, a permission set, or an account.
+// A key identifies whom an entry or an account is for: a unique ID, a lower-case ARN
+// without a role's path, a permission set, or an account.
 type key struct {
+	userID  string
 	arn     string
 	sso     ssoKey
 	account string
@@ -20,11 +21,20 @@ type key struct {
 type ssoKey struct{ partition, account, permissionSet string }
 
 func (e *Entry) key() key {
-	if e.SSO != nil {
+	switch {
+	case e.UserID != "":
+		return key{userID: e.UserID}
+	case e.SSO != nil:
 		return key{sso: e.SSO.key()}
 	}
 	arn, _ := withoutPath(lower(e.ARN))
 	return key{arn: arn}
+}
+
+// names reports whether the ARN of an entry with a unique ID is the principal's.
+func (e *Entry) names(principal identity.Principal) bool {
+	arn, _ := withoutPath(lower(e.ARN))
+	return arn == "" || arn == lower(principal.CanonicalARN)
 }
 
 func (s SSO) key() ssoKey {

@@ -1,6 +1,7 @@
 package mapper
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -18,6 +19,8 @@ const (
 	MissName          Miss = "Name"          // another name
 	MissUserPath      Miss = "UserPath"      // a user of the same name with another path
 	MissPermissionSet Miss = "PermissionSet" // another permission set, or not the role of one
+	MissUserID        Miss = "UserID"        // another unique ID, but the same ARN or none: for example, the role was created again
+	MissOtherARN      Miss = "OtherARN"      // the same unique ID, but another ARN
 )
 
 // The rule is meant for the principal, but has no effect.
@@ -64,14 +67,19 @@ func (s subject) String() string { return strings.TrimSpace(s.kind + " " + s.nam
 // subject returns the ARN that an entry is for.
 func (e *Entry) subject() string {
 	if e.SSO == nil {
-		return e.ARN
+		return cmp.Or(e.ARN, e.UserID)
 	}
 	k := e.SSO.key()
 	return fmt.Sprintf("arn:%s:iam::%s:role/AWSReservedSSO_%s_<16 hexadecimal digits>", k.partition, k.account, e.SSO.PermissionSet)
 }
 
 // miss returns why an entry of the table does not map a principal.
-func (t *Table) miss(e *Entry, who subject) (Miss, string) {
+func (t *Table) miss(e *Entry, principal identity.Principal, who subject) (Miss, string) {
+	if e.UserID != "" && e.Inert == "" {
+		if miss, reason := e.missByUserID(principal, who); miss != "" {
+			return miss, reason
+		}
+	}
 	its := parseSubject(e.subject())
 	switch {
 	case its.partition != who.partition:
@@ -94,6 +102,24 @@ func (t *Table) miss(e *Entry, who subject) (Miss, string) {
 		return MissUserPath, fmt.Sprintf("it is for %s, but the principal is %s: the path is part of the ARN", its, who)
 	}
 	return t.withoutEffect(e)
+}
+
+// missByUserID returns why an entry with a unique ID does not name a principal; empty if
+// it does, or if its ARN is that of another principal.
+func (e *Entry) missByUserID(principal identity.Principal, who subject) (Miss, string) {
+	switch isNamed := e.names(principal); {
+	case e.UserID == principal.PrincipalID && !isNamed:
+		return MissOtherARN, fmt.Sprintf("it is for the principal's unique ID %s, but its ARN is %s", e.UserID, e.ARN)
+	case e.UserID == principal.PrincipalID || !isNamed:
+		return "", ""
+	case principal.PrincipalID == "":
+		return MissUserID, fmt.Sprintf("it is for unique ID %s, and the principal's is unknown", e.UserID)
+	case e.ARN == "":
+		return MissUserID, fmt.Sprintf("it is for unique ID %s, but the principal's is %s", e.UserID, principal.PrincipalID)
+	default:
+		return MissUserID, fmt.Sprintf("it is for unique ID %s, but the principal's is %s: the %s was deleted and created again, which gave it a new ID; write the new ID into the entry",
+			e.UserID, principal.PrincipalID, who.kind)
+	}
 }
 
 // withoutEffect returns why an entry for a principal has no effect.

@@ -32,7 +32,9 @@ const (
 	EntryTooLong     Code = "EntryTooLong"
 	EntryTemplate    Code = "EntryTemplate" // an unknown {{placeholder}}
 	EntryInvalidSSO  Code = "EntryInvalidSSO"
-	SSOOff           Code = "SSOOff" // entries with sso are turned off
+	EntryNoUserID    Code = "EntryNoUserID"    // no userid, although entries match by it
+	EntryWrongUserID Code = "EntryWrongUserID" // not the unique ID of a principal
+	SSOOff           Code = "SSOOff"           // entries with sso are turned off
 	InvalidAccountID Code = "InvalidAccountID"
 	MergeKey         Code = "MergeKey" // YAML's <<
 	RolePath         Code = "RolePath" // matches nobody; a warning without --role-paths=strip, as on EKS

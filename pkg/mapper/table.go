@@ -14,6 +14,7 @@ type Table struct {
 	paths    RolePaths
 
 	// The entries and accounts that apply, as indexes of the slices.
+	byUserID  map[string]int32
 	exact     map[string]int32
 	sso       map[ssoKey]int32
 	byAccount map[string]int32
@@ -27,7 +28,7 @@ type Table struct {
 func NewTable(entries []Entry, accounts []Account, paths RolePaths) *Table {
 	t := &Table{
 		entries: entries, accounts: accounts, paths: paths,
-		exact: make(map[string]int32, len(entries)), sso: map[ssoKey]int32{}, byAccount: make(map[string]int32, len(accounts)),
+		byUserID: map[string]int32{}, exact: make(map[string]int32, len(entries)), sso: map[ssoKey]int32{}, byAccount: make(map[string]int32, len(accounts)),
 		named: namedAccounts(entries, accounts),
 	}
 	ambiguous := map[string]bool{}
@@ -62,6 +63,8 @@ func (t *Table) rank(e *Entry) rank {
 	}
 	_, hasPath := withoutPath(lower(e.ARN))
 	switch {
+	case e.UserID != "":
+		return exact
 	case hasPath && t.paths != RolePathsStrip:
 		return inert
 	case e.AssumedRole:
@@ -82,7 +85,11 @@ func (t *Table) claim(i int32, ambiguous map[string]bool) {
 		return
 	}
 	k := entry.key()
-	if entry.SSO != nil {
+	switch {
+	case entry.UserID != "":
+		t.byUserID[k.userID] = i
+		return
+	case entry.SSO != nil:
 		t.sso[k.sso] = i
 		return
 	}
@@ -102,14 +109,17 @@ func (t *Table) claim(i int32, ambiguous map[string]bool) {
 }
 
 // Len returns the number of entries and accounts that apply.
-func (t *Table) Len() int { return len(t.exact) + len(t.sso) + len(t.byAccount) }
+func (t *Table) Len() int { return len(t.byUserID) + len(t.exact) + len(t.sso) + len(t.byAccount) }
 
 // winner returns the entry that applies to the principal of an entry; nil if there is
 // none.
 func (t *Table) winner(e *Entry) *Entry {
 	k := e.key()
 	i, ok := t.exact[k.arn]
-	if e.SSO != nil {
+	switch {
+	case e.UserID != "":
+		i, ok = t.byUserID[k.userID]
+	case e.SSO != nil:
 		i, ok = t.sso[k.sso]
 	}
 	if !ok {
@@ -172,8 +182,12 @@ func (t *Table) OverriddenAccounts() iter.Seq2[*Account, *Account] {
 	}
 }
 
-// lookup returns the entry for a principal: the exact ARN before a permission set.
+// lookup returns the entry for a principal: the unique ID before the exact ARN, and that
+// before a permission set.
 func (t *Table) lookup(principal identity.Principal) *Entry {
+	if i, ok := t.byUserID[principal.PrincipalID]; ok && t.entries[i].names(principal) {
+		return &t.entries[i]
+	}
 	arn := lower(principal.CanonicalARN)
 	if i, ok := t.exact[arn]; ok {
 		return &t.entries[i]

@@ -56,7 +56,7 @@ func (t *Trace) entries(table *Table, principal identity.Principal, decided *Ent
 			}
 			tried := Tried{Rule: entry.Rule, For: entry.subject(), Entry: entry, Matched: entry == decided}
 			if !tried.Matched {
-				tried.Miss, tried.Reason = table.miss(entry, who)
+				tried.Miss, tried.Reason = table.miss(entry, principal, who)
 			}
 			t.add(tried)
 		}

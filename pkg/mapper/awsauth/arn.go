@@ -64,7 +64,7 @@ func (r *reading) readAssumedRole(entry *mapper.Entry, name string, node *yaml.N
 	}
 	prefix, _, role := splitRole(entry.ARN)
 	fix := fmt.Sprintf("write %s, which maps every session of the role", prefix+role)
-	if r.opts.AssumedRoles == AssumedRolesAsRole {
+	if r.opts.AssumedRoles == AssumedRolesAsRole && !r.opts.UserIDs {
 		entry.AssumedRole = true
 		r.warn(mapper.AssumedRole, name, node, fmt.Sprintf("%s is the ARN of one session and matches the whole role: it maps every session of the role", quoted(node.Value)), fix)
 		r.suggestText(node, prefix+role)
@@ -84,7 +84,7 @@ func (r *reading) warnOfARN(entry *mapper.Entry, kind identity.Kind, name string
 	case !isRole && name == mapRoles:
 		r.warn(mapper.WrongSection, name, at, "the ARN is not a role's; the entry still applies", "move the entry to the other section, mapUsers")
 	}
-	if prefix, path, role := splitRole(entry.ARN); isRole && path != "" && r.opts.RolePaths == mapper.RolePathsIgnore {
+	if prefix, path, role := splitRole(entry.ARN); isRole && path != "" && r.opts.RolePaths == mapper.RolePathsIgnore && entry.UserID == "" {
 		r.warn(mapper.RolePath, name, at, "AWS never returns a role's path, so this entry matches nobody, as on EKS", "write "+prefix+role)
 		r.suggestText(at, prefix+role)
 	} else if isRole {

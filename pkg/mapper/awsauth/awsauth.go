@@ -28,6 +28,9 @@ type Options struct {
 	// AssumedRoles is the treatment of the ARN of an assumed role. The zero value is
 	// EKS's.
 	AssumedRoles AssumedRoles
+	// UserIDs makes entries match by their field userid, which is then required, and by
+	// their ARN too if there is one. Otherwise userid has no effect.
+	UserIDs bool
 	// NoSSO turns entries with sso off: they match nobody.
 	NoSSO bool
 	// EKS judges the text by the rules of EKS: what EKS does not support matches nobody,
@@ -39,7 +42,7 @@ type Options struct {
 // effective returns the options with those of EKS, if it judges.
 func (o Options) effective() Options {
 	if o.EKS {
-		o.RolePaths, o.AssumedRoles = mapper.RolePathsIgnore, AssumedRolesInert
+		o.RolePaths, o.AssumedRoles, o.UserIDs = mapper.RolePathsIgnore, AssumedRolesInert, false
 	}
 	return o
 }

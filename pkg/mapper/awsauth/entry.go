@@ -13,8 +13,8 @@ import (
 
 // fields has the values of an entry of mapRoles or mapUsers.
 type fields struct {
-	at                         *yaml.Node
-	arn, sso, username, groups *yaml.Node
+	at                                 *yaml.Node
+	arn, sso, userID, username, groups *yaml.Node
 }
 
 // readEntries reads the entries of mapRoles or mapUsers.
@@ -66,10 +66,18 @@ func (r *reading) readEntry(name string, item *yaml.Node, shared *sharedUsername
 		return mapper.Entry{}, false
 	}
 	entry := mapper.Entry{Rule: r.rule(name, item)}
+	if r.opts.UserIDs && !r.readUserID(&entry, name, f.userID) {
+		return mapper.Entry{}, false
+	}
 	kind := identity.KindRole
-	if f.sso != nil {
+	switch {
+	case f.sso != nil:
 		ok = r.readSSO(&entry, name, f.sso)
-	} else {
+	case isAbsent(f.arn): // the unique ID is enough
+		if name == mapUsers {
+			kind = identity.KindUser
+		}
+	default:
 		kind, ok = r.readARN(&entry, name, f.arn)
 	}
 	if !ok {
@@ -126,7 +134,7 @@ func arnFields(name string) (its, other string) {
 func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	f := fields{at: item}
 	arnField, otherField := arnFields(name)
-	var spelled struct{ arn, sso, username, groups *yaml.Node }
+	var spelled struct{ arn, sso, userID, username, groups *yaml.Node }
 	for key, value := range pairs(item) {
 		value = resolve(value)
 		if r.weaklyTyped {
@@ -154,8 +162,11 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 		case "<<":
 			r.drop(mapper.MergeKey, name, key, "YAML's merge key is not supported", "write the fields out")
 			return f, false
-		case "userid": // a field of aws-iam-authenticator's DynamicFile, which is not used
-			continue
+		case "userid": // a field of aws-iam-authenticator's DynamicFile
+			if !r.opts.UserIDs {
+				continue
+			}
+			field, before = &f.userID, &spelled.userID
 		default:
 			r.unknownField(name, key, arnField, "username", "groups")
 			continue
@@ -191,11 +202,17 @@ func (r *reading) repeated(section string, key, before *yaml.Node) (acts bool) {
 func (r *reading) checkFields(name string, f fields) bool {
 	arnField, _ := arnFields(name)
 	switch {
+	case f.sso != nil && r.opts.UserIDs:
+		r.drop(mapper.EntryWrongField, name, f.sso, "entries match by userid, which a permission set does not have", "write rolearn and userid instead of sso")
 	case f.arn != nil && f.sso != nil:
 		r.drop(mapper.EntryWrongField, name, f.at, "the entry has both rolearn and sso", "keep one of them")
+	case r.opts.UserIDs && isAbsent(f.userID):
+		r.drop(mapper.EntryNoUserID, name, f.at, "the entry has no userid, although entries match by it", "add userid: the unique ID of the user or role (AIDA… or AROA…)")
+	case r.opts.UserIDs && isAbsent(f.arn):
+		return true
 	case f.arn == nil && f.sso == nil:
 		r.drop(mapper.EntryNoARN, name, f.at, "the entry has no "+arnField, "add "+arnField)
-	case f.sso == nil && (isNone(f.arn) || f.arn.Kind == yaml.ScalarNode && f.arn.Value == ""):
+	case f.sso == nil && isAbsent(f.arn):
 		r.drop(mapper.EntryNoARN, name, f.at, arnField+" is empty", "write the ARN after "+arnField+":")
 	default:
 		return true

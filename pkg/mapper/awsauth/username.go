@@ -21,6 +21,10 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 		}
 		text = f.username.Value
 	}
+	if text == "" && entry.ARN == "" && entry.SSO == nil {
+		r.drop(mapper.NoUsername, name, f.at, "the entry has neither a username nor an ARN from which to make one", "add username")
+		return false
+	}
 	if text == "" {
 		template, err := mapper.ParseTemplate(defaultUsername(*entry, kind))
 		if err != nil {
