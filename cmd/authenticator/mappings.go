@@ -17,7 +17,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/configmap"
-	"github.com/kube-iam/authenticator/internal/source/dynamicfile"
+	"github.com/kube-iam/authenticator/internal/source/awsauthfile"
 	"github.com/kube-iam/authenticator/internal/source/mountedfile"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -163,7 +163,7 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 		case backendEKSConfigMap:
 			made, err = o.newConfigMap(ctx, options, metrics, log)
 		case sourceAWSAuthFile:
-			if made, err = dynamicfile.New(ctx, dynamicfile.Config{Path: o.awsAuthFile, Options: options, Log: log}); err != nil {
+			if made, err = awsauthfile.New(ctx, awsauthfile.Config{Path: o.awsAuthFile, Options: options, Log: log}); err != nil {
 				err = cli.Usagef("--aws-auth-file: %w", err)
 			}
 		}

@@ -1,9 +1,9 @@
-// Package dynamicfile is the source that follows a file with the manifest or the data
-// of an aws-auth ConfigMap.
+// Package dynamicfile is the source that follows aws-iam-authenticator's DynamicFile:
+// JSON with mapRoles, mapUsers and mapAccounts, by which the control plane of EKS hands
+// over access entries.
 package dynamicfile
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,105 +21,104 @@ type Config struct {
 	// Path is the path of the file.
 	Path string
 	// Options are the options for reading the file. Options.Source is the name of this
-	// source.
+	// source. Options.UserIDs looks entries up by their userid.
 	Options awsauth.Options
+	// Updated is called with the LastUpdatedDateTime of each version but the first,
+	// which may be old. Nil means never.
+	Updated func(lastUpdated string)
+	// Failed is called for each version that cannot be read. Nil means never.
+	Failed func()
 	// Log gets the problems of the file. Nil discards them.
 	Log *slog.Logger
 	// Watch reports changes of the file. Nil uses the operating system's notifications.
 	Watch file.Watch
 }
 
-// File follows a file of mappings.
+// File follows a DynamicFile.
 type File struct {
 	source.InForce
-	config   Config
-	follower *file.Follower
-	// last is the last good reading. Nil means that the file is gone.
-	last *awsauth.Result
+	*file.Parsed[*Content]
+	config Config
+	// last is the last good version. Nil means that the file is gone.
+	last *Content
+	// known is set once a version was read.
+	known bool
 }
 
-// New returns a source that follows a file. The file must exist and parse. During
-// [File.Run], a version that does not parse or is empty leaves the last good one in
-// force, and removing the file revokes everything that it granted.
+// New returns a source that follows a file. As with aws-iam-authenticator, a file that
+// does not exist maps nobody until it does, and removing it revokes everything that it
+// granted. A version that does not parse or is empty leaves the last good one in force;
+// if there is none, the source is not read yet.
 func New(ctx context.Context, config Config) (*File, error) {
 	if config.Path == "" {
-		return nil, errors.New("following a file of mappings: the path is missing")
+		return nil, errors.New("following a DynamicFile: the path is missing")
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	content, err := file.Read(ctx, config.Path, file.MaxMappings)
-	if err != nil {
-		return nil, fmt.Errorf("reading mappings: %w", err)
-	}
 	f := &File{config: config}
-	result, err := f.parse(content)
-	if err != nil {
-		return nil, err
-	}
-	f.use(result)
-	f.follower = file.Follow(file.Config{
-		Path: config.Path, Limit: file.MaxMappings, Content: content, Watch: config.Watch, Log: config.Log,
-		Whole: func(content []byte) bool { _, err := f.parse(content); return err == nil && !isEmpty(content) },
+	var err error
+	f.Parsed, err = file.NewParsed(ctx, file.ParsedConfig[*Content]{
+		Path: config.Path, Limit: file.MaxMappings, Parse: f.parse, Use: f.use, Fail: f.fail, Missing: f.revoke, Watch: config.Watch, Log: config.Log,
 	})
+	switch { // Run logs it
+	case errors.Is(err, fs.ErrNotExist):
+		f.clear()
+	case err != nil:
+		f.keep(err)
+	}
 	return f, nil
 }
 
 // Name returns the name of the source in rules.
 func (f *File) Name() string { return f.config.Options.Source }
 
-// Reread makes the source read the file again soon.
-func (f *File) Reread() { f.follower.Reread() }
-
-// Run follows the file until ctx is done.
-func (f *File) Run(ctx context.Context) { f.follower.Run(ctx, f.changed) }
-
-func (f *File) changed(content []byte, err error) {
-	if errors.Is(err, fs.ErrNotExist) {
-		f.revoke()
-		return
-	}
-	// To map nobody, an operator removes the file. A file is empty while a shell waits
-	// for the command that writes it.
-	if err == nil && isEmpty(content) {
-		err = fmt.Errorf("%s is empty", f.config.Path)
-	}
-	var result *awsauth.Result
-	if err == nil {
-		result, err = f.parse(content)
-	}
-	if err != nil {
-		f.config.Log.Error("the file of mappings cannot be read: its last good content stays in force", "file", f.config.Path, "error", err)
-		f.Keep(err.Error(), "the last good content stays in force", "correct the file, or remove it to map nobody")
-		return
-	}
-	f.use(result)
-}
-
-// revoke revokes everything that the file granted.
-func (f *File) revoke() {
-	f.last = nil
-	f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths)})
-	f.config.Log.Warn("the file of mappings is gone: it no longer maps anybody", "file", f.config.Path)
-}
-
-func (f *File) parse(content []byte) (*awsauth.Result, error) {
-	result, err := awsauth.ParseFile(content, f.last, f.config.Options)
+func (f *File) parse(content []byte) (*Content, error) {
+	parsed, err := Parse(content, f.last, f.config.Options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.config.Path, err)
 	}
-	return result, nil
+	return parsed, nil
 }
 
-func (f *File) use(result *awsauth.Result) {
-	f.last = result
-	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems})
-	f.config.Log.Info("read the file of mappings", "file", f.config.Path, "problems", len(result.Problems))
-	for _, problem := range result.Problems {
+func (f *File) use(content *Content) {
+	if f.known && f.config.Updated != nil {
+		f.config.Updated(content.LastUpdated)
+	}
+	f.last, f.known = content, true
+	f.Swap(source.Snapshot{Table: content.Mappings.Table, Problems: content.Mappings.Problems})
+	f.config.Log.Info("read the DynamicFile", "file", f.config.Path, "version", content.Version, "problems", len(content.Mappings.Problems))
+	for _, problem := range content.Mappings.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)
 	}
 }
 
-func isEmpty(content []byte) bool { return len(bytes.TrimSpace(content)) == 0 }
+func (f *File) fail(err error) {
+	if f.config.Failed != nil {
+		f.config.Failed()
+	}
+	f.config.Log.Error("the DynamicFile cannot be read: its last good content stays in force", "file", f.config.Path, "error", err)
+	f.keep(err)
+}
+
+func (f *File) keep(err error) {
+	f.Keep(err.Error(), "the last good content stays in force", "correct the file, or remove it to map nobody")
+}
+
+// revoke revokes everything that the file granted.
+func (f *File) revoke() {
+	f.clear()
+	f.config.Log.Warn("the DynamicFile does not exist: it maps nobody", "file", f.config.Path)
+}
+
+func (f *File) clear() {
+	f.last = nil
+	f.Swap(source.Snapshot{
+		Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths),
+		Problems: []mapper.Problem{{
+			Code: source.Unreadable, Severity: mapper.Warning, Message: f.config.Path + " does not exist", Effect: "it maps nobody", Fix: "write the file",
+		}},
+	})
+}
 
 var _ source.Rereader = (*File)(nil)

@@ -1,15 +1,19 @@
 package dynamicfile_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/dynamicfile"
@@ -21,13 +25,22 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// manifest returns the manifest of an aws-auth ConfigMap.
-func manifest(sections map[string]string) string {
-	text := "kind: ConfigMap\ndata:\n"
+// document returns the JSON with the sections. A section that is not YAML makes it
+// invalid.
+func document(sections map[string]string) string {
+	text := `{"Version": "1", "LastUpdatedDateTime": "12345678"`
 	for name, section := range sections {
-		text += "  " + name + ": |\n    " + strings.ReplaceAll(section, "\n", "\n    ") + "\n"
+		var value any
+		if err := yaml.Unmarshal([]byte(section), &value); err != nil {
+			return section
+		}
+		list, err := json.MarshalIndent(value, "", "\t")
+		if err != nil {
+			return section
+		}
+		text += fmt.Sprintf(",\n%q: %s", name, list)
 	}
-	return text
+	return text + "\n}\n"
 }
 
 func TestSource(t *testing.T) {
@@ -35,154 +48,220 @@ func TestSource(t *testing.T) {
 	sourcetest.Run(t, sourcetest.Suite{
 		Synctest: true,
 		Make: func(t *testing.T, sections map[string]string) sourcetest.Place {
-			f := sourcetest.NewFile(t, manifest(sections))
+			f := sourcetest.NewFile(t, document(sections))
 			followed, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: f.Path, Options: awsauth.Options{Source: "test"}, Watch: f.Watch})
 			if err != nil {
 				t.Fatal(err)
 			}
-			return f.Place(followed, manifest)
+			return f.Place(followed, document)
 		},
 	})
 }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
-	write(t, path, manifest(mappertest.Data()))
-	followed, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: path, Options: awsauth.Options{Source: "test", Partition: "aws"}})
-	if err != nil {
-		t.Fatal(err)
+	for name, test := range map[string]struct {
+		data map[string]string
+		run  func(t *testing.T, name string, current func() *mapper.Table)
+		ids  bool
+	}{
+		"by ARN":     {mappertest.Data(), mappertest.Run, false},
+		"by user ID": {mappertest.UserIDs(), mappertest.RunUserIDs, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "access-entries.json")
+			if err := os.WriteFile(path, []byte(document(test.data)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			followed, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: path, Options: awsauth.Options{Source: "test", Partition: "aws", UserIDs: test.ids}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.run(t, "test", func() *mapper.Table { return followed.Current().Table })
+		})
 	}
-	mappertest.Run(t, "test", func() *mapper.Table { return followed.Current().Table })
 }
 
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
+const bob = `{"Version": "2", "LastUpdatedDateTime": "1700000000", "mapUsers": [{"userarn": "arn:aws:iam::231144931069:user/bob", "userid": "AIDAEXAMPLE", "username": %q}]}`
 
-const entry = "mapUsers:\n- userarn: arn:aws:iam::231144931069:user/bob\n  username: "
-
-// follow returns a source that follows a file, in a bubble. The file maps bob to bob.
-func follow(t *testing.T, config dynamicfile.Config) (*dynamicfile.File, *sourcetest.File) {
+// follow returns a source that follows a file with a content, in a bubble.
+func follow(t *testing.T, content string, config dynamicfile.Config) (*dynamicfile.File, *sourcetest.File) {
 	t.Helper()
-	f := sourcetest.NewFile(t, entry+"bob\n")
+	f := sourcetest.NewFile(t, content)
 	config.Path, config.Watch = f.Path, f.Watch
+	if content == "" {
+		if err := os.Remove(f.Path); err != nil {
+			t.Fatal(err)
+		}
+	}
 	followed, err := dynamicfile.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sourcetest.Follow(t, followed)
-	f.Await()
 	return followed, f
 }
 
-// TestWrittenInPlace checks that half a file is never used: it empties the file and
-// writes it in pieces, as cp and many editors do.
+// TestStart checks what a source does with a file that is missing or bad when the server
+// starts, as aws-iam-authenticator does: it waits for a good one.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		content string
+		isRead  bool
+		problem string
+	}{
+		"missing":    {"", true, "does not exist"},
+		"truncated":  {`{"mapUsers": [`, false, "line 1: unexpected end of JSON input (expected the JSON of a DynamicFile)"},
+		"YAML":       {"mapUsers: []\n", false, "line 1: invalid character 'm'"},
+		"not a list": {"{\n\"mapUsers\": {}}", false, "line 2: mapUsers is a object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var updates []string
+				failures := 0
+				followed, f := follow(t, test.content, dynamicfile.Config{
+					Updated: func(at string) { updates = append(updates, at) }, Failed: func() { failures++ },
+				})
+				f.Await()
+				current := followed.Current()
+				if (current.Table != nil) != test.isRead || len(current.Problems) != 1 || current.Problems[0].Code != source.Unreadable || !strings.Contains(current.Problems[0].Message, test.problem) {
+					t.Errorf("%+v, want the problem %q", current, test.problem)
+				}
+				if want := map[bool]int{true: 0, false: 1}[test.isRead]; failures != want {
+					t.Errorf("%d failures, want %d", failures, want)
+				}
+				f.Write(fmt.Sprintf(bob, "bob"))
+				if got := sourcetest.Username(t, followed, "bob"); got != "bob" || len(followed.Current().Problems) > 0 || len(updates) > 0 {
+					t.Errorf("bob is %q with %v, and %d updates are observed", got, followed.Current().Problems, len(updates))
+				}
+			})
+		})
+	}
+}
+
+// TestUpdates checks that every good version but the first is observed, and every bad
+// one counted. A bad one leaves the last good one in force.
+func TestUpdates(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var updates []string
+		var log strings.Builder
+		failures := 0
+		followed, f := follow(t, fmt.Sprintf(bob, "first"), dynamicfile.Config{
+			Updated: func(at string) { updates = append(updates, at) }, Failed: func() { failures++ }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		f.Await()
+		for _, bad := range []string{"{", " \n", `{"mapUsers": 1}`} {
+			f.Write(bad)
+			if got := sourcetest.Username(t, followed, "bob"); got != "first" {
+				t.Errorf("bob is %q after %q", got, bad)
+			}
+		}
+		f.Write(fmt.Sprintf(bob, "second"))
+		f.Remove()
+		if got := sourcetest.Username(t, followed, "bob"); got != "" {
+			t.Errorf("bob is %q after the removal", got)
+		}
+		f.Write(fmt.Sprintf(bob, "third"))
+		if got := sourcetest.Username(t, followed, "bob"); got != "third" {
+			t.Errorf("bob is %q in a new file", got)
+		}
+		if !slices.Equal(updates, []string{"1700000000", "1700000000"}) || failures != 3 {
+			t.Errorf("updates %q and %d failures, want 2 and 3", updates, failures)
+		}
+		if got := log.String(); strings.Count(got, "level=ERROR") != 3 || !strings.Contains(got, "version=2") || !strings.Contains(got, "does not exist") {
+			t.Errorf("log %s", got)
+		}
+	})
+}
+
+// TestWrittenInPlace checks that half a file is never used.
 func TestWrittenInPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log, read := sourcetest.Log(slog.DiscardHandler, "read the file")
-		followed, f := follow(t, dynamicfile.Config{Log: log})
-		whole := "mapRoles: []\n" + entry + "second\n"
+		followed, f := follow(t, fmt.Sprintf(bob, "first"), dynamicfile.Config{})
+		f.Await()
+		whole := fmt.Sprintf(bob, "second")
 		for i := range len(whole) {
 			f.WriteInPlace(whole[:i])
 			time.Sleep(time.Millisecond)
 			synctest.Wait()
-			if got := sourcetest.Username(t, followed, "bob"); got != "bob" {
+			if got := sourcetest.Username(t, followed, "bob"); got != "first" {
 				t.Fatalf("bob is %q when %d bytes are written", got, i)
 			}
 		}
 		f.WriteInPlace(whole)
 		f.Await()
-		if got := sourcetest.Username(t, followed, "bob"); got != "second" || len(read) != 2 {
-			t.Errorf("bob is %q after %d readings, want second after 2", got, len(read))
-		}
-	})
-}
-
-// TestEmptied checks that an empty file, as a full disk or a slow command in a shell
-// leaves it, keeps the last good content in force.
-func TestEmptied(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var log strings.Builder
-		followed, f := follow(t, dynamicfile.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
-		f.WriteInPlace(" \n")
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		if got := sourcetest.Username(t, followed, "bob"); got != "bob" {
+		if got := sourcetest.Username(t, followed, "bob"); got != "second" {
 			t.Errorf("bob is %q", got)
 		}
-		if got := strings.Count(log.String(), "level=ERROR"); got != 1 || !strings.Contains(log.String(), "is empty") {
-			t.Errorf("%d errors are logged, want 1 that the file is empty: %s", got, log.String())
-		}
-		if problems := followed.Current().Problems; len(problems) != 1 || problems[0].Code != source.Unreadable || problems[0].Severity != mapper.Error {
-			t.Errorf("problems: %v, want one Unreadable", problems)
-		}
-		f.Write("mapUsers: []\n")
-		if problems := followed.Current().Problems; len(problems) > 0 {
-			t.Errorf("problems of a good file: %v", problems)
-		}
-		if got := sourcetest.Username(t, followed, "bob"); got != "" {
-			t.Errorf("bob is %q after all was revoked", got)
-		}
 	})
 }
 
-// TestReread checks that an unchanged file is read again.
-func TestReread(t *testing.T) {
+// TestBounds checks the limits of a file.
+func TestBounds(t *testing.T) {
 	t.Parallel()
+	entries := strings.Repeat(`{"userarn": "arn:aws:iam::231144931069:user/bob", "username": "bob"},`, 20_001)
+	for name, test := range map[string]struct{ content, want string }{
+		"values": {`{"x": [` + strings.Repeat("1,", 400_000) + `1]}`, "YAML values"},
+		"bytes":  {`{"x": "` + strings.Repeat("x", 5<<20) + `"}`, "bytes"},
+		"depth":  {strings.Repeat(`{"x":`, 20_000), "exceeded max depth"},
+	} {
+		if _, err := dynamicfile.Parse([]byte(test.content), nil, awsauth.Options{}); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+	read, err := dynamicfile.Parse([]byte(`{"mapUsers": [`+entries[:len(entries)-1]+`]}`), nil, awsauth.Options{})
+	if err != nil || !read.Mappings.Found(mapper.SectionTooLarge) {
+		t.Errorf("20,001 entries: %v", err)
+	}
+}
+
+// TestRemovedIsForgotten checks that a section that is too large keeps its last good
+// content, but not that of a file that was removed before.
+func TestRemovedIsForgotten(t *testing.T) {
+	t.Parallel()
+	entries := strings.Repeat(`{"userarn": "arn:aws:iam::231144931069:user/eve", "username": "eve"},`, 20_001)
+	tooLarge := `{"mapUsers": [` + entries[:len(entries)-1] + `]}`
 	synctest.Test(t, func(t *testing.T) {
-		var log strings.Builder
-		followed, f := follow(t, dynamicfile.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
-		followed.Reread()
+		followed, f := follow(t, fmt.Sprintf(bob, "bob"), dynamicfile.Config{})
 		f.Await()
-		if got := strings.Count(log.String(), "read the file of mappings"); got != 2 {
-			t.Errorf("the file is read %d times, want 2: %s", got, log.String())
+		f.Write(tooLarge)
+		if got := sourcetest.Username(t, followed, "bob"); got != "bob" {
+			t.Errorf("bob is %q, although the section is too large", got)
+		}
+		f.Remove()
+		f.Write(tooLarge)
+		if got := sourcetest.Username(t, followed, "bob"); got != "" {
+			t.Errorf("bob is %q in a new file", got)
 		}
 	})
 }
 
-func TestNewRejects(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	broken := filepath.Join(dir, "broken")
-	write(t, broken, "[")
-	for _, path := range []string{"", filepath.Join(dir, "nowhere"), filepath.Join(dir, "no", "where"), broken, dir, os.DevNull} {
-		if _, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: path}); err == nil || !strings.Contains(err.Error(), path) {
-			t.Errorf("following %q: %v", path, err)
+// FuzzParse checks that no file makes the server panic, that parsing it again gives the
+// same, and that every entry that applies by user ID has one.
+func FuzzParse(f *testing.F) {
+	f.Add(fmt.Sprintf(bob, "bob"), true)
+	f.Add(document(mappertest.Data()), false)
+	f.Add(document(mappertest.UserIDs()), true)
+	f.Add(`{"mapRoles": [{"rolearn": "not-an-arn", "userid": "AROAX"}]}`, true)
+	f.Add(`{"MAPROLES": [null, 1, [], {"ROLEARN": 1}], "mapAccounts": ["1"]}`, false)
+	f.Fuzz(func(t *testing.T, text string, ids bool) {
+		options := awsauth.Options{Source: "test", UserIDs: ids}
+		read, err := dynamicfile.Parse([]byte(text), nil, options)
+		if err != nil {
+			return
 		}
-	}
-}
-
-// TestFollow follows a real file, with the system's notifications and clock.
-func TestFollow(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
-	write(t, path, entry+"first\n")
-	log, read := sourcetest.Log(slog.DiscardHandler, "read the file", "the file of mappings is gone")
-	followed, err := dynamicfile.New(t.Context(), dynamicfile.Config{Path: path, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	<-read
-	sourcetest.Follow(t, followed)
-	write(t, path+".new", entry+"renamed\n")
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
-	}
-	<-read
-	if got := sourcetest.Username(t, followed, "bob"); got != "renamed" {
-		t.Errorf("bob is %q, want renamed", got)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	<-read
-	if got := sourcetest.Username(t, followed, "bob"); got != "" {
-		t.Errorf("bob is %q after the file's removal", got)
-	}
+		for entry := range read.Mappings.Table.Applying() {
+			if (entry.UserID != "") != ids {
+				t.Errorf("%+v applies", entry)
+			}
+		}
+		again, err := dynamicfile.Parse([]byte(text), read, options)
+		if err != nil || again.Mappings.Table.Len() != read.Mappings.Table.Len() {
+			t.Errorf("read again: %v", err)
+		}
+	})
 }

@@ -3,7 +3,6 @@
 package mountedfile
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,8 +47,9 @@ type Parsed struct {
 // File follows the mappings of the configuration file.
 type File struct {
 	source.InForce
-	config   Config
-	follower *file.Follower
+	// parsed is nil if there is no file.
+	parsed *file.Parsed[Parsed]
+	config Config
 	// rest has all other values of the last good file.
 	rest     map[string]string
 	warnings []string
@@ -65,24 +65,22 @@ func New(ctx context.Context, config Config) (*File, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	var content []byte
-	if config.Path != "" {
-		var err error
-		if content, err = file.Read(ctx, config.Path, file.MaxMappings); err != nil {
+	f := &File{config: config, rest: config.Started}
+	if config.Path == "" {
+		parsed, err := f.parse(nil)
+		if err != nil {
 			return nil, err
 		}
+		f.Swap(source.Snapshot{Table: parsed.Mappings.Table, Problems: parsed.Mappings.Problems})
+		return f, nil
 	}
-	f := &File{config: config, rest: config.Started}
-	parsed, err := f.parse(content)
+	var err error
+	f.parsed, err = file.NewParsed(ctx, file.ParsedConfig[Parsed]{
+		Path: config.Path, Limit: file.MaxMappings, Parse: f.parse, Use: f.use, Fail: f.fail, Watch: config.Watch, Log: config.Log,
+	})
 	if err != nil {
 		return nil, err
 	}
-	f.warnings = parsed.Warnings
-	f.use(parsed)
-	f.follower = file.Follow(file.Config{
-		Path: config.Path, Limit: file.MaxMappings, Content: content, Watch: config.Watch, Log: config.Log,
-		Whole: func(content []byte) bool { _, err := f.parse(content); return err == nil && !isEmpty(content) },
-	})
 	return f, nil
 }
 
@@ -90,34 +88,28 @@ func New(ctx context.Context, config Config) (*File, error) {
 func (f *File) Name() string { return f.config.Name }
 
 // Reread makes the source read the file again soon.
-func (f *File) Reread() { f.follower.Reread() }
+func (f *File) Reread() {
+	if f.parsed != nil {
+		f.parsed.Reread()
+	}
+}
 
 // Run follows the file until ctx is done.
 func (f *File) Run(ctx context.Context) {
-	if f.config.Path == "" {
+	if f.parsed == nil {
 		<-ctx.Done()
 		return
 	}
-	f.follower.Run(ctx, f.changed)
+	f.parsed.Run(ctx)
 }
 
-func (f *File) changed(content []byte, err error) {
+func (f *File) fail(err error) {
 	effect := "its last good mappings stay in force, and a restart would fail"
-	var parsed Parsed
-	if err == nil {
-		parsed, err = f.parse(content)
+	if errors.Is(err, file.ErrEmpty) {
+		effect = "its last good mappings stay in force, and a restart would map nobody"
 	}
-	// A file is empty on a full disk, or while a shell waits for the command that
-	// writes it.
-	if err == nil && isEmpty(content) {
-		err, effect = errors.New("the file is empty"), "its last good mappings stay in force, and a restart would map nobody"
-	}
-	if err != nil {
-		f.config.Log.Error("the configuration file is invalid: "+effect, "file", f.config.Path, "error", err)
-		f.Keep(err.Error(), effect, "correct the file")
-		return
-	}
-	f.use(parsed)
+	f.config.Log.Error("the configuration file is invalid: "+effect, "file", f.config.Path, "error", err)
+	f.Keep(err.Error(), effect, "correct the file")
 }
 
 // differences returns the keys with different values.
@@ -165,11 +157,8 @@ func stopping() []mapper.Code {
 }
 
 func (f *File) use(parsed Parsed) {
-	mappings := parsed.Mappings
+	mappings, first := parsed.Mappings, f.Current().Table == nil
 	f.Swap(source.Snapshot{Table: mappings.Table, Problems: mappings.Problems})
-	if f.config.Path == "" {
-		return
-	}
 	if !maps.Equal(parsed.Rest, f.rest) {
 		f.rest = parsed.Rest
 		if keys := differences(f.config.Started, f.rest); len(keys) > 0 {
@@ -177,7 +166,7 @@ func (f *File) use(parsed Parsed) {
 		}
 	}
 	for _, warning := range parsed.Warnings {
-		if !slices.Contains(f.warnings, warning) {
+		if !first && !slices.Contains(f.warnings, warning) {
 			f.config.Log.Warn("part of the configuration file has no effect", "file", f.config.Path, "warning", warning)
 		}
 	}
@@ -187,7 +176,5 @@ func (f *File) use(parsed Parsed) {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)
 	}
 }
-
-func isEmpty(content []byte) bool { return len(bytes.TrimSpace(content)) == 0 }
 
 var _ source.Rereader = (*File)(nil)
