@@ -75,6 +75,7 @@ func leaves() map[string][]string {
 		"internal/source":         ours("pkg/mapper"),
 		"internal/file":           {"github.com/fsnotify/fsnotify"},
 		"internal/cluster":        ours("internal/authn", "internal/source", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"),
+		"internal/backendmode":    ours("internal/file"),
 		"internal/decisions":      ours("internal/authn", "pkg/mapper"),
 		"internal/unixsocket":     ours("internal/file"),
 		"internal/deny":           ours("internal/file", "pkg/identity", "pkg/mapper"),

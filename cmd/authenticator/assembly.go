@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/backendmode"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/deny"
 	"github.com/kube-iam/authenticator/internal/kubeconfig"
@@ -25,6 +26,8 @@ type clusterSettings struct {
 	// ownClient the client certificate in it.
 	ownKubeconfig string
 	ownClient     kubeconfig.Client
+	// modes follows the file of the backend mode; nil if there is none.
+	modes *backendmode.File
 }
 
 func (s *clusterSettings) addFlags(flags *pflag.FlagSet) {
@@ -52,11 +55,16 @@ func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cl
 	if err != nil {
 		return nil, err
 	}
-	names, warnings, err := s.sources(p.config)
+	s.modes = s.newBackendMode(ctx, p, a.metrics, a.log)
+	names, warnings, err := s.presentSources(p, s.modes)
 	if err != nil {
 		return nil, err
 	}
-	reserved, more, err := reservedPrefixes(p, names)
+	usable := names
+	if s.modes != nil {
+		usable = append(backendNames(), names...)
+	}
+	reserved, more, err := reservedPrefixes(p, usable)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +93,7 @@ func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cl
 		Denies:           denies(a.denied),
 		Owner:            owner,
 		Sources:          sources,
+		Follow:           s.followModes(ctx, a),
 		ReservedPrefixes: reserved,
 		Instances:        instances,
 		ScrubbedAccounts: p.config.ScrubbedAccounts,

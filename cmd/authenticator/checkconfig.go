@@ -84,6 +84,7 @@ func (s *clusterSettings) printPlan(row rowFunc) {
 		regions = strings.Join(s.stsRegions, ", ")
 	}
 	row("STS regions", "%s", regions)
+	s.printModes(row)
 }
 
 func (s *clusterSettings) printOwners(row rowFunc) {
@@ -95,6 +96,9 @@ func (s *clusterSettings) printOwners(row rowFunc) {
 }
 
 func sourcePlan(current source.Snapshot) string {
+	if current.Table == nil && len(current.Problems) > 0 {
+		return "cannot be read: " + current.Problems[0].Message
+	}
 	if current.Table == nil {
 		return "is read once the server runs"
 	}

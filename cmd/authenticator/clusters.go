@@ -242,6 +242,13 @@ func (c *clusters) rereaders() (files []rereader) {
 	if c.several {
 		files = append(files, c)
 	}
+	if settings := c.settings.Load(); settings != nil {
+		for _, s := range *settings {
+			if s.modes != nil {
+				files = append(files, s.modes)
+			}
+		}
+	}
 	for _, served := range c.Clusters() {
 		for _, s := range served.Sources() {
 			if s, ok := s.(source.Rereader); ok {

@@ -35,6 +35,7 @@ type explainMappings struct {
 func excludeOtherMappings(command *cobra.Command) {
 	command.MarkFlagsMutuallyExclusive("filename", "backend-mode")
 	command.MarkFlagsMutuallyExclusive("filename", "aws-auth-file")
+	command.MarkFlagsMutuallyExclusive("filename", "dynamic-file")
 }
 
 func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
@@ -77,7 +78,7 @@ func (o *explainMappings) read(ctx context.Context, p *program, partition string
 	if m.owner, warnings, err = o.owner(partition); err != nil {
 		return m, err
 	}
-	names, more, err := o.names(p)
+	names, more, err := o.names(ctx, p)
 	if err != nil {
 		return m, err
 	}
@@ -98,14 +99,15 @@ func (o *explainMappings) read(ctx context.Context, p *program, partition string
 
 // names returns the names of the sources. Without a flag or a configuration that names
 // one, the source is the cluster's aws-auth.
-func (o *explainMappings) names(p *program) (names, warnings []string, err error) {
+func (o *explainMappings) names(ctx context.Context, p *program) (names, warnings []string, err error) {
 	if o.filename != "" {
 		return []string{sourceAWSAuthFile}, nil, nil
 	}
-	if !o.backendModesGiven && !p.config.HasMappings && o.awsAuthFile == "" {
+	modes := o.newBackendMode(ctx, p, nil, slog.New(slog.DiscardHandler))
+	if !o.backendModesGiven && !p.config.HasMappings && o.awsAuthFile == "" && modes == nil {
 		return []string{backendEKSConfigMap}, nil, nil
 	}
-	return o.sources(p.config)
+	return o.presentSources(p, modes)
 }
 
 // add reads the mappings of a source.
@@ -132,6 +134,9 @@ func (o *explainMappings) add(ctx context.Context, p *program, m *mappings, name
 		m.facts.From, m.facts.Because = "file "+facts.Place, "--config"
 		if name == sourceAWSAuthFile {
 			m.facts.Because, m.facts.MapFlags = "--aws-auth-file", []string{"-f", o.awsAuthFile}
+		}
+		if name == backendDynamicFile {
+			m.facts.Because = "--dynamic-file"
 		}
 		read, err = o.readServerFile(ctx, p, name, partition)
 	}

@@ -31,7 +31,7 @@ func (o *socketOptions) addFlags(flags *pflag.FlagSet) {
 // findSocket decides whether to ask the running server: a flag that says where mappings
 // come from, or how they are read, asks for those.
 func (o *socketOptions) findSocket(flags *pflag.FlagSet, p *program) {
-	for _, name := range []string{"filename", "kubeconfig", "context", "backend-mode", "aws-auth-file", "cluster-owner-arn", "role-paths"} {
+	for _, name := range []string{"filename", "kubeconfig", "context", "backend-mode", "aws-auth-file", "dynamic-file", "dynamic-file-user-id-strict", "dynamic-backend-mode-file", "cluster-owner-arn", "role-paths"} {
 		if flags.Changed(name) {
 			o.noServer = "--" + name + " is given"
 			return
@@ -117,6 +117,8 @@ func (o *mappingOptions) describe(p *program, name string) explain.SourceFacts {
 	switch name {
 	case backendEKSConfigMap:
 		return explain.SourceFacts{Name: name, Place: "ConfigMap kube-system/aws-auth", Edit: (&clusterFlags{}).edit}
+	case backendDynamicFile:
+		return explain.SourceFacts{Name: name, Place: o.dynamicFile, Edit: editFile(o.dynamicFile)}
 	case sourceAWSAuthFile:
 		return explain.SourceFacts{Name: name, Place: o.awsAuthFile, Edit: editFile(o.awsAuthFile)}
 	default:

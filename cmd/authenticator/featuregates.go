@@ -10,11 +10,14 @@ import (
 
 // ssoRoleMatch is the only feature gate of aws-iam-authenticator that has an effect
 // here. There, all gates are off by default; here, their features are always on, and
-// only SSORoleMatch can be turned off.
-const ssoRoleMatch = "SSORoleMatch"
+// only SSORoleMatch can be turned off: by its name, or with all alpha gates.
+const (
+	ssoRoleMatch = "SSORoleMatch"
+	allAlpha     = "AllAlpha"
+)
 
 func featureGateNames() []string {
-	return []string{"AllAlpha", "AllBeta", "ConfiguredInitDirectories", "IAMIdentityMappingCRD", ssoRoleMatch}
+	return []string{allAlpha, "AllBeta", "ConfiguredInitDirectories", "IAMIdentityMappingCRD", ssoRoleMatch}
 }
 
 // parseFeatureGates returns the gates that a flag's value sets.

@@ -16,8 +16,8 @@ import (
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/source"
-	"github.com/kube-iam/authenticator/internal/source/configmap"
 	"github.com/kube-iam/authenticator/internal/source/awsauthfile"
+	"github.com/kube-iam/authenticator/internal/source/configmap"
 	"github.com/kube-iam/authenticator/internal/source/mountedfile"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -28,15 +28,17 @@ import (
 const (
 	backendMountedFile  = "MountedFile"
 	backendEKSConfigMap = "EKSConfigMap"
+	backendDynamicFile  = "DynamicFile"
 	// sourceAWSAuthFile is the source of --aws-auth-file, which is not a backend.
 	sourceAWSAuthFile = "AWSAuthFile"
-	// Only aws-iam-authenticator supports these.
-	backendDynamicFile = "DynamicFile"
-	backendCRD         = "CRD"
+	// Only aws-iam-authenticator supports this.
+	backendCRD = "CRD"
 )
 
 // backendNames returns the available backends.
-func backendNames() []string { return []string{backendMountedFile, backendEKSConfigMap} }
+func backendNames() []string {
+	return []string{backendMountedFile, backendEKSConfigMap, backendDynamicFile}
+}
 
 // backendName returns the current name of a backend that was renamed, and any other
 // name unchanged.
@@ -61,6 +63,7 @@ type mappingOptions struct {
 	rolePaths          string
 	ec2QPS             float64
 	ec2Burst           int
+	dynamicOptions
 }
 
 func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
@@ -73,7 +76,8 @@ func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
 
 // addSourceFlags adds the flags that do not depend on who reads the mappings.
 func (o *mappingOptions) addSourceFlags(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&o.backendModes, "backend-mode", []string{backendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth)")
+	flags.StringSliceVar(&o.backendModes, "backend-mode", []string{backendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth), DynamicFile (the file of --dynamic-file)")
+	o.dynamicOptions.addFlags(flags)
 	flags.StringVar(&o.awsAuthFile, "aws-auth-file", "", "file of mappings in the format of aws-auth, watched for changes; its source comes after those of --backend-mode")
 	flags.StringSliceVar(&o.ownerARNs, "cluster-owner-arn", nil, "ARN of a user or role that maps to kubernetes-admin in system:masters, whatever the mappings say (repeatable)")
 	flags.StringVar(&o.denyPath, denyFlag, "", "file of principals that are denied whatever maps them, watched for changes: ARNs, unique IDs and access key IDs, one a line")
@@ -108,6 +112,9 @@ func (o *mappingOptions) sources(file *config.File) (names, warnings []string, e
 			return nil, nil, cli.Usagef("--backend-mode names %s twice", name)
 		}
 		names = append(names, name)
+	}
+	if warnings, err = o.dynamicOptions.check(names); err != nil {
+		return nil, nil, err
 	}
 	if o.awsAuthFile != "" {
 		names = append(names, sourceAWSAuthFile)
@@ -162,6 +169,8 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 			made, err = newMountedFile(ctx, p, options, log)
 		case backendEKSConfigMap:
 			made, err = o.newConfigMap(ctx, options, metrics, log)
+		case backendDynamicFile:
+			made, err = o.newDynamicFile(ctx, options, metrics, log)
 		case sourceAWSAuthFile:
 			if made, err = awsauthfile.New(ctx, awsauthfile.Config{Path: o.awsAuthFile, Options: options, Log: log}); err != nil {
 				err = cli.Usagef("--aws-auth-file: %w", err)

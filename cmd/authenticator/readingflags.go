@@ -43,6 +43,9 @@ func (p *program) readingOptions(source, partition, rolePaths string) (awsauth.O
 		return awsauth.Options{}, err
 	}
 	sso, isSet := gates[ssoRoleMatch]
+	if !isSet {
+		sso, isSet = gates[allAlpha]
+	}
 	return awsauth.Options{Source: source, Partition: partition, RolePaths: paths, NoSSO: isSet && !sso}, nil
 }
 

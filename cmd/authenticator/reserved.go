@@ -16,7 +16,7 @@ func reservedPrefixes(p *program, sources []string) (prefixes map[string][]strin
 		place := fmt.Sprintf("the configuration %s: line %d: reservedPrefixConfig", p.configPath, reserved.Line)
 		name := backendName(reserved.Source)
 		switch known := append(backendNames(), sourceAWSAuthFile); {
-		case name == backendDynamicFile || name == backendCRD:
+		case name == backendCRD:
 			warnings = append(warnings, fmt.Sprintf("%s has no effect: backend %s is not available", place, name))
 		case !slices.Contains(known, name):
 			return nil, nil, cli.Usagef("reading %s: %w", place, cli.Unknown("source", reserved.Source, known))

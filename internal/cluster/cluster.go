@@ -40,6 +40,9 @@ type Config struct {
 	Owner mapper.Mapper
 	// Sources are the sources of mappings, in the order of their precedence.
 	Sources []source.Source
+	// Follow runs with the cluster, and can switch its sources. Nil means that they never
+	// change.
+	Follow func(context.Context, *Cluster)
 	// ReservedPrefixes are the prefixes that usernames must not have, by source.
 	ReservedPrefixes map[string][]string
 	// Instances finds the names of EC2 instances. Nil means that a mapping that
@@ -59,10 +62,18 @@ type Config struct {
 // Cluster decides about the tokens of one cluster. It is safe for concurrent use.
 type Cluster struct {
 	id            string
-	sources       []source.Source
+	config        Config
+	chain         atomic.Pointer[chain]
 	authenticator *authn.Authenticator
 	// decided counts the decisions. The map never changes.
 	decided map[authn.Outcome]*atomic.Int64
+
+	mu sync.Mutex
+	// ctx is that of Run; nil while it does not run.
+	ctx context.Context
+	// stops has the functions that stop the running sources.
+	stops   map[source.Source]context.CancelFunc
+	running sync.WaitGroup
 }
 
 // New returns a cluster. [Cluster.Run] follows its sources.
@@ -70,16 +81,17 @@ func New(config Config) (*Cluster, error) {
 	if config.Owner == nil {
 		return nil, errors.New("creating a cluster: Owner is required")
 	}
-	c := &Cluster{id: config.ID, sources: config.Sources, decided: map[authn.Outcome]*atomic.Int64{}}
+	c := &Cluster{id: config.ID, config: config, stops: map[source.Source]context.CancelFunc{}, decided: map[authn.Outcome]*atomic.Int64{}}
 	for _, outcome := range authn.Outcomes() {
 		c.decided[outcome] = new(atomic.Int64)
 	}
+	c.chain.Store(newChain(config, config.Sources))
 	var err error
 	c.authenticator, err = authn.New(authn.Config{
 		ClusterID:        config.ID,
 		Hosts:            config.Hosts,
 		Verifier:         config.Verifier,
-		Mapper:           Mapper(config),
+		Mapper:           mapper.Func(c.mapPrincipal),
 		Cache:            config.Cache,
 		SignedIn:         config.SignedIn,
 		NamesAccount:     c.namesAccount,
@@ -112,9 +124,14 @@ func Mapper(config Config) mapper.Mapper {
 	return mapper.Deny(config.Denies, chain)
 }
 
+// mapPrincipal maps a principal by the sources in force.
+func (c *Cluster) mapPrincipal(ctx context.Context, principal identity.Principal, trace *mapper.Trace) (mapper.Match, bool, error) {
+	return c.chain.Load().mapper.Map(ctx, principal, trace)
+}
+
 // namesAccount reports whether a mapping of a source names an AWS account.
 func (c *Cluster) namesAccount(id string) bool {
-	return slices.ContainsFunc(c.sources, func(s source.Source) bool {
+	return slices.ContainsFunc(c.Sources(), func(s source.Source) bool {
 		table := s.Current().Table
 		return table != nil && table.NamesAccount(id)
 	})
@@ -123,8 +140,8 @@ func (c *Cluster) namesAccount(id string) bool {
 // ID returns the ID of the cluster.
 func (c *Cluster) ID() string { return c.id }
 
-// Sources returns the sources of mappings, in the order of their precedence.
-func (c *Cluster) Sources() []source.Source { return c.sources }
+// Sources returns the sources of mappings in force, in the order of their precedence.
+func (c *Cluster) Sources() []source.Source { return c.chain.Load().sources }
 
 // Authenticate decides about a token.
 func (c *Cluster) Authenticate(ctx context.Context, bearer string) authn.Decision {
@@ -137,7 +154,7 @@ func (c *Cluster) Authenticate(ctx context.Context, bearer string) authn.Decisio
 }
 
 func (c *Cluster) reportUnmapped(canonicalARN string) {
-	for _, s := range c.sources {
+	for _, s := range c.Sources() {
 		if reporter, ok := s.(source.UnmappedReporter); ok {
 			reporter.Unmapped(canonicalARN)
 		}
@@ -162,23 +179,23 @@ func (c *Cluster) ExplainPrincipal(ctx context.Context, principal identity.Princ
 	return c.authenticator.ExplainPrincipal(ctx, principal)
 }
 
-// Run follows the sources until ctx is done, and completes the audit log at the end.
+// Run follows the sources until ctx is done, and completes the audit log at the end. It
+// must be called once.
 func (c *Cluster) Run(ctx context.Context) {
 	defer c.authenticator.Flush()
-	var running sync.WaitGroup
-	for _, s := range c.sources {
-		running.Go(func() { s.Run(ctx) })
+	c.mu.Lock()
+	c.ctx = ctx
+	c.mu.Unlock()
+	c.start(c.Sources())
+	if c.config.Follow != nil {
+		c.config.Follow(ctx, c)
 	}
-	running.Wait()
+	<-ctx.Done()
+	c.mu.Lock()
+	c.ctx = nil // nothing starts any more
+	c.mu.Unlock()
+	c.running.Wait()
 }
 
 // Ready returns nil once all sources were read. Its error names the missing ones.
-func (c *Cluster) Ready() error {
-	var missing []error
-	for _, s := range c.sources {
-		if s.Current().Table == nil {
-			missing = append(missing, fmt.Errorf("source %s is not read yet", s.Name()))
-		}
-	}
-	return errors.Join(missing...)
-}
+func (c *Cluster) Ready() error { return ready(c.Sources()) }

@@ -40,8 +40,9 @@ const maxClusterID = 100
 // the same meaning.
 func clusterKeys() []string {
 	return []string{
-		"awsAuthFile", "backendMode", "clusterOwnerARNs", "ec2DescribeInstancesBurst", "ec2DescribeInstancesQps",
-		"clientCertificateFile", "clientKeyFile", "ec2DescribeInstancesRoleARN", "generateKubeconfig", "kubeconfig", "mapAccounts", "mapRoles", "mapUsers", "master",
+		"awsAuthFile", "backendMode", "clientCertificateFile", "clientKeyFile", "clusterOwnerARNs",
+		"dynamicBackendModePath", "dynamicFilePath", "dynamicFileUserIDStrict", "ec2DescribeInstancesBurst", "ec2DescribeInstancesQps",
+		"ec2DescribeInstancesRoleARN", "generateKubeconfig", "kubeconfig", "mapAccounts", "mapRoles", "mapUsers", "master",
 		"partition", "reservedPrefixConfig", "rolePaths", "scrubbedAccounts", "sourceARN", "stsRegions",
 	}
 }

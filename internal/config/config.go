@@ -162,11 +162,6 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 		r.file.EC2RoleARN, err = stringValue(name, value)
 	case "server.sourcearn":
 		r.file.SourceARN, err = stringValue(name, value)
-	case "server.dynamicfilepath", "server.dynamicbackendmodepath":
-		if value.Value == "" && value.Kind == yaml.ScalarNode {
-			return nil
-		}
-		return problemf(key.Line, "%s: backend DynamicFile is not available (use awsAuthFile for a file that is watched)", name)
 	default:
 		return unknownKey(key, name)
 	}

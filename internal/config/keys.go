@@ -40,6 +40,9 @@ func settings() map[string]setting {
 		"server.clientkeyfile":             {flag: "client-key-file"},
 		"server.clusterownerarns":          {flag: "cluster-owner-arn"},
 		"server.denyfile":                  {flag: "deny-file"},
+		"server.dynamicbackendmodepath":    {flag: "dynamic-backend-mode-file"},
+		"server.dynamicfilepath":           {flag: "dynamic-file"},
+		"server.dynamicfileuseridstrict":   {flag: "dynamic-file-user-id-strict"},
 		"server.ec2describeinstancesburst": {flag: "ec2-describeInstances-burst"},
 		"server.ec2describeinstancesqps":   {flag: "ec2-describeInstances-qps"},
 		"server.generatekubeconfig":        {flag: "generate-kubeconfig"},
@@ -78,8 +81,6 @@ func withoutEffect() map[string]string {
 	return map[string]string{
 		"defaultrole":   "has no effect, as in aws-iam-authenticator: role names the role to assume",
 		"feature-gates": "has no effect, as in aws-iam-authenticator: only the flag --feature-gates is read",
-
-		"server.dynamicfileuseridstrict": "has no effect: backend DynamicFile is not available",
 	}
 }
 
@@ -87,7 +88,7 @@ func withoutEffect() map[string]string {
 func spelled() []string {
 	keys := []string{
 		"clusterID", "clusters", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly", "defaultRole",
-		"server.awsAuthFile", "server.backendMode", "server.clientCAFile", "server.clientCertificateFile", "server.clientKeyFile", "server.clusterOwnerARNs", "server.denyFile", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
+		"server.awsAuthFile", "server.backendMode", "server.clientCAFile", "server.clientCertificateFile", "server.clientKeyFile", "server.clusterOwnerARNs", "server.denyFile", "server.dynamicBackendModePath", "server.dynamicFilePath", "server.dynamicFileUserIDStrict", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
 		"server.ec2DescribeInstancesRoleARN", "server.generateKubeconfig", "server.healthPort", "server.kubeconfigPregenerated",
 		"server.mapAccounts", "server.mapRoles", "server.mapUsers", "server.metricsBindAddress", "server.reservedPrefixConfig", "server.rolePaths",
 		"server.scrubbedAccounts", "server.sourceARN", "server.stateDir", "server.stsEndpoint", "server.stsEndpointDial", "server.stsRegions",

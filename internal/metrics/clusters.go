@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type Cluster interface {
 type clusters struct {
 	entries, problems, age *prometheus.Desc
 	reviews, ready         *prometheus.Desc
+	dynamic, dynamicOnly   *prometheus.Desc
 	each                   atomic.Pointer[func(func(Cluster))]
 }
 
@@ -38,14 +40,16 @@ func newClusters() *clusters {
 		problems: desc("mapping_problems", "Problems in mappings, by source and severity.", "cluster", "source", "severity"),
 		age: desc("mapping_last_good_age_seconds",
 			"How long a section in force has not been the current text of aws-auth, which does not parse; 0 if none.", "cluster", "source"),
-		reviews: desc("cluster_reviews_total", "TokenReviews decided, by cluster and result.", "cluster", "result"),
-		ready:   desc("cluster_ready", "1 if the server has read all mappings of the cluster.", "cluster"),
+		reviews:     desc("cluster_reviews_total", "TokenReviews decided, by cluster and result.", "cluster", "result"),
+		dynamic:     desc("dynamic_file_enabled", "1 if backend DynamicFile is in force in a cluster, alone or with others."),
+		dynamicOnly: desc("dynamic_file_only", "1 if backend DynamicFile alone is in force in every cluster."),
+		ready:       desc("cluster_ready", "1 if the server has read all mappings of the cluster.", "cluster"),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *clusters) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{c.entries, c.problems, c.age, c.reviews, c.ready} {
+	for _, description := range []*prometheus.Desc{c.entries, c.problems, c.age, c.reviews, c.ready, c.dynamic, c.dynamicOnly} {
 		descriptions <- description
 	}
 }
@@ -53,7 +57,26 @@ func (c *clusters) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (c *clusters) Collect(metrics chan<- prometheus.Metric) {
 	if each := c.each.Load(); each != nil {
-		(*each)(func(of Cluster) { c.collect(metrics, of) })
+		all, with, alone := 0, 0, 0
+		(*each)(func(of Cluster) {
+			c.collect(metrics, of)
+			all++
+			if sources := of.Sources(); slices.ContainsFunc(sources, func(s source.Source) bool { return s.Name() == dynamicFile }) {
+				with++
+				if len(sources) == 1 {
+					alone++
+				}
+			}
+		})
+		flag := func(description *prometheus.Desc, isSet bool) {
+			value := 0.0
+			if isSet {
+				value = 1
+			}
+			metrics <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value)
+		}
+		flag(c.dynamic, with > 0)
+		flag(c.dynamicOnly, all > 0 && alone == all)
 	}
 }
 

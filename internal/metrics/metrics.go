@@ -42,6 +42,7 @@ type Metrics struct {
 	regions           *regions
 	limits            *limits
 	clusters          *clusters
+	dynamic           dynamicFiles
 	clustersInvalid   prometheus.Gauge
 	describeInstances prometheus.Counter
 	certificates      *certificates
@@ -89,6 +90,7 @@ func New() *Metrics {
 		describeInstances: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "ec2_describe_instances_calls_total", Help: "Calls to EC2 for the names of instances.",
 		}),
+		dynamic:  newDynamicFiles(f),
 		regions:  regions,
 		limits:   newLimits(regions),
 		clusters: newClusters(),
