@@ -111,7 +111,8 @@ func (s *clusterSettings) followModes(ctx context.Context, a *assembly) func(con
 	if s.modes == nil {
 		return nil
 	}
-	p, options := s.program, s.mappingOptions
+	own, options := *s.program, s.mappingOptions // the settings forget the item with the mappings
+	p := &own
 	create := func(name string) (source.Source, error) {
 		made, err := options.newSources(ctx, p, []string{name}, s.partition, a.metrics, a.log)
 		if err != nil {
