@@ -1,0 +1,60 @@
+package crd
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/kube-iam/authenticator/internal/kube"
+)
+
+// A failure is why the objects cannot be read, as long as nobody changes the cluster.
+type failure struct{ message, fix string }
+
+// failureOf returns the failure that an error of the API server shows; zero if the next
+// attempt may succeed.
+func failureOf(err error) failure {
+	switch {
+	case apierrors.IsNotFound(err):
+		return failure{"the CustomResourceDefinition " + kube.IdentityMappingsCRD + " is not installed", "apply the manifests in deploy/kubernetes/crd"}
+	case apierrors.IsForbidden(err):
+		return failure{"the server may not list and watch " + kube.IdentityMappingsCRD + ": " + err.Error(), "apply the RBAC in deploy/kubernetes/crd"}
+	}
+	return failure{}
+}
+
+// lister lists and watches the objects, and reports failures.
+func (c *CRD) lister() *cache.ListWatch {
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			listed, err := c.objects.List(ctx, options)
+			c.observe(ctx, err)
+			return listed, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			watched, err := c.objects.Watch(ctx, options)
+			c.observe(ctx, err)
+			return watched, err
+		},
+	}
+}
+
+// observe notes the result of a call of the API server.
+func (c *CRD) observe(ctx context.Context, err error) {
+	// An API server that is too old to list by watching responds Invalid.
+	if ctx.Err() != nil || apierrors.IsInvalid(err) {
+		return
+	}
+	if err == nil {
+		c.store.fail(failure{})
+		return
+	}
+	c.config.OnFailure()
+	if f := failureOf(err); f != (failure{}) && c.store.fail(f) {
+		c.config.Log.Error("the IAMIdentityMappings cannot be read: what was read before stays in force", "error", f.message, "fix", f.fix)
+	}
+}
