@@ -80,7 +80,7 @@ func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cl
 	if err != nil {
 		return nil, err
 	}
-	sources, err := s.newSources(ctx, p, names, s.partition, a.metrics, a.log)
+	sources, err := s.newSources(ctx, p, names, reserved, s.partition, a.metrics, a.log)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cl
 		Denies:           denies(a.denied),
 		Owner:            owner,
 		Sources:          sources,
-		Follow:           s.followModes(ctx, a),
+		Follow:           s.followModes(ctx, a, reserved),
 		ReservedPrefixes: reserved,
 		Instances:        instances,
 		ScrubbedAccounts: p.config.ScrubbedAccounts,

@@ -107,14 +107,14 @@ func (s *clusterSettings) printModes(row rowFunc) {
 
 // followModes returns the function that switches the sources of a cluster when the
 // backend mode changes; nil if it never does.
-func (s *clusterSettings) followModes(ctx context.Context, a *assembly) func(context.Context, *cluster.Cluster) {
+func (s *clusterSettings) followModes(ctx context.Context, a *assembly, reserved map[string][]string) func(context.Context, *cluster.Cluster) {
 	if s.modes == nil {
 		return nil
 	}
 	own, options := *s.program, s.mappingOptions // the settings forget the item with the mappings
 	p := &own
 	create := func(name string) (source.Source, error) {
-		made, err := options.newSources(ctx, p, []string{name}, s.partition, a.metrics, a.log)
+		made, err := options.newSources(ctx, p, []string{name}, reserved, s.partition, a.metrics, a.log)
 		if err != nil {
 			return nil, err
 		}

@@ -122,6 +122,8 @@ func (o *explainMappings) add(ctx context.Context, p *program, m *mappings, name
 	case name == backendEKSConfigMap:
 		facts.Edit = o.cluster.edit
 		read, err = o.readConfigMap(ctx, p, options, m)
+	case name == backendCRD:
+		read, err = o.readCRD(ctx, p, options, m)
 	case o.filename == stdin:
 		facts.Place, facts.Edit = "standard input", nil
 		m.facts.From, m.facts.Because = facts.Place, "-f"
@@ -158,7 +160,7 @@ func editFile(path string) func(line int) string {
 
 // readServerFile reads a file as the server does.
 func (o *explainMappings) readServerFile(ctx context.Context, p *program, name, partition string) (source.Source, error) {
-	made, err := o.newSources(ctx, p, []string{name}, partition, nil, slog.New(slog.DiscardHandler))
+	made, err := o.newSources(ctx, p, []string{name}, nil, partition, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/awsauthfile"
 	"github.com/kube-iam/authenticator/internal/source/configmap"
+	"github.com/kube-iam/authenticator/internal/source/crd"
 	"github.com/kube-iam/authenticator/internal/source/mountedfile"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -29,15 +30,14 @@ const (
 	backendMountedFile  = "MountedFile"
 	backendEKSConfigMap = "EKSConfigMap"
 	backendDynamicFile  = "DynamicFile"
+	backendCRD          = "CRD"
 	// sourceAWSAuthFile is the source of --aws-auth-file, which is not a backend.
 	sourceAWSAuthFile = "AWSAuthFile"
-	// Only aws-iam-authenticator supports this.
-	backendCRD = "CRD"
 )
 
 // backendNames returns the available backends.
 func backendNames() []string {
-	return []string{backendMountedFile, backendEKSConfigMap, backendDynamicFile}
+	return []string{backendMountedFile, backendEKSConfigMap, backendDynamicFile, backendCRD}
 }
 
 // backendName returns the current name of a backend that was renamed, and any other
@@ -68,15 +68,15 @@ type mappingOptions struct {
 
 func (o *mappingOptions) addFlags(flags *pflag.FlagSet) {
 	o.addSourceFlags(flags)
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig for EKSConfigMap (default: the pod's service account)")
-	flags.StringVar(&o.master, "master", "", "URL of the kube-apiserver for EKSConfigMap; overrides the kubeconfig's")
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig for EKSConfigMap and CRD (default: the pod's service account)")
+	flags.StringVar(&o.master, "master", "", "URL of the kube-apiserver for EKSConfigMap and CRD; overrides the kubeconfig's")
 	flags.Float64Var(&o.ec2QPS, "ec2-describeInstances-qps", 15, "maximum DescribeInstances calls per second; 0 for no limit")
 	flags.IntVar(&o.ec2Burst, "ec2-describeInstances-burst", 5, "maximum DescribeInstances calls at once")
 }
 
 // addSourceFlags adds the flags that do not depend on who reads the mappings.
 func (o *mappingOptions) addSourceFlags(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&o.backendModes, "backend-mode", []string{backendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth), DynamicFile (the file of --dynamic-file)")
+	flags.StringSliceVar(&o.backendModes, "backend-mode", []string{backendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth), DynamicFile (the file of --dynamic-file), CRD (IAMIdentityMappings)")
 	o.dynamicOptions.addFlags(flags)
 	flags.StringVar(&o.awsAuthFile, "aws-auth-file", "", "file of mappings in the format of aws-auth, watched for changes; its source comes after those of --backend-mode")
 	flags.StringSliceVar(&o.ownerARNs, "cluster-owner-arn", nil, "ARN of a user or role that maps to kubernetes-admin in system:masters, whatever the mappings say (repeatable)")
@@ -124,8 +124,8 @@ func (o *mappingOptions) sources(file *config.File) (names, warnings []string, e
 	} else if !mounted && file.HasMappings {
 		warnings = append(warnings, "the mappings in the file of --config have no effect: --backend-mode does not name MountedFile")
 	}
-	if (o.kubeconfig != "" || o.master != "") && !slices.Contains(names, backendEKSConfigMap) {
-		warnings = append(warnings, "--kubeconfig and --master have no effect: --backend-mode does not name EKSConfigMap")
+	if (o.kubeconfig != "" || o.master != "") && !slices.Contains(names, backendEKSConfigMap) && !slices.Contains(names, backendCRD) {
+		warnings = append(warnings, "--kubeconfig and --master have no effect: --backend-mode names neither EKSConfigMap nor CRD")
 	}
 	return names, warnings, nil
 }
@@ -156,7 +156,7 @@ func (o *mappingOptions) instances(p *program, observe func(), log *slog.Logger)
 }
 
 // newSources returns new sources with the given names.
-func (o *mappingOptions) newSources(ctx context.Context, p *program, names []string, partition string, metrics *metrics.Metrics, log *slog.Logger) ([]source.Source, error) {
+func (o *mappingOptions) newSources(ctx context.Context, p *program, names []string, reserved map[string][]string, partition string, metrics *metrics.Metrics, log *slog.Logger) ([]source.Source, error) {
 	var sources []source.Source
 	for _, name := range names {
 		options, err := p.readingOptions(name, partition, o.rolePaths)
@@ -171,6 +171,8 @@ func (o *mappingOptions) newSources(ctx context.Context, p *program, names []str
 			made, err = o.newConfigMap(ctx, options, metrics, log)
 		case backendDynamicFile:
 			made, err = o.newDynamicFile(ctx, options, metrics, log)
+		case backendCRD:
+			made, err = o.newCRD(ctx, options, reserved[name], metrics, log)
 		case sourceAWSAuthFile:
 			if made, err = awsauthfile.New(ctx, awsauthfile.Config{Path: o.awsAuthFile, Options: options, Log: log}); err != nil {
 				err = cli.Usagef("--aws-auth-file: %w", err)
@@ -192,6 +194,14 @@ func (o *mappingOptions) newConfigMap(ctx context.Context, options awsauth.Optio
 	return configmap.New(configmap.Config{
 		REST: config, Options: options, OnFailure: metrics.ObserveWatchFailure(), OnEdit: metrics.ObserveEdit(), Log: log,
 	})
+}
+
+func (o *mappingOptions) newCRD(ctx context.Context, options awsauth.Options, reserved []string, metrics *metrics.Metrics, log *slog.Logger) (source.Source, error) {
+	config, err := kube.RESTConfig(ctx, o.kubeconfig, o.master)
+	if err != nil {
+		return nil, err
+	}
+	return crd.New(crd.Config{REST: config, Options: options, ReservedPrefixes: reserved, OnFailure: metrics.ObserveWatchFailure(), Log: log})
 }
 
 func newMountedFile(ctx context.Context, p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {

@@ -35,7 +35,7 @@ func TestSources(t *testing.T) {
 			t.Errorf("%s: the flags changed to %q", name, test.options.backendModes)
 		}
 	}
-	for _, modes := range [][]string{{"CRD"}, {"EKSConfigMap", "ConfigMap"}} {
+	for _, modes := range [][]string{{"DynamicFile"}, {"EKSConfigMap", "ConfigMap"}} {
 		if names, _, err := (&mappingOptions{backendModes: modes}).sources(without); err == nil {
 			t.Errorf("backend modes %q are accepted: %q", modes, names)
 		}

@@ -160,10 +160,7 @@ func (c *CRD) use(read contents) {
 	c.revision = read.revision
 	if read.listed {
 		before := c.judged.problems
-		c.judged = judge(read.objects, c.config.Options.RolePaths, c.config.ReservedPrefixes)
-		if read.leftOut > 0 {
-			c.judged.problems = append([]mapper.Problem{tooMany(read.leftOut, len(read.objects))}, c.judged.problems...)
-		}
+		c.judged = judgeAll(read, c.config.Options.RolePaths, c.config.ReservedPrefixes)
 		c.report(len(read.objects), before)
 		snapshot = source.Snapshot{Table: c.judged.table, Problems: c.judged.problems}
 	}

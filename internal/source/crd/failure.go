@@ -20,9 +20,9 @@ type failure struct{ message, fix string }
 func failureOf(err error) failure {
 	switch {
 	case apierrors.IsNotFound(err):
-		return failure{"the CustomResourceDefinition " + kube.IdentityMappingsCRD + " is not installed", "apply the manifests in deploy/kubernetes/crd"}
+		return failure{"the CustomResourceDefinition " + kube.IdentityMappingsCRD + " is not installed", "apply the manifests in deploy/kubernetes/components/crd"}
 	case apierrors.IsForbidden(err):
-		return failure{"the server may not list and watch " + kube.IdentityMappingsCRD + ": " + err.Error(), "apply the RBAC in deploy/kubernetes/crd"}
+		return failure{"the server may not list and watch " + kube.IdentityMappingsCRD + ": " + err.Error(), "apply the RBAC in deploy/kubernetes/components/crd"}
 	}
 	return failure{}
 }

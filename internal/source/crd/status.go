@@ -201,7 +201,7 @@ func (w *statusWriter) checkKept(result *unstructured.Unstructured) {
 	defer w.mu.Unlock()
 	if !kept && !w.told {
 		w.told = true
-		w.log.Warn("the CustomResourceDefinition keeps no conditions, most likely because it is that of aws-iam-authenticator: apply deploy/kubernetes/crd to see why an IAMIdentityMapping is not in force")
+		w.log.Warn("the CustomResourceDefinition keeps no conditions, most likely because it is that of aws-iam-authenticator: apply deploy/kubernetes/components/crd to see why an IAMIdentityMapping is not in force")
 	}
 }
 
