@@ -119,6 +119,9 @@ func (o *mappingOptions) describe(p *program, name string) explain.SourceFacts {
 		return explain.SourceFacts{Name: name, Place: "ConfigMap kube-system/aws-auth", Edit: (&clusterFlags{}).edit}
 	case backendDynamicFile:
 		return explain.SourceFacts{Name: name, Place: o.dynamicFile, Edit: editFile(o.dynamicFile)}
+	case backendCRD:
+		edit := func(int) string { return "kubectl edit iamidentitymappings" }
+		return explain.SourceFacts{Name: name, Place: "IAMIdentityMappings", Edit: edit}
 	case sourceAWSAuthFile:
 		return explain.SourceFacts{Name: name, Place: o.awsAuthFile, Edit: editFile(o.awsAuthFile)}
 	default:

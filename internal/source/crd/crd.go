@@ -49,19 +49,18 @@ type CRD struct {
 	store    *store
 	statuses *statusWriter
 
+	// relistAfter is the shortest time between two lists beyond the limits.
+	relistAfter time.Duration
+
 	// judged is the last judgement of all mappings.
 	judged verdicts
 	// revision is that of the mappings that were judged.
 	revision int
 }
 
-const (
-	// relistAfter is the shortest time between two lists beyond the limits.
-	relistAfter = 30 * time.Second
-	// settled is the time until changed statuses are compared: our own writes change
-	// many, one by one.
-	settled = time.Second
-)
+// settled is the time until changed statuses are compared: our own writes change many,
+// one by one.
+const settled = time.Second
 
 // New returns a source that follows the objects. It does not call the API server, which
 // may not be running yet: a kube-apiserver needs its webhook when it starts.
@@ -86,7 +85,7 @@ func New(config Config) (*CRD, error) {
 	objects := kube.IdentityMappings(client)
 	return &CRD{
 		config: config, objects: objects, store: newStore(defaultLimits(), config.Options),
-		statuses: newStatusWriter(objects, config.Log, config.Now),
+		statuses: newStatusWriter(objects, config.Log, config.Now), relistAfter: 30 * time.Second,
 	}, nil
 }
 
@@ -112,7 +111,7 @@ func (c *CRD) follow(ctx context.Context) {
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
 		defer stop()
-		if sleep(listing, relistAfter) {
+		if sleep(listing, c.relistAfter) {
 			select {
 			case <-listing.Done():
 			case <-c.store.relist:

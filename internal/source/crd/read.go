@@ -20,7 +20,9 @@ func Read(ctx context.Context, client dynamic.Interface, options awsauth.Options
 	options.AssumedRoles = awsauth.AssumedRolesAsRole
 	objects := kube.IdentityMappings(client)
 	var list []any
-	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) { return objects.List(ctx, options) })
+	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return objects.List(ctx, options)
+	})
 	err := pages.EachListItem(ctx, metav1.ListOptions{}, func(o runtime.Object) error {
 		list = append(list, objectOf(o))
 		return nil

@@ -137,10 +137,11 @@ func (w *statusWriter) writeAll(ctx context.Context) error {
 		if err := w.limit.Wait(ctx); err != nil {
 			return err
 		}
-		if err := w.write(ctx, name, p); err != nil {
+		wrote, err := w.write(ctx, name, p)
+		if err != nil {
 			return err
 		}
-		w.done(name, p)
+		w.done(name, p, wrote)
 	}
 }
 
@@ -153,45 +154,45 @@ func (w *statusWriter) next() (string, pending, bool) {
 	return "", pending{}, false
 }
 
-func (w *statusWriter) done(name string, p pending) {
+func (w *statusWriter) done(name string, p pending, wrote bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.written[name] = written{p, w.now()}
+	if wrote {
+		w.written[name] = written{p, w.now()}
+	}
 	if w.pending[name] == p {
 		delete(w.pending, name)
 	}
 }
 
-// write writes the status of one object, unless it has the status already, or is not
-// the one that the status is for.
-func (w *statusWriter) write(ctx context.Context, name string, p pending) error {
+// write writes the status of one object, and reports whether it did: not if the object
+// has the status already, or is not the one that the status is for.
+func (w *statusWriter) write(ctx context.Context, name string, p pending) (wrote bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	current, err := w.objects.Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if current.GetUID() != p.uid || current.GetGeneration() != p.status.inForce.observedGeneration || readStatus(current) == p.status {
-		return nil // a later version, or another server was faster
+		return false, nil // a later version, or another server was faster
 	}
 	patch, err := json.Marshal(patchOf(current, p.status, w.now()))
 	if err != nil {
-		return err
+		return false, err
 	}
 	result, err := w.objects.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
 	switch {
-	case apierrors.IsConflict(err): // the new version is on its way
-		return nil
-	case apierrors.IsNotFound(err): // removed meanwhile, or the definition has no statuses
-		return nil
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err): // the new version, or the removal, is on its way
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	}
 	w.checkKept(result)
-	return nil
+	return true, nil
 }
 
 // checkKept warns if the definition in the cluster has no conditions.

@@ -77,11 +77,22 @@ func (instances) PrivateDNSName(_ context.Context, id string) (string, error) {
 // that table, and name is the source in its rules.
 func Run(t *testing.T, name string, current func() *mapper.Table) {
 	entries, accounts := mapper.Entries(current, Instances()), mapper.Accounts(current)
-	t.Run("entries", func(t *testing.T) { testEntries(t, entries) })
-	t.Run("denials", func(t *testing.T) { testDenials(t, entries) })
-	t.Run("unknown", func(t *testing.T) { testUnknown(t, entries) })
+	t.Run("permission sets", func(t *testing.T) { testUsers(t, entries, permissionSets(t)) })
 	t.Run("accounts", func(t *testing.T) { testAccounts(t, accounts) })
 	t.Run("rules", func(t *testing.T) { testRules(t, name, entries, accounts) })
+	runEntries(t, name, entries, accounts)
+}
+
+// RunObjects runs the suite on the table of a source with an object for each entry that
+// has an ARN. Such a source has no permission sets, accounts and lines.
+func RunObjects(t *testing.T, name string, current func() *mapper.Table) {
+	runEntries(t, name, mapper.Entries(current, Instances()), mapper.Accounts(current))
+}
+
+func runEntries(t *testing.T, name string, entries, accounts mapper.Mapper) {
+	t.Run("entries", func(t *testing.T) { testUsers(t, entries, users(t)) })
+	t.Run("denials", func(t *testing.T) { testDenials(t, entries) })
+	t.Run("unknown", func(t *testing.T) { testUnknown(t, entries) })
 	t.Run("trace", func(t *testing.T) { testTrace(t, name, mapper.First(entries, accounts)) })
 	t.Run("concurrently", func(t *testing.T) { testConcurrently(t, entries) })
 }
@@ -109,13 +120,16 @@ func Principal(t testing.TB, account, arn, userID string) identity.Principal {
 	return p
 }
 
-func testEntries(t *testing.T, entries mapper.Mapper) {
-	for _, test := range []struct {
-		name     string
-		id       identity.Principal
-		username string
-		groups   []string
-	}{
+// A user is the Kubernetes user that a principal maps to.
+type user struct {
+	name     string
+	id       identity.Principal
+	username string
+	groups   []string
+}
+
+func users(t *testing.T) []user {
+	return []user{
 		{"a role", Role(t, "Admin", "alice"), "admin:alice", []string{"system:masters"}},
 		{"a role in another case", Role(t, "aDMIN", "alice"), "admin:alice", []string{"system:masters"}},
 		{"an @ in a session name", Role(t, "Admin", "alice@example.com"), "admin:alice-example.com", []string{"system:masters"}},
@@ -123,12 +137,21 @@ func testEntries(t *testing.T, entries mapper.Mapper) {
 		{"a session name like a placeholder", Role(t, "Raw", "a=AccountID,b"), "a=AccountID,b", []string{"account:" + Account, "key:ASIAEXAMPLE"}},
 		{"a node", Role(t, "Node", knownInstance), "system:node:ip-10-0-1-23.eu-west-2.compute.internal", []string{"system:bootstrappers", "system:nodes"}},
 		{"the later of two", Role(t, "Twice", "alice"), "second", nil},
+		{"a user with a path", User(t, Account, "div/Bob"), "bob", []string{"people", "of:" + Account}},
+		{"a user in another case", User(t, Account, "DIV/bob"), "bob", []string{"people", "of:" + Account}},
+	}
+}
+
+func permissionSets(t *testing.T) []user {
+	return []user{
 		{"a permission set", Role(t, "AWSReservedSSO_Admin_0123456789abcdef", "alice"), "sso:alice", nil},
 		{"an exact ARN before a permission set", Role(t, "AWSReservedSSO_Exact_0123456789abcdef", "alice"), "exact", nil},
 		{"a permission set of the same name", Role(t, "AWSReservedSSO_Exact_fedcba9876543210", "alice"), "pattern", nil},
-		{"a user with a path", User(t, Account, "div/Bob"), "bob", []string{"people", "of:" + Account}},
-		{"a user in another case", User(t, Account, "DIV/bob"), "bob", []string{"people", "of:" + Account}},
-	} {
+	}
+}
+
+func testUsers(t *testing.T, entries mapper.Mapper, users []user) {
+	for _, test := range users {
 		t.Run(test.name, func(t *testing.T) {
 			match, ok, err := entries.Map(t.Context(), test.id, nil)
 			if err != nil || !ok {
