@@ -36,6 +36,7 @@ func TestManifests(t *testing.T) {
 	for _, printed := range []string{
 		"kubectl kustomize " + manifest(t, "base"),
 		"kubectl kustomize " + manifest(t, "overlays/example"),
+		"kubectl kustomize " + manifest(t, "testdata/crd"),
 		"cat " + manifest(t, "static-pod/authenticator.yaml"),
 		"cat " + manifest(t, "static-pod/rbac.yaml"),
 		"cat " + manifest(t, "static-pod/configmaps.yaml"),

@@ -14,7 +14,9 @@ import (
 
 	"go.uber.org/goleak"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
 
+	"github.com/kube-iam/authenticator/internal/convert"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/crd"
 	"github.com/kube-iam/authenticator/internal/source/sourcetest"
@@ -141,6 +143,35 @@ func TestConformance(t *testing.T) {
 	sourcetest.Follow(t, p.source)
 	p.await()
 	mappertest.RunObjects(t, "CRD", func() *mapper.Table { return p.source.Current().Table })
+}
+
+// TestConverted checks that the objects of map convert map as the entries do.
+func TestConverted(t *testing.T) {
+	table := awsauth.Parse(mappertest.Data(), nil, awsauth.Options{Source: "x"}).Table
+	text, _ := convert.Convert(table, convert.CRD, "")
+	s := newAPIServer(t)
+	s.mu.Lock()
+	for document := range strings.SplitSeq(text, "---\n") {
+		var object struct {
+			Metadata struct{ Name string }
+			Spec     map[string]any
+		}
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			t.Fatal(err)
+		}
+		if object.Metadata.Name != "" {
+			s.write(object.Metadata.Name, 0, object.Spec)
+		}
+	}
+	s.mu.Unlock()
+	followed := newSource(t, config(s.url))
+	sourcetest.Follow(t, followed)
+	eventually(t, "read", func() bool { return followed.Current().Table != nil })
+	for _, change := range mapper.Diff(table, followed.Current().Table).Changes {
+		if change.For.SSO == nil && change.For.Account == "" && (change.Old == nil || !change.Old.ByAccount) {
+			t.Errorf("%s: %s", change.For, change)
+		}
+	}
 }
 
 const (
