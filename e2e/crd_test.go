@@ -18,8 +18,8 @@ import (
 // conditionDelay is how long a condition may take: servers write it after some jitter.
 const conditionDelay = watchDelay + 5*time.Second
 
-// incumbentDefinition is the CustomResourceDefinition of aws-iam-authenticator, of which
-// only what the API server needs is here.
+// incumbentDefinition is the CustomResourceDefinition of aws-iam-authenticator, as the API
+// server reads it.
 const incumbentDefinition = `
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

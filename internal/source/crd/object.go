@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -37,6 +38,9 @@ type parsed struct {
 	entry    mapper.Entry
 	kept     bool
 	problems []mapper.Problem
+	// canonicalARN is that of the status, and mapped the condition if the entry applies.
+	canonicalARN string
+	mapped       condition
 }
 
 // status is the part of an object's status that the source writes.
@@ -141,6 +145,10 @@ func (o *object) parse(options awsauth.Options) (p parsed) {
 	rule := mapper.Rule{Source: options.Source, Section: "iamidentitymapping/" + o.Name}
 	if o.fault == "" {
 		p.entry, p.kept, p.problems = awsauth.ParseObject(o.spec, rule, options)
+		p.mapped = conclude(&p.entry, p.problems)
+		if p.kept && p.entry.Inert != mapper.MissWhiteSpace { // as aws-iam-authenticator
+			p.canonicalARN = strings.ToLower(p.entry.ARN)
+		}
 		return p
 	}
 	p.problems = []mapper.Problem{{

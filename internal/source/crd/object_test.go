@@ -2,6 +2,7 @@ package crd
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -40,4 +41,21 @@ func FuzzObject(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkJudge judges 10,000 objects after a change of one.
+func BenchmarkJudge(b *testing.B) {
+	s := newStore(defaultLimits(), awsauth.Options{Source: "CRD"})
+	for i := range 10_000 {
+		name := fmt.Sprintf("role-%d", i)
+		if err := s.Add(&unstructured.Unstructured{Object: map[string]any{
+			"metadata": map[string]any{"name": name},
+			"spec":     map[string]any{"arn": "arn:aws:iam::231144931069:role/" + name, "username": name + ":{{SessionName}}", "groups": []any{"engineers"}},
+		}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		judge(s.contents().objects, mapper.RolePathsIgnore, nil)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,8 @@ import (
 // what a rival does, and the definition of aws-iam-authenticator.
 type fakeObjects struct {
 	dynamic.ResourceInterface
+
+	mu      sync.Mutex
 	fail    error
 	patches []time.Time
 	calls   int
@@ -31,6 +34,8 @@ func (f *fakeObjects) Get(context.Context, string, metav1.GetOptions, ...string)
 }
 
 func (f *fakeObjects) Patch(_ context.Context, _ string, _ types.PatchType, data []byte, _ metav1.PatchOptions, _ ...string) (*unstructured.Unstructured, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.calls++
 	if f.fail != nil {
 		return nil, f.fail
@@ -41,6 +46,12 @@ func (f *fakeObjects) Patch(_ context.Context, _ string, _ types.PatchType, data
 		return nil, err
 	}
 	return &unstructured.Unstructured{Object: map[string]any{}}, nil
+}
+
+func (f *fakeObjects) recover() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail = nil
 }
 
 func wanted(reason string) map[string]pending {
@@ -66,6 +77,7 @@ func TestNoFight(t *testing.T) {
 			w.Write(wanted("Same"))
 			time.Sleep(time.Second)
 		}
+		synctest.Wait()
 		if n := len(f.patches); n != 3 {
 			t.Errorf("%d writes in half an hour, want 3", n)
 		}
@@ -86,10 +98,11 @@ func TestRetries(t *testing.T) {
 		w := runWriter(t, &f)
 		w.Write(wanted("Same"))
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if f.calls < 15 || f.calls > 25 {
 			t.Errorf("%d tries in an hour, want about 20", f.calls)
 		}
-		f.fail = nil
+		f.recover()
 		time.Sleep(maxRetry)
 		synctest.Wait()
 		if n := len(f.patches); n != 1 {
@@ -101,10 +114,11 @@ func TestRetries(t *testing.T) {
 		w := runWriter(t, &f)
 		w.Write(wanted("Same"))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if f.calls != 1 {
 			t.Errorf("%d tries of an outdated version, want 1", f.calls)
 		}
-		f.fail = nil
+		f.recover()
 		w.Write(wanted("Same")) // for the new version
 		time.Sleep(maxJitter)
 		synctest.Wait()

@@ -35,41 +35,39 @@ type verdicts struct {
 // for the same principal, the older one wins, so that nobody takes over a principal by
 // creating an object.
 func judge(objects []*object, paths mapper.RolePaths, reserved []string) verdicts {
-	v := verdicts{statuses: make(map[string]status, len(objects))}
-	entries := make([]mapper.Entry, 0, len(objects))
-	problems := map[string][]mapper.Problem{}
+	entries, owners := make([]mapper.Entry, 0, len(objects)), make([]*object, 0, len(objects))
 	for _, o := range slices.Backward(objects) { // in a table, the later entry wins
-		problems[o.Name] = o.parsed.problems
-		s := status{}
-		if entry := o.parsed.entry; o.parsed.kept {
-			entries = append(entries, entry)
-			if entry.Inert != mapper.MissWhiteSpace { // as aws-iam-authenticator
-				s.canonicalARN = strings.ToLower(entry.ARN)
-			}
+		if o.parsed.kept {
+			entries, owners = append(entries, o.parsed.entry), append(owners, o)
 		}
-		v.statuses[o.Name] = s
 	}
-	v.table = mapper.NewTable(entries, nil, paths)
+	v := verdicts{table: mapper.NewTable(entries, nil, paths), statuses: make(map[string]status, len(objects))}
+	inForce, i := make(map[*object]bool, len(entries)), 0
+	for _, applies := range v.table.Entries() {
+		if applies {
+			inForce[owners[i]] = true
+		}
+		i++
+	}
+	lost := map[string]mapper.Problem{}
 	for entry, winner := range v.table.Overridden() {
-		name := nameOf(entry.Rule)
-		problems[name] = append(slices.Clip(problems[name]), overridden(entry, winner))
-	}
-	applies := make(map[string]*mapper.Entry, len(entries))
-	for entry, ok := range v.table.Entries() {
-		if ok {
-			applies[nameOf(entry.Rule)] = entry
-		}
+		lost[nameOf(entry.Rule)] = overridden(entry, winner)
 	}
 	for _, o := range objects {
-		if entry := applies[o.Name]; entry != nil {
-			if p, ok := reservedProblem(entry, reserved); ok {
-				problems[o.Name], applies[o.Name] = append(slices.Clip(problems[o.Name]), p), nil
-			}
+		if p, ok := reservedProblem(&o.parsed.entry, reserved); ok && inForce[o] {
+			lost[o.Name] = p
 		}
-		s := v.statuses[o.Name]
-		s.inForce = conclude(applies[o.Name], problems[o.Name], o.Generation)
+		s := status{o.parsed.canonicalARN, o.parsed.mapped}
+		problems := o.parsed.problems
+		if p, ok := lost[o.Name]; ok {
+			problems = append(slices.Clip(problems), p)
+			s.inForce = conclude(nil, problems)
+		} else if !inForce[o] {
+			s.inForce = conclude(nil, problems)
+		}
+		s.inForce.observedGeneration = o.Generation
 		v.statuses[o.Name] = s
-		v.problems = append(v.problems, problems[o.Name]...)
+		v.problems = append(v.problems, problems...)
 	}
 	v.problems = first(v.problems)
 	return v
@@ -118,8 +116,8 @@ func reservedProblem(entry *mapper.Entry, reserved []string) (mapper.Problem, bo
 }
 
 // conclude returns the condition of an object. Entry is its entry if that applies.
-func conclude(entry *mapper.Entry, problems []mapper.Problem, generation int64) condition {
-	c := condition{status: "False", observedGeneration: generation}
+func conclude(entry *mapper.Entry, problems []mapper.Problem) condition {
+	c := condition{status: "False"}
 	var sentences []string
 	if entry != nil {
 		c.status, c.reason = "True", reasonMapped
