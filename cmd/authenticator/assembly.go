@@ -48,7 +48,7 @@ type assembly struct {
 // cluster returns the cluster with some settings.
 func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cluster, error) {
 	p := s.program
-	if err := s.mappingOptions.check(); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	hosts, err := s.hosts()

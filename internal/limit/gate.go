@@ -58,7 +58,7 @@ func (g *gate) enter(m member) bool {
 
 func (g *gate) hasSlot(m member) bool {
 	free := g.slots - g.all.inside
-	return free > 0 && g.members[m].inside < g.slots/g.share && !(g.fair && g.clusters[m.cluster].inside >= free)
+	return free > 0 && g.members[m].inside < g.slots/g.share && (!g.fair || g.clusters[m.cluster].inside < free)
 }
 
 // leave returns a slot and passes it on: to the cluster with the fewest slots, or
