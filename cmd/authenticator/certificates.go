@@ -44,11 +44,11 @@ func (o *serverOptions) kubeconfigs(clusters *clusters) (written []webhookKubeco
 }
 
 // kubeconfigsOf returns the kubeconfig of one of several clusters, if it has one.
-func (o *serverOptions) kubeconfigsOf(s *clusterSettings) []webhookKubeconfig {
+func (e *endpoint) kubeconfigsOf(s *clusterSettings) []webhookKubeconfig {
 	if s.ownKubeconfig == "" {
 		return nil
 	}
-	return []webhookKubeconfig{{s.ownKubeconfig, o.clusterURL(s.program.clusterID), s.ownClient}}
+	return []webhookKubeconfig{{s.ownKubeconfig, e.clusterURL(s.program.clusterID), s.ownClient}}
 }
 
 func writeKubeconfigs(written []webhookKubeconfig, trusted []byte) error {

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/kubeconfig"
 )
 
 func newInit(p *program) *cobra.Command {
@@ -22,20 +21,27 @@ make one CA for several control planes.`,
   authenticator init --cluster-id my-cluster --state-dir /var/aws-iam-authenticator --generate-kubeconfig /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := p.needClusterID(); err != nil {
+			if err := p.needClusters(); err != nil {
 				return err
 			}
 			if err := e.check(); err != nil {
+				return err
+			}
+			written, err := e.initialKubeconfigs(p)
+			if err != nil {
 				return err
 			}
 			serving, err := e.certificate(cmd.Context(), nil, nil)
 			if err != nil {
 				return err
 			}
-			if err := kubeconfig.Write(e.generateKubeconfig, e.url(), serving.Trusted(), e.client); err != nil {
+			if err := writeKubeconfigs(written, serving.Trusted()); err != nil {
 				return err
 			}
-			warnings := []string{serving.Ending(), e.renewalWarning(serving, e.generateKubeconfig)}
+			warnings := []string{serving.Ending()}
+			for _, k := range written {
+				warnings = append(warnings, e.renewalWarning(serving, k.path))
+			}
 			if refused := serving.Refused(); refused != nil {
 				warnings = append(warnings, refused.Error())
 			}
@@ -44,13 +50,31 @@ make one CA for several control planes.`,
 					fmt.Fprintln(p.err, "authenticator: warning:", warning)
 				}
 			}
-			for _, file := range []string{e.files().Cert, e.files().Key, e.generateKubeconfig} {
+			for _, file := range []string{e.files().Cert, e.files().Key} {
 				fmt.Fprintln(p.err, "ready:", file)
 			}
-			fmt.Fprintf(p.err, "start the kube-apiserver with --authentication-token-webhook-config-file=%s\n", e.generateKubeconfig)
+			for _, k := range written {
+				fmt.Fprintln(p.err, "ready:", k.path)
+			}
+			for _, k := range written {
+				fmt.Fprintf(p.err, "start the kube-apiserver with --authentication-token-webhook-config-file=%s\n", k.path)
+			}
 			return nil
 		},
 	}
 	e.addFlags(command.Flags(), ".", "aws-iam-authenticator.kubeconfig")
 	return command
+}
+
+// initialKubeconfigs returns the kubeconfigs that init writes: that of the flags, or those
+// of several clusters.
+func (e *endpoint) initialKubeconfigs(p *program) (written []webhookKubeconfig, err error) {
+	if len(p.config.Clusters) == 0 {
+		return []webhookKubeconfig{{e.generateKubeconfig, e.url(), e.client}}, nil
+	}
+	settings, err := newClusters(p, &clusterSettings{}, nil).all(p.config)
+	for _, s := range settings {
+		written = append(written, e.kubeconfigsOf(s)...)
+	}
+	return written, err
 }
