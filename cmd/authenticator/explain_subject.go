@@ -23,12 +23,16 @@ type subjectOptions struct {
 }
 
 // credentialOptions are the flags that select the AWS credentials of this shell.
-type credentialOptions struct{ profile, region, role string }
+type credentialOptions struct {
+	profile, region, role string
+	cache                 bool
+}
 
 func (o *credentialOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.profile, "profile", "", "profile of the AWS configuration (default: $AWS_PROFILE, else default)")
 	flags.StringVar(&o.region, "region", "", "region of the STS endpoint to ask (default: the region of the environment, the profile or the instance, else us-east-1)")
 	flags.StringVarP(&o.role, "role", "r", "", "ARN of a role to assume first ($DEFAULT_ROLE)")
+	flags.BoolVar(&o.cache, "cache", false, cacheUsage)
 }
 
 func (o *subjectOptions) addFlags(flags *pflag.FlagSet) {
@@ -65,13 +69,9 @@ func (o *subjectOptions) question(ctx context.Context, p *program) (explain.Ques
 
 // bearer makes a token with the credentials of this shell, as the command token does.
 func (o *credentialOptions) bearer(ctx context.Context, p *program) (string, error) {
-	presigner, err := presign.New(withPublicCAs(ctx), presign.Config{
+	made, err := p.newCache(o.cache).Token(withPublicCAs(ctx), presign.Config{
 		ClusterID: p.clusterID, Profile: o.profile, Region: o.region, RoleARN: o.role, MFAToken: p.askMFA(execInfo{}),
 	})
-	if err != nil {
-		return "", err
-	}
-	made, err := presigner.Token(withPublicCAs(ctx))
 	return made.Token, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +43,9 @@ func TestScript(t *testing.T) {
 			env.Setenv("AWS_CONFIG_FILE", env.WorkDir+"/none")
 			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", env.WorkDir+"/none")
 			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+			env.Setenv("HOME", env.WorkDir+"/home")
 			env.Values[silentConnections{}] = make(chan net.Conn, 64)
+			env.Values[cloudCalls{}] = new(atomic.Int64)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -59,6 +62,9 @@ func TestScript(t *testing.T) {
 			"fetch":       fetch,
 			"presign":     presignToken,
 			"mfasts":      mfaSTS,
+			"sessions":    sessions,
+			"calls":       calls,
+			"signedby":    signedby,
 			"review":      review,
 			"tlssts":      tlsSTS,
 			"silent":      silent,

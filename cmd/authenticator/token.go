@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +17,7 @@ import (
 
 func newToken(p *program) *cobra.Command {
 	var c presign.Config
-	var tokenOnly bool
+	var tokenOnly, cache bool
 	command := &cobra.Command{
 		Use:   "token",
 		Short: "Print a token for the cluster, as kubectl's credential plugin",
@@ -27,11 +26,17 @@ credential plugin.
 
 It gets AWS credentials as the AWS CLI does: from the environment, profiles, SSO, a
 process, web identity, or the instance metadata service. On a terminal, it asks for
-the MFA code of a profile with mfa_serial.`,
+the MFA code of a profile with mfa_serial.
+
+With --cache, it keeps the token until a minute before the token expires, and the
+expiring credentials of a role, a web identity or IAM Identity Center, so that it asks
+for one MFA code a session. Only this user can read the files, in
+~/.kube/cache/kube-iam-authenticator. A change of the AWS configuration or of a key
+makes a new token.`,
 		Example: `  authenticator token --cluster-id my-cluster
-  authenticator token --cluster-id my-cluster --role arn:aws:iam::111122223333:role/KubernetesAdmin
+  authenticator token --cluster-id my-cluster --cache --role arn:aws:iam::111122223333:role/KubernetesAdmin
   kubectl config set-credentials me --exec-api-version=client.authentication.k8s.io/v1 \
-    --exec-command=authenticator --exec-arg=token --exec-arg=--cluster-id=my-cluster --exec-interactive-mode=IfAvailable`,
+    --exec-command=authenticator --exec-arg=token --exec-arg=--cluster-id=my-cluster --exec-arg=--cache --exec-interactive-mode=IfAvailable`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.needClusterID(); err != nil {
@@ -43,7 +48,14 @@ the MFA code of a profile with mfa_serial.`,
 				fmt.Fprintln(p.err, "authenticator:", info.note)
 			}
 			c.MFAToken = p.askMFA(info)
-			return p.printToken(withPublicCAs(cmd.Context()), c, info, tokenOnly)
+			if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "" || c.ForwardSessionName) {
+				fmt.Fprintln(p.err, "authenticator: warning: --external-id, --session-name and --forward-session-name have no effect without --role")
+			}
+			made, err := p.newCache(cache).Token(withPublicCAs(cmd.Context()), c)
+			if err != nil {
+				return err
+			}
+			return p.printToken(made, info, tokenOnly)
 		},
 	}
 	flags := command.Flags()
@@ -54,24 +66,27 @@ the MFA code of a profile with mfa_serial.`,
 	flags.StringVarP(&c.SessionName, "session-name", "s", "", "session name for the role (default: EKSGetTokenAuth)")
 	flags.BoolVar(&c.ForwardSessionName, "forward-session-name", false, "use the session name of the credentials for the role's session too")
 	flags.BoolVar(&tokenOnly, "token-only", false, "print only the token")
-	flags.Bool("cache", false, "accepted for compatibility; has no effect")
-	_ = flags.MarkHidden("cache")
+	flags.BoolVar(&cache, "cache", false, cacheUsage)
 	command.MarkFlagsMutuallyExclusive("session-name", "forward-session-name")
 	return command
 }
 
-func (p *program) printToken(ctx context.Context, c presign.Config, info execInfo, tokenOnly bool) error {
-	if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "" || c.ForwardSessionName) {
-		fmt.Fprintln(p.err, "authenticator: warning: --external-id, --session-name and --forward-session-name have no effect without --role")
+const cacheUsage = "keep the token and the session's credentials in files that only this user can read, and use those of an earlier call"
+
+// newCache returns the cache of tokens; one that keeps nothing unless it is wanted.
+func (p *program) newCache(wanted bool) presign.Cache {
+	if !wanted {
+		return presign.Cache{}
 	}
-	presigner, err := presign.New(ctx, c)
+	warn := func(err error) { fmt.Fprintf(p.err, "authenticator: warning: %s\n", cli.Printable(err.Error())) }
+	dir, err := presign.CacheDir()
 	if err != nil {
-		return err
+		warn(fmt.Errorf("the token cache is not used: %w", err))
 	}
-	made, err := presigner.Token(ctx)
-	if err != nil {
-		return err
-	}
+	return presign.Cache{Dir: dir, Warn: warn}
+}
+
+func (p *program) printToken(made presign.Token, info execInfo, tokenOnly bool) (err error) {
 	if tokenOnly {
 		_, err = fmt.Fprintln(p.out, made.Token)
 	} else {

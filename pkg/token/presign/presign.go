@@ -20,10 +20,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 
 	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -80,13 +80,19 @@ type Presigner struct {
 	credentials aws.CredentialsProvider
 	endpoint    string
 	region      string
+	// profile is the profile that the credentials come from.
+	profile config.SharedConfig
 	// hint is a possible reason why the role cannot be assumed; empty if there is none.
 	hint string
 }
 
 // New returns a presigner. It finds the region, for which it may ask the instance
 // metadata service, but does not fetch credentials yet.
-func New(ctx context.Context, c Config) (*Presigner, error) {
+func New(ctx context.Context, c Config) (*Presigner, error) { return newPresigner(ctx, c, nil) }
+
+// newPresigner returns a presigner that uses the sessions of a keeper, unless that is
+// nil.
+func newPresigner(ctx context.Context, c Config, k *keeper) (*Presigner, error) {
 	if c.ClusterID == "" {
 		return nil, errors.New("making a token: the cluster ID is missing")
 	}
@@ -96,7 +102,7 @@ func New(ctx context.Context, c Config) (*Presigner, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	loaded, err := load(ctx, c)
+	loaded, err := load(ctx, c, k)
 	if err != nil {
 		return nil, err
 	}
@@ -107,21 +113,26 @@ func New(ctx context.Context, c Config) (*Presigner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the STS endpoint: %w", err)
 	}
-	p := &Presigner{config: c, credentials: loaded.Credentials, endpoint: "https://" + host + "/", region: signer}
+	p := &Presigner{config: c, credentials: loaded.Credentials, endpoint: "https://" + host + "/", region: signer, profile: profileOf(loaded)}
 	if c.RoleARN != "" {
-		if err := p.assumeRole(ctx, client, loaded); err != nil {
+		if err := p.useRole(ctx, client, k); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
 }
 
-func load(ctx context.Context, c Config) (aws.Config, error) {
-	loaded, err := config.LoadDefaultConfig(ctx,
+func load(ctx context.Context, c Config, k *keeper) (aws.Config, error) {
+	loaded, err := loadDefault(ctx,
 		config.WithRegion(c.Region),
 		config.WithSharedConfigProfile(c.Profile),
 		config.WithEC2IMDSClientEnableState(imds.ClientDefaultEnableState),
-		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) { o.TokenProvider = c.mfaToken }),
+		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) {
+			o.TokenProvider = c.mfaToken
+			if k != nil {
+				o.Duration = cmp.Or(o.Duration, keptSessionDuration)
+			}
+		}),
 	)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("loading the AWS configuration: %w", err)
@@ -129,7 +140,40 @@ func load(ctx context.Context, c Config) (aws.Config, error) {
 	if loaded.Region == "" {
 		loaded.Region = cmp.Or(instanceRegion(ctx, loaded), defaultRegion)
 	}
+	if k != nil {
+		loaded.Credentials = keptProvider{loaded.Credentials, k, k.baseKey()}
+	}
 	return loaded, nil
+}
+
+// loadDefault is config.LoadDefaultConfig, but returns once ctx is done: the SDK waits
+// without end for a configuration file that is a FIFO.
+func loadDefault(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+	type result struct {
+		loaded aws.Config
+		err    error
+	}
+	loading := make(chan result, 1)
+	go func() {
+		loaded, err := config.LoadDefaultConfig(ctx, options...)
+		loading <- result{loaded, err}
+	}()
+	select {
+	case r := <-loading:
+		return r.loaded, r.err
+	case <-ctx.Done():
+		return aws.Config{}, context.Cause(ctx)
+	}
+}
+
+// profileOf returns the profile that was loaded; empty if there is none.
+func profileOf(loaded aws.Config) config.SharedConfig {
+	for _, source := range loaded.ConfigSources {
+		if profile, ok := source.(config.SharedConfig); ok {
+			return profile
+		}
+	}
+	return config.SharedConfig{}
 }
 
 func (c Config) mfaToken() (string, error) {
@@ -161,9 +205,26 @@ func stsEndpoint(client sts.Options) (host, signer string, err error) {
 	})
 }
 
-// assumeRole replaces the credentials with those of the role.
-func (p *Presigner) assumeRole(ctx context.Context, client *sts.Client, loaded aws.Config) error {
-	serial, err := p.mfaSerial(ctx, loaded)
+// useRole replaces the credentials with those of the role, which a keeper may have.
+func (p *Presigner) useRole(ctx context.Context, client *sts.Client, k *keeper) error {
+	if k == nil {
+		return p.assumeRole(ctx, client, 0)
+	}
+	if session, ok := k.session(ctx, k.roleKey()); ok {
+		p.credentials = credentials.StaticCredentialsProvider{Value: session}
+		return nil
+	}
+	if err := p.assumeRole(ctx, client, keptSessionDuration); err != nil {
+		return err
+	}
+	p.credentials = keptProvider{p.credentials, k, k.roleKey()}
+	return nil
+}
+
+// assumeRole replaces the credentials with those of the role. A duration of 0 is the
+// shortest.
+func (p *Presigner) assumeRole(ctx context.Context, client *sts.Client, duration time.Duration) error {
+	serial, err := p.mfaSerial(ctx)
 	if err != nil {
 		return err
 	}
@@ -174,7 +235,7 @@ func (p *Presigner) assumeRole(ctx context.Context, client *sts.Client, loaded a
 		}
 	}
 	provider := stscreds.NewAssumeRoleProvider(client, p.config.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = name
+		o.RoleSessionName, o.Duration = name, duration
 		if p.config.ExternalID != "" {
 			o.ExternalID = aws.String(p.config.ExternalID)
 		}
@@ -188,23 +249,19 @@ func (p *Presigner) assumeRole(ctx context.Context, client *sts.Client, loaded a
 
 // mfaSerial returns the MFA device of the profile's user; empty if the credentials are
 // not the profile's own key, or no user can be asked for a code.
-func (p *Presigner) mfaSerial(ctx context.Context, loaded aws.Config) (string, error) {
-	for _, source := range loaded.ConfigSources {
-		profile, ok := source.(config.SharedConfig)
-		if !ok || profile.MFASerial == "" || !profile.Credentials.HasKeys() {
-			continue
-		}
-		credentials, err := p.retrieve(ctx)
-		if err != nil || credentials.AccessKeyID != profile.Credentials.AccessKeyID {
-			return "", err
-		}
-		if p.config.MFAToken == nil {
-			p.hint = "; the profile's mfa_serial was ignored, because there is no terminal to ask for its code"
-			return "", nil
-		}
-		return profile.MFASerial, nil
+func (p *Presigner) mfaSerial(ctx context.Context) (string, error) {
+	if p.profile.MFASerial == "" || !p.profile.Credentials.HasKeys() {
+		return "", nil
 	}
-	return "", nil
+	credentials, err := p.retrieve(ctx)
+	if err != nil || credentials.AccessKeyID != p.profile.Credentials.AccessKeyID {
+		return "", err
+	}
+	if p.config.MFAToken == nil {
+		p.hint = "; the profile's mfa_serial was ignored, because there is no terminal to ask for its code"
+		return "", nil
+	}
+	return p.profile.MFASerial, nil
 }
 
 // sessionName returns the session name of the client's credentials, from STS.
@@ -222,13 +279,8 @@ func sessionName(ctx context.Context, client *sts.Client) (string, error) {
 
 func (p *Presigner) retrieve(ctx context.Context) (aws.Credentials, error) {
 	credentials, err := p.credentials.Retrieve(ctx)
-	// The SDK asks the instance metadata service last.
-	if call, ok := errors.AsType[*smithy.OperationError](err); ok && call.Service() == imds.ServiceID {
-		return aws.Credentials{}, fmt.Errorf("getting AWS credentials: neither the environment nor the profile has any, and the instance metadata service provides none "+
-			"(set AWS_PROFILE, or run aws configure; aws sts get-caller-identity shows whether that worked): %w", err)
-	}
 	if err != nil {
-		return aws.Credentials{}, fmt.Errorf("getting AWS credentials (try aws sts get-caller-identity): %w%s", err, p.hint)
+		return aws.Credentials{}, p.explain(err)
 	}
 	return credentials, nil
 }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kube-iam/authenticator/pkg/token"
+)
+
+// cloudCalls is the key of a script's value that counts the calls to sessions.
+type cloudCalls struct{}
+
+// sessions serves what starts sessions until the script ends: STS, and the portal of
+// IAM Identity Center, which accepts the access token "logged-in". The session token
+// names the call: assume-ROLE, web-ROLE or sso-ROLE, and then the caller's own session
+// token or key, so that a chain shows. $SESSIONS is its URL.
+func sessions(ts *testscript.TestScript, _ bool, _ []string) {
+	calls := ts.Value(cloudCalls{}).(*atomic.Int64)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		if r.URL.Path == "/federation/credentials" {
+			portal(w, r)
+			return
+		}
+		switch action := r.FormValue("Action"); action {
+		case "AssumeRole":
+			issue(w, action, "assume-"+path.Base(r.FormValue("RoleArn"))+"-"+caller(r), r.FormValue("DurationSeconds"))
+		case "AssumeRoleWithWebIdentity":
+			issue(w, action, "web-"+path.Base(r.FormValue("RoleArn"))+"-"+strings.TrimSpace(r.FormValue("WebIdentityToken")), r.FormValue("DurationSeconds"))
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("SESSIONS", server.URL)
+}
+
+// caller returns the session token of a request, or the access key ID.
+func caller(r *http.Request) string {
+	if session := r.Header.Get("X-Amz-Security-Token"); session != "" {
+		return session
+	}
+	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	id, _, _ := strings.Cut(credential, "/")
+	return id
+}
+
+func issue(w http.ResponseWriter, action, session, duration string) {
+	seconds, err := strconv.Atoi(duration)
+	if err != nil {
+		seconds = 3600
+	}
+	var escaped strings.Builder
+	_ = xml.EscapeText(&escaped, []byte(session))
+	fmt.Fprintf(w, "<%[1]sResponse><%[1]sResult><Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"+
+		"<SessionToken>%[2]s</SessionToken><Expiration>%[3]s</Expiration></Credentials></%[1]sResult></%[1]sResponse>",
+		action, escaped.String(), time.Now().Add(time.Duration(seconds)*time.Second).UTC().Format(time.RFC3339))
+}
+
+func portal(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-Amz-Sso_bearer_token") != "logged-in" {
+		w.Header().Set("X-Amzn-Errortype", "UnauthorizedException")
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"message":"Session token not found or invalid"}`)
+		return
+	}
+	fmt.Fprintf(w, `{"roleCredentials":{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","secretAccessKey":"s","sessionToken":"sso-%s","expiration":%d}}`,
+		r.FormValue("role_name"), time.Now().Add(time.Hour).UnixMilli())
+}
+
+// calls checks how many calls sessions has received: calls COUNT.
+func calls(ts *testscript.TestScript, _ bool, args []string) {
+	if got := ts.Value(cloudCalls{}).(*atomic.Int64).Load(); strconv.FormatInt(got, 10) != args[0] {
+		ts.Fatalf("%d calls, want %s", got, args[0])
+	}
+}
+
+// signedby checks with which session the token in a file was signed; for a long-term
+// key it is the access key ID: signedby FILE SESSION.
+func signedby(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.TrimSpace(ts.ReadFile(args[0]))
+	decoded, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(text, token.Prefix))
+	ts.Check(err)
+	parsed, err := url.Parse(string(decoded))
+	ts.Check(err)
+	got := parsed.Query().Get("X-Amz-Security-Token")
+	if got == "" {
+		got, _, _ = strings.Cut(parsed.Query().Get("X-Amz-Credential"), "/")
+	}
+	if got != args[1] {
+		ts.Fatalf("signed by %s, want %s", got, args[1])
+	}
+}

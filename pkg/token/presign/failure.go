@@ -1,0 +1,79 @@
+package presign
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/smithy-go"
+)
+
+// explain returns the error of getting credentials with its remedy.
+func (p *Presigner) explain(err error) error {
+	if login := loginCommand(p.profile, err); login != "" {
+		return fmt.Errorf("getting AWS credentials: the login has expired or is missing: run %s: %w", login, err)
+	}
+	if process, ok := errors.AsType[*processcreds.ProviderError](err); ok {
+		return fmt.Errorf("getting AWS credentials: %w", processError(process))
+	}
+	// The SDK asks the instance metadata service last.
+	if call, ok := errors.AsType[*smithy.OperationError](err); ok && call.Service() == imds.ServiceID {
+		return fmt.Errorf("getting AWS credentials: neither the environment nor the profile has any, and the instance metadata service provides none "+
+			"(set AWS_PROFILE, or run aws configure; aws sts get-caller-identity shows whether that worked): %w", err)
+	}
+	return fmt.Errorf("getting AWS credentials (try aws sts get-caller-identity): %w%s", err, p.hint)
+}
+
+// loginCommand returns the command that renews the login of a profile, or of the
+// profile that it takes its credentials from; empty if no login has run out.
+func loginCommand(profile config.SharedConfig, err error) string {
+	for source := &profile; source != nil; source = source.Source {
+		switch isSSO := source.SSOSessionName != "" || source.SSOStartURL != ""; {
+		case isSSO && isLoggedOut(err):
+			return "aws sso login" + profileFlag(source.Profile)
+		case source.LoginSession != "" && strings.Contains(err.Error(), "please reauthenticate"): // the SDK has no type for it
+			return "aws login" + profileFlag(source.Profile)
+		}
+	}
+	return ""
+}
+
+// isLoggedOut reports whether there is no token of IAM Identity Center, or its portal
+// rejected the token.
+func isLoggedOut(err error) bool {
+	if _, ok := errors.AsType[*ssocreds.InvalidTokenError](err); ok {
+		return true
+	}
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "UnauthorizedException" {
+		return true
+	}
+	return strings.Contains(err.Error(), "cached SSO token") // the SDK has no type for it
+}
+
+func profileFlag(name string) string {
+	if name == "" || name == config.DefaultSharedConfigProfile {
+		return ""
+	}
+	return " --profile " + name
+}
+
+// processError describes the failure of the profile's credential_process, which has
+// written its own messages to standard error. The SDK's error would quote its output,
+// which may have a secret in it.
+func processError(err error) error {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return fmt.Errorf("the credential_process of the profile failed: %w", exit)
+	}
+	_, isSyntax := errors.AsType[*json.SyntaxError](err)
+	_, isType := errors.AsType[*json.UnmarshalTypeError](err)
+	if isSyntax || isType || strings.Contains(err.Error(), "parse failed") {
+		return errors.New("the output of the profile's credential_process is not JSON (expected Version, AccessKeyId, SecretAccessKey, and SessionToken and Expiration if it expires)")
+	}
+	return fmt.Errorf("the credential_process of the profile: %w", err)
+}
