@@ -74,7 +74,7 @@ get-token". The other commands explain a decision, and check and edit aws-auth.`
 		title    string
 		commands []*cobra.Command
 	}{
-		{"Sign in:", []*cobra.Command{newToken(p), newWhoami(p)}},
+		{"Sign in:", []*cobra.Command{newToken(p), newKubeconfig(p), newWhoami(p)}},
 		{"Run the server:", []*cobra.Command{newServer(p), newInit(p)}},
 		{"Find out why somebody cannot sign in:", []*cobra.Command{newExplain(p), newWhy(p), newVerify(p)}},
 		{"Check and edit the mappings:", []*cobra.Command{newLint(p), newDiff(p), newMap(p), newAdd(p)}},

@@ -1,5 +1,5 @@
-// Package kubeconfig writes the kubeconfig with which a kube-apiserver finds the
-// webhook.
+// Package kubeconfig writes kubeconfigs: the one with which a kube-apiserver finds the
+// webhook, and entries of the ones with which people sign in.
 package kubeconfig
 
 import (

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/kubeconfig"
+)
+
+func newKubeconfig(p *program) *cobra.Command {
+	var o kubeconfigOptions
+	command := &cobra.Command{
+		Use:   "kubeconfig",
+		Short: "Add the cluster to the kubeconfig, with a user that signs in with AWS IAM",
+		Long: `Add a context, its cluster and its user to the kubeconfig, as aws eks update-kubeconfig
+does, and make the context the current one. The user runs "authenticator token --cache".
+
+Entries of the same names are replaced, but a context keeps its namespace. Everything
+else in the file stays, comments too.
+
+The file is the one of --kubeconfig, else the file in $KUBECONFIG that has the cluster
+or else its first, else ~/.kube/config.`,
+		Example: `  authenticator kubeconfig --cluster-id my-cluster --server https://10.0.0.1:6443 --certificate-authority ca.crt
+  authenticator kubeconfig --cluster-id my-cluster --from-context kubernetes-admin@kubernetes --alias prod
+  authenticator kubeconfig --cluster-id my-cluster --server https://k8s.example.com --profile work \
+    --role-arn arn:aws:iam::111122223333:role/KubernetesAdmin --dry-run`,
+		Args: cli.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.needClusterID(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), p)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&o.cluster.Server, "server", "", "URL of the cluster's API server")
+	flags.StringVar(&o.caFile, "certificate-authority", "", "file with the CA certificates of the API server, to copy into the kubeconfig (default: the system's CAs)")
+	flags.StringVar(&o.fromContext, "from-context", "", "context of the kubeconfig to copy the server and its CA from")
+	flags.StringVar(&o.cluster.TLSServerName, "tls-server-name", "", "host name in the certificate of the API server, if it is not the server's")
+	flags.StringVar(&o.cluster.ProxyURL, "proxy-url", "", "URL of the proxy to the API server")
+	flags.StringVar(&o.alias, "alias", "", "name of the context (default: the cluster ID)")
+	flags.StringVar(&o.userAlias, "user-alias", "", "name of the user (default: the cluster ID)")
+	flags.StringVar(&o.profile, "profile", "", "profile of the AWS configuration to sign in with (default: $AWS_PROFILE when kubectl runs)")
+	flags.StringVar(&o.region, "region", "", "region of the STS endpoint that the tokens name")
+	flags.StringVar(&o.role, "role-arn", "", "ARN of a role to assume to sign in")
+	flags.StringVar(&o.command, "exec-command", "authenticator", "program that kubectl runs: a name on the PATH, or a path")
+	flags.BoolVar(&o.cache, "cache", true, "keep tokens and sessions, as authenticator token --cache does")
+	flags.StringVar(&o.path, "kubeconfig", "", "kubeconfig to change (default: of $KUBECONFIG, or ~/.kube/config)")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print the merged kubeconfig instead of writing it")
+	command.MarkFlagsMutuallyExclusive("server", "from-context")
+	command.MarkFlagsMutuallyExclusive("certificate-authority", "from-context")
+	command.MarkFlagsOneRequired("server", "from-context")
+	return command
+}
+
+type kubeconfigOptions struct {
+	cluster               kubeconfig.Cluster
+	caFile, fromContext   string
+	alias, userAlias      string
+	profile, region, role string
+	command               string
+	cache                 bool
+	path                  string
+	dryRun                bool
+}
+
+func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
+	if err := o.findServer(ctx); err != nil {
+		return err
+	}
+	entry := o.entry(p.clusterID)
+	path, err := o.file(ctx, p)
+	if err != nil {
+		return err
+	}
+	if o.dryRun {
+		text, err := kubeconfig.Read(ctx, path)
+		if err != nil {
+			return err
+		}
+		merged, _, err := kubeconfig.Merge(text, entry)
+		if err != nil {
+			return fmt.Errorf("merging into the kubeconfig %s: %w", path, err)
+		}
+		_, err = p.out.Write(merged)
+		return err
+	}
+	done := "Updated context %s in %s\n"
+	err = kubeconfig.Edit(ctx, path, func(text []byte) ([]byte, error) {
+		merged, added, err := kubeconfig.Merge(text, entry)
+		if added {
+			done = "Added new context %s to %s\n"
+		}
+		return merged, err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.out, done, cli.Printable(entry.Context), path)
+	return err
+}
+
+// findServer completes the cluster: it checks the server's URL and reads the CA, or
+// copies both from a context.
+func (o *kubeconfigOptions) findServer(ctx context.Context) error {
+	if o.fromContext != "" {
+		config, err := kube.UserConfig(o.path, o.fromContext)
+		if err != nil {
+			return cli.Usagef("--from-context: %w", err)
+		}
+		o.cluster.Server = config.Host
+		o.cluster.TLSServerName = cmp.Or(o.cluster.TLSServerName, config.ServerName)
+		o.caFile = config.CAFile
+		o.cluster.CAData = base64.StdEncoding.EncodeToString(config.CAData)
+	}
+	if parsed, err := url.Parse(o.cluster.Server); err != nil || parsed.Scheme != "https" || parsed.Host == "" {
+		return cli.Usagef("--server %q is not a URL of https (expected one like https://10.0.0.1:6443)", o.cluster.Server)
+	}
+	if o.caFile == "" {
+		return nil
+	}
+	content, err := file.Read(ctx, o.caFile, file.MaxSettings)
+	if err != nil {
+		return cli.Usagef("--certificate-authority: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(content) {
+		return cli.Usagef("--certificate-authority %s has no certificate (expected PEM)", o.caFile)
+	}
+	o.cluster.CAData = base64.StdEncoding.EncodeToString(content)
+	return nil
+}
+
+// entry returns the entry of the cluster with an ID.
+func (o *kubeconfigOptions) entry(clusterID string) kubeconfig.Entry {
+	args := []string{"token", "--cluster-id", clusterID}
+	for _, flag := range []struct{ name, value string }{{"--region", o.region}, {"--profile", o.profile}, {"--role", o.role}} {
+		if flag.value != "" {
+			args = append(args, flag.name, flag.value)
+		}
+	}
+	if o.cache {
+		args = append(args, "--cache")
+	}
+	return kubeconfig.Entry{
+		Context: cmp.Or(o.alias, clusterID), ClusterName: clusterID, UserName: cmp.Or(o.userAlias, clusterID),
+		Cluster: o.cluster,
+		User: kubeconfig.User{Exec: kubeconfig.Exec{
+			APIVersion: execV1, Command: o.command, Args: args, InteractiveMode: "IfAvailable",
+		}},
+	}
+}
+
+// file returns the path of the kubeconfig to change.
+func (o *kubeconfigOptions) file(ctx context.Context, p *program) (string, error) {
+	if o.path != "" {
+		return o.path, nil
+	}
+	first := ""
+	for _, path := range filepath.SplitList(p.getenv("KUBECONFIG")) {
+		if path == "" {
+			continue
+		}
+		first = cmp.Or(first, path)
+		if text, err := kubeconfig.Read(ctx, path); err == nil && kubeconfig.Has(text, p.clusterID) {
+			return path, nil
+		}
+	}
+	if first != "" {
+		return first, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", cli.Usagef("finding the kubeconfig: %w (name it with --kubeconfig)", err)
+	}
+	return filepath.Join(home, ".kube", "config"), nil
+}
