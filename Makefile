@@ -38,8 +38,8 @@ test: ## unit tests with the race detector (needs a C compiler, no network, no D
 lint: ## plain English (hack/lint/words), formatting, go.mod, vet and golangci-lint, in every module
 	@hack/lint/lint.sh
 
-PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
-cross: ## bin/cross: the programs for Linux and macOS on amd64 and arm64 (PLATFORMS=darwin/arm64 for one)
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+cross: ## bin/cross: the programs for Linux and macOS, and the authenticator for Windows, on amd64 and arm64 (PLATFORMS=darwin/arm64 for one)
 	@$(WITH_FLAGS) hack/cross.sh $(PLATFORMS)
 
 bench: ## benchmarks of the paths that every request takes, summarized by benchstat

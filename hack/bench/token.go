@@ -16,22 +16,26 @@ const runsARound = 20
 func (b *bench) token() ([]line, error) {
 	env := append(b.bareEnvironment(), "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 	makeToken, tellVersion := []string{"token", "--cluster-id", clusterID}, []string{"version"}
+	cachedToken := append(makeToken[:len(makeToken):len(makeToken)], "--cache") // the first run makes it
 	runs := []*runsOf{
 		{command: program.Command{Path: b.ours, Args: makeToken, Env: env}},
 		{command: program.Command{Path: b.peer, Args: makeToken, Env: env}},
 		{command: program.Command{Path: b.ours, Args: tellVersion, Env: env}},
 		{command: program.Command{Path: b.peer, Args: tellVersion, Env: env}},
+		{command: program.Command{Path: b.ours, Args: cachedToken, Env: env}},
 	}
 	for round := range b.rounds {
 		if err := b.runAll(runs); err != nil {
 			return nil, err
 		}
-		b.say("token, round %d of %d: ours %s, peer %s; version: ours %s, peer %s", round+1, b.rounds, runs[0], runs[1], runs[2], runs[3])
+		b.say("token, round %d of %d: ours %s, peer %s, ours cached %s; version: ours %s, peer %s", round+1, b.rounds, runs[0], runs[1], runs[4], runs[2], runs[3])
 	}
-	oursToken, peerToken, oursVersion, peerVersion := runs[0], runs[1], runs[2], runs[3]
+	oursToken, peerToken, oursVersion, peerVersion, oursCached := runs[0], runs[1], runs[2], runs[3], runs[4]
 	return []line{
 		line{measure: "token, wall", ours: inMilliseconds(oursToken.wall), peer: inMilliseconds(peerToken.wall)}.
 			withRatio("× peer", stats.Ratios(oursToken.wall, peerToken.wall), atMost(0.6, "")),
+		line{measure: "token --cache, cached, wall", ours: inMilliseconds(oursCached.wall), peer: inMilliseconds(peerToken.wall)}.
+			withRatio("× peer's token", stats.Ratios(oursCached.wall, peerToken.wall), atMost(0.4, "")),
 		line{measure: "token, peak memory", ours: inMiB(oursToken.peak), peer: inMiB(peerToken.peak)}.
 			withRatio("× peer", stats.Ratios(oursToken.peak, peerToken.peak), atMost(0.6, "")),
 		line{measure: "version, peak memory", ours: inMiB(oursVersion.peak), peer: inMiB(peerVersion.peak)}.
