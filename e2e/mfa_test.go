@@ -90,3 +90,38 @@ role_session_name = typed
 		})
 	}
 }
+
+// TestMFAOnceASession types one code for two calls of kubectl. They send one token, so
+// kube-apiserver answers the second call from its own cache.
+func TestMFAOnceASession(t *testing.T) {
+	role := newRoleOf(t, "/", "Patient", `"Principal":{"AWS":"arn:aws:iam::231144931069:root"},"Action":"sts:AssumeRole","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`)
+	setAWSAuth(t, map[string]string{"mapRoles": "- rolearn: " + role + "\n  username: patient:{{SessionName}}\n  groups: [patient]\n"})
+	user := newUser(t, "patient")
+	app, code := newMFAApp(t, user)
+	s := signIn(t, "")
+	user.configure(s)
+	s.run("aws iam put-user-policy --profile admin --user-name patient --policy-name AssumePatient --policy-document '" +
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"` + role + `"}]}'`)
+	s.profile(`[profile patient]
+role_arn = ` + role + `
+source_profile = default
+mfa_serial = ` + app.serial + `
+role_session_name = typed
+`)
+	s.run(suite.Info().Authenticator + " kubeconfig --cluster-id kubedemy --from-context $(kubectl config current-context) --alias patient --profile patient --exec-command " + suite.Info().Authenticator)
+	if table := s.runOnTerminal("kubectl auth whoami", "MFA code", code); !strings.Contains(table, "patient:typed") {
+		t.Errorf("the terminal does not show patient:typed:\n%s", table)
+	}
+	reviews := strings.Count(s.authenticatorLog(), "patient:typed")
+	// Nobody can type a code now.
+	if table := s.run("kubectl auth whoami </dev/null"); !strings.Contains(table, "patient:typed") {
+		t.Errorf("the second call: %s", table)
+	}
+	if again := strings.Count(s.authenticatorLog(), "patient:typed"); reviews == 0 || again != reviews {
+		t.Errorf("the log names the user %d times after the first call and %d times after the second: kube-apiserver asked twice", reviews, again)
+	}
+	// Another cluster's token is another one, of the same session.
+	if made := s.run(suite.Info().Authenticator + " token --cluster-id other --profile patient --cache --token-only </dev/null"); !strings.HasPrefix(made, "k8s-aws-v1.") {
+		t.Error("no token for another cluster without a code")
+	}
+}

@@ -99,3 +99,15 @@ func stopping(ts *testscript.TestScript, _ bool, args []string) {
 		return answer.StatusCode != http.StatusOK
 	}, func() { ts.Fatalf("%s still responds", args[0]) })
 }
+
+// opened waits until a program has opened a FIFO for reading, and then never writes to
+// it: opened FIFO.
+func opened(ts *testscript.TestScript, _ bool, args []string) {
+	await(ts, 20*time.Second, func(context.Context) bool {
+		writer, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil {
+			ts.Defer(func() { _ = writer.Close() })
+		}
+		return err == nil
+	}, func() { ts.Fatalf("nobody opens %s", args[0]) })
+}

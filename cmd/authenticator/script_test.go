@@ -70,6 +70,7 @@ func TestScript(t *testing.T) {
 			"silent":      silent,
 			"contacted":   contacted,
 			"hangup":      hangup,
+			"opened":      opened,
 			"ended":       ended,
 			"holdrequest": holdRequest,
 			"stopping":    stopping,
