@@ -55,15 +55,3 @@ func checkOwner(path string, user uint32) error {
 	}
 	return fmt.Errorf("it belongs to user %d: expected a socket of root or of user %d", owner, user)
 }
-
-func ownerOf(path string) (uint32, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, errors.ErrUnsupported
-	}
-	return stat.Uid, nil
-}
