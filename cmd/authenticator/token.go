@@ -73,7 +73,7 @@ makes a new token.`,
 
 const cacheUsage = "keep the token and the session's credentials in files that only this user can read, and use those of an earlier call"
 
-// newCache returns the cache of tokens; one that keeps nothing unless it is wanted.
+// newCache returns the cache of tokens; one that keeps nothing without --cache.
 func (p *program) newCache(wanted bool) presign.Cache {
 	if !wanted {
 		return presign.Cache{}

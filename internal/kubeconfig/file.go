@@ -27,7 +27,7 @@ func Read(ctx context.Context, path string) ([]byte, error) {
 	return text, nil
 }
 
-// Edit replaces a kubeconfig with what edit makes of it, under kubectl's lock. A
+// Edit replaces the text of a kubeconfig with the one that edit returns, under kubectl's lock. A
 // symbolic link stays one.
 func Edit(ctx context.Context, path string, edit func(text []byte) ([]byte, error)) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
