@@ -45,20 +45,20 @@ type assembly struct {
 	log     *slog.Logger
 }
 
-// cluster returns the cluster with some settings.
-func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cluster, error) {
+// cluster returns the cluster with some settings, and the guard of its aws-auth.
+func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cluster, *guard, error) {
 	p := s.program
 	if err := s.check(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	hosts, err := s.hosts()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.modes = s.newBackendMode(ctx, p, a.metrics, a.log)
 	names, warnings, err := s.presentSources(p, s.modes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	usable := names
 	if s.modes != nil {
@@ -66,25 +66,25 @@ func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cl
 	}
 	reserved, more, err := reservedPrefixes(p, usable)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	warnings = append(warnings, more...)
 	owner, more, err := s.owner(s.partition)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, warning := range append(warnings, more...) {
 		a.log.Warn(warning)
 	}
 	instances, err := s.instances(p, a.metrics.ObserveDescribeInstances(), a.log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sources, err := s.newSources(ctx, p, names, reserved, s.partition, a.metrics, a.log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return cluster.New(cluster.Config{
+	config := cluster.Config{
 		ID:               p.clusterID,
 		Hosts:            hosts,
 		Verifier:         a.limiter,
@@ -99,5 +99,14 @@ func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cl
 		ScrubbedAccounts: p.config.ScrubbedAccounts,
 		Audit:            a.log,
 		Suppressed:       a.metrics.ObserveSuppressedLine(),
-	})
+	}
+	served, err := cluster.New(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	reading, err := p.readingOptions(backendEKSConfigMap, s.partition, s.rolePaths)
+	if err != nil {
+		return nil, nil, err
+	}
+	return served, newGuard(config, reading), nil
 }

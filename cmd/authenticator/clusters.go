@@ -41,6 +41,8 @@ type clusters struct {
 	flags *clusterSettings
 	// several is set if the clusters are those of the configuration file.
 	several bool
+	// guards are those of the clusters that were applied last, by ID.
+	guards atomic.Pointer[map[string]*guard]
 	// settings are those of the clusters that were applied last, by ID.
 	settings atomic.Pointer[map[string]*clusterSettings]
 	// writeKubeconfig writes the kubeconfig of a cluster's kube-apiserver. It is set once
@@ -86,7 +88,11 @@ func (c *clusters) assemble(ctx context.Context, shared assembly) error {
 	}
 	id := c.program.clusterID
 	c.settings.Store(&map[string]*clusterSettings{id: c.flags})
-	return c.Apply([]cluster.Item{{ID: id, New: func() (*cluster.Cluster, error) { return shared.cluster(ctx, c.flags) }}}, id)
+	return c.Apply([]cluster.Item{{ID: id, New: func() (*cluster.Cluster, error) {
+		created, guarding, err := shared.cluster(ctx, c.flags)
+		c.guards.Store(&map[string]*guard{id: guarding})
+		return created, err
+	}}}, id)
 }
 
 // apply makes the server serve the clusters of a configuration file.
@@ -97,21 +103,24 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 	}
 	shared, byID, defaultID := c.assembly, map[string]*clusterSettings{}, ""
 	shared.cache.Size = min(maxCached, max(minCached, allCached/len(all)))
+	guards := map[string]*guard{}
 	var items []cluster.Item
 	for i, item := range read.Clusters {
 		if byID[item.ID] = all[i]; item.Default {
 			defaultID = item.ID
 		}
+		guards[item.ID] = c.guard(item.ID)
 		items = append(items, cluster.Item{ID: item.ID, Version: item.Version, New: func() (*cluster.Cluster, error) {
 			own := shared
 			own.log = shared.log.With("cluster", item.ID)
-			created, err := own.cluster(ctx, all[i])
+			created, guarding, err := own.cluster(ctx, all[i])
 			if err == nil {
 				err = c.writeKubeconfig(all[i])
 			}
 			if err != nil {
 				return nil, c.failed(item, err)
 			}
+			guards[item.ID] = guarding
 			return created, nil
 		}})
 	}
@@ -122,6 +131,15 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 		settings.program.item = nil // its nodes take many times the memory of the text
 	}
 	c.settings.Store(&byID)
+	c.guards.Store(&guards)
+	return nil
+}
+
+// guard returns the guard of the cluster with an ID; nil if there is no such cluster.
+func (c *clusters) guard(id string) *guard {
+	if guards := c.guards.Load(); guards != nil {
+		return (*guards)[id]
+	}
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 
 // handlers are what the server answers with.
 type handlers struct {
-	webhook, health, metrics http.Handler
+	webhook, admission, health, metrics http.Handler
 	// manyClients is set if the webhook has a kube-apiserver for each of several clusters.
 	manyClients bool
 }
@@ -29,6 +29,8 @@ const manyConnections = 2048
 //
 //	POST /authenticate                a TokenReview, for the default cluster
 //	POST /clusters/{id}/authenticate  a TokenReview
+//	POST /validate                    an AdmissionReview of an edit of aws-auth, for the default cluster
+//	POST /clusters/{id}/validate      an AdmissionReview
 //	GET  /healthz                     ok while the process serves
 //	GET  /readyz                      ok once the mappings are read; says what is missing until then
 //	GET  /clusters/{id}/readyz        the same for one cluster
@@ -37,6 +39,8 @@ func (h handlers) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/authenticate", h.webhook)
 	mux.Handle("/clusters/{"+webhook.PathCluster+"}/authenticate", h.webhook)
+	mux.Handle("/validate", h.admission)
+	mux.Handle("/clusters/{"+webhook.PathCluster+"}/validate", h.admission)
 	mux.Handle("/clusters/{id}/readyz", h.health)
 	mux.Handle("/healthz", h.health)
 	mux.Handle("/readyz", h.health)

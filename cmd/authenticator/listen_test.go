@@ -19,9 +19,9 @@ func TestRoutes(t *testing.T) {
 	named := func(name string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) })
 	}
-	routes := handlers{webhook: named("webhook"), health: named("health"), metrics: named("metrics")}.routes()
+	routes := handlers{webhook: named("webhook"), admission: named("admission"), health: named("health"), metrics: named("metrics")}.routes()
 	for path, want := range map[string]string{
-		"/authenticate": "webhook", "/healthz": "health", "/readyz": "health", "/metrics": "metrics",
+		"/authenticate": "webhook", "/validate": "admission", "/healthz": "health", "/readyz": "health", "/metrics": "metrics",
 		"/": "404 page not found\n", "/authenticate/more": "404 page not found\n",
 	} {
 		w := httptest.NewRecorder()

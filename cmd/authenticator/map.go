@@ -177,7 +177,7 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 		}
 		if same(before, after.document) {
 			if target.prints() {
-				return target.write(ctx, before)
+				return target.write(ctx, before, false)
 			}
 			return o.report(p, edited{Target: target.name(), Result: resultUnchanged, ResourceVersion: target.version()}, cli.Printable(after.unchanged)+"\n")
 		}
@@ -201,7 +201,7 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 			}
 			confirmed = text
 		}
-		err = target.write(ctx, after.document)
+		err = target.write(ctx, after.document, o.force)
 		if errors.Is(err, errConflict) {
 			continue
 		}
@@ -242,12 +242,15 @@ func takesAway(delta mapper.Delta) bool {
 	return false
 }
 
+// hintForce says how to make an edit that is refused.
+const hintForce = "--force makes the edit anyway"
+
 // refuse returns an error for an edit that locks somebody out.
 func (o *editOptions) refuse(dangers []string) error {
 	if len(dangers) == 0 || o.force {
 		return nil
 	}
-	err := &cli.Error{Code: cli.ExitFailure, Hint: "--force makes the edit anyway", Err: fmt.Errorf("refused: %s", cli.Printable(dangers[0]))}
+	err := &cli.Error{Code: cli.ExitFailure, Hint: hintForce, Err: fmt.Errorf("refused: %s", cli.Printable(dangers[0]))}
 	for _, danger := range dangers[1:] {
 		err.Err = fmt.Errorf("%w; %s", err.Err, cli.Printable(danger))
 	}

@@ -52,7 +52,7 @@ func (t *fileTarget) read(ctx context.Context) (edit.Document, error) {
 	return t.was, nil
 }
 
-func (t *fileTarget) write(ctx context.Context, document edit.Document) error {
+func (t *fileTarget) write(ctx context.Context, document edit.Document, _ bool) error {
 	text, ok := document.(edit.File)
 	if !ok {
 		return fmt.Errorf("writing %s: the mappings are not a file's", t.name())
@@ -95,7 +95,7 @@ func (t *fileTarget) parts(before, after edit.Document) []part {
 }
 
 func (t *fileTarget) facts(context.Context, mapper.Delta) lockout.Facts {
-	return lockout.Facts{NodesUnknown: errNoCluster}
+	return lockout.Facts{Nodes: lockout.UnknownNodes{Reason: errNoCluster}}
 }
 
 // errNoCluster is why nodes are not known for a file.

@@ -16,8 +16,9 @@ type mapTarget interface {
 	// name names the target in messages.
 	name() string
 	read(ctx context.Context) (edit.Document, error)
-	// write replaces what was read. It returns errConflict if somebody else did.
-	write(ctx context.Context, document edit.Document) error
+	// write replaces what was read. It returns errConflict if somebody else did. With
+	// force it overrides the guard of the cluster.
+	write(ctx context.Context, document edit.Document, force bool) error
 	// prints reports whether write prints to standard output, where nothing else may go
 	// then.
 	prints() bool

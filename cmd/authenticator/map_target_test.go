@@ -22,13 +22,13 @@ func TestFileConflict(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := target.write(t.Context(), edit.File("ours")); !errors.Is(err, errConflict) {
+		if err := target.write(t.Context(), edit.File("ours"), false); !errors.Is(err, errConflict) {
 			t.Errorf("got %v, want a conflict", err)
 		}
 		if _, err := target.read(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := target.write(t.Context(), edit.File(content+"# ours\n")); err != nil {
+		if err := target.write(t.Context(), edit.File(content+"# ours\n"), false); err != nil {
 			t.Errorf("after reading it again: %v", err)
 		}
 	}

@@ -206,8 +206,14 @@ func (o *serverOptions) serve(ctx context.Context, clusters *clusters, certifica
 	if err != nil {
 		return err
 	}
+	edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
+		Guard: clusters.judge, Find: clusters.Find, Fair: clusters.several, Observe: metrics.ObserveAdmission(), Log: log,
+	})
+	if err != nil {
+		return err
+	}
 	endpoints, err := o.listen(handlers{
-		webhook: certificates.protect(reviews), health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), manyClients: clusters.several,
+		webhook: certificates.protect(reviews), admission: certificates.protect(edits), health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), manyClients: clusters.several,
 	}, certificates)
 	if err != nil {
 		return err
@@ -242,6 +248,9 @@ func recorded(clusters *clusters, recorder *decisions.Recorder) func(context.Con
 		decision, err := clusters.Authenticate(ctx, id, bearer)
 		if err == nil {
 			recorder.Record(id, decision)
+			if guarding := clusters.guard(id); guarding != nil {
+				guarding.observe(decision)
+			}
 		}
 		return decision, err
 	}

@@ -166,6 +166,16 @@ func List(ctx context.Context, client dynamic.Interface) (entries []Entry, skipp
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the history: %w", err)
 	}
+	return read(configMap)
+}
+
+// Check returns why an entry in the ConfigMap of a history cannot be read; nil if all can.
+func Check(configMap *unstructured.Unstructured) error {
+	_, skipped, err := read(configMap)
+	return errors.Join(append(skipped, err)...)
+}
+
+func read(configMap *unstructured.Unstructured) (entries []Entry, skipped []error, err error) {
 	stored, err := storedIn(configMap)
 	if err != nil {
 		return nil, nil, err

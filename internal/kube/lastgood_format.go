@@ -88,3 +88,10 @@ func decodeLastGood(object *unstructured.Unstructured) (LastGood, error) {
 	}
 	return content, nil
 }
+
+// CheckLastGood returns why a ConfigMap of the last good content cannot be read. The
+// error matches [ErrUnusable].
+func CheckLastGood(object *unstructured.Unstructured) error {
+	_, err := decodeLastGood(object)
+	return err
+}

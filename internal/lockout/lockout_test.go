@@ -29,7 +29,11 @@ func TestDangers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes := lockout.Facts{Nodes: []string{"ip-1", "ip-2", "ip-3", "ip-4", "ip-5"}}
+	owner, err := mapper.Owner("aws", "arn:aws:iam::111122223333:role/Admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := lockout.Facts{Nodes: lockout.ReadyNodes{"ip-1", "ip-2", "ip-3", "ip-4", "ip-5"}}
 	for _, test := range []struct {
 		name     string
 		from, to string
@@ -42,11 +46,13 @@ func TestDangers(t *testing.T) {
 		{"the caller", admin + other, other, lockout.Facts{Caller: &ann}, []string{"you (arn:aws:iam::111122223333:role/Admin) would lose your own access"}},
 		{"the caller's rights", admin + other, other + "- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: admin\n", lockout.Facts{Caller: &ann}, []string{"you (arn:aws:iam::111122223333:role/Admin) would leave system:masters"}},
 		{"a caller who signs in by another way", node + other, other, lockout.Facts{Caller: &ann}, nil},
+		{"a caller who is an owner of the cluster", admin + other, other, lockout.Facts{Caller: &ann, Otherwise: owner}, nil},
+		{"a caller whose new username is reserved", admin + other, other + "- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: system:ann\n  groups: [system:masters]\n", lockout.Facts{Caller: &ann, Reserved: []string{"system:"}}, []string{"you (arn:aws:iam::111122223333:role/Admin) would lose your own access"}},
 		{"a node role in use", node, "[]", nodes, []string{"role Node of account 111122223333 would leave system:nodes, and these nodes are ready and may use it: ip-1, ip-2, ip-3 and 2 more"}},
 		{"a node role for one node", one, "[]", nodes, []string{"role One of account 111122223333 would leave system:nodes, and these nodes are ready and may use it: ip-1"}},
-		{"a node role for a node that is not ready", one, "[]", lockout.Facts{Nodes: []string{"ip-10"}}, nil},
+		{"a node role for a node that is not ready", one, "[]", lockout.Facts{Nodes: lockout.ReadyNodes{"ip-10"}}, nil},
 		{"a node role without nodes", node, "[]", lockout.Facts{}, nil},
-		{"a node role with unknown nodes", one, "[]", lockout.Facts{NodesUnknown: errors.New("forbidden")}, []string{"role One of account 111122223333 would leave system:nodes, and the nodes that may use it are unknown: forbidden"}},
+		{"a node role with unknown nodes", one, "[]", lockout.Facts{Nodes: lockout.UnknownNodes{errors.New("forbidden")}}, []string{"role One of account 111122223333 would leave system:nodes, and the nodes that may use it are unknown: forbidden"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
@@ -50,6 +51,7 @@ type Metrics struct {
 	watchFailures     prometheus.Counter
 	edits             prometheus.Counter
 	losses            *prometheus.CounterVec
+	admissions        *prometheus.CounterVec
 	linesLost         prometheus.Counter
 	linesSuppressed   prometheus.Counter
 }
@@ -103,6 +105,9 @@ func New() *Metrics {
 		losses: f.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "mapping_losses_total", Help: "Edits of aws-auth that removed a mapping to system:nodes, or the last one to system:masters, by group.",
 		}, []string{"group"}),
+		admissions: f.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "admission_reviews_total", Help: "Edits of aws-auth and its ConfigMaps that the guard reviewed, by result.",
+		}, []string{"result"}),
 		linesLost: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "log_lines_lost_total", Help: "Lines of the log that were lost because standard error was blocked or failed.",
 		}),
@@ -126,6 +131,9 @@ func New() *Metrics {
 	}, m.countDenied)
 	for _, group := range []string{mapper.NodesGroup, mapper.MastersGroup} {
 		m.losses.WithLabelValues(group)
+	}
+	for _, result := range admission.Results() {
+		m.admissions.WithLabelValues(string(result))
 	}
 	for _, outcome := range authn.Outcomes() {
 		m.latency.WithLabelValues(string(outcome))
@@ -254,6 +262,11 @@ func (m *Metrics) ObserveEdit() func(lost []string) {
 			m.losses.WithLabelValues(group).Inc()
 		}
 	}
+}
+
+// ObserveAdmission counts the review of an edit.
+func (m *Metrics) ObserveAdmission() func(admission.Result) {
+	return func(result admission.Result) { m.admissions.WithLabelValues(string(result)).Inc() }
 }
 
 // ObserveLostLine counts a line of the log that is lost.

@@ -128,8 +128,11 @@ func (r *reservation) received() bool {
 	return true
 }
 
-// release returns the memory to the budget.
+// release returns the memory to the budget. Without a reservation it does nothing.
 func (r *reservation) release() {
+	if r == nil {
+		return
+	}
 	r.budget.mu.Lock()
 	r.leave()
 	r.budget.mu.Unlock()

@@ -1,30 +1,57 @@
 package webhook
 
 import (
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// maxBody bounds the body of a request. The longest token has 16 KiB.
-const maxBody = 64 << 10
+// A body is what the body of a request must be.
+type body struct {
+	// name is its kind with an article.
+	name string
+	// max is its maximum size in bytes.
+	max int
+}
 
-// bodySize returns the maximum size of the body in bytes, according to the headers.
-func bodySize(w http.ResponseWriter, r *http.Request) (int, *failure) {
+// receive reads a body within a budget. The caller releases what the body holds, also
+// with a failure.
+func (b body) receive(w http.ResponseWriter, r *http.Request, budget *budget, cluster string) (content []byte, held *reservation, bad *failure) {
+	size, bad := b.size(w, r)
+	if bad != nil {
+		return nil, nil, bad
+	}
+	abort := func() {
+		// It fails where there is no connection whose reading could end.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+	}
+	if held = budget.reserve(cluster, size, abort); held == nil {
+		return nil, nil, noRoom()
+	}
+	if content, bad = b.read(r); !held.received() {
+		bad = noRoom()
+	}
+	return content, held, bad
+}
+
+// size returns the maximum size of the body in bytes, according to the headers.
+func (b body) size(w http.ResponseWriter, r *http.Request) (int, *failure) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return 0, &failure{http.StatusMethodNotAllowed, metav1.StatusReasonMethodNotAllowed, "a TokenReview must be sent by POST"}
+		return 0, &failure{http.StatusMethodNotAllowed, metav1.StatusReasonMethodNotAllowed, b.name + " must be sent by POST"}
 	}
 	if !isJSON(r.Header.Get("Content-Type")) {
-		return 0, &failure{http.StatusUnsupportedMediaType, metav1.StatusReasonUnsupportedMediaType, "a TokenReview must be sent as application/json"}
+		return 0, &failure{http.StatusUnsupportedMediaType, metav1.StatusReasonUnsupportedMediaType, b.name + " must be sent as application/json"}
 	}
 	switch {
-	case r.ContentLength > maxBody:
-		return 0, tooLarge()
+	case r.ContentLength > int64(b.max):
+		return 0, b.tooLarge()
 	case r.ContentLength < 0:
-		return maxBody, nil
+		return b.max, nil
 	}
 	return int(r.ContentLength), nil
 }
@@ -38,26 +65,26 @@ func isJSON(contentType string) bool {
 	return err == nil && mediaType == json
 }
 
-// readBody reads a body of known size at once, because over HTTP/2 each piece costs a
+// read reads a body of known size at once, because over HTTP/2 each piece costs a
 // switch between two goroutines.
-func readBody(r *http.Request) ([]byte, *failure) {
+func (b body) read(r *http.Request) ([]byte, *failure) {
 	if r.ContentLength >= 0 {
-		body := make([]byte, r.ContentLength)
-		if _, err := io.ReadFull(r.Body, body); err != nil {
+		content := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, content); err != nil {
 			return nil, badRequest(errBody)
 		}
-		return body, nil
+		return content, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	content, err := io.ReadAll(io.LimitReader(r.Body, int64(b.max)+1))
 	switch {
 	case err != nil:
 		return nil, badRequest(errBody)
-	case len(body) > maxBody:
-		return nil, tooLarge()
+	case len(content) > b.max:
+		return nil, b.tooLarge()
 	}
-	return body, nil
+	return content, nil
 }
 
-func tooLarge() *failure {
-	return &failure{http.StatusRequestEntityTooLarge, metav1.StatusReasonRequestEntityTooLarge, "the request is longer than 64 KiB"}
+func (b body) tooLarge() *failure {
+	return &failure{http.StatusRequestEntityTooLarge, metav1.StatusReasonRequestEntityTooLarge, fmt.Sprintf("the request is longer than %d KiB", b.max>>10)}
 }

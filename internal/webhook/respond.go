@@ -36,6 +36,9 @@ func noRoom() *failure {
 	return &failure{http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "too many requests are in progress"}
 }
 
+// turnedAway reports whether the failure is that of [noRoom].
+func (f *failure) turnedAway() bool { return f.status == http.StatusServiceUnavailable }
+
 // undecided returns the answer to a token that could not be decided. It names the
 // decision and no identity. A kube-apiserver logs it, and neither caches nor retries a
 // 503. It would retry a 429 five times, each time with a call to STS, and it logs a 403

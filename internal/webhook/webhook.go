@@ -60,41 +60,26 @@ type handler struct {
 	warnings rate.Sometimes
 }
 
+// tokenReview is the body of a TokenReview. The longest token has 16 KiB.
+func tokenReview() body { return body{"a TokenReview", 64 << 10} }
+
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.Metrics.Track()()
 	clusterID, ok := h.Find(r.PathValue(PathCluster))
 	if !ok {
-		h.reject(w, noCluster(r))
+		h.fail(w, noCluster(r))
 		return
 	}
-	size, bad := bodySize(w, r)
+	content, held, bad := tokenReview().receive(w, r, h.budget, clusterID)
+	defer held.release()
 	if bad != nil {
-		h.reject(w, bad)
+		h.fail(w, bad)
 		return
 	}
-	abort := func() {
-		// It fails where there is no connection whose reading could end.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
-	}
-	reserved := h.budget.reserve(clusterID, size, abort)
-	if reserved == nil {
-		h.turnAway(w)
-		return
-	}
-	defer reserved.release()
-	body, bad := readBody(r)
-	if !reserved.received() {
-		h.turnAway(w)
-		return
-	}
-	if bad != nil {
-		h.reject(w, bad)
-		return
-	}
-	review, err := decodeReview(body)
+	review, err := decodeReview(content)
 	if err != nil {
-		h.reject(w, badRequest(err))
+		h.fail(w, badRequest(err))
 		return
 	}
 	h.decide(w, r, clusterID, review)
@@ -105,7 +90,7 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request, clusterID strin
 	var err error
 	httpserver.Busy(r.Context(), func() { decision, err = h.Authenticate(r.Context(), clusterID, review.token) })
 	if err != nil {
-		h.reject(w, noCluster(r))
+		h.fail(w, noCluster(r))
 		return
 	}
 	h.Metrics.Observe(decision)
@@ -116,15 +101,15 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request, clusterID strin
 	writeJSON(w, http.StatusOK, appendDecision(make([]byte, 0, answerSize), review.apiVersion, decision))
 }
 
-func (h *handler) reject(w http.ResponseWriter, bad *failure) {
-	h.Metrics.ObserveMalformedRequest()
+// fail answers a request that is not a TokenReview, or does not fit into the budget.
+func (h *handler) fail(w http.ResponseWriter, bad *failure) {
+	if bad.turnedAway() {
+		h.Metrics.ObserveTurnedAway()
+		h.warnings.Do(func() {
+			h.Log.Warn("turning requests away: the requests in progress use all of their memory", "bytes", h.budget.max)
+		})
+	} else {
+		h.Metrics.ObserveMalformedRequest()
+	}
 	bad.write(w)
-}
-
-func (h *handler) turnAway(w http.ResponseWriter) {
-	h.Metrics.ObserveTurnedAway()
-	h.warnings.Do(func() {
-		h.Log.Warn("turning requests away: the requests in progress use all of their memory", "bytes", h.budget.max)
-	})
-	noRoom().write(w)
 }

@@ -70,6 +70,8 @@ type ConfigMap struct {
 	last    *awsauth.Result
 	kept    kept
 	missing missing
+	// reading is last for others than the informer.
+	reading atomic.Pointer[awsauth.Result]
 	// restoreTimeout bounds the time to read the last good content, and retryDelay is the
 	// time to the first retry.
 	restoreTimeout, retryDelay time.Duration
@@ -133,6 +135,10 @@ func listWatch(client dynamic.Interface, failed func()) *cache.ListWatch {
 
 // Name returns the name of the source in rules.
 func (c *ConfigMap) Name() string { return c.config.Options.Source }
+
+// Reading returns the last reading of the ConfigMap; nil if there is none, or no
+// ConfigMap.
+func (c *ConfigMap) Reading() *awsauth.Result { return c.reading.Load() }
 
 // Run follows the ConfigMap until ctx is done. client-go relists, backs off and closes
 // the gaps of a watch.
@@ -202,6 +208,7 @@ func (c *ConfigMap) read(ctx context.Context, object any) {
 func (c *ConfigMap) put(configMap *unstructured.Unstructured, data map[string]string, before, result *awsauth.Result) {
 	c.last = result
 	c.kept.update(result, c.config.Now())
+	c.reading.Store(result)
 	c.use(configMap, before, source.Snapshot{Table: result.Table, Problems: result.Problems, KeptSince: c.kept.oldest(result)})
 	c.save(data)
 }
@@ -237,6 +244,7 @@ func (c *ConfigMap) deleted(object any) {
 	defer c.mu.Unlock()
 	c.uid, c.version, c.last, c.kept = "", "", nil, kept{}
 	c.missing.set(nil)
+	c.reading.Store(nil)
 	c.referTo(nil)
 	old, none := c.Current().Table, emptyTable(c.config.Options)
 	c.Swap(source.Snapshot{Table: none})

@@ -1,0 +1,90 @@
+// Package admission judges edits of aws-auth and of the two ConfigMaps that belong to it,
+// before the API server makes them. It refuses an edit only for what that edit makes
+// worse, so that a broken aws-auth can be mended step by step.
+package admission
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kube-iam/authenticator/internal/history"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/lockout"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// Config is the configuration of a [Guard]. The zero value guards everything but aws-auth.
+type Config struct {
+	// Options are the options with which the server reads aws-auth.
+	Options awsauth.Options
+	// Reading returns the reading of aws-auth that is in force: a section that does not
+	// parse keeps the content that it has there. It returns nil while there is none.
+	// A nil function means that the server does not read aws-auth: every edit is allowed.
+	Reading func() *awsauth.Result
+	// Otherwise maps whom aws-auth need not map, such as the cluster's owners. Nil maps
+	// nobody.
+	Otherwise mapper.Mapper
+	// Reserved are the prefixes that usernames in aws-auth must not have.
+	Reserved []string
+	// Nodes are the nodes that signed in.
+	Nodes lockout.Nodes
+}
+
+// A Guard judges edits. It is safe for concurrent use.
+type Guard struct{ config Config }
+
+// New returns a guard.
+func New(config Config) *Guard { return &Guard{config} }
+
+// An Edit is a change of a ConfigMap in kube-system.
+type Edit struct {
+	// Name is the name of the ConfigMap.
+	Name string
+	// Old is nil if the ConfigMap is created, and New if it is deleted.
+	Old, New *unstructured.Unstructured
+	// Extra describes the user who edits, as a TokenReview does.
+	Extra map[string][]string
+}
+
+// A Verdict is what the guard has to say about an edit.
+type Verdict struct {
+	// Losses are what the edit makes worse.
+	Losses []string
+	// Overridden is set if the edit has the annotation that accepts the losses.
+	Overridden bool
+	// Warnings are mistakes that the edit leaves.
+	Warnings []string
+}
+
+// Refused reports whether the edit is refused.
+func (v Verdict) Refused() bool { return len(v.Losses) > 0 && !v.Overridden }
+
+// Judge judges an edit. The error says that a ConfigMap cannot be read at all.
+func (g *Guard) Judge(edit Edit) (v Verdict, err error) {
+	switch edit.Name {
+	case kube.AWSAuth:
+		v, err = g.judgeAWSAuth(edit)
+	case kube.AWSAuthLastGood:
+		v = judgeContent(edit, kube.CheckLastGood, "a section of aws-auth that does not parse maps nobody once a server restarts")
+	case history.Name:
+		v = judgeContent(edit, history.Check, `"authenticator map rollback" cannot undo earlier edits`)
+	}
+	v.Overridden = len(v.Losses) > 0 && overridden(edit)
+	return v, err
+}
+
+// judgeContent judges an edit of a ConfigMap that servers write. The edit must not make
+// its content unreadable. Servers do without the ConfigMap, so that its deletion is only
+// a warning.
+func judgeContent(edit Edit, check func(*unstructured.Unstructured) error, effect string) (v Verdict) {
+	switch {
+	case edit.New == nil:
+		v.Warnings = []string{"without " + edit.Name + ", " + effect + "; the manifests create it again"}
+	case edit.Old == nil || check(edit.Old) != nil:
+	default:
+		if err := check(edit.New); err != nil {
+			v.Losses = []string{"its content could no longer be read: " + err.Error() + "; " + effect}
+		}
+	}
+	return v
+}

@@ -1,0 +1,47 @@
+package admission
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Annotation is the annotation of a ConfigMap that makes an edit in spite of its losses.
+// Its value is that of [Hash] for the edit. It counts once: not in a ConfigMap that has
+// it already.
+const Annotation = "authenticator.kube-iam.dev/override"
+
+// Hash returns the value of [Annotation] for an edit, of which old or new may be nil. It
+// depends on the contents before and after the edit, so that it is void for any other
+// edit, and all servers of a cluster agree on it.
+func Hash(name string, old, new *unstructured.Unstructured) string {
+	// Maps of texts have one encoding, and encoding them cannot fail.
+	text, _ := json.Marshal([]any{name, contentOf(old), contentOf(new)})
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+func contentOf(configMap *unstructured.Unstructured) map[string]any {
+	if configMap == nil {
+		return nil
+	}
+	content := map[string]any{}
+	for _, field := range []string{"data", "binaryData"} {
+		if values, _, _ := unstructured.NestedStringMap(configMap.Object, field); len(values) > 0 {
+			content[field] = values
+		}
+	}
+	return content
+}
+
+// overridden reports whether an edit has the annotation that accepts its losses. There is
+// no new object with a deletion, so that the old one has it.
+func overridden(edit Edit) bool {
+	hash := Hash(edit.Name, edit.Old, edit.New)
+	if edit.New == nil {
+		return edit.Old.GetAnnotations()[Annotation] == hash
+	}
+	return edit.New.GetAnnotations()[Annotation] == hash && (edit.Old == nil || edit.Old.GetAnnotations()[Annotation] != hash)
+}

@@ -1,0 +1,135 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"golang.org/x/time/rate"
+
+	"github.com/kube-iam/authenticator/internal/admission"
+	"github.com/kube-iam/authenticator/internal/httpserver"
+)
+
+// AdmissionConfig is the configuration of [NewAdmissionHandler]. Guard must be set.
+type AdmissionConfig struct {
+	// Guard returns the guard of a cluster; nil if there is no such cluster any more.
+	Guard func(clusterID string) *admission.Guard
+	// Find and Fair are those of [Config].
+	Find func(inPath string) (clusterID string, ok bool)
+	Fair bool
+	// Observe is called with the result of every review. Nil means never.
+	Observe func(admission.Result)
+	// Log gets what is refused, overridden or failed. Nil discards it.
+	Log *slog.Logger
+}
+
+// maxReviews is how many bytes the AdmissionReviews under way hold at most: that is room
+// for two of the largest. Only one is judged at a time, so that reviews of edits, which
+// are rare, leave the processors to those of tokens.
+const maxReviews = 9 << 20
+
+// NewAdmissionHandler returns the handler of the AdmissionReviews of edits.
+func NewAdmissionHandler(config AdmissionConfig) (http.Handler, error) {
+	if config.Guard == nil {
+		return nil, errors.New("serving the webhook of admission: Guard must be set")
+	}
+	if config.Find == nil {
+		config.Find = func(string) (string, bool) { return "", true }
+	}
+	if config.Observe == nil {
+		config.Observe = func(admission.Result) {}
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	return &admissionHandler{
+		AdmissionConfig: config, budget: newBudget(maxReviews, config.Fair), judging: make(chan struct{}, 1),
+		refusals: rate.NewLimiter(refusalsPerSecond, refusalBurst),
+	}, nil
+}
+
+// Refusals are logged up to a rate: whoever may edit may try again and again.
+const (
+	refusalsPerSecond = 1
+	refusalBurst      = 20
+)
+
+type admissionHandler struct {
+	AdmissionConfig
+	budget   *budget
+	judging  chan struct{}
+	refusals *rate.Limiter
+}
+
+// admissionReview is the body of an AdmissionReview. It has a ConfigMap, of at most 1 MiB,
+// before and after the edit, and JSON adds to it.
+func admissionReview() body { return body{"an AdmissionReview", 4 << 20} }
+
+// ServeHTTP implements [http.Handler].
+func (h *admissionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, bad := h.serve(w, r)
+	if bad != nil {
+		h.Observe(admission.Failed)
+		bad.write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (h *admissionHandler) serve(w http.ResponseWriter, r *http.Request) (answer []byte, bad *failure) {
+	clusterID, ok := h.Find(r.PathValue(PathCluster))
+	if !ok {
+		return nil, noCluster(r)
+	}
+	content, held, bad := admissionReview().receive(w, r, h.budget, clusterID)
+	defer held.release()
+	if bad != nil {
+		return nil, bad
+	}
+	guard := h.Guard(clusterID)
+	if guard == nil {
+		return nil, noCluster(r)
+	}
+	httpserver.Busy(r.Context(), func() { answer, bad = h.review(r.Context(), guard, content) })
+	return answer, bad
+}
+
+// review returns the answer to a review. The kube-apiserver gives up after the timeout
+// of its configuration.
+func (h *admissionHandler) review(ctx context.Context, guard *admission.Guard, content []byte) ([]byte, *failure) {
+	select {
+	case h.judging <- struct{}{}:
+		defer func() { <-h.judging }()
+	case <-ctx.Done():
+		return nil, noRoom()
+	}
+	answer, err := guard.Review(content)
+	if err != nil {
+		return nil, badRequest(err)
+	}
+	text, err := answer.JSON()
+	if err != nil {
+		return nil, &failure{http.StatusInternalServerError, "InternalError", err.Error()}
+	}
+	h.Observe(answer.Result)
+	h.record(ctx, answer)
+	return text, nil
+}
+
+func (h *admissionHandler) record(ctx context.Context, a admission.Answer) {
+	if a.Result == admission.Allowed || !h.refusals.Allow() {
+		return
+	}
+	attributes := []any{"configMap", a.Name, "operation", a.Operation, "user", a.User, "dryRun", a.DryRun}
+	if a.Err != nil {
+		h.Log.ErrorContext(ctx, "an edit was allowed unchecked", append(attributes, "error", a.Err)...)
+		return
+	}
+	message := "refused an edit"
+	if a.Result == admission.Overridden {
+		message = "allowed an edit in spite of its losses, by its annotation"
+	}
+	h.Log.WarnContext(ctx, message, append(attributes, "losses", a.Losses, "hash", a.Hash)...)
+}

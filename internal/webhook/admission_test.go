@@ -1,0 +1,107 @@
+package webhook_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/kube-iam/authenticator/internal/admission"
+	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+const admissionReview = `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u-1",
+"kind":{"group":"","version":"v1","kind":"ConfigMap"},"resource":{"group":"","version":"v1","resource":"configmaps"},
+"name":"aws-auth","namespace":"kube-system","operation":"DELETE","userInfo":{"username":"ann"},
+"oldObject":{"kind":"ConfigMap","apiVersion":"v1","data":{"mapRoles":"- rolearn: arn:aws:iam::111122223333:role/Admin\n  groups: [system:masters]\n"}}}}`
+
+// always returns the guard of every cluster.
+func always(guard *admission.Guard) func(string) *admission.Guard {
+	return func(string) *admission.Guard { return guard }
+}
+
+// guarded serves the admission of edits, and returns what it logs and counts.
+func guarded(t *testing.T) (http.Handler, *bytes.Buffer, map[admission.Result]int) {
+	t.Helper()
+	var log bytes.Buffer
+	counts := map[admission.Result]int{}
+	handler, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
+		Guard:   always(admission.New(admission.Config{Reading: func() *awsauth.Result { return nil }})),
+		Observe: func(result admission.Result) { counts[result]++ },
+		Log:     slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler, &log, counts
+}
+
+func TestAdmission(t *testing.T) {
+	t.Parallel()
+	const most = 4 << 20 // the limit in docs/operations.md
+	padded := func(size int) string { return admissionReview + strings.Repeat(" ", size-len(admissionReview)) }
+	for _, test := range []struct {
+		name, method, contentType, body string
+		status                          int
+		answer                          string
+		result                          admission.Result
+	}{
+		{"refused", http.MethodPost, "application/json", admissionReview, 200, `"allowed":false`, admission.Refused},
+		{"another ConfigMap", http.MethodPost, "application/json", strings.Replace(admissionReview, `"name":"aws-auth"`, `"name":"coredns"`, 1), 200, `"allowed":true`, admission.Allowed},
+		{"no object", http.MethodPost, "application/json", strings.Replace(admissionReview, "oldObject", "old", 1), 200, `"allowed":true`, admission.Failed},
+		{"the largest", http.MethodPost, "application/json", padded(most), 200, `"allowed":false`, admission.Refused},
+		{"too large", http.MethodPost, "application/json", padded(most + 1), 413, "longer than 4096 KiB", admission.Failed},
+		{"no review", http.MethodPost, "application/json", "{}", 400, "AdmissionReview", admission.Failed},
+		{"another method", http.MethodGet, "application/json", "", 405, "an AdmissionReview must be sent by POST", admission.Failed},
+		{"another type", http.MethodPost, "text/plain", admissionReview, 415, "application/json", admission.Failed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			handler, log, counts := guarded(t)
+			request := httptest.NewRequest(test.method, "/validate", strings.NewReader(test.body))
+			request.Header.Set("Content-Type", test.contentType)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, request)
+			if w.Code != test.status || !strings.Contains(w.Body.String(), test.answer) {
+				t.Errorf("answered %d: %s", w.Code, w.Body)
+			}
+			if counts[test.result] != 1 || len(counts) != 1 {
+				t.Errorf("counted %v, want one %s", counts, test.result)
+			}
+			if refused := strings.Contains(log.String(), "refused an edit") && strings.Contains(log.String(), "user=ann"); refused != (test.result == admission.Refused) {
+				t.Errorf("logged %q", log)
+			}
+		})
+	}
+}
+
+// TestAdmissionOfUnknownLength turns away a body of unknown length beyond the limit.
+func TestAdmissionOfUnknownLength(t *testing.T) {
+	t.Parallel()
+	handler, _, _ := guarded(t)
+	request := httptest.NewRequest(http.MethodPost, "/validate", struct{ *strings.Reader }{strings.NewReader(admissionReview + strings.Repeat(" ", 4<<20))})
+	request.ContentLength = -1
+	request.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	if handler.ServeHTTP(w, request); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("answered %d: %s", w.Code, w.Body)
+	}
+}
+
+// TestRefusalsAreLoggedUpToARate refuses many edits: each is counted, and not each logged.
+func TestRefusalsAreLoggedUpToARate(t *testing.T) {
+	t.Parallel()
+	handler, log, counts := guarded(t)
+	const edits = 200
+	for range edits {
+		request := httptest.NewRequest(http.MethodPost, "/validate", strings.NewReader(admissionReview))
+		request.Header.Set("Content-Type", "application/json")
+		handler.ServeHTTP(httptest.NewRecorder(), request)
+	}
+	if lines := strings.Count(log.String(), "refused an edit"); lines < 20 || lines > edits/2 || counts[admission.Refused] != edits {
+		t.Errorf("%d lines and %v for %d edits", lines, counts, edits)
+	}
+}
