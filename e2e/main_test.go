@@ -74,6 +74,8 @@ func newConfig(name string) (lab.Config, error) {
 		WebhookCacheTTL:      webhookCacheTTL,
 		VerificationCacheTTL: verificationCacheTTL,
 		TrustEndpoint:        true,
-		Progress:             os.Stderr,
+		// Many tests break aws-auth. TestGuard installs the guard.
+		NoAdmission: true,
+		Progress:    os.Stderr,
 	}, nil
 }

@@ -22,7 +22,7 @@ import (
 
 func newUp(env cli.Environment) *cobra.Command {
 	var config lab.Config
-	var foreground bool
+	var foreground, admission bool
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the lab up and wait until it is ready",
@@ -65,6 +65,7 @@ already, up does nothing.`,
 			if _, _, err := net.SplitHostPort(config.Listen); config.Listen != "" && err != nil {
 				return cli.Usagef("--listen %q: expected HOST:PORT, such as 127.0.0.1:4566", config.Listen)
 			}
+			config.NoAdmission = !admission
 			if err := checkPaths(config); err != nil {
 				return err
 			}
@@ -87,6 +88,7 @@ already, up does nothing.`,
 	flags.StringVar(&config.Kind.NodeImage, "node-image", "", "kind: image of the nodes (default: $KIND_NODE_IMAGE, kind's own, or the one that make kind-node-image built)")
 	flags.StringVar(&config.Kind.Image, "image", "", "kind: archive of the authenticator's image (default: images/authenticator.tar beside this program)")
 	flags.BoolVar(&config.Kind.Keep, "keep", false, "kind: keep the containers when the cluster does not come up")
+	flags.BoolVar(&admission, "admission", true, "guard aws-auth: refuse edits that lock people out")
 	flags.StringVar(&config.Listen, "listen", "", "address of the local AWS (default: a free port of 127.0.0.1)")
 	flags.StringVar(&config.Assets, "assets", "", "directory of kube-apiserver, etcd and kubectl (default: $KUBEBUILDER_ASSETS, k8s beside this program, or downloaded)")
 	flags.StringVar(&config.Authenticator, "authenticator", "", "path of the authenticator (default: beside this program, or on PATH)")

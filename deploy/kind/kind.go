@@ -21,4 +21,8 @@ var (
 	//
 	//go:embed manifests/configmaps.yaml
 	ConfigMaps string
+	// Admission is the guard on aws-auth, without the CA to trust.
+	//
+	//go:embed manifests/admission.yaml
+	Admission string
 )

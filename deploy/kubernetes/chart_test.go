@@ -34,6 +34,8 @@ func TestChartRefuses(t *testing.T) {
 		{"{clusterID: c, certificate: {certManager: {duration: 90d}}}", "'/certificate/certManager/duration'"},
 		{"{clusterID: c, certificate: {source: secret}}", "certificate.secretName must be set"},
 		{"{clusterID: c, certificate: {secretName: s}}", "certificate.secretName is set, but certificate.source is host (set secret)"},
+		{"{clusterID: c, admission: {enabled: true}}", "admission.caBundle must be set, because admission is enabled and certificate.source is host"},
+		{"{clusterID: c, admission: {caBundle: '-----BEGIN'}}", "'/admission/caBundle'"},
 		{"{clusterID: c, kind: Deployment}", "certificate.source is host, which only a DaemonSet supports"},
 		{"{clusterID: c, resources: {limits: {memory: 64Mi}, requests: null}}", "'/resources': missing property 'requests'"},
 		{"{clusterID: c, affinity: {nodeSelector: {}}}", "'/affinity'"},

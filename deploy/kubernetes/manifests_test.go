@@ -9,7 +9,9 @@ import (
 
 	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -33,23 +35,24 @@ func TestObjects(t *testing.T) {
 		daemonSet  = "DaemonSet/authenticator PodDisruptionBudget/authenticator" + rights + account
 		issuers    = " Issuer/authenticator Issuer/authenticator-self-signed"
 		monitoring = " PodMonitor/authenticator PrometheusRule/authenticator"
+		guard      = " ValidatingWebhookConfiguration/authenticator"
 	)
 	want := map[string]string{
 		"static pod":            kept + "Pod/authenticator" + rights,
 		"base":                  "ConfigMap/authenticator " + kept + daemonSet,
 		"example":               "ConfigMap/authenticator " + kept + daemonSet,
-		"every component":       "Certificate/authenticator Certificate/authenticator-ca ConfigMap/authenticator ConfigMap/authenticator-dashboard " + kept + "DaemonSet/authenticator" + issuers + " PodDisruptionBudget/authenticator" + monitoring + rights + account,
+		"every component":       "Certificate/authenticator Certificate/authenticator-ca ConfigMap/authenticator ConfigMap/authenticator-dashboard " + kept + "DaemonSet/authenticator" + issuers + " PodDisruptionBudget/authenticator" + monitoring + rights + account + guard,
 		"shared CA":             "ConfigMap/authenticator " + kept + daemonSet,
 		"chart":                 kept + daemonSet,
 		"chart with a Secret":   kept + daemonSet,
 		"chart as a Deployment": "Certificate/authenticator Certificate/authenticator-ca " + kept + "Deployment/authenticator" + issuers + " NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + rights + " Service/authenticator" + account,
-		"chart with everything": "Certificate/authenticator ConfigMap/authenticator-dashboard " + kept + "Deployment/authenticator NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + monitoring + rights + " Service/authenticator" + account,
+		"chart with everything": "Certificate/authenticator ConfigMap/authenticator-dashboard " + kept + "Deployment/authenticator NetworkPolicy/authenticator PodDisruptionBudget/authenticator" + monitoring + rights + " Service/authenticator" + account + guard,
 	}
 	for _, f := range flavours(t) {
 		var got []string
 		for _, o := range f.objects {
 			got = append(got, kind(o)+"/"+contentHash.ReplaceAllString(o.GetName(), ""))
-			if o.GetNamespace() != metav1.NamespaceSystem {
+			if o.GetNamespace() != metav1.NamespaceSystem && kind(o) != "ValidatingWebhookConfiguration" {
 				t.Errorf("%s: %s is in namespace %q", f.name, got[len(got)-1], o.GetNamespace())
 			}
 		}
@@ -115,7 +118,8 @@ aws: {credentialsSecret: authenticator-aws}
 monitoring:
   podMonitor: {enabled: true}
   prometheusRule: {enabled: true}
-  dashboard: {enabled: true}`, "testdata/everything"},
+  dashboard: {enabled: true}
+admission: {enabled: true}`, "testdata/everything"},
 	} {
 		charted, kustomized := chart(t, pair.chart), kustomization(t, pair.kustomization)
 		if diff := cmp.Diff(podOf(t, kustomized).spec, podOf(t, charted).spec); diff != "" {
@@ -270,6 +274,37 @@ func TestRights(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestGuard holds that the guard on aws-auth is asked about three ConfigMaps only, and
+// that a server that does not answer blocks nothing for long. All manifests agree but for
+// the address and the CA.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	found := map[string]admissionregistrationv1.ValidatingWebhook{}
+	for _, f := range append(flavours(t), flavour{"kind", file(t, "../kind/manifests/admission.yaml")}) {
+		if o, ok := find(f.objects, "ValidatingWebhookConfiguration", "authenticator").(*admissionregistrationv1.ValidatingWebhookConfiguration); ok {
+			if len(o.Webhooks) != 1 {
+				t.Fatalf("%s: %d webhooks", f.name, len(o.Webhooks))
+			}
+			found[f.name] = o.Webhooks[0]
+		}
+	}
+	want := found["kind"]
+	if *want.FailurePolicy != admissionregistrationv1.Ignore || *want.TimeoutSeconds != 3 || *want.SideEffects != admissionregistrationv1.SideEffectClassNone ||
+		want.ObjectSelector != nil || *want.ClientConfig.URL != "https://127.0.0.1:21362/validate" {
+		t.Errorf("kind: %+v", want)
+	}
+	for _, name := range []string{"every component", "chart with everything"} {
+		ignore := cmpopts.IgnoreTypes(admissionregistrationv1.WebhookClientConfig{})
+		if diff := cmp.Diff(want, found[name], ignore); diff != "" {
+			t.Errorf("that of kind is -, that of %s is +:\n%s", name, diff)
+		}
+	}
+	service := found["chart with everything"].ClientConfig.Service
+	if service == nil || service.Name != "authenticator" || service.Namespace != metav1.NamespaceSystem || *service.Path != "/validate" {
+		t.Errorf("a Deployment's guard is at %+v", service)
 	}
 }
 
@@ -525,6 +560,8 @@ func spec(o object) any {
 		return *s
 	case *monitoringv1.PrometheusRule:
 		return o.Spec
+	case *admissionregistrationv1.ValidatingWebhookConfiguration:
+		return []any{o.Annotations, o.Webhooks}
 	case *corev1.ConfigMap:
 		return []any{o.Data, o.Labels["grafana_dashboard"]}
 	}

@@ -113,7 +113,7 @@ func TestDocumentedCommands(t *testing.T) {
 			script = s.before + strings.NewReplacer(s.instead...).Replace(script)
 			if s.inLab {
 				dir := t.TempDir()
-				run(t, "bin/lab up --dir "+dir)
+				run(t, "bin/lab up --admission=false --dir "+dir)
 				t.Cleanup(func() { run(t, "bin/lab down --dir "+dir) })
 				script = `eval "$(bin/lab env --dir ` + dir + ")\"\n" + script
 			}

@@ -30,13 +30,13 @@ type envtestProvider struct {
 }
 
 func (p *envtestProvider) stages() []stage {
-	return []stage{
+	return append([]stage{
 		{"starting local AWS", func(ctx context.Context) error { return p.startAWS(ctx) }},
 		{"making the authenticator's certificate", p.makeCertificate},
 		{"starting etcd and kube-apiserver", p.startControlPlane},
 		{"registering cluster " + ClusterName + " in local AWS", p.registerCluster},
 		{"starting the authenticator", p.startAuthenticator},
-	}
+	}, p.guardStages()...)
 }
 
 func (p *envtestProvider) stop() error {

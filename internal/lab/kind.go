@@ -73,7 +73,7 @@ func kindName(dir string) string {
 }
 
 func (k *kindProvider) stages() []stage {
-	return []stage{
+	stages := []stage{
 		{"finding a Docker engine", k.findEngine},
 		{"finding the node image", k.findNodeImage},
 		{"creating the network " + k.name, k.makeNetwork},
@@ -85,6 +85,7 @@ func (k *kindProvider) stages() []stage {
 		{"registering cluster " + ClusterName + " in local AWS", k.registerCluster},
 		{"writing a kubeconfig with aws eks update-kubeconfig, and signing in with it", k.signInAsOwner},
 	}
+	return append(stages, k.guardStages()...)
 }
 
 func (k *kindProvider) findEngine(ctx context.Context) error {

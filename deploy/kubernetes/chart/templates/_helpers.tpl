@@ -32,6 +32,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and (ne $v.certificate.source "secret") $v.certificate.secretName }}
 {{- fail (printf "certificate.secretName is set, but certificate.source is %s (set secret)" $v.certificate.source) }}
 {{- end }}
+{{- if and $v.admission.enabled (not $v.admission.caBundle) (ne $v.certificate.source "cert-manager") }}
+{{- fail (printf "admission.caBundle must be set, because admission is enabled and certificate.source is %s" $v.certificate.source) }}
+{{- end }}
 {{- end }}
 
 {{- /* Not empty if Prometheus can reach /metrics. */ -}}
