@@ -51,10 +51,16 @@ func respond(w http.ResponseWriter, body []byte) {
 	_, _ = w.Write(body)
 }
 
-func respondStatus(w http.ResponseWriter, status int) {
+func respondStatus(w http.ResponseWriter, status int) { respondError(w, status, "no") }
+
+func respondRefusal(w http.ResponseWriter, message string) {
+	respondError(w, http.StatusForbidden, message)
+}
+
+func respondError(w http.ResponseWriter, status int, message string) {
 	body, _ := json.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": status,
-		"reason": map[int]string{401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict"}[status], "message": "no",
+		"reason": map[int]string{401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict"}[status], "message": message,
 	})
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +12,12 @@ import (
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/internal/admission"
+	"github.com/kube-iam/authenticator/internal/lockout"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
 // A mapServer is a Kubernetes API with the ConfigMaps of kube-system, nodes and the
@@ -27,10 +33,12 @@ type mapServer struct {
 	objects   map[string]map[string]any
 	nodes     string
 	review    string
+	// guard judges updates of aws-auth; nil allows all.
+	guard *admission.Guard
 }
 
 // mapAPI serves a Kubernetes API until the script ends, and writes a kubeconfig for it:
-// mapapi KUBECONFIG [aws-auth=FILE] [history[=FILE]] [lastgood=FILE] [nodes=FILE] [review=FILE] [conflicts=N].
+// mapapi KUBECONFIG [aws-auth=FILE] [history[=FILE]] [lastgood=FILE] [nodes=FILE] [review=FILE] [conflicts=N] [guard].
 // What is not named does not exist, or is forbidden.
 func mapAPI(ts *testscript.TestScript, _ bool, args []string) {
 	s := &mapServer{ts: ts, version: 10, objects: map[string]map[string]any{}}
@@ -54,6 +62,10 @@ func mapAPI(ts *testscript.TestScript, _ bool, args []string) {
 			s.nodes = ts.ReadFile(value)
 		case "review":
 			s.review = ts.ReadFile(value)
+		case "guard":
+			s.guard = admission.New(admission.Config{
+				Reading: func() *awsauth.Result { return nil }, Nodes: lockout.UnknownNodes{Reason: errors.New("the server has just started")},
+			})
 		case "conflicts":
 			n, err := strconv.Atoi(value)
 			ts.Check(err)
@@ -86,6 +98,9 @@ func (s *mapServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	const configMaps = "/api/v1/namespaces/kube-system/configmaps"
 	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, configMaps), "/")
 	switch {
+	case r.URL.Path == "/annotations": // for scripts: those of aws-auth
+		metadata, _ := s.objects["aws-auth"]["metadata"].(map[string]any)
+		_ = json.NewEncoder(w).Encode(metadata["annotations"])
 	case r.URL.Path == "/data": // for scripts: the data of aws-auth
 		data, _ := s.objects["aws-auth"]["data"].(map[string]any)
 		for _, section := range []string{"mapRoles", "mapUsers", "mapAccounts"} {
@@ -127,11 +142,28 @@ func (s *mapServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			respondStatus(w, http.StatusConflict)
 			return
 		}
+		if refusal := s.judge(name, object); refusal != "" {
+			respondRefusal(w, refusal)
+			return
+		}
 		s.put(name, object)
 		s.answer(w, name)
 	default:
 		s.answer(w, name)
 	}
+}
+
+// judge returns why the guard refuses an update; empty if it does not.
+func (s *mapServer) judge(name string, object map[string]any) string {
+	if s.guard == nil {
+		return ""
+	}
+	edit := admission.Edit{Name: name, Old: &unstructured.Unstructured{Object: s.objects[name]}, New: &unstructured.Unstructured{Object: object}}
+	verdict, err := s.guard.Judge(edit)
+	if s.ts.Check(err); !verdict.Refused() {
+		return ""
+	}
+	return fmt.Sprintf("the webhook denied the request: %s: %s: %s", strings.Join(verdict.Losses, "; "), admission.Annotation, admission.Hash(name, edit.Old, edit.New))
 }
 
 func (s *mapServer) decode(r *http.Request) map[string]any {
