@@ -2,6 +2,7 @@ package admission_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -73,6 +74,11 @@ func judge(t *testing.T, g *admission.Guard, e admission.Edit) admission.Verdict
 func TestLosses(t *testing.T) {
 	t.Parallel()
 	const unparsable = "- rolearn: \"arn\n"
+	const nested = "- rolearn: arn:aws:iam::111122223333:role/Outer\n  username: outer\n  groups:\n  - a\n  - rolearn: arn:aws:iam::111122223333:role/Nested\n    username: nested\n"
+	var many string
+	for i := range 250 {
+		many += fmt.Sprintf("- rolearn: arn:aws:iam::%d:role/Wrong\n  username: wrong\n", i)
+	}
 	for _, test := range []struct {
 		name      string
 		old, new  *unstructured.Unstructured
@@ -96,6 +102,8 @@ func TestLosses(t *testing.T) {
 		{name: "one of two wrong entries mended", old: configMap(admin + wrong + wrong), new: configMap(admin + dev + wrong)},
 		{name: "a wrong entry in another way", old: configMap(admin + wrong), new: configMap(admin + wrong2)},
 		{name: "one mended and another broken", old: configMap(admin + dev + wrong), new: configMap(admin + strings.Replace(dev, "111122223333", "1111", 1) + strings.Replace(wrong, "1111", "111122223333", 1)), want: []string{"Dev"}},
+		{name: "a mistake that names another line", old: configMap(dev + nested), new: configMap(nested)},
+		{name: "one of more mistakes than are listed", old: configMap(dev + admin + wrong + many), new: configMap(admin + many)},
 		{name: "the last administrator", old: configMap(admin), new: configMap(dev), want: []string{"nobody would be left in system:masters"}},
 		{name: "the last of two administrators", old: configMap(admin + other), new: configMap(dev), want: []string{"nobody would be left in system:masters"}},
 		{name: "the caller", old: configMap(admin + other), new: configMap(other), extra: ann(), want: []string{"you (arn:aws:iam::111122223333:role/Admin) would lose your own access"}},
@@ -228,6 +236,11 @@ func TestHash(t *testing.T) {
 			t.Errorf("%s: %s and %s", name, test.hash, hash)
 		}
 	}
+	binary := withData(nil)
+	binary.Object["binaryData"] = map[string]any{"mapRoles": "anVuaw=="}
+	if of(binary, empty) == of(empty, binary) {
+		t.Error("binaryData has no effect on the hash")
+	}
 	if of(configMap(admin), nil) == of(configMap(admin), empty) {
 		t.Error("a deletion has the hash of an edit")
 	}
@@ -293,6 +306,17 @@ func TestOwner(t *testing.T) {
 	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, Otherwise: owner})
 	got := judge(t, guard, admission.Edit{Old: configMap(admin + other), New: configMap(other), Extra: ann()})
 	if diff := cmp.Diff([]string(nil), got.Losses); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestReserved holds that a reserved username is no access.
+func TestReserved(t *testing.T) {
+	t.Parallel()
+	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, Reserved: []string{"root"}})
+	renamed := strings.Replace(admin, "admin:", "root:", 1)
+	got := judge(t, guard, admission.Edit{Old: configMap(admin), New: configMap(renamed), Extra: ann()})
+	if diff := cmp.Diff([]string{"you (arn:aws:iam::111122223333:role/Admin) would lose your own access"}, got.Losses); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -91,7 +91,7 @@ func isWrong(p mapper.Problem) bool {
 // mended one by one. It counts as the same as long as nobody in its section loses or
 // changes access by the edit.
 func wrongEntries(before, after *awsauth.Result) (losses []string) {
-	if before.Found(mapper.MoreProblems) {
+	if slices.ContainsFunc(before.Problems, func(p mapper.Problem) bool { return p.Code == mapper.MoreProblems }) {
 		return nil // the list is not complete, so what is new in it may be old
 	}
 	gone := map[string]int{} // errors that the edit removes, by section

@@ -13,8 +13,8 @@ import (
 // it already.
 const Annotation = "authenticator.kube-iam.dev/override"
 
-// Hash returns the value of [Annotation] for an edit, of which old or new may be nil. It
-// depends on the contents before and after the edit, so that it is void for any other
+// Hash returns the value of [Annotation] for an edit. Old is nil for a creation, and new
+// for a deletion. The value depends on the contents before and after the edit, so that it is void for any other
 // edit, and all servers of a cluster agree on it.
 func Hash(name string, old, new *unstructured.Unstructured) string {
 	// Maps of texts have one encoding, and encoding them cannot fail.

@@ -48,11 +48,12 @@ type Answer struct {
 	review admissionv1.AdmissionReview
 }
 
-// errReview is a request that is no AdmissionReview.
+// errReview means that a request is not an AdmissionReview.
 var errReview = errors.New("the request is not the JSON of an admission.k8s.io/v1 AdmissionReview")
 
-// Review judges the edit in the JSON of an AdmissionReview. Its errors say that it is none.
-// Whatever else goes wrong, the edit is allowed: the guard never blocks a cluster.
+// Review judges the edit in an AdmissionReview. An error means that the body is not an
+// AdmissionReview. Whatever else fails, the edit is allowed: the guard never blocks a
+// cluster.
 func (g *Guard) Review(body []byte) (Answer, error) {
 	var review admissionv1.AdmissionReview
 	repeated, err := strictjson.UnmarshalStrict(body, &review, strictjson.DisallowDuplicateFields)

@@ -88,6 +88,12 @@ func TestRefusalIsBounded(t *testing.T) {
 	if len(message) > 13<<10 || !strings.Contains(message, "- and 140 more\n") || strings.Contains(message, "\x1b") {
 		t.Errorf("the refusal has %d bytes: %.2000q", len(message), message)
 	}
+	long := strings.Replace(node, "role/Node", "role/"+strings.Repeat("x", 1500), 1)
+	body := strings.Replace(reviewOf(t, "UPDATE", configMap(admin+long), configMap(admin)), "admin:ann", `ann\u001b[31m`, 1)
+	_, got = review(t, body)
+	if message := got.Response.Result.Message; len(message) > 1400 || !strings.Contains(message, "xxx...\n") || strings.Contains(message, "\x1b") {
+		t.Errorf("the refusal has %d bytes: %.2000q", len(message), message)
+	}
 	_, got = review(t, reviewOf(t, "CREATE", nil, configMap(roles.String())))
 	if n := len(got.Response.Warnings); n != 10 {
 		t.Errorf("%d warnings", n)

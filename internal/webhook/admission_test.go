@@ -2,11 +2,13 @@ package webhook_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/webhook"
@@ -89,6 +91,49 @@ func TestAdmissionOfUnknownLength(t *testing.T) {
 	if handler.ServeHTTP(w, request); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("answered %d: %s", w.Code, w.Body)
 	}
+}
+
+// TestAdmissionIsBounded judges one edit at a time, and has no memory for a third of the
+// largest reviews.
+func TestAdmissionIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		finish := make(chan struct{})
+		handler, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{Guard: admission.New(admission.Config{Reading: func() *awsauth.Result {
+			<-finish
+			return nil
+		}})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		largest := admissionReview + strings.Repeat(" ", 4<<20-len(admissionReview))
+		serve := func(ctx context.Context) *httptest.ResponseRecorder {
+			request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/validate", strings.NewReader(largest))
+			request.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			go handler.ServeHTTP(w, request)
+			synctest.Wait()
+			return w
+		}
+		waiting, giveUp := context.WithCancel(t.Context())
+		first, second, third := serve(t.Context()), serve(waiting), serve(t.Context())
+		if third.Code != http.StatusServiceUnavailable {
+			t.Errorf("a third of the largest reviews is answered %d", third.Code)
+		}
+		if first.Body.Len()+second.Body.Len() > 0 {
+			t.Error("a review is answered before it is judged")
+		}
+		giveUp()
+		synctest.Wait()
+		if second.Code != http.StatusServiceUnavailable {
+			t.Errorf("a review whose client gave up is answered %d", second.Code)
+		}
+		close(finish)
+		synctest.Wait()
+		if first.Code != http.StatusOK || !strings.Contains(first.Body.String(), `"allowed":false`) {
+			t.Errorf("the first is answered %d: %s", first.Code, first.Body)
+		}
+	})
 }
 
 // TestRefusalsAreLoggedUpToARate refuses many edits: each is counted, and not each logged.
