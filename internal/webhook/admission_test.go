@@ -99,10 +99,10 @@ func TestAdmissionIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		finish := make(chan struct{})
-		handler, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{Guard: admission.New(admission.Config{Reading: func() *awsauth.Result {
+		handler, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{Guard: always(admission.New(admission.Config{Reading: func() *awsauth.Result {
 			<-finish
 			return nil
-		}})})
+		}}))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,5 +148,33 @@ func TestRefusalsAreLoggedUpToARate(t *testing.T) {
 	}
 	if lines := strings.Count(log.String(), "refused an edit"); lines < 20 || lines > edits/2 || counts[admission.Refused] != edits {
 		t.Errorf("%d lines and %v for %d edits", lines, counts, edits)
+	}
+}
+
+// TestAdmissionByCluster asks the guard of the cluster in the path, and no other.
+func TestAdmissionByCluster(t *testing.T) {
+	t.Parallel()
+	guard := admission.New(admission.Config{Reading: func() *awsauth.Result { return nil }})
+	handler, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
+		Find: func(id string) (string, bool) { return id, id == "a" || id == "gone" },
+		Guard: func(id string) *admission.Guard {
+			if id == "a" {
+				return guard
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/clusters/{"+webhook.PathCluster+"}/validate", handler)
+	for id, want := range map[string]int{"a": http.StatusOK, "b": http.StatusNotFound, "gone": http.StatusNotFound} {
+		request := httptest.NewRequest(http.MethodPost, "/clusters/"+id+"/validate", strings.NewReader(admissionReview))
+		request.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		if mux.ServeHTTP(w, request); w.Code != want {
+			t.Errorf("cluster %s: answered %d, want %d", id, w.Code, want)
+		}
 	}
 }

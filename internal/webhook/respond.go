@@ -24,7 +24,7 @@ func badRequest(err error) *failure {
 
 // noCluster returns the answer to a request for a cluster that this server does not serve.
 func noCluster(r *http.Request) *failure {
-	message := "this server has no default cluster (expected /clusters/ID/authenticate)"
+	message := fmt.Sprintf("this server has no default cluster (expected /clusters/ID%.100s)", r.URL.Path)
 	if id := r.PathValue(PathCluster); id != "" {
 		message = fmt.Sprintf("this server has no cluster %.100q", id)
 	}
