@@ -19,7 +19,7 @@ WITH_FLAGS = GOGC=$${GOGC:-400} GO='$(GO)' GOFLAGS="$$($(GO) env GOFLAGS) -trimp
 BUILD = $(WITH_FLAGS) hack/build/build.sh
 PROVIDER ?= envtest
 
-.PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes demo e2e e2e-long clean
+.PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes peer demo e2e e2e-long clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,15 +47,17 @@ bench: ## benchmarks of the paths that every request takes, summarized by benchs
 	$(GO) test -run '^$$' -bench . -count 6 ./pkg/... ./internal/... | tee bin/bench.txt
 	bin/lint/benchstat bin/bench.txt
 
+# aws-iam-authenticator, from its own Go module.
+peer:
+	@mkdir -p bin/bench && echo 'building aws-iam-authenticator' >&2
+	@cd hack/peer && $(WITH_FLAGS) CGO_ENABLED=0 $(GO) build -o ../../bin/bench/ sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
+
 ROWS ?=
 ROUNDS ?= 7
 PEER ?=
-bench-compare: ## server and token beside aws-iam-authenticator (ROWS=distinct,token ROUNDS=3 PEER=path)
+bench-compare: $(if $(PEER),,peer) ## server and token beside aws-iam-authenticator (ROWS=distinct,token ROUNDS=3 PEER=path)
 	@mkdir -p bin/bench && echo 'bench: building the programs' >&2
 	@$(WITH_FLAGS) CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/authenticator
-ifeq ($(PEER),)
-	@cd hack/peer && $(WITH_FLAGS) CGO_ENABLED=0 $(GO) build -o ../../bin/bench/ sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
-endif
 	@$(WITH_FLAGS) $(GO) build -o bin/bench/ ./hack/bench
 	@bin/bench/bench -rounds '$(ROUNDS)' -rows '$(ROWS)' $(if $(PEER),-peer '$(PEER)')
 
@@ -91,7 +93,7 @@ kind-nodes:
 	  docker image inspect "$$image" >/dev/null 2>&1 || docker pull --quiet "$$image" 2>/dev/null || $(MAKE) --no-print-directory kind-node-image
 
 # One package at a time: the stories have time limits in seconds.
-e2e: build control-plane $(if $(filter kind,$(PROVIDER)),image kind-nodes)
+e2e: build control-plane $(if $(filter kind,$(PROVIDER)),image kind-nodes,peer)
 e2e: ## end-to-end tests with a real kube-apiserver and the real AWS CLI (PROVIDER=envtest or kind)
 	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -p 1 -timeout 20m -v ./e2e/...
 

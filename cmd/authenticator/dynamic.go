@@ -18,7 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// dynamicOptions are the flags of the files by which a control plane hands over access
+// dynamicOptions are the flags of the files in which a control plane writes access
 // entries and the backend mode, as on EKS.
 type dynamicOptions struct {
 	dynamicFile     string

@@ -164,7 +164,7 @@ func (s *server) others(ctx context.Context, lasts time.Duration) []*load.Result
 }
 
 // worst returns the highest p99 of the clusters but the flooded one, in milliseconds. It
-// fails unless every request of theirs let the caller in.
+// fails unless all their requests let the caller in.
 func worst(t *testing.T, phase string, results []*load.Result) (p99 float64) {
 	t.Helper()
 	sent, refused := 0, 0

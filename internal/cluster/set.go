@@ -47,7 +47,7 @@ type Set struct {
 
 	mu sync.Mutex
 	// wanted are the clusters that were applied last. One that replaces another is
-	// wanted before it is in the view.
+	// here before it is in the view.
 	wanted map[string]*member
 	// ctx is that of Run; nil while it does not run.
 	ctx     context.Context

@@ -18,7 +18,7 @@ const (
 	UpdateBackendMode = "dynamic_backend_mode"
 )
 
-// dynamicFiles are the metrics of the files by which a control plane hands over access
+// dynamicFiles are the metrics of the files in which a control plane writes access
 // entries and the backend mode.
 type dynamicFiles struct {
 	failures prometheus.Counter

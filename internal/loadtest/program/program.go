@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/loadtest/load"
@@ -125,6 +126,15 @@ func (s *Server) lastWords() string {
 	end := make([]byte, min(info.Size(), most))
 	n, _ := s.log.ReadAt(end, info.Size()-int64(len(end)))
 	return strings.TrimSpace(string(end[:n]))
+}
+
+// Terminate asks the server to stop, by SIGTERM, and waits until it has.
+func (s *Server) Terminate() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stopping %s: %w", s.Name, err)
+	}
+	<-s.done
+	return nil
 }
 
 // Stop kills the server and waits for it.

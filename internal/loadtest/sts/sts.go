@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -27,9 +28,12 @@ type Standin struct {
 	// refusal is how long it takes to refuse an unknown key.
 	refusal atomic.Int64
 
-	mu      sync.Mutex
-	proxies []io.Closer
-	serving sync.WaitGroup
+	mu         sync.Mutex
+	proxies    []io.Closer
+	identities map[string]Identity
+	conns      map[net.Conn]bool
+	down       bool
+	serving    sync.WaitGroup
 }
 
 // New starts a stand-in. It refuses unknown keys at once.
@@ -38,9 +42,9 @@ func New() (*Standin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the STS stand-in: %w", err)
 	}
-	s := &Standin{ca: ca, tunnels: newTunnels(&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}})}
+	s := &Standin{ca: ca, identities: map[string]Identity{}, conns: map[net.Conn]bool{}, tunnels: newTunnels(&tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}})}
 	// Killed clients leave handshakes behind: do not log them.
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0), ConnState: s.track}
 	s.serving.Go(func() { _ = s.server.Serve(s.tunnels) }) // returns when closed
 	return s, nil
 }
@@ -53,6 +57,33 @@ func (s *Standin) Calls() int64 { return s.calls.Load() }
 
 // RefuseAfter sets how long refusals of unknown keys take.
 func (s *Standin) RefuseAfter(d time.Duration) { s.refusal.Store(int64(d)) }
+
+// SetDown makes STS unreachable, or reachable again: its connections are closed, and so
+// are new ones.
+func (s *Standin) SetDown(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = down
+	if down {
+		for conn := range s.conns {
+			_ = conn.Close()
+		}
+	}
+}
+
+func (s *Standin) track(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		s.conns[conn] = true
+		if s.down {
+			_ = conn.Close()
+		}
+	case http.StateClosed, http.StateHijacked:
+		delete(s.conns, conn)
+	}
+}
 
 // Close closes all connections.
 func (s *Standin) Close() error {
@@ -74,7 +105,7 @@ func (s *Standin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, "SignatureDoesNotMatch")
 		return
 	}
-	user, ok := userOf(keyOf(r.URL.RawQuery))
+	identity, ok := s.identityOf(keyOf(r.URL.RawQuery))
 	if !ok {
 		select {
 		case <-time.After(time.Duration(s.refusal.Load())):
@@ -83,8 +114,8 @@ func (s *Standin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	fmt.Fprintf(w, `{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":%q,"Arn":%q,"UserId":"AIDABENCHUSER%07d"},`+
-		`"ResponseMetadata":{"RequestId":"01234567-89ab-cdef-0123-456789abcdef"}}}`, accountID, ARN(user), user)
+	fmt.Fprintf(w, `{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":%q,"Arn":%q,"UserId":%q},`+
+		`"ResponseMetadata":{"RequestId":"01234567-89ab-cdef-0123-456789abcdef"}}}`, identity.Account, identity.ARN, identity.UserID)
 }
 
 func refuse(w http.ResponseWriter, code string) {

@@ -114,3 +114,36 @@ func TestSlowRefusal(t *testing.T) {
 		t.Errorf("a known key is answered by HTTP %d meanwhile", answer.StatusCode)
 	}
 }
+
+func TestKnow(t *testing.T) {
+	t.Parallel()
+	standin, client := start(t)
+	standin.Know("AKIAKNOWN", sts.Identity{Account: "444455556666", ARN: "arn:aws:iam::444455556666:root", UserID: "444455556666"})
+	answer, err := get(t.Context(), t, client, sts.Region, "AKIAKNOWN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if err != nil || !strings.Contains(string(body), `"Arn":"arn:aws:iam::444455556666:root"`) {
+		t.Errorf("%s, %v", body, err)
+	}
+}
+
+func TestSetDown(t *testing.T) {
+	t.Parallel()
+	standin, client := start(t)
+	ask := func() error {
+		answer, err := get(t.Context(), t, client, sts.Region, sts.Key(1))
+		if err == nil {
+			err = answer.Body.Close()
+		}
+		return err
+	}
+	for _, down := range []bool{false, true, true, false} {
+		standin.SetDown(down)
+		if err := ask(); (err != nil) != down {
+			t.Errorf("down: %v, and the call fails with %v", down, err)
+		}
+	}
+}

@@ -12,13 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -107,32 +104,6 @@ func New(config Config) (*ConfigMap, error) {
 	}, nil
 }
 
-// listWatch returns a ListWatch of the one ConfigMap, which calls failed at failures.
-func listWatch(client dynamic.Interface, failed func()) *cache.ListWatch {
-	tell := func(ctx context.Context, err error) {
-		// An API server that is too old to list by watching responds Invalid.
-		if err != nil && ctx.Err() == nil && !apierrors.IsInvalid(err) {
-			failed()
-		}
-	}
-	configMaps := kube.ConfigMaps(client)
-	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, kube.AWSAuth).String()
-	return &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			options.FieldSelector = selector
-			listed, err := configMaps.List(ctx, options)
-			tell(ctx, err)
-			return listed, err
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			options.FieldSelector = selector
-			watched, err := configMaps.Watch(ctx, options)
-			tell(ctx, err)
-			return watched, err
-		},
-	}
-}
-
 // Name returns the name of the source in rules.
 func (c *ConfigMap) Name() string { return c.config.Options.Source }
 
@@ -140,11 +111,20 @@ func (c *ConfigMap) Name() string { return c.config.Options.Source }
 // ConfigMap.
 func (c *ConfigMap) Reading() *awsauth.Result { return c.reading.Load() }
 
-// Run follows the ConfigMap until ctx is done. client-go relists, backs off and closes
-// the gaps of a watch.
+// Run follows the ConfigMap until ctx is done. client-go relists and closes the gaps of
+// a watch.
 func (c *ConfigMap) Run(ctx context.Context) {
+	follower := kube.Follower{
+		Objects: kube.ConfigMaps(c.client), Selector: fields.OneTermEqualSelector(metav1.ObjectNameField, kube.AWSAuth).String(),
+		Observe: func(err error) {
+			if err != nil {
+				c.config.OnFailure()
+			}
+		},
+		Log: c.config.Log,
+	}
 	_, controller := cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: listWatch(c.client, c.config.OnFailure),
+		ListerWatcher: follower.ListWatch(),
 		ObjectType:    &unstructured.Unstructured{},
 		Handler: cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(object any) { c.read(ctx, object) },

@@ -118,7 +118,8 @@ func (c *CRD) follow(ctx context.Context) {
 			}
 		}
 	})
-	cache.NewReflectorWithOptions(c.lister(), nil, c.store, cache.ReflectorOptions{Name: kube.IdentityMappingsCRD}).RunWithContext(listing)
+	follower := kube.Follower{Objects: c.objects, Observe: c.observe, Log: c.config.Log}
+	cache.NewReflectorWithOptions(follower.ListWatch(), nil, c.store, cache.ReflectorOptions{Name: kube.IdentityMappingsCRD}).RunWithContext(listing)
 	stop()
 	waiting.Wait()
 }

@@ -1,13 +1,7 @@
 package crd
 
 import (
-	"context"
-
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/kube-iam/authenticator/internal/kube"
 )
@@ -27,28 +21,8 @@ func failureOf(err error) failure {
 	return failure{}
 }
 
-// lister lists and watches the objects, and reports failures.
-func (c *CRD) lister() *cache.ListWatch {
-	return &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			listed, err := c.objects.List(ctx, options)
-			c.observe(ctx, err)
-			return listed, err
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			watched, err := c.objects.Watch(ctx, options)
-			c.observe(ctx, err)
-			return watched, err
-		},
-	}
-}
-
 // observe notes the result of a call of the API server.
-func (c *CRD) observe(ctx context.Context, err error) {
-	// An API server that is too old to list by watching responds Invalid.
-	if ctx.Err() != nil || apierrors.IsInvalid(err) {
-		return
-	}
+func (c *CRD) observe(err error) {
 	if err == nil {
 		c.store.fail(failure{})
 		return

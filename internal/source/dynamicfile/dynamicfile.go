@@ -1,6 +1,6 @@
 // Package dynamicfile is the source that follows aws-iam-authenticator's DynamicFile:
-// JSON with mapRoles, mapUsers and mapAccounts, by which the control plane of EKS hands
-// over access entries.
+// JSON with mapRoles, mapUsers and mapAccounts, in which the control plane of EKS writes
+// access entries.
 package dynamicfile
 
 import (

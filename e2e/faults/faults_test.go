@@ -1,0 +1,244 @@
+//go:build e2e
+
+// Package faults takes away what a server needs while it is under load, and gives it
+// back: no answer may be wrong, no request may be lost, and sign-in must work again
+// within a second.
+package faults
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kube-iam/authenticator/e2e/internal/apiserver"
+	"github.com/kube-iam/authenticator/internal/loadtest/program"
+	"github.com/kube-iam/authenticator/internal/loadtest/review"
+	"github.com/kube-iam/authenticator/internal/loadtest/sts"
+)
+
+const (
+	clusterID = "faults"
+	// users are mapped; the key of a further one is known to STS and not mapped.
+	users = 100
+	// recovery is how long sign-in may take to work again.
+	recovery = time.Second
+)
+
+// A fixture is a server with everything that it depends on.
+type fixture struct {
+	sts        *sts.Standin
+	reviews    review.Maker
+	kubernetes *apiserver.Server
+	server     *program.Server
+	// program runs with the files in state, and serves address.
+	program, state, address string
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	if os.Getenv("PROVIDER") == "kind" {
+		t.Skip("PROVIDER=envtest runs it")
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{kubernetes: apiserver.Start(t, filepath.Join(root, "bin", "k8s"))}
+	if f.sts, err = sts.New(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.sts.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	f.mapUsers(t, users)
+	f.program = filepath.Join(root, "bin", "authenticator")
+	if f.address, err = program.FreeAddress(); err != nil {
+		t.Fatal(err)
+	}
+	f.state = t.TempDir()
+	f.serve(t)
+	return f
+}
+
+// mapUsers maps the first users of STS.
+func (f *fixture) mapUsers(t *testing.T, count int) {
+	t.Helper()
+	manifest := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapUsers: |\n"
+	for user := range count {
+		manifest += fmt.Sprintf("    - {userarn: %q, username: u%d, groups: [people]}\n", sts.ARN(user), user)
+	}
+	f.kubernetes.Kubectl(t, manifest, "apply", "-f", "-")
+}
+
+// serve runs the server, and returns when it maps the first user.
+func (f *fixture) serve(t *testing.T) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(f.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy, err := f.sts.Proxy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := f.state
+	ca := filepath.Join(state, "sts-ca.pem")
+	if err := os.WriteFile(ca, f.sts.CA(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.server, err = program.Serve(t.Context(), "authenticator", f.address, state, program.Command{
+		Path: f.program,
+		Args: []string{
+			"server", "--cluster-id", clusterID, "--backend-mode", "EKSConfigMap", "--kubeconfig", f.kubernetes.Kubeconfig, "--sts-region", sts.Region,
+			"--address", "127.0.0.1", "--port", port, "--health-port", "0", "--state-dir", state, "--generate-kubeconfig", filepath.Join(state, "kubeconfig.yaml"),
+		},
+		Env: []string{"HOME=" + state, "HTTPS_PROXY=" + proxy, "NO_PROXY=127.0.0.1", "SSL_CERT_FILE=" + ca, "SSL_CERT_DIR=" + state},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.server.Stop)
+	f.await(t, "the mappings", 30*time.Second, f.newToken(0), review.Yes)
+}
+
+// newToken returns TokenReviews of a user, each with a new token.
+func (f *fixture) newToken(user int) func() []byte {
+	return func() []byte {
+		return review.Body(f.reviews.Token(sts.Key(user), sts.Host(sts.Region), sts.Region, 0))
+	}
+}
+
+// await asks until the server gives an answer.
+func (f *fixture) await(t *testing.T, what string, within time.Duration, next func() []byte, want review.Answer) time.Duration {
+	t.Helper()
+	started := time.Now()
+	for {
+		answer, _ := f.server.Ask(t.Context(), next())
+		took := time.Since(started)
+		switch {
+		case answer == want:
+			return took
+		case took > within:
+			t.Fatalf("%s: still %s after %s, want %s", what, answer, took, want)
+		}
+	}
+}
+
+// answers count what one kind of TokenReviews is answered.
+type answers [review.Answers]int
+
+// load sends TokenReviews, 100 a second of each kind, until the returned function is
+// called, which returns what was answered: of new tokens of a mapped user, of one token
+// that is cached, and of an unmapped user.
+func (f *fixture) load(t *testing.T) (stop func() (fresh, cached, unmapped answers)) {
+	t.Helper()
+	again := f.newToken(1)()
+	f.await(t, "the cached token", time.Second, func() []byte { return again }, review.Yes)
+	done := make(chan struct{})
+	var counts [3]answers
+	var running sync.WaitGroup
+	for i, next := range []func() []byte{f.newToken(2), func() []byte { return again }, f.newToken(users)} {
+		running.Go(func() {
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-tick.C:
+					answer, _ := f.server.Ask(t.Context(), next())
+					counts[i][answer]++
+				case <-done:
+					return
+				}
+			}
+		})
+	}
+	return func() (fresh, cached, unmapped answers) {
+		close(done)
+		running.Wait()
+		return counts[0], counts[1], counts[2]
+	}
+}
+
+// check reports answers that must not be.
+func check(t *testing.T, what string, counts answers, never ...review.Answer) {
+	t.Helper()
+	var said []string
+	for answer, n := range counts {
+		said = append(said, fmt.Sprintf("%d %s", n, review.Answer(answer)))
+		if n > 0 && slices.Contains(never, review.Answer(answer)) {
+			t.Errorf("%s: %d are answered %s", what, n, review.Answer(answer))
+		}
+	}
+	t.Logf("%s: %s", what, strings.Join(said, ", "))
+}
+
+// TestSTSKilled makes STS unreachable: who is verified stays in, and nobody is refused
+// who is not.
+func TestSTSKilled(t *testing.T) {
+	f := newFixture(t)
+	stop := f.load(t)
+	time.Sleep(time.Second) // before anything is wrong
+	f.sts.SetDown(true)
+	f.await(t, "STS is down", 10*time.Second, f.newToken(3), review.Undecided)
+	time.Sleep(3 * time.Second) // an outage
+	f.sts.SetDown(false)
+	t.Logf("sign-in works %s after STS is back", f.await(t, "STS is back", recovery, f.newToken(3), review.Yes))
+	fresh, cached, unmapped := stop()
+	check(t, "new tokens", fresh, review.No, review.Failed)
+	check(t, "a cached token", cached, review.No, review.Undecided, review.Failed)
+	check(t, "an unmapped user", unmapped, review.Yes, review.Failed)
+}
+
+// TestAPIServerKilled ends kube-apiserver: the mappings stay in force, and an edit acts
+// as soon as it is back.
+func TestAPIServerKilled(t *testing.T) {
+	f := newFixture(t)
+	stop := f.load(t)
+	time.Sleep(time.Second) // before anything is wrong
+	f.kubernetes.Kill(t)
+	time.Sleep(5 * time.Second) // an outage, longer than the first delays of client-go
+	f.kubernetes.StartAgain(t)
+	f.mapUsers(t, users+2)
+	t.Logf("an edit is in force %s after kube-apiserver is back", f.await(t, "the edit", recovery, f.newToken(users+1), review.Yes))
+	fresh, cached, _ := stop()
+	check(t, "new tokens", fresh, review.No, review.Undecided, review.Failed)
+	check(t, "a cached token", cached, review.No, review.Undecided, review.Failed)
+}
+
+// TestTerminated ends the server while requests wait for STS: each gets its answer, and
+// the next server signs people in at once.
+func TestTerminated(t *testing.T) {
+	const waiting = 32
+	f := newFixture(t)
+	f.sts.RefuseAfter(time.Second)
+	results := make(chan review.Answer, waiting)
+	for i := range waiting {
+		body := review.Body(f.reviews.Token(sts.UnknownKey(i), sts.Host(sts.Region), sts.Region, 0))
+		go func() {
+			answer, _ := f.server.Ask(t.Context(), body)
+			results <- answer
+		}()
+	}
+	time.Sleep(500 * time.Millisecond) // they all wait for STS
+	if err := f.server.Terminate(); err != nil {
+		t.Fatal(err)
+	}
+	for range waiting {
+		if answer := <-results; answer != review.No && answer != review.Undecided {
+			t.Errorf("a request in flight is answered %s", answer)
+		}
+	}
+	started := time.Now()
+	f.serve(t)
+	if took := time.Since(started); took > recovery {
+		t.Errorf("the next server signs people in after %s", took)
+	}
+}
