@@ -31,7 +31,7 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestOnlyReviewsNeedAClientCertificate holds which paths --client-ca-file protects.
+// TestOnlyReviewsNeedAClientCertificate checks which paths --client-ca-file protects.
 func TestOnlyReviewsNeedAClientCertificate(t *testing.T) {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	authority, err := certificate.StateFiles(t.TempDir()).LoadOrGenerate(t.Context(), "localhost", "127.0.0.1", time.Now())
@@ -49,10 +49,10 @@ func TestOnlyReviewsNeedAClientCertificate(t *testing.T) {
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	needs := &certificates{clients: clients, metrics: metrics.New(), log: log}
 	needsNone := &certificates{}
-	for path, want := range map[string]int{"/authenticate": http.StatusUnauthorized, "/clusters/c/authenticate": http.StatusUnauthorized, "/clusters/c/readyz": http.StatusOK, "/healthz": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusOK} {
+	for path, want := range map[string]int{"/authenticate": http.StatusUnauthorized, "/clusters/c/authenticate": http.StatusUnauthorized, "/validate": http.StatusUnauthorized, "/clusters/c/validate": http.StatusUnauthorized, "/clusters/c/readyz": http.StatusOK, "/healthz": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusOK} {
 		for c, want := range map[*certificates]int{needs: want, needsNone: http.StatusOK} {
 			w := httptest.NewRecorder()
-			handlers{webhook: c.protect(ok), health: ok, metrics: ok}.routes().ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, nil))
+			handlers{webhook: c.protect(ok), admission: c.protect(ok), health: ok, metrics: ok}.routes().ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, nil))
 			if w.Code != want {
 				t.Errorf("%s without a client certificate: %d, want %d", path, w.Code, want)
 			}
