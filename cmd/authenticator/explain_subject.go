@@ -70,7 +70,7 @@ func (o *subjectOptions) question(ctx context.Context, p *program) (explain.Ques
 // bearer makes a token with the credentials of this shell, as the command token does.
 func (o *credentialOptions) bearer(ctx context.Context, p *program) (string, error) {
 	made, err := p.newCache(o.cache).Token(withPublicCAs(ctx), presign.Config{
-		ClusterID: p.clusterID, Profile: o.profile, Region: o.region, RoleARN: o.role, MFAToken: p.askMFA(execInfo{}),
+		ClusterID: p.clusterID, Profile: o.profile, Region: o.region, RoleARN: o.role, MFAToken: p.askMFA(ctx, execInfo{}),
 	})
 	return made.Token, err
 }

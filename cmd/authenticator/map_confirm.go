@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -23,26 +22,12 @@ func (p *program) confirm(ctx context.Context, text string, target mapTarget) er
 		}
 	}
 	fmt.Fprintf(p.err, "%sEdit %s? [y/N] ", text, target.name())
-	type answer struct {
-		line string
-		err  error
-	}
-	answered := make(chan answer, 1)
-	go func() { // ends with the terminal, or with the process
-		line, err := bufio.NewReader(terminal).ReadString('\n')
-		answered <- answer{line, err}
-	}()
-	var is answer
-	select {
-	case is = <-answered:
-	case <-ctx.Done():
-		is.err = context.Cause(ctx)
-	}
-	if is.err != nil {
+	answer, err := readLine(ctx, terminal)
+	if err != nil {
 		fmt.Fprintln(p.err) // ends the line of the question
-		return fmt.Errorf("reading your answer: %w: nothing is changed", is.err)
+		return fmt.Errorf("reading your answer: %w: nothing is changed", err)
 	}
-	switch strings.ToLower(strings.TrimSpace(is.line)) {
+	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil
 	}

@@ -72,23 +72,30 @@ func TestConfirm(t *testing.T) {
 type asked chan struct{}
 
 func (a asked) Write(text []byte) (int, error) {
-	if strings.Contains(string(text), "[y/N]") {
+	if line := string(text); strings.Contains(line, "[y/N]") || strings.Contains(line, "MFA code") {
 		close(a)
 	}
 	return len(text), nil
 }
 
-// TestConfirmIsInterrupted checks that Ctrl-C at the question ends the command.
-func TestConfirmIsInterrupted(t *testing.T) {
+// TestQuestionsAreInterrupted checks that Ctrl-C at a question ends the command.
+func TestQuestionsAreInterrupted(t *testing.T) {
 	t.Parallel()
-	_, terminal := openTerminal(t)
-	question := make(asked)
-	p := &program{in: terminal, err: question}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	interrupted := errors.New("interrupt signal received")
-	go func() { <-question; cancel(interrupted) }()
-	if err := p.confirm(ctx, "", &fileTarget{path: "f"}); !errors.Is(err, interrupted) {
-		t.Errorf("got %v", err)
+	for name, ask := range map[string]func(context.Context, *program) error{
+		"an edit": func(ctx context.Context, p *program) error { return p.confirm(ctx, "", &fileTarget{path: "f"}) },
+		"the MFA code": func(ctx context.Context, p *program) error {
+			_, err := p.askMFA(ctx, execInfo{})()
+			return err
+		},
+	} {
+		_, terminal := openTerminal(t)
+		question := make(asked)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		interrupted := errors.New("interrupt signal received")
+		go func() { <-question; cancel(interrupted) }()
+		if err := ask(ctx, &program{in: terminal, err: question}); !errors.Is(err, interrupted) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 

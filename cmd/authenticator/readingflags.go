@@ -1,14 +1,9 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io"
-
 	"github.com/spf13/pflag"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/partition"
@@ -47,22 +42,4 @@ func (p *program) readingOptions(source, partition, rolePaths string) (awsauth.O
 		sso, isSet = gates[allAlpha]
 	}
 	return awsauth.Options{Source: source, Partition: partition, RolePaths: paths, NoSSO: isSet && !sso}, nil
-}
-
-// stdin is the argument that names the standard input.
-const stdin = "-"
-
-// readInput reads a file, or the standard input, of at most a number of bytes.
-func (p *program) readInput(ctx context.Context, name string, limit int64) ([]byte, error) {
-	if name != stdin {
-		return file.Read(ctx, name, limit)
-	}
-	content, err := io.ReadAll(io.LimitReader(p.in, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading standard input: %w", err)
-	}
-	if int64(len(content)) > limit {
-		return nil, fmt.Errorf("reading standard input: it has more than %d bytes", limit)
-	}
-	return content, nil
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,7 +47,7 @@ makes a new token.`,
 			if info.note != "" {
 				fmt.Fprintln(p.err, "authenticator:", info.note)
 			}
-			c.MFAToken = p.askMFA(info)
+			c.MFAToken = p.askMFA(cmd.Context(), info)
 			if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "" || c.ForwardSessionName) {
 				fmt.Fprintln(p.err, "authenticator: warning: --external-id, --session-name and --forward-session-name have no effect without --role")
 			}
@@ -100,15 +100,16 @@ func (p *program) printToken(made presign.Token, info execInfo, tokenOnly bool) 
 
 // askMFA returns a function that asks for an MFA code on the terminal; nil if there is
 // no terminal.
-func (p *program) askMFA(info execInfo) func() (string, error) {
+func (p *program) askMFA(ctx context.Context, info execInfo) func() (string, error) {
 	terminal, ok := p.in.(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) || info.noInput {
 		return nil
 	}
 	return func() (string, error) {
 		fmt.Fprint(p.err, "MFA code: ")
-		line, err := bufio.NewReader(terminal).ReadString('\n')
+		line, err := readLine(ctx, terminal)
 		if err != nil {
+			fmt.Fprintln(p.err) // ends the line of the question
 			return "", fmt.Errorf("reading the MFA code: %w", err)
 		}
 		if line = strings.TrimSpace(line); line == "" {

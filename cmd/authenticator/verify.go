@@ -56,7 +56,7 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	bearer, err := o.read(p.in)
+	bearer, err := o.read(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -87,12 +87,12 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 // long is reported as such.
 const maxStdin = 2 * token.MaxLength
 
-func (o *verifyOptions) read(stdin io.Reader) (string, error) {
+func (o *verifyOptions) read(ctx context.Context, p *program) (string, error) {
 	switch o.token {
 	case "":
 		return "", cli.Usagef("the token is missing: give it with --token, or --token - for standard input")
-	case "-":
-		text, err := io.ReadAll(io.LimitReader(stdin, maxStdin))
+	case stdin:
+		text, err := p.readInput(ctx, stdin, maxStdin)
 		if err != nil {
 			return "", fmt.Errorf("reading the token: %w", err)
 		}

@@ -160,7 +160,7 @@ type stamp struct {
 }
 
 func (f *Follower) stamp(ctx context.Context) stamp {
-	info, err := await(ctx, func() (fs.FileInfo, error) { return os.Stat(f.config.Path) })
+	info, err := Await(ctx, func() (fs.FileInfo, error) { return os.Stat(f.config.Path) })
 	if err != nil {
 		return stamp{err: err.Error()}
 	}

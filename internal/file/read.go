@@ -23,7 +23,7 @@ const (
 // Read returns the content of a regular file of at most limit bytes. Path may be
 // a link to one. It returns once ctx is done, even if the file system hangs.
 func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
-	return await(ctx, func() ([]byte, error) { return read(path, limit) })
+	return Await(ctx, func() ([]byte, error) { return read(path, limit) })
 }
 
 func read(path string, limit int64) ([]byte, error) {
@@ -75,9 +75,10 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// await returns the result of ask, or the cause if ctx is done first. Then it leaves
-// ask behind, since a system call on a hanging file system cannot be interrupted.
-func await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+// Await returns the result of ask, or the cause if ctx is done first. Then it leaves
+// ask behind, since a system call on a hanging file system, a terminal or a pipe cannot
+// be interrupted.
+func Await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error

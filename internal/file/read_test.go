@@ -77,7 +77,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 		defer close(hang)
 		stopped := errors.New("stopped")
 		go func() { synctest.Wait(); cancel(stopped) }()
-		if _, err := await(ctx, func() (int, error) { <-hang; return 1, nil }); !errors.Is(err, stopped) {
+		if _, err := Await(ctx, func() (int, error) { <-hang; return 1, nil }); !errors.Is(err, stopped) {
 			t.Errorf("%v, want %v", err, stopped)
 		}
 	})
