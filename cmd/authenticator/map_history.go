@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/encode"
 	"github.com/kube-iam/authenticator/internal/history"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
@@ -64,7 +64,7 @@ The history is in the ConfigMap kube-system/aws-auth-history.`,
 			if output.String() == cli.JSON {
 				return output.Print(p.out, newAWSAuth(entry.Data).Object, nil)
 			}
-			text, err := yaml.Marshal(newAWSAuth(entry.Data).Object)
+			text, err := encode.YAML(newAWSAuth(entry.Data).Object)
 			if err != nil {
 				return fmt.Errorf("printing: %w", err)
 			}

@@ -77,7 +77,7 @@ func planText(parts []part, delta mapper.Delta, dangers []string) string {
 	var b strings.Builder
 	for _, part := range parts {
 		if part.before != part.after {
-			b.Write(diff.Diff("a/"+part.name, []byte(part.before), "b/"+part.name, []byte(part.after)))
+			b.WriteString(cli.PrintableLines(string(diff.Diff("a/"+part.name, []byte(part.before), "b/"+part.name, []byte(part.after)))))
 		}
 	}
 	b.WriteString(diffText(delta))

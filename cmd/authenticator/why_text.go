@@ -2,18 +2,16 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/decisions"
+	"github.com/kube-iam/authenticator/internal/encode"
 	"github.com/kube-iam/authenticator/internal/shell"
 )
 
@@ -35,17 +33,19 @@ func whyCells(e decisions.Entry, wide bool) []any {
 
 // printLine prints a decision that came during a watch.
 func (o *whyOptions) printLine(p *program, e decisions.Entry) (err error) {
+	var text []byte
 	switch o.output.String() {
 	case cli.JSON:
-		err = json.NewEncoder(p.out).Encode(e)
+		text, err = encode.JSONLine(e)
 	case cli.YAML:
-		var text []byte
-		if text, err = yaml.Marshal(e); err == nil {
-			_, err = fmt.Fprintf(p.out, "---\n%s", text)
-		}
+		text, err = encode.YAML(e)
+		text = append([]byte("---\n"), text...)
 	default:
 		line := strings.TrimSuffix(fmt.Sprintln(whyCells(e, o.output.String() == cli.Wide)...), "\n")
-		_, err = fmt.Fprintln(p.out, cli.Printable(line))
+		text = fmt.Appendln(nil, cli.Printable(line))
+	}
+	if err == nil {
+		_, err = p.out.Write(text)
 	}
 	if err != nil {
 		return fmt.Errorf("printing: %w", err)

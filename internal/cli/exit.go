@@ -82,13 +82,13 @@ func report(w io.Writer, program string, err error, colored bool) int {
 	if ok && e.Err == nil {
 		return e.Code
 	}
-	fmt.Fprintf(w, "%s: %s\n", program, printableLines(err.Error()))
+	fmt.Fprintf(w, "%s: %s\n", program, PrintableLines(err.Error()))
 	if ok && e.Hint != "" {
 		label := "hint:"
 		if colored {
 			label = "\x1b[1m" + label + "\x1b[0m"
 		}
-		fmt.Fprintln(w, label, printableLines(e.Hint))
+		fmt.Fprintln(w, label, PrintableLines(e.Hint))
 	}
 	return exitCode(err)
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -9,7 +8,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/internal/encode"
 )
 
 // The output formats of commands.
@@ -72,10 +72,9 @@ func (o *Output) print(w io.Writer, value any, rows func(wide bool) Rows) error 
 	var err error
 	switch o.format {
 	case JSON:
-		text, err = json.MarshalIndent(value, "", "  ")
-		text = append(text, '\n')
+		text, err = encode.JSON(value)
 	case YAML:
-		text, err = yaml.Marshal(value)
+		text, err = encode.YAML(value)
 	case Name:
 		for _, row := range rows(false).Cells {
 			text = fmt.Appendln(text, Printable(fmt.Sprint(row[0])))

@@ -51,11 +51,12 @@ func Printable(text string) string {
 	}, text)
 }
 
-// printableLines is [Printable] for a text of several lines.
-func printableLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = Printable(line)
-	}
-	return strings.Join(lines, "\n")
+// PrintableLines is [Printable] for a text of several lines, and keeps tabs.
+func PrintableLines(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }

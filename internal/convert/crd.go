@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
+	"github.com/kube-iam/authenticator/internal/encode"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -24,7 +23,7 @@ func (c *conversion) object(entry *mapper.Entry, names map[string]int) {
 	if names[name]++; names[name] > 1 {
 		name = fmt.Sprintf("%s-%d", name, names[name])
 	}
-	text, err := yaml.Marshal(map[string]any{
+	text, err := encode.YAML(map[string]any{
 		"apiVersion": "iamauthenticator.k8s.aws/v1alpha1", "kind": "IAMIdentityMapping", "metadata": map[string]any{"name": name}, "spec": spec,
 	})
 	if err != nil {

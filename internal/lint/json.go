@@ -1,9 +1,9 @@
 package lint
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"github.com/kube-iam/authenticator/internal/encode"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -61,9 +61,9 @@ func JSON(files []Checked) ([]byte, error) {
 }
 
 func marshal(value any) ([]byte, error) {
-	text, err := json.MarshalIndent(value, "", "  ")
+	text, err := encode.JSON(value)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the report: %w", err)
 	}
-	return append(text, '\n'), nil
+	return text, nil
 }
