@@ -77,8 +77,9 @@ func New(configMap *unstructured.Unstructured, who string, now time.Time) (Entry
 // it.
 var ErrTooLarge = errors.New("the entry is too large for the history")
 
-// Record adds an entry, unless the history has it or a later one. The oldest entries go
-// to make room. The entry before the newest always stays.
+// Record adds an entry in the order of versions, unless the history has it, or had it
+// until it went to make room: the oldest entries go first. The entry before the newest
+// always stays.
 func Record(ctx context.Context, client dynamic.Interface, entry Entry) error {
 	for range maxTries {
 		configMap, err := kube.ConfigMaps(client).Get(ctx, Name, metav1.GetOptions{})
@@ -110,13 +111,6 @@ func add(configMap *unstructured.Unstructured, entry Entry) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	next := 1
-	if n := len(stored); n > 0 {
-		if stored[n-1].number == maxNumber {
-			renumber(stored)
-		}
-		next = stored[n-1].number + 1
-	}
 	for i, s := range stored {
 		if s.uid != entry.UID || s.version != entry.ResourceVersion {
 			continue
@@ -129,16 +123,17 @@ func add(configMap *unstructured.Unstructured, entry Entry) (bool, error) {
 		stored[i].packed = packed
 		return true, store(configMap, stored)
 	}
-	if n := len(stored); n > 0 && stored[n-1].uid == entry.UID {
-		if isOlder(entry.ResourceVersion, stored[n-1].version) {
-			return false, nil
-		}
+	at := placeOf(entry, stored)
+	if at == 0 && len(stored) > 0 && stored[0].number > 1 {
+		return false, nil // it went to make room
+	}
+	if at > 0 && stored[at-1].uid == entry.UID {
 		// An edit of labels or annotations changes the version too.
-		if last, err := stored[n-1].unpack(); err == nil && maps.Equal(last.Data, entry.Data) {
+		if last, err := stored[at-1].unpack(); err == nil && maps.Equal(last.Data, entry.Data) {
 			return false, nil
 		}
 	}
-	stored = append(stored, record{next, entry.UID, entry.ResourceVersion, packed})
+	stored = insert(stored, at, record{uid: entry.UID, version: entry.ResourceVersion, packed: packed})
 	for len(stored) > 2 && size(stored) > maxSize {
 		stored = stored[1:]
 	}
@@ -146,6 +141,32 @@ func add(configMap *unstructured.Unstructured, entry Entry) (bool, error) {
 		return false, fmt.Errorf("%w: it and the one before have %d bytes (at most %d)", ErrTooLarge, size(stored), maxSize)
 	}
 	return true, store(configMap, stored)
+}
+
+// placeOf returns the index of an entry among the records: the end, unless those who made
+// or saw the next edits were faster.
+func placeOf(entry Entry, stored []record) int {
+	at := len(stored)
+	for at > 0 && stored[at-1].uid == entry.UID && isOlder(entry.ResourceVersion, stored[at-1].version) {
+		at--
+	}
+	return at
+}
+
+// insert inserts a record, and numbers it and those after it.
+func insert(stored []record, at int, r record) []record {
+	if n := len(stored); n > 0 && stored[n-1].number == maxNumber {
+		renumber(stored)
+	}
+	r.number = 1
+	if at > 0 {
+		r.number = stored[at-1].number + 1
+	}
+	stored = slices.Insert(stored, at, r)
+	for i := at + 1; i < len(stored) && stored[i].number <= stored[i-1].number; i++ {
+		stored[i].number = stored[i-1].number + 1
+	}
+	return stored
 }
 
 // isOlder reports whether a version of an object comes before another. Since Kubernetes

@@ -99,17 +99,41 @@ func TestRecord(t *testing.T) {
 		entry("2", "b", "eve"), // but who is known stays
 		unknown, unknown,
 		entry("9", "late", ""), // a server that is late, by the order of numbers
-		entry("31", "c", ""),   // an edit of a label
+		entry("9", "late", "bob"),
+		entry("31", "c", ""), // an edit of a label
 	)
-	want := []string{"1 1 unknown (field manager unknown) a", "2 2 ann b", "3 30 unknown (field manager kubectl-edit) c"}
+	want := []string{"1 1 unknown (field manager unknown) a", "2 2 ann b", "3 9 bob late", "4 30 unknown (field manager kubectl-edit) c"}
 	if diff := cmp.Diff(want, list(t, client)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	again := entry("1", "d", "")
 	again.UID = "another"
 	record(t, client, again)
-	if got := list(t, client); len(got) != 4 || !strings.HasPrefix(got[3], "4 1 ") {
+	if got := list(t, client); len(got) != 5 || !strings.HasPrefix(got[4], "5 1 ") {
 		t.Errorf("aws-auth was created again, and the history is %v", got)
+	}
+}
+
+// TestRecordLate checks that an edit is in its place although others recorded the next
+// edits first, but not if it went to make room.
+func TestRecordLate(t *testing.T) {
+	t.Parallel()
+	want := []string{"1 1 ann a", "2 2 ben b", "3 3 cat c"}
+	entries := []history.Entry{entry("1", "a", "ann"), entry("2", "b", "ben"), entry("3", "c", "cat")}
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		client := newClient(t)
+		for _, i := range order {
+			record(t, client, entries[i])
+		}
+		if diff := cmp.Diff(want, list(t, client)); diff != "" {
+			t.Errorf("%v: (-want +got)\n%s", order, diff)
+		}
+	}
+	client := newClient(t)
+	write(t, client, map[string][]byte{"00000002.uid.5": zipped(`{"data":{"mapUsers":"a"}}`)})
+	record(t, client, entry("4", "old", ""))
+	if got := list(t, client); len(got) != 1 {
+		t.Errorf("got %v", got)
 	}
 }
 
