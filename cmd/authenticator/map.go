@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/kube"
@@ -150,7 +152,13 @@ type edition struct {
 }
 
 // maxConflicts is how often an edit is tried that others get ahead of.
-const maxConflicts = 5
+const maxConflicts = 8
+
+// betweenConflicts returns the waits between tries. They are random, so that many who edit
+// at the same time do not try again at the same time.
+func betweenConflicts() wait.Backoff {
+	return wait.Backoff{Duration: 10 * time.Millisecond, Factor: 2, Jitter: 1, Steps: maxConflicts}
+}
 
 // change edits the mappings of a target. It starts again if somebody else was faster.
 func (o *editOptions) change(ctx context.Context, p *program, change func(edit.Document) (edition, error)) error {
@@ -166,7 +174,13 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 		return cli.Usagef("--output %s and --filename - exclude each other: both print to standard output", &o.output)
 	}
 	confirmed := ""
-	for range maxConflicts {
+	waits := betweenConflicts()
+	for try := range maxConflicts {
+		if try > 0 {
+			if err := sleep(ctx, waits.Step()); err != nil {
+				return err
+			}
+		}
 		before, err := target.read(ctx)
 		if err != nil {
 			return err
@@ -212,6 +226,16 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 		return o.report(p, is, fmt.Sprintf("%s%s %s\n", diffText(delta), is.Result, target.name()))
 	}
 	return fmt.Errorf("editing %s: others were faster %d times; try again", target.name(), maxConflicts)
+}
+
+// sleep returns after a duration, or the cause if ctx is done first.
+func sleep(ctx context.Context, duration time.Duration) error {
+	select {
+	case <-time.After(duration):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func readBoth(before, after edit.Document, options awsauth.Options) (from, to *awsauth.Result, err error) {

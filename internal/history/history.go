@@ -144,9 +144,15 @@ func add(configMap *unstructured.Unstructured, entry Entry) (bool, error) {
 }
 
 // placeOf returns the index of an entry among the records: the end, unless those who made
-// or saw the next edits were faster.
+// or saw the next edits, or created aws-auth again, were faster.
 func placeOf(entry Entry, stored []record) int {
 	at := len(stored)
+	for at > 0 && stored[at-1].uid != entry.UID {
+		at--
+	}
+	if at == 0 {
+		return len(stored) // the first of this aws-auth
+	}
 	for at > 0 && stored[at-1].uid == entry.UID && isOlder(entry.ResourceVersion, stored[at-1].version) {
 		at--
 	}

@@ -108,8 +108,8 @@ func TestRecord(t *testing.T) {
 	}
 	again := entry("1", "d", "")
 	again.UID = "another"
-	record(t, client, again)
-	if got := list(t, client); len(got) != 5 || !strings.HasPrefix(got[4], "5 1 ") {
+	record(t, client, again, entry("33", "late", "")) // the second is of the aws-auth before
+	if got := list(t, client); len(got) != 6 || !strings.HasPrefix(got[4], "5 33 ") || !strings.HasPrefix(got[5], "6 1 ") {
 		t.Errorf("aws-auth was created again, and the history is %v", got)
 	}
 }
