@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/kube-iam/authenticator/internal/kube"
@@ -81,6 +82,8 @@ var ErrTooLarge = errors.New("the entry is too large for the history")
 // until it went to make room: the oldest entries go first. The entry before the newest
 // always stays.
 func Record(ctx context.Context, client dynamic.Interface, entry Entry) error {
+	// The waits are random, so that others who wait do not try again at the same time.
+	waits := wait.Backoff{Duration: 10 * time.Millisecond, Factor: 1.5, Jitter: 1, Steps: maxTries}
 	for range maxTries {
 		configMap, err := kube.ConfigMaps(client).Get(ctx, Name, metav1.GetOptions{})
 		if err != nil {
@@ -96,6 +99,11 @@ func Record(ctx context.Context, client dynamic.Interface, entry Entry) error {
 		}
 		if !apierrors.IsConflict(err) {
 			return fmt.Errorf("writing the history: %w", err)
+		}
+		select {
+		case <-time.After(waits.Step()):
+		case <-ctx.Done():
+			return fmt.Errorf("writing the history: %w", context.Cause(ctx))
 		}
 	}
 	return fmt.Errorf("writing the history: others were faster %d times", maxTries)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -167,23 +168,31 @@ func TestServersWriteOneEntry(t *testing.T) {
 // forever.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
-	client := newClient(t)
-	conflicts := 3
-	client.PrependReactor("update", "configmaps", func(clienttesting.Action) (bool, kuberuntime.Object, error) {
-		if conflicts == 0 {
-			return false, nil, nil
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t)
+		conflicts := 3
+		client.PrependReactor("update", "configmaps", func(clienttesting.Action) (bool, kuberuntime.Object, error) {
+			if conflicts == 0 {
+				return false, nil, nil
+			}
+			conflicts--
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, history.Name, errors.New("version"))
+		})
+		record(t, client, entry("1", "a", ""))
+		if got := list(t, client); len(got) != 1 {
+			t.Errorf("got %v", got)
 		}
-		conflicts--
-		return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, history.Name, errors.New("version"))
+		conflicts = 1000
+		if err := history.Record(t.Context(), client, entry("2", "b", "")); err == nil || conflicts != 990 {
+			t.Errorf("got %v after %d tries", err, 1000-conflicts)
+		}
+		stopped := errors.New("stopped")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Millisecond, func() { cancel(stopped) })
+		if err := history.Record(ctx, client, entry("3", "c", "")); !errors.Is(err, stopped) {
+			t.Errorf("got %v, want %v", err, stopped)
+		}
 	})
-	record(t, client, entry("1", "a", ""))
-	if got := list(t, client); len(got) != 1 {
-		t.Errorf("got %v", got)
-	}
-	conflicts = 1000
-	if err := history.Record(t.Context(), client, entry("2", "b", "")); err == nil || conflicts != 990 {
-		t.Errorf("got %v after %d tries", err, 1000-conflicts)
-	}
 }
 
 // random returns a text that does not compress below a number of bytes.
