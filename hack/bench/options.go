@@ -60,6 +60,7 @@ func allRows() []row {
 		{"repeated", (*bench).repeated},
 		{"single", (*bench).single},
 		{"token", (*bench).token},
+		{"edit", (*bench).edit},
 	}
 }
 

@@ -45,6 +45,27 @@ func (b *bench) bareEnvironment() []string {
 // serve starts ours or the peer with a number of mapped users, on the same
 // configuration.
 func (b *bench) serve(name string, users int) (*program.Server, error) {
+	config, err := b.writeConfig(users)
+	if err != nil {
+		return nil, err
+	}
+	return b.start(name, config)
+}
+
+// serveFollowing starts ours or the peer, which follow the aws-auth of an API server.
+func (b *bench) serveFollowing(name string, kubeconfig []byte) (*program.Server, error) {
+	config, err := b.writeConfig(0)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(b.dir, "kubeconfig-"+name+".yaml")
+	if err := os.WriteFile(path, kubeconfig, 0o600); err != nil {
+		return nil, fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	return b.start(name, config, "--backend-mode", "EKSConfigMap", "--kubeconfig", path)
+}
+
+func (b *bench) start(name, config string, args ...string) (*program.Server, error) {
 	address, err := program.FreeAddress()
 	if err != nil {
 		return nil, err
@@ -57,18 +78,14 @@ func (b *bench) serve(name string, users int) (*program.Server, error) {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, err
 	}
-	config, err := b.writeConfig(users)
-	if err != nil {
-		return nil, err
-	}
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	command := program.Command{Path: b.peer, Env: env, Args: []string{
+	command := program.Command{Path: b.peer, Env: env, Args: append([]string{
 		"server", "--config", config, "--address", "127.0.0.1", "--port", port,
 		"--state-dir", state, "--generate-kubeconfig", filepath.Join(state, "kubeconfig.yaml"),
-	}}
+	}, args...)}
 	if name == ours {
 		command.Path = b.ours
 		command.Args = append(command.Args, "--health-port", "0") // the peer has no such flag
@@ -92,13 +109,19 @@ func (b *bench) serveFloor(kind string) (*program.Server, error) {
 // writeConfig writes the configuration file, which both programs read.
 func (b *bench) writeConfig(users int) (string, error) {
 	path := filepath.Join(b.dir, fmt.Sprintf("config-%d.yaml", users))
-	var text strings.Builder
-	fmt.Fprintf(&text, "clusterID: %s\nserver:\n  mapUsers:\n", clusterID)
-	for user := range users {
-		fmt.Fprintf(&text, "  - userarn: %s\n    username: u%d\n    groups: [people]\n", sts.ARN(user), user)
-	}
-	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+	mapUsers := mapUsers(users, func(user int) string { return fmt.Sprintf("u%d", user) })
+	text := fmt.Sprintf("clusterID: %s\nserver:\n  mapUsers:\n%s", clusterID, mapUsers)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("writing the configuration: %w", err)
 	}
 	return path, nil
+}
+
+// mapUsers returns the mappings of users, in YAML.
+func mapUsers(users int, username func(user int) string) string {
+	var text strings.Builder
+	for user := range users {
+		fmt.Fprintf(&text, "  - userarn: %s\n    username: %s\n    groups: [people]\n", sts.ARN(user), username(user))
+	}
+	return text.String()
 }

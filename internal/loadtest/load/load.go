@@ -58,23 +58,38 @@ func (c *Client) Healthy(ctx context.Context) bool {
 
 // Ask sends one TokenReview. Status is 0 without a response.
 func (c *Client) Ask(ctx context.Context, body []byte) (review.Answer, int) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+c.path+"?timeout=30s", bytes.NewReader(body))
+	status, content, err := c.send(ctx, body)
 	if err != nil {
 		return review.Failed, 0
+	}
+	return review.Read(status, content), status
+}
+
+// Username sends one TokenReview and returns the username in the answer; none if the
+// caller is not let in.
+func (c *Client) Username(ctx context.Context, body []byte) string {
+	status, content, err := c.send(ctx, body)
+	if err != nil || review.Read(status, content) != review.Yes {
+		return ""
+	}
+	return review.Username(content)
+}
+
+func (c *Client) send(ctx context.Context, body []byte) (status int, content []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+c.path+"?timeout=30s", bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json, */*")
 	request.Header.Set("User-Agent", "kube-apiserver/bench")
 	response, err := c.http.Do(request)
 	if err != nil {
-		return review.Failed, 0
+		return 0, nil, err
 	}
 	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		return review.Failed, 0
-	}
-	return review.Read(response.StatusCode, content), response.StatusCode
+	content, err = io.ReadAll(response.Body)
+	return response.StatusCode, content, err
 }
 
 // Closed keeps a number of requests in flight until the time is over or ctx is done.
@@ -114,7 +129,7 @@ func (c *Client) closed(ctx context.Context, concurrency int, more func() bool, 
 	workers.Wait()
 	total := Result{Elapsed: time.Since(started)}
 	for i := range results {
-		total.merge(&results[i])
+		total.Merge(&results[i])
 	}
 	return &total
 }

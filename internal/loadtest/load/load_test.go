@@ -27,6 +27,10 @@ func serve(t *testing.T) (*load.Client, *atomic.Int64) {
 		switch string(body) {
 		case "yes":
 			_, _ = io.WriteString(w, `{"status":{"authenticated":true}}`)
+		case "bob":
+			_, _ = io.WriteString(w, `{"status":{"authenticated":true,"user":{"username":"bob"}}}`)
+		case "unmapped":
+			_, _ = io.WriteString(w, `{"status":{"user":{"username":"bob"}}}`)
 		case "silent":
 			<-r.Context().Done()
 		default:
@@ -61,6 +65,16 @@ func TestCount(t *testing.T) {
 	}
 	if n := most.Load(); n < 1 || n > 4 {
 		t.Errorf("%d requests at once, not at most 4", n)
+	}
+}
+
+func TestUsername(t *testing.T) {
+	t.Parallel()
+	client, _ := serve(t)
+	for body, want := range map[string]string{"bob": "bob", "unmapped": "", "busy": ""} {
+		if got := client.Username(t.Context(), []byte(body)); got != want {
+			t.Errorf("%s: got %q, want %q", body, got, want)
+		}
 	}
 }
 

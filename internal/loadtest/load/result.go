@@ -32,7 +32,8 @@ func (r *Result) add(answer review.Answer, status int, latency time.Duration) {
 	r.Statuses[status]++
 }
 
-func (r *Result) merge(other *Result) {
+// Merge adds the requests of another result, but not its time.
+func (r *Result) Merge(other *Result) {
 	if r.Statuses == nil {
 		r.Statuses = map[int]int{}
 	}

@@ -4,6 +4,7 @@ package review
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 )
 
@@ -49,4 +50,19 @@ func Read(status int, body []byte) Answer {
 	default:
 		return Undecided
 	}
+}
+
+// Username returns the username in a response; none if there is none.
+func Username(body []byte) string {
+	var review struct {
+		Status struct {
+			User struct {
+				Username string `json:"username"`
+			} `json:"user"`
+		} `json:"status"`
+	}
+	if err := json.Unmarshal(body, &review); err != nil {
+		return ""
+	}
+	return review.Status.User.Username
 }

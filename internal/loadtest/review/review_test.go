@@ -88,6 +88,19 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestUsername(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"kind":"TokenReview","status":{"authenticated":true,"user":{"username":"bob","uid":"1"}}}`: "bob",
+		`{"status":{"user":{}}}`: "",
+		`busy`:                   "",
+	} {
+		if got := review.Username([]byte(body)); got != want {
+			t.Errorf("%s: got %q, want %q", body, got, want)
+		}
+	}
+}
+
 func BenchmarkToken(b *testing.B) {
 	var maker review.Maker
 	for b.Loop() {
