@@ -135,7 +135,7 @@ func TestLeavesImportOnlyWhatTheyMay(t *testing.T) {
 func importers() map[string][]string {
 	return map[string][]string{
 		"k8s.io/client-go/...":                {"internal/kube", "internal/history", "internal/source/...", "internal/lab", "cmd/..."},
-		"go.yaml.in/yaml/v3":                  {"pkg/mapper/awsauth/...", "internal/config", "internal/encode", "internal/lint"},
+		"go.yaml.in/yaml/v3":                  {"pkg/mapper/awsauth/...", "internal/config", "internal/encode", "internal/kubeconfig", "internal/lint"},
 		"github.com/fsnotify/fsnotify":        {"internal/file"},
 		"sigs.k8s.io/yaml":                    {"internal/...", "cmd/..."},
 		"sigs.k8s.io/controller-runtime/...":  {"internal/lab"},

@@ -8,7 +8,6 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/loadtest/apiserver"
 	"github.com/kube-iam/authenticator/internal/loadtest/load"
-	"github.com/kube-iam/authenticator/internal/loadtest/program"
 	"github.com/kube-iam/authenticator/internal/loadtest/review"
 	"github.com/kube-iam/authenticator/internal/loadtest/stats"
 	"github.com/kube-iam/authenticator/internal/loadtest/sts"
@@ -70,7 +69,7 @@ func (b *bench) editRound(name string, users int) (edits, reviews *load.Result, 
 	}
 	defer server.Stop()
 	body := review.Body(b.reviews.Token(sts.Key(0), sts.Host(sts.Region), sts.Region, 0))
-	if err := b.awaitEdit(server, body, 0); err != nil { // the server has read aws-auth
+	if err := b.awaitEdit(server.Client, body, 0); err != nil { // the server has read aws-auth
 		return nil, nil, err
 	}
 	edits, reviews = &load.Result{}, &load.Result{}
@@ -80,7 +79,7 @@ func (b *bench) editRound(name string, users int) (edits, reviews *load.Result, 
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := b.awaitEdit(server, body, n); err != nil {
+		if err := b.awaitEdit(server.Client, body, n); err != nil {
 			return nil, nil, err
 		}
 		edits.Latencies = append(edits.Latencies, time.Since(written))
@@ -97,10 +96,10 @@ func (b *bench) sendEdit(standin *apiserver.Standin, data map[string]string) (ti
 
 // awaitEdit sends TokenReviews back to back until the answer has the username of the
 // nth edit.
-func (b *bench) awaitEdit(server *program.Server, body []byte, n int) error {
+func (b *bench) awaitEdit(client *load.Client, body []byte, n int) error {
 	ctx, cancel := context.WithTimeoutCause(b.ctx, editTimeout, fmt.Errorf("edit %d is not in force after %s", n, editTimeout))
 	defer cancel()
-	for server.Username(ctx, body) != edited(n) {
+	for client.Username(ctx, body) != edited(n) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
