@@ -18,7 +18,7 @@ func newCertificates() *certificates {
 		leaf: prometheus.NewDesc(namespace+"_certificate_expiration_timestamp_seconds",
 			"When the serving certificate expires.", nil, nil),
 		authority: prometheus.NewDesc(namespace+"_certificate_authority_expiration_timestamp_seconds",
-			"When the CA expires with which the server signs its serving certificates.", nil, nil),
+			"When the CA that signs the serving certificates expires.", nil, nil),
 	}
 }
 
