@@ -65,7 +65,7 @@ func writeKubeconfigs(written []webhookKubeconfig, trusted []byte) error {
 func (o *serverOptions) certificates(ctx context.Context, clusters *clusters, metrics *metrics.Metrics, log *slog.Logger) (*certificates, error) {
 	changed := func(trusted []byte) {
 		if err := writeKubeconfigs(o.kubeconfigs(clusters), trusted); err != nil {
-			log.Error("the kubeconfig of a kube-apiserver cannot be written: it trusts the certificates of before", "error", err)
+			log.Error("the kubeconfig of a kube-apiserver cannot be written: it still trusts only the old certificates", "error", err)
 			return
 		}
 		log.Warn("the CA of the serving certificates has changed: a kube-apiserver trusts the new one once it restarts")

@@ -36,7 +36,7 @@ func (e *endpoint) addFlags(flags *pflag.FlagSet, stateDir, kubeconfig string) {
 	flags.StringVar(&e.hostname, "hostname", "localhost", "host name at which the kube-apiserver reaches the server")
 	flags.StringVar(&e.address, "address", "127.0.0.1", "IP address to listen on")
 	flags.IntVar(&e.port, "port", 21362, "port to listen on")
-	flags.StringVar(&e.tlsCert, "tls-cert-file", "", "certificate to use instead of cert.pem of --state-dir: a serving certificate, or a CA that signs them; followed, never created")
+	flags.StringVar(&e.tlsCert, "tls-cert-file", "", "certificate to use instead of cert.pem of --state-dir, watched for changes and never created: a serving certificate, or a CA that signs serving certificates")
 	flags.StringVar(&e.tlsKey, "tls-private-key-file", "", "key of --tls-cert-file")
 	addClientFlags(flags, &e.client)
 }
@@ -123,6 +123,6 @@ func (e *endpoint) renewalWarning(serving *certificate.Serving, kubeconfig strin
 	if serving.SurvivesRenewal() {
 		return ""
 	}
-	return fmt.Sprintf("%s trusts only the certificate in %s, so no kube-apiserver connects once that is renewed: append the CA's certificate to the file, or write the kubeconfig yourself (--kubeconfig-pregenerated)",
+	return fmt.Sprintf("%s trusts only the certificate in %s, so no kube-apiserver can connect once that is renewed: append the CA's certificate to the file, or write the kubeconfig yourself (--kubeconfig-pregenerated)",
 		kubeconfig, e.files().Cert)
 }

@@ -45,9 +45,13 @@ AWS identity to a Kubernetes user and groups.
 The server generates a CA, which signs its certificates, and the kubeconfig for the
 kube-apiserver (--authentication-token-webhook-config-file). It needs no AWS
 credentials, unless a mapping uses {{EC2PrivateDNSName}}, which needs
-ec2:DescribeInstances.`,
+ec2:DescribeInstances.
+
+With clusters in the configuration file, it serves several clusters.`,
 		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig /etc/kubernetes/admin.conf
   authenticator server --cluster-id my-cluster --aws-auth-file aws-auth.yaml
+  authenticator server --cluster-id my-cluster --backend-mode DynamicFile,CRD --dynamic-file entries.json --kubeconfig authenticator.conf
+  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --tls-cert-file tls.crt --tls-private-key-file tls.key --client-ca-file ca.crt
   authenticator server --config config.yaml --check-config
   authenticator server --config config.yaml --cluster-owner-arn arn:aws:iam::111122223333:role/ClusterOwner`,
 		Args: cli.NoArgs,
@@ -70,7 +74,7 @@ ec2:DescribeInstances.`,
 	flags.BoolVar(&o.kubeconfigPregenerated, "kubeconfig-pregenerated", false, "use the existing kubeconfig of the kube-apiserver instead of writing it")
 	flags.IntVar(&o.healthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 disables it")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "", "IP address and port of a second /metrics without TLS (10.0.0.5:21364, or :21364 for every address), for a Prometheus that cannot reach --address")
-	flags.StringVar(&o.clientCA, "client-ca-file", "", "CAs of the clients that may send reviews; /healthz, /readyz and /metrics need no client certificate")
+	flags.StringVar(&o.clientCA, "client-ca-file", "", "file of the CAs of the clients that may send reviews, watched for changes; /healthz, /readyz and /metrics need no client certificate")
 	o.clusterSettings.addFlags(flags)
 	flags.DurationVar(&o.verificationCacheTTL, "verification-cache-ttl", time.Minute, "time to cache a verification by STS; 0 calls STS for every TokenReview")
 	flags.BoolVar(&o.checkConfig, "check-config", false, "read the flags and every file, print what the server would do, and exit; connect to nothing and write nothing")

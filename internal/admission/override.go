@@ -8,14 +8,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Annotation is the annotation of a ConfigMap that makes an edit in spite of its losses.
-// Its value is that of [Hash] for the edit. It counts once: not in a ConfigMap that has
-// it already.
+// Annotation is the annotation of a ConfigMap with which an edit is made in spite of its
+// losses. Its value is the [Hash] of the edit. It has no effect in a ConfigMap that has it
+// already.
 const Annotation = "authenticator.kube-iam.dev/override"
 
 // Hash returns the value of [Annotation] for an edit. Old is nil for a creation, and new
-// for a deletion. The value depends on the contents before and after the edit, so that it is void for any other
-// edit, and all servers of a cluster agree on it.
+// for a deletion. The value depends on the contents before and after the edit, so that it
+// is void for any other edit, and all servers of a cluster agree on it.
 func Hash(name string, old, new *unstructured.Unstructured) string {
 	// Maps of texts have one encoding, and encoding them cannot fail.
 	text, _ := json.Marshal([]any{name, contentOf(old), contentOf(new)})
@@ -36,8 +36,8 @@ func contentOf(configMap *unstructured.Unstructured) map[string]any {
 	return content
 }
 
-// overridden reports whether an edit has the annotation that accepts its losses. There is
-// no new object with a deletion, so that the old one has it.
+// overridden reports whether an edit has the annotation that accepts its losses. A deletion
+// has no new object, so the old one must have the annotation.
 func overridden(edit Edit) bool {
 	hash := Hash(edit.Name, edit.Old, edit.New)
 	if edit.New == nil {

@@ -27,8 +27,8 @@ type Config struct {
 	// Updated is called with the LastUpdatedDateTime of each version in force but the
 	// first, which may be old. Nil means never.
 	Updated func(lastUpdated string)
-	// Failed is called for each version that cannot be used, and each switch that fails.
-	// Nil means never.
+	// Failed is called for each version that cannot be used, and for each switch that
+	// fails. Nil means never.
 	Failed func()
 	// Log gets a line for each version. Nil discards it.
 	Log *slog.Logger
@@ -73,7 +73,7 @@ func New(ctx context.Context, config Config) *File {
 
 func defaultMode(config Config) Mode { return Mode{Backends: strings.Join(config.Default, " ")} }
 
-// Backends returns the names of the backends that the file names.
+// Backends returns the names of the backends in the file, or else the default ones.
 func (f *File) Backends() []string { return f.mode().Names() }
 
 // Err reports whether the file was read when the server started, and returns why it
@@ -120,7 +120,7 @@ func (f *File) Run(ctx context.Context, use func(ctx context.Context, backends [
 					return
 				}
 				f.config.Failed()
-				f.config.Log.Error("the backend mode cannot be put in force: the present one stays, and the next attempt follows", "file", f.config.Path,
+				f.config.Log.Error("switching the backend mode failed: the present mode stays, and the server tries again", "file", f.config.Path,
 					"mode", mode.Backends, "present", inForce.Backends, "after", retryPeriod, "error", err)
 				retry = time.After(retryPeriod)
 				continue

@@ -1,5 +1,5 @@
-// Package backendmode follows aws-iam-authenticator's file of dynamicBackendModePath,
-// which says in which sources a cluster's mappings are looked up.
+// Package backendmode follows the file of aws-iam-authenticator's dynamicBackendModePath,
+// which names the sources of a cluster's mappings.
 package backendmode
 
 import (
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Mode is what a file says.
+// Mode is the content of a file.
 type Mode struct {
 	// Version names the version of the file.
 	Version string `json:"Version"`
@@ -19,7 +19,7 @@ type Mode struct {
 	Backends string `json:"backendMode"`
 }
 
-// maxBackends bounds the backends of a mode. There are fewer.
+// maxBackends bounds the backends of a mode. Fewer exist.
 const maxBackends = 16
 
 // Parse parses a file. It does not know which backends there are.

@@ -31,17 +31,17 @@ const (
 func newKeyPEM() ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("making the serving certificate's key: %w", err)
+		return nil, fmt.Errorf("making the key of the CA: %w", err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, fmt.Errorf("encoding the serving certificate's key: %w", err)
+		return nil, fmt.Errorf("encoding the key of the CA: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
 // newAuthorityPEM returns a self-signed CA for a key. It has the server's names and may
-// itself be served, as aws-iam-authenticator does with cert.pem after a way back.
+// itself be served: aws-iam-authenticator does that with cert.pem if somebody goes back to it.
 func newAuthorityPEM(keyPEM []byte, hostname, address string, now time.Time) ([]byte, error) {
 	key, err := parseKey(keyPEM)
 	if err != nil {

@@ -78,7 +78,7 @@ func (c *Clients) Run(ctx context.Context) {
 			return
 		}
 		c.pool.Store(pool)
-		c.log.Info("the client CAs are read again", "file", c.path)
+		c.log.Info("read the client CAs again", "file", c.path)
 	})
 }
 

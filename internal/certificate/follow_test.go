@@ -285,7 +285,7 @@ func TestExpiryIsLogged(t *testing.T) {
 			t.Errorf("before its end: %s", text)
 		}
 		f.pass(6 * time.Hour)
-		if text := f.log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "no kube-apiserver connects") {
+		if text := f.log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "no kube-apiserver can connect") {
 			t.Errorf("after its end: %s", text)
 		}
 	})

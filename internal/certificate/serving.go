@@ -18,13 +18,13 @@ import (
 	"github.com/kube-iam/authenticator/internal/file"
 )
 
-// Config of [New]. Hostname must be set.
+// Config is the configuration of [New]. Hostname must be set.
 type Config struct {
 	// Hostname is the name at which the kube-apiserver reaches the server, and Address
 	// the address on which it listens.
 	Hostname, Address string
 	// Changed gets the certificates that a kube-apiserver is to trust, as PEM, when
-	// they have changed. Nil means that nobody asks.
+	// they have changed. Nil ignores that.
 	Changed func(trusted []byte)
 	// Now is the clock. Nil means the system's.
 	Now func() time.Time
@@ -46,7 +46,7 @@ type Serving struct {
 	reported reported
 }
 
-// inUse is what a server serves now: a leaf, and the pair that it is of.
+// inUse is what a server serves now: a leaf, and the pair that it comes from.
 type inUse struct {
 	pair *Pair
 	leaf *tls.Certificate
@@ -145,7 +145,8 @@ func (s *Serving) logRenewal(renewed *inUse) {
 	s.config.Log.Info("the serving certificate is renewed", "file", renewed.pair.files.Cert, "expires", renewed.leaf.Leaf.NotAfter)
 }
 
-// Refused returns why no kube-apiserver connects that trusts [Serving.Trusted], or nil.
+// Refused returns why a kube-apiserver that trusts [Serving.Trusted] cannot connect; nil
+// if it can.
 func (s *Serving) Refused() error {
 	current := s.current()
 	err := current.verify(current.pair, s.config)
@@ -156,11 +157,11 @@ func (s *Serving) Refused() error {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		remedy += ", or set --hostname to a name that it has"
 	}
-	return fmt.Errorf("no kube-apiserver connects, because of the serving certificate %s: %w (%s)", current.pair.files.Cert, err, remedy)
+	return fmt.Errorf("no kube-apiserver can connect, because of the serving certificate %s: %w (%s)", current.pair.files.Cert, err, remedy)
 }
 
-// verify verifies the leaf as a kube-apiserver does that trusts what is to be trusted of
-// a pair.
+// verify verifies the leaf as a kube-apiserver does that trusts the certificates of a
+// pair.
 func (u *inUse) verify(trusting *Pair, config Config) error {
 	options := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), DNSName: config.Hostname, CurrentTime: config.Now()}
 	for _, trusted := range trusting.trusted() {

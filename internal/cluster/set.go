@@ -159,7 +159,7 @@ func (s *Set) create(items []Item) (map[string]*member, error) {
 	var errs []error
 	for _, item := range items {
 		if wanted[item.ID] != nil {
-			errs = append(errs, fmt.Errorf("cluster %q is there twice", item.ID))
+			errs = append(errs, fmt.Errorf("cluster %q occurs twice", item.ID))
 			continue
 		}
 		m := s.unchanged(item)

@@ -247,7 +247,7 @@ func TestFailedApply(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 		twice := []cluster.Item{item(t, "green", "1", green), item(t, "green", "2", green)}
-		if err := s.Apply(twice, ""); err == nil || !strings.Contains(err.Error(), `cluster "green" is there twice`) {
+		if err := s.Apply(twice, ""); err == nil || !strings.Contains(err.Error(), `cluster "green" occurs twice`) {
 			t.Errorf("the error of two clusters with one ID is %v", err)
 		}
 		time.Sleep(time.Second)

@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// MaxClusters is how many clusters one server serves at most.
-const MaxClusters = 1000
+// maxClusters is the maximum number of clusters of one server.
+const maxClusters = 1000
 
 // A Cluster is an item of clusters: the settings of one cluster of a server that serves
 // several.
@@ -62,8 +62,8 @@ func (r *reading) readClusters(name string, value *yaml.Node) error {
 	if value.Kind != yaml.SequenceNode || len(value.Content) == 0 {
 		return problemf(value.Line, "%s: expected a list of clusters, each with an id", name)
 	}
-	if len(value.Content) > MaxClusters {
-		return problemf(value.Line, "%s: %d clusters are more than one server serves (at most %d): run another server for the others", name, len(value.Content), MaxClusters)
+	if len(value.Content) > maxClusters {
+		return problemf(value.Line, "%s: %d clusters are more than one server serves (at most %d): run another server for the others", name, len(value.Content), maxClusters)
 	}
 	for _, item := range value.Content {
 		read, err := r.readCluster(item)

@@ -63,11 +63,11 @@ func TestClusters(t *testing.T) {
 // TestClustersAreBounded checks the most clusters of a file, and one more.
 func TestClustersAreBounded(t *testing.T) {
 	text := "clusters:\n"
-	for n := range MaxClusters {
+	for n := range maxClusters {
 		text += fmt.Sprintf("- id: c%d\n", n)
 	}
-	if read, _, err := Parse([]byte(text)); err != nil || len(read.Clusters) != MaxClusters {
-		t.Errorf("%d clusters: %v", MaxClusters, err)
+	if read, _, err := Parse([]byte(text)); err != nil || len(read.Clusters) != maxClusters {
+		t.Errorf("%d clusters: %v", maxClusters, err)
 	}
 	if _, _, err := Parse([]byte(text + "- id: more\n")); err == nil || !strings.Contains(err.Error(), "1001 clusters are more than one server serves (at most 1000)") {
 		t.Errorf("one more: %v", err)

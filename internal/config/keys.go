@@ -87,12 +87,17 @@ func withoutEffect() map[string]string {
 // spelled returns all keys as the documentation spells them, for hints.
 func spelled() []string {
 	keys := []string{
-		"clusterID", "clusters", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly", "defaultRole",
-		"server.awsAuthFile", "server.backendMode", "server.clientCAFile", "server.clientCertificateFile", "server.clientKeyFile", "server.clusterOwnerARNs", "server.denyFile", "server.dynamicBackendModePath", "server.dynamicFilePath", "server.dynamicFileUserIDStrict", "server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
-		"server.ec2DescribeInstancesRoleARN", "server.generateKubeconfig", "server.healthPort", "server.kubeconfigPregenerated",
-		"server.mapAccounts", "server.mapRoles", "server.mapUsers", "server.metricsBindAddress", "server.reservedPrefixConfig", "server.rolePaths",
-		"server.scrubbedAccounts", "server.sourceARN", "server.stateDir", "server.stsEndpoint", "server.stsEndpointDial", "server.stsRegions",
-		"server.tlsCertFile", "server.tlsPrivateKeyFile", "server.verificationCacheTTL",
+		"clusterID", "clusters", "server", "externalID", "forwardSessionName", "sessionName", "tokenOnly",
+		"defaultRole", "server.awsAuthFile", "server.backendMode", "server.clientCAFile",
+		"server.clientCertificateFile", "server.clientKeyFile", "server.clusterOwnerARNs", "server.denyFile",
+		"server.dynamicBackendModePath", "server.dynamicFilePath", "server.dynamicFileUserIDStrict",
+		"server.ec2DescribeInstancesBurst", "server.ec2DescribeInstancesQps",
+		"server.ec2DescribeInstancesRoleARN", "server.generateKubeconfig", "server.healthPort",
+		"server.kubeconfigPregenerated", "server.mapAccounts", "server.mapRoles", "server.mapUsers",
+		"server.metricsBindAddress", "server.reservedPrefixConfig", "server.rolePaths",
+		"server.scrubbedAccounts", "server.sourceARN", "server.stateDir", "server.stsEndpoint",
+		"server.stsEndpointDial", "server.stsRegions", "server.tlsCertFile", "server.tlsPrivateKeyFile",
+		"server.verificationCacheTTL",
 	}
 	for key := range maps.Keys(settings()) {
 		if !slices.ContainsFunc(keys, func(spelled string) bool { return strings.EqualFold(spelled, key) }) {

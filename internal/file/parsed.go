@@ -9,7 +9,7 @@ import (
 	"log/slog"
 )
 
-// ErrEmpty means that a file is empty that is followed.
+// ErrEmpty means that a later version of a file is empty.
 var ErrEmpty = errors.New("the file is empty")
 
 // ParsedConfig configures [NewParsed]. Path, Limit, Parse, Use and Fail must be set.

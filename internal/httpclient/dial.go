@@ -85,7 +85,7 @@ func tunnel(conn net.Conn, proxy *url.URL, to string) error {
 	case answer.StatusCode != http.StatusOK:
 		return fmt.Errorf("the answer is HTTP %d", answer.StatusCode)
 	case in.Buffered() > 0:
-		return errors.New("data follows the answer")
+		return errors.New("trailing data after the answer")
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func TestProxies(t *testing.T) {
 		"http through http":          {proxy{t, to, 0, ""}, "http", "http://example.com/a", "http://example.com/a by proxy", ""},
 		"http through https":         {proxy{t, to, 0, ""}, "https", "http://example.com/a", "http://example.com/a by proxy", ""},
 		"a proxy that wants a login": {proxy{t, to, 407, ""}, "http", "https://example.com/a", "", "sending CONNECT to proxy proxy.example.com:3128: the answer is HTTP 407"},
-		"a proxy that says more":     {proxy{t, to, 0, "x"}, "http", "https://example.com/a", "", "sending CONNECT to proxy proxy.example.com:3128: data follows the answer"},
+		"a proxy that says more":     {proxy{t, to, 0, "x"}, "http", "https://example.com/a", "", "sending CONNECT to proxy proxy.example.com:3128: trailing data after the answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -80,7 +80,7 @@ func untilItResponds[T any](ctx context.Context, f *Follower, call func() (T, er
 	}
 }
 
-// responds reports whether an error, or nil, is an answer of an API server that works.
+// responds reports whether an error, or nil, comes from an API server that works.
 func responds(err error) bool {
 	if err == nil {
 		return true

@@ -27,8 +27,8 @@ func Read(ctx context.Context, path string) ([]byte, error) {
 	return text, nil
 }
 
-// Edit replaces the text of a kubeconfig with the one that edit returns, under kubectl's lock. A
-// symbolic link stays one.
+// Edit replaces the text of a kubeconfig with the one that edit returns, under kubectl's
+// lock. A symbolic link stays one.
 func Edit(ctx context.Context, path string, edit func(text []byte) ([]byte, error)) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

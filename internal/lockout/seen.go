@@ -13,7 +13,7 @@ import (
 
 const (
 	// memory is how long a node counts as in use after it signed in. A kubelet signs in
-	// every few minutes, when the kube-apiserver's cache of its token ends.
+	// every few minutes, when its token expires in the kube-apiserver's cache.
 	memory = 30 * time.Minute
 	// maxSeen bounds the roles that are remembered. A cluster has a few.
 	maxSeen = 1000

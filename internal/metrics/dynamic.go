@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// dynamicFile is the name of the source that the gauges of dynamicFiles are about.
+// dynamicFile is the name of the source that the gauges dynamic_file_* report.
 const dynamicFile = "DynamicFile"
 
 // The kinds of updates that [Metrics.ObserveUpdate] observes.

@@ -86,7 +86,7 @@ func (f *File) fail(err error) {
 func (f *File) revoke() {
 	f.last = nil
 	f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths)})
-	f.config.Log.Warn("the file of mappings is gone: it no longer maps anybody", "file", f.config.Path)
+	f.config.Log.Warn("the file of mappings was removed: it no longer maps anybody", "file", f.config.Path)
 }
 
 var _ source.Rereader = (*File)(nil)

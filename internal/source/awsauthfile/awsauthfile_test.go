@@ -163,7 +163,7 @@ func TestFollow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
 	write(t, path, entry+"first\n")
-	log, read := sourcetest.Log(slog.DiscardHandler, "read the file", "the file of mappings is gone")
+	log, read := sourcetest.Log(slog.DiscardHandler, "read the file", "the file of mappings was removed")
 	followed, err := awsauthfile.New(t.Context(), awsauthfile.Config{Path: path, Log: log})
 	if err != nil {
 		t.Fatal(err)

@@ -169,7 +169,7 @@ func (k *keeper) token(ctx context.Context, key cache.Key) (Token, bool) {
 		return Token{}, false
 	}
 	if kept.Key != key.String() || kept.Token == "" {
-		k.warnOnce(fmt.Errorf("the token cache: file %s.json is not one of this program: ignoring it", key))
+		k.warnOnce(fmt.Errorf("the token cache: file %s.json was not written by this program: ignoring it", key))
 		return Token{}, false
 	}
 	now := k.config.Now()

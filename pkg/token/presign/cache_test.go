@@ -153,9 +153,9 @@ func TestCacheIgnoresOtherFiles(t *testing.T) {
 	name := strings.TrimSuffix(filepath.Base(files[0]), ".json")
 	for text, want := range map[string]string{
 		"":     "is not valid JSON",
-		"null": "is not one of this program", "{}": "is not one of this program", "[]": "is not valid JSON",
-		strings.Replace(string(content), name, strings.Repeat("0", 64), 1): "is not one of this program",
-		strings.Replace(string(content), first.Token, "", 1):               "is not one of this program",
+		"null": "was not written by this program", "{}": "was not written by this program", "[]": "is not valid JSON",
+		strings.Replace(string(content), name, strings.Repeat("0", 64), 1): "was not written by this program",
+		strings.Replace(string(content), first.Token, "", 1):               "was not written by this program",
 		string(content[:len(content)/2]):                                   "is not valid JSON",
 		strings.Repeat("x", 65<<10):                                        "is too large",
 	} {

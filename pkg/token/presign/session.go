@@ -47,7 +47,7 @@ func (k *keeper) session(ctx context.Context, key cache.Key) (aws.Credentials, b
 		return aws.Credentials{}, false
 	}
 	if kept.Key != key.String() || kept.AccessKeyID == "" || kept.SecretAccessKey == "" || kept.SessionToken == "" {
-		k.warnOnce(fmt.Errorf("the token cache: file %s.json is not one of this program: ignoring it", key))
+		k.warnOnce(fmt.Errorf("the token cache: file %s.json was not written by this program: ignoring it", key))
 		return aws.Credentials{}, false
 	}
 	now := k.config.Now()

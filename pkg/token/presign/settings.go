@@ -79,7 +79,7 @@ func sharedFiles() []string {
 }
 
 // webIdentityTokens returns the values of web_identity_token_file in a configuration
-// file, of whatever profile.
+// file, of all profiles.
 func webIdentityTokens(content []byte) (paths []string) {
 	for line := range strings.Lines(string(content)) {
 		if key, value, ok := strings.Cut(line, "="); ok && strings.EqualFold(strings.TrimSpace(key), "web_identity_token_file") {

@@ -31,7 +31,7 @@ const (
 	grace = time.Hour
 	// maxSwept is how many files one Write looks at to remove the expired ones.
 	maxSwept = 1000
-	// suffix of our files. Other files in the directory are left alone.
+	// suffix is that of our files. Other files in the directory stay.
 	suffix = ".json"
 )
 
