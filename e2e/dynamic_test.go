@@ -66,8 +66,9 @@ func TestBackendModeSwitched(t *testing.T) {
 		return fmt.Sprintf(`{"Version": "1", "LastUpdatedDateTime": "%d", "backendMode": %q}`, time.Now().Unix(), backends)
 	}
 	path := s.write("mode.json", mode("DynamicFile"))
+	admin := newShell(t, awsCLIs(t)[0]) // not signed in as the user
 	server := serve(s, "server", "--cluster-id=kubedemy", "--backend-mode=DynamicFile", "--dynamic-file="+entries,
-		"--dynamic-backend-mode-file="+path, "--kubeconfig="+accountOfTheManifests(s))
+		"--dynamic-backend-mode-file="+path, "--kubeconfig="+accountOfTheManifests(admin))
 	token := s.bearerToken("kubedemy")
 	reviews, wrong := 0, 0
 	review := func() {
