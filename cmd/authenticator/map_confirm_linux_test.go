@@ -123,3 +123,17 @@ func TestConfirmNeedsTerminal(t *testing.T) {
 		}
 	}
 }
+
+// TestBeginning checks that an error does not list thousands who lose access.
+func TestBeginning(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"loses access: bob\n":                     "loses access: bob",
+		strings.Repeat("a\n", maxLines):           strings.Repeat("a; ", maxLines-1) + "a",
+		strings.Repeat("a\n", maxLines+2) + "b\n": strings.Repeat("a; ", maxLines) + "3 more",
+	} {
+		if got := beginning(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

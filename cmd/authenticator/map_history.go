@@ -129,6 +129,7 @@ func (o *mapOptions) history(ctx context.Context, p *program) ([]history.Entry, 
 	if err != nil {
 		return nil, err
 	}
+	defer cli.Waiting(p.err, "authenticator: waiting for the API server")()
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	entries, skipped, err := history.List(ctx, client)

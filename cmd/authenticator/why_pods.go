@@ -162,11 +162,17 @@ func (o *podOptions) kubectl(ctx context.Context, kubectl string, args ...string
 	command := o.command(ctx, kubectl, args...)
 	var said bytes.Buffer
 	command.Stderr = &said
+	command.WaitDelay = podPatience // a credential plugin outlives a kubectl that is killed
 	output, err := command.Output()
-	if err != nil {
-		return output, failedBecause(args[0], err, said.String())
+	switch {
+	case err == nil || errors.Is(err, exec.ErrWaitDelay): // kubectl has ended well
+		return output, nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = fmt.Errorf("no answer within %s", podTimeout)
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
 	}
-	return output, nil
+	return output, failedBecause(args[0], err, said.String())
 }
 
 // command returns a command of kubectl.
@@ -183,10 +189,20 @@ func (o *podOptions) command(ctx context.Context, kubectl string, args ...string
 
 // failedBecause returns the error of kubectl with what it said.
 func failedBecause(verb string, err error, said string) error {
-	if text := strings.TrimSpace(said); text != "" {
+	if text := messageIn(said); text != "" {
 		err = fmt.Errorf("%w: %s", err, text[:min(len(text), maxSaid)])
 	}
 	return fmt.Errorf("running kubectl %s: %w", verb, err)
+}
+
+// messageIn returns the message of kubectl without the lines of its log, which come first
+// and repeat it.
+func messageIn(said string) string {
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	lines = slices.DeleteFunc(lines, func(line string) bool {
+		return len(line) > 5 && strings.IndexByte("IWEF", line[0]) >= 0 && strings.Trim(line[1:5], "0123456789") == "" && line[5] == ' '
+	})
+	return strings.Join(lines, "\n")
 }
 
 // maxSaid is how many bytes of kubectl's messages are shown.
