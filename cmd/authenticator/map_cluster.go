@@ -148,6 +148,9 @@ func newAWSAuth(data map[string]string) *unstructured.Unstructured {
 // record adds an edit to the history, and what was before it if no server did. Without a
 // history, the edit is still made.
 func (t *clusterTarget) record(ctx context.Context, before, after *unstructured.Unstructured) {
+	// Ctrl-C comes too late for the edit, and must not make it one that cannot be undone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
+	defer cancel()
 	who := t.self(ctx)
 	for _, state := range []struct {
 		object *unstructured.Unstructured

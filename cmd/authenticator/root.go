@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, env cli.Environment, streams cli.St
 
 func execute(ctx context.Context, root *cobra.Command, args []string, streams cli.Streams) error {
 	err := cli.Execute(ctx, root, args, streams)
-	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
+	if cause := context.Cause(ctx); cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled)) {
 		return cause // a signal, whatever it interrupted
 	}
 	return err
