@@ -69,16 +69,16 @@ func (g *Guard) Review(body []byte) (Answer, error) {
 	}
 	request := review.Request
 	a := Answer{
-		Result: Allowed, Name: request.Name, Operation: string(request.Operation), User: request.UserInfo.Username,
+		Result: Allowed, Name: nameIn(request), Operation: string(request.Operation), User: request.UserInfo.Username,
 		DryRun: request.DryRun != nil && *request.DryRun,
 	}
 	response := &admissionv1.AdmissionResponse{UID: request.UID, Allowed: true}
 	a.review = admissionv1.AdmissionReview{TypeMeta: review.TypeMeta, Response: response}
-	if !guarded(request) {
+	if !guarded(request, a.Name) {
 		return a, nil
 	}
 	var verdict Verdict
-	edit, err := editIn(request)
+	edit, err := editIn(request, a.Name)
 	if err == nil {
 		verdict, err = g.Judge(edit)
 	}
@@ -112,16 +112,29 @@ func (a Answer) JSON() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
+// nameIn returns the name of the object that a request edits. A request of deletecollection
+// has none, although there is one for each object.
+func nameIn(r *admissionv1.AdmissionRequest) string {
+	if r.Name != "" || r.Operation != admissionv1.Delete {
+		return r.Name
+	}
+	var old metav1.PartialObjectMetadata
+	if err := strictjson.UnmarshalCaseSensitivePreserveInts(r.OldObject.Raw, &old); err != nil {
+		return "" // it is none of ours, as far as one can tell
+	}
+	return old.Name
+}
+
 // guarded reports whether a request edits one of our ConfigMaps. A webhook that is
 // configured for more must not block anything else.
-func guarded(r *admissionv1.AdmissionRequest) bool {
+func guarded(r *admissionv1.AdmissionRequest, name string) bool {
 	return r.Resource == metav1.GroupVersionResource{Version: "v1", Resource: "configmaps"} && r.SubResource == "" &&
-		r.Namespace == metav1.NamespaceSystem && slices.Contains([]string{kube.AWSAuth, kube.AWSAuthLastGood, history.Name}, r.Name) &&
+		r.Namespace == metav1.NamespaceSystem && slices.Contains([]string{kube.AWSAuth, kube.AWSAuthLastGood, history.Name}, name) &&
 		slices.Contains([]admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete}, r.Operation)
 }
 
-func editIn(r *admissionv1.AdmissionRequest) (edit Edit, err error) {
-	edit = Edit{Name: r.Name, Extra: map[string][]string{}}
+func editIn(r *admissionv1.AdmissionRequest, name string) (edit Edit, err error) {
+	edit = Edit{Name: name, Extra: map[string][]string{}}
 	for key, values := range r.UserInfo.Extra {
 		edit.Extra[key] = values
 	}

@@ -77,6 +77,24 @@ func TestRefusal(t *testing.T) {
 }
 
 // TestRefusalIsBounded makes many mistakes, with characters that a terminal obeys.
+// TestDeleteCollection deletes aws-auth as one object of a whole collection: the API server
+// gives the request no name.
+func TestDeleteCollection(t *testing.T) {
+	t.Parallel()
+	nameless := func(old *unstructured.Unstructured) string {
+		return strings.Replace(reviewOf(t, "DELETE", old, nil), `"name":"aws-auth","namespace"`, `"namespace"`, 1)
+	}
+	answer, got := review(t, nameless(configMap(admin+node)))
+	if answer.Result != admission.Refused || answer.Name != "aws-auth" || got.Response.Allowed {
+		t.Errorf("answer %+v", answer)
+	}
+	other := configMap(admin + node)
+	other.SetName("coredns")
+	if answer, _ := review(t, nameless(other)); answer.Result != admission.Allowed || answer.Hash != "" {
+		t.Errorf("another ConfigMap: %+v", answer)
+	}
+}
+
 func TestRefusalIsBounded(t *testing.T) {
 	t.Parallel()
 	var roles strings.Builder
