@@ -14,6 +14,10 @@ import (
 	"github.com/kube-iam/authenticator/internal/file"
 )
 
+// maxSent is the limit for the certificates that a client sends. Whoever sends many that
+// fit each other makes each request cost up to 100 signatures, without any that is valid.
+const maxSent = 5
+
 // Clients verifies the certificates of clients with a file of CAs, which it follows.
 type Clients struct {
 	path     string
@@ -88,6 +92,9 @@ func (c *Clients) Run(ctx context.Context) {
 func (c *Clients) Verify(connection *tls.ConnectionState) error {
 	if connection == nil || len(connection.PeerCertificates) == 0 {
 		return errors.New("the client has no certificate")
+	}
+	if n := len(connection.PeerCertificates); n > maxSent {
+		return fmt.Errorf("the client sends %d certificates (at most %d)", n, maxSent)
 	}
 	leaf := connection.PeerCertificates[0]
 	options := x509.VerifyOptions{

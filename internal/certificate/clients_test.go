@@ -55,6 +55,8 @@ func TestClients(t *testing.T) {
 		"another CA's":          {connection(sign(t, client(), nil, &other), other), "unknown authority"},
 		"a server's":            {connection(sign(t, leaf("localhost"), nil, &ca)), "incompatible key usage"},
 		"expired":               {connection(sign(t, expired, nil, &ca)), "expired"},
+		"as many as may be":     {connection(through, middle, other, other, other), ""},
+		"too many":              {connection(through, middle, other, other, other, other), "the client sends 6 certificates (at most 5)"},
 		"no certificate":        {connection(), "the client has no certificate"},
 		"a connection in clear": {nil, "the client has no certificate"},
 	} {
