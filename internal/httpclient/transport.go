@@ -59,12 +59,16 @@ func (t *Transport) exchange(c *connection, r *http.Request) (*http.Response, er
 		answer, reusable, err = c.exchange(r, t.maxBody)
 		return err
 	})
-	if err != nil || !reusable {
+	if err != nil {
 		_ = c.Close() // nothing depends on it any more
-	} else {
-		t.pool.put(c)
+		return nil, err
 	}
-	return answer, err
+	if reusable {
+		t.pool.put(c)
+	} else {
+		_ = c.Close()
+	}
+	return answer, nil
 }
 
 // CloseIdleConnections closes the idle connections, and those in use after their answers.
