@@ -144,13 +144,24 @@ func (k *keeper) key(kind string, more ...string) cache.Key {
 // tokenKey is the key of the token. The STS endpoint follows from the region and the
 // settings.
 func (k *keeper) tokenKey() cache.Key {
-	return k.key("token", append(k.role(), k.config.ClusterID, k.config.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))...)
+	return k.key("token", append(k.role(), hostname(), k.config.ClusterID, k.config.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))...)
 }
 
 // role is what distinguishes the sessions of roles.
 func (k *keeper) role() []string {
 	c := k.config
-	return []string{c.RoleARN, c.ExternalID, c.SessionName, strconv.FormatBool(c.ForwardSessionName)}
+	role := []string{c.RoleARN, c.ExternalID, c.SessionName, strconv.FormatBool(c.ForwardSessionName)}
+	if c.ForwardSessionName { // it may be the name of the instance
+		role = append(role, hostname())
+	}
+	return role
+}
+
+// hostname distinguishes the hosts that share a home directory: without other settings,
+// each gets other credentials from its metadata service.
+func hostname() string {
+	name, _ := os.Hostname() // empty where it has none
+	return name
 }
 
 // keptToken is the content of a token's file.

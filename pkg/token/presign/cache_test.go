@@ -215,6 +215,8 @@ func TestCacheKeyHasEverySetting(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", "")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "")
 	write(".aws/config", "[profile web]\nweb_identity_token_file = "+filepath.Join(home, "jwt")+"\n")
+	write("pod-token", "a pod's")
+	t.Setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", filepath.Join(home, "pod-token"))
 	last := k.token("")
 	for _, change := range []struct {
 		name string
@@ -223,6 +225,8 @@ func TestCacheKeyHasEverySetting(t *testing.T) {
 		{"the secret", func() { t.Setenv("AWS_SECRET_ACCESS_KEY", "other") }},
 		{"the key", func() { t.Setenv("AWS_ACCESS_KEY_ID", "AKIAI44QH8DHBEXAMPLE") }},
 		{"the session token", func() { t.Setenv("AWS_SESSION_TOKEN", "s") }},
+		{"a variable of Windows, which ignores the case of names", func() { t.Setenv("aws_ca_bundle_", "x") }},
+		{"the token of a pod", func() { write("pod-token", "another pod's") }},
 		{"the variant of the endpoint", func() { t.Setenv("AWS_USE_FIPS_ENDPOINT", "true") }},
 		{"the credentials file", func() { write(".aws/credentials", "[other]\n") }},
 		{"the configuration file", func() {

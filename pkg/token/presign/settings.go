@@ -27,19 +27,20 @@ const maxLogins = 256
 type fingerprint [sha256.Size]byte
 
 // settings returns the fingerprint of the AWS_* variables, of the configuration and
-// credentials files, of the web identity tokens that they name, and of the logins of
-// the AWS CLI.
+// credentials files, of the web identity tokens that they name, of the token of a
+// container such as a pod of EKS, and of the logins of the AWS CLI.
 func settings(ctx context.Context) (fingerprint, error) {
 	sum := sha256.New()
 	variables := os.Environ()
 	slices.Sort(variables)
 	for _, variable := range variables {
 		name, value, _ := strings.Cut(variable, "=")
+		name = strings.ToUpper(name) // as on Windows, where aws_profile is AWS_PROFILE
 		if strings.HasPrefix(name, "AWS_") && value != "" && !slices.Contains(otherVariables(), name) {
 			add(sum, variable)
 		}
 	}
-	tokens := []string{os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE")}
+	tokens := []string{os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")}
 	for _, path := range sharedFiles() {
 		content, err := addFile(ctx, sum, path)
 		if err != nil {
