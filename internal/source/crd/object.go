@@ -115,7 +115,11 @@ func readStatus(u *unstructured.Unstructured) (s status) {
 	return s
 }
 
-func clip(text string) string { return text[:min(len(text), keptText)] }
+// clip returns a text of at most keptText bytes. It cuts no character in two: JSON has
+// another character in its place, so that a status would never be as it was written.
+func clip(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), keptText)], "")
+}
 
 // size returns about how many bytes the texts of the mapping have.
 func (o *object) size() int {

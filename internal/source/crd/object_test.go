@@ -3,7 +3,9 @@ package crd
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -22,6 +24,14 @@ func FuzzObject(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for i := range 4 { // messages that are cut, each at another byte
+		var groups []string
+		for j := range 200 {
+			groups = append(groups, fmt.Sprintf("%q", fmt.Sprint(" ", strings.Repeat("\U0001F600", 20), j)))
+		}
+		f.Add(fmt.Appendf(nil, `{"metadata":{"name":"a"},"spec":{"arn":"arn:aws:iam::231144931069:role/%s","username":"a","groups":[%s]}}`,
+			strings.Repeat("x", i+1), strings.Join(groups, ",")))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var content map[string]any
 		if json.Unmarshal(text, &content) != nil {
@@ -33,7 +43,7 @@ func FuzzObject(f *testing.F) {
 		}
 		judged := judge(s.contents().objects, mapper.RolePathsIgnore, []string{"system:"})
 		for name, got := range judged.statuses {
-			if got.inForce.reason == "" || got.inForce.message == "" || len(got.inForce.message) > keptText || len(got.canonicalARN) > keptText {
+			if got.inForce.reason == "" || got.inForce.message == "" || len(got.inForce.message) > keptText || !utf8.ValidString(got.inForce.message) || len(got.canonicalARN) > keptText {
 				t.Errorf("%q: %+v", name, got)
 			}
 			if (got.inForce.status == "True") != (judged.table.Len() == 1) && got.inForce.reason != reasonReserved {
