@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -78,7 +79,25 @@ func (c *clusters) all(read *config.File) ([]*clusterSettings, error) {
 		}
 		all = append(all, settings)
 	}
-	return all, nil
+	return all, c.checkKubeconfigs(read, all)
+}
+
+// checkKubeconfigs returns an error if two clusters share a kubeconfig: the users of one
+// would sign in to the other.
+func (c *clusters) checkKubeconfigs(read *config.File, all []*clusterSettings) error {
+	owners := map[string]string{}
+	for i, settings := range all {
+		path := settings.ownKubeconfig
+		if path == "" {
+			continue
+		}
+		path = filepath.Clean(path)
+		if owner, shared := owners[path]; shared {
+			return c.failed(read.Clusters[i], fmt.Errorf("generateKubeconfig: %s is that of cluster %q, too (give each cluster a file of its own)", path, owner))
+		}
+		owners[path] = settings.program.clusterID
+	}
+	return nil
 }
 
 // assemble makes the server serve the clusters of the configuration that it started with.
