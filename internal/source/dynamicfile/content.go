@@ -43,7 +43,7 @@ func Parse(content []byte, last *Content, options awsauth.Options) (*Content, er
 	if last != nil {
 		before = last.Mappings
 	}
-	mappings, err := awsauth.ParseFile(content, before, options)
+	mappings, err := awsauth.ParseFile(asYAML(content), before, options)
 	if err != nil {
 		return nil, err
 	}
