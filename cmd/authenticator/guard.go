@@ -17,26 +17,30 @@ import (
 
 // A guard judges the edits of the aws-auth of one cluster.
 type guard struct {
-	*admission.Guard
-	nodes *lockout.SeenNodes
+	config cluster.Config
+	// options are those with which the cluster reads aws-auth.
+	options awsauth.Options
+	nodes   *lockout.SeenNodes
 }
 
-// newGuard returns the guard of a cluster. The options are those with which it reads
-// aws-auth.
 func newGuard(config cluster.Config, options awsauth.Options) *guard {
-	g := &guard{nodes: lockout.NewSeenNodes(time.Now)}
-	judged := admission.Config{Options: options, Nodes: g.nodes}
-	others := config
-	others.Sources = slices.DeleteFunc(slices.Clone(config.Sources), func(s source.Source) bool {
+	return &guard{config: config, options: options, nodes: lockout.NewSeenNodes(time.Now)}
+}
+
+// with returns what judges edits while the cluster has these sources, which the file of
+// the backend mode can change.
+func (g *guard) with(sources []source.Source) *admission.Guard {
+	judged := admission.Config{Options: g.options, Nodes: g.nodes}
+	others := g.config
+	others.Sources = slices.DeleteFunc(slices.Clone(sources), func(s source.Source) bool {
 		awsAuth, ok := s.(*configmap.ConfigMap)
 		if ok {
-			judged.Reading, judged.Reserved = awsAuth.Reading, config.ReservedPrefixes[s.Name()]
+			judged.Reading, judged.Reserved = awsAuth.Reading, g.config.ReservedPrefixes[s.Name()]
 		}
 		return ok
 	})
 	judged.Otherwise = cluster.Mapper(others)
-	g.Guard = admission.New(judged)
-	return g
+	return admission.New(judged)
 }
 
 // observe remembers which node roles are in use.
@@ -48,9 +52,12 @@ func (g *guard) observe(decision authn.Decision) {
 
 // judge returns what judges the edits of the aws-auth of the cluster with an ID; nil if
 // there is no such cluster.
-func (c *clusters) judge(id string) *admission.Guard {
-	if guarding := c.guard(id); guarding != nil {
-		return guarding.Guard
+func (c *clusters) judge(id string) (judging *admission.Guard) {
+	guarding := c.guard(id)
+	if guarding == nil {
+		return nil
 	}
-	return nil
+	// Without the cluster, nothing judges.
+	_ = c.Use(id, func(served *cluster.Cluster) { judging = guarding.with(served.Sources()) })
+	return judging
 }
