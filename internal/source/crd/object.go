@@ -21,8 +21,8 @@ const (
 	keptGroups = 1000
 )
 
-// An object is an IAMIdentityMapping. It does not change once it is in the store, and has only what the source
-// needs: the rest of an object may be large.
+// An object is an IAMIdentityMapping. It does not change once it is in the store, and has
+// only what the source needs: the rest of an object may be large.
 type object struct {
 	// ObjectMeta has the name, the UID, the generation and the creation time.
 	metav1.ObjectMeta
@@ -145,7 +145,7 @@ func compareAge(a, b *object) int {
 
 // parse reads the mapping of an object.
 func (o *object) parse(options awsauth.Options) (p parsed) {
-	// kubectl takes this name as it is.
+	// kubectl accepts this name as an argument.
 	rule := mapper.Rule{Source: options.Source, Section: "iamidentitymapping/" + o.Name}
 	if o.fault == "" {
 		p.entry, p.kept, p.problems = awsauth.ParseObject(o.spec, rule, options)

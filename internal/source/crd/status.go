@@ -42,8 +42,8 @@ type statusWriter struct {
 	pending map[string]pending
 	// written has what was written in the last ten minutes, by name.
 	written map[string]written
-	// told is set after a warning that conditions are not kept.
-	told bool
+	// warned is set after a warning that conditions are not kept.
+	warned bool
 }
 
 // pending is the status that an object should have.
@@ -200,8 +200,8 @@ func (w *statusWriter) checkKept(result *unstructured.Unstructured) {
 	kept := readStatus(result).inForce.status != ""
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !kept && !w.told {
-		w.told = true
+	if !kept && !w.warned {
+		w.warned = true
 		w.log.Warn("the CustomResourceDefinition keeps no conditions, most likely because it is that of aws-iam-authenticator: apply deploy/kubernetes/components/crd to see why an IAMIdentityMapping is not in force")
 	}
 }
