@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/explain"
@@ -179,23 +181,18 @@ func (o *explainMappings) readFile(ctx context.Context, p *program, options awsa
 // readConfigMap reads aws-auth from the cluster of a kubeconfig once. If that fails, the
 // source is one that was not read yet: an owner signs in all the same.
 func (o *explainMappings) readConfigMap(ctx context.Context, p *program, options awsauth.Options, m *mappings) (source.Source, error) {
-	m.facts.From, m.facts.Because = "the cluster of the kubeconfig", o.cluster.because(o.noServer)
 	m.facts.MapFlags = o.cluster.words()
-	client, err := o.cluster.client()
-	if err != nil && o.lenient {
-		m.facts.Unreadable = err
-		return &fixedSource{name: options.Source}, nil
-	}
+	var configMap *unstructured.Unstructured
+	asked, err := o.ask(ctx, p, m, func(ctx context.Context, client dynamic.Interface) (err error) {
+		configMap, err = awsAuth(ctx, client)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	answered := cli.Waiting(p.err, "authenticator: waiting for the API server")
-	asking, cancel := context.WithTimeout(ctx, apiTimeout)
-	configMap, err := awsAuth(asking, client)
-	cancel()
-	answered()
-	if err != nil {
-		m.facts.Unreadable, m.facts.Forbidden = err, apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
+	if !asked {
+		reason := m.facts.Unreadable
+		m.facts.Forbidden = apierrors.IsForbidden(reason) || apierrors.IsUnauthorized(reason)
 		return &fixedSource{name: options.Source}, nil
 	}
 	if configMap == nil {
@@ -207,4 +204,26 @@ func (o *explainMappings) readConfigMap(ctx context.Context, p *program, options
 	}
 	result := awsauth.Parse(data, nil, options)
 	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: slices.Clone(result.Problems)}}, nil
+}
+
+// ask asks the API server of the kubeconfig, and reports whether it answered. If it did
+// not, the facts say why.
+func (o *explainMappings) ask(ctx context.Context, p *program, m *mappings, question func(context.Context, dynamic.Interface) error) (answered bool, err error) {
+	m.facts.From, m.facts.Because = "the cluster of the kubeconfig", o.cluster.because(o.noServer)
+	client, err := o.cluster.client()
+	if err != nil {
+		if o.lenient {
+			m.facts.Unreadable, err = err, nil
+		}
+		return false, err
+	}
+	done := cli.Waiting(p.err, "authenticator: waiting for the API server")
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	if err := question(ctx, client); err != nil {
+		m.facts.Unreadable = err
+		return false, nil
+	}
+	return true, nil
 }
