@@ -125,7 +125,7 @@ func (o *kubeconfigOptions) findServer(ctx context.Context) error {
 		o.cluster.CAData = base64.StdEncoding.EncodeToString(config.CAData)
 	}
 	if parsed, err := url.Parse(o.cluster.Server); err != nil || parsed.Scheme != "https" || parsed.Host == "" {
-		return cli.Usagef("--server %q is not a URL of https (expected one like https://10.0.0.1:6443)", o.cluster.Server)
+		return cli.Usagef("server %q: expected an https URL, such as https://10.0.0.1:6443", o.cluster.Server)
 	}
 	if o.caFile == "" {
 		return nil

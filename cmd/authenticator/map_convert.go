@@ -17,9 +17,9 @@ func newMapConvert(p *program) *cobra.Command {
 		Use:   "convert",
 		Short: "Print the mappings as EKS access entries or as IAMIdentityMappings",
 		Long: `Print the mappings as commands of the AWS CLI that create the same access entries in EKS,
-or as objects of aws-iam-authenticator's kind IAMIdentityMapping.
+or as IAMIdentityMappings, the objects of --backend-mode CRD.
 
-What has no equal is named in a comment and on standard error, and the exit code is 1.`,
+A comment and a line on standard error name what has no equivalent. The exit code is then 1.`,
 		Example: `  authenticator map convert --to access-entries --cluster-name my-cluster
   authenticator map convert --to crd -f aws-auth.yaml`,
 		Args: cli.NoArgs,

@@ -1,5 +1,5 @@
 // Package convert writes mappings in the formats of other programs: commands that create
-// EKS access entries, and objects of aws-iam-authenticator's kind IAMIdentityMapping.
+// EKS access entries, and IAMIdentityMappings.
 package convert
 
 import (

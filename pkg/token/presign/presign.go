@@ -40,20 +40,20 @@ const (
 	defaultRegion = "us-east-1"
 )
 
-// Config of [New]. ClusterID must be set.
+// Config is the configuration of [New]. ClusterID must be set.
 type Config struct {
-	// ClusterID of the only cluster that accepts the token.
+	// ClusterID is the ID of the only cluster that accepts the token.
 	ClusterID string
-	// Region of the STS endpoint that the token names. Empty means the region of the
+	// Region is that of the STS endpoint that the token names. Empty means the region of the
 	// environment, the profile or the instance, in this order, else us-east-1.
 	Region string
-	// Profile of the AWS configuration files. Empty means the environment's.
+	// Profile is a profile of the AWS configuration files. Empty means the environment's.
 	Profile string
-	// RoleARN of a role to assume first. Empty means none.
+	// RoleARN is the ARN of a role to assume first. Empty means none.
 	RoleARN string
-	// ExternalID that the role's trust policy requires. Empty means none.
+	// ExternalID is the one that the role's trust policy requires. Empty means none.
 	ExternalID string
-	// SessionName of the assumed role. Empty means EKSGetTokenAuth.
+	// SessionName is that of the assumed role. Empty means EKSGetTokenAuth.
 	SessionName string
 	// ForwardSessionName gives the assumed role the session name of the credentials.
 	ForwardSessionName bool
