@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestNamedTestsExist holds that a document names only tests that exist: they are
+// TestNamedTestsExist checks that a document names only tests that exist: they are
 // what its claims rest on.
 func TestNamedTestsExist(t *testing.T) {
 	t.Parallel()

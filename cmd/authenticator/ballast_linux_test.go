@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestBallast holds that the ballast delays the garbage collector and takes no memory.
+// TestBallast checks that the ballast delays the garbage collector and takes no memory.
 func TestBallast(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	debug.FreeOSMemory() // so that the ballast is the only change

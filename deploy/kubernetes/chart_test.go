@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestChartRefuses holds that what is wrong with values is said by name.
+// TestChartRefuses checks that what is wrong with values is said by name.
 func TestChartRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ values, says string }{
@@ -61,7 +61,7 @@ func TestChartIsClean(t *testing.T) {
 	}
 }
 
-// TestNotes holds that what is left to do depends on what was chosen.
+// TestNotes checks that what is left to do depends on what was chosen.
 func TestNotes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -67,7 +67,7 @@ func TestObjects(t *testing.T) {
 
 func kind(o object) string { return o.GetObjectKind().GroupVersionKind().Kind }
 
-// TestArguments holds that all flavours run the same program in the same way.
+// TestArguments checks that all flavours run the same program in the same way.
 func TestArguments(t *testing.T) {
 	t.Parallel()
 	arguments := func(cluster, owners string, more ...string) []string {
@@ -239,7 +239,7 @@ func TestKeptConfigMaps(t *testing.T) {
 	}
 }
 
-// TestRights holds that the authenticator may follow one ConfigMap, write Events and
+// TestRights checks that the authenticator may follow one ConfigMap, write Events and
 // keep two ConfigMaps, and nobody else may by it.
 func TestRights(t *testing.T) {
 	t.Parallel()
@@ -277,7 +277,7 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// TestGuard holds that the guard on aws-auth is asked about three ConfigMaps only, and
+// TestGuard checks that the guard on aws-auth is asked about three ConfigMaps only, and
 // that a server that does not answer blocks nothing for long. All manifests agree but for
 // the address and the CA.
 func TestGuard(t *testing.T) {
@@ -308,7 +308,7 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestReferences holds that what is named is there.
+// TestReferences checks that what is named is there.
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	for _, f := range flavours(t) {
@@ -384,7 +384,7 @@ func ports(o object) (names []string) {
 	return names
 }
 
-// TestOneVersion holds that every flavour runs the image of the same version.
+// TestOneVersion checks that every flavour runs the image of the same version.
 func TestOneVersion(t *testing.T) {
 	t.Parallel()
 	images := map[string][]string{}
@@ -404,7 +404,7 @@ func TestOneVersion(t *testing.T) {
 	}
 }
 
-// TestServingCertificate holds that cert-manager makes the certificate that the
+// TestServingCertificate checks that cert-manager makes the certificate that the
 // pod serves by, for the name that the kube-apiserver is given.
 func TestServingCertificate(t *testing.T) {
 	t.Parallel()
@@ -433,7 +433,7 @@ func TestServingCertificate(t *testing.T) {
 	}
 }
 
-// TestSharedAuthority holds that every server signs with the CA of the Secret, follows
+// TestSharedAuthority checks that every server signs with the CA of the Secret, follows
 // it, and writes its own kubeconfig.
 func TestSharedAuthority(t *testing.T) {
 	t.Parallel()

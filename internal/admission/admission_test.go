@@ -246,7 +246,7 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// TestWarnings holds that mistakes that an edit leaves are warnings.
+// TestWarnings checks that mistakes that an edit leaves are warnings.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	guard := newGuard(nil)
@@ -261,7 +261,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestContent holds that what servers write may be replaced, but not by what cannot be
+// TestContent checks that what servers write may be replaced, but not by what cannot be
 // read.
 func TestContent(t *testing.T) {
 	t.Parallel()
@@ -296,7 +296,7 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// TestOwner holds that whom a server maps without aws-auth does not need it.
+// TestOwner checks that whom a server maps without aws-auth does not need it.
 func TestOwner(t *testing.T) {
 	t.Parallel()
 	owner, err := mapper.Owner("aws", "arn:aws:iam::111122223333:role/Admin")
@@ -310,7 +310,7 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-// TestReserved holds that a reserved username is no access.
+// TestReserved checks that a reserved username is no access.
 func TestReserved(t *testing.T) {
 	t.Parallel()
 	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, Reserved: []string{"root"}})

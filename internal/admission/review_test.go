@@ -133,7 +133,7 @@ func TestOverrideWarns(t *testing.T) {
 	}
 }
 
-// TestUntouched holds that a webhook that is configured for other requests blocks none of
+// TestUntouched checks that a webhook that is configured for other requests blocks none of
 // them.
 func TestUntouched(t *testing.T) {
 	t.Parallel()
@@ -156,7 +156,7 @@ func TestUntouched(t *testing.T) {
 	}
 }
 
-// TestFailureAllows holds that what cannot be judged is allowed, with a warning.
+// TestFailureAllows checks that what cannot be judged is allowed, with a warning.
 func TestFailureAllows(t *testing.T) {
 	t.Parallel()
 	for _, object := range []string{`null`, `7`, `{"kind":"Secret"}`, `{"kind":"ConfigMap","data":{"mapRoles":7}}`, `{"kind":"ConfigMap","data":[]}`} {

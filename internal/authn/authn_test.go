@@ -139,8 +139,8 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// TestSignedIn checks that SignedIn is called only for a token that was just verified
-// and mapped, and neither for an unmapped nor for a cached one.
+// TestSignedIn checks that SignedIn is called for a token that was just verified and
+// mapped, but not for one that is unmapped or cached.
 func TestSignedIn(t *testing.T) {
 	good := maps(mapper.Match{Username: "bob", Rule: rule()}, true, nil)
 	for name, test := range map[string]struct {

@@ -45,7 +45,7 @@ func TestExplainDecidesAsAuthenticate(t *testing.T) {
 				t.Fatal(err)
 			}
 			want, got := a.Authenticate(t.Context(), test.bearer), a.Explain(t.Context(), test.bearer)
-			// An explanation is no decision: it has no ID.
+			// An explanation is not a decision: it has no ID.
 			want.Reason = strings.TrimSuffix(want.Reason, " (decision "+want.ID+")")
 			want.ID, want.Time = "", time.Time{}
 			if diff := cmp.Diff(want, got.Decision, cmp.AllowUnexported(identity.Identity{}), cmpopts.EquateErrors()); diff != "" {

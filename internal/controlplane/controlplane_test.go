@@ -137,9 +137,9 @@ func TestDownloadFails(t *testing.T) {
 				}
 			})
 		}, client: func(c *client) { c.archiveTimeout, c.maxArchiveSize = 50*time.Millisecond, 1<<40 }, want: "not complete within 50ms"},
-		"the archive is too big":    {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, good) }, client: func(c *client) { c.maxArchiveSize = int64(len(good)) - 1 }, want: fmt.Sprintf("expected at most %d bytes", len(good)-1)},
-		"the index is too big":      {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, good) }, client: func(c *client) { c.maxIndexSize = 20 }, want: "expected at most 20 bytes"},
-		"the archive is no archive": {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, []byte("<html>")) }, want: "unpacking "},
+		"the archive is too big": {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, good) }, client: func(c *client) { c.maxArchiveSize = int64(len(good)) - 1 }, want: fmt.Sprintf("expected at most %d bytes", len(good)-1)},
+		"the index is too big":   {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, good) }, client: func(c *client) { c.maxIndexSize = 20 }, want: "expected at most 20 bytes"},
+		"not an archive":         {publish: func(i *indextest.Index) { i.Publish(KubernetesVersion, []byte("<html>")) }, want: "unpacking "},
 		"the archive lacks a program": {publish: func(i *indextest.Index) {
 			i.Publish(KubernetesVersion, indextest.Pack(t, programs(t, "", "etcd", "kubectl"), "etcd", "kubectl"))
 		}, want: "expected kube-apiserver, which is not in the archive"},

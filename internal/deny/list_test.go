@@ -59,7 +59,7 @@ func TestDenies(t *testing.T) {
 	}
 }
 
-// TestMalformed checks that an entry that would deny nobody, or more than it seems to,
+// TestMalformed checks that an entry that would deny no principal, or more than it seems to,
 // makes the file invalid, with the place and what to write.
 func TestMalformed(t *testing.T) {
 	t.Parallel()

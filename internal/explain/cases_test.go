@@ -19,8 +19,8 @@ import (
 )
 
 // TestCases explains every file of testdata/cases: a good aws-auth and broken variants of
-// it. The first line of each is the sentence that the explanation must end in, the second
-// says about whom, and the third has the command, if there is one.
+// it. The first line of each is the last sentence of the explanation, the second names
+// the principal, and the third has the command, if there is one.
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/cases/*.yaml")
 	if err != nil || len(files) < 35 {

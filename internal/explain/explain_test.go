@@ -195,8 +195,8 @@ func TestFarMisses(t *testing.T) {
 	}
 }
 
-// TestSimilarNameInAnotherAccount checks that a name with a typo is no near miss in
-// another account, even in one with a typo.
+// TestSimilarNameInAnotherAccount checks that a name with a typo is not a near miss
+// in another account, even in one with a typo.
 func TestSimilarNameInAnotherAccount(t *testing.T) {
 	for _, arn := range []string{"arn:aws:iam::111122223333:role/KubernetesAdmim", "arn:aws:iam::231144931068:role/KubernetesAdmim"} {
 		if e := (setting{}).explain(t, role(arn), mappertest.Role(t, "KubernetesAdmin", "alice")); len(e.NearMisses) > 0 || strings.Contains(e.Command, "--groups") {

@@ -182,7 +182,7 @@ func (m *modelMap) newEntry() modelEntry {
 	default:
 		e.arn = "arn:aws:iam::" + account + ":role/" + name
 	}
-	// Some entries match nobody: white space, another partition, a group, a wildcard.
+	// Some entries match no principal: white space, another partition, a group, a wildcard.
 	switch m.random.IntN(40) {
 	case 0:
 		e.arn += " "
@@ -275,7 +275,7 @@ func (m *modelMap) match(s modelSource, who identity.Principal) (*modelEntry, wa
 				if isSSORole(who, e.account, e.set) {
 					sso = append(sso, e)
 				}
-			case strings.Contains(arn, " "): // matches nobody
+			case strings.Contains(arn, " "): // matches no principal
 			case arn == strings.ToLower(who.CanonicalARN):
 				exact = append(exact, e)
 			case m.strip && withoutPath(arn) == strings.ToLower(who.CanonicalARN):

@@ -148,7 +148,7 @@ func TestStatus(t *testing.T) {
 			s.endStep()
 		default:
 			if !s.begin(step.line) {
-				t.Errorf("%q is no package", step.line)
+				t.Errorf("%q is not a package", step.line)
 			}
 		}
 		s.show()

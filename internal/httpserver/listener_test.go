@@ -137,7 +137,7 @@ func TestAnswersThatNobodyTakes(t *testing.T) {
 		select {
 		case <-ended:
 			if n := closed.Load(); n < many/4 || n > many-2 {
-				t.Errorf("%d of %d connections with %d answers each that nobody takes are closed", n, many, each)
+				t.Errorf("%d of %d connections with %d unread answers each are closed", n, many, each)
 			}
 			if text := s.logged.String(); strings.Count(text, "too many requests wait for their clients") != 1 {
 				t.Errorf("logged, want one warning: %s", text)

@@ -70,7 +70,7 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// FuzzRead holds what is read to what encoding/json reads.
+// FuzzRead checks that reading has the same result as encoding/json.
 func FuzzRead(f *testing.F) {
 	f.Add(`{"a":"1","o":{"b":"2"}}`)
 	f.Add(` {"o":{"x":[1,{"y":null}],"b":"\u00e9\ud800"},"a":null} `)

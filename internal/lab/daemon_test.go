@@ -156,8 +156,8 @@ func TestDownAfterAKill(t *testing.T) {
 	}
 }
 
-// TestDownOfALabThatIsNotProven checks that Down signals no process that may not be
-// the lab's.
+// TestDownOfALabThatIsNotProven checks that Down does not signal a process that
+// might belong to something else.
 func TestDownOfALabThatIsNotProven(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[string]string{

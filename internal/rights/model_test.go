@@ -226,7 +226,7 @@ func newChain(t *testing.T, owners []string, tables []*mapper.Table, reserved []
 	return mapper.First(chain...)
 }
 
-// principals returns everybody whom the random mappings may name.
+// principals returns all principals that the random mappings may name.
 func principals() (all []identity.Principal) {
 	for _, name := range []string{"R1", "R2", "AWSReservedSSO_Set_0123456789abcdef"} {
 		for _, session := range []string{"alice", "a@b", "a-b", "i-0123456789abcdef0"} {

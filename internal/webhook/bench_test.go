@@ -76,7 +76,7 @@ func floorHandler() http.Handler {
 	})
 }
 
-// BenchmarkHandler is the way of one repeated token, without a network.
+// BenchmarkHandler measures one repeated token, without a network.
 func BenchmarkHandler(b *testing.B) {
 	h, body := benchmarkHandler(b), []byte(review("v1", benchmarkToken()))
 	b.ReportAllocs()

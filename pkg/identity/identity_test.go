@@ -88,8 +88,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// FuzzCanonicalize holds that a canonical ARN is its own canonical ARN, and is of
-// the same account.
+// FuzzCanonicalize checks that canonicalizing a canonical ARN changes nothing, and
+// that the account stays the same.
 func FuzzCanonicalize(f *testing.F) {
 	f.Add("arn:aws:sts::231144931069:assumed-role/admin/alice")
 	f.Add("arn:aws:iam::231144931069:user/div/bob")

@@ -23,7 +23,7 @@ func TestOfRegion(t *testing.T) {
 	}
 }
 
-// TestRegionLength holds the bound on what a token can make the server hold.
+// TestRegionLength checks the bound on what a token can make the server hold.
 func TestRegionLength(t *testing.T) {
 	aws, err := partition.Named("aws")
 	if err != nil {

@@ -38,7 +38,7 @@ func TestSTSEndpoint(t *testing.T) {
 	}
 }
 
-// TestSTSRegionReadsBack holds that a server recognizes every host that a client
+// TestSTSRegionReadsBack checks that a server recognizes every host that a client
 // can be configured to use.
 func TestSTSRegionReadsBack(t *testing.T) {
 	for _, region := range []string{

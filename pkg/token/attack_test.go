@@ -92,7 +92,7 @@ func TestAttack(t *testing.T) {
 		{"a look-alike in Unicode", host("sts.eu-west-2.amаzonaws.com"), token.ErrURL},
 		{"a full-width dot", host("sts．eu-west-2.amazonaws.com"), token.ErrURL},
 		{"an escaped host", host("sts%2Eeu-west-2.amazonaws.com"), token.ErrURL},
-		{"an endpoint that nobody trusts", atEndpoint("http://127.0.0.1:4566", "eu-west-2"), token.ErrScheme},
+		{"an endpoint that is not trusted", atEndpoint("http://127.0.0.1:4566", "eu-west-2"), token.ErrScheme},
 		{"one with TLS", atEndpoint("https://127.0.0.1:4566", "eu-west-2"), token.ErrPort},
 		// The rest of the URL.
 		{"http", replaced(t, "https:", "http:"), token.ErrScheme},
@@ -189,7 +189,7 @@ func refused(t *testing.T, bearer string, hosts token.Hosts, want error) {
 	case err == nil:
 		t.Fatalf("it is accepted: %v", request)
 	case !isRule(err):
-		t.Errorf("%v is no error of the package", err)
+		t.Errorf("%v is not an error of the package", err)
 	case want != nil && !errors.Is(err, want):
 		t.Errorf("refused as %v, want %v", err, want)
 	}
@@ -198,8 +198,8 @@ func refused(t *testing.T, bearer string, hosts token.Hosts, want error) {
 	}
 }
 
-// TestAttackBesideTheEndpoint is what must be refused though an endpoint that is
-// not AWS's is trusted: all that only looks like it, and every other rule broken.
+// TestAttackBesideTheEndpoint checks what is rejected although an endpoint that is
+// not AWS's is trusted: URLs that only look like it, and those that break another rule.
 func TestAttackBesideTheEndpoint(t *testing.T) {
 	const plain, secure = "http://localhost:4566", "https://sts.lab.example"
 	good := atEndpoint(plain, "eu-west-2")

@@ -13,7 +13,7 @@ import (
 )
 
 // TestEndpointOfBotocore is what `aws eks get-token` of botocore 1.43 signs with
-// AWS_ENDPOINT_URL set to http://127.0.0.1:4566, with and without a slash behind.
+// AWS_ENDPOINT_URL set to http://127.0.0.1:4566, with and without a trailing slash.
 func TestEndpointOfBotocore(t *testing.T) {
 	const url = "http://127.0.0.1:4566/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256" +
 		"&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20261124%2Feu-west-2%2Fsts%2Faws4_request&X-Amz-Date=20261124T215848Z&X-Amz-Expires=60" +

@@ -108,7 +108,7 @@ func TestParseAccepts(t *testing.T) {
 			}
 		})
 	}
-	t.Run("16383 bytes", func(t *testing.T) { // there is no base64 that makes it 16384
+	t.Run("16383 bytes", func(t *testing.T) { // no base64 has 16384
 		bearer := longToken(token.MaxLength - 1)
 		if len(bearer) != token.MaxLength-1 {
 			t.Fatalf("the token has %d bytes", len(bearer))
@@ -119,8 +119,8 @@ func TestParseAccepts(t *testing.T) {
 	})
 }
 
-// TestEndpoint accepts tokens of the one endpoint that is not AWS's, and AWS's
-// own all the same.
+// TestEndpoint checks that tokens of the configured endpoint are accepted, as well as
+// those of AWS.
 func TestEndpoint(t *testing.T) {
 	for given, host := range map[string]string{
 		"http://127.0.0.1:4566":   "127.0.0.1:4566",
@@ -218,8 +218,8 @@ func TestPrintingGivesNothingAway(t *testing.T) {
 	}
 }
 
-// FuzzParse holds what is promised for every input: no panic, one spelling a
-// request, no error that holds a part of the token.
+// FuzzParse checks the promises for every input: no panic, one spelling for each
+// request, no part of the token in an error.
 func FuzzParse(f *testing.F) {
 	f.Add(token.Encode(goodURL()))
 	f.Add(token.Encode(goodURL() + "&X-Amz-Security-Token=" + sessionToken))
@@ -239,7 +239,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%q is for %q; net/url reads %+v, %v", request.URL(), request.Host(), u, urlErr)
 			}
 			if err != nil && !isRule(err) {
-				t.Errorf("%q: %v is no error of the package", candidate, err)
+				t.Errorf("%q: %v is not an error of the package", candidate, err)
 			}
 			parts, same := token.Inspect(candidate, hosts, signedAt())
 			if !errors.Is(same, err) {

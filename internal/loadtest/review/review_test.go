@@ -11,7 +11,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 
-// TestTokensParse holds that what is measured is the whole way of a token: one
+// TestTokensParse checks that what is measured is the whole way of a token: one
 // that is malformed would be refused early, and so look fast.
 func TestTokensParse(t *testing.T) {
 	t.Parallel()

@@ -80,7 +80,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestDeadRegion holds that nothing at all comes back: any answer would have a
+// TestDeadRegion checks that nothing at all comes back: any answer would have a
 // server give up sooner than with a real dead region.
 func TestDeadRegion(t *testing.T) {
 	t.Parallel()

@@ -286,7 +286,7 @@ func TestUnmapped(t *testing.T) {
 	<-readings
 	<-s.wrote
 	later.Store(3660)
-	followed.Unmapped(arn) // there is no ConfigMap that an Event could be about
+	followed.Unmapped(arn) // an Event needs a ConfigMap to refer to
 	later.Store(3720)
 	followed.Unmapped(arn)
 	s.send(t, "ADDED", awsAuth("3", "b", nil))

@@ -10,7 +10,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/mappertest"
 )
 
-// TestARNs checks the message and the fix for each kind of ARN that matches nobody.
+// TestARNs checks the message and the fix for each kind of ARN that matches no principal.
 func TestARNs(t *testing.T) {
 	for _, test := range []struct {
 		name, arn, message, fix string

@@ -255,7 +255,7 @@ func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// TestTime holds a verification to its time: a quick failure is repeated, a slow
+// TestTime checks how long a verification takes: a quick failure is repeated, a slow
 // one would hold up others for as long again.
 func TestTime(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -296,8 +296,8 @@ func TestCallerGivesUp(t *testing.T) {
 	}
 }
 
-// TestCertificateOfAnotherName is led to a server that is not STS, by a proxy that
-// the environment names: the verifier's own client looks at whom it talks to. It
+// TestCertificateOfAnotherName checks that the verifier's own client rejects a server
+// that is not STS, which it reaches through a proxy from the environment. It
 // comes before every other test of that client, since net/http reads HTTPS_PROXY
 // once.
 func TestCertificateOfAnotherName(t *testing.T) {

@@ -21,7 +21,7 @@ func ask(handler http.Handler, body string) (review.Answer, int) {
 	return review.Read(recorder.Code, answer), recorder.Code
 }
 
-// TestThroughSTS holds that the floor really makes the call it is to be the price of.
+// TestThroughSTS checks that the floor really makes the call it is to be the price of.
 func TestThroughSTS(t *testing.T) {
 	t.Parallel()
 	standin, err := sts.New()
