@@ -120,7 +120,7 @@ func nameIn(r *admissionv1.AdmissionRequest) string {
 	}
 	var old metav1.PartialObjectMetadata
 	if err := strictjson.UnmarshalCaseSensitivePreserveInts(r.OldObject.Raw, &old); err != nil {
-		return "" // it is none of ours, as far as one can tell
+		return "" // an unreadable object has no name to judge
 	}
 	return old.Name
 }
