@@ -79,9 +79,11 @@ func tunnel(conn net.Conn, proxy *url.URL, to string) error {
 	}
 	in := bufio.NewReader(io.LimitReader(conn, maxHeaders))
 	answer, err := readAnswer(in, request)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	defer answer.Body.Close()
+	switch {
 	case answer.StatusCode != http.StatusOK:
 		return fmt.Errorf("the answer is HTTP %d", answer.StatusCode)
 	case in.Buffered() > 0:

@@ -56,7 +56,7 @@ func (t *Transport) exchange(c *connection, r *http.Request) (*http.Response, er
 	var answer *http.Response
 	var reusable bool
 	err := interruptible(r.Context(), c, func() (err error) {
-		answer, reusable, err = c.exchange(r, t.maxBody)
+		answer, reusable, err = c.exchange(r, t.maxBody) //nolint:bodyclose // the body is in memory
 		return err
 	})
 	if err != nil {
