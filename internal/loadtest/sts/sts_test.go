@@ -103,7 +103,9 @@ func TestSlowRefusal(t *testing.T) {
 	defer cancel()
 	if answer, err := get(ctx, t, client, sts.Region, sts.UnknownKey(1)); err == nil {
 		answer.Body.Close()
-		t.Error("an unknown key is refused at once")
+		if ctx.Err() == nil { // else the answer is that to a client that leaves
+			t.Error("an unknown key is refused at once")
+		}
 	}
 	answer, err := get(t.Context(), t, client, sts.Region, sts.Key(1))
 	if err != nil {
