@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kube-iam/authenticator/internal/loadtest/program"
 	"github.com/kube-iam/authenticator/internal/loadtest/stats"
@@ -16,7 +17,7 @@ const runsARound = 20
 func (b *bench) token() ([]line, error) {
 	env := append(b.bareEnvironment(), "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 	makeToken, tellVersion := []string{"token", "--cluster-id", clusterID}, []string{"version"}
-	cachedToken := append(makeToken[:len(makeToken):len(makeToken)], "--cache") // the first run makes it
+	cachedToken := slices.Concat(makeToken, []string{"--cache"}) // the first run makes it
 	runs := []*runsOf{
 		{command: program.Command{Path: b.ours, Args: makeToken, Env: env}},
 		{command: program.Command{Path: b.peer, Args: makeToken, Env: env}},
