@@ -60,7 +60,8 @@ func TestMapEditsAWSAuth(t *testing.T) {
 	}
 	before := get()
 	var begin edition
-	eventually(t, watchDelay, "the server's entry in the history", func() bool {
+	// The edits of earlier tests may wait to be recorded.
+	eventually(t, watchDelay+eventDelay, "the server's entry in the history", func() bool {
 		history := s.history()
 		if len(history) == 0 {
 			return false

@@ -60,8 +60,8 @@ func sections(t *testing.T) []section {
 			before: `aws iam create-role --role-name KubernetesAdmin --assume-role-policy-document \
   '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"231144931069"},"Action":"sts:AssumeRole"}]}'
 `,
-			instead: []string{"--exec-arg my-cluster", "--exec-arg kubedemy", role, roleInLab},
-			prints:  []string{`daemonset.apps/authenticator created`, `(?m)^Username +admin:EKSGetTokenAuth$`, `(?m)^Groups +\[system:masters `},
+			instead: []string{"--cluster-id my-cluster", "--cluster-id kubedemy", "kubernetes-admin@kubernetes", "administrator", role, roleInLab},
+			prints:  []string{`daemonset.apps/authenticator created`, `(?m)^Username +admin:`, `(?m)^Groups +\[system:masters `},
 		},
 		{
 			document: "README.md", heading: "Migrating from aws-iam-authenticator", provider: "envtest",

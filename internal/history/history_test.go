@@ -343,6 +343,38 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
+// TestRecorderOverrun checks that the last edits are recorded, if there are too many.
+func TestRecorderOverrun(t *testing.T) {
+	t.Parallel()
+	client := newClient(t)
+	wrote := make(chan struct{}, 32)
+	client.PrependReactor("update", "configmaps", func(clienttesting.Action) (bool, kuberuntime.Object, error) {
+		wrote <- struct{}{}
+		return false, nil, nil
+	})
+	warnings := make(chan string, 8)
+	recorder := history.NewRecorder(client, slog.New(slog.NewTextHandler(lines(warnings), nil)))
+	for i := range 20 {
+		recorder.Observe(configMap(kube.AWSAuth, fmt.Sprint(100+i), map[string]string{"mapUsers": fmt.Sprint(i)}))
+	}
+	if len(warnings) != 4 {
+		t.Errorf("%d warnings, want 4", len(warnings))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { recorder.Run(ctx) })
+	for range 16 {
+		<-wrote
+	}
+	for entries := list(t, client); !strings.Contains(entries[len(entries)-1], " 119 "); entries = list(t, client) {
+	}
+	cancel()
+	running.Wait()
+	if entries := list(t, client); len(entries) != 16 || !strings.Contains(entries[0], " 104 ") {
+		t.Errorf("recorded: %q", entries)
+	}
+}
+
 type lines chan string
 
 func (l lines) Write(line []byte) (int, error) {

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// maxWaiting is the number of edits that wait to be recorded; more are dropped.
+	// maxWaiting is the number of edits that wait to be recorded; of more, the oldest are
+	// dropped.
 	maxWaiting = 16
 	// recordTimeout is the time for recording one edit.
 	recordTimeout = 30 * time.Second
@@ -30,12 +31,20 @@ func NewRecorder(client dynamic.Interface, log *slog.Logger) *Recorder {
 	return &Recorder{client: client, log: log, queue: make(chan *unstructured.Unstructured, maxWaiting)}
 }
 
-// Observe queues the content of aws-auth. It never waits.
+// Observe queues the content of aws-auth. It never waits: if too many are waiting, the
+// oldest is dropped, since the last one is what is in force. Calls must not overlap.
 func (r *Recorder) Observe(configMap *unstructured.Unstructured) {
-	select {
-	case r.queue <- configMap:
-	default:
-		r.log.Warn("an edit of aws-auth is not in the history: too many are waiting to be written")
+	for {
+		select {
+		case r.queue <- configMap:
+			return
+		default:
+		}
+		select {
+		case <-r.queue:
+			r.log.Warn("an edit of aws-auth is not in the history: too many are waiting to be written")
+		default:
+		}
 	}
 }
 
