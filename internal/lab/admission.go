@@ -27,7 +27,7 @@ func (l *Lab) GuardAWSAuth(ctx context.Context) error {
 	if err := yaml.UnmarshalStrict([]byte(kind.Admission), configuration); err != nil {
 		return fmt.Errorf("reading the guard on aws-auth: %w", err)
 	}
-	ca, err := l.dir.ReadFile(authenticatorDir + "/cert.pem")
+	ca, err := l.provider.webhookCA(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the authenticator's certificate: %w", err)
 	}

@@ -145,6 +145,10 @@ func (p *envtestProvider) authenticatorLog(context.Context) string {
 // authenticatorLogFile is the authenticator's log.
 const authenticatorLogFile = authenticatorDir + "/log"
 
+func (p *envtestProvider) webhookCA(context.Context) ([]byte, error) {
+	return p.dir.ReadFile(authenticatorDir + "/cert.pem")
+}
+
 // webhookClient returns an HTTP client that trusts the authenticator's certificate.
 func (p *envtestProvider) webhookClient() (*http.Client, error) {
 	certificate, err := p.dir.ReadFile(authenticatorDir + "/cert.pem")

@@ -249,6 +249,21 @@ func (k *kindProvider) post(ctx context.Context, path string, body []byte) (stat
 	return status, []byte(output[:max(0, at)]), err
 }
 
+// webhookCA reads the files inside of the nodes: they belong to the pods' user.
+func (k *kindProvider) webhookCA(ctx context.Context) ([]byte, error) {
+	var all []byte
+	for _, node := range k.controlPlanes() {
+		text, err := k.engine.run(ctx, "exec", node, "cat", nodeStateDir+"/cert.pem")
+		if err != nil {
+			return nil, err
+		}
+		if ca := []byte(text + "\n"); !bytes.Contains(all, ca) { // control planes can share one
+			all = append(all, ca...)
+		}
+	}
+	return all, nil
+}
+
 func (k *kindProvider) authenticatorLog(ctx context.Context) string {
 	var all strings.Builder
 	for _, node := range k.controlPlanes() {

@@ -38,6 +38,8 @@ type provider interface {
 	restartAuthenticator(ctx context.Context, waitReady bool) error
 	// post sends a body to the authenticator, as kube-apiserver does.
 	post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error)
+	// webhookCA returns the CAs of the authenticator's certificates, in PEM.
+	webhookCA(ctx context.Context) ([]byte, error)
 	// authenticatorLog returns the last lines of the authenticator's log.
 	authenticatorLog(ctx context.Context) string
 	// stop ends what the stages have started, even if not all of them ran.
