@@ -21,7 +21,7 @@ type edited struct {
 	New []mapping `json:"new"`
 	// Access is who gains, loses or changes access.
 	Access []diffChange `json:"access"`
-	// Dangers are the reasons for which the edit needs --force.
+	// Dangers are the reasons why the edit needs --force.
 	Dangers []string `json:"dangers"`
 	// ResourceVersion is that of aws-auth after the edit.
 	ResourceVersion string `json:"resourceVersion,omitempty"`

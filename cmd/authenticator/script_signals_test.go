@@ -109,5 +109,5 @@ func opened(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Defer(func() { _ = writer.Close() })
 		}
 		return err == nil
-	}, func() { ts.Fatalf("nobody opens %s", args[0]) })
+	}, func() { ts.Fatalf("no process opens %s", args[0]) })
 }

@@ -142,11 +142,11 @@ func (o *whyOptions) nothing(cluster string) error {
 	case o.id != "":
 		return fmt.Errorf("no decision has the ID %q: the server keeps only the last ones, and none after a restart (its log has the others)", o.id)
 	case cluster != "" && o.arn == "":
-		return fmt.Errorf("the server denied nobody for cluster %q since it started", cluster)
+		return fmt.Errorf("the server has not denied anybody for cluster %q since it started", cluster)
 	case o.arn != "":
 		return fmt.Errorf("no decision was about %q: either it signed in, or its token never reached the server (authenticator explain --arn says what the server would decide)", o.arn)
 	}
-	return errors.New("the server denied nobody since it started")
+	return errors.New("the server has not denied anybody since it started")
 }
 
 // follow prints the decisions to come, of the server on this machine or of those in pods.

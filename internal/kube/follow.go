@@ -17,8 +17,8 @@ import (
 )
 
 // retryDelay is the mean time between two attempts while an API server does not
-// respond. The delays of client-go grow to a minute, so an edit would act that long
-// after the API server is back.
+// respond. The delays of client-go grow to a minute: an edit would take effect that
+// late after the API server is back.
 const retryDelay = 400 * time.Millisecond
 
 // A Follower lists and watches objects for an informer.

@@ -16,6 +16,9 @@ import (
 // Timeout bounds a request, like that of a kube-apiserver's webhook client.
 const Timeout = 30 * time.Second
 
+// maxAnswer bounds what is read of an answer; a TokenReview is far shorter.
+const maxAnswer = 1 << 20
+
 // maxInFlight bounds the unanswered requests of one open loop.
 const maxInFlight = 8192
 
@@ -88,7 +91,7 @@ func (c *Client) send(ctx context.Context, body []byte) (status int, content []b
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	content, err = io.ReadAll(response.Body)
+	content, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return response.StatusCode, content, err
 }
 

@@ -19,6 +19,7 @@ const resource = "/apis/iamauthenticator.k8s.aws/v1alpha1/iamidentitymappings"
 
 // An apiServer holds IAMIdentityMappings. The e2e suite has a real API server.
 type apiServer struct {
+	t   *testing.T
 	url string
 
 	mu      sync.Mutex
@@ -36,7 +37,7 @@ type apiServer struct {
 
 func newAPIServer(t *testing.T) *apiServer {
 	t.Helper()
-	s := &apiServer{objects: map[string]map[string]any{}, watchers: map[chan string]bool{}}
+	s := &apiServer{t: t, objects: map[string]map[string]any{}, watchers: map[chan string]bool{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -189,7 +190,8 @@ func (s *apiServer) save(kind string, object map[string]any) {
 	}
 	event, err := json.Marshal(map[string]any{"type": kind, "object": object})
 	if err != nil {
-		panic(err)
+		s.t.Errorf("encoding an event: %v", err)
+		return
 	}
 	for events := range s.watchers {
 		events <- string(event)
