@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -123,7 +124,11 @@ func (s *Serving) report() {
 		detail = []any{"file", s.inUse.Load().pair.files.Cert, "error", s.pending}
 	}
 	now := s.config.Now()
-	if problem := text + fmt.Sprint(detail...); problem != s.reported.text || now.Sub(s.reported.at) >= reportPeriod {
+	problem := text + fmt.Sprint(detail...)
+	if untimely, ok := errors.AsType[*untimelyError](errors.Join(s.Refused(), s.pending)); ok {
+		problem = strings.ReplaceAll(problem, untimely.clock(), "")
+	}
+	if problem != s.reported.text || now.Sub(s.reported.at) >= reportPeriod {
 		s.reported = reported{problem, now}
 		if text != "" {
 			log(text, detail...)

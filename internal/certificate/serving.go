@@ -177,14 +177,23 @@ func (u *inUse) verify(trusting *Pair, config Config) error {
 	return err
 }
 
-// untimely returns the error for a certificate outside of its validity. The time of day
-// is not in it, so that the error stays the same while it lasts.
+// An untimelyError is about a certificate outside of its validity.
+type untimelyError struct {
+	reason string
+	now    time.Time
+}
+
+func (e *untimelyError) Error() string { return e.reason + e.clock() }
+
+// clock is the part of the error that changes while the error lasts.
+func (e *untimelyError) clock() string { return ", and the clock shows " + e.now.Format(time.DateOnly) }
+
 func untimely(certificate *x509.Certificate, now time.Time) error {
 	validity := "expired on " + certificate.NotAfter.Format(time.DateOnly)
 	if now.Before(certificate.NotBefore) {
 		validity = "is not valid before " + certificate.NotBefore.Format(time.DateTime)
 	}
-	return fmt.Errorf("%q %s, and the clock shows %s", certificate.Subject.CommonName, validity, now.Format(time.DateOnly))
+	return &untimelyError{fmt.Sprintf("%q %s", certificate.Subject.CommonName, validity), now}
 }
 
 // Ending returns a warning about a certificate that expires soon and that the server
