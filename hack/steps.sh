@@ -23,12 +23,12 @@ run() {
   begin "$1"
   shift
   local log=$logs/$1 started=$SECONDS next=$((SECONDS + 5)) pause=5 failed=0 pid last
+  # The trap comes first: a signal may arrive as soon as the step runs.
+  trap 'kill -- "-$!" 2> /dev/null || true' EXIT
   set -m # a process group of its own, which can be ended as one
   "$@" > "$log" 2>&1 < /dev/null &
   pid=$!
   set +m
-  # shellcheck disable=SC2064 # this step's process
-  trap "kill -- -$pid 2> /dev/null || true" EXIT
   while kill -0 "$pid" 2> /dev/null; do
     sleep 0.2
     if ((SECONDS >= next)); then
