@@ -11,7 +11,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/controlplane"
 	"github.com/kube-iam/authenticator/internal/controlplane/indextest"
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 // TestDownloadedControlPlane brings up a lab where there is neither a control plane

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 // memoryLimit is that of the manifests.

@@ -18,7 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 // A bearer is a client that sends a new token with each request.

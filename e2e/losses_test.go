@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 // TestNodeRoleRemoved removes a node role's mapping with kubectl, past the checks of

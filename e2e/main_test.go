@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 // Shorter than in production, so that tests can wait for the limits on how long a

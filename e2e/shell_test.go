@@ -18,7 +18,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 // A shell is one person at a terminal: an environment, a home and files of their

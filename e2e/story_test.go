@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
 

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 // open returns the description of the running lab that a command is for.

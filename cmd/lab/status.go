@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/lab"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 func newStatus() *cobra.Command {

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 )
 
 // authenticatorDir, in the lab's directory, holds the authenticator's files.

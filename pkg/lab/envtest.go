@@ -10,7 +10,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
-	"github.com/kube-iam/authenticator/internal/lab/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 )
 
 // controlPlaneDir, in the lab's directory, holds the files of etcd and kube-apiserver.

@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 )
 
 func writeTestKubeconfig(t *testing.T, dir *private.Dir) {

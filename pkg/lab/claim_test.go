@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 )
 
 func TestClaimDir(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
-	"github.com/kube-iam/authenticator/internal/lab/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 )
 
 // endLeftovers ends the processes that a killed lab has recorded, if they still run.

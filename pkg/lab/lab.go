@@ -23,8 +23,8 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
-	"github.com/kube-iam/authenticator/internal/lab/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 )
 
 // The contents of the lab's AWS account.

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 )
 
 // ErrRunning means that a lab is running or coming up in the directory.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/lab/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 )
 
 // LogFile is the log of a lab in the background.

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/kube-iam/authenticator/internal/lab/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 )
 
 func TestWorksIn(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
-	"github.com/kube-iam/authenticator/internal/lab/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 )
 
 // Info describes a lab. `lab status` prints it.

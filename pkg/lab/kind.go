@@ -17,7 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/kind/pkg/cluster"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 )
 
 // KindConfig configures the provider [Kind]. Other providers ignore it.

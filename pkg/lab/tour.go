@@ -14,7 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 )
 
 // tourDir, in the lab's directory, is the directory in which the tour's commands run.

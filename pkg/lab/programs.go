@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kube-iam/authenticator/internal/lab/private"
-	"github.com/kube-iam/authenticator/internal/lab/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 )
 
 // processesFile lists the processes that the lab has started. If the lab is killed,
