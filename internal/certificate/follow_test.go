@@ -206,7 +206,7 @@ func TestFollowKeepsWhatWorks(t *testing.T) {
 				// The certificates were made before the bubble, whose clock is in 2000.
 				// The test starts shortly before midnight: a new date is no new problem.
 				start := ca.certificate.NotBefore.Add(2 * time.Hour)
-				time.Sleep(time.Until(start.Truncate(24*time.Hour).Add(24*time.Hour - time.Minute)))
+				time.Sleep(time.Until(start.Truncate(24 * time.Hour).Add(24*time.Hour - time.Minute)))
 				f := follow(t, given(t, test.before...))
 				write(t, f.files, test.next(t)...)
 				f.pass(settled)
