@@ -21,6 +21,8 @@ func TestOutOfFilesForReal(t *testing.T) {
 			t.Fatal(err)
 		}
 		os.Stdout.WriteString("address=" + s.address + "\n")
+		s.logged.await("out of file descriptors")
+		os.Stdout.WriteString("out of files\n")
 		_, _ = os.Stdin.Read(make([]byte, 1)) // until it is closed
 		os.Stdout.WriteString(s.logged.String())
 		s.end(t)
@@ -47,13 +49,15 @@ func TestOutOfFilesForReal(t *testing.T) {
 	}
 	var silent []net.Conn
 	for range 2 * few {
-		conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+		conn, err := net.DialTimeout("tcp", address, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
 		silent = append(silent, conn)
 	}
-	time.Sleep(200 * time.Millisecond) // so that it tries to accept them
+	if line, err := output.ReadString('\n'); err != nil || line != "out of files\n" {
+		t.Fatalf("the server says %q, %v", line, err)
+	}
 	for _, conn := range silent {
 		_ = conn.Close()
 	}

@@ -101,8 +101,8 @@ func (l *listener) makeRoom() error {
 	wait := patience
 	if quiet := l.quietest(); quiet != nil {
 		if wait -= time.Duration(time.Now().UnixNano() - quiet.quietSince.Load()); wait <= 0 {
-			_ = quiet.Close() // net/http learns of it when it reads
 			l.closedQuiet.Add(1)
+			_ = quiet.Close() // net/http learns of it when it reads
 			return nil
 		}
 	}

@@ -24,14 +24,31 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // logged collects what is logged.
 type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu      sync.Mutex
+	text    bytes.Buffer
+	written sync.Cond
+}
+
+func newLogged() *logged {
+	l := &logged{}
+	l.written.L = &l.mu
+	return l
 }
 
 func (l *logged) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.written.Broadcast()
 	return l.text.Write(p)
+}
+
+// await returns once a text is logged.
+func (l *logged) await(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !strings.Contains(l.text.String(), text) {
+		l.written.Wait()
+	}
 }
 
 func (l *logged) String() string {
@@ -85,11 +102,11 @@ func (s *served) end(t *testing.T) {
 
 func serve(t *testing.T, busy func()) *served {
 	t.Helper()
-	return serveOn(t, func(l net.Listener) net.Listener { return l }, busy)
+	return serveEndpoint(t, func(*httpserver.Endpoint) {}, busy)
 }
 
-// serveOn serves on a listener that wrap wraps.
-func serveOn(t *testing.T, wrap func(net.Listener) net.Listener, busy func()) *served {
+// serveEndpoint serves an endpoint that change changes.
+func serveEndpoint(t *testing.T, change func(*httpserver.Endpoint), busy func()) *served {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -103,11 +120,10 @@ func serveOn(t *testing.T, wrap func(net.Listener) net.Listener, busy func()) *s
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &served{address: listener.Addr().String(), logged: &logged{}, ended: make(chan error, 1)}
-	s.server = httpserver.New(s.logged.logger(), httpserver.Endpoint{
-		Name: "main", Handler: answer(busy), Listener: wrap(listener),
-		Certificate: serving.Certificate,
-	})
+	s := &served{address: listener.Addr().String(), logged: newLogged(), ended: make(chan error, 1)}
+	endpoint := httpserver.Endpoint{Name: "main", Handler: answer(busy), Listener: listener, Certificate: serving.Certificate}
+	change(&endpoint)
+	s.server = httpserver.New(s.logged.logger(), endpoint)
 	ctx, stop := context.WithCancel(t.Context())
 	s.stop = stop
 	go func() { s.ended <- s.server.Serve(ctx) }()

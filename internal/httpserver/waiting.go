@@ -102,9 +102,9 @@ func (l *listener) closeSlowest() {
 	if all <= maxWaiting {
 		return
 	}
-	_ = slowest.Close()
 	l.closedSlow.Add(1)
 	l.slow.Do(func() {
 		l.log.Warn("too many requests wait for their clients: closing the connection with most of them", "limit", maxWaiting)
 	})
+	_ = slowest.Close() // last, so that it is counted before its client notices
 }
