@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -102,6 +103,10 @@ func machine(t *testing.T, programs map[string]string) string {
 			t.Fatal(err)
 		}
 	}
+	// A process that another test starts meanwhile would inherit the open files, and no
+	// file that is open for writing can be run.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for name, does := range programs {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!"+filepath.Join(dir, "bash")+"\n"+does+"\n"), 0o700); err != nil {
 			t.Fatal(err)

@@ -48,6 +48,10 @@ func (c *checkout) write(t *testing.T, name, content string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// A process that another test starts meanwhile would inherit the open file, and no
+	// file that is open for writing can be run.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
 		t.Fatal(err)
 	}

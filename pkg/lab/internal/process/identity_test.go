@@ -194,7 +194,12 @@ func TestNewBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "program")
-	if err := os.WriteFile(path, content, 0o700); err != nil {
+	// A process that another test starts meanwhile would inherit the open file, and no
+	// file that is open for writing can be run.
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(path, content, 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	child := start(t, path, "echo")
