@@ -35,10 +35,11 @@ func TestServerOutlivesItsLog(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
 	}
-	ports, err := clitest.FreePorts(1)
+	ports, release, err := clitest.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(release)
 	dir := t.TempDir()
 	server := exec.Command(clitest.Build(t), "server", "--cluster-id", "c", "--backend-mode", "MountedFile", "--health-port", "0",
 		"--state-dir", dir, "--generate-kubeconfig", filepath.Join(dir, "kubeconfig.yaml"), "--port", strconv.Itoa(ports[0]))

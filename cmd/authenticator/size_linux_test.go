@@ -35,10 +35,11 @@ func TestServerIsLight(t *testing.T) {
 	}
 	cloud := localawstest.Start(t, localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
 	dir := t.TempDir()
-	ports, err := clitest.FreePorts(1)
+	ports, release, err := clitest.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(release)
 	port := strconv.Itoa(ports[0])
 	server := exec.Command(clitest.Build(t), "server", "--cluster-id", "c", "--aws-auth-file", thousandMappings(t, dir),
 		"--state-dir", dir, "--generate-kubeconfig", filepath.Join(dir, "kubeconfig.yaml"), "--port", port, "--health-port", "0", "-v", "error")

@@ -76,10 +76,11 @@ func Scripts(t *testing.T, params testscript.Params, ports ...string) {
 	params.Dir = "testdata/script"
 	params.Setup = func(env *testscript.Env) error {
 		env.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise each program ends a second later
-		free, err := FreePorts(len(ports))
+		free, release, err := FreePorts(len(ports))
 		if err != nil {
 			return err
 		}
+		env.Defer(release)
 		for i, name := range ports {
 			env.Setenv(name, strconv.Itoa(free[i]))
 		}
@@ -114,23 +115,38 @@ func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// FreePorts returns different ports of loopback that are free now. They are below the
-// range that the system assigns to connections, which could take them before the
-// program under test does.
-func FreePorts(count int) ([]int, error) {
+// FreePorts returns ports of loopback where nothing listens, and reserves them among
+// tests until release is called. They are below the range that the system assigns to
+// connections, which could take them before the program under test does.
+//
+// A reservation is a UDP socket with the port, since the programs need only TCP. Nothing
+// listens on the port meanwhile: a process that another test is just starting could
+// still hold that socket when the program under test listens.
+func FreePorts(count int) (ports []int, release func(), err error) {
 	const from, to, tries = 10000, 32000, 1000
-	var ports []int
+	var reserved []net.PacketConn
+	release = func() {
+		for _, socket := range reserved {
+			_ = socket.Close()
+		}
+	}
 	for range tries {
 		if len(ports) == count {
-			return ports, nil
+			return ports, release, nil
 		}
 		port := from + rand.IntN(to-from)
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		socket, err := net.ListenPacket("udp", address)
 		if err != nil {
-			continue // taken
+			continue // another test has it
 		}
-		defer listener.Close() // after the last port, so that no port is returned twice
+		reserved = append(reserved, socket)
+		if listening, err := net.Dial("tcp", address); err == nil {
+			_ = listening.Close()
+			continue
+		}
 		ports = append(ports, port)
 	}
-	return nil, fmt.Errorf("finding %d free ports: none in %d tries", count, tries)
+	release()
+	return nil, nil, fmt.Errorf("finding %d free ports: none in %d tries", count, tries)
 }
