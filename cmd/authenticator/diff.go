@@ -132,14 +132,14 @@ func (p *program) readMappings(ctx context.Context, name string, last *awsauth.R
 	if err != nil {
 		return nil, fmt.Errorf("reading the mappings: %w", err)
 	}
-	result, err := parseMappings(content, last, opts)
+	result, err := p.parseMappings(name, content, last, opts)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return result, nil
 }
 
-func parseMappings(content []byte, last *awsauth.Result, opts awsauth.Options) (*awsauth.Result, error) {
+func (p *program) parseMappings(name string, content []byte, last *awsauth.Result, opts awsauth.Options) (*awsauth.Result, error) {
 	switch kind, err := lint.Detect(content); {
 	case err != nil:
 		return nil, err
@@ -153,8 +153,17 @@ func parseMappings(content []byte, last *awsauth.Result, opts awsauth.Options) (
 		opts.AssumedRoles = awsauth.AssumedRolesAsRole
 		return awsauth.ParseNode(mappings, last, opts), nil
 	default:
-		return awsauth.ParseFile(content, last, opts)
+		result, err := kind.Mappings(content, last, opts)
+		if err == nil && kind == lint.DynamicFile && result.IgnoresUserIDs() {
+			p.warnOfUserIDs(name)
+		}
+		return result, err
 	}
+}
+
+// warnOfUserIDs warns that entries of a DynamicFile are read without their userid.
+func (p *program) warnOfUserIDs(name string) {
+	fmt.Fprintf(p.err, "authenticator: warning: %s: entries have a userid, which has no effect here: give --%s for a server with dynamicfileUserIDStrict\n", cli.Printable(name), userIDStrictFlag)
 }
 
 // warnOfSections warns that a section or a manifest does not count as it is written.

@@ -18,6 +18,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
+const userIDStrictFlag = "dynamic-file-user-id-strict"
+
 // dynamicOptions are the flags of the files in which a control plane writes access
 // entries and the backend mode, as on EKS.
 type dynamicOptions struct {
@@ -28,7 +30,7 @@ type dynamicOptions struct {
 
 func (o *dynamicOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.dynamicFile, "dynamic-file", "", "file of backend DynamicFile: JSON with mapRoles, mapUsers and mapAccounts, watched for changes")
-	flags.BoolVar(&o.userIDStrict, "dynamic-file-user-id-strict", false, "match the entries of backend DynamicFile by their userid, the unique ID of a user or role, and by their ARN too if there is one")
+	flags.BoolVar(&o.userIDStrict, userIDStrictFlag, false, "match the entries of backend DynamicFile by their userid, the unique ID of a user or role, and by their ARN too if there is one")
 	flags.StringVar(&o.backendModeFile, "dynamic-backend-mode-file", "", "JSON file with backendMode, watched for changes, which replaces --backend-mode while the server runs")
 }
 

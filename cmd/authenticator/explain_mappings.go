@@ -171,6 +171,7 @@ func (o *explainMappings) readServerFile(ctx context.Context, p *program, name, 
 
 // readFile reads the file of -f once.
 func (o *explainMappings) readFile(ctx context.Context, p *program, options awsauth.Options) (source.Source, error) {
+	options.UserIDs = o.userIDStrict
 	result, err := p.readMappings(ctx, o.filename, nil, options)
 	if err != nil {
 		return nil, err

@@ -209,7 +209,9 @@ func (o *lintOptions) lintFile(ctx context.Context, p *program, name string, opt
 		}
 		content = fixed
 	}
-	of.Report, err = lint.File(content, opts)
+	if of.Report, err = lint.File(content, opts); err == nil && of.IgnoresUserIDs() {
+		p.warnOfUserIDs(of.Name)
+	}
 	return of, err
 }
 

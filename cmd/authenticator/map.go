@@ -110,10 +110,14 @@ func (o *mapOptions) read(ctx context.Context, p *program) (*awsauth.Result, edi
 	if err != nil {
 		return nil, nil, err
 	}
-	if f, ok := target.(*fileTarget); ok && f.isNew {
+	var result *awsauth.Result
+	if f, ok := target.(*fileTarget); !ok {
+		result, err = document.Read(options)
+	} else if f.isNew {
 		return nil, nil, fmt.Errorf("reading the mappings: file %s does not exist", f.path)
+	} else {
+		result, err = p.parseMappings(f.name(), []byte(f.was), nil, options)
 	}
-	result, err := document.Read(options)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", target.name(), err)
 	}

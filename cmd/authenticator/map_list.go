@@ -149,7 +149,7 @@ func printMappings(p *program, output *cli.Output, mappings []mapping) error {
 	return output.Print(p.out, mappings, func(wide bool) cli.Rows {
 		rows := cli.Rows{Header: []string{"PRINCIPAL", "USERNAME", "GROUPS"}}
 		if wide {
-			rows.Header = append(rows.Header, "SECTION", "LINE", "APPLIES")
+			rows.Header = append(rows.Header, "USER-ID", "SECTION", "LINE", "APPLIES")
 		}
 		for _, m := range mappings {
 			username := m.Username
@@ -162,7 +162,7 @@ func printMappings(p *program, output *cli.Output, mappings []mapping) error {
 			}
 			cells := []any{m.principal(), username, groups}
 			if wide {
-				cells = append(cells, m.Section, m.Line, m.Applies)
+				cells = append(cells, cmp.Or(m.UserID, "-"), m.Section, m.Line, m.Applies)
 			}
 			rows.Add(cells...)
 		}

@@ -13,18 +13,22 @@ import (
 // the server's names and defaults.
 type readingFlags struct {
 	partition, rolePaths string
+	userIDStrict         bool
 }
 
 func (f *readingFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.partition, "partition", "aws", "AWS partition of the cluster, as the server's flag")
 	flags.StringVar(&f.rolePaths, "role-paths", "ignore", "treatment of a role path in rolearn, as the server's flag: ignore or strip")
+	flags.BoolVar(&f.userIDStrict, userIDStrictFlag, false, "match the entries of a DynamicFile by their userid, as the server's flag")
 }
 
 func (f *readingFlags) options(p *program, source string) (awsauth.Options, error) {
 	if _, err := partition.Named(f.partition); err != nil {
 		return awsauth.Options{}, cli.Usagef("--partition: %w", err)
 	}
-	return p.readingOptions(source, f.partition, f.rolePaths)
+	options, err := p.readingOptions(source, f.partition, f.rolePaths)
+	options.UserIDs = f.userIDStrict
+	return options, err
 }
 
 // readingOptions returns the options for reading the mappings of a source.

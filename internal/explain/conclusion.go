@@ -43,7 +43,7 @@ func concludeOutcome(facts Facts, explained authn.Explained, e Explanation) (sen
 	case authn.Denied:
 		return concludeDenied(facts, explained, e)
 	case authn.Unmapped:
-		return concludeUnmapped(facts, e)
+		return concludeUnmapped(facts, explained, e)
 	default:
 		return concludeUndecided(facts, explained, e)
 	}
@@ -135,8 +135,12 @@ func concludeDenied(facts Facts, explained authn.Explained, e Explanation) (sent
 }
 
 // concludeUnmapped is about a principal that no mapping matches.
-func concludeUnmapped(facts Facts, e Explanation) (sentence, command string) {
+func concludeUnmapped(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
 	arn := e.Principal.CanonicalARN
+	if e.Result == Undecided {
+		tried := *nearestByUserID(explained)
+		return fmt.Sprintf("Whether %s signs in depends on its unique ID: %s is for %s. Give --user-id, with the ID that this command prints:", arn, place(facts, newRule(tried)), tried.Entry.UserID), userIDOf(arn)
+	}
 	if len(e.NearMisses) == 0 {
 		for _, p := range e.Problems {
 			if hidesMappings(p.Code) {
@@ -163,6 +167,19 @@ func concludeUnmapped(facts Facts, e Explanation) (sentence, command string) {
 		return sentence + ifNode, mapAdd(facts, *e.Principal, nodeGrant())
 	}
 	return sentence + " The entry's groups may be meant for another identity: add --groups as this one needs.", mapAdd(facts, *e.Principal, grant{})
+}
+
+// userIDOf returns the command that prints the unique ID of a principal; empty if AWS has
+// none for it.
+func userIDOf(arn string) string {
+	who := subjectOf(arn)
+	switch who.kind {
+	case "role":
+		return words([]string{"aws", "iam", "get-role", "--role-name", who.name, "--query", "Role.RoleId"})
+	case "user":
+		return words([]string{"aws", "iam", "get-user", "--user-name", who.name, "--query", "User.UserId"})
+	}
+	return ""
 }
 
 // A grant is what a mapping gives: a username and groups, with placeholders. An empty

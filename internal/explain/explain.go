@@ -80,6 +80,9 @@ func New(facts Facts, explained authn.Explained) Explanation {
 	if facts.SessionUnknown && e.Rule != nil && e.Rule.Miss == mapper.MissDenied {
 		e.Result = Undecided // another session may be mapped
 	}
+	if decision.Outcome == authn.Unmapped && principal.PrincipalID == "" && nearestByUserID(explained) != nil {
+		e.Result = Undecided // with the ID of the entry, the principal is mapped
+	}
 	e.EKS = onEKS(facts, explained)
 	e.Sentence, e.Command = conclude(facts, explained, e)
 	return e
@@ -105,6 +108,18 @@ func decidedBy(explained authn.Explained) *mapper.Tried {
 		}
 	}
 	return nil
+}
+
+// nearestByUserID returns a rule that a principal without a known unique ID matches if it
+// has the rule's, preferably one with the principal's ARN; nil if there is none.
+func nearestByUserID(explained authn.Explained) (nearest *mapper.Tried) {
+	for i := range explained.Trace.Tried {
+		tried := &explained.Trace.Tried[i]
+		if tried.Miss == mapper.MissUserID && (nearest == nil || nearest.Entry.ARN == "") {
+			nearest = tried
+		}
+	}
+	return nearest
 }
 
 // isNoUser reports whether a rule matched but results in no user.

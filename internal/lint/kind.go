@@ -74,7 +74,7 @@ func detect(content string) (Kind, *yaml.Node, error) {
 	case kind != nil:
 		return "", nil, fmt.Errorf("line %d: the file is the manifest of a %q: %s", kind.Line, kind.Value, expected)
 	case hasMappings(root) || hasMappings(field(root, "data")):
-		if strings.HasPrefix(strings.TrimSpace(content), "{") {
+		if isDynamicFile(root) {
 			return DynamicFile, root, nil
 		}
 		return Mappings, root, nil
@@ -86,6 +86,17 @@ func detect(content string) (Kind, *yaml.Node, error) {
 	return "", nil, errors.New("the kind of the file is unknown: " + expected)
 }
 
+// isDynamicFile reports whether a file of mappings is JSON with lists. Text instead of a
+// list is the data of a ConfigMap.
+func isDynamicFile(root *yaml.Node) bool {
+	for key, section := range keys(root) {
+		if strings.EqualFold(key, "data") || section.Kind == yaml.ScalarNode && spelling.Within(2, key, sections()) != "" {
+			return false
+		}
+	}
+	return root.Style&yaml.FlowStyle != 0 && root.Content[0].Style&yaml.DoubleQuotedStyle != 0
+}
+
 // guess returns the kind of a file that does not parse, by the lines that it has.
 func guess(content string) Kind {
 	switch {
@@ -95,16 +106,20 @@ func guess(content string) Kind {
 		return ServerConfig
 	case regexp.MustCompile(`(?m)^(kind: *Config|users:|contexts:|current-context:)`).MatchString(content):
 		return Kubeconfig
+	case regexp.MustCompile(`(?i)^\s*\{\s*"([^"]*"[^{}\[\]]*,\s*")*(mapRoles|mapUsers|mapAccounts)"\s*:`).MatchString(content):
+		return DynamicFile
 	case regexp.MustCompile(`(?m)^\s*"?(mapRoles|mapUsers|mapAccounts)"?:`).MatchString(content):
 		return Mappings
 	}
 	return ""
 }
 
+func sections() []string { return []string{"mapRoles", "mapUsers", "mapAccounts"} }
+
 // hasMappings reports whether a mapping has a section of aws-auth, or a near miss.
 func hasMappings(node *yaml.Node) bool {
 	for key := range keys(node) {
-		if spelling.Within(2, key, []string{"mapRoles", "mapUsers", "mapAccounts"}) != "" {
+		if spelling.Within(2, key, sections()) != "" {
 			return true
 		}
 	}

@@ -64,6 +64,11 @@ func (r *Report) Table() *mapper.Table {
 	return r.mappings.Table
 }
 
+// IgnoresUserIDs reports whether entries of a DynamicFile have a userid that has no effect.
+func (r *Report) IgnoresUserIDs() bool {
+	return r.Kind == DynamicFile && r.mappings != nil && r.mappings.IgnoresUserIDs()
+}
+
 // count returns how many problems have a code, listed or not.
 func (r *Report) count(code mapper.Code) (n int) {
 	if r.mappings != nil {
@@ -101,7 +106,7 @@ func File(content []byte, opts Options) (*Report, error) {
 	case Kubeconfig:
 		r.checkKubeconfig(content, root, opts)
 	default:
-		result, err := awsauth.ParseFile(content, nil, opts.Mappings)
+		result, err := kind.Mappings(content, nil, opts.Mappings)
 		if err != nil {
 			r.addInvalid(FileInvalid, err, "all mappings keep their last good content; a server that starts has none")
 			break

@@ -72,6 +72,7 @@ const (
 // The problems of a file or ConfigMap as a whole.
 const (
 	UnknownSection Code = "UnknownSection" // a near miss of mapRoles, mapUsers or mapAccounts
+	SectionCase    Code = "SectionCase"    // the key of a section in another case, which is read all the same
 	NoSections     Code = "NoSections"     // no mapRoles, mapUsers or mapAccounts
 	NoKind         Code = "NoKind"         // data without kind: ConfigMap
 	OtherConfigMap Code = "OtherConfigMap" // the manifest has another name or namespace

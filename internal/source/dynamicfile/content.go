@@ -38,7 +38,7 @@ func Parse(content []byte, last *Content, options awsauth.Options) (*Content, er
 	if err := json.Unmarshal(content, &d); err != nil {
 		return nil, parseError(content, err)
 	}
-	options.AssumedRoles = awsauth.AssumedRolesAsRole
+	options.AssumedRoles, options.SectionsInAnyCase = awsauth.AssumedRolesAsRole, true
 	var before *awsauth.Result
 	if last != nil {
 		before = last.Mappings

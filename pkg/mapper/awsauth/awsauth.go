@@ -31,6 +31,9 @@ type Options struct {
 	// UserIDs makes entries match by their field userid, which is then required, and by
 	// their ARN too if there is one. Otherwise userid has no effect.
 	UserIDs bool
+	// SectionsInAnyCase reads mapRoles, mapUsers and mapAccounts of a file in any case, as
+	// aws-iam-authenticator does in its DynamicFile.
+	SectionsInAnyCase bool
 	// NoSSO turns entries with sso off: they match nobody.
 	NoSSO bool
 	// EKS judges the text by the rules of EKS: what EKS does not support matches nobody,
@@ -74,6 +77,8 @@ type Result struct {
 	broken map[string]bool
 	// found counts all problems by code, including those that are not listed.
 	found map[mapper.Code]int
+	// ignoresUserIDs is set if an entry has a userid without effect.
+	ignoresUserIDs bool
 	// steps counts the values that the reading looked at.
 	steps int
 }
@@ -84,6 +89,10 @@ func (r *Result) Found(code mapper.Code) bool { return r.Count(code) > 0 }
 
 // Count returns how many problems with a code the reading found.
 func (r *Result) Count(code mapper.Code) int { return r.found[code] }
+
+// IgnoresUserIDs reports whether entries have a userid that has no effect, since they
+// match by their ARN alone.
+func (r *Result) IgnoresUserIDs() bool { return r.ignoresUserIDs }
 
 // Good returns the names of the sections that were read as a whole.
 func (r *Result) Good() (names []string) {

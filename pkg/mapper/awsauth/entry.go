@@ -164,6 +164,7 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 			return f, false
 		case "userid": // a field of aws-iam-authenticator's DynamicFile
 			if !r.opts.UserIDs {
+				r.ignoresUserIDs = r.ignoresUserIDs || !isAbsent(value)
 				continue
 			}
 			field, before = &f.userID, &spelled.userID

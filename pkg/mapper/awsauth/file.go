@@ -100,22 +100,23 @@ func hasSection(node *yaml.Node) bool {
 func (r *reading) readSections(data *yaml.Node, whole string, manifest bool) error {
 	lines := map[string]int{}
 	for key, section := range pairs(data) {
-		if !isSection(key.Value) {
+		name, ok := r.sectionOf(key)
+		if !ok {
 			r.checkKey(key.Value, key)
 			continue
 		}
-		if first, twice := lines[key.Value]; twice {
-			return &SyntaxError{Line: key.Line, Column: key.Column, Cause: fmt.Sprintf("%s is set on line %d already", key.Value, first), Fix: "remove one of them"}
+		if first, twice := lines[name]; twice {
+			return &SyntaxError{Line: key.Line, Column: key.Column, Cause: fmt.Sprintf("%s is set on line %d already", name, first), Fix: "remove one of them"}
 		}
-		lines[key.Value] = key.Line
+		lines[name] = key.Line
 		if section = resolve(section); section.Kind != yaml.ScalarNode {
 			if manifest {
-				r.report(mapper.SectionNotText, mapper.Error, key.Value, section, "a ConfigMap has only text, not "+described(section), "the cluster rejects the manifest",
-					fmt.Sprintf("write %s: | and indent the list below it", key.Value))
+				r.report(mapper.SectionNotText, mapper.Error, name, section, "a ConfigMap has only text, not "+described(section), "the cluster rejects the manifest",
+					fmt.Sprintf("write %s: | and indent the list below it", name))
 			}
-			r.readValue(key.Value, section)
+			r.readValue(name, section)
 		} else if !isEmpty(section.Value) {
-			r.readText(key.Value, section.Value, originOf(section, whole))
+			r.readText(name, section.Value, originOf(section, whole))
 			r.text = text{content: whole}
 		}
 	}

@@ -40,6 +40,7 @@ type reading struct {
 	weaklyTyped     bool
 	convertedGroups map[*yaml.Node]*yaml.Node
 	steps           int
+	ignoresUserIDs  bool
 }
 
 func newReading(last *Result, opts Options) *reading {
@@ -164,7 +165,7 @@ func (r *reading) result() *Result {
 			r.sections[name] = s
 		}
 	}
-	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, broken: r.broken, found: r.found, steps: r.steps}
+	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, broken: r.broken, found: r.found, ignoresUserIDs: r.ignoresUserIDs, steps: r.steps}
 	r.reportOverridden(result.Table)
 	order := map[string]int{"": -4, mapRoles: -3, mapUsers: -2, mapAccounts: -1}
 	slices.SortStableFunc(r.problems, func(a, b mapper.Problem) int {

@@ -33,6 +33,18 @@ func sectionInAnyCase(key string) (string, bool) {
 	return sectionNames()[i], true
 }
 
+// sectionOf returns the section that a key of a file names.
+func (r *reading) sectionOf(key *yaml.Node) (name string, ok bool) {
+	if isSection(key.Value) || !r.opts.SectionsInAnyCase {
+		return key.Value, isSection(key.Value)
+	}
+	if name, ok = sectionInAnyCase(key.Value); ok {
+		r.warn(mapper.SectionCase, name, key, fmt.Sprintf("the key %q is read as %s, as aws-iam-authenticator does; other programs may ignore it", key.Value, name), "write "+name)
+		r.suggest(key, mapper.Edit{Kind: mapper.Rename, Old: key.Value, New: name})
+	}
+	return name, ok
+}
+
 // section is the content of mapRoles, mapUsers or mapAccounts.
 type section struct {
 	entries  []mapper.Entry
