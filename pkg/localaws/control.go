@@ -1,7 +1,6 @@
 package localaws
 
 import (
-	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -14,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/gateway"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
@@ -91,10 +93,14 @@ func refuse(w http.ResponseWriter, status int, message string) {
 }
 
 func reply(w http.ResponseWriter, status int, value any) {
-	answer := encodeJSON(status, value)
-	w.Header().Set("Content-Type", answer.contentType)
-	w.WriteHeader(answer.status)
-	_, _ = w.Write(append(answer.body, '\n'))
+	text, err := json.Marshal(value)
+	if err != nil {
+		http.Error(w, "encoding the response: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n'))
 }
 
 func (a *AWS) getHealth(http.ResponseWriter, *http.Request) (any, error) {
@@ -123,7 +129,7 @@ func (a *AWS) getEvents(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	if follow {
-		extendDeadlines(w, 0)
+		gateway.ExtendDeadlines(w, 0)
 		// At shutdown, a reader that does not read gets one second.
 		defer context.AfterFunc(r.Context(), func() {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second))
@@ -131,13 +137,13 @@ func (a *AWS) getEvents(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
 	for number := uint64(0); ; {
-		events, next, more := a.trail.from(number)
+		events, next, more := a.trail.From(number)
 		number = next
 		for _, event := range events {
-			if event.time.Before(since) {
+			if event.Time.Before(since) {
 				continue
 			}
-			if _, err := w.Write(append(slices.Clone(event.text), '\n')); err != nil {
+			if _, err := w.Write(append(slices.Clone(event.Text), '\n')); err != nil {
 				return nil, nil // the reader is gone
 			}
 		}
@@ -246,7 +252,7 @@ func checkTime(t time.Time) error {
 }
 
 func (a *AWS) getFaults(http.ResponseWriter, *http.Request) (any, error) {
-	return map[string][]Fault{"faults": a.faults.List()}, nil
+	return map[string][]Fault{"faults": a.Faults().List()}, nil
 }
 
 func (a *AWS) postFault(w http.ResponseWriter, r *http.Request) (any, error) {
@@ -257,23 +263,23 @@ func (a *AWS) postFault(w http.ResponseWriter, r *http.Request) (any, error) {
 	if fault.ID != "" || fault.Struck != 0 {
 		return nil, errors.New("localaws sets id and struck: leave them out")
 	}
-	return a.faults.Add(fault)
+	return a.Faults().Add(fault)
 }
 
 func (a *AWS) deleteFaults(w http.ResponseWriter, r *http.Request) (any, error) {
-	a.faults.Clear()
+	a.Faults().Clear()
 	return a.getFaults(w, r)
 }
 
 func (a *AWS) deleteFault(w http.ResponseWriter, r *http.Request) (any, error) {
-	if id := r.PathValue("id"); !a.faults.Remove(id) {
+	if id := r.PathValue("id"); !a.Faults().Remove(id) {
 		return nil, &controlError{http.StatusNotFound, fmt.Errorf("no fault has the id %q", id)}
 	}
 	return a.getFaults(w, r)
 }
 
 func (a *AWS) getState(w http.ResponseWriter, _ *http.Request) (any, error) {
-	text, _, err := a.snapshot()
+	text, err := a.account.Export()
 	if err != nil {
 		return nil, &controlError{http.StatusInternalServerError, err}
 	}
@@ -290,32 +296,33 @@ func (a *AWS) putState(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the request: %w", err)
 	}
-	imported, err := decodeState(text, a.accountID)
-	if err != nil {
-		return nil, fmt.Errorf("%w; nothing has changed", err)
+	err = a.account.Import(text)
+	if malformed, ok := errors.AsType[*account.MalformedError](err); ok {
+		return nil, fmt.Errorf("%w; nothing has changed", malformed)
 	}
-	return a.replaceState(imported)
+	return a.replaced(err)
 }
 
 func (a *AWS) deleteState(http.ResponseWriter, *http.Request) (any, error) {
-	return a.replaceState(newState(a.accountID))
+	return a.replaced(a.account.Reset())
 }
 
-// replaceState replaces the state and returns how much is in the new one.
-func (a *AWS) replaceState(by *state) (any, error) {
-	counts := map[string]int{}
-	err := a.update(func() error {
-		a.begin(by)
-		counts["users"], counts["groups"], counts["roles"] = len(by.Users), len(by.Groups), len(by.Roles)
-		counts["clusters"], counts["instances"] = len(by.Clusters), len(by.Instances)
-		return nil
-	})
+// replaced returns how much is in a new state, or why it may not have been saved.
+func (a *AWS) replaced(err error) (any, error) {
 	if err != nil {
 		a.log.Error("saving the state failed", "error", err)
 		return nil, &controlError{http.StatusInternalServerError, fmt.Errorf("replaced the state, but it may not have been saved: %w", err)}
 	}
+	counts := map[string]int{}
+	a.account.View(func(*account.Tx) {
+		counts["users"], counts["groups"], counts["roles"] = len(a.state.Users), len(a.state.Groups), len(a.state.Roles)
+		counts["clusters"], counts["instances"] = len(a.state.Clusters), len(a.state.Instances)
+	})
 	return counts, nil
 }
+
+// maxBody bounds the body of a request to a control endpoint.
+const maxBody = 1 << 20
 
 // decodeRequest reads a small JSON object.
 func decodeRequest(w http.ResponseWriter, r *http.Request, into any) error {
@@ -323,32 +330,8 @@ func decodeRequest(w http.ResponseWriter, r *http.Request, into any) error {
 	if err != nil {
 		return fmt.Errorf("reading the request: %w", err)
 	}
-	if err := decodeStrictly(text, into); err != nil {
+	if err := strictjson.Decode(text, into); err != nil {
 		return fmt.Errorf("reading the request: %w", err)
 	}
 	return nil
-}
-
-// decodeStrictly decodes JSON and rejects unknown fields and trailing data.
-func decodeStrictly(text []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return located(err, text)
-	}
-	if rest := bytes.TrimSpace(text[decoder.InputOffset():]); len(rest) > 0 {
-		return fmt.Errorf("trailing data at byte %d", len(text)-len(rest))
-	}
-	return nil
-}
-
-// located adds the position to a JSON error.
-func located(err error, text []byte) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("unexpected end of JSON input at byte %d", len(text))
-	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("%w at byte %d", err, syntax.Offset)
-	}
-	return err
 }

@@ -1,55 +1,41 @@
 package localaws
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/xml"
 	"maps"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 )
 
-// ec2Service speaks EC2's variant of the Query protocol.
-type ec2Service struct{ queryService }
-
-func (s *ec2Service) serve(c *call) (answer, *Error) {
-	c.forgetInstances()
-	result, action, err := s.call(c)
-	if err != nil {
-		return answer{}, err
+// translateEC2 translates a common error to EC2.
+func translateEC2(e *Error) *Error {
+	switch e.Code {
+	case api.CodeAccessDenied:
+		message := "You are not authorized to perform this operation. " + e.Message
+		if encoded := e.Encoded(); encoded != "" {
+			message += " Encoded authorization failure message: " + encoded
+		}
+		return newError(http.StatusForbidden, "UnauthorizedOperation", message)
+	case api.CodeExpiredToken:
+		return newError(http.StatusBadRequest, "RequestExpired", "Request has expired.")
+	case api.CodeInvalidToken, api.CodeSignatureMismatch, api.CodeMissingToken:
+		return newError(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
+	case api.CodeServiceFailure:
+		return newError(e.Status, "InternalError", e.Message)
+	case api.CodeSignatureSkewed:
+		return newError(http.StatusBadRequest, "RequestExpired", "Request has expired. "+e.Message)
+	case api.CodeThrottled:
+		return newError(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")
+	case api.CodeUnavailable:
+		return newError(e.Status, "Unavailable", e.Message)
 	}
-	response := fields{{"requestId", c.requestID}}
-	if found, ok := result.(fields); ok {
-		response = append(response, found...)
-	} else {
-		response = append(response, field{"return", true})
-	}
-	return encodeXML(func(encoder *xml.Encoder) error {
-		return encoder.EncodeElement(response, xml.StartElement{
-			Name: xml.Name{Local: action + "Response"},
-			Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: s.namespace}},
-		})
-	}), nil
-}
-
-type ec2Failure struct {
-	XMLName xml.Name `xml:"Response"`
-	Errors  struct {
-		Error struct{ Code, Message string }
-	}
-	RequestID string `xml:"RequestID"`
-}
-
-func (s *ec2Service) failure(c *call, e *Error) answer {
-	e = e.ofEC2(c.AWS)
-	body := ec2Failure{RequestID: c.requestID}
-	body.Errors.Error.Code, body.Errors.Error.Message = e.Code, e.Message
-	answer := encodeXML(func(encoder *xml.Encoder) error { return encoder.Encode(body) })
-	answer.status = e.Status
-	return answer
+	return e
 }
 
 func ec2Operations() map[string]operation {
@@ -58,6 +44,14 @@ func ec2Operations() map[string]operation {
 	}
 	for _, group := range []map[string]operation{instanceOperations(), instanceTagOperations(), profileAssociationOperations()} {
 		maps.Copy(operations, group)
+	}
+	for name, o := range operations {
+		run := o.Run
+		o.Run = func(tx *account.Tx, form api.Form) (any, error) {
+			callOf(tx).forgetInstances()
+			return run(tx, form)
+		}
+		operations[name] = o
 	}
 	return operations
 }
@@ -114,17 +108,9 @@ func missingParameter(name string) *Error {
 	return newError(http.StatusBadRequest, "MissingParameter", "The request must contain the parameter "+name)
 }
 
-// items is a list in EC2's XML.
-type items[T any] struct {
-	Item []T `xml:"item"`
-}
+type items[T any] = protocol.Items[T]
 
-// hexID returns a random EC2 ID: a prefix for its kind, then 17 hex digits.
-func hexID(prefix string) string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never returns an error: the program crashes instead
-	return prefix + "0" + hex.EncodeToString(b[:])
-}
+func itemsOf[T any](list []T) items[T] { return protocol.ItemsOf(list) }
 
 // filterParameters returns the parameters that filtered reads.
 func filterParameters() []string { return []string{"Filter.N.Name", "Filter.N.Value.N"} }
@@ -197,7 +183,7 @@ func ec2Page[T any](p *parameters, all []T, key func(T) string) (page []T, next 
 			return nil, "", invalidEC2("Value ( " + text + " ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.")
 		}
 	}
-	page, next, ok := pageAfter(all, key, p.get("NextToken"), limit)
+	page, next, ok := api.PageAfter(all, key, p.get("NextToken"), limit)
 	if !ok {
 		return nil, "", newError(http.StatusBadRequest, "InvalidNextToken", "The token is invalid.")
 	}

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
 
 // Instance is an EC2 instance.
@@ -235,7 +237,7 @@ type launch struct {
 func (p *parameters) launch() (l launch, e *Error) {
 	l.instance = instance{
 		Instance: Instance{State: "pending", Region: p.region}, Image: p.get("ImageId"), Type: cmp.Or(p.get("InstanceType"), defaultInstanceType),
-		Reservation: hexID("r-"), Launched: p.time, Token: p.get("ClientToken"), Request: p.digest(),
+		Reservation: account.NewHexID("r-"), Launched: p.time, Token: p.get("ClientToken"), Request: p.digest(),
 	}
 	switch {
 	case l.Image == "":
@@ -289,7 +291,7 @@ func (p *parameters) count(name string) (int, *Error) {
 // digest returns a hash of the parameters of a call.
 func (p *parameters) digest() string {
 	asked := url.Values{}
-	for name, values := range p.form {
+	for name, values := range p.Form {
 		if !strings.HasPrefix(name, "X-Amz-") && name != "DryRun" {
 			asked[name] = values
 		}
@@ -396,7 +398,7 @@ func runInstances(c *call, p *parameters) (any, *Error) {
 	var launched []*instance
 	for index := range min(l.max, maxInstances-living) {
 		i := l.instance
-		i.ID, i.LaunchIndex, i.Tags = hexID("i-"), index, maps.Clone(l.Tags)
+		i.ID, i.LaunchIndex, i.Tags = account.NewHexID("i-"), index, maps.Clone(l.Tags)
 		if !i.PrivateIP.IsValid() {
 			i.PrivateIP = freeAddress(used)
 		}
@@ -511,7 +513,7 @@ func (c *call) reservation(of []*instance) fields {
 	for _, i := range of {
 		instances.Item = append(instances.Item, c.xmlInstance(i))
 	}
-	return fields{{"reservationId", of[0].Reservation}, {"ownerId", c.accountID}, {"groupSet", struct{}{}}, {"instancesSet", instances}}
+	return fields{element("reservationId", of[0].Reservation), element("ownerId", c.accountID), element("groupSet", struct{}{}), element("instancesSet", instances)}
 }
 
 func describeInstances(c *call, p *parameters) (any, *Error) {
@@ -547,7 +549,7 @@ func describeInstances(c *call, p *parameters) (any, *Error) {
 		}
 		reservations.Item = append(reservations.Item, c.reservation(found[start:end]))
 	}
-	return withNext(fields{{"reservationSet", reservations}}, next), nil
+	return withNext(fields{element("reservationSet", reservations)}, next), nil
 }
 
 // withNext adds the token of the next page, if there is one.
@@ -555,7 +557,7 @@ func withNext(response fields, next string) fields {
 	if next == "" {
 		return response
 	}
-	return append(response, field{"nextToken", next})
+	return append(response, element("nextToken", next))
 }
 
 // instanceFilter returns the function that reads the values that a filter
@@ -643,7 +645,7 @@ func (t transition) run(c *call, p *parameters) (any, *Error) {
 		}
 		changes.Item = append(changes.Item, change)
 	}
-	return fields{{"instancesSet", changes}}, nil
+	return fields{element("instancesSet", changes)}, nil
 }
 
 // enter moves the instance to a state.

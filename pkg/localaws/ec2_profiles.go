@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
 
 func profileAssociationOperations() map[string]operation {
@@ -23,7 +25,7 @@ func (i *instance) associate(profile string, now time.Time) {
 	case profile == "":
 		i.Association, i.Associated = "", time.Time{}
 	case i.Association == "":
-		i.Association, i.Associated = hexID("iip-assoc-"), now
+		i.Association, i.Associated = account.NewHexID("iip-assoc-"), now
 	}
 }
 
@@ -105,7 +107,7 @@ func associateProfile(c *call, p *parameters) (any, *Error) {
 		return nil, newError(http.StatusBadRequest, "IncorrectInstanceState", "The instance '"+i.ID+"' is not in the 'running' or 'stopped' states.")
 	}
 	i.associate(profile.Name, c.time)
-	return fields{{"iamInstanceProfileAssociation", c.xmlAssociation(i, "associating")}}, nil
+	return fields{element("iamInstanceProfileAssociation", c.xmlAssociation(i, "associating"))}, nil
 }
 
 func disassociateProfile(c *call, p *parameters) (any, *Error) {
@@ -122,7 +124,7 @@ func disassociateProfile(c *call, p *parameters) (any, *Error) {
 		}
 		association := c.xmlAssociation(i, "disassociating")
 		i.associate("", c.time)
-		return fields{{"iamInstanceProfileAssociation", association}}, nil
+		return fields{element("iamInstanceProfileAssociation", association)}, nil
 	}
 	if err := c.permit(grant{"DisassociateIamInstanceProfile", c.arn("ec2", c.region, "instance/*"), nil}); err != nil {
 		return nil, err
@@ -156,7 +158,7 @@ func describeAssociations(c *call, p *parameters) (any, *Error) {
 	for _, i := range found {
 		associations.Item = append(associations.Item, c.xmlAssociation(i, "associated"))
 	}
-	return withNext(fields{{"iamInstanceProfileAssociationSet", associations}}, next), nil
+	return withNext(fields{element("iamInstanceProfileAssociationSet", associations)}, next), nil
 }
 
 // associationFilter returns the function that reads the values that a filter

@@ -50,7 +50,7 @@ func describeRegions(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields{{"regionInfo", items[xmlRegion]{all}}}, nil
+	return fields{element("regionInfo", itemsOf(all))}, nil
 }
 
 // regionFilter returns the function that reads the values that a filter compares.

@@ -150,7 +150,7 @@ func describeTags(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return withNext(fields{{"tagSet", items[xmlTagDescription]{page}}}, next), nil
+	return withNext(fields{element("tagSet", itemsOf(page))}, next), nil
 }
 
 // tagFilter returns the function that reads the values that a filter compares.

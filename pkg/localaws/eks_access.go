@@ -3,6 +3,8 @@ package localaws
 import (
 	"net/http"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 // configMap is the authentication mode of every cluster here: only the ConfigMap
@@ -38,10 +40,10 @@ func unsupportedMode(mode string) *Error {
 
 // accessEntryOperations fail as they do on AWS for clusters with authentication mode
 // CONFIG_MAP.
-func accessEntryOperations() []eksOperation {
+func accessEntryOperations() []api.Operation {
 	const entries = "/clusters/{clusterName}/access-entries"
 	const entry = entries + "/{principalArn}"
-	return []eksOperation{
+	return []api.Operation{
 		on("GET /access-policies", "ListAccessPolicies", listAccessPolicies, "maxResults", "nextToken"),
 		on("POST "+entries, "CreateAccessEntry", createAccessEntry),
 		on("GET "+entries, "ListAccessEntries", listAccessEntries, "associatedPolicyArn", "maxResults", "nextToken"),

@@ -17,6 +17,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 // A cluster is an EKS cluster. It is CREATING until an API server is registered.
@@ -70,8 +73,8 @@ func kubernetesVersions() []string {
 
 var clusterNamePattern = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
 
-func clusterOperations() []eksOperation {
-	return []eksOperation{
+func clusterOperations() []api.Operation {
+	return []api.Operation{
 		on("POST /clusters", "CreateCluster", createCluster),
 		on("GET /clusters", "ListClusters", listClusters, "include", "maxResults", "nextToken"),
 		on("GET /clusters/{name}", "DescribeCluster", describeCluster),
@@ -90,7 +93,7 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	if _, err := endpointAddress(endpoint); err != nil {
 		return fmt.Errorf("registering cluster %s: %w", name, err)
 	}
-	return a.update(func() error {
+	return a.account.Update(func(*account.Tx) error {
 		arn := a.clusterARN(region, name)
 		a.apiServers[arn] = apiServer{endpoint, ca}
 		if _, ok := a.state.Clusters[arn]; !ok {
@@ -104,33 +107,33 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 }
 
 // Cluster returns the cluster with the name in the region, and whether it exists.
-func (a *AWS) Cluster(region, name string) (Cluster, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	c, ok := a.state.Clusters[a.clusterARN(region, name)]
-	if !ok {
-		return Cluster{}, false
-	}
-	return Cluster{
-		Name: c.Name, Region: c.Region, ARN: c.ARN, Version: c.Version, Status: a.clusterStatus(c),
-		Endpoint: a.apiServers[c.ARN].endpoint, CreatorARN: c.Creator, Created: c.Created, Tags: maps.Clone(c.Tags),
-	}, true
+func (a *AWS) Cluster(region, name string) (found Cluster, ok bool) {
+	a.account.View(func(*account.Tx) {
+		var c *cluster
+		if c, ok = a.state.Clusters[a.clusterARN(region, name)]; ok {
+			found = Cluster{
+				Name: c.Name, Region: c.Region, ARN: c.ARN, Version: c.Version, Status: a.clusterStatus(c),
+				Endpoint: a.apiServers[c.ARN].endpoint, CreatorARN: c.Creator, Created: c.Created, Tags: maps.Clone(c.Tags),
+			}
+		}
+	})
+	return found, ok
 }
 
 func (a *AWS) clusterARN(region, name string) string { return a.arn("eks", region, "cluster/"+name) }
 
 // endpoint reports whether the proxy may dial a host besides AWS's, and its address.
 func (a *AWS) endpoint(hostPort string) (address string, ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for arn := range a.state.Clusters {
-		if server, ok := a.apiServers[arn]; ok {
-			if address, err := endpointAddress(server.endpoint); err == nil && strings.EqualFold(address, hostPort) {
-				return address, true
+	a.account.View(func(*account.Tx) {
+		for arn := range a.state.Clusters {
+			if server, bound := a.apiServers[arn]; bound {
+				if found, err := endpointAddress(server.endpoint); err == nil && strings.EqualFold(found, hostPort) {
+					address, ok = found, true
+				}
 			}
 		}
-	}
-	return "", false
+	})
+	return address, ok
 }
 
 // endpointAddress returns the host and port of an https URL.
@@ -255,7 +258,7 @@ func createCluster(c *eksCall) (any, *Error) {
 		return nil, err
 	}
 	role, ok := c.roleByARN(input.RoleARN)
-	if !ok || !c.trusts(role, "eks") {
+	if !ok || !c.account.Trusts(role.view(), "eks") {
 		return nil, invalidEKS("Role with arn: " + input.RoleARN + ", could not be assumed because it does not exist or the trusted entity is not correct")
 	}
 	if err := c.mayPass(role, "eks.amazonaws.com"); err != nil {
@@ -273,7 +276,7 @@ func createCluster(c *eksCall) (any, *Error) {
 	}
 	made := &cluster{
 		Name: input.Name, Region: c.region, ARN: arn, Version: input.Version, Created: c.time,
-		RoleARN: role.ARN, VPC: input.VPC, Tags: input.Tags, Creator: c.creator(), Token: input.Token, Request: request,
+		RoleARN: role.ARN, VPC: input.VPC, Tags: input.Tags, Creator: c.tx.Creator(), Token: input.Token, Request: request,
 	}
 	c.state.Clusters[arn] = made
 	return c.describe(made, c.clusterStatus(made)), nil
@@ -306,15 +309,6 @@ func (i *createClusterInput) digest() string {
 	text, _ := json.Marshal(i) // a struct of strings always encodes
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
-}
-
-// creator returns the ARN that maps the caller as a cluster's owner: for a session
-// of a role, the role's ARN without its path, because STS drops the path.
-func (c *call) creator() string {
-	if c.caller.role != nil {
-		return c.arn("iam", "", "role/"+c.caller.role.Name)
-	}
-	return c.caller.arn
 }
 
 func (a *AWS) clusterStatus(c *cluster) string {

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
-func clusterTagOperations() []eksOperation {
-	return []eksOperation{
+func clusterTagOperations() []api.Operation {
+	return []api.Operation{
 		on("GET /tags/{resourceArn}", "ListTagsForResource", listTagsForResource),
 		on("POST /tags/{resourceArn}", "TagResource", tagResource),
 		on("DELETE /tags/{resourceArn}", "UntagResource", untagResource, "tagKeys"),

@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 // A clusterUpdate is a change of a cluster. It is immediate, so it is complete by
@@ -28,8 +31,8 @@ type updateParam struct {
 // maxUpdates bounds the updates remembered for a cluster.
 const maxUpdates = 100
 
-func clusterUpdateOperations() []eksOperation {
-	return []eksOperation{
+func clusterUpdateOperations() []api.Operation {
+	return []api.Operation{
 		on("POST /clusters/{name}/update-config", "UpdateClusterConfig", updateClusterConfig),
 		on("GET /clusters/{name}/updates", "ListUpdates", listUpdates, "maxResults", "nextToken"),
 		on("GET /clusters/{name}/updates/{updateId}", "DescribeUpdate", describeUpdate),
@@ -102,7 +105,7 @@ func (c *eksCall) updateVPC(of *cluster, text []byte, token string) (any, *Error
 	}
 	networks := !slices.Equal(next.SubnetIDs, now.SubnetIDs) || !slices.Equal(next.SecurityGroupIDs, now.SecurityGroupIDs)
 	access := next.PublicAccess != now.PublicAccess || next.PrivateAccess != now.PrivateAccess || !slices.Equal(next.PublicAccessCIDRs, now.PublicAccessCIDRs)
-	update := clusterUpdate{ID: newRequestID(), Created: c.time, Token: token}
+	update := clusterUpdate{ID: account.NewUUID(), Created: c.time, Token: token}
 	switch {
 	case networks && access:
 		return nil, invalidEKS("The networks of a cluster and the access to its endpoint cannot be updated at a time.")

@@ -179,7 +179,7 @@ func (l *inlinePolicies) put(name string, document document, owner string, limit
 	}
 	size := 0
 	for _, p := range next {
-		size += lengthOf(p.Document.text)
+		size += lengthOf(p.Document.Text)
 	}
 	if size > limit {
 		return limitExceeded(fmt.Sprintf("Maximum policy size of %d bytes exceeded for %s", limit, owner))
@@ -214,7 +214,7 @@ func inlinePolicyOperations(k kind) map[string]operation {
 		return noSuchEntity("The " + lower(k.name) + " policy with name " + name + " cannot be found.")
 	}
 	return map[string]operation{
-		"Put" + k.name + "Policy": write(k.resource, func(_ *call, p *parameters) (any, *Error) {
+		"Put" + k.name + "Policy": with(write(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
 			if err != nil {
 				return nil, err
@@ -227,7 +227,7 @@ func inlinePolicyOperations(k kind) map[string]operation {
 				return nil, err
 			}
 			return nil, e.Inline.put(p.get("PolicyName"), document, lower(k.name)+" "+e.Name, k.maxInline)
-		}, owner, "PolicyName", "PolicyDocument").with(k.boundaryKey),
+		}, owner, "PolicyName", "PolicyDocument"), k.boundaryKey),
 		"Get" + k.name + "Policy": read(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
 			if err != nil {
@@ -237,7 +237,7 @@ func inlinePolicyOperations(k kind) map[string]operation {
 			if !found {
 				return nil, noSuchPolicy(p.get("PolicyName"))
 			}
-			return fields{{owner, e.Name}, {"PolicyName", e.Inline[at].Name}, {"PolicyDocument", percentEncoded(e.Inline[at].Document.text)}}, nil
+			return fields{element(owner, e.Name), element("PolicyName", e.Inline[at].Name), element("PolicyDocument", percentEncoded(e.Inline[at].Document.Text))}, nil
 		}, owner, "PolicyName"),
 		"List" + k.name + "Policies": read(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
@@ -246,7 +246,7 @@ func inlinePolicyOperations(k kind) map[string]operation {
 			}
 			return paged(p, "PolicyNames", e.Inline.names())
 		}, owner, "MaxItems", "Marker"),
-		"Delete" + k.name + "Policy": write(k.resource, func(_ *call, p *parameters) (any, *Error) {
+		"Delete" + k.name + "Policy": with(write(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
 			if err != nil {
 				return nil, err
@@ -257,6 +257,6 @@ func inlinePolicyOperations(k kind) map[string]operation {
 			}
 			e.Inline = slices.Delete(slices.Clone(e.Inline), at, at+1)
 			return nil, nil
-		}, owner, "PolicyName").with(k.boundaryKey),
+		}, owner, "PolicyName"), k.boundaryKey),
 	}
 }

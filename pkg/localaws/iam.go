@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 func iamOperations() map[string]operation {
@@ -33,14 +36,14 @@ func needPermissionToTag(operations map[string]operation) {
 		if _, taggable := operations[action]; !creates || !taggable {
 			continue
 		}
-		run := create.run
-		create.run = func(c *call, p *parameters) (any, *Error) {
-			if keys := p.tagKeys(); len(keys) > 0 {
-				if err := c.authorize("iam:"+action, create.resource(p), keys); err != nil {
+		run, resource := create.Run, create.Resource
+		create.Run = func(tx *account.Tx, form api.Form) (any, error) {
+			if keys := parametersOf(tx, form).tagKeys(); len(keys) > 0 {
+				if err := tx.Authorize("iam:"+action, resource(tx, form), keys); err != nil {
 					return nil, err
 				}
 			}
-			return run(c, p)
+			return run(tx, form)
 		}
 		operations[name] = create
 	}
@@ -54,7 +57,7 @@ func orSlash(path string) string {
 }
 
 // A tag of a user, role or policy.
-type tag struct{ Key, Value string }
+type tag = account.Tag
 
 // maxTags bounds the tags of one thing, in every service.
 const maxTags = 50
@@ -130,7 +133,7 @@ func (p *parameters) tags() ([]tag, *Error) {
 		case findTag(tags, key) >= 0:
 			return nil, invalidInput("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 		}
-		tags = append(tags, tag{key, values[i]})
+		tags = append(tags, tag{Key: key, Value: values[i]})
 	}
 	return tags, nil
 }

@@ -83,9 +83,9 @@ func getAccountSummary(c *call, _ *parameters) (any, *Error) {
 	for _, k := range kinds() {
 		summary = append(summary, xmlEntry{k.name + "PolicySizeQuota", k.maxInline}, xmlEntry{"AttachedPoliciesPer" + k.name + "Quota", maxAttached})
 	}
-	return fields{{"SummaryMap", struct {
+	return fields{element("SummaryMap", struct {
 		Entry []xmlEntry `xml:"entry"`
-	}{summary}}}, nil
+	}{summary})}, nil
 }
 
 // getAccountAuthorizationDetails pages through all entities and policies, and
@@ -133,7 +133,7 @@ func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
 				list.Member = append(list.Member, detail.tell())
 			}
 		}
-		lists = append(lists, field{name, list})
+		lists = append(lists, element(name, list))
 	}
 	return append(lists, more...), nil
 }
@@ -142,14 +142,14 @@ func getAccountAuthorizationDetails(c *call, p *parameters) (any, *Error) {
 func (c *call) entityDetail(kind string, e *entity) fields {
 	var inline, attached []fields
 	for _, policy := range e.Inline {
-		inline = append(inline, fields{{"PolicyName", policy.Name}, {"PolicyDocument", percentEncoded(policy.Document.text)}})
+		inline = append(inline, fields{element("PolicyName", policy.Name), element("PolicyDocument", percentEncoded(policy.Document.Text))})
 	}
 	for _, arn := range e.Attached {
-		attached = append(attached, fields{{"PolicyName", arn[strings.LastIndex(arn, "/")+1:]}, {"PolicyArn", arn}})
+		attached = append(attached, fields{element("PolicyName", arn[strings.LastIndex(arn, "/")+1:]), element("PolicyArn", arn)})
 	}
 	detail := fields{
-		{"Path", e.Path}, {kind + "Name", e.Name}, {kind + "Id", e.ID}, {"Arn", e.ARN}, {"CreateDate", timestamp(e.Created)},
-		{kind + "PolicyList", members[fields]{inline}}, {"AttachedManagedPolicies", members[fields]{attached}},
+		element("Path", e.Path), element(kind+"Name", e.Name), element(kind+"Id", e.ID), element("Arn", e.ARN), element("CreateDate", timestamp(e.Created)),
+		element(kind+"PolicyList", membersOf(inline)), element("AttachedManagedPolicies", membersOf(attached)),
 	}
 	switch kind {
 	case "User":
@@ -157,7 +157,7 @@ func (c *call) entityDetail(kind string, e *entity) fields {
 		for _, g := range c.groupsOf(e.ID) {
 			groups = append(groups, g.Name)
 		}
-		detail = append(detail, field{"GroupList", members[string]{groups}})
+		detail = append(detail, element("GroupList", membersOf(groups)))
 	case "Role":
 		r := c.state.Roles[lower(e.Name)]
 		var profiles []xmlInstanceProfile
@@ -165,14 +165,14 @@ func (c *call) entityDetail(kind string, e *entity) fields {
 			profiles = append(profiles, profile.xml(false))
 		}
 		detail = append(detail,
-			field{"AssumeRolePolicyDocument", percentEncoded(r.Trust.text)}, field{"RoleLastUsed", r.lastUsedXML()},
-			field{"InstanceProfileList", members[xmlInstanceProfile]{profiles}})
+			element("AssumeRolePolicyDocument", percentEncoded(r.Trust.text)), element("RoleLastUsed", r.lastUsedXML()),
+			element("InstanceProfileList", membersOf(profiles)))
 	}
 	if boundary := e.boundaryXML(); boundary != nil {
-		detail = append(detail, field{"PermissionsBoundary", boundary})
+		detail = append(detail, element("PermissionsBoundary", boundary))
 	}
 	if kind != "Group" {
-		detail = append(detail, field{"Tags", members[tag]{e.Tags}})
+		detail = append(detail, element("Tags", membersOf(e.Tags)))
 	}
 	return detail
 }
@@ -188,7 +188,7 @@ func (m *managedPolicy) detail(used usage) xmlPolicyDetail {
 	x.Tags = nil
 	for _, v := range m.Versions {
 		version := m.versionXML(v)
-		version.Document = percentEncoded(v.Document.text)
+		version.Document = percentEncoded(v.Document.Text)
 		x.PolicyVersionList.Member = append(x.PolicyVersionList.Member, version)
 	}
 	return x

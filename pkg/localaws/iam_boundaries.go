@@ -47,14 +47,14 @@ func boundaryOperations(k kind) map[string]operation {
 			e.Boundary = arn
 			return nil, nil
 		}, owner, "PermissionsBoundary"),
-		"Delete" + k.name + "PermissionsBoundary": write(k.resource, func(_ *call, p *parameters) (any, *Error) {
+		"Delete" + k.name + "PermissionsBoundary": with(write(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
 			if err != nil {
 				return nil, err
 			}
 			e.Boundary = ""
 			return nil, nil
-		}, owner).with(k.boundaryKey),
+		}, owner), k.boundaryKey),
 	}
 }
 

@@ -29,7 +29,7 @@ func FuzzBounds(f *testing.F) {
 			statements = []json.RawMessage{raw.Statement}
 		}
 		for i, statement := range statements {
-			begin, end := d.bounds(i)
+			begin, end := bounds(d, i)
 			if got := strings.TrimSpace(text[begin:end]); got != string(statement) {
 				t.Errorf("statement %d of %q: the text at its bounds is %q", i, text, got)
 			}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
 
 // IAMOperations are the names of all operations of IAM.
@@ -24,10 +26,10 @@ func EntityOperations() []string {
 
 // AddUsers adds users faster than API calls would.
 func (a *AWS) AddUsers(n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i := range n {
-		name := "added-" + strconv.Itoa(i)
-		a.state.Users[name] = &user{entity: entity{Name: name, Path: "/", ID: newID("AIDA", 17), ARN: a.arn("iam", "", "user/"+name)}}
-	}
+	a.account.View(func(*account.Tx) {
+		for i := range n {
+			name := "added-" + strconv.Itoa(i)
+			a.state.Users[name] = &user{entity: entity{Name: name, Path: "/", ID: account.NewID("AIDA", 17), ARN: a.arn("iam", "", "user/"+name)}}
+		}
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
 
 // A group is a group of users.
@@ -68,7 +70,7 @@ func (g *group) xml() xmlGroup {
 }
 
 func createGroup(c *call, p *parameters) (any, *Error) {
-	g := &group{entity: entity{Name: p.get("GroupName"), ID: newID("AGPA", 17), Created: c.time}}
+	g := &group{entity: entity{Name: p.get("GroupName"), ID: account.NewID("AGPA", 17), Created: c.time}}
 	err := checkName("groupName", g.Name, maxGroupName)
 	if err != nil {
 		return nil, err
@@ -84,7 +86,7 @@ func createGroup(c *call, p *parameters) (any, *Error) {
 	}
 	g.ARN = c.arn("iam", "", "group"+g.Path+g.Name)
 	c.state.Groups[lower(g.Name)] = g
-	return fields{{"Group", g.xml()}}, nil
+	return fields{element("Group", g.xml())}, nil
 }
 
 func getGroup(c *call, p *parameters) (any, *Error) {
@@ -103,7 +105,7 @@ func getGroup(c *call, p *parameters) (any, *Error) {
 		}
 	}
 	list, err := paged(p, "Users", all)
-	return append(fields{{"Group", g.xml()}}, list...), err
+	return append(fields{element("Group", g.xml())}, list...), err
 }
 
 func listGroups(c *call, p *parameters) (any, *Error) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
 
 // An accessKey is a long-term access key of a user.
@@ -85,11 +87,11 @@ func createAccessKey(c *call, p *parameters) (any, *Error) {
 	if len(u.Keys) >= maxKeys {
 		return nil, limitExceeded("Cannot exceed quota for AccessKeysPerUser: " + strconv.Itoa(maxKeys))
 	}
-	key := &accessKey{user: u, ID: newID("AKIA", 16), Secret: newSecret(), Active: true, Created: c.time}
+	key := &accessKey{user: u, ID: account.NewID("AKIA", 16), Secret: account.NewSecret(), Active: true, Created: c.time}
 	c.state.addKey(key)
 	x := key.xml()
 	x.SecretAccessKey = key.Secret // only this response contains it
-	return fields{{"AccessKey", x}}, nil
+	return fields{element("AccessKey", x)}, nil
 }
 
 func listAccessKeys(_ *call, p *parameters) (any, *Error) {
@@ -102,7 +104,7 @@ func listAccessKeys(_ *call, p *parameters) (any, *Error) {
 		all = append(all, key.xml())
 	}
 	list, err := paged(p, "AccessKeyMetadata", all)
-	return append(fields{{"UserName", u.Name}}, list...), err
+	return append(fields{element("UserName", u.Name)}, list...), err
 }
 
 var keyIDPattern = regexp.MustCompile(`^\w{16,128}$`)
@@ -167,9 +169,9 @@ func getAccessKeyLastUsed(_ *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	use := fields{{"ServiceName", "N/A"}, {"Region", "N/A"}}
+	use := fields{element("ServiceName", "N/A"), element("Region", "N/A")}
 	if !key.LastUse.Time.IsZero() {
-		use = fields{{"LastUsedDate", timestamp(key.LastUse.Time)}, {"ServiceName", key.LastUse.Service}, {"Region", key.LastUse.Region}}
+		use = fields{element("LastUsedDate", timestamp(key.LastUse.Time)), element("ServiceName", key.LastUse.Service), element("Region", key.LastUse.Region)}
 	}
-	return fields{{"UserName", key.user.Name}, {"AccessKeyLastUsed", use}}, nil
+	return fields{element("UserName", key.user.Name), element("AccessKeyLastUsed", use)}, nil
 }

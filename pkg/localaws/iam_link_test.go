@@ -8,8 +8,7 @@ import (
 // TestLink checks that references to roles and users survive writing and reading a
 // state.
 func TestLink(t *testing.T) {
-	const account = "231144931069"
-	s := newState(account)
+	s := newState(nil)
 	u, r := &user{entity: entity{Name: "bob", ID: "AIDA1"}}, &role{entity: entity{Name: "r", ID: "AROA1"}, Trusted: map[string]string{"arn": "AIDA1"}}
 	if err := r.Trust.UnmarshalText([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)); err != nil {
 		t.Fatal(err)
@@ -22,7 +21,7 @@ func TestLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := decodeState(text, account)
+	read, _, err := readState(t, "231144931069", `{"version":1,"account":"231144931069",`+string(text[1:]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -131,7 +133,7 @@ func (p *parameters) policy() (*managedPolicy, *Error) {
 func (p *parameters) ownPolicy() (*managedPolicy, *Error) {
 	m, err := p.policy()
 	if err == nil && p.state.Policies[m.ARN] != m {
-		return nil, newError(http.StatusForbidden, codeAccessDenied, "User: "+p.caller.arn+" is not authorized to perform: "+p.operation+" on resource: "+m.ARN+" because AWS manages it")
+		return nil, newError(http.StatusForbidden, api.CodeAccessDenied, "User: "+p.caller.ARN+" is not authorized to perform: "+p.operation+" on resource: "+m.ARN+" because AWS manages it")
 	}
 	return m, err
 }
@@ -143,10 +145,10 @@ func (p *parameters) managedDocument() (document, *Error) {
 		return document{}, err
 	}
 	var head struct{ Version string }
-	if err := json.Unmarshal([]byte(d.text), &head); err != nil || head.Version != "2012-10-17" {
+	if err := json.Unmarshal([]byte(d.Text), &head); err != nil || head.Version != "2012-10-17" {
 		return document{}, newError(http.StatusBadRequest, "MalformedPolicyDocument", "Policy document must be version 2012-10-17 or greater.")
 	}
-	if lengthOf(d.text) > maxPolicySize {
+	if lengthOf(d.Text) > maxPolicySize {
 		return document{}, limitExceeded("Cannot exceed quota for PolicySize: " + strconv.Itoa(maxPolicySize))
 	}
 	return d, nil
@@ -214,7 +216,7 @@ func (m *managedPolicy) xml(used usage, detailed bool) xmlPolicy {
 	}
 	x.Description = m.Description
 	if len(m.Tags) > 0 {
-		x.Tags = &members[tag]{m.Tags}
+		x.Tags = new(membersOf(m.Tags))
 	}
 	return x
 }
@@ -232,7 +234,7 @@ func (m *managedPolicy) versionXML(v policyVersion) xmlPolicyVersion {
 }
 
 func createPolicy(c *call, p *parameters) (any, *Error) {
-	m := &managedPolicy{Name: p.get("PolicyName"), ID: newID("ANPA", 17), Description: p.get("Description"), Created: c.time}
+	m := &managedPolicy{Name: p.get("PolicyName"), ID: account.NewID("ANPA", 17), Description: p.get("Description"), Created: c.time}
 	err := checkName("policyName", m.Name, 128)
 	if err != nil {
 		return nil, err
@@ -258,7 +260,7 @@ func createPolicy(c *call, p *parameters) (any, *Error) {
 	m.ARN = c.arn("iam", "", "policy"+m.Path+m.Name)
 	m.Default = m.add(d, c.time).ID
 	c.state.Policies[m.ARN] = m
-	return fields{{"Policy", m.xml(usage{}, true)}}, nil
+	return fields{element("Policy", m.xml(usage{}, true))}, nil
 }
 
 func getPolicy(c *call, p *parameters) (any, *Error) {
@@ -266,7 +268,7 @@ func getPolicy(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields{{"Policy", m.xml(c.state.usage()[m.ARN], true)}}, nil
+	return fields{element("Policy", m.xml(c.state.usage()[m.ARN], true))}, nil
 }
 
 func listPolicies(c *call, p *parameters) (any, *Error) {
@@ -367,12 +369,12 @@ func listEntitiesForPolicy(c *call, p *parameters) (any, *Error) {
 	}
 	ofKind := map[string][]fields{}
 	for _, item := range items {
-		ofKind[item.kind] = append(ofKind[item.kind], fields{{item.kind + "Name", item.Name}, {item.kind + "Id", item.ID}})
+		ofKind[item.kind] = append(ofKind[item.kind], fields{element(item.kind+"Name", item.Name), element(item.kind+"Id", item.ID)})
 	}
 	return append(fields{
-		{"PolicyGroups", members[fields]{ofKind["Group"]}},
-		{"PolicyUsers", members[fields]{ofKind["User"]}},
-		{"PolicyRoles", members[fields]{ofKind["Role"]}},
+		element("PolicyGroups", membersOf(ofKind["Group"])),
+		element("PolicyUsers", membersOf(ofKind["User"])),
+		element("PolicyRoles", membersOf(ofKind["Role"])),
 	}, more...), nil
 }
 
@@ -396,7 +398,7 @@ func createPolicyVersion(c *call, p *parameters) (any, *Error) {
 	if asDefault {
 		m.Default = v.ID
 	}
-	return fields{{"PolicyVersion", m.versionXML(v)}}, nil
+	return fields{element("PolicyVersion", m.versionXML(v))}, nil
 }
 
 var versionPattern = regexp.MustCompile(`^v[1-9][0-9]*(\.[A-Za-z0-9-]*)?$`)
@@ -424,8 +426,8 @@ func getPolicyVersion(_ *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	x := m.versionXML(m.Versions[at])
-	x.Document = percentEncoded(m.Versions[at].Document.text)
-	return fields{{"PolicyVersion", x}}, nil
+	x.Document = percentEncoded(m.Versions[at].Document.Text)
+	return fields{element("PolicyVersion", x)}, nil
 }
 
 // listPolicyVersions lists the newest first.
@@ -480,7 +482,7 @@ func attachmentOperations(k kind) map[string]operation {
 		return keys
 	}
 	return map[string]operation{
-		"Attach" + k.name + "Policy": write(k.resource, func(_ *call, p *parameters) (any, *Error) {
+		"Attach" + k.name + "Policy": with(write(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
 			if err != nil {
 				return nil, err
@@ -500,8 +502,8 @@ func attachmentOperations(k kind) map[string]operation {
 			}
 			e.Attached = append(e.Attached, arn)
 			return nil, nil
-		}, owner, "PolicyArn").with(keys),
-		"Detach" + k.name + "Policy": write(k.resource, func(_ *call, p *parameters) (any, *Error) {
+		}, owner, "PolicyArn"), keys),
+		"Detach" + k.name + "Policy": with(write(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
 			if err != nil {
 				return nil, err
@@ -516,7 +518,7 @@ func attachmentOperations(k kind) map[string]operation {
 			}
 			e.Attached = slices.Delete(slices.Clone(e.Attached), at, at+1)
 			return nil, nil
-		}, owner, "PolicyArn").with(keys),
+		}, owner, "PolicyArn"), keys),
 		"ListAttached" + k.name + "Policies": read(k.resource, func(_ *call, p *parameters) (any, *Error) {
 			e, err := k.find(p)
 			if err != nil {
@@ -529,7 +531,7 @@ func attachmentOperations(k kind) map[string]operation {
 			var all []fields
 			for _, arn := range e.Attached {
 				if m := p.managedPolicy(arn); m != nil && strings.HasPrefix(m.Path, prefix) {
-					all = append(all, fields{{"PolicyName", m.Name}, {"PolicyArn", arn}})
+					all = append(all, fields{element("PolicyName", m.Name), element("PolicyArn", arn)})
 				}
 			}
 			return paged(p, "AttachedPolicies", all)

@@ -113,11 +113,11 @@ func createMFADevice(c *call, p *parameters) (any, *Error) {
 	_, _ = rand.Read(device.Seed) // never returns an error: the program crashes instead
 	c.state.MFADevices[device.Serial] = device
 	seed := base64.StdEncoding.EncodeToString([]byte(base32.StdEncoding.EncodeToString(device.Seed)))
-	made := fields{{"SerialNumber", device.Serial}, {"Base32StringSeed", seed}}
+	made := fields{element("SerialNumber", device.Serial), element("Base32StringSeed", seed)}
 	if len(device.Tags) > 0 {
-		made = append(made, field{"Tags", members[tag]{device.Tags}})
+		made = append(made, element("Tags", membersOf(device.Tags)))
 	}
-	return fields{{"VirtualMFADevice", made}}, nil
+	return fields{element("VirtualMFADevice", made)}, nil
 }
 
 func enableMFADevice(c *call, p *parameters) (any, *Error) {
@@ -194,7 +194,7 @@ func listMFADevices(c *call, p *parameters) (any, *Error) {
 	}
 	var all []fields
 	for _, device := range c.state.devicesOf(u) {
-		all = append(all, fields{{"UserName", u.Name}, {"SerialNumber", device.Serial}, {"EnableDate", timestamp(device.Enabled)}})
+		all = append(all, fields{element("UserName", u.Name), element("SerialNumber", device.Serial), element("EnableDate", timestamp(device.Enabled))})
 	}
 	return paged(p, "MFADevices", all)
 }
@@ -207,12 +207,12 @@ func listVirtualMFADevices(c *call, p *parameters) (any, *Error) {
 	var all []fields
 	for _, serial := range slices.Sorted(maps.Keys(c.state.MFADevices)) {
 		device := c.state.MFADevices[serial]
-		x := fields{{"SerialNumber", serial}}
+		x := fields{element("SerialNumber", serial)}
 		switch {
 		case device.user == nil && status == "Assigned", device.user != nil && status == "Unassigned":
 			continue
 		case device.user != nil:
-			x = append(x, field{"User", device.user.xml(false)}, field{"EnableDate", timestamp(device.Enabled)})
+			x = append(x, element("User", device.user.xml(false)), element("EnableDate", timestamp(device.Enabled)))
 		}
 		all = append(all, x)
 	}

@@ -99,9 +99,9 @@ func createProvider(c *call, p *parameters) (any, *Error) {
 		return nil, limitExceeded("Cannot exceed quota for OpenIdConnectProvidersPerAccount: " + strconv.Itoa(maxProviders))
 	}
 	c.state.Providers[provider.ARN] = provider
-	made := fields{{"OpenIDConnectProviderArn", provider.ARN}}
+	made := fields{element("OpenIDConnectProviderArn", provider.ARN)}
 	if len(provider.Tags) > 0 {
-		made = append(made, field{"Tags", members[tag]{provider.Tags}})
+		made = append(made, element("Tags", membersOf(provider.Tags)))
 	}
 	return made, nil
 }
@@ -167,13 +167,13 @@ func getProvider(_ *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	found := fields{
-		{"Url", withoutScheme(provider.URL)},
-		{"ClientIDList", members[string]{provider.ClientIDs}},
-		{"ThumbprintList", members[string]{provider.Thumbprints}},
-		{"CreateDate", timestamp(provider.Created)},
+		element("Url", withoutScheme(provider.URL)),
+		element("ClientIDList", membersOf(provider.ClientIDs)),
+		element("ThumbprintList", membersOf(provider.Thumbprints)),
+		element("CreateDate", timestamp(provider.Created)),
 	}
 	if len(provider.Tags) > 0 {
-		found = append(found, field{"Tags", members[tag]{provider.Tags}})
+		found = append(found, element("Tags", membersOf(provider.Tags)))
 	}
 	return found, nil
 }
@@ -181,9 +181,9 @@ func getProvider(_ *call, p *parameters) (any, *Error) {
 func listProviders(c *call, _ *parameters) (any, *Error) {
 	var all []fields
 	for _, arn := range slices.Sorted(maps.Keys(c.state.Providers)) {
-		all = append(all, fields{{"Arn", arn}})
+		all = append(all, fields{element("Arn", arn)})
 	}
-	return fields{{"OpenIDConnectProviderList", members[fields]{all}}}, nil
+	return fields{element("OpenIDConnectProviderList", membersOf(all))}, nil
 }
 
 func addClientID(_ *call, p *parameters) (any, *Error) {

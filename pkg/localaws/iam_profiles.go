@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 // An instanceProfile gives its role to an EC2 instance.
@@ -98,13 +101,13 @@ func (i *instanceProfile) xml(withTags bool) xmlInstanceProfile {
 		x.Roles.Member = []xmlRole{i.role.xml(false)}
 	}
 	if withTags && len(i.Tags) > 0 {
-		x.Tags = &members[tag]{i.Tags}
+		x.Tags = new(membersOf(i.Tags))
 	}
 	return x
 }
 
 func createInstanceProfile(c *call, p *parameters) (any, *Error) {
-	profile := &instanceProfile{Name: p.get("InstanceProfileName"), ID: newID("AIPA", 17), Created: c.time}
+	profile := &instanceProfile{Name: p.get("InstanceProfileName"), ID: account.NewID("AIPA", 17), Created: c.time}
 	err := checkName("instanceProfileName", profile.Name, maxProfileName)
 	if err != nil {
 		return nil, err
@@ -123,7 +126,7 @@ func createInstanceProfile(c *call, p *parameters) (any, *Error) {
 	}
 	profile.ARN = c.arn("iam", "", "instance-profile"+profile.Path+profile.Name)
 	c.state.Profiles[lower(profile.Name)] = profile
-	return fields{{"InstanceProfile", profile.xml(true)}}, nil
+	return fields{element("InstanceProfile", profile.xml(true))}, nil
 }
 
 func getInstanceProfile(_ *call, p *parameters) (any, *Error) {
@@ -131,7 +134,7 @@ func getInstanceProfile(_ *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields{{"InstanceProfile", profile.xml(true)}}, nil
+	return fields{element("InstanceProfile", profile.xml(true))}, nil
 }
 
 func listInstanceProfiles(c *call, p *parameters) (any, *Error) {
@@ -182,7 +185,10 @@ func addRoleToInstanceProfile(c *call, p *parameters) (any, *Error) {
 // mayPass checks whether the caller may pass a role to a service: the service could
 // do with it what the caller may not.
 func (c *call) mayPass(r *role, service string) *Error {
-	return c.authorize("iam:PassRole", r.ARN, map[string][]string{"iam:passedtoservice": {service}})
+	if err := c.tx.PassRole(r.view(), service); err != nil {
+		return api.ErrorOf(err)
+	}
+	return nil
 }
 
 func removeRoleFromInstanceProfile(_ *call, p *parameters) (any, *Error) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -99,7 +100,7 @@ func (r *role) xml(detailed bool) xmlRole {
 	}
 	x.PermissionsBoundary, x.RoleLastUsed = r.boundaryXML(), r.lastUsedXML()
 	if len(r.Tags) > 0 {
-		x.Tags = &members[tag]{r.Tags}
+		x.Tags = new(membersOf(r.Tags))
 	}
 	return x
 }
@@ -118,7 +119,7 @@ func percentEncoded(text string) string {
 }
 
 func createRole(c *call, p *parameters) (any, *Error) {
-	r := &role{entity: entity{Name: p.get("RoleName"), ID: newID("AROA", 17), Created: c.time}}
+	r := &role{entity: entity{Name: p.get("RoleName"), ID: account.NewID("AROA", 17), Created: c.time}}
 	err := checkName("roleName", r.Name, maxRoleName)
 	if err != nil {
 		return nil, err
@@ -150,7 +151,7 @@ func createRole(c *call, p *parameters) (any, *Error) {
 	if err := c.addRole(r); err != nil {
 		return nil, err
 	}
-	return fields{{"Role", r.xml(true)}}, nil
+	return fields{element("Role", r.xml(true))}, nil
 }
 
 // addRole adds a role and sets its ARN.
@@ -250,27 +251,6 @@ func (s *state) userOrRole(arn string) *entity {
 	return nil
 }
 
-// trustee returns the principal as the role's trust policy matches it: the users and
-// roles that existed when the policy was set, even if renamed since, and no others
-// that took over a name.
-func (r *role) trustee(p *principal) policy.Principal {
-	trustee, e := p.principal, p.entity()
-	at := slices.Index(trustee.ARNs, e.ARN)
-	if at < 0 { // a federated user is not the user
-		return trustee
-	}
-	trustee.ARNs = slices.Clone(trustee.ARNs)
-	if id, named := r.Trusted[e.ARN]; named && id != e.ID {
-		trustee.ARNs[at] = e.ID
-	}
-	for arn, id := range r.Trusted {
-		if id == e.ID && arn != e.ARN {
-			trustee.ARNs = slices.Insert(trustee.ARNs, at, arn)
-		}
-	}
-	return trustee
-}
-
 func malformedPolicy(err error) *Error {
 	if malformed, ok := errors.AsType[*policy.MalformedError](err); ok {
 		return newError(http.StatusBadRequest, "MalformedPolicyDocument", malformed.Reason)
@@ -283,7 +263,7 @@ func getRole(_ *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields{{"Role", r.xml(true)}}, nil
+	return fields{element("Role", r.xml(true))}, nil
 }
 
 func listRoles(c *call, p *parameters) (any, *Error) {
@@ -335,7 +315,7 @@ func updateRoleDescription(_ *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	r.Description = description
-	return fields{{"Role", r.xml(true)}}, nil
+	return fields{element("Role", r.xml(true))}, nil
 }
 
 func updateAssumeRolePolicy(c *call, p *parameters) (any, *Error) {

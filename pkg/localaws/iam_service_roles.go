@@ -5,6 +5,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 // serviceLinkedPath is the path of service-linked roles.
@@ -47,7 +50,7 @@ func serviceLinkedOperations() map[string]operation {
 		return p.arn("iam", "", "role/"+path.Dir(strings.TrimPrefix(p.get("DeletionTaskId"), "task/")))
 	}
 	return map[string]operation{
-		"CreateServiceLinkedRole":            write(made, createServiceLinkedRole, "AWSServiceName", "Description", "CustomSuffix").with(service),
+		"CreateServiceLinkedRole":            with(write(made, createServiceLinkedRole, "AWSServiceName", "Description", "CustomSuffix"), service),
 		"DeleteServiceLinkedRole":            write(roleResource, deleteServiceLinkedRole, "RoleName"),
 		"GetServiceLinkedRoleDeletionStatus": read(task, getDeletionStatus, "DeletionTaskId"),
 	}
@@ -86,7 +89,7 @@ func createServiceLinkedRole(c *call, p *parameters) (any, *Error) {
 		return nil, invalidInput("Service role name " + linked.role + " has been taken in this account, please try a different suffix.")
 	}
 	r := &role{
-		entity:     entity{Name: linked.role, Path: serviceLinkedPath + linked.service + "/", ID: newID("AROA", 17), Created: c.time},
+		entity:     entity{Name: linked.role, Path: serviceLinkedPath + linked.service + "/", ID: account.NewID("AROA", 17), Created: c.time},
 		MaxSession: 3600,
 	}
 	if r.Description, err = p.description(); err != nil {
@@ -99,7 +102,7 @@ func createServiceLinkedRole(c *call, p *parameters) (any, *Error) {
 	if err := c.addRole(r); err != nil {
 		return nil, err
 	}
-	return fields{{"Role", r.xml(true)}}, nil
+	return fields{element("Role", r.xml(true))}, nil
 }
 
 // deleteServiceLinkedRole deletes at once and keeps the task for status queries.
@@ -112,9 +115,9 @@ func deleteServiceLinkedRole(c *call, p *parameters) (any, *Error) {
 		return nil, noSuchEntity("There is no service-linked role with name " + r.Name + ".")
 	}
 	c.removeRole(r)
-	task := "task" + r.Path + r.Name + "/" + newRequestID()
+	task := "task" + r.Path + r.Name + "/" + account.NewUUID()
 	c.state.Deletions = append(c.state.Deletions, task)
-	return fields{{"DeletionTaskId", task}}, nil
+	return fields{element("DeletionTaskId", task)}, nil
 }
 
 func getDeletionStatus(c *call, p *parameters) (any, *Error) {
@@ -122,7 +125,7 @@ func getDeletionStatus(c *call, p *parameters) (any, *Error) {
 	if !slices.Contains(c.state.Deletions, task) {
 		return nil, noSuchEntity("The deletion task " + task + " cannot be found.")
 	}
-	return fields{{"Status", "SUCCEEDED"}}, nil
+	return fields{element("Status", "SUCCEEDED")}, nil
 }
 
 // protectServiceLinked rejects changes to the policies and the trust policy of a
@@ -133,12 +136,12 @@ func protectServiceLinked(operations map[string]operation) {
 		"DetachRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "UpdateAssumeRolePolicy",
 	} {
 		operation := operations[name]
-		run := operation.run
-		operation.run = func(c *call, p *parameters) (any, *Error) {
-			if r, ok := p.state.Roles[lower(p.get("RoleName"))]; ok && r.serviceLinked() {
+		run := operation.Run
+		operation.Run = func(tx *account.Tx, form api.Form) (any, error) {
+			if r, ok := account.Get[*state](tx).Roles[lower(form.Get("RoleName"))]; ok && r.serviceLinked() {
 				return nil, newError(http.StatusBadRequest, "UnmodifiableEntity", "Cannot perform the operation on the protected role '"+r.Name+"' - this role is only modifiable by AWS")
 			}
-			return run(c, p)
+			return run(tx, form)
 		}
 		operations[name] = operation
 	}

@@ -216,7 +216,7 @@ func (p *parameters) simulate(s *simulation) (any, *Error) {
 		result.MissingContextValues.Member = absent
 		results = append(results, result)
 	}
-	return append(fields{{"EvaluationResults", members[xmlEvaluation]{results}}}, more...), nil
+	return append(fields{element("EvaluationResults", membersOf(results))}, more...), nil
 }
 
 func (p *parameters) actions() ([]string, *Error) {
@@ -296,9 +296,9 @@ func (s *simulation) evaluate(request policy.Request) xmlEvaluation {
 	for _, source := range s.all() {
 		for _, statement := range source.Matching(request) {
 			if statement.Deny == (decision == policy.ExplicitDeny) {
-				begin, end := source.bounds(statement.Index)
+				begin, end := bounds(source.document, statement.Index)
 				result.MatchedStatements.Member = append(result.MatchedStatements.Member,
-					xmlMatched{source.id, "IAM Policy", positionOf(source.text[:begin]), positionOf(source.text[:end])})
+					xmlMatched{source.id, "IAM Policy", positionOf(source.Text[:begin]), positionOf(source.Text[:end])})
 			}
 		}
 	}
@@ -338,7 +338,7 @@ func contextKeysForCustomPolicy(_ *call, p *parameters) (any, *Error) {
 	if len(policies) == 0 {
 		return nil, missing("policyInputList")
 	}
-	return fields{{"ContextKeyNames", members[string]{contextKeys(policies)}}}, nil
+	return fields{element("ContextKeyNames", membersOf(contextKeys(policies)))}, nil
 }
 
 func contextKeysForPrincipalPolicy(c *call, p *parameters) (any, *Error) {
@@ -350,25 +350,25 @@ func contextKeysForPrincipalPolicy(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields{{"ContextKeyNames", members[string]{contextKeys(append(c.sources(kind, e), added...))}}}, nil
+	return fields{element("ContextKeyNames", membersOf(contextKeys(append(c.sources(kind, e), added...))))}, nil
 }
 
 // bounds returns where a statement begins and ends in the text of a parsed policy.
 // As in AWS, it begins right after the preceding token.
-func (d document) bounds(index int) (begin, end int) {
-	decoder := json.NewDecoder(strings.NewReader(d.text))
+func bounds(d document, index int) (begin, end int) {
+	decoder := json.NewDecoder(strings.NewReader(d.Text))
 	token := func() json.Token { token, _ := decoder.Token(); return token }
 	skip := func() { _ = decoder.Decode(new(json.RawMessage)) }
 	behind := func(mark byte) int {
 		at := int(decoder.InputOffset())
-		return at + strings.IndexByte(d.text[at:], mark) + 1
+		return at + strings.IndexByte(d.Text[at:], mark) + 1
 	}
 	token() // the brace
 	for name, ok := token().(string); ok && name != "Statement"; name, ok = token().(string) {
 		skip()
 	}
 	begin = behind(':')
-	if strings.HasPrefix(strings.TrimSpace(d.text[begin:]), "[") {
+	if strings.HasPrefix(strings.TrimSpace(d.Text[begin:]), "[") {
 		token()
 		begin = int(decoder.InputOffset())
 		for range index {

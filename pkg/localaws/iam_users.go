@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
 
 // A user of IAM.
@@ -37,7 +39,7 @@ func (a *AWS) addAdministrator(key AccessKey) {
 	u, ok := a.state.Users[administratorName]
 	if !ok {
 		u = &user{entity: entity{
-			Name: administratorName, Path: "/", ID: newID("AIDA", 17), Created: a.now(),
+			Name: administratorName, Path: "/", ID: account.NewID("AIDA", 17), Created: a.now(),
 			ARN: a.arn("iam", "", "user/"+administratorName), Attached: []string{a.awsPolicyARN("AdministratorAccess")},
 		}}
 		a.state.Users[administratorName] = u
@@ -46,7 +48,7 @@ func (a *AWS) addAdministrator(key AccessKey) {
 		key = AccessKey{u.Keys[0].ID, u.Keys[0].Secret}
 	}
 	if key == (AccessKey{}) {
-		key = AccessKey{newID("AKIA", 16), newSecret()}
+		key = AccessKey{account.NewID("AKIA", 16), account.NewSecret()}
 	}
 	if _, ok := a.state.keys[key.ID]; !ok {
 		a.state.addKey(&accessKey{user: u, ID: key.ID, Secret: key.Secret, Active: true, Created: a.now()})
@@ -109,13 +111,13 @@ func (u *user) xml(detailed bool) xmlUser {
 	}
 	x.PermissionsBoundary = u.boundaryXML()
 	if len(u.Tags) > 0 {
-		x.Tags = &members[tag]{u.Tags}
+		x.Tags = new(membersOf(u.Tags))
 	}
 	return x
 }
 
 func createUser(c *call, p *parameters) (any, *Error) {
-	u := &user{entity: entity{Name: p.get("UserName"), ID: newID("AIDA", 17), Created: c.time}}
+	u := &user{entity: entity{Name: p.get("UserName"), ID: account.NewID("AIDA", 17), Created: c.time}}
 	err := checkName("userName", u.Name, maxUserName)
 	if err != nil {
 		return nil, err
@@ -137,7 +139,7 @@ func createUser(c *call, p *parameters) (any, *Error) {
 	}
 	u.ARN = c.arn("iam", "", "user"+u.Path+u.Name)
 	c.state.Users[lower(u.Name)] = u
-	return fields{{"User", u.xml(true)}}, nil
+	return fields{element("User", u.xml(true))}, nil
 }
 
 func getUser(_ *call, p *parameters) (any, *Error) {
@@ -145,7 +147,7 @@ func getUser(_ *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields{{"User", u.xml(true)}}, nil
+	return fields{element("User", u.xml(true))}, nil
 }
 
 func listUsers(c *call, p *parameters) (any, *Error) {

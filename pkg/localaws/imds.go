@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
 
 const (
@@ -85,9 +87,9 @@ func (m metadataOptions) xml() xmlMetadataOptions {
 // out credentials of the role in the instance's profile to every client, so its
 // listener must be reachable by the instance only.
 func (a *AWS) IMDS(instanceID string) (http.Handler, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if _, ok := a.state.Instances[instanceID]; !ok {
+	var ok bool
+	a.account.View(func(*account.Tx) { _, ok = a.state.Instances[instanceID] })
+	if !ok {
 		return nil, fmt.Errorf("instance %s does not exist", instanceID)
 	}
 	return a.newMetadataService(instanceID), nil
@@ -110,7 +112,7 @@ func (a *AWS) newMetadataService(instanceID string) *metadataService {
 func (m *metadataService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, text, change := m.answer(w.Header(), r)
 	if change != 0 {
-		if err := m.aws.save(change); err != nil {
+		if err := m.aws.account.Save(change); err != nil {
 			m.aws.log.Error("saving the state failed", "error", err)
 			status = http.StatusInternalServerError
 		}
@@ -128,19 +130,16 @@ func (m *metadataService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer answers a request and may set headers. Text is for status 200 only. Change
 // numbers the state change if credentials were created.
 func (m *metadataService) answer(header http.Header, r *http.Request) (status int, text string, change uint64) {
-	m.aws.mu.Lock()
-	defer m.aws.mu.Unlock()
-	before := m.aws.changes
-	status, text = m.ask(header, r)
-	if m.aws.changes != before {
-		change = m.aws.changes
-	}
+	change, _ = m.aws.account.Do(account.Call{}, func(tx *account.Tx) error {
+		status, text = m.ask(tx, header, r)
+		return nil
+	})
 	return status, text, change
 }
 
-// ask answers a request with the state locked.
-func (m *metadataService) ask(header http.Header, r *http.Request) (status int, text string) {
-	now := m.aws.now().UTC()
+// ask answers a request in a transaction.
+func (m *metadataService) ask(tx *account.Tx, header http.Header, r *http.Request) (status int, text string) {
+	now := tx.Time
 	path := strings.Trim(r.URL.Path, "/")
 	i, ok := m.aws.state.Instances[m.id]
 	switch {
@@ -161,7 +160,7 @@ func (m *metadataService) ask(header http.Header, r *http.Request) (status int, 
 		}
 		header.Set(ttlHeader, strconv.Itoa(int(left/time.Second)))
 	}
-	if text, ok := m.aws.metadata(i, now).read(path); ok {
+	if text, ok := m.aws.metadata(tx, i).read(path); ok {
 		return http.StatusOK, text
 	}
 	return http.StatusNotFound, ""
@@ -232,7 +231,7 @@ func (m metadata) read(path string) (string, bool) {
 	return strings.Join(slices.Sorted(maps.Keys(names)), "\n"), len(names) > 0
 }
 
-func (a *AWS) metadata(i *instance, now time.Time) metadata {
+func (a *AWS) metadata(tx *account.Tx, i *instance) metadata {
 	all := metadata{"latest/dynamic/instance-identity/document": func() string { return a.identityDocument(i) }}
 	domain := "amazonaws.com"
 	if a.partition == "aws-cn" {
@@ -254,10 +253,10 @@ func (a *AWS) metadata(i *instance, now time.Time) metadata {
 		}
 	}
 	if i.InstanceProfile != "" {
-		all["latest/meta-data/iam/info"] = func() string { return a.profileInfo(i, now) }
+		all["latest/meta-data/iam/info"] = func() string { return a.profileInfo(i, tx.Time) }
 	}
 	if profile, ok := a.state.Profiles[lower(i.InstanceProfile)]; ok && profile.role != nil {
-		all["latest/meta-data/iam/security-credentials/"+profile.role.Name] = func() string { return a.instanceCredentials(i, profile.role, now) }
+		all["latest/meta-data/iam/security-credentials/"+profile.role.Name] = func() string { return a.instanceCredentials(tx, i, profile.role) }
 	}
 	return all
 }
@@ -326,20 +325,20 @@ func (a *AWS) profileInfo(i *instance, now time.Time) string {
 
 // instanceCredentials returns credentials of a session of the role, named after the
 // instance.
-func (a *AWS) instanceCredentials(i *instance, r *role, now time.Time) string {
+func (a *AWS) instanceCredentials(tx *account.Tx, i *instance, r *role) string {
+	now := tx.Time
 	s, ok := a.state.Sessions[i.Session]
 	if !ok || s.role != r || s.Expires.Sub(now) <= credentialsLeft {
-		if !a.trusts(r, "ec2") {
+		if !a.account.Trusts(r.view(), "ec2") {
 			return indented(metadataFailure{
 				"AssumeRoleUnauthorizedAccess",
 				"EC2 cannot assume the role " + r.Name + ". Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc.",
 				now.Truncate(time.Second),
 			})
 		}
-		s = &session{role: r, RoleID: r.ID, Name: i.ID}
-		(&call{AWS: a, time: now}).open(s, credentialsFor)
+		s = &session{role: r, Session: account.Session{RoleID: r.ID, Name: i.ID}}
+		a.state.open(tx, s, credentialsFor)
 		i.Session = s.AccessKeyID
-		a.changes++
 	}
 	return indented(struct {
 		Code            string

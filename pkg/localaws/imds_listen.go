@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
@@ -163,13 +164,13 @@ func (a *AWS) listInstances() ([]instanceJSON, error) {
 // allInstances returns the instances in launch order, and the IDs of those with
 // metadata.
 func (a *AWS) allInstances() (all []instanceJSON, ids []string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, i := range sortedInstances(a.state.Instances) {
-		all = append(all, instanceJSON{Instance: i.Instance})
-		if i.hasMetadata() {
-			ids = append(ids, i.ID)
+	a.account.View(func(*account.Tx) {
+		for _, i := range sortedInstances(a.state.Instances) {
+			all = append(all, instanceJSON{Instance: i.Instance})
+			if i.hasMetadata() {
+				ids = append(ids, i.ID)
+			}
 		}
-	}
+	})
 	return all, ids
 }

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/jwt"
 )
 
@@ -51,7 +52,7 @@ type unreachableError struct{ error }
 
 // verify verifies that the provider signed a token, with cached keys or, if those do
 // not match, with new ones.
-func (i *issuers) verify(ctx context.Context, provider oidcProvider, token *jwt.Token, now time.Time) error {
+func (i *issuers) verify(ctx context.Context, provider account.Provider, token *jwt.Token, now time.Time) error {
 	i.mu.Lock()
 	known, ok := i.keys[provider.URL]
 	i.mu.Unlock()
@@ -80,13 +81,13 @@ func (i *issuers) keep(url string, keys issuerKeys) {
 }
 
 // fetchKeys fetches a provider's keys through OpenID Connect Discovery.
-func fetchKeys(ctx context.Context, provider oidcProvider) (jwt.Keys, error) {
+func fetchKeys(ctx context.Context, provider account.Provider) (jwt.Keys, error) {
 	ctx, cancel := context.WithTimeout(ctx, issuerPatience)
 	defer cancel()
 	client := &http.Client{
 		// Ignore proxies in the environment.
 		Transport: &http.Transport{
-			DialContext: dialLoopback, DialTLSContext: provider.dialTLS, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
+			DialContext: dialLoopback, DialTLSContext: dialTLS(provider), DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -161,41 +162,44 @@ func dialLoopback(ctx context.Context, network, address string) (net.Conn, error
 	return nil, err
 }
 
-// dialTLS trusts the provider's certificate if a thumbprint matches it, or matches a
-// certificate in its chain that signed it; otherwise the system's roots decide.
-func (o *oidcProvider) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	connection, err := dialLoopback(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	host, _, _ := net.SplitHostPort(address) // the host that was dialled
-	secured := tls.Client(connection, &tls.Config{
-		ServerName: host, MinVersion: tls.VersionTLS12,
-		InsecureSkipVerify: true, // VerifyConnection replaces it
-		VerifyConnection: func(state tls.ConnectionState) error {
-			options := x509.VerifyOptions{DNSName: host, Intermediates: x509.NewCertPool()}
-			for _, certificate := range state.PeerCertificates {
-				options.Intermediates.AddCert(certificate)
-				if o.thumbed(certificate) {
-					options.Roots = x509.NewCertPool()
-					options.Roots.AddCert(certificate)
+// dialTLS returns a function that trusts the provider's certificate if a thumbprint
+// matches it, or matches a certificate in its chain that signed it; otherwise the
+// system's roots decide.
+func dialTLS(to account.Provider) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		connection, err := dialLoopback(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		host, _, _ := net.SplitHostPort(address) // the host that was dialled
+		secured := tls.Client(connection, &tls.Config{
+			ServerName: host, MinVersion: tls.VersionTLS12,
+			InsecureSkipVerify: true, // VerifyConnection replaces it
+			VerifyConnection: func(state tls.ConnectionState) error {
+				options := x509.VerifyOptions{DNSName: host, Intermediates: x509.NewCertPool()}
+				for _, certificate := range state.PeerCertificates {
+					options.Intermediates.AddCert(certificate)
+					if thumbed(to, certificate) {
+						options.Roots = x509.NewCertPool()
+						options.Roots.AddCert(certificate)
+					}
 				}
-			}
-			_, err := state.PeerCertificates[0].Verify(options)
-			return err
-		},
-	})
-	if err := secured.HandshakeContext(ctx); err != nil {
-		_ = connection.Close()
-		return nil, err
+				_, err := state.PeerCertificates[0].Verify(options)
+				return err
+			},
+		})
+		if err := secured.HandshakeContext(ctx); err != nil {
+			_ = connection.Close()
+			return nil, err
+		}
+		return secured, nil
 	}
-	return secured, nil
 }
 
 // thumbed reports whether a thumbprint matches the certificate.
-func (o *oidcProvider) thumbed(certificate *x509.Certificate) bool {
+func thumbed(of account.Provider, certificate *x509.Certificate) bool {
 	sum := sha1.Sum(certificate.Raw)
-	return slices.ContainsFunc(o.Thumbprints, func(thumbprint string) bool {
+	return slices.ContainsFunc(of.Thumbprints, func(thumbprint string) bool {
 		return strings.EqualFold(thumbprint, hex.EncodeToString(sum[:]))
 	})
 }

@@ -46,7 +46,6 @@ package localaws
 
 import (
 	"context"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -55,10 +54,14 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
-	"strings"
-	"sync"
 	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/gateway"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudtrail"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
@@ -102,45 +105,21 @@ type AWS struct {
 	ca            *proxy.CA
 	clock         *Clock
 	now           func() time.Time // the clock's time
-	faults        *Faults
-	trail         *trail
-	store         *store // nil if the state is in memory only
-	closing       sync.Once
+	account       *account.Account
+	gateway       *gateway.Gateway
+	trail         *trail.Trail
 	secret        string // required for writes to the control endpoints
 	log           *slog.Logger
-	services      map[string]service
 
 	awsManaged map[string]*managedPolicy // AWS managed policies by ARN
 	issuers    issuers                   // keys of the identity providers
-	sealer     cipher.AEAD               // encrypts messages for DecodeAuthorizationMessage
 	apiServers map[string]apiServer      // by the ARN of their cluster
 
 	metadataListeners metadataListeners
 
-	// mu guards the state. A call holds it from authorization to response, so that
-	// calls take effect one after the other.
-	mu      sync.Mutex
+	// state and members are for transactions only.
 	state   *state
-	changes uint64 // number of state changes so far
 	members memberships
-}
-
-// A preparer is a service that does something slow before the state is locked.
-type preparer interface {
-	prepare(c *call) *Error
-}
-
-// A service is an AWS service: it reads calls and answers them.
-type service interface {
-	// actions returns the names of its operations.
-	actions() []string
-	// read returns the operation and the parameters of a call, for faults and the
-	// trail. They are not validated yet, and the caller is not known.
-	read(c *call) (name string, parameters map[string]any)
-	// serve answers an authenticated call.
-	serve(c *call) (answer, *Error)
-	// failure encodes an error in the service's format.
-	failure(c *call, err *Error) answer
 }
 
 var accountIDPattern = regexp.MustCompile(`^\d{12}$`)
@@ -162,7 +141,7 @@ func New(config Config) (*AWS, error) {
 	if !accountIDPattern.MatchString(config.AccountID) {
 		return nil, fmt.Errorf("creating a local AWS: account ID %q: expected 12 digits", config.AccountID)
 	}
-	partition, ok := partitionOf(config.Region)
+	partition, ok := account.PartitionOf(config.Region)
 	if !ok {
 		return nil, fmt.Errorf("creating a local AWS: unknown AWS region %q (expected one such as eu-west-2)", config.Region)
 	}
@@ -178,7 +157,7 @@ func New(config Config) (*AWS, error) {
 	if config.Random == nil {
 		config.Random = rand.Float64
 	}
-	clock := &Clock{base: config.Now}
+	clock := account.NewClock(config.Now)
 	a := &AWS{
 		accountID:     config.AccountID,
 		region:        config.Region,
@@ -189,82 +168,71 @@ func New(config Config) (*AWS, error) {
 		clock:         clock,
 		now:           clock.Now,
 		apiServers:    map[string]apiServer{},
-		trail:         newTrail(),
-		secret:        newSecret(),
+		trail:         trail.New(),
+		secret:        account.NewSecret(),
 		log:           config.Log,
 	}
 	var malformed *Error
 	if a.awsManaged, malformed = awsManagedPolicies(partition); malformed != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", malformed)
 	}
+	services := a.services()
+	parts := make([]account.Part, len(services))
+	for i, service := range services {
+		parts[i] = service.State
+	}
 	var err error
-	if a.sealer, err = newSealer(); err != nil {
+	a.account, err = account.Open(account.Config{
+		ID: config.AccountID, Region: config.Region, Partition: partition, Clock: clock, Parts: parts, StateFile: config.StateFile,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
-	a.services = map[string]service{
-		"iam": &queryService{
-			version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/", operations: iamOperations(),
-		},
-		"sts": &queryService{
-			version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/", operations: stsOperations(), json: true,
-		},
-		"ec2": &ec2Service{queryService{
-			version: "2016-11-15", namespace: "http://ec2.amazonaws.com/doc/2016-11-15/", operations: ec2Operations(),
-		}},
-		"eks":        &eksService{eksOperations()},
-		"cloudtrail": &cloudTrailService{},
-	}
-	a.faults = &Faults{random: config.Random}
-	for name, service := range a.services {
-		for _, action := range service.actions() {
-			a.faults.actions = append(a.faults.actions, lower(name+":"+action))
-		}
-	}
-	if err := a.load(config.StateFile); err != nil {
-		return nil, fmt.Errorf("creating a local AWS: %w", err)
-	}
+	a.gateway = gateway.New(gateway.Config{
+		Account: a.account, Clock: clock, Services: services, Unknown: stsProtocol(), Trail: a.trail, Random: config.Random, Log: config.Log,
+	})
 	return a, nil
 }
 
-// load reads the state file, if there is one, or starts with an empty state.
-func (a *AWS) load(file string) error {
-	if file == "" {
-		a.begin(newState(a.accountID))
-		return nil
+// services returns the services of an account. A new one is a package and a line here.
+func (a *AWS) services() []api.Service {
+	return []api.Service{
+		{
+			Name: "sts", Title: "STS", Protocol: stsProtocol(), Operations: define(a.stsOperations()),
+			Translate: api.TranslateQuery, Bars: barsSTS,
+		},
+		{
+			Name: "iam", Title: "IAM", Operations: define(iamOperations()), Translate: api.TranslateQuery, Bars: barsIAM,
+			Protocol: protocol.Query{Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},
+			State:    account.Part{New: func() account.Section { return newState(a) }, Begin: a.begin},
+		},
+		{Name: "eks", Title: "EKS", Protocol: protocol.REST{Title: "EKS"}, Operations: eksOperations(), Translate: api.TranslateJSON},
+		{
+			Name: "ec2", Title: "EC2", Operations: define(ec2Operations()), Translate: translateEC2,
+			Protocol: protocol.EC2{Version: "2016-11-15", Namespace: "http://ec2.amazonaws.com/doc/2016-11-15/"},
+		},
+		cloudtrail.New(a.trail),
 	}
-	var text []byte
-	var err error
-	if a.store, text, err = openStore(file); err != nil {
-		return err
-	}
-	loaded := newState(a.accountID)
-	if text != nil {
-		if loaded, err = decodeState(text, a.accountID); err != nil {
-			err = fmt.Errorf("%w; state file %s is unchanged: replace it with a valid one, or move it away to start empty", err, a.store.path)
-			return errors.Join(err, a.store.close())
-		}
-	}
-	// Write it now, to fail early if it cannot be written.
-	if err := a.update(func() error { a.begin(loaded); return nil }); err != nil {
-		return errors.Join(err, a.store.close())
-	}
-	return nil
 }
 
-// begin sets the state and adds the administrator and the configured instances.
-func (a *AWS) begin(s *state) {
-	s.dropExpired(a.now())
-	a.state = s
+func stsProtocol() api.Protocol {
+	return protocol.Query{Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", JSON: true}
+}
+
+// begin drops expired sessions from a state, and adds the administrator and the
+// configured instances.
+func (a *AWS) begin(tx *account.Tx) {
+	a.state = account.Get[*state](tx)
+	a.state.dropExpired(tx.Time)
 	a.addInstances(a.instances)
 	a.addAdministrator(a.administrator)
 }
 
 // Administrator returns the access key of the user administrator, who has full
 // access.
-func (a *AWS) Administrator() AccessKey {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.administrator
+func (a *AWS) Administrator() (key AccessKey) {
+	a.account.View(func(*account.Tx) { key = a.administrator })
+	return key
 }
 
 // AccountID returns the ID of the account.
@@ -277,7 +245,7 @@ func (a *AWS) Region() string { return a.region }
 func (a *AWS) Clock() *Clock { return a.clock }
 
 // Faults returns the faults, to add and remove them.
-func (a *AWS) Faults() *Faults { return a.faults }
+func (a *AWS) Faults() *Faults { return a.gateway.Faults() }
 
 // ControlSecret returns the secret that writes to the control endpoints require. Who
 // can read it can change everything. Every AWS has a new one.
@@ -339,8 +307,8 @@ func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Han
 		// Calls that wait, for a fault or for events, end with ctx.
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       requestTimeout,
-		WriteTimeout:      requestTimeout,
+		ReadTimeout:       gateway.RequestTimeout,
+		WriteTimeout:      gateway.RequestTimeout,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 * 1024,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
@@ -365,41 +333,15 @@ func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Han
 	return nil
 }
 
-// requestTimeout bounds the time to read a request and the time to answer it.
-const requestTimeout = 30 * time.Second
-
-// extendDeadlines extends the deadlines of a request whose answer takes a while;
-// zero means no limit.
-func extendDeadlines(w http.ResponseWriter, by time.Duration) {
-	var deadline time.Time
-	if by > 0 {
-		deadline = time.Now().Add(by + requestTimeout)
-	}
-	controller := http.NewResponseController(w)
-	// Some writers, as in tests, have no deadlines.
-	_ = controller.SetReadDeadline(deadline)
-	_ = controller.SetWriteDeadline(deadline)
-}
-
 // arn returns an ARN in the account: arn("iam", "", "user/bob").
 func (a *AWS) arn(service, region, resource string) string {
 	return "arn:" + a.partition + ":" + service + ":" + region + ":" + a.accountID + ":" + resource
 }
 
-var regionPattern = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d+$`)
+// Events returns the last calls, the oldest first: 10 000, or fewer if they exceed
+// 16 MiB in all. They are in memory only.
+func (a *AWS) Events() []Event { return a.trail.Events() }
 
-// partitionOf returns the partition of a region, by its prefix.
-func partitionOf(region string) (string, bool) {
-	if !regionPattern.MatchString(region) {
-		return "", false
-	}
-	for _, p := range []struct{ prefix, partition string }{
-		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-isob-", "aws-iso-b"}, {"us-isof-", "aws-iso-f"},
-		{"us-iso-", "aws-iso"}, {"eu-isoe-", "aws-iso-e"}, {"eusc-", "aws-eusc"},
-	} {
-		if strings.HasPrefix(region, p.prefix) {
-			return p.partition, true
-		}
-	}
-	return "aws", true
-}
+// Close saves pending changes and releases the state file; without one it does
+// nothing. After Close, calls that change anything fail.
+func (a *AWS) Close() error { return a.account.Close() }

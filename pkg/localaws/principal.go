@@ -2,95 +2,59 @@ package localaws
 
 import (
 	"cmp"
-	"maps"
-	"slices"
-	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-// A principal is a caller: a user, or a session of a user or of a role.
+// A principal is a caller with what IAM keeps of it.
 type principal struct {
-	// arn and userID are what GetCallerIdentity returns.
-	arn, userID string
-	// principal is the caller as policies name it.
-	principal policy.Principal
-	policies  policy.Policies
-	user      *user    // nil for a session of a role
-	role      *role    // nil for all others
-	session   *session // nil for a user's long-term key
+	*account.Caller
+	user    *user    // nil for a session of a role
+	role    *role    // nil for all others
+	session *session // nil for a user's long-term key
 }
 
-// entity returns the user or role whose permissions the principal has.
-func (p *principal) entity() *entity {
-	if p.role != nil {
-		return &p.role.entity
+// principalOf returns the caller of a transaction; nil if it is not known.
+func (a *AWS) principalOf(tx *account.Tx) *principal {
+	if tx.Caller == nil {
+		return nil
 	}
-	return &p.user.entity
+	if key, ok := a.state.keys[tx.AccessKeyID]; ok {
+		return &principal{Caller: tx.Caller, user: key.user}
+	}
+	s := a.state.Sessions[tx.AccessKeyID]
+	return &principal{Caller: tx.Caller, user: s.user, role: s.role, session: s}
 }
 
-// tags returns the tags of the user or role, overridden by those of the session.
-func (p *principal) tags() []tag {
-	if p.session == nil {
-		return p.entity().Tags
-	}
-	return slices.Concat(p.entity().Tags, p.session.Tags)
-}
-
-// keys returns the condition keys of the principal.
-func (p *principal) keys(now time.Time) map[string][]string {
-	keys := map[string][]string{
-		"aws:principalaccount": {p.principal.AccountID},
-		"aws:principalarn":     {p.entity().ARN},
-		"aws:userid":           {p.userID},
-	}
-	switch {
-	case p.role != nil:
-		keys["aws:principaltype"] = []string{"AssumedRole"}
-	case p.session != nil && p.session.Federated:
-		keys["aws:principaltype"] = []string{"FederatedUser"}
-		keys["aws:principalarn"] = []string{p.arn}
-	default:
-		keys["aws:principaltype"] = []string{"User"}
-		keys["aws:username"] = []string{p.user.Name}
-	}
-	for _, tag := range p.tags() {
-		keys["aws:principaltag/"+lower(tag.Key)] = []string{tag.Value}
-	}
-	if p.session != nil { // a long-term key has none of these keys
-		maps.Copy(keys, p.session.keys(now))
-	}
-	return keys
-}
-
-func (a *AWS) userPrincipal(u *user) *principal {
-	return &principal{
-		arn: u.ARN, userID: u.ID, user: u, policies: a.policiesOf(&u.entity),
-		principal: policy.Principal{AccountID: a.accountID, ARNs: []string{u.ARN}},
+func (a *AWS) userCaller(u *user) *account.Caller {
+	return &account.Caller{
+		ARN: u.ARN, UserID: u.ID, Owner: u.owner(), Policies: a.policiesOf(&u.entity),
+		Principal: policy.Principal{AccountID: a.accountID, ARNs: []string{u.ARN}},
 	}
 }
 
-// sessionPrincipal returns the principal of a session's credentials.
-func (a *AWS) sessionPrincipal(s *session) *principal {
-	var p *principal
+// sessionCaller returns the owner of a session's credentials.
+func (a *AWS) sessionCaller(s *session) *account.Caller {
+	var c *account.Caller
 	switch {
 	case s.role != nil:
 		// Without the path of the role, as STS drops it.
 		arn := a.arn("sts", "", "assumed-role/"+s.role.Name+"/"+s.Name)
-		p = &principal{
-			arn: arn, userID: s.role.ID + ":" + s.Name, role: s.role, policies: a.policiesOf(&s.role.entity),
-			principal: policy.Principal{AccountID: a.accountID, ARNs: []string{arn, s.role.ARN}},
+		c = &account.Caller{
+			ARN: arn, UserID: s.role.ID + ":" + s.Name, Owner: s.role.owner(), Policies: a.policiesOf(&s.role.entity),
+			Principal: policy.Principal{AccountID: a.accountID, ARNs: []string{arn, s.role.ARN}},
 		}
 	case s.Federated:
-		p = a.userPrincipal(s.user)
-		p.arn, p.userID = a.arn("sts", "", "federated-user/"+s.Name), a.accountID+":"+s.Name
-		p.principal.ARNs = []string{p.arn}
+		c = a.userCaller(s.user)
+		c.ARN, c.UserID = a.arn("sts", "", "federated-user/"+s.Name), a.accountID+":"+s.Name
+		c.Principal.ARNs = []string{c.ARN}
 	default:
-		p = a.userPrincipal(s.user)
+		c = a.userCaller(s.user)
 	}
-	p.session = s
-	p.policies.Session = a.sessionPolicies(s)
-	return p
+	c.Session = &s.Session
+	c.Policies.Session = a.sessionPolicies(s)
+	return c
 }
 
 // policiesOf returns the policies of an entity and of a user's groups, and its

@@ -2,7 +2,6 @@ package localaws
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,14 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
 // A state is all the data of an account, as in a state file and in exports. Things
 // refer to each other by ID, and by unexported pointers that link sets.
 type state struct {
-	Version    int                         `json:"version"`
-	Account    string                      `json:"account"`
 	Alias      string                      `json:"alias,omitempty"`
 	Users      map[string]*user            `json:"users"`             // by name in lower case
 	Groups     map[string]*group           `json:"groups"`            // by name in lower case
@@ -33,81 +31,35 @@ type state struct {
 	Deletions []string `json:"deletions,omitempty"`
 
 	keys map[string]*accessKey // of users, by access key ID
+	aws  *AWS
 }
 
-// stateVersion is the version of the state's JSON.
-const stateVersion = 1
-
-func newState(account string) *state {
+func newState(a *AWS) *state {
 	return &state{
-		Version: stateVersion, Account: account,
 		Users: map[string]*user{}, Groups: map[string]*group{}, Roles: map[string]*role{}, Policies: map[string]*managedPolicy{},
 		Profiles: map[string]*instanceProfile{}, Providers: map[string]*oidcProvider{}, MFADevices: map[string]*mfaDevice{},
 		Sessions: map[string]*session{}, Clusters: map[string]*cluster{}, Instances: map[string]*instance{},
-		keys: map[string]*accessKey{},
+		keys: map[string]*accessKey{}, aws: a,
 	}
 }
 
-// decodeState parses the JSON of a state of the account.
-func decodeState(text []byte, account string) (*state, error) {
-	// Another version may have fields that this one rejects, so check it first.
-	var of struct {
-		Version int
-		Account string
+// Check validates a state, everything is present and under the right key, and links it.
+func (s *state) Check() error {
+	if err := cmp.Or(
+		account.CheckAll("user", s.Users, func(u *user) (string, error) { return lower(u.Name), errors.Join(u.check(), u.checkKeys()) }),
+		account.CheckAll("group", s.Groups, func(g *group) (string, error) { return lower(g.Name), g.check() }),
+		account.CheckAll("role", s.Roles, func(r *role) (string, error) { return lower(r.Name), errors.Join(r.check(), r.Trust.check()) }),
+		account.CheckAll("policy", s.Policies, func(p *managedPolicy) (string, error) { return p.ARN, p.check() }),
+		account.CheckAll("instance profile", s.Profiles, func(p *instanceProfile) (string, error) { return lower(p.Name), nil }),
+		account.CheckAll("identity provider", s.Providers, func(p *oidcProvider) (string, error) { return p.ARN, nil }),
+		account.CheckAll("MFA device", s.MFADevices, func(d *mfaDevice) (string, error) { return d.Serial, nil }),
+		account.CheckAll("session", s.Sessions, func(s *session) (string, error) { return s.AccessKeyID, nil }),
+		account.CheckAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, nil }),
+		account.CheckAll("instance", s.Instances, func(i *instance) (string, error) { return i.ID, i.check() }),
+	); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(text, &of); err != nil {
-		return nil, fmt.Errorf("reading the state: %w", located(err, text))
-	}
-	if of.Version != stateVersion {
-		return nil, fmt.Errorf("reading the state: unsupported version %d (supported: %d)", of.Version, stateVersion)
-	}
-	if of.Account != account {
-		return nil, fmt.Errorf("reading the state: it belongs to account %q, not %s", of.Account, account)
-	}
-	s := newState(account)
-	if err := decodeStrictly(text, s); err != nil {
-		return nil, fmt.Errorf("reading the state: %w", err)
-	}
-	if err := s.check(); err != nil {
-		return nil, fmt.Errorf("reading the state: %w", err)
-	}
-	return s, s.link()
-}
-
-// check validates a state: everything is present and under the right key.
-func (s *state) check() error {
-	return cmp.Or(
-		checkAll("user", s.Users, func(u *user) (string, error) { return lower(u.Name), errors.Join(u.check(), u.checkKeys()) }),
-		checkAll("group", s.Groups, func(g *group) (string, error) { return lower(g.Name), g.check() }),
-		checkAll("role", s.Roles, func(r *role) (string, error) { return lower(r.Name), errors.Join(r.check(), r.Trust.check()) }),
-		checkAll("policy", s.Policies, func(p *managedPolicy) (string, error) { return p.ARN, p.check() }),
-		checkAll("instance profile", s.Profiles, func(p *instanceProfile) (string, error) { return lower(p.Name), nil }),
-		checkAll("identity provider", s.Providers, func(p *oidcProvider) (string, error) { return p.ARN, nil }),
-		checkAll("MFA device", s.MFADevices, func(d *mfaDevice) (string, error) { return d.Serial, nil }),
-		checkAll("session", s.Sessions, func(s *session) (string, error) { return s.AccessKeyID, nil }),
-		checkAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, nil }),
-		checkAll("instance", s.Instances, func(i *instance) (string, error) { return i.ID, i.check() }),
-	)
-}
-
-// checkAll validates things of a kind; check returns the key of each and its error.
-func checkAll[T any](kind string, things map[string]*T, check func(*T) (string, error)) error {
-	if things == nil {
-		return fmt.Errorf("every %s: expected an object, not null", kind)
-	}
-	for key, thing := range things {
-		if thing == nil {
-			return fmt.Errorf("%s %q is null", kind, key)
-		}
-		want, err := check(thing)
-		if err != nil {
-			return fmt.Errorf("%s %q: %w", kind, key, err)
-		}
-		if key != want {
-			return fmt.Errorf("%s %q is stored under the key %q", kind, want, key)
-		}
-	}
-	return nil
+	return s.link()
 }
 
 var errNoDocument = errors.New("a policy has no document")
@@ -165,7 +117,7 @@ func (s *state) link() error {
 		users[u.ID] = u
 		for _, key := range u.Keys {
 			if _, twice := s.keys[key.ID]; twice {
-				return fmt.Errorf("reading the state: access key %s is in it twice", key.ID)
+				return fmt.Errorf("access key %s is in it twice", key.ID)
 			}
 			key.user, s.keys[key.ID] = u, key
 		}
@@ -201,8 +153,8 @@ type memberships struct {
 
 // groupsOf returns the groups of a user, by name.
 func (a *AWS) groupsOf(userID string) []*group {
-	if a.members.groups == nil || a.members.changes != a.changes {
-		a.members = memberships{a.changes, map[string][]*group{}}
+	if a.members.groups == nil || a.members.changes != a.account.Changes() {
+		a.members = memberships{a.account.Changes(), map[string][]*group{}}
 		for _, name := range slices.Sorted(maps.Keys(a.state.Groups)) {
 			g := a.state.Groups[name]
 			for _, member := range g.Members {
@@ -213,28 +165,14 @@ func (a *AWS) groupsOf(userID string) []*group {
 	return a.members.groups[userID]
 }
 
-// A document is an identity policy, as text and parsed.
-type document struct {
-	*policy.Document
-	text string
-}
+type document = account.Document
 
 func parseDocument(text string) (document, *Error) {
 	parsed, err := policy.Parse([]byte(text))
 	if err != nil {
 		return document{}, malformedPolicy(err)
 	}
-	return document{parsed, text}, nil
-}
-
-// MarshalText returns the policy's text.
-func (d document) MarshalText() ([]byte, error) { return []byte(d.text), nil }
-
-// UnmarshalText parses the policy.
-func (d *document) UnmarshalText(text []byte) (err error) {
-	d.text = string(text)
-	d.Document, err = policy.Parse(text)
-	return err
+	return document{Document: parsed, Text: text}, nil
 }
 
 // A trustDocument is the trust policy of a role, like a document.

@@ -8,76 +8,38 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
-func stsOperations() map[string]operation {
+func (a *AWS) stsOperations() map[string]operation {
 	anything := func(*parameters) string { return "*" }
 	policies := []string{"Policy", "PolicyArns.member.N.arn", "DurationSeconds"}
 	tags := []string{"Tags.member.N.Key", "Tags.member.N.Value"}
-	webIdentity := write(nil, assumeRoleWithWebIdentity, slices.Concat(policies, []string{"RoleArn", "RoleSessionName", "WebIdentityToken"})...)
-	webIdentity.unsigned, webIdentity.prepare = true, verifyWebIdentity
+	webIdentity := read(nil, assumeRoleWithWebIdentity, slices.Concat(policies, []string{"RoleArn", "RoleSessionName", "WebIdentityToken"})...)
+	webIdentity.Unsigned, webIdentity.Identify = true, a.verifyWebIdentity
+	// To issue credentials is read-only, as CloudTrail sees it; open has them saved.
 	return map[string]operation{
 		// These two need no permission, and no policy can deny them.
 		"GetCallerIdentity": read(nil, getCallerIdentity),
-		"GetSessionToken":   write(nil, getSessionToken, "DurationSeconds", "SerialNumber", "TokenCode"),
-		"AssumeRole": write(nil, assumeRole, slices.Concat(policies, tags, []string{
+		"GetSessionToken":   read(nil, getSessionToken, "DurationSeconds", "SerialNumber", "TokenCode"),
+		"AssumeRole": read(nil, assumeRole, slices.Concat(policies, tags, []string{
 			"RoleArn", "RoleSessionName", "ExternalId", "SourceIdentity", "SerialNumber", "TokenCode", "TransitiveTagKeys.member.N",
 		})...),
 		"AssumeRoleWithWebIdentity":  webIdentity,
-		"GetFederationToken":         write(federatedUserARN, getFederationToken, slices.Concat(policies, tags, []string{"Name"})...),
+		"GetFederationToken":         read(federatedUserARN, getFederationToken, slices.Concat(policies, tags, []string{"Name"})...),
 		"GetAccessKeyInfo":           read(anything, getAccessKeyInfo, "AccessKeyId"),
 		"DecodeAuthorizationMessage": read(anything, decodeAuthorizationMessage, "EncodedMessage"),
 	}
 }
 
-// A session is a set of temporary credentials, of an assumed role, a user or a
-// federated user.
+// A session is a set of temporary credentials, with whose it is.
 type session struct {
-	AccessKeyID string    `json:"accessKeyID"`
-	Secret      string    `json:"secret"`
-	Token       string    `json:"token"`
-	Issued      time.Time `json:"issued"`
-	Expires     time.Time `json:"expires"`
-	// RoleID is set for a session of a role, UserID for others.
-	RoleID string `json:"roleID,omitempty"`
-	UserID string `json:"userID,omitempty"`
-	// Name is the name of a role's session or of a federated user.
-	Name      string `json:"name,omitempty"`
-	Federated bool   `json:"federated,omitempty"`
-	// Policy and PolicyARNs limit the session's permissions.
-	Policy     document `json:"policy,omitzero"`
-	PolicyARNs []string `json:"policyARNs,omitempty"`
-	// Tags are the session tags. Transitive ones pass to the sessions of roles that
-	// this session assumes.
-	Tags       []tag    `json:"tags,omitempty"`
-	Transitive []string `json:"transitiveTagKeys,omitempty"`
-	// SourceIdentity is set by the first of a chain of sessions and never changes.
-	SourceIdentity string `json:"sourceIdentity,omitempty"`
-	// WebIdentity is the identity whose token assumed the role.
-	WebIdentity *webIdentity `json:"webIdentity,omitempty"`
-	// MFA reports that the user proved to have an MFA device.
-	MFA bool `json:"mfa,omitempty"`
+	account.Session
 
 	role *role
 	user *user
-}
-
-// keys returns the condition keys of the session.
-func (s *session) keys(now time.Time) map[string][]string {
-	keys := map[string][]string{
-		"aws:tokenissuetime":         {s.Issued.UTC().Format(time.RFC3339)},
-		"aws:multifactorauthpresent": {strconv.FormatBool(s.MFA)},
-	}
-	if s.MFA {
-		keys["aws:multifactorauthage"] = []string{strconv.FormatInt(int64(now.Sub(s.Issued)/time.Second), 10)}
-	}
-	if s.SourceIdentity != "" {
-		keys["aws:sourceidentity"] = []string{s.SourceIdentity}
-	}
-	if s.WebIdentity != nil {
-		maps.Copy(keys, s.WebIdentity.keys())
-	}
-	return keys
 }
 
 // credentials returns the credentials of a session as responses contain them.
@@ -93,13 +55,7 @@ func (s *session) credentials() credentials {
 }
 
 // open creates the credentials of a session, which last for a time from now.
-func (c *call) open(s *session, duration time.Duration) {
-	s.AccessKeyID, s.Secret, s.Token = newID("ASIA", 16), newSecret(), newSessionToken()
-	s.Issued, s.Expires = c.time, c.time.Add(duration)
-	// Drop sessions that expired a while ago.
-	maps.DeleteFunc(c.state.Sessions, func(_ string, s *session) bool { return s.Expires.Add(time.Hour).Before(c.time) })
-	c.state.Sessions[s.AccessKeyID] = s
-}
+func (c *call) open(s *session, duration time.Duration) { c.state.open(c.tx, s, duration) }
 
 // closeSessions ends the sessions of a deleted user or role.
 func (s *state) closeSessions(of *entity) {
@@ -108,32 +64,31 @@ func (s *state) closeSessions(of *entity) {
 	})
 }
 
-// barred returns what a session may never call, whatever the policies say: no
-// session may call the operations that create user sessions; a user's session may
-// assume roles, but needs MFA for IAM; a federated user may not call IAM or STS.
-func (c *call) barred(action string) *Error {
-	if c.caller == nil || c.caller.session == nil || action == "GetCallerIdentity" {
-		return nil
+// barsIAM returns an error if a session may not call IAM, whatever the policies say: a
+// session of a user needs MFA.
+func barsIAM(caller *account.Caller, _ string) error {
+	if caller.Session != nil && !caller.IsRole() && !caller.Session.MFA {
+		return newError(http.StatusForbidden, api.CodeInvalidToken, "The security token included in the request is invalid")
 	}
-	s := c.caller.session
+	return nil
+}
+
+// barsSTS returns an error if a session may not call an operation of STS, whatever the
+// policies say: no session may call the operations that create user sessions; a
+// user's session may assume roles, and a federated user nothing.
+func barsSTS(caller *account.Caller, operation string) error {
 	var barred bool
 	switch {
-	case c.service == "iam":
-		barred = s.role == nil && !s.MFA
-	case c.service != "sts":
-	case s.role != nil:
-		barred = action == "GetSessionToken" || action == "GetFederationToken"
+	case caller.Session == nil || operation == "GetCallerIdentity":
+	case caller.IsRole():
+		barred = operation == "GetSessionToken" || operation == "GetFederationToken"
 	default:
-		barred = s.Federated || action != "AssumeRole"
+		barred = caller.IsFederated() || operation != "AssumeRole"
 	}
-	switch {
-	case !barred:
-		return nil
-	case c.service == "iam":
-		return newError(http.StatusForbidden, codeInvalidToken, "The security token included in the request is invalid")
-	default:
-		return newError(http.StatusForbidden, codeAccessDenied, "Cannot call "+action+" with session credentials")
+	if barred {
+		return newError(http.StatusForbidden, api.CodeAccessDenied, "Cannot call "+operation+" with session credentials")
 	}
+	return nil
 }
 
 type callerIdentity struct {
@@ -143,7 +98,7 @@ type callerIdentity struct {
 }
 
 func getCallerIdentity(c *call, _ *parameters) (any, *Error) {
-	return callerIdentity{Arn: c.caller.arn, UserID: c.caller.userID, Account: c.accountID}, nil
+	return callerIdentity{Arn: c.caller.ARN, UserID: c.caller.UserID, Account: c.accountID}, nil
 }
 
 func getAccessKeyInfo(c *call, p *parameters) (any, *Error) {
@@ -151,9 +106,7 @@ func getAccessKeyInfo(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	_, long := c.state.keys[id]
-	_, temporary := c.state.Sessions[id]
-	if !long && !temporary {
+	if !c.state.KeyExists(id) {
 		return nil, validationError("The access key ID " + id + " does not exist.")
 	}
 	return struct{ Account string }{c.accountID}, nil

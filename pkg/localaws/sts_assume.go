@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -23,7 +25,7 @@ type assumeRoleResult struct {
 }
 
 func assumeRole(c *call, p *parameters) (any, *Error) {
-	s := &session{Transitive: p.list("TransitiveTagKeys.member", "")}
+	s := &session{Session: account.Session{Transitive: p.list("TransitiveTagKeys.member", "")}}
 	var err *Error
 	if s.Tags, err = p.tags(); err != nil {
 		return nil, err
@@ -49,11 +51,11 @@ func assumeRole(c *call, p *parameters) (any, *Error) {
 	if mfa {
 		a.keys["aws:multifactorauthpresent"], a.keys["aws:multifactorauthage"] = []string{"true"}, []string{"0"}
 	}
-	who := c.caller.principal
+	who := c.caller.Principal
 	if a.role != nil {
-		who = a.role.trustee(c.caller)
+		who = a.role.view().Trustee(c.caller.Caller)
 	}
-	if action, verdict := a.allowed(c, who, c.caller.policies); verdict.Decision != policy.Allow {
+	if action, verdict := a.allowed(c, who, c.caller.Policies); verdict.Decision != policy.Allow {
 		return nil, c.denied(action, p.get("RoleArn"), verdict)
 	}
 	return a.open(c)
@@ -140,7 +142,7 @@ func (s *session) checkTransitive() *Error {
 // transitive tags.
 func (s *session) inherit(from *session) *Error {
 	if from.SourceIdentity != "" && s.SourceIdentity != "" && s.SourceIdentity != from.SourceIdentity {
-		return newError(http.StatusForbidden, codeAccessDenied, "The source identity is already set for this assume role session")
+		return newError(http.StatusForbidden, api.CodeAccessDenied, "The source identity is already set for this assume role session")
 	}
 	s.SourceIdentity = cmp.Or(from.SourceIdentity, s.SourceIdentity)
 	for _, tag := range from.Tags {
@@ -174,7 +176,7 @@ func (a *assumption) allowed(c *call, who policy.Principal, own policy.Policies)
 	}
 	own.Resource = a.role.Trust.Document
 	for _, action = range actions {
-		request := policy.Request{Action: action, Resource: a.role.ARN, Principal: who, Context: c.conditionKeys(a.keys)}
+		request := policy.Request{Action: action, Resource: a.role.ARN, Principal: who, Context: c.tx.ConditionKeys(a.keys)}
 		if verdict = policy.Authorize(request, own); verdict.Decision != policy.Allow {
 			break
 		}
@@ -191,9 +193,9 @@ func (a *assumption) open(c *call) (*assumeRoleResult, *Error) {
 		return nil, validationError("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	}
 	c.open(a.session, a.duration)
-	who := c.sessionPrincipal(a.session)
+	who := c.sessionCaller(a.session)
 	return &assumeRoleResult{
-		Credentials: a.session.credentials(), AssumedRoleUser: assumedRoleUser{who.userID, who.arn},
+		Credentials: a.session.credentials(), AssumedRoleUser: assumedRoleUser{who.UserID, who.ARN},
 		PackedPolicySize: a.packed, SourceIdentity: a.session.SourceIdentity,
 	}, nil
 }

@@ -3,6 +3,9 @@ package localaws
 import (
 	"net/http"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 // maxUserSession bounds a session of a user or a federated user in seconds: 36
@@ -20,7 +23,7 @@ func getSessionToken(c *call, p *parameters) (any, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{user: c.caller.user, UserID: c.caller.user.ID, MFA: mfa}
+	s := &session{user: c.caller.user, Session: account.Session{UserID: c.caller.user.ID, MFA: mfa}}
 	c.open(s, duration)
 	return getSessionTokenResult{s.credentials()}, nil
 }
@@ -49,7 +52,7 @@ func (p *parameters) mfa() (bool, *Error) {
 }
 
 func mfaFailed(why string) *Error {
-	return newError(http.StatusForbidden, codeAccessDenied, "MultiFactorAuthentication failed"+why)
+	return newError(http.StatusForbidden, api.CodeAccessDenied, "MultiFactorAuthentication failed"+why)
 }
 
 type federatedUser struct {
@@ -69,7 +72,7 @@ func federatedUserARN(p *parameters) string {
 }
 
 func getFederationToken(c *call, p *parameters) (any, *Error) {
-	s := &session{user: c.caller.user, UserID: c.caller.user.ID, Federated: true}
+	s := &session{user: c.caller.user, Session: account.Session{UserID: c.caller.user.ID, Federated: true}}
 	var err *Error
 	if s.Name, err = p.required("Name", 2, 32, sessionNamePattern); err != nil {
 		return nil, err
@@ -91,6 +94,6 @@ func getFederationToken(c *call, p *parameters) (any, *Error) {
 		return nil, err
 	}
 	c.open(s, duration)
-	who := c.sessionPrincipal(s)
-	return getFederationTokenResult{s.credentials(), federatedUser{who.userID, who.arn}, packed}, nil
+	who := c.sessionCaller(s)
+	return getFederationTokenResult{s.credentials(), federatedUser{who.UserID, who.ARN}, packed}, nil
 }

@@ -1,4 +1,4 @@
-package localaws
+package account
 
 import (
 	"sync"
@@ -7,8 +7,8 @@ import (
 
 // A Clock is the time of a local AWS: sessions expire, signatures are checked and
 // responses are dated by it, so that SDKs that correct their own clock follow it.
-// It shows [Config.Now] until it is changed, and again after [Clock.Resume]. A
-// state file does not keep it.
+// It shows its base until it is changed, and again after [Clock.Resume]. A state file
+// does not keep it.
 type Clock struct {
 	base func() time.Time
 
@@ -17,6 +17,9 @@ type Clock struct {
 	frozen bool
 	at     time.Time // while frozen
 }
+
+// NewClock returns a clock that shows the time of base.
+func NewClock(base func() time.Time) *Clock { return &Clock{base: base} }
 
 // Now returns the clock's time.
 func (c *Clock) Now() time.Time {
@@ -61,7 +64,7 @@ func (c *Clock) Set(to time.Time) {
 	c.ahead, c.at = to.Sub(c.base()), to
 }
 
-// Resume sets the clock back to [Config.Now] and runs it.
+// Resume sets the clock back to its base and runs it.
 func (c *Clock) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

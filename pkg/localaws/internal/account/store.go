@@ -1,7 +1,6 @@
-package localaws
+package account
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -120,51 +119,4 @@ func (s *store) close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	return s.lock.Close()
-}
-
-// snapshot encodes the current state for the store.
-func (a *AWS) snapshot() (text []byte, change uint64, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	text, err = json.Marshal(a.state)
-	if err != nil {
-		return nil, 0, fmt.Errorf("encoding the state: %w", err)
-	}
-	return append(text, '\n'), a.changes, nil
-}
-
-// save returns once a change of the state has been saved, if a file keeps it; zero
-// is no change. Do not hold a.mu during the call.
-func (a *AWS) save(change uint64) error {
-	if a.store == nil || change == 0 {
-		return nil
-	}
-	return a.store.save(change, a.snapshot)
-}
-
-// update changes the state and saves it.
-func (a *AWS) update(change func() error) error {
-	a.mu.Lock()
-	err := change()
-	a.changes++
-	last := a.changes
-	a.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return a.save(last)
-}
-
-// Close saves pending changes and releases the state file; without one it does
-// nothing. After Close, calls that change anything fail.
-func (a *AWS) Close() (err error) {
-	a.closing.Do(func() {
-		if a.store == nil {
-			return
-		}
-		// Reads leave changes too, such as a key's last use: they wait for the next
-		// change or for Close.
-		err = errors.Join(a.update(func() error { return nil }), a.store.close())
-	})
-	return err
 }

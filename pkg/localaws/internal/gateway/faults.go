@@ -1,10 +1,9 @@
-package localaws
+package gateway
 
 import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"path"
 	"regexp"
 	"slices"
@@ -13,7 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 )
 
 // FaultKind is what a fault does to a call.
@@ -95,7 +95,7 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON rejects unknown fields.
 func (f *Fault) UnmarshalJSON(text []byte) error {
 	var wire faultJSON
-	if err := decodeStrictly(text, &wire); err != nil {
+	if err := strictjson.Decode(text, &wire); err != nil {
 		return err
 	}
 	*f = Fault{wire.ID, wire.Action, wire.Region, wire.AccessKeyID, wire.Kind, 0, wire.Status, wire.Rate, wire.Count, wire.Struck}
@@ -130,6 +130,17 @@ var (
 	faultRegion      = regexp.MustCompile(`^[a-z0-9*?-]{0,64}$`)
 	faultAccessKeyID = regexp.MustCompile(`^[A-Z0-9*?]{0,128}$`)
 )
+
+// newFaults returns no faults yet, for these actions.
+func newFaults(services []api.Service, random func() float64) *Faults {
+	f := &Faults{random: random}
+	for _, service := range services {
+		for _, operation := range service.Operations {
+			f.actions = append(f.actions, strings.ToLower(service.Name+":"+operation.Name))
+		}
+	}
+	return f
+}
 
 // Add adds a fault and returns it with its ID.
 func (f *Faults) Add(fault Fault) (Fault, error) {
@@ -242,59 +253,4 @@ func (f *Faults) strike(action, region, accessKeyID string) (wait time.Duration,
 		wait += fault.Latency
 	}
 	return wait, nil
-}
-
-// suffer applies the faults to a call. It returns the error to answer in place of
-// the service, if any. The signature is nil if it does not parse.
-func (c *call) suffer(w http.ResponseWriter, signature *sigv4.Signature) *Error {
-	accessKeyID := ""
-	if signature != nil {
-		accessKeyID = signature.AccessKeyID
-	}
-	wait, fault := c.faults.strike(c.operation, c.region, accessKeyID)
-	if wait > 0 && !c.wait(w, wait) {
-		return newError(statusNone, "ConnectionClosed", "The client left before it was answered.")
-	}
-	if fault == nil {
-		return nil
-	}
-	switch fault.Kind {
-	case FaultThrottle:
-		return newError(http.StatusBadRequest, codeThrottled, "Rate exceeded")
-	case FaultDrop:
-		return newError(statusNone, "ConnectionDropped", "A fault of localaws dropped the connection.")
-	case FaultSignature:
-		return signatureMismatch()
-	}
-	if fault.Status == http.StatusServiceUnavailable {
-		return newError(fault.Status, codeUnavailable, "A fault of localaws made the service unavailable.")
-	}
-	return newError(max(fault.Status, http.StatusInternalServerError), codeServiceFailure, "A fault of localaws made the service fail.")
-}
-
-// wait waits in real time and reports whether the client is still there.
-func (c *call) wait(w http.ResponseWriter, wait time.Duration) bool {
-	extendDeadlines(w, wait)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-c.request.Context().Done():
-		return false
-	}
-}
-
-// statusNone is the status of a call that gets no response.
-const statusNone = 0
-
-// drop closes the connection instead of answering.
-func (c *call) drop(w http.ResponseWriter) {
-	connection, _, err := http.NewResponseController(w).Hijack()
-	if err != nil { // so it cannot answer either
-		c.log.Error("dropping a connection failed", "error", err)
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	_ = connection.Close()
 }

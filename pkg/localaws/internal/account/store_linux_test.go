@@ -1,4 +1,4 @@
-package localaws
+package account
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package localaws
+package api
 
 import (
 	"encoding/base64"
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// pageAfter returns a page of a list that is sorted by key, and the token of the
+// PageAfter returns a page of a list that is sorted by key, and the token of the
 // next page. A token holds the last key of its page, so that additions and deletions
 // between calls shift nothing else. It returns false for an invalid token.
-func pageAfter[T any](all []T, key func(T) string, token string, limit int) (page []T, next string, ok bool) {
+func PageAfter[T any](all []T, key func(T) string, token string, limit int) (page []T, next string, ok bool) {
 	last, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
 		return nil, "", false

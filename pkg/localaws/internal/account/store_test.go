@@ -1,13 +1,11 @@
-package localaws
+package account
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -187,70 +185,4 @@ func TestStoreIsPrivateAndOnes(t *testing.T) {
 	if _, _, err := openStore(dir); err == nil {
 		t.Error("a directory was opened as a state file")
 	}
-}
-
-// TestStateThatIsRefused reads states that no server wrote.
-func TestStateThatIsRefused(t *testing.T) {
-	const rest = `"version":1,"account":"231144931069"`
-	for text, want := range map[string]string{
-		``:                                       "unexpected end of JSON input",
-		`{`:                                      "unexpected end of JSON input at byte 1",
-		`null`:                                   "unsupported version 0",
-		`[]`:                                     "cannot unmarshal array",
-		`{"version":2,"account":"x","news":1}`:   "unsupported version 2 (supported: 1)",
-		`{"version":1,"account":"000000000000"}`: `it belongs to account "000000000000", not 231144931069`,
-		`{` + rest + `,"news":1}`:                `unknown field "news"`,
-		`{` + rest + `} {}`:                      "invalid character '{' after top-level value",
-		`{` + rest + `,"users":null}`:            "every user: expected an object, not null",
-		`{` + rest + `,"users":{"bob":null}}`:    `user "bob" is null`,
-		`{` + rest + `,"users":{"bob":{"name":"alice"}}}`:                                                    `user "alice" is stored under the key "bob"`,
-		`{` + rest + `,"users":{"bob":{"name":"Bob","accessKeys":[null]}}}`:                                  "an access key is null",
-		`{` + rest + `,"users":{"bob":{"name":"Bob","accessKeys":[{"id":"A"},{"id":"A"}]}}}`:                 "access key A is in it twice",
-		`{` + rest + `,"users":{"bob":{"name":"Bob","inlinePolicies":[{"name":"p"}]}}}`:                      "a policy has no document",
-		`{` + rest + `,"users":{"bob":{"name":"Bob","inlinePolicies":[{"name":"p","document":"x"}]}}}`:       `reading the state: `,
-		`{` + rest + `,"groups":{"g":{"name":"g","inlinePolicies":[{"name":"p","document":null}]}}}`:         "a policy has no document",
-		`{` + rest + `,"roles":{"r":{"name":"r"}}}`:                                                          "a policy has no document",
-		`{` + rest + `,"policies":{"arn":{"arn":"arn","versions":[{"id":"v1"}]}}}`:                           "a policy has no document",
-		`{` + rest + `,"sessions":{"ASIA":{"accessKeyID":"ASIB"}}}`:                                          `session "ASIB" is stored under`,
-		`{` + rest + `,"clusters":{"x":null}}`:                                                               `cluster "x" is null`,
-		`{` + rest + `,"instances":{"i-0123456789abcdef0":{"ID":"i-0123456789abcdef0","State":"exploded"}}}`: `unknown state "exploded"`,
-	} {
-		if _, err := decodeState([]byte(text), "231144931069"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", text, err, want)
-		}
-	}
-}
-
-// FuzzState checks that a state that was read survives writing and reading.
-func FuzzState(f *testing.F) {
-	a, err := New(Config{Instances: []Instance{{ID: "i-0123456789abcdef0", PrivateDNSName: "x"}}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	if err := a.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", []byte("CA")); err != nil {
-		f.Fatal(err)
-	}
-	text, _, err := a.snapshot()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(text)
-	f.Add([]byte(`{"version":1,"account":"000000000000","users":{"bob":{"name":"Bob","inlinePolicies":[{"name":"p","document":"{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*\"}}"}]}}}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := decodeState(text, "000000000000")
-		if err != nil {
-			return
-		}
-		written, err := json.Marshal(s)
-		if err != nil {
-			t.Skip(err) // a time that JSON cannot represent
-		}
-		again, err := decodeState(written, "000000000000")
-		if err != nil {
-			t.Fatalf("%s: %v", written, err)
-		}
-		if rewritten, err := json.Marshal(again); err != nil || !reflect.DeepEqual(written, rewritten) {
-			t.Errorf("%s\n%s\n%v", written, rewritten, err)
-		}
-	})
 }

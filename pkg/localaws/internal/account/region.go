@@ -1,0 +1,25 @@
+package account
+
+import (
+	"regexp"
+	"strings"
+)
+
+var regionPattern = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d+$`)
+
+// PartitionOf returns the partition of a region, by its prefix, and whether the name
+// is one of a region.
+func PartitionOf(region string) (partition string, ok bool) {
+	if !regionPattern.MatchString(region) {
+		return "", false
+	}
+	for _, p := range []struct{ prefix, partition string }{
+		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-isob-", "aws-iso-b"}, {"us-isof-", "aws-iso-f"},
+		{"us-iso-", "aws-iso"}, {"eu-isoe-", "aws-iso-e"}, {"eusc-", "aws-eusc"},
+	} {
+		if strings.HasPrefix(region, p.prefix) {
+			return p.partition, true
+		}
+	}
+	return "aws", true
+}

@@ -1,0 +1,108 @@
+package account
+
+import "time"
+
+// A Call is what is known of an API call before its caller is.
+type Call struct {
+	// Service is the name of the service as policies and signatures have it, and
+	// Operation that of its operation.
+	Service, Operation string
+	Region             string
+	RequestID          string
+	Time               time.Time
+	// SourceIP is the address of the client; empty if it has none. TLS reports that
+	// the connection is encrypted.
+	SourceIP string
+	TLS      bool
+}
+
+// Action returns the action that policies allow: eks:DescribeCluster.
+func (c Call) Action() string { return c.Service + ":" + c.Operation }
+
+// A Tx is a transaction: while it runs, no other does. Nothing undoes what it has
+// changed, so an operation checks everything before it changes anything.
+type Tx struct {
+	Call
+	Account *Account
+	// AccessKeyID is the key that signed the call, Caller its owner. An unsigned call
+	// has a WebIdentity at most.
+	AccessKeyID string
+	Caller      *Caller
+	WebIdentity *WebIdentity
+
+	resource string
+	changed  bool
+}
+
+func (a *Account) tx(call Call) *Tx {
+	if call.Time.IsZero() {
+		call.Time = a.clock.Now().UTC()
+	}
+	return &Tx{Call: call, Account: a}
+}
+
+// Do runs a transaction for a call. It returns the number of the change that it made,
+// for [Account.Save]; zero if it made none.
+func (a *Account) Do(call Call, run func(*Tx) error) (change uint64, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	tx := a.tx(call)
+	if err := run(tx); err != nil || !tx.changed {
+		return 0, err
+	}
+	a.changes++
+	return a.changes, nil
+}
+
+// View runs a transaction that changes nothing.
+func (a *Account) View(run func(*Tx)) {
+	_, _ = a.Do(Call{}, func(tx *Tx) error { run(tx); return nil })
+}
+
+// Update runs a transaction that changes the state, and saves it.
+func (a *Account) Update(run func(*Tx) error) error {
+	change, err := a.Do(Call{}, func(tx *Tx) error { tx.Change(); return run(tx) })
+	if err != nil {
+		return err
+	}
+	return a.Save(change)
+}
+
+// Save returns once a change of the state has been saved, if a file keeps it; zero
+// is no change. Do not call it in a transaction.
+func (a *Account) Save(change uint64) error {
+	if a.store == nil || change == 0 {
+		return nil
+	}
+	return a.store.save(change, a.snapshot)
+}
+
+// Change reports a change that must be saved before the call is answered. The gateway
+// does this for every operation that is not read-only. To issue credentials is
+// read-only for AWS, but they must be saved.
+func (tx *Tx) Change() { tx.changed = true }
+
+// Changes returns the number of changes before the transaction that calls it: what is
+// derived from the state stays true while it is the same.
+func (a *Account) Changes() uint64 { return a.changes }
+
+// Resource returns the first resource that the call needed permission for; empty
+// before that.
+func (tx *Tx) Resource() string { return tx.resource }
+
+// ARN returns an ARN in the account: ARN("iam", "", "user/bob").
+func (tx *Tx) ARN(service, region, resource string) string {
+	return tx.Account.ARN(service, region, resource)
+}
+
+// Get returns the section of a type, which is that of a service. Only the service may
+// know the type.
+func Get[S Section](tx *Tx) S {
+	var none S
+	for _, section := range tx.Account.state {
+		if found, ok := section.(S); ok {
+			return found
+		}
+	}
+	return none
+}

@@ -1,0 +1,150 @@
+package gateway
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
+)
+
+// event returns the event of an answered call.
+func (g *Gateway) event(c call, who identity, failed *api.Error) trail.Event {
+	event := trail.Event{
+		EventVersion: "1.11", UserIdentity: g.userIdentity(c, who), EventTime: g.clock.Now().UTC().Truncate(time.Second),
+		EventSource: cut(cmp.Or(c.Service, "unknown"), 64) + ".amazonaws.com", EventName: cut(c.Operation, 128), AWSRegion: cut(cmp.Or(c.Region, g.account.Region), 64),
+		SourceIPAddress: c.request.RemoteAddr, UserAgent: cut(c.request.UserAgent(), 1024),
+		RequestParameters: recordable(c.input.Parameters), RequestID: c.request.ID, EventID: account.NewUUID(), ReadOnly: c.operation != nil && c.operation.ReadOnly,
+		EventType: "AwsApiCall", ManagementEvent: true, RecipientAccountID: g.account.ID, EventCategory: "Management",
+	}
+	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
+		event.SourceIPAddress = host
+	}
+	if failed != nil { // in the same words, whichever service it was
+		common := api.TranslateQuery(failed)
+		event.ErrorCode, event.ErrorMessage = common.Code, cut(common.Message, 1024)
+	}
+	resource := who.resource
+	if role, ok := event.RequestParameters["roleArn"].(string); ok && resource == "" {
+		resource = role
+	}
+	if kind := resourceType(resource); kind != "" {
+		event.Resources = []trail.Resource{{ARN: resource, AccountID: g.account.ID, Type: kind}}
+	}
+	return event
+}
+
+// userIdentity returns the verified caller, or what an unverified call claims.
+func (g *Gateway) userIdentity(c call, who identity) trail.UserIdentity {
+	if w := who.web; w != nil {
+		return trail.UserIdentity{
+			Type: "WebIdentityUser", PrincipalID: cut(w.Provider+":"+w.Audience+":"+w.Subject, 1024), UserName: cut(w.Subject, 256), IdentityProvider: w.Provider,
+		}
+	}
+	key, p := cut(who.claimed, 128), who.caller
+	if p == nil {
+		return trail.UserIdentity{Type: "Unknown", AccessKeyID: key}
+	}
+	known := trail.UserIdentity{Type: "IAMUser", PrincipalID: p.UserID, ARN: p.ARN, AccountID: g.account.ID, AccessKeyID: key}
+	if p.Session == nil {
+		known.UserName = p.Owner.Name
+		return known
+	}
+	known.SessionContext = &trail.SessionContext{SourceIdentity: p.Session.SourceIdentity, Attributes: trail.SessionAttributes{
+		CreationDate: p.Session.Issued.UTC().Truncate(time.Second), MFAAuthenticated: strconv.FormatBool(p.Session.MFA),
+	}}
+	issuer := trail.UserIdentity{PrincipalID: p.Owner.ID, ARN: p.Owner.ARN, AccountID: g.account.ID, UserName: p.Owner.Name}
+	switch {
+	case p.IsRole():
+		known.Type, issuer.Type = "AssumedRole", "Role"
+	case p.IsFederated():
+		known.Type, issuer.Type = "FederatedUser", "IAMUser"
+	default: // the same user, with other credentials
+		known.UserName = p.Owner.Name
+		return known
+	}
+	known.SessionContext.SessionIssuer = &issuer
+	return known
+}
+
+// resourceType returns the type of an ARN's resource, such as
+// AWS::IAM::InstanceProfile.
+func resourceType(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || strings.ContainsAny(arn, "*?") {
+		return ""
+	}
+	kind, _, named := strings.Cut(parts[5], "/")
+	if !named {
+		return ""
+	}
+	var b strings.Builder
+	for word := range strings.SplitSeq(kind, "-") {
+		b.WriteString(strings.ToUpper(word[:min(1, len(word))]) + word[min(1, len(word)):])
+	}
+	return "AWS::" + strings.ToUpper(parts[2]) + "::" + b.String()
+}
+
+// recordable returns parameters without what is or may be secret.
+func recordable(parameters map[string]any) map[string]any {
+	kept, _ := withoutSecrets(parameters).(map[string]any)
+	return kept
+}
+
+// withoutSecrets removes secrets, cuts long values and turns numbered fields into
+// lists.
+func withoutSecrets(value any) any {
+	switch value := value.(type) {
+	case string:
+		return cut(value, 4096)
+	case []any:
+		list := make([]any, len(value))
+		for i, v := range value {
+			list[i] = withoutSecrets(v)
+		}
+		return list
+	case map[string]any:
+		if len(value) == 0 {
+			return nil
+		}
+		kept, list := map[string]any{}, make([]any, 0, len(value))
+		for key, v := range value {
+			if !isSecret(key) {
+				kept[key] = withoutSecrets(v)
+			}
+		}
+		for n := 1; value[strconv.Itoa(n)] != nil; n++ {
+			list = append(list, kept[strconv.Itoa(n)])
+		}
+		if len(list) == len(value) {
+			return list
+		}
+		return kept
+	}
+	return value
+}
+
+// isSecret reports whether a parameter's name suggests a credential.
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"token", "secret", "password", "assertion", "code", "seed", "userdata"}, func(word string) bool {
+		return strings.Contains(name, word)
+	})
+}
+
+// cut shortens a text to a number of bytes.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + "…"
+}

@@ -1,0 +1,125 @@
+package protocol
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+)
+
+// JSON11 is JSON 1.1: a header names the operation.
+type JSON11 struct {
+	// Target is what precedes the operation in the header: "CloudTrail_20131101".
+	Target string
+	// Title is what people call the service.
+	Title string
+}
+
+const contentTypeJSON11 = "application/x-amz-json-1.1"
+
+// Read reads the header. The body is left to the operation.
+func (j JSON11) Read(r *api.Request, operations []api.Operation) (api.Input, *api.Operation, *api.Error) {
+	input := api.Input{Request: r, Operation: r.Header.Get("X-Amz-Target")}
+	// Some clients prefix the target with a Java package.
+	if at := strings.LastIndex(input.Operation, "."); at >= 0 && strings.HasSuffix("."+input.Operation[:at], "."+j.Target) {
+		input.Operation = input.Operation[at+1:]
+	}
+	_ = json.Unmarshal(r.Content, &input.Parameters) // the operation reports the error
+	names := make([]string, len(operations))
+	for i := range operations {
+		if names[i] = operations[i].Name; names[i] == input.Operation {
+			return input, &operations[i], nil
+		}
+	}
+	return input, nil, api.NewError(http.StatusBadRequest, "UnknownOperationException", "localaws does not support this operation of "+j.Title+" (supported: "+strings.Join(names, ", ")+").")
+}
+
+// Result encodes the result of an operation.
+func (j JSON11) Result(_ api.Input, result any) api.Answer {
+	answer := encodeJSON(http.StatusOK, result)
+	answer.ContentType = contentTypeJSON11
+	return answer
+}
+
+// Failure encodes an error.
+func (j JSON11) Failure(_ *api.Request, e *api.Error) api.Answer {
+	answer := encodeJSON(e.Status, map[string]string{"__type": e.Code, "message": e.Message})
+	answer.ContentType = contentTypeJSON11
+	return answer
+}
+
+// REST is REST with JSON: method and path name the operation.
+type REST struct {
+	// Title is what people call the service.
+	Title string
+}
+
+// Read finds the route, and reads the parameters in the path. The body is left to the
+// operation.
+func (s REST) Read(r *api.Request, operations []api.Operation) (api.Input, *api.Operation, *api.Error) {
+	input := api.Input{Request: r, Query: r.URL.Query()}
+	path := segments(r.URL.EscapedPath())
+	for i := range operations {
+		values, ok := match(operations[i].Route, r.Method, path)
+		if !ok {
+			continue
+		}
+		input.Operation, input.Path = operations[i].Name, values
+		_ = json.Unmarshal(r.Content, &input.Parameters) // the operation reports the error
+		if input.Parameters == nil {
+			input.Parameters = map[string]any{}
+		}
+		for name, value := range values {
+			input.Parameters[name] = value
+		}
+		for _, name := range slices.Sorted(maps.Keys(input.Query)) {
+			if !slices.Contains(operations[i].Accepts, name) && !strings.HasPrefix(name, "X-Amz-") {
+				return input, &operations[i], api.NewError(http.StatusBadRequest, "InvalidParameterException", "localaws does not support the parameter "+name+" of "+input.Operation+".")
+			}
+		}
+		return input, &operations[i], nil
+	}
+	input.Operation = r.Method + " " + r.URL.Path
+	return input, nil, api.NewError(http.StatusNotFound, "NotFoundException", "localaws has no "+s.Title+" operation "+input.Operation)
+}
+
+// segments splits a path. An encoded slash does not split: an ARN is one segment.
+func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
+
+// match matches an encoded path and returns the segments in place of the braces.
+func match(route, method string, path []string) (map[string]string, bool) {
+	routeMethod, routePath, _ := strings.Cut(route, " ")
+	want := segments(routePath)
+	if method != routeMethod || len(path) != len(want) {
+		return nil, false
+	}
+	values := map[string]string{}
+	for i, segment := range want {
+		value, err := url.PathUnescape(path[i])
+		switch {
+		case err != nil:
+			return nil, false
+		case strings.HasPrefix(segment, "{"):
+			values[strings.Trim(segment, "{}")] = value
+		case segment != value:
+			return nil, false
+		}
+	}
+	return values, true
+}
+
+// Result encodes the result of an operation.
+func (s REST) Result(_ api.Input, result any) api.Answer {
+	return encodeJSON(http.StatusOK, result)
+}
+
+// Failure encodes an error.
+func (s REST) Failure(_ *api.Request, e *api.Error) api.Answer {
+	answer := encodeJSON(e.Status, map[string]string{"message": e.Message})
+	answer.Header = map[string]string{"X-Amzn-Errortype": e.Code}
+	return answer
+}
