@@ -30,3 +30,23 @@ func TestDocumentedOperations(t *testing.T) {
 		}
 	}
 }
+
+// TestReadOnlyIsWhatCloudTrailSays checks the fact by the names: AWS begins those of
+// operations that change nothing with these verbs, and counts issuing credentials as
+// such.
+func TestReadOnlyIsWhatCloudTrailSays(t *testing.T) {
+	a, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, service := range a.services() {
+		for _, operation := range service.Operations {
+			reads := slices.ContainsFunc([]string{"Get", "List", "Describe", "Lookup", "Simulate", "Decode", "Assume"}, func(verb string) bool {
+				return strings.HasPrefix(operation.Name, verb)
+			})
+			if operation.ReadOnly != reads {
+				t.Errorf("%s:%s: ReadOnly is %t", service.Name, operation.Name, operation.ReadOnly)
+			}
+		}
+	}
+}

@@ -484,7 +484,7 @@ type xmlInstance struct {
 func (a *AWS) xmlInstance(i *instance) xmlInstance {
 	x := xmlInstance{
 		InstanceID: i.ID, ImageID: i.Image, State: stateOf(i.State), PrivateDNSName: i.PrivateDNSName, LaunchIndex: i.LaunchIndex,
-		Type: i.Type, Launched: timestamp(i.Launched), Architecture: architecture, ClientToken: i.Token, Metadata: i.Metadata.xml(),
+		Type: i.Type, Launched: timestamp(i.Launched), Architecture: architecture, ClientToken: i.Token, Metadata: xmlOf(i.Metadata),
 	}
 	x.Placement.Zone, x.Placement.Tenancy = i.zone(), "default"
 	if i.PrivateIP.IsValid() {

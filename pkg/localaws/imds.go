@@ -32,15 +32,7 @@ const (
 	ttlHeader   = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
 )
 
-// metadataOptions configure the metadata service of an instance.
-type metadataOptions struct {
-	// Tokens is required or optional.
-	Tokens string `json:"httpTokens"`
-	// Endpoint is enabled or disabled, and so is Tags, which exposes the instance's
-	// tags.
-	Endpoint string `json:"httpEndpoint"`
-	Tags     string `json:"instanceMetadataTags"`
-}
+type metadataOptions = account.MetadataOptions
 
 func defaultMetadataOptions() metadataOptions {
 	return metadataOptions{Tokens: "required", Endpoint: "enabled", Tags: "disabled"}
@@ -79,7 +71,7 @@ type xmlMetadataOptions struct {
 	Tags     string `xml:"instanceMetadataTags"`
 }
 
-func (m metadataOptions) xml() xmlMetadataOptions {
+func xmlOf(m metadataOptions) xmlMetadataOptions {
 	return xmlMetadataOptions{"applied", m.Tokens, 1, m.Endpoint, "disabled", m.Tags}
 }
 

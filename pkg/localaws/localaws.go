@@ -125,7 +125,10 @@ type AWS struct {
 var accountIDPattern = regexp.MustCompile(`^\d{12}$`)
 
 // New creates a local AWS.
-func New(config Config) (*AWS, error) {
+func New(config Config) (*AWS, error) { return open(config, (*AWS).services) }
+
+// open creates a local AWS with these services.
+func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 	if config.AccountID == "" {
 		config.AccountID = "000000000000"
 	}
@@ -176,7 +179,7 @@ func New(config Config) (*AWS, error) {
 	if a.awsManaged, malformed = awsManagedPolicies(partition); malformed != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", malformed)
 	}
-	services := a.services()
+	services := listed(a)
 	parts := make([]account.Part, len(services))
 	for i, service := range services {
 		parts[i] = service.State

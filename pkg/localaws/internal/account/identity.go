@@ -69,14 +69,7 @@ type Identities interface {
 }
 
 // Identities returns the account's IAM.
-func (tx *Tx) Identities() Identities {
-	for _, section := range tx.Account.state {
-		if found, ok := section.(Identities); ok {
-			return found
-		}
-	}
-	return nil
-}
+func (tx *Tx) Identities() Identities { return offered[Identities](tx) }
 
 // An Owner is the user or the role whose permissions a caller has.
 type Owner struct {

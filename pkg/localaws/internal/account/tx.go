@@ -97,10 +97,13 @@ func (tx *Tx) ARN(service, region, resource string) string {
 
 // Get returns the section of a type, which is that of a service. Only the service may
 // know the type.
-func Get[S Section](tx *Tx) S {
-	var none S
+func Get[S Section](tx *Tx) S { return offered[S](tx) }
+
+// offered returns the section of a type, or that implements an interface.
+func offered[T any](tx *Tx) T {
+	var none T
 	for _, section := range tx.Account.state {
-		if found, ok := section.(S); ok {
+		if found, ok := section.(T); ok {
 			return found
 		}
 	}
