@@ -66,7 +66,7 @@ func makeCert(ts *testscript.TestScript, _ bool, args []string) {
 // that has read the kubeconfig: connects KUBECONFIG STATUS.
 func connects(ts *testscript.TestScript, _ bool, args []string) {
 	var last string
-	await(ts, 20*time.Second, func(ctx context.Context) bool {
+	await(ts, patience, func(ctx context.Context) bool {
 		var config *rest.Config
 		var err error
 		if config, err = clientcmd.BuildConfigFromFlags("", ts.MkAbs(args[0])); err != nil {
@@ -96,7 +96,7 @@ func connects(ts *testscript.TestScript, _ bool, args []string) {
 // serves waits until a server serves the first certificate of a file: serves ADDRESS FILE.
 func serves(ts *testscript.TestScript, _ bool, args []string) {
 	block, _ := pem.Decode([]byte(ts.ReadFile(args[1])))
-	await(ts, 20*time.Second, func(ctx context.Context) bool {
+	await(ts, patience, func(ctx context.Context) bool {
 		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
 		connection, err := dialer.DialContext(ctx, "tcp", args[0])
 		if err != nil {

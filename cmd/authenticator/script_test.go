@@ -44,7 +44,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("AWS_SHARED_CREDENTIALS_FILE", env.WorkDir+"/none")
 			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			env.Setenv("HOME", env.WorkDir+"/home")
-			env.Values[silentConnections{}] = make(chan net.Conn, 64)
+			env.Values[silentKey{}] = new(silentServer)
 			env.Values[cloudCalls{}] = new(atomic.Int64)
 			return nil
 		},
@@ -70,6 +70,7 @@ func TestScript(t *testing.T) {
 			"silent":      silent,
 			"contacted":   contacted,
 			"hangup":      hangup,
+			"logs":        logs,
 			"opened":      opened,
 			"ended":       ended,
 			"holdrequest": holdRequest,
@@ -200,7 +201,7 @@ func answers(ts *testscript.TestScript, _ bool, args []string) {
 	pattern := regexp.MustCompile(strings.Join(args[2:], ""))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 	last := "nothing"
-	await(ts, 20*time.Second, func(ctx context.Context) bool {
+	await(ts, patience, func(ctx context.Context) bool {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
 		ts.Check(err)
 		answer, err := client.Do(request)
@@ -213,6 +214,10 @@ func answers(ts *testscript.TestScript, _ bool, args []string) {
 		return err == nil && strings.HasPrefix(last, args[1]) && pattern.Match(body)
 	}, func() { ts.Fatalf("%s responds %s, want %s", args[0], last, strings.Join(args[1:], " with ")) })
 }
+
+// patience is how long a script waits for something: a slow and busy machine needs
+// seconds to start a program.
+const patience = time.Minute
 
 // await calls ask until it returns true, or calls fail when the time is up.
 func await(ts *testscript.TestScript, atMost time.Duration, ask func(context.Context) bool, fail func()) {

@@ -149,7 +149,7 @@ func awaitReady(t *testing.T, client *http.Client, url string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(patience)
 	for {
 		if answer, err := client.Get(url + "/readyz"); err == nil {
 			_ = answer.Body.Close()
