@@ -7,24 +7,23 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/cli/clitest"
 )
 
 // TestEventsAreFollowed checks that events --follow prints new events until the
 // server ends.
 func TestEventsAreFollowed(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, release, err := clitest.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, dir := listener.Addr().String(), t.TempDir()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(release)
+	address, dir := net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])), t.TempDir()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	logs, log := io.Pipe()
@@ -34,7 +33,7 @@ func TestEventsAreFollowed(t *testing.T) {
 		served <- errors.Join(err, log.Close())
 	}()
 	says(t, logs, "serving account")
-	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	call := func(action string) {
 		t.Helper()
 		answer, err := client.Post("http://"+address+"/?Action="+action, "", nil)

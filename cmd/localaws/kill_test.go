@@ -112,8 +112,8 @@ func (s *killedServer) ready(t *testing.T) {
 	case s.listen = <-s.output.serving:
 	case <-s.ended:
 		t.Fatalf("the server ended while starting: %s", s.output)
-	case <-time.After(20 * time.Second):
-		t.Fatal("the server does not serve within 20 s")
+	case <-time.After(patience):
+		t.Fatalf("the server does not serve within %s", patience)
 	}
 	key, err := localaws.Files{Dir: s.stateDir}.Administrator()
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *killedServer) ready(t *testing.T) {
 	s.client = iam.New(iam.Options{
 		Region: "eu-west-2", BaseEndpoint: aws.String("http://" + s.listen), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-		HTTPClient:  &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
+		HTTPClient:  &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
 	})
 }
 
@@ -177,8 +177,8 @@ func (s *killedServer) load(t *testing.T, begun *int, answers int, after time.Du
 	case <-enough:
 	case <-s.ended:
 		t.Fatalf("the server ended: %s", s.output)
-	case <-time.After(20 * time.Second):
-		t.Fatal("the server does not answer within 20 s")
+	case <-time.After(patience):
+		t.Fatalf("the server does not answer within %s", patience)
 	}
 	time.Sleep(after) // no event reports the progress of a write
 	s.kill(t)

@@ -22,8 +22,9 @@ func startRelay(t *testing.T, to string, log io.Writer) (address string, stop fu
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() {
-		defer listener.Close()
-		ended <- relay{to: to}.serve(ctx, listener, slog.New(slog.NewTextHandler(log, nil)))
+		err := relay{to: to}.serve(ctx, listener, slog.New(slog.NewTextHandler(log, nil)))
+		_ = listener.Close() // it may be closed already
+		ended <- err
 	}()
 	stop = func() {
 		cancel()
@@ -33,7 +34,7 @@ func startRelay(t *testing.T, to string, log io.Writer) (address string, stop fu
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the relay does not end")
 		}
 	}
@@ -55,7 +56,7 @@ func dial(t *testing.T, address string, accepting net.Listener) (client, server 
 	}
 	t.Cleanup(func() { _ = accepted.Close() })
 	for _, connection := range []net.Conn{dialled, accepted} {
-		if err := connection.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -129,7 +130,7 @@ func TestRelayIsBounded(t *testing.T) {
 	if _, err := accepting.Accept(); err == nil {
 		t.Fatal("a connection beyond the limit is relayed")
 	}
-	if err := accepting.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := accepting.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.SetLinger(0); err != nil { // a reset ends both ways
@@ -153,12 +154,12 @@ func TestRelayToNobody(t *testing.T) {
 	_ = nobody.Close()
 	var log bytes.Buffer
 	address, stop := startRelay(t, nobody.Addr().String(), &log)
-	client, err := net.DialTimeout("tcp", address, 20*time.Second)
+	client, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if err := client.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := client.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := io.Copy(io.Discard, client); n != 0 || err != nil {

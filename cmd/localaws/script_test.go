@@ -58,7 +58,7 @@ func TestCommands(t *testing.T) {
 
 // ready waits until a local AWS serves a port.
 func ready(ts *testscript.TestScript, _ bool, args []string) {
-	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	eventually(ts, func() error {
 		answer, err := client.Get("http://127.0.0.1:" + args[0] + "/_localaws/health")
 		if err != nil {
@@ -68,9 +68,13 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
+// patience is how long a test waits for something: a slow and busy machine needs
+// seconds to start a program.
+const patience = time.Minute
+
 // eventually retries until the call succeeds.
 func eventually(ts *testscript.TestScript, try func() error) {
-	limit := time.After(20 * time.Second)
+	limit := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -125,7 +129,7 @@ func administrator(ts *testscript.TestScript, transport *http.Transport, endpoin
 	return sts.New(sts.Options{
 		Region: "eu-west-2", BaseEndpoint: endpoint, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-		HTTPClient:  &http.Client{Timeout: 20 * time.Second, Transport: transport},
+		HTTPClient:  &http.Client{Timeout: patience, Transport: transport},
 	})
 }
 
@@ -137,7 +141,7 @@ func files(ts *testscript.TestScript) localaws.Files {
 func askMetadata(ts *testscript.TestScript, _ bool, args []string) {
 	client := imds.New(imds.Options{
 		Endpoint: "http://127.0.0.1:" + args[0], ClientEnableState: imds.ClientEnabled, Retryer: aws.NopRetryer{},
-		HTTPClient: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
+		HTTPClient: &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}},
 	})
 	eventually(ts, func() error {
 		document, err := client.GetInstanceIdentityDocument(context.Background(), nil)
