@@ -99,7 +99,7 @@ func leaves() map[string][]string {
 		"internal/httpclient":     nil,
 		"internal/httpserver":     {"golang.org/x/time/rate"},
 		"internal/certificate":    ours("internal/file"),
-		"internal/lint":           append(ours("internal/cli", "internal/config", "internal/encode", "internal/source/dynamicfile", "internal/source/mountedfile", "internal/spelling", "pkg/identity", "pkg/mapper", "pkg/mapper/awsauth"), yaml, "golang.org/x/text/width"),
+		"internal/lint":           append(ours("internal/cli", "internal/config", "internal/encode", "internal/source/crd", "internal/source/dynamicfile", "internal/source/mountedfile", "internal/spelling", "pkg/identity", "pkg/mapper", "pkg/mapper/awsauth"), yaml, "golang.org/x/text/width", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"),
 		"internal/kubeconfig":     append(ours("internal/file"), "sigs.k8s.io/yaml", yaml),
 		"internal/metrics":        append(ours("internal/admission", "internal/authn", "internal/httpserver", "internal/limit", "internal/source", "pkg/mapper", "pkg/token/verify"), "github.com/prometheus/..."),
 		"internal/webhook":        append(ours("internal/admission", "internal/authn", "internal/httpserver", "internal/jsonscan", "internal/metrics"), "k8s.io/api/...", "k8s.io/apimachinery/...", "golang.org/x/time/rate"),

@@ -41,7 +41,7 @@ func excludeOtherMappings(command *cobra.Command) {
 }
 
 func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
-	flags.StringVarP(&o.filename, "filename", "f", "", "file of mappings, in the format of aws-auth; - reads standard input")
+	flags.StringVarP(&o.filename, "filename", "f", "", "file of mappings: aws-auth, a DynamicFile or IAMIdentityMappings; - reads standard input")
 	o.socketOptions.addFlags(flags)
 	o.cluster.addFlags(flags)
 	o.addSourceFlags(flags)

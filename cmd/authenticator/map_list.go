@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -133,6 +135,10 @@ func mappingsOf(result *awsauth.Result) []mapping {
 	}
 	for _, section := range awsauth.Sections() {
 		mappings = append(mappings, bySection[section]...)
+		delete(bySection, section)
+	}
+	for _, object := range slices.Sorted(maps.Keys(bySection)) {
+		mappings = append(mappings, bySection[object]...)
 	}
 	return mappings
 }

@@ -18,6 +18,7 @@ type Kind string
 // The kinds of file.
 const (
 	Manifest     Kind = "ConfigMap"
+	Objects      Kind = "IAMIdentityMapping"
 	Mappings     Kind = "Mappings"
 	DynamicFile  Kind = "DynamicFile"
 	ServerConfig Kind = "ServerConfig"
@@ -29,6 +30,8 @@ func (k Kind) String() string {
 	switch k {
 	case Manifest:
 		return "a ConfigMap aws-auth"
+	case Objects:
+		return "manifests of IAMIdentityMappings"
 	case Mappings:
 		return "a file of mappings"
 	case DynamicFile:
@@ -42,7 +45,7 @@ func (k Kind) String() string {
 	}
 }
 
-const expected = "expected a ConfigMap aws-auth, a file with mapRoles, mapUsers or mapAccounts, a configuration file of the server, or a kubeconfig"
+const expected = "expected a ConfigMap aws-auth, IAMIdentityMappings, a file with mapRoles, mapUsers or mapAccounts, a configuration file of the server, or a kubeconfig"
 
 // Detect returns the kind of a file. The error says that it is of another kind.
 func Detect(content []byte) (Kind, error) {
@@ -58,6 +61,9 @@ func detect(content string) (Kind, *yaml.Node, error) {
 			return kind, nil, nil // reading it as that kind reports the error
 		}
 		return "", nil, fmt.Errorf("%w (%s)", err, expected)
+	}
+	if hasIdentityMapping(content, root) {
+		return Objects, root, nil
 	}
 	if root == nil || root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
 		return "", nil, errors.New("the file is empty: " + expected)
@@ -100,6 +106,8 @@ func isDynamicFile(root *yaml.Node) bool {
 // guess returns the kind of a file that does not parse, by the lines that it has.
 func guess(content string) Kind {
 	switch {
+	case regexp.MustCompile(`(?m)^kind: *` + identityMapping + `\b`).MatchString(content):
+		return Objects
 	case regexp.MustCompile(`(?m)^kind: *ConfigMap\b`).MatchString(content):
 		return Manifest
 	case regexp.MustCompile(`(?mi)^(server|clusterID):`).MatchString(content):

@@ -30,6 +30,7 @@ type Options struct {
 // The problems of files other than mappings.
 const (
 	FileInvalid    mapper.Code = "FileInvalid"    // the file as a whole cannot be read
+	OtherVersion   mapper.Code = "OtherVersion"   // an apiVersion that the server does not read
 	ConfigInvalid  mapper.Code = "ConfigInvalid"  // the server does not start with it
 	ConfigNoEffect mapper.Code = "ConfigNoEffect" // a key or value without effect
 
@@ -108,7 +109,11 @@ func File(content []byte, opts Options) (*Report, error) {
 	default:
 		result, err := kind.Mappings(content, nil, opts.Mappings)
 		if err != nil {
-			r.addInvalid(FileInvalid, err, "all mappings keep their last good content; a server that starts has none")
+			effect := "all mappings keep their last good content; a server that starts has none"
+			if kind == Objects {
+				effect = "kubectl refuses the file"
+			}
+			r.addInvalid(FileInvalid, err, effect)
 			break
 		}
 		r.Problems, r.mappings = result.Problems, result

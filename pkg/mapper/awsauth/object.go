@@ -13,7 +13,18 @@ import (
 type Object struct {
 	ARN, Username string
 	Groups        []string
+	// Places are the places of the values in a file; zero for an object of the API server.
+	Places Places
 }
+
+// Places are the places of an object in a text. Those of its groups may be missing.
+type Places struct {
+	Object, ARN, Username Place
+	Groups                []Place
+}
+
+// A Place is a line and a column, which count from 1; zero if it is unknown.
+type Place struct{ Line, Column int }
 
 // ParseObject reads an object by the rules of an entry of mapRoles or mapUsers. Rule is
 // its place. It reports whether the entry is kept: a kept entry may still be inert.
@@ -21,18 +32,24 @@ func ParseObject(o Object, rule mapper.Rule, opts Options) (entry mapper.Entry, 
 	r := newReading(nil, opts)
 	entry.Rule = rule
 	kept = r.readObject(&entry, o)
-	for i := range r.problems {
-		r.problems[i].Edit = mapper.Edit{} // there is no text to edit
+	if o.Places.Object == (Place{}) {
+		for i := range r.problems {
+			r.problems[i].Edit = mapper.Edit{} // there is no text to edit
+		}
 	}
 	return entry, kept, r.problems
 }
 
 func (r *reading) readObject(entry *mapper.Entry, o Object) bool {
-	place, at := entry.Rule.Section, &yaml.Node{}
+	place, at := entry.Rule.Section, &yaml.Node{Line: o.Places.Object.Line, Column: o.Places.Object.Column}
 	r.principal = bounded(o.ARN)
-	f := fields{at: at, arn: textNode(o.ARN), username: textNode(o.Username), groups: &yaml.Node{Kind: yaml.SequenceNode}}
-	for _, group := range o.Groups {
-		f.groups.Content = append(f.groups.Content, textNode(group))
+	f := fields{at: at, arn: textNode(o.ARN, o.Places.ARN), username: textNode(o.Username, o.Places.Username), groups: &yaml.Node{Kind: yaml.SequenceNode}}
+	for i, group := range o.Groups {
+		where := o.Places.Object
+		if i < len(o.Places.Groups) {
+			where = o.Places.Groups[i]
+		}
+		f.groups.Content = append(f.groups.Content, textNode(group, where))
 	}
 	if o.ARN == "" {
 		r.drop(mapper.EntryNoARN, place, at, "the object has no arn", "add arn")
@@ -63,6 +80,6 @@ func (r *reading) readObjectUser(entry *mapper.Entry, kind identity.Kind, f fiel
 	return true
 }
 
-func textNode(text string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: text}
+func textNode(text string, at Place) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: text, Line: at.Line, Column: at.Column}
 }
