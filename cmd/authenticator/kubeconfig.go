@@ -46,7 +46,7 @@ or else its first, else ~/.kube/config.`,
 	flags := command.Flags()
 	flags.StringVar(&o.cluster.Server, "server", "", "URL of the cluster's API server")
 	flags.StringVar(&o.caFile, "certificate-authority", "", "file with the CA certificates of the API server, to copy into the kubeconfig (default: the system's CAs)")
-	flags.StringVar(&o.fromContext, "from-context", "", "context of the kubeconfig to copy the server and its CA from")
+	flags.StringVar(&o.fromContext, "from-context", "", "context of the kubeconfig to copy the cluster from: its server and the settings of TLS and the proxy")
 	flags.StringVar(&o.cluster.TLSServerName, "tls-server-name", "", "host name in the certificate of the API server, if it is not the server's")
 	flags.StringVar(&o.cluster.ProxyURL, "proxy-url", "", "URL of the proxy to the API server")
 	flags.StringVar(&o.alias, "alias", "", "name of the context (default: the cluster ID)")
@@ -58,6 +58,7 @@ or else its first, else ~/.kube/config.`,
 	flags.BoolVar(&o.cache, "cache", true, "keep tokens and sessions, as authenticator token --cache does")
 	flags.StringVar(&o.path, "kubeconfig", "", "kubeconfig to change (default: of $KUBECONFIG, or ~/.kube/config)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the merged kubeconfig instead of writing it")
+	o.output.AddFlag(command, formatText, cli.JSON, cli.YAML)
 	command.MarkFlagsMutuallyExclusive("server", "from-context")
 	command.MarkFlagsMutuallyExclusive("certificate-authority", "from-context")
 	command.MarkFlagsOneRequired("server", "from-context")
@@ -73,10 +74,22 @@ type kubeconfigOptions struct {
 	cache                 bool
 	path                  string
 	dryRun                bool
+	output                cli.Output
+}
+
+// configured is what the command kubeconfig prints for programs.
+type configured struct {
+	File    string     `json:"file"`
+	Result  editResult `json:"result"`
+	Context string     `json:"context"`
+	Cluster string     `json:"cluster"`
+	User    string     `json:"user"`
+	// Kubeconfig is the merged file, with --dry-run.
+	Kubeconfig string `json:"kubeconfig,omitempty"`
 }
 
 func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
-	if err := o.findServer(ctx); err != nil {
+	if err := o.findServer(ctx, p); err != nil {
 		return err
 	}
 	entry := o.entry(p.clusterID)
@@ -84,6 +97,7 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	is := configured{File: path, Context: entry.Context, Cluster: entry.ClusterName, User: entry.UserName}
 	if o.dryRun {
 		text, err := kubeconfig.Read(ctx, path)
 		if err != nil {
@@ -93,36 +107,42 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 		if err != nil {
 			return fmt.Errorf("merging into the kubeconfig %s: %w", path, err)
 		}
-		_, err = p.out.Write(merged)
-		return err
+		is.Result, is.Kubeconfig = resultPlanned, string(merged)
+		return o.report(p, is, is.Kubeconfig)
 	}
-	done := "Updated context %s in %s\n"
+	text := "Updated context %s in %s\n"
+	is.Result = resultEdited
 	err = kubeconfig.Edit(ctx, path, func(text []byte) ([]byte, error) {
 		merged, added, err := kubeconfig.Merge(text, entry)
 		if added {
-			done = "Added new context %s to %s\n"
+			is.Result = resultCreated
 		}
 		return merged, err
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.out, done, cli.Printable(entry.Context), path)
-	return err
+	if is.Result == resultCreated {
+		text = "Added new context %s to %s\n"
+	}
+	return o.report(p, is, fmt.Sprintf(text, cli.Printable(is.Context), is.File))
+}
+
+// report prints what was done for programs, or its text for people.
+func (o *kubeconfigOptions) report(p *program, is configured, text string) error {
+	if o.output.String() == formatText {
+		return p.printf(p.out, "%s", text)
+	}
+	return o.output.Print(p.out, is, nil)
 }
 
 // findServer completes the cluster: it checks the server's URL and reads the CA, or
 // copies both from a context.
-func (o *kubeconfigOptions) findServer(ctx context.Context) error {
+func (o *kubeconfigOptions) findServer(ctx context.Context, p *program) error {
 	if o.fromContext != "" {
-		config, err := kube.UserConfig(o.path, o.fromContext)
-		if err != nil {
+		if err := o.copyCluster(p); err != nil {
 			return cli.Usagef("--from-context: %w", err)
 		}
-		o.cluster.Server = config.Host
-		o.cluster.TLSServerName = cmp.Or(o.cluster.TLSServerName, config.ServerName)
-		o.caFile = config.CAFile
-		o.cluster.CAData = base64.StdEncoding.EncodeToString(config.CAData)
 	}
 	if parsed, err := url.Parse(o.cluster.Server); err != nil || parsed.Scheme != "https" || parsed.Host == "" {
 		return cli.Usagef("server %q: expected an https URL, such as https://10.0.0.1:6443", o.cluster.Server)
@@ -138,6 +158,27 @@ func (o *kubeconfigOptions) findServer(ctx context.Context) error {
 		return cli.Usagef("--certificate-authority %s has no certificate (expected PEM)", o.caFile)
 	}
 	o.cluster.CAData = base64.StdEncoding.EncodeToString(content)
+	return nil
+}
+
+// copyCluster copies the cluster of --from-context. Flags override what it has.
+func (o *kubeconfigOptions) copyCluster(p *program) error {
+	from, err := kube.UserCluster(o.path, o.fromContext)
+	if err != nil {
+		return err
+	}
+	if from.InsecureSkipTLSVerify {
+		fmt.Fprintf(p.err, "authenticator: warning: context %s does not verify the certificate of its API server (insecure-skip-tls-verify), so neither does the new one\n", cli.Printable(o.fromContext))
+	}
+	o.caFile = from.CertificateAuthority
+	if len(from.CertificateAuthorityData) > 0 { // kubectl prefers it
+		o.caFile = ""
+	}
+	o.cluster = kubeconfig.Cluster{
+		Server: from.Server, CAData: base64.StdEncoding.EncodeToString(from.CertificateAuthorityData),
+		TLSServerName: cmp.Or(o.cluster.TLSServerName, from.TLSServerName), ProxyURL: cmp.Or(o.cluster.ProxyURL, from.ProxyURL),
+		InsecureSkipTLSVerify: from.InsecureSkipTLSVerify, DisableCompression: from.DisableCompression,
+	}
 	return nil
 }
 

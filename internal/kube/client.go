@@ -53,10 +53,31 @@ func readKubeconfig(ctx context.Context, path, master string) (*rest.Config, err
 // context in a kubeconfig, both optional. Without a kubeconfig it is that of
 // $KUBECONFIG or the home directory.
 func UserConfig(kubeconfig, context string) (*rest.Config, error) {
+	return restConfig(userConfig(kubeconfig, context))
+}
+
+// UserCluster returns the entry of the cluster of a context in a kubeconfig. Its paths
+// are absolute.
+func UserCluster(kubeconfig, context string) (*api.Cluster, error) {
+	config := userConfig(kubeconfig, context)
+	if _, err := restConfig(config); err != nil { // checks the entry
+		return nil, err
+	}
+	raw, err := config.RawConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	return raw.Clusters[raw.Contexts[context].Cluster], nil
+}
+
+func userConfig(kubeconfig, context string) clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
-	overrides := &clientcmd.ConfigOverrides{CurrentContext: context}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context})
+}
+
+func restConfig(loaded clientcmd.ClientConfig) (*rest.Config, error) {
+	config, err := loaded.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
 		return nil, errors.New("no kubeconfig: name one with --kubeconfig or $KUBECONFIG")
 	}

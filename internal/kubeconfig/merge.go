@@ -25,6 +25,9 @@ type Cluster struct {
 	CAData        string `yaml:"certificate-authority-data,omitempty"` // base64
 	TLSServerName string `yaml:"tls-server-name,omitempty"`
 	ProxyURL      string `yaml:"proxy-url,omitempty"`
+	// InsecureSkipTLSVerify and DisableCompression are those of the cluster that is copied.
+	InsecureSkipTLSVerify bool `yaml:"insecure-skip-tls-verify,omitempty"`
+	DisableCompression    bool `yaml:"disable-compression,omitempty"`
 }
 
 // User is a user who signs in with a credential plugin.
