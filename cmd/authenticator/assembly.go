@@ -13,6 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/kubeconfig"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/metrics"
+	"github.com/kube-iam/authenticator/internal/skew"
 )
 
 // clusterSettings are the settings of one cluster: those of the flags, or of an item of
@@ -41,6 +42,7 @@ type assembly struct {
 	limiter *limit.Limiter
 	denied  *deny.File
 	cache   authn.CacheConfig
+	clocks  *skew.Meter
 	metrics *metrics.Metrics
 	log     *slog.Logger
 }
@@ -99,6 +101,7 @@ func (a *assembly) cluster(ctx context.Context, s *clusterSettings) (*cluster.Cl
 		ScrubbedAccounts: p.config.ScrubbedAccounts,
 		Audit:            a.log,
 		Suppressed:       a.metrics.ObserveSuppressedLine(),
+		Clocks:           a.clocks,
 	}
 	served, err := cluster.New(config)
 	if err != nil {

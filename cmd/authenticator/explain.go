@@ -168,11 +168,11 @@ func (o *explainOptions) newCluster(ctx context.Context, p *program, m mappings,
 	if err != nil {
 		return nil, nil, err
 	}
-	sts := verify.New(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()})
+	sts, clocks := newClient(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()}, now)
 	decider, err = cluster.New(cluster.Config{
 		ID:    cmp.Or(p.clusterID, "any"), // an AWS identity is mapped without one
 		Hosts: hosts, Verifier: sts, Denies: m.denies, Owner: m.owner, Sources: m.sources, ReservedPrefixes: m.reserved,
-		Instances: unnamedInstances{}, Now: now,
+		Instances: unnamedInstances{}, Clocks: clocks, Now: now,
 	})
 	if err != nil {
 		sts.Close()

@@ -70,7 +70,7 @@ func writeFacts(w io.Writer, e explain.Explanation) {
 	row("CLUSTER ID", e.ClusterID)
 	if e.Token != nil {
 		row("TOKEN", tokenText(*e.Token))
-		row("", e.Token.Problem)
+		row("", tokenProblem(*e.Token))
 	}
 	if p := e.Principal; p != nil {
 		row("AWS IDENTITY", p.ARN+verifiedText(p.Verified))
@@ -94,6 +94,14 @@ func writeFacts(w io.Writer, e explain.Explanation) {
 		row("GROUPS", groupsText(e.User.Groups))
 	}
 	_ = table.Flush() // the writer is in memory
+}
+
+// tokenProblem returns what is wrong with a token, or with a clock.
+func tokenProblem(t explain.Token) string {
+	if t.Problem == "" && t.Clocks != nil {
+		return t.Clocks.String()
+	}
+	return t.Problem
 }
 
 func verifiedText(verified bool) string {

@@ -19,9 +19,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
@@ -91,10 +89,12 @@ func exampleKey() localaws.AccessKey {
 
 // localAWS serves a local AWS until the script ends, with the script's key as its
 // administrator's; $AWS is its URL, and $ADDRESS the host and port of the URL. The URL is
-// that of a proxy too, with the CA in the file aws-ca.pem.
-func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
+// that of a proxy too, with the CA in the file aws-ca.pem. Its clock can be ahead of that
+// of this machine: localaws [DURATION].
+func localAWS(ts *testscript.TestScript, _ bool, args []string) {
 	a, err := localaws.New(localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
 	ts.Check(err)
+	a.Clock().Advance(duration(ts, args))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -109,6 +109,16 @@ func localAWS(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("aws-ca.pem"), a.CA(), 0o600))
 	ts.Setenv("AWS", "http://"+listener.Addr().String())
 	ts.Setenv("ADDRESS", listener.Addr().String())
+}
+
+// duration returns the duration in the only argument; 0 if there is none.
+func duration(ts *testscript.TestScript, args []string) time.Duration {
+	if len(args) == 0 {
+		return 0
+	}
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	return d
 }
 
 // mfaSTS serves an STS until the script ends. AssumeRole requires the MFA code 123456
@@ -139,18 +149,16 @@ func tlsSTS(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // presignToken writes a token as aws-sdk-go-v2 makes it from the script's key for an
-// endpoint: presign ENDPOINT CLUSTER FILE.
+// endpoint, on a machine whose clock may be ahead: presign ENDPOINT CLUSTER FILE [AHEAD].
 func presignToken(ts *testscript.TestScript, _ bool, args []string) {
-	client := sts.New(sts.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(args[0]),
-		Credentials: credentials.NewStaticCredentialsProvider(exampleKey().ID, exampleKey().Secret, ""),
-	})
-	signed, err := sts.NewPresignClient(client).PresignGetCallerIdentity(context.Background(), nil, func(o *sts.PresignOptions) {
-		o.ClientOptions = append(o.ClientOptions, sts.WithAPIOptions(
-			smithyhttp.SetHeaderValue(token.ClusterIDHeader, args[1]), smithyhttp.SetHeaderValue("X-Amz-Expires", "60")))
-	})
+	request, err := http.NewRequest(http.MethodGet, args[0]+"/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", http.NoBody)
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(token.Encode(signed.URL)), 0o600))
+	request.Header.Set(token.ClusterIDHeader, args[1])
+	key := aws.Credentials{AccessKeyID: exampleKey().ID, SecretAccessKey: exampleKey().Secret}
+	const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	signed, _, err := v4.NewSigner().PresignHTTP(context.Background(), key, request, emptyHash, "sts", "us-east-1", time.Now().Add(duration(ts, args[3:])))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(token.Encode(signed)), 0o600))
 }
 
 // documented writes the first commands below a heading of a page in docs, with this

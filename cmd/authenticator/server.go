@@ -18,6 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/metrics"
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/internal/webhook"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
@@ -138,7 +139,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	hosts, regions := namedHosts(settings)
-	sts, err := o.newVerifier(ctx, p, log, metrics.ObserveSTS(regions...))
+	sts, clocks, err := o.newVerifier(ctx, p, log, metrics, regions)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		limiter = limit.NewFair(sts, hosts...)
 	}
 	err = clusters.assemble(ctx, assembly{
-		limiter: limiter, denied: denied, cache: authn.CacheConfig{TTL: o.verificationCacheTTL}, metrics: metrics, log: log,
+		limiter: limiter, denied: denied, cache: authn.CacheConfig{TTL: o.verificationCacheTTL}, clocks: clocks, metrics: metrics, log: log,
 	})
 	if err != nil {
 		return err
@@ -169,18 +170,19 @@ func (o *serverOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer rereadOnHangup(ctx, p.hangups, func() []rereader { return append(clusters.rereaders(), certificates.rereaders()...) }, log)()
-	return o.serve(ctx, clusters, certificates, metrics, log)
+	return o.serve(ctx, clusters, certificates, clocks, metrics, log)
 }
 
-// newVerifier returns the client of STS, which all clusters share.
-func (o *serverOptions) newVerifier(ctx context.Context, p *program, log *slog.Logger, observe func(verify.Observation)) (*verify.STS, error) {
+// newVerifier returns the client of STS, which all clusters share, and what compares the
+// clocks.
+func (o *serverOptions) newVerifier(ctx context.Context, p *program, log *slog.Logger, metrics *metrics.Metrics, regions []string) (*verify.STS, *skew.Meter, error) {
 	hosts, err := o.hosts()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	dial, err := o.dial()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if hosts.Endpoint() != "" {
 		log.Warn("trusting an STS endpoint that is not AWS's (--sts-endpoint): whoever controls it can sign in as anybody", "endpoint", hosts.Endpoint())
@@ -191,14 +193,15 @@ func (o *serverOptions) newVerifier(ctx context.Context, p *program, log *slog.L
 	trustPublicCAs()
 	roots, err := caBundle(ctx, p.getenv)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return verify.New(verify.Config{
-		MaxIdleConnections: limit.MaxPerHost, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: observe,
-	}), nil
+	sts, clocks := newServerClient(verify.Config{
+		MaxIdleConnections: limit.MaxPerHost, RootCAs: roots, Dial: dial, UserAgent: userAgent(), Observe: metrics.ObserveSTS(regions...),
+	}, log, metrics)
+	return sts, clocks, nil
 }
 
-func (o *serverOptions) serve(ctx context.Context, clusters *clusters, certificates *certificates, metrics *metrics.Metrics, log *slog.Logger) error {
+func (o *serverOptions) serve(ctx context.Context, clusters *clusters, certificates *certificates, clocks *skew.Meter, metrics *metrics.Metrics, log *slog.Logger) error {
 	ignoreBrokenPipes()
 	ready := health.ReadyUntil(ctx, clusters.ready)
 	metrics.FollowReady(ready)
@@ -229,6 +232,7 @@ func (o *serverOptions) serve(ctx context.Context, clusters *clusters, certifica
 	var sources, local sync.WaitGroup
 	sources.Go(func() { certificates.run(following) })
 	sources.Go(func() { clusters.run(following) })
+	sources.Go(func() { clocks.Run(following) })
 	if denied := clusters.denied; denied != nil {
 		sources.Go(func() { denied.Run(following) })
 	}

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
 )
 
@@ -51,6 +53,9 @@ makes a new token.`,
 			if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "" || c.ForwardSessionName) {
 				fmt.Fprintln(p.err, "authenticator: warning: --external-id, --session-name and --forward-session-name have no effect without --role")
 			}
+			var ahead time.Duration
+			c.ClockAhead = func(d time.Duration) { ahead = d.Truncate(time.Second) }
+			defer func() { p.warnOfClock(ahead) }()
 			made, err := p.newCache(cache).Token(withPublicCAs(cmd.Context()), c)
 			if err != nil {
 				return err
@@ -69,6 +74,16 @@ makes a new token.`,
 	flags.BoolVar(&cache, "cache", false, cacheUsage)
 	command.MarkFlagsMutuallyExclusive("session-name", "forward-session-name")
 	return command
+}
+
+// warnOfClock warns of a clock that makes tokens that are not valid, or not for long.
+func (p *program) warnOfClock(ahead time.Duration) {
+	switch {
+	case ahead >= skew.Tolerance:
+		fmt.Fprintf(p.err, "authenticator: warning: the clock of this machine is %s ahead of that of AWS, so the cluster may refuse the token (set the clock: timedatectl set-ntp true)\n", ahead)
+	case ahead <= -skew.Tolerance:
+		fmt.Fprintf(p.err, "authenticator: warning: the clock of this machine is %s behind that of AWS, so the token expires early, or has expired (set the clock: timedatectl set-ntp true)\n", -ahead)
+	}
 }
 
 const cacheUsage = "keep the token and the session's credentials in files that only this user can read, and use those of an earlier call"

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
@@ -60,27 +61,32 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	request, err := token.Parse(bearer, hosts, time.Now())
-	if err != nil {
-		return fmt.Errorf("the token is not valid: %w", err)
-	}
 	trustPublicCAs()
 	roots, err := caBundle(ctx, p.getenv)
 	if err != nil {
 		return err
 	}
-	sts := verify.New(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()})
+	sts, clocks := newClient(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()}, time.Now)
 	defer sts.Close()
-	answered := cli.Waiting(p.err, "authenticator: waiting for AWS STS")
-	id, err := sts.Verify(ctx, p.clusterID, request)
-	answered()
-	if refused, ok := errors.AsType[*verify.RefusedError](err); ok {
-		return fmt.Errorf("the token is not valid: %w", refused)
-	}
+	// Every identity has a username, so that the decision is that of STS.
+	everybody := mapper.Func(func(context.Context, identity.Principal, *mapper.Trace) (mapper.Match, bool, error) {
+		return mapper.Match{Username: "verified"}, true, nil
+	})
+	decider, err := authn.New(authn.Config{ClusterID: p.clusterID, Hosts: hosts, Verifier: sts, Mapper: everybody, Clocks: clocks})
 	if err != nil {
+		return err
+	}
+	answered := cli.Waiting(p.err, "authenticator: waiting for AWS STS")
+	verified := decider.Explain(ctx, bearer)
+	answered()
+	switch err := verified.Decision.Err; verified.Decision.Outcome.Verdict() {
+	case authn.Yes:
+		return o.print(p.out, verified.Principal, verified.Token.Host)
+	case authn.No:
+		return fmt.Errorf("the token is not valid: %w", err)
+	default:
 		return &cli.Error{Code: cli.ExitUndecided, Err: fmt.Errorf("cannot determine whether the token is valid: %w", err)}
 	}
-	return o.print(p.out, id.Principal(), request.Host())
 }
 
 // maxStdin is more than the maximum length of a token, so that a token that is too

@@ -70,6 +70,8 @@ func whySentence(e decisions.Entry) string {
 	switch {
 	case e.Outcome == authn.Unmapped:
 		return "no mapping matches"
+	case e.Clocks != nil:
+		return e.Clocks.String()
 	case e.Outcome == authn.Refused && strings.Contains(e.Error, "SignatureDoesNotMatch"):
 		return "STS refused the signature: the token was made for another cluster ID, or with a wrong secret access key"
 	}
@@ -112,13 +114,15 @@ func lineText(line int) string {
 
 // whyNext returns what to do about a decision.
 func whyNext(e decisions.Entry) string {
+	if e.Clocks != nil {
+		return e.Clocks.Remedy()
+	}
 	switch e.Outcome {
 	case authn.Unmapped, authn.Denied:
 		return "authenticator explain --arn " + shell.Quote(cmp.Or(e.ARN, e.CanonicalARN))
-	case authn.Refused:
-		return "Ask for a new token: authenticator token --cluster-id " + shell.Quote(e.Cluster) + " --token-only | authenticator explain --cluster-id " + shell.Quote(e.Cluster) + " --token -"
-	case authn.Malformed, authn.Expired:
-		return "The caller needs a new token, and a clock that is right."
+	case authn.Malformed, authn.Expired, authn.Refused:
+		id := shell.Quote(e.Cluster)
+		return fmt.Sprintf("Ask for a new token: authenticator token --cluster-id %s --token-only | authenticator explain --cluster-id %[1]s --token -", id)
 	case authn.MappingUnknown:
 		return "Check that the server has read its mappings: GET /readyz on its health port says which source is missing."
 	default:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/limit"
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -39,8 +40,12 @@ type Decision struct {
 	Time time.Time
 	// Identity is zero until STS has proven one.
 	Identity identity.Identity
-	// Claim is what the token claims if STS refused or did not verify it; otherwise nil.
+	// Claim is what the token claims if STS refused or did not verify it, or its time is
+	// not valid; otherwise nil.
 	Claim *Claim
+	// Clocks says whose clock is wrong if the time of the token is not valid; otherwise
+	// nil.
+	Clocks *skew.Reading
 	// Foreign means that no mapping matches the identity or names its account.
 	Foreign bool
 	Rule    mapper.Rule
@@ -78,6 +83,9 @@ type Config struct {
 	// Suppressed is called for every decision of a flood without a line. Nil means
 	// never.
 	Suppressed func()
+	// Clocks compares this machine's clock with that of STS. Nil means that they are never
+	// compared.
+	Clocks *skew.Meter
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -144,7 +152,7 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 			decision.Cached = true
 			if err != nil { // the cache has only the refusal
 				if request, err := token.Parse(bearer, a.config.Hosts, now); err == nil {
-					decision.Claim = a.claim(request)
+					a.describe(&decision, request, now)
 				}
 			}
 			return decision
@@ -153,7 +161,7 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 	// A malformed or expired token never reaches STS.
 	request, err := token.Parse(bearer, a.config.Hosts, now)
 	if err != nil {
-		return Decision{Outcome: parseOutcome(err), Err: err}
+		return a.reject(bearer, err, now)
 	}
 	id, err := a.verify(ctx, key, request)
 	decision := a.conclude(ctx, id, err, trace)
@@ -161,7 +169,7 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 		a.config.SignedIn(a.config.ClusterID, request)
 	}
 	if err != nil {
-		decision.Claim = a.claim(request)
+		a.describe(&decision, request, now)
 	}
 	return decision
 }

@@ -25,10 +25,10 @@ type Claim struct {
 
 // claim returns what a token claims. It copies the strings, which are slices of the
 // token, because the token is a credential.
-func (a *Authenticator) claim(request token.Request) *Claim {
-	c := Claim{Region: strings.Clone(request.Region()), Host: strings.Clone(request.Host())}
+func (a *Authenticator) claim(parts token.Parts) *Claim {
+	c := Claim{Region: strings.Clone(parts.Region), Host: strings.Clone(parts.Host)}
 	if len(a.config.ScrubbedAccounts) == 0 {
-		c.AccessKeyID = strings.Clone(request.AccessKeyID())
+		c.AccessKeyID = strings.Clone(parts.AccessKeyID)
 	}
 	return &c
 }

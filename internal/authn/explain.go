@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -17,6 +18,8 @@ type Explained struct {
 	Token   token.Parts
 	// Principal is who the decision is about; zero if STS has not said it.
 	Principal identity.Principal
+	// Clocks says whose clock is wrong; nil if none is known to be.
+	Clocks *skew.Reading
 	// Trace has the rules that were tried.
 	Trace mapper.Trace
 }
@@ -27,8 +30,17 @@ type Explained struct {
 func (a *Authenticator) Explain(ctx context.Context, bearer string) Explained {
 	e := Explained{IsToken: true}
 	now := a.config.Now()
-	e.Token, _ = token.Inspect(bearer, a.config.Hosts, now) // decide returns the error
-	e.Decision = a.decide(ctx, bearer, now, &e.Trace)
+	parts, err := token.Inspect(bearer, a.config.Hosts, now)
+	origin := a.config.Hosts.Origin(parts.Host)
+	if isTime(err) {
+		a.config.Clocks.Compare(ctx, origin)
+	}
+	e.Token, e.Decision = parts, a.decide(ctx, bearer, now, &e.Trace)
+	if e.Clocks = e.Decision.Clocks; e.Clocks == nil && !parts.Signed.IsZero() {
+		if reading := a.config.Clocks.Read(origin, parts.Signed, now); reading.Fault() != skew.None {
+			e.Clocks = &reading
+		}
+	}
 	e.Decision.Duration = a.config.Now().Sub(now)
 	e.Principal = e.Decision.Identity.Principal()
 	return e

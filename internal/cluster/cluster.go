@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -55,6 +56,9 @@ type Config struct {
 	// Suppressed is called for every decision of a flood without a line. Nil means
 	// never.
 	Suppressed func()
+	// Clocks compares this machine's clock with that of STS. Nil means that they are never
+	// compared.
+	Clocks *skew.Meter
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -98,6 +102,7 @@ func New(config Config) (*Cluster, error) {
 		ScrubbedAccounts: config.ScrubbedAccounts,
 		Audit:            config.Audit,
 		Suppressed:       config.Suppressed,
+		Clocks:           config.Clocks,
 		Now:              config.Now,
 	})
 	if err != nil {

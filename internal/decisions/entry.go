@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -40,6 +41,8 @@ type Entry struct {
 	Rule Rule `json:"rule,omitzero"`
 	// Unverified is what the token claims. Nobody has proven it.
 	Unverified *Claim `json:"unverified,omitempty"`
+	// Clocks says whose clock is wrong if the time of the token is not valid.
+	Clocks *skew.Reading `json:"clocks,omitempty"`
 	// Foreign means that no mapping matches the identity or names its account.
 	Foreign bool `json:"foreign,omitempty"`
 	// Error is the reason for every outcome but mapped.
@@ -71,7 +74,7 @@ func newEntry(clusterID string, d *authn.Decision) Entry {
 		ID: d.ID, Time: d.Time, Cluster: clip(clusterID, maxText), Outcome: d.Outcome,
 		ARN: clip(who.ARN, maxText), CanonicalARN: clip(who.CanonicalARN, maxText), AccessKeyID: clip(who.AccessKeyID, maxText),
 		Username: clip(d.User.Username, maxText), Groups: clipGroups(d.User.Groups), Rule: newRule(d.Rule),
-		Foreign: d.Foreign, Cached: d.Cached, Seconds: d.Duration.Seconds(),
+		Clocks: d.Clocks, Foreign: d.Foreign, Cached: d.Cached, Seconds: d.Duration.Seconds(),
 	}
 	if d.Claim != nil {
 		e.Unverified = &Claim{clip(d.Claim.AccessKeyID, maxText), clip(d.Claim.Region, maxText), clip(d.Claim.Host, maxText)}

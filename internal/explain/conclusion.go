@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/shell"
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -68,16 +68,24 @@ func concludeToken(facts Facts, explained authn.Explained) (sentence, command st
 	err, parts := explained.Decision.Err, explained.Token
 	again := fmt.Sprintf(freshToken, shell.Quote(facts.ClusterID))
 	switch {
-	case errors.Is(err, token.ErrExpired):
-		return fmt.Sprintf("The token is not valid: it was signed %s ago, and tokens expire after 15 minutes. Make a new one, or correct the clock of the machine that made it.",
-			duration(facts.Now.Sub(parts.Signed))), again
-	case errors.Is(err, token.ErrNotYetValid):
-		return fmt.Sprintf("The token is not valid: it was signed %s in the future, so the clock of the machine that made it is ahead of this one's. Correct it.",
-			duration(parts.Signed.Sub(facts.Now))), "timedatectl set-ntp true"
+	case explained.Clocks != nil:
+		return fmt.Sprintf("The token is not valid: %s.", explained.Clocks), mendClock(*explained.Clocks, again)
 	case errors.Is(err, token.ErrHost):
 		return concludeHost(facts, parts, again)
 	}
 	return fmt.Sprintf("The token is not valid, and STS was not asked: %s.", err), again
+}
+
+// mendClock returns the command that mends a wrong clock. again makes a new token.
+func mendClock(reading skew.Reading, again string) string {
+	switch reading.Fault() {
+	case skew.Machine, skew.Maker:
+		return "timedatectl set-ntp true"
+	case skew.Unknown:
+		return "date --utc; curl --silent --head https://sts.amazonaws.com | grep -i ^date"
+	default:
+		return again
+	}
 }
 
 // concludeHost is about a token for an STS host that the server does not trust.
@@ -102,6 +110,9 @@ func concludeRefused(facts Facts, explained authn.Explained) (sentence, command 
 	code := ""
 	if refused, ok := errors.AsType[*verify.RefusedError](explained.Decision.Err); ok {
 		code = refused.Code
+	}
+	if explained.Clocks != nil && !explained.Clocks.TokenIsValid() {
+		return fmt.Sprintf("STS refused the token (%s): %s.", code, explained.Clocks), mendClock(*explained.Clocks, again)
 	}
 	switch code {
 	case "SignatureDoesNotMatch":
@@ -274,6 +285,3 @@ func words(command []string) string {
 	}
 	return strings.Join(quoted, " ")
 }
-
-// duration returns a duration in whole seconds.
-func duration(d time.Duration) string { return d.Round(time.Second).String() }

@@ -153,7 +153,7 @@ func newToken(now time.Time, explained authn.Explained) *Token {
 	}
 	t := &Token{
 		AccessKeyID: parts.AccessKeyID, Region: parts.Region, Host: parts.Host,
-		Verified: explained.Principal.CanonicalARN != "",
+		Clocks: explained.Clocks, Verified: explained.Principal.CanonicalARN != "",
 	}
 	if !parts.Signed.IsZero() {
 		signed, expires, age := parts.Signed, parts.Signed.Add(token.Lifetime), int64(now.Sub(parts.Signed)/time.Second)

@@ -14,6 +14,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -48,6 +49,17 @@ type setting struct {
 	facts    explain.Facts
 	verify   func() (identity.Identity, error)
 	now      time.Time
+	// sts is the time of STS; zero if it does not answer when it is asked for it.
+	sts time.Time
+}
+
+func (s setting) clock() time.Time { return s.now }
+
+func (s setting) date(context.Context, string) (time.Time, error) {
+	if s.sts.IsZero() {
+		return time.Time{}, errors.New("no STS")
+	}
+	return s.sts, nil
 }
 
 // of returns a cluster that maps with aws-auth, and its facts.
@@ -77,7 +89,8 @@ func (s setting) of(t testing.TB, data map[string]string) (*cluster.Cluster, exp
 		}),
 		ReservedPrefixes: map[string][]string{"EKSConfigMap": s.reserved},
 		Instances:        mappertest.Instances(),
-		Now:              func() time.Time { return s.now },
+		Clocks:           skew.New(skew.Config{Machine: "this machine", Date: s.date, Now: s.clock}),
+		Now:              s.clock,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -98,6 +99,8 @@ type Token struct {
 	// AgeSeconds is the time since Signed by the clock of the verifier. It is negative
 	// for a token from the future: then the two clocks differ by at least that.
 	AgeSeconds *int64 `json:"ageSeconds,omitempty"`
+	// Clocks says whose clock is wrong; nil if none is known to be.
+	Clocks *skew.Reading `json:"clocks,omitempty"`
 	// Verified is set if STS confirmed the parts. Otherwise they are only claims.
 	Verified bool `json:"verified"`
 	// Problem says what is wrong with the token; empty if nothing is.

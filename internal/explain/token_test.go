@@ -50,11 +50,11 @@ func TestToken(t *testing.T) {
 			users + "bob signs in as admin in groups system:masters, odd group, by mapUsers line 1 of aws-auth.", "",
 			`{"accessKeyID":"AKIATLABCDEFGHIJKLM2","region":"eu-west-2","host":"sts.eu-west-2.amazonaws.com","ageSeconds":3,"verified":true}`},
 		{"expired", token.Encode(good), "", 20 * time.Minute, proven, authn.Expired,
-			"The token is not valid: it was signed 20m0s ago, and tokens expire after 15 minutes.", again,
-			`{"accessKeyID":"AKIATLABCDEFGHIJKLM2","region":"eu-west-2","host":"sts.eu-west-2.amazonaws.com","ageSeconds":1200,"verified":false,"problem":"token was signed more than 15 minutes ago"}`},
+			"The token is not valid: the token was signed 20m0s ago, or the clock of the machine that made it is up to 20m0s behind that of AWS STS; the clock of this machine is right.", again,
+			`{"accessKeyID":"AKIATLABCDEFGHIJKLM2","region":"eu-west-2","host":"sts.eu-west-2.amazonaws.com","ageSeconds":1200,"clocks":{"machine":"this machine","ageSeconds":1200,"aheadSeconds":0},"verified":false,"problem":"token was signed more than 15 minutes ago: the token was signed 20m0s ago, or the clock of the machine that made it is up to 20m0s behind that of AWS STS; the clock of this machine is right"}`},
 		{"from the future", token.Encode(good), "", -20 * time.Minute, proven, authn.Malformed,
-			"The token is not valid: it was signed 20m0s in the future, so the clock of the machine that made it is ahead of this one's.", "timedatectl set-ntp true",
-			`{"accessKeyID":"AKIATLABCDEFGHIJKLM2","region":"eu-west-2","host":"sts.eu-west-2.amazonaws.com","ageSeconds":-1200,"verified":false,"problem":"token was signed more than 15 minutes in the future"}`},
+			"The token is not valid: the clock of the machine that made the token is at least 20m0s ahead of that of AWS STS; the clock of this machine is right.", "timedatectl set-ntp true",
+			`{"accessKeyID":"AKIATLABCDEFGHIJKLM2","region":"eu-west-2","host":"sts.eu-west-2.amazonaws.com","ageSeconds":-1200,"clocks":{"machine":"this machine","ageSeconds":-1200,"aheadSeconds":0},"verified":false,"problem":"token was signed more than 15 minutes in the future: the clock of the machine that made the token is at least 20m0s ahead of that of AWS STS; the clock of this machine is right"}`},
 		{"another region", token.Encode(good), "eu-west-1", 0, proven, authn.Malformed,
 			"The token is not valid: it is for region eu-west-2, but the server accepts only eu-west-1 (--sts-region).", again,
 			`{"host":"sts.eu-west-2.amazonaws.com","verified":false,"problem":"URL's host is not an STS endpoint of the configured partition and regions"}`},
@@ -91,7 +91,7 @@ func TestToken(t *testing.T) {
 		{"unreachable", token.Encode(good), "", 0, fails(&verify.UnreachableError{Err: errors.New("no route")}), authn.Unreachable, "The server could not decide: reaching STS: no route.", "curl --head https://sts.eu-west-2.amazonaws.com", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := setting{verify: test.verify, now: signedAt().Add(test.after)}
+			s := setting{verify: test.verify, now: signedAt().Add(test.after), sts: signedAt().Add(test.after)}
 			if test.regions != "" {
 				s.facts.Regions = []string{test.regions}
 			}

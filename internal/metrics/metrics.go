@@ -47,6 +47,7 @@ type Metrics struct {
 	clustersInvalid   prometheus.Gauge
 	describeInstances prometheus.Counter
 	certificates      *certificates
+	clock             *clock
 	clientsRefused    prometheus.Counter
 	watchFailures     prometheus.Counter
 	edits             prometheus.Counter
@@ -118,11 +119,12 @@ func New() *Metrics {
 			Namespace: namespace, Name: "clusters_config_invalid", Help: "1 if the clusters in the configuration file are not in force, because the file is invalid.",
 		}),
 		certificates: newCertificates(),
+		clock:        newClock(),
 		clientsRefused: f.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "clients_refused_total", Help: "Requests that were refused because their client has no certificate of --client-ca-file.",
 		}),
 	}
-	registry.MustRegister(m.clusters, m.limits, m.connections, m.certificates)
+	registry.MustRegister(m.clusters, m.limits, m.connections, m.certificates, m.clock)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "ready", Help: "1 if /readyz returns ok: the server has read its mappings and is not stopping.",
 	}, m.isReady)

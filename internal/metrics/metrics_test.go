@@ -44,6 +44,7 @@ func everyMetric() string {
 		fixed("EKSConfigMap", source.Snapshot{Table: accounts(2), Problems: []mapper.Problem{{Severity: mapper.Error}, {Severity: mapper.Warning}, {Severity: mapper.Warning}}}),
 		fixed("AWSAuthFile", source.Snapshot{}))
 	m.FollowCertificate(func() (leaf, authority time.Time) { return time.Unix(1_000, 0), time.Unix(2_000, 0) })
+	m.FollowClock(func() (time.Duration, bool) { return -90 * time.Second, true })
 	m.ObserveRefusedClient()
 	m.FollowConnections(func() []httpserver.Status {
 		return []httpserver.Status{{Listener: "webhook", Open: 5, ClosedQuiet: 6, ClosedSlow: 7}, {Listener: "health", Open: 8}}
@@ -168,7 +169,7 @@ func TestGauges(t *testing.T) {
 		`aws_iam_authenticator_mapping_last_good_age_seconds{cluster="blue",source="EKSConfigMap"} 0`,
 		"aws_iam_authenticator_log_lines_lost_total 1", "aws_iam_authenticator_log_lines_suppressed_total 1", "aws_iam_authenticator_deny_entries 9",
 		"aws_iam_authenticator_certificate_expiration_timestamp_seconds 1000", "aws_iam_authenticator_certificate_authority_expiration_timestamp_seconds 2000",
-		"aws_iam_authenticator_clients_refused_total 1", "aws_iam_authenticator_ready 0",
+		"aws_iam_authenticator_clock_ahead_seconds -90", "aws_iam_authenticator_clients_refused_total 1", "aws_iam_authenticator_ready 0",
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("/metrics lacks %s", want)

@@ -74,6 +74,15 @@ func (h Hosts) WithEndpoint(endpoint string) (Hosts, error) {
 // Endpoint returns the endpoint that is not AWS's; empty if there is none.
 func (h Hosts) Endpoint() string { return h.endpoint }
 
+// Origin returns the scheme and host of an accepted endpoint, such as
+// https://sts.eu-west-2.amazonaws.com.
+func (h Hosts) Origin(host string) string {
+	if _, endpoint, _ := strings.Cut(h.endpoint, "://"); host != "" && host == endpoint {
+		return h.endpoint
+	}
+	return "https://" + host
+}
+
 // cutEndpoint returns the query and the host of a URL of the endpoint that is not
 // AWS's, and reports whether it is one.
 func (h Hosts) cutEndpoint(url string) (query, host string, ok bool) {

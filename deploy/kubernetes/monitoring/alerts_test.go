@@ -156,6 +156,12 @@ func TestAlerts(t *testing.T) {
 		"STS is slow": {
 			[]string{sts + `latency_seconds_bucket{job="authenticator",le="1",instance="a"} 0+30x1440 43200+20x59`, sts + `latency_seconds_bucket{job="authenticator",le="0.5",instance="a"} 0+30x1440 43200+10x59`}, []string{"AuthenticatorSTSSlow"},
 		},
+		"a clock is 2 minutes behind": {
+			[]string{`aws_iam_authenticator_clock_ahead_seconds{job="authenticator",instance="a"} 0x1440 -120x59`}, []string{"AuthenticatorClockWrong"},
+		},
+		"a clock is 50 seconds ahead": {
+			[]string{`aws_iam_authenticator_clock_ahead_seconds{job="authenticator",instance="a"} 0x1440 50x59`}, nil,
+		},
 		"a mistake in aws-auth": {
 			[]string{`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error",instance="a"} 0x1440 1x59`}, []string{"AuthenticatorMappingProblems"},
 		},

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -61,6 +62,9 @@ type Config struct {
 	// Nil means that no user can be asked: a profile whose own role requires a code
 	// fails, and RoleARN is assumed without a code.
 	MFAToken func() (string, error)
+	// ClockAhead is called at each answer of AWS with how far this machine's clock is ahead
+	// of that of AWS. Most tokens need no call of AWS. Nil means never.
+	ClockAhead func(time.Duration)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -126,6 +130,7 @@ func load(ctx context.Context, c Config, k *keeper) (aws.Config, error) {
 	loaded, err := loadDefault(ctx,
 		config.WithRegion(c.Region),
 		config.WithSharedConfigProfile(c.Profile),
+		config.WithAPIOptions([]func(*middleware.Stack) error{c.compareClocks}),
 		config.WithEC2IMDSClientEnableState(imds.ClientDefaultEnableState),
 		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) {
 			o.TokenProvider = c.mfaToken

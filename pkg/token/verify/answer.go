@@ -45,7 +45,7 @@ func understandError(status int, body []byte) error {
 		}
 		return &ThrottledError{status, code}
 	case ok && status >= 400 && status < 500:
-		return &RefusedError{status, code}
+		return &RefusedError{Status: status, Code: code}
 	case ok:
 		return &AnswerError{status, "STS failed: " + code}
 	default:

@@ -1,6 +1,9 @@
 package verify
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // RefusedError means that STS rejects the token. It is the only error of a
 // verification that means "no".
@@ -9,6 +12,8 @@ type RefusedError struct {
 	// SignatureDoesNotMatch, ExpiredToken, …
 	Status int
 	Code   string
+	// Date is the time of the answer by the clock of STS. It is zero if STS did not say it.
+	Date time.Time
 }
 
 func (e *RefusedError) Error() string {

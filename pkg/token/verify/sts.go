@@ -53,7 +53,10 @@ type Observation struct {
 	Status int
 	// Throttled reports whether STS answered that it throttles.
 	Throttled bool
-	Duration  time.Duration
+	// Date is the time of the answer by the clock of STS. It is zero if there was no
+	// answer, or it is not from STS.
+	Date     time.Time
+	Duration time.Duration
 }
 
 // STS asks AWS STS. It is safe for concurrent use.
@@ -131,38 +134,75 @@ func isTemporary(err error) bool {
 
 func (s *STS) try(ctx context.Context, clusterID string, req token.Request) (identity.Identity, error) {
 	started := time.Now()
-	status, body, err := s.send(ctx, clusterID, req)
-	observed := Observation{Region: req.Region(), Status: status, Duration: time.Since(started)}
-	var id identity.Identity
+	answer, err := s.send(ctx, clusterID, req)
+	observed := Observation{Region: req.Region(), Status: answer.status, Duration: time.Since(started)}
 	if err != nil {
-		err = &UnreachableError{err}
-	} else {
-		id, err = understand(req, status, body)
-		_, observed.Throttled = errors.AsType[*ThrottledError](err)
+		s.config.Observe(observed)
+		return identity.Identity{}, &UnreachableError{err}
+	}
+	id, err := understand(req, answer.status, answer.body)
+	_, observed.Throttled = errors.AsType[*ThrottledError](err)
+	refused, isRefused := errors.AsType[*RefusedError](err)
+	if err == nil || isRefused || observed.Throttled {
+		observed.Date = answer.date
+	}
+	if isRefused {
+		refused.Date = answer.date
 	}
 	s.config.Observe(observed)
 	return id, err
 }
 
-// send returns the status and the body. It does not use http.Client: after a redirect
+// An answer is what STS, or something in its place, sent.
+type answer struct {
+	status int
+	body   []byte
+	date   time.Time
+}
+
+// send returns the answer to a token. It does not use http.Client: after a redirect
 // another host would decide who the caller is, and a Client's errors contain the
 // presigned URL, which is a credential.
-func (s *STS) send(ctx context.Context, clusterID string, req token.Request) (int, []byte, error) {
+func (s *STS) send(ctx context.Context, clusterID string, req token.Request) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, req.URL(), nil)
 	if err != nil {
-		return 0, nil, errors.New("the URL is not valid")
+		return answer{}, errors.New("the URL is not valid")
 	}
 	request.Header.Set(token.ClusterIDHeader, clusterID)
 	request.Header.Set("Accept", "application/json")
+	return s.exchange(request)
+}
+
+func (s *STS) exchange(request *http.Request) (answer, error) {
 	request.Header.Set("User-Agent", s.config.UserAgent)
-	answer, err := s.config.Transport.RoundTrip(request)
+	response, err := s.config.Transport.RoundTrip(request)
 	if err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return 0, nil, fmt.Errorf("reading the answer: %w", err)
+		return answer{}, fmt.Errorf("reading the answer: %w", err)
 	}
-	return answer.StatusCode, body, nil
+	date, _ := http.ParseTime(response.Header.Get("Date")) // zero if there is none
+	return answer{response.StatusCode, body, date}, nil
+}
+
+// Date returns the time of STS at an origin, such as https://sts.eu-west-2.amazonaws.com.
+// It sends no token.
+func (s *STS) Date(ctx context.Context, origin string) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, origin+"/", nil)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("asking STS for its time: %w", err)
+	}
+	answer, err := s.exchange(request)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("asking STS for its time: %w", err)
+	}
+	if answer.date.IsZero() {
+		return time.Time{}, errors.New("asking STS for its time: the answer has no date")
+	}
+	return answer.date, nil
 }

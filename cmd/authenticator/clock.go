@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/metrics"
+	"github.com/kube-iam/authenticator/internal/skew"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+// newClient returns a client of STS, and what compares the clock of this machine with
+// that of STS whenever STS answers the client.
+func newClient(config verify.Config, now func() time.Time) (*verify.STS, *skew.Meter) {
+	return newComparingClient(config, skew.Config{Machine: "this machine", Now: now})
+}
+
+// newServerClient is newClient for the server: others read what it says about its clock.
+func newServerClient(config verify.Config, log *slog.Logger, m *metrics.Metrics) (*verify.STS, *skew.Meter) {
+	machine := "the server"
+	if name, err := os.Hostname(); err == nil {
+		machine += " on " + name
+	}
+	sts, clocks := newComparingClient(config, skew.Config{Machine: machine, Log: log})
+	m.FollowClock(clocks.Ahead)
+	return sts, clocks
+}
+
+func newComparingClient(config verify.Config, comparison skew.Config) (*verify.STS, *skew.Meter) {
+	var sts *verify.STS
+	comparison.Date = func(ctx context.Context, origin string) (time.Time, error) { return sts.Date(ctx, origin) }
+	clocks := skew.New(comparison)
+	observe := config.Observe
+	config.Observe = func(o verify.Observation) {
+		if observe != nil {
+			observe(o)
+		}
+		clocks.Observe(o)
+	}
+	sts = verify.New(config)
+	return sts, clocks
+}
