@@ -144,27 +144,27 @@ func TestLeavesImportOnlyWhatTheyMay(t *testing.T) {
 // packages.
 func importers() map[string][]string {
 	return map[string][]string{
-		"k8s.io/client-go/...":                {"internal/kube", "internal/history", "internal/source/...", "pkg/lab", "cmd/..."},
+		"k8s.io/client-go/...":                {"internal/kube", "internal/history", "internal/source/...", "pkg/lab/...", "cmd/..."},
 		"go.yaml.in/yaml/v3":                  {"pkg/mapper/awsauth/...", "internal/config", "internal/encode", "internal/kubeconfig", "internal/lint"},
 		"github.com/fsnotify/fsnotify":        {"internal/file"},
-		"sigs.k8s.io/yaml":                    {"internal/...", "pkg/lab", "cmd/..."},
-		"sigs.k8s.io/controller-runtime/...":  {"pkg/lab"},
+		"sigs.k8s.io/yaml":                    {"internal/...", "pkg/lab/...", "cmd/..."},
+		"sigs.k8s.io/controller-runtime/...":  {"pkg/lab/internal/provider/envtest"},
 		"github.com/aws/aws-sdk-go-v2/...":    {"pkg/token/presign", "internal/ec2names", "pkg/localaws/localawstest", "pkg/lab", "cmd/..."},
-		module + "/pkg/localaws":              {"pkg/localaws/localawstest", "pkg/lab", "cmd/localaws", "cmd/lab"},
+		module + "/pkg/localaws":              {"pkg/localaws/localawstest", "pkg/lab/...", "cmd/localaws", "cmd/lab"},
 		module + "/pkg/localaws/sigv4":        {"pkg/localaws/internal/gateway"},
 		module + "/pkg/localaws/policy":       {"pkg/localaws", "pkg/localaws/internal/account", "pkg/localaws/internal/service/..."},
 		module + "/pkg/localaws/jwt":          {"pkg/localaws", "pkg/localaws/internal/service/sts"},
 		module + "/pkg/localaws/proxy":        {"pkg/localaws", "pkg/localaws/localawstest", "pkg/lab", "cmd/localaws"},
 		module + "/pkg/localaws/localawstest": nil,
 		module + "/pkg/mapper/mappertest":     {"internal/source/sourcetest"},
-		"sigs.k8s.io/kind/...":                {"pkg/lab"},
-		module + "/deploy/kind":               {"pkg/lab"},
+		"sigs.k8s.io/kind/...":                {"pkg/lab/internal/provider/kind"},
+		module + "/deploy/kind":               {"pkg/lab", "pkg/lab/internal/provider/kind"},
 		module + "/pkg/lab":                   {"cmd/lab"},
 		module + "/internal/cli":              {"internal/cli/clitest", "internal/lint", "cmd/...", "hack/build"},
 		module + "/internal/gobuild":          {"internal/controlplane", "internal/cli/clitest", "hack/build"},
 		module + "/internal/controlplane":     {"pkg/lab", "cmd/lab", "hack/build"},
 		module + "/internal/cli/clitest":      nil,
-		module + "/pkg/lab/internal/private":  {"pkg/lab"},
+		module + "/pkg/lab/internal/private":  {"pkg/lab/..."},
 		module + "/pkg/lab/internal/process":  {"pkg/lab"},
 		module + "/pkg/token/presign/cache":   {"pkg/token/presign"},
 		module + "/internal/webhook":          {"cmd/authenticator"},
@@ -199,8 +199,9 @@ func importers() map[string][]string {
 		module + "/pkg/localaws/internal/service/...": {"pkg/localaws"},
 		module + "/pkg/localaws/internal/service/toy": nil,
 
-		module + "/internal/source/sourcetest":      nil,
-		module + "/internal/controlplane/indextest": nil,
+		module + "/pkg/lab/internal/private/privatetest": nil,
+		module + "/internal/source/sourcetest":           nil,
+		module + "/internal/controlplane/indextest":      nil,
 	}
 }
 

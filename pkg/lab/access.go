@@ -13,10 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kube-iam/authenticator/deploy/kind"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
-
-// authenticatorKubernetesUser is the authenticator's user in Kubernetes.
-const authenticatorKubernetesUser = "aws-iam-authenticator"
 
 // Kubernetes returns a client of the lab's cluster with administrator rights.
 func (l *Lab) Kubernetes() (kubernetes.Interface, error) {
@@ -101,7 +99,7 @@ func (l *Lab) DenyAWSAuth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return client.RbacV1().RoleBindings(metav1.NamespaceSystem).Delete(ctx, authenticatorKubernetesUser, metav1.DeleteOptions{})
+	return client.RbacV1().RoleBindings(metav1.NamespaceSystem).Delete(ctx, provider.AuthenticatorUser, metav1.DeleteOptions{})
 }
 
 // NodesMapping returns the entry of mapRoles that maps the nodes. A new lab's

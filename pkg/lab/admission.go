@@ -11,15 +11,6 @@ import (
 	"github.com/kube-iam/authenticator/deploy/kind"
 )
 
-// guardStages returns the stage that installs the guard on aws-auth, unless the lab has
-// none.
-func (l *Lab) guardStages() []stage {
-	if l.config.NoAdmission {
-		return nil
-	}
-	return []stage{{"installing the guard on aws-auth", l.GuardAWSAuth}}
-}
-
 // GuardAWSAuth has the kube-apiserver ask the authenticator before it edits aws-auth, as
 // in a new lab.
 func (l *Lab) GuardAWSAuth(ctx context.Context) error {
@@ -27,7 +18,7 @@ func (l *Lab) GuardAWSAuth(ctx context.Context) error {
 	if err := yaml.UnmarshalStrict([]byte(kind.Admission), configuration); err != nil {
 		return fmt.Errorf("reading the guard on aws-auth: %w", err)
 	}
-	ca, err := l.provider.webhookCA(ctx)
+	ca, err := l.cluster.WebhookCA(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the authenticator's certificate: %w", err)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -29,7 +31,7 @@ type awsServer struct {
 	err   error
 }
 
-func (l *Lab) startAWS(ctx context.Context, instances ...localaws.Instance) error {
+func (l *Lab) startAWS(ctx context.Context) error {
 	if err := l.dir.Mkdir(awsDir); err != nil {
 		return fmt.Errorf("making local AWS's directory: %w", err)
 	}
@@ -46,7 +48,7 @@ func (l *Lab) startAWS(ctx context.Context, instances ...localaws.Instance) erro
 	l.aws = server
 	server.aws, err = localaws.New(localaws.Config{
 		AccountID: Account, Region: Region, CA: ca,
-		Instances: append(instances, localaws.Instance{ID: NodeInstanceID, PrivateDNSName: NodeName}),
+		Instances: append(l.workers(), localaws.Instance{ID: NodeInstanceID, PrivateDNSName: NodeName}),
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
@@ -165,6 +167,11 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 	if err := createCluster(ctx, configuration, roles[OwnerRole], roles[clusterRole]); err != nil {
 		return err
 	}
+	if len(l.workers()) > 0 {
+		if err := createInstanceProfile(ctx, client); err != nil {
+			return err
+		}
+	}
 	cluster, ok := l.aws.aws.Cluster(Region, ClusterName)
 	if !ok {
 		return fmt.Errorf("finding the creator of cluster %s: local AWS has no such cluster", ClusterName)
@@ -205,7 +212,7 @@ func (l *Lab) createAuthenticatorUser(ctx context.Context, client *iam.Client) e
 	if err != nil {
 		return fmt.Errorf("creating the access key of user %s: %w", authenticatorUser, err)
 	}
-	if err := l.dir.Mkdir(authenticatorDir); err != nil {
+	if err := l.dir.Mkdir(provider.AuthenticatorDir); err != nil {
 		return fmt.Errorf("making the authenticator's directory: %w", err)
 	}
 	credentials := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
@@ -217,7 +224,7 @@ func (l *Lab) createAuthenticatorUser(ctx context.Context, client *iam.Client) e
 }
 
 // authenticatorCredentialsFile holds the authenticator's access key.
-const authenticatorCredentialsFile = authenticatorDir + "/aws-credentials"
+const authenticatorCredentialsFile = provider.AuthenticatorDir + "/aws-credentials"
 
 // authenticatorEnvironment returns the environment in which the authenticator uses
 // the local AWS with its own access key.
@@ -227,8 +234,21 @@ func (l *Lab) authenticatorEnvironment() []string {
 	return environment.Apply(os.Environ())
 }
 
-// bindCluster sets the endpoint and the CA that EKS reports for the cluster.
-func (l *Lab) bindCluster(endpoint string, ca []byte) error {
-	l.info.Endpoint, l.info.Cluster = endpoint, ClusterName
-	return l.aws.aws.RegisterCluster(Region, ClusterName, endpoint, ca)
+// createInstanceProfile creates the instance profile that gives the workers their role.
+func createInstanceProfile(ctx context.Context, client *iam.Client) error {
+	if _, err := client.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{InstanceProfileName: aws.String(nodeRole)}); err != nil {
+		return fmt.Errorf("creating instance profile %s: %w", nodeRole, err)
+	}
+	if _, err := client.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{
+		InstanceProfileName: aws.String(nodeRole), RoleName: aws.String(nodeRole),
+	}); err != nil {
+		return fmt.Errorf("adding role %s to its instance profile: %w", nodeRole, err)
+	}
+	return nil
+}
+
+// registerCluster sets the endpoint and the CA that EKS reports for the cluster.
+func (l *Lab) registerCluster(context.Context) error {
+	l.info.Endpoint, l.info.Cluster = l.cluster.Admin().Host, ClusterName
+	return l.aws.aws.RegisterCluster(Region, ClusterName, l.info.Endpoint, l.cluster.Admin().CAData)
 }

@@ -12,6 +12,9 @@ import (
 	"syscall"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider/envtest"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider/kind"
 )
 
 // ErrRunning means that a lab is running or coming up in the directory.
@@ -171,7 +174,7 @@ func (c *claim) withdraw() error { return c.remove(infoFile, newInfoFile) }
 func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 	err := endLeftovers(ctx, c.dir, progress)
 	if err == nil {
-		err = removeKind(ctx, c.dir, progress)
+		err = kind.RemoveLeftovers(ctx, c.dir, func(format string, args ...any) { fmt.Fprintf(progress, "lab: "+format+"\n", args...) })
 	}
 	if err != nil {
 		return fmt.Errorf("cleaning up after a killed lab: %w", err)
@@ -182,7 +185,7 @@ func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 // removeState removes a lab's files. It keeps the mark of a lab's directory, and the
 // log, which may explain a failure.
 func (c *claim) removeState() error {
-	return c.remove(infoFile, newInfoFile, processesFile, awsDir, authenticatorDir, controlPlaneDir, kindDir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir)
+	return c.remove(infoFile, newInfoFile, processesFile, awsDir, provider.AuthenticatorDir, envtest.Dir, kind.Dir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir)
 }
 
 // remove removes files from the claimed directory. If the directory was replaced by

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider/kind"
 )
 
 func TestClaimDir(t *testing.T) {
@@ -96,7 +98,7 @@ func TestClaimDir(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(realDir(t), "lab")
+			dir := filepath.Join(privatetest.Path(t), "lab")
 			test.prepare(t, dir)
 			claim, err := claimDir(dir)
 			if test.refused != "" {
@@ -119,8 +121,8 @@ func TestClaimDir(t *testing.T) {
 // to it.
 func TestClaimIsOneDirectory(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
-	link := filepath.Join(realDir(t), "link")
+	dir := privatetest.Path(t)
+	link := filepath.Join(privatetest.Path(t), "link")
 	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +138,7 @@ func TestClaimIsOneDirectory(t *testing.T) {
 // TestClaimHasOneWinner claims a new directory many times at once.
 func TestClaimHasOneWinner(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(realDir(t), "lab")
+	dir := filepath.Join(privatetest.Path(t), "lab")
 	var wait sync.WaitGroup
 	results := make(chan error, 32)
 	release := make(chan struct{})
@@ -169,7 +171,7 @@ func TestClaimHasOneWinner(t *testing.T) {
 // lab from claiming its directory.
 func TestStatusNeverBlocksAClaim(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	done := make(chan struct{})
 	var wait sync.WaitGroup
 	for range 2 {
@@ -203,7 +205,7 @@ func TestStatusNeverBlocksAClaim(t *testing.T) {
 // TestKilledLabHoldsNothing checks that the kernel releases a killed lab's claim.
 func TestKilledLabHoldsNothing(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	other := startLab(t, dir)
 	if _, err := claimDir(dir); !errors.Is(err, ErrRunning) {
 		t.Fatalf("claiming a running lab's directory = %v, want ErrRunning", err)
@@ -222,7 +224,7 @@ func TestKilledLabHoldsNothing(t *testing.T) {
 // process has the lock's file open, as a program that is just being started has.
 func TestReleaseIsAtOnce(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	claim, err := claimDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +242,7 @@ func TestReleaseIsAtOnce(t *testing.T) {
 
 func TestRemoveState(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	claim := claimed(t, dir)
 	for _, name := range []string{"aws/ca.pem", "authenticator/key.pem", "controlplane/etcd/member", "kubeconfig", "kube-cache/discovery/x", "tour/aws-auth.yaml", LogFile, "mine.txt"} {
 		write(t, filepath.Join(dir, name), "")
@@ -260,7 +262,7 @@ func TestRemoveState(t *testing.T) {
 // lab's leaves that lab's files alone.
 func TestRemoveStateOfAnother(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(realDir(t), "lab")
+	dir := filepath.Join(privatetest.Path(t), "lab")
 	first := claimed(t, dir)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
@@ -281,7 +283,7 @@ func TestRemoveStateOfAnother(t *testing.T) {
 // can write to: a shell would evaluate what they put there.
 func TestEveryCommandRefuses(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	info := Info{Dir: dir, PID: os.Getpid(), Running: true}
 	publish(t, dir, info)
 	if err := os.Chmod(dir, 0o777); err != nil {
@@ -309,7 +311,7 @@ func TestLinksOfAKilledLab(t *testing.T) {
 	for name, link := range map[string]func(target, path string) error{"symbolic": os.Symlink, "hard": os.Link} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(realDir(t), "lab")
+			dir := filepath.Join(privatetest.Path(t), "lab")
 			write(t, filepath.Join(dir, lockFile), "")
 			precious := filepath.Join(filepath.Dir(dir), "precious")
 			write(t, precious, "[]") // so that it could be read too
@@ -336,11 +338,11 @@ func TestLinksOfAKilledLab(t *testing.T) {
 				t.Errorf("there remain %q, want %q", got, want)
 			}
 			for name, read := range map[string]func() error{
-				infoFile:      func() error { _, err := Status(dir); return err },
-				processesFile: func() error { _, err := recordedPrograms(claim.dir); return err },
-				leftoverFile:  func() error { _, _, err := leftoverOf(claim.dir); return err },
+				infoFile:                func() error { _, err := Status(dir); return err },
+				processesFile:           func() error { _, err := recordedPrograms(claim.dir); return err },
+				kind.Dir + "/made.json": func() error { return kind.RemoveLeftovers(t.Context(), claim.dir, nil) },
 			} {
-				if err := errors.Join(claim.dir.Mkdir(kindDir), link(precious, filepath.Join(dir, name))); err != nil {
+				if err := errors.Join(claim.dir.Mkdir(kind.Dir), link(precious, filepath.Join(dir, name))); err != nil {
 					t.Fatal(err)
 				}
 				if err := read(); err == nil || !strings.Contains(err.Error(), filepath.Join(dir, name)+" ") || !strings.Contains(err.Error(), "link") {
@@ -349,31 +351,6 @@ func TestLinksOfAKilledLab(t *testing.T) {
 			}
 		})
 	}
-}
-
-// realDir returns an empty directory that no other user can write to, whatever the
-// umask is. Its path has no symbolic links.
-func realDir(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err == nil {
-		err = os.Chmod(dir, 0o700)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// privateDir opens a directory, and closes it when the test ends.
-func privateDir(t *testing.T, path string) *private.Dir {
-	t.Helper()
-	dir, err := private.Make(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = dir.Close() })
-	return dir
 }
 
 func mkdir(t *testing.T, path string, mode os.FileMode) {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 )
 
 // background runs the test's program in a role, as a lab in the background.
@@ -32,7 +34,7 @@ func background(t *testing.T, ctx context.Context, role, dir string, progress io
 }
 
 func TestBackground(t *testing.T) {
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	var progress bytes.Buffer
 	if err := background(t, t.Context(), "lab", dir, &progress); err != nil {
 		t.Fatal(err)
@@ -66,7 +68,7 @@ func TestBackground(t *testing.T) {
 }
 
 func TestBackgroundOfALabThatFails(t *testing.T) {
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	var progress bytes.Buffer
 	err := background(t, t.Context(), "failing", dir, &progress)
 	if want := filepath.Join(dir, LogFile); err == nil || !strings.Contains(err.Error(), "did not come up (exit status 1)") || !strings.Contains(err.Error(), want) {
@@ -79,7 +81,7 @@ func TestBackgroundOfALabThatFails(t *testing.T) {
 
 // TestBackgroundInterrupted checks that Ctrl-C while a lab comes up ends the lab too.
 func TestBackgroundInterrupted(t *testing.T) {
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	if err := background(t, ctx, "coming up", dir, writerFunc(cancel)); err == nil {
 		t.Error("Background of a lab that was interrupted succeeds")
@@ -107,7 +109,7 @@ func TestParentProgressOfNobody(t *testing.T) {
 // not a lab's, even if files there have the names of a lab's.
 func TestDownTouchesNothing(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	for _, name := range []string{"aws", "kubeconfig", "lock"} {
 		write(t, filepath.Join(dir, name), "precious")
 	}
@@ -130,7 +132,7 @@ func TestDownTouchesNothing(t *testing.T) {
 // process that has the lab's PID now.
 func TestDownAfterAKill(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	stranger := start(t, "echo", "cat")
 	leftover := start(t, "echo", "etcd", "--data-dir="+filepath.Join(dir, "controlplane"))
 	leftover.lives(t)
@@ -166,7 +168,7 @@ func TestDownOfALabThatIsNotProven(t *testing.T) {
 	} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
-			dir := realDir(t)
+			dir := privatetest.Path(t)
 			running := startLabAs(t, role, dir)
 			was, err := Down(t.Context(), dir, io.Discard)
 			if want := "ending the lab in " + dir + ": " + fmt.Sprintf(want, running.pid()); !was || err == nil || err.Error() != want {
@@ -183,7 +185,7 @@ func TestDownOfALabThatIsNotProven(t *testing.T) {
 // directory but has not published its description yet.
 func TestDownWaitsForAClaim(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	claim, err := claimDir(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 )
 
 func testInfo() Info {
@@ -103,8 +105,8 @@ func TestLocalAWSIgnoresEnvironment(t *testing.T) {
 // localAWS returns a lab with nothing but the local AWS.
 func localAWS(t *testing.T) *Lab {
 	t.Helper()
-	dir := realDir(t)
-	l := &Lab{config: Config{Listen: "127.0.0.1:0"}, dir: privateDir(t, dir), info: Info{Dir: dir}}
+	dir := privatetest.Path(t)
+	l := &Lab{config: Config{Listen: "127.0.0.1:0"}, dir: privatetest.Open(t, dir), info: Info{Dir: dir}}
 	t.Cleanup(func() {
 		if l.aws == nil {
 			return

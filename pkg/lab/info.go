@@ -39,6 +39,13 @@ type Info struct {
 	StartSeconds float64 `json:"startSeconds,omitempty"`
 }
 
+const (
+	// kubeconfigFile is the kubeconfig for the users of the lab.
+	kubeconfigFile = "kubeconfig"
+	// administratorContext is the name of the context for step 4 of the story.
+	administratorContext = "administrator"
+)
+
 // identity returns the identity of the lab's process.
 func (i Info) identity() process.Identity {
 	return process.Identity{PID: i.PID, Started: i.ProcessStarted, Executable: i.Executable}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 )
 
 func TestStatus(t *testing.T) {
@@ -36,7 +38,7 @@ func TestStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(realDir(t), "lab")
+			dir := filepath.Join(privatetest.Path(t), "lab")
 			test.prepare(t, dir)
 			if test.ready != "" && test.want.PID == 0 {
 				test.want.Dir = dir

@@ -12,6 +12,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
 
 // The contents of the lab's AWS account.
@@ -87,6 +89,29 @@ type Config struct {
 	Progress io.Writer
 }
 
+// KindConfig configures the provider [Kind]. Other providers ignore it.
+type KindConfig struct {
+	// ControlPlanes is the number of control-plane nodes, each with an
+	// authenticator. Zero means one.
+	ControlPlanes int
+	// Nodes is the number of worker nodes. They join through IAM, as on EKS.
+	Nodes int
+	// NodeImage is the image of the nodes. Empty means KIND_NODE_IMAGE, or else
+	// kind's image for KubernetesVersion. If the engine has only an image that
+	// `make kind-node-image` built, it means that one.
+	NodeImage string
+	// KubernetesVersion is a version such as v1.36.3. Empty means the image's.
+	KubernetesVersion string
+	// Image is the archive of the authenticator's image. Empty means
+	// images/authenticator.tar beside this program.
+	Image string
+	// LocalAWS is the program localaws, which is also the relay. Empty means the
+	// one beside this program, or else the one on PATH.
+	LocalAWS string
+	// Keep keeps the containers of a lab that fails to come up, for inspection.
+	Keep bool
+}
+
 // Lab is a running lab.
 type Lab struct {
 	config  Config
@@ -97,8 +122,8 @@ type Lab struct {
 	// recording is locked while the lab's processes are recorded.
 	recording sync.Mutex
 
-	aws      *awsServer
-	provider provider
+	aws     *awsServer
+	cluster provider.Cluster
 	// admin has full access to the cluster. The lab itself uses it.
 	admin *rest.Config
 	info  Info
@@ -125,11 +150,20 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Provider == "" {
 		c.Provider = Envtest
 	}
+	if err := Supports(c.Provider); err != nil {
+		return c, err
+	}
 	if c.Assets, err = FindAssets(c.Assets, c.Provider); err != nil {
 		return c, err
 	}
 	if c.Authenticator, err = findProgram(c.Authenticator, "authenticator"); err != nil {
 		return c, err
+	}
+	if c.Provider == Kind {
+		if c.Kind.LocalAWS, err = findProgram(c.Kind.LocalAWS, "localaws"); err != nil {
+			return c, err
+		}
+		c.Kind.Image = cmp.Or(c.Kind.Image, besideThisProgram("images/authenticator.tar"))
 	}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
@@ -174,13 +208,8 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	if err := lab.claim.publish(lab.info); err != nil {
 		return nil, err
 	}
-	if lab.provider, err = lab.newProvider(); err != nil {
+	if err := lab.start(ctx); err != nil {
 		return nil, err
-	}
-	for _, stage := range lab.provider.stages() {
-		if err := lab.step(ctx, stage.name, stage.run); err != nil {
-			return nil, fmt.Errorf("%s: %w", stage.name, err)
-		}
 	}
 	lab.info.Running = true
 	lab.info.StartSeconds = time.Since(lab.started).Round(100 * time.Millisecond).Seconds()
@@ -191,12 +220,36 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	return lab, nil
 }
 
+// start starts local AWS and the cluster, and makes them one.
+func (l *Lab) start(ctx context.Context) (err error) {
+	if err := l.step(ctx, provider.Step{Name: "starting local AWS", Run: l.startAWS}); err != nil {
+		return err
+	}
+	if l.cluster, err = l.startCluster(ctx); err != nil {
+		return err
+	}
+	l.info.Webhook = l.cluster.Webhook()
+	steps := []provider.Step{{Name: "registering cluster " + ClusterName + " in local AWS", Run: l.registerCluster}}
+	if l.config.Provider == Kind {
+		steps = append(steps, provider.Step{Name: "writing a kubeconfig with aws eks update-kubeconfig, and signing in with it", Run: l.signInAsOwner})
+	}
+	if !l.config.NoAdmission {
+		steps = append(steps, provider.Step{Name: "installing the guard on aws-auth", Run: l.GuardAWSAuth})
+	}
+	for _, step := range steps {
+		if err := l.step(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // step runs a step. It prints its name at the start, and again every 5 s until it is
 // done.
-func (l *Lab) step(ctx context.Context, name string, run func(context.Context) error) error {
-	l.progress("%s", name)
+func (l *Lab) step(ctx context.Context, step provider.Step) error {
+	l.progress("%s", step.Name)
 	done := make(chan error, 1)
-	go func() { done <- run(ctx) }()
+	go func() { done <- step.Run(ctx) }()
 	const every = 5 * time.Second
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -204,11 +257,14 @@ func (l *Lab) step(ctx context.Context, name string, run func(context.Context) e
 		select {
 		case err := <-done:
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				err = context.Cause(ctx)
+			}
+			if err != nil {
+				err = fmt.Errorf("%s: %w", step.Name, err)
 			}
 			return err
 		case <-tick.C:
-			l.progress("%s, %s", name, waited)
+			l.progress("%s, %s", step.Name, waited)
 		}
 	}
 }
@@ -222,8 +278,8 @@ func (l *Lab) Close() error { return l.stop() }
 
 func (l *Lab) stop() error {
 	err := l.claim.withdraw()
-	if l.provider != nil {
-		err = errors.Join(err, l.provider.stop())
+	if l.cluster != nil {
+		err = errors.Join(err, l.cluster.Stop(!l.info.Running && !l.gaveUp))
 	}
 	if l.aws != nil {
 		err = errors.Join(err, l.aws.stop())

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
 
 // TestStepSaysHowLongItTakes checks that a long step prints a line every 5 seconds.
@@ -17,10 +19,10 @@ func TestStepSaysHowLongItTakes(t *testing.T) {
 		var progress bytes.Buffer
 		l := &Lab{config: Config{Progress: &progress}}
 		failed := errors.New("failed")
-		err := l.step(t.Context(), "starting etcd", func(context.Context) error {
+		err := l.step(t.Context(), provider.Step{Name: "starting etcd", Run: func(context.Context) error {
 			<-time.After(12 * time.Second) // of the bubble
 			return failed
-		})
+		}})
 		if !errors.Is(err, failed) {
 			t.Errorf("step = %v, want %v", err, failed)
 		}
@@ -38,30 +40,12 @@ func TestStepOfAUserWhoGaveUp(t *testing.T) {
 	for _, answer := range []error{nil, errors.New("proxyconnect: context canceled")} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		l := &Lab{config: Config{Progress: &bytes.Buffer{}}}
-		err := l.step(ctx, "starting", func(context.Context) error {
+		err := l.step(ctx, provider.Step{Name: "starting", Run: func(context.Context) error {
 			cancel(why)
 			return answer
-		})
+		}})
 		if !errors.Is(err, why) {
 			t.Errorf("step whose work returns %v = %v, want %v", answer, err, why)
-		}
-	}
-}
-
-func TestTail(t *testing.T) {
-	t.Parallel()
-	dir := privateDir(t, realDir(t))
-	if got := tail(dir, "log"); !strings.Contains(got, "log: no such file") {
-		t.Errorf("tail of no file = %q", got)
-	}
-	for text, want := range map[string]string{
-		"":           "",
-		"one\ntwo\n": "one\ntwo",
-		"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n": "3\n4\n5\n6\n7\n8\n9\n10\n11\n12",
-	} {
-		write(t, dir.Path("log"), text)
-		if got := tail(dir, "log"); got != want {
-			t.Errorf("tail of %q = %q, want %q", text, got, want)
 		}
 	}
 }
@@ -69,7 +53,7 @@ func TestTail(t *testing.T) {
 // TestUpRefuses checks what Up refuses before it creates anything.
 func TestUpRefuses(t *testing.T) {
 	assets := programs(t, "kube-apiserver", "etcd", "kubectl", "authenticator")
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	other := startLab(t, dir)
 	_, err := Up(t.Context(), Config{Dir: dir, Assets: assets, Authenticator: assets + "/authenticator"})
 	if !errors.Is(err, ErrRunning) {

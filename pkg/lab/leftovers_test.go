@@ -17,7 +17,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider/envtest"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider/kind"
 )
 
 func TestWorksIn(t *testing.T) {
@@ -78,7 +82,7 @@ func writeRecords(t *testing.T, dir string, records []startedProgram) {
 // ones end and all others go on.
 func TestEndLeftovers(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	inside := filepath.Join(dir, "controlplane", "etcd")
 	ours := []*program{
 		start(t, "echo", "/k8s/etcd", "--data-dir="+inside),
@@ -96,7 +100,7 @@ func TestEndLeftovers(t *testing.T) {
 	}
 	record(t, dir, ours...)
 	var progress bytes.Buffer
-	if err := endLeftovers(t.Context(), privateDir(t, dir), &progress); err != nil {
+	if err := endLeftovers(t.Context(), privatetest.Open(t, dir), &progress); err != nil {
 		t.Fatal(err)
 	}
 	var want strings.Builder
@@ -116,7 +120,7 @@ func TestEndLeftovers(t *testing.T) {
 // now, even if it is another run of the same program.
 func TestEndLeftoversOfReusedPIDs(t *testing.T) {
 	t.Parallel()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	stranger := start(t, "echo", "/k8s/etcd", "--data-dir=/another/etcd")
 	stranger.lives(t)
 	identity, err := process.Of(stranger.pid())
@@ -128,7 +132,7 @@ func TestEndLeftoversOfReusedPIDs(t *testing.T) {
 	other.Executable = "/k8s/other"
 	writeRecords(t, dir, []startedProgram{{"etcd", earlier}, {"kube-apiserver", other}})
 	var progress bytes.Buffer
-	if err := endLeftovers(t.Context(), privateDir(t, dir), &progress); err != nil {
+	if err := endLeftovers(t.Context(), privatetest.Open(t, dir), &progress); err != nil {
 		t.Fatal(err)
 	}
 	stranger.lives(t)
@@ -154,10 +158,10 @@ func TestEndLeftoversWithoutProof(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := realDir(t)
+			dir := privatetest.Path(t)
 			write(t, filepath.Join(dir, lockFile), "")
-			write(t, filepath.Join(dir, controlPlaneDir, "etcd", "data"), "")
-			unproven := start(t, "echo", "/k8s/etcd", "--data-dir="+filepath.Join(dir, controlPlaneDir, "etcd"))
+			write(t, filepath.Join(dir, envtest.Dir, "etcd", "data"), "")
+			unproven := start(t, "echo", "/k8s/etcd", "--data-dir="+filepath.Join(dir, envtest.Dir, "etcd"))
 			unproven.lives(t)
 			prepare(t, dir, unproven.pid())
 			want := fmt.Sprintf("etcd (process %d) works in %s, but no record proves that a lab started it: end it with kill %[1]d if it is yours, and try again", unproven.pid(), dir)
@@ -165,7 +169,7 @@ func TestEndLeftoversWithoutProof(t *testing.T) {
 				t.Errorf("Down = %v, want %q", err, want)
 			}
 			unproven.lives(t)
-			if _, err := os.Stat(filepath.Join(dir, controlPlaneDir, "etcd", "data")); err != nil {
+			if _, err := os.Stat(filepath.Join(dir, envtest.Dir, "etcd", "data")); err != nil {
 				t.Errorf("its files are gone: %v", err)
 			}
 			unproven.kill(t)
@@ -180,20 +184,20 @@ func TestEndLeftoversWithoutProof(t *testing.T) {
 // found even if the lab is killed while it waits for the program.
 func TestProgramLog(t *testing.T) {
 	t.Parallel()
-	l := &Lab{dir: privateDir(t, realDir(t))}
+	l := &Lab{dir: privatetest.Open(t, privatetest.Path(t))}
 	start(t, "echo", "etcd", "--data-dir=/another/etcd").lives(t)
-	stranger := startByAnother(t, "etcd", "--data-dir="+l.path(controlPlaneDir))
+	stranger := startByAnother(t, "etcd", "--data-dir="+l.path(envtest.Dir))
 	stranger.lives(t)
 	recorded := make(chan error)
 	var want []startedProgram
 	for _, name := range []string{"etcd", "kube-apiserver"} {
-		command := play("echo", name, "--data-dir="+l.path(controlPlaneDir))
+		command := play("echo", name, "--data-dir="+l.path(envtest.Dir))
 		log, err := l.dir.Create(name+".log", 0o600)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer log.Close()
-		command.Stdout = &programLog{log, func() { recorded <- l.recordPrograms() }}
+		command.Stdout = &provider.ProgramLog{File: log, Started: func() { recorded <- l.recordPrograms() }}
 		stdin, err := command.StdinPipe() // it ends with this process, or when it is killed
 		if err != nil {
 			t.Fatal(err)
@@ -238,7 +242,7 @@ func TestProgramLog(t *testing.T) {
 // TestEndIfCancelled checks that a cancelled start does not wait as long as envtest.
 func TestEndIfCancelled(t *testing.T) {
 	t.Parallel()
-	l := &envtestProvider{Lab: &Lab{dir: privateDir(t, realDir(t))}}
+	l := &Lab{dir: privatetest.Open(t, privatetest.Path(t))}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the user cancelled")
 	err := l.endIfCancelled(ctx, func() error {
@@ -266,5 +270,33 @@ func TestEndIfCancelled(t *testing.T) {
 	failed := errors.New("no such program")
 	if err := l.endIfCancelled(t.Context(), func() error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("endIfCancelled = %v, want %v", err, failed)
+	}
+}
+
+// TestDownRemovesACluster checks that Down removes the cluster that a killed lab has
+// recorded.
+func TestDownRemovesACluster(t *testing.T) {
+	dir := privatetest.Path(t)
+	claim, err := claimDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := claim.release(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, kind.Dir, "made.json"), `{"name":"kubedemy-123456","dockerHost":"unix:///somewhere.sock"}`)
+	bin := programs(t, "docker")
+	asked := filepath.Join(bin, "asked")
+	write(t, filepath.Join(bin, "docker"), "#!/bin/sh\necho $DOCKER_HOST $* >> "+asked+"\n")
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if was, err := Down(t.Context(), dir, io.Discard); was || err != nil {
+		t.Errorf("Down = %v, %v", was, err)
+	}
+	text, err := os.ReadFile(asked)
+	if want := "unix:///somewhere.sock ps --all --quiet --filter label=io.x-k8s.kind.cluster=kubedemy-123456"; err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("docker was asked %q (%v), want %q", text, err, want)
+	}
+	if _, err := os.Stat(filepath.Join(dir, kind.Dir)); err == nil {
+		t.Error("the record is still there")
 	}
 }

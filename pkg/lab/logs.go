@@ -7,6 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider/envtest"
 )
 
 // A Log is the log of a part of the lab.
@@ -28,10 +31,10 @@ func Logs(dir string) ([]Log, error) {
 	var logs []Log
 	for _, log := range []Log{
 		{Part: "lab", name: LogFile},
-		{Part: "authenticator", name: authenticatorLogFile},
+		{Part: "authenticator", name: provider.AuthenticatorLog},
 		{Part: "aws", name: awsDir + "/log"},
-		{Part: "etcd", name: controlPlaneDir + "/etcd.log"},
-		{Part: "kube-apiserver", name: controlPlaneDir + "/kube-apiserver.log"},
+		{Part: "etcd", name: envtest.EtcdLog},
+		{Part: "kube-apiserver", name: envtest.APIServerLog},
 	} {
 		file, err := opened.Open(log.name)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 )
 
 // TestFollowLog checks that a log that is followed is printed with what is added, until
 // the user interrupts it.
 func TestFollowLog(t *testing.T) {
-	path := realDir(t)
+	path := privatetest.Path(t)
 	write(t, path+"/"+LogFile, "one\n")
 	logs, err := Logs(path)
 	if err != nil || len(logs) != 1 {

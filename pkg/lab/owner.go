@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
 )
 
 // ownerKubeconfigFile is the kubeconfig of the cluster's owner. It is separate from
@@ -37,7 +39,7 @@ func (l *Lab) signInAsOwner(ctx context.Context) error {
 func (l *Lab) writeOwnerKubeconfig() error {
 	plugin := l.info.plugin()
 	plugin.Args = append(plugin.Args, "--role", l.info.OwnerARN)
-	return writeConfig(l.dir, ownerKubeconfigFile, ClusterARN,
+	return kubeconfig.Write(l.dir, ownerKubeconfigFile, ClusterARN,
 		&api.Cluster{Server: l.info.Endpoint, CertificateAuthorityData: l.admin.CAData}, &api.AuthInfo{Exec: plugin})
 }
 

@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 )
 
 // programs creates programs in a new directory.
 func programs(t *testing.T, names ...string) string {
 	t.Helper()
-	dir := realDir(t)
+	dir := privatetest.Path(t)
 	for _, name := range names {
 		path := filepath.Join(dir, name)
 		write(t, path, "")

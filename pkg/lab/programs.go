@@ -1,15 +1,16 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
@@ -51,25 +52,49 @@ func (l *Lab) recordPrograms() error {
 	return nil
 }
 
-// A programLog copies a program's output to a file through a pipe. If the lab is
-// killed before it has recorded a program, the pipe breaks, and the program ends when
-// it next logs a line.
-type programLog struct {
-	*os.File
-	// started is called once, as soon as the program runs.
-	started func()
-}
-
-// ReadFrom is called by os/exec when it has started the program.
-func (l *programLog) ReadFrom(output io.Reader) (int64, error) {
-	l.started()
-	return l.File.ReadFrom(output)
-}
-
 // children returns the programs that this process has started in the lab's directory.
 func (l *Lab) children() ([]process.Program, error) {
 	programs, err := programsIn(l.dir)
 	return slices.DeleteFunc(programs, func(p process.Program) bool { return p.Parent != os.Getpid() }), err
+}
+
+// endIfCancelled calls a function that starts programs and waits for them. If it takes no
+// context, as envtest's, it stops waiting once they end: on cancellation they are killed.
+func (l *Lab) endIfCancelled(ctx context.Context, start func() error) error {
+	started := make(chan error, 1)
+	go func() { started <- start() }()
+	select {
+	case err := <-started:
+		return err
+	case <-ctx.Done():
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := l.killChildren(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-started:
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// killChildren kills the programs that this process has started for the lab.
+func (l *Lab) killChildren(ctx context.Context) error {
+	children, err := l.children()
+	if err != nil {
+		return err
+	}
+	for _, child := range children {
+		err := child.Kill(context.WithoutCancel(ctx))
+		if err != nil && !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, process.ErrReused) {
+			return fmt.Errorf("ending %s: %w", child, err)
+		}
+	}
+	return nil
 }
 
 // recordedPrograms returns the programs that the last lab in the directory started.

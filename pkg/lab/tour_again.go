@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
 )
 
 // startOver undoes an earlier tour: it removes the files and the user, and makes the
@@ -25,7 +27,7 @@ func (t *tour) startOver(ctx context.Context) error {
 	if err := t.info.useKey(admin); err != nil {
 		return err
 	}
-	return useAdministrator(t.dir, kubeconfigFile)
+	return kubeconfig.Use(t.dir, kubeconfigFile, administratorContext)
 }
 
 // clearDir empties the tour's directory, and checks the other files that the tour's

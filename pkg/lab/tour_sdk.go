@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -76,7 +77,7 @@ func (t *tour) updateKubeconfig() sdkCall {
 		}
 		cluster := &api.Cluster{Server: aws.ToString(answer.Cluster.Endpoint), CertificateAuthorityData: ca}
 		user := &api.AuthInfo{Exec: t.info.plugin()}
-		if err := mergeConfig(t.dir, kubeconfigFile, ClusterARN, cluster, user); err != nil {
+		if err := kubeconfig.Merge(t.dir, kubeconfigFile, ClusterARN, cluster, user); err != nil {
 			return nil, err
 		}
 		return fmt.Appendf(nil, "Added new context %s to %s\n", ClusterARN, t.info.Kubeconfig), nil

@@ -10,7 +10,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
 )
 
 // TestStory checks that the commands fit together: each reads files that one
@@ -171,7 +174,9 @@ func TestKeepAccessKey(t *testing.T) {
 func TestTourCanBeTakenAgain(t *testing.T) {
 	t.Parallel()
 	l := localAWS(t)
-	writeTestKubeconfig(t, l.dir)
+	if err := kubeconfig.Write(l.dir, kubeconfigFile, administratorContext, &api.Cluster{}, &api.AuthInfo{}); err != nil {
+		t.Fatal(err)
+	}
 	client, err := l.info.IAM()
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package lab
+package kind
 
 import (
 	"context"
@@ -22,7 +22,9 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 	"sigs.k8s.io/yaml"
 
-	"github.com/kube-iam/authenticator/deploy/kind"
+	manifests "github.com/kube-iam/authenticator/deploy/kind"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
 
 const (
@@ -33,9 +35,8 @@ const (
 )
 
 // writeFiles writes the files that are mounted into nodes.
-func (k *kindProvider) writeFiles(ctx context.Context) error {
-	k.info.Webhook = "https://127.0.0.1:21362"
-	if err := k.initAuthenticator(ctx); err != nil {
+func (c *Cluster) writeFiles(ctx context.Context) error {
+	if err := c.spec.InitAuthenticator(ctx, webhook); err != nil {
 		return err
 	}
 	ca, err := newClusterCA(time.Now())
@@ -47,57 +48,57 @@ func (k *kindProvider) writeFiles(ctx context.Context) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		kindDir + "/ca.crt":              ca.certificatePEM(),
-		kindDir + "/ca.key":              caKey,
-		authenticatorDir + "/aws-ca.pem": k.aws.aws.CA(),
+		Dir + "/ca.crt": ca.certificatePEM(),
+		Dir + "/ca.key": caKey,
+		provider.AuthenticatorDir + "/aws-ca.pem": c.spec.AWS.CA(),
 	} {
-		if err := k.writeFile(name, string(content), 0o600); err != nil {
+		if err := c.writeFile(name, string(content), 0o600); err != nil {
 			return err
 		}
 	}
-	certificate, key, err := ca.client(authenticatorKubernetesUser, time.Now())
+	certificate, key, err := ca.client(provider.AuthenticatorUser, time.Now())
 	if err != nil {
 		return err
 	}
-	if err := writeKubeconfig(k.dir, authenticatorKubeconfigFile, "authenticator", &rest.Config{
-		Host:            k.internalEndpoint(),
+	if err := kubeconfig.WriteCertificate(c.spec.Dir, provider.AuthenticatorKubeconfig, "authenticator", &rest.Config{
+		Host:            c.internalEndpoint(),
 		TLSClientConfig: rest.TLSClientConfig{CAData: ca.certificatePEM(), CertData: certificate, KeyData: key},
 	}); err != nil {
 		return err
 	}
-	if err := k.writeWorkerFiles(ca.certificatePEM()); err != nil {
+	if err := c.writeWorkerFiles(ca.certificatePEM()); err != nil {
 		return err
 	}
-	if err := k.writeStaticPod(k.image.name); err != nil {
+	if err := c.writeStaticPod(c.image.name); err != nil {
 		return err
 	}
-	return k.giveToAuthenticator()
+	return c.giveToAuthenticator()
 }
 
 // internalEndpoint returns the URL at which nodes find the API server.
-func (k *kindProvider) internalEndpoint() string {
-	host := k.controlPlanes()[0]
-	if len(k.controlPlanes()) > 1 {
-		host = k.name + "-external-load-balancer"
+func (c *Cluster) internalEndpoint() string {
+	host := c.controlPlanes()[0]
+	if len(c.controlPlanes()) > 1 {
+		host = c.name + "-external-load-balancer"
 	}
 	return "https://" + host + ":6443"
 }
 
 // writeStaticPod writes the authenticator's static pod: the one of deploy/kind, with
 // the lab's image and configuration.
-func (k *kindProvider) writeStaticPod(image string) error {
+func (c *Cluster) writeStaticPod(image string) error {
 	var pod corev1.Pod
-	if err := yaml.UnmarshalStrict([]byte(kind.Authenticator), &pod); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(manifests.Authenticator), &pod); err != nil {
 		return fmt.Errorf("reading the authenticator's static pod: %w", err)
 	}
 	container := &pod.Spec.Containers[0]
 	container.Image = image
-	container.Args = append(container.Args, "--cluster-owner-arn="+k.info.OwnerARN)
-	if ttl := k.config.VerificationCacheTTL; ttl > 0 {
+	container.Args = append(container.Args, "--cluster-owner-arn="+c.spec.Owner)
+	if ttl := c.spec.VerificationCacheTTL; ttl > 0 {
 		container.Args = append(container.Args, "--verification-cache-ttl="+ttl.String())
 	}
-	if k.config.TrustEndpoint {
-		container.Args = append(container.Args, "--sts-endpoint="+k.info.AWS, "--sts-endpoint-dial="+k.relayName()+":"+relayPort)
+	if c.spec.TrustEndpoint {
+		container.Args = append(container.Args, "--sts-endpoint="+c.spec.Endpoint, "--sts-endpoint-dial="+c.relayName()+":"+relayPort)
 	}
 	if uid := int64(os.Geteuid()); uid != 0 { // only this user can read the files
 		gid := int64(os.Getegid())
@@ -107,18 +108,18 @@ func (k *kindProvider) writeStaticPod(image string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the authenticator's static pod: %w", err)
 	}
-	return k.writeFile(kindDir+"/authenticator.yaml", string(text), 0o644)
+	return c.writeFile(Dir+"/authenticator.yaml", string(text), 0o644)
 }
 
 // authenticatorUID is the user ID of the authenticator's image.
 const authenticatorUID = 10000
 
 // giveToAuthenticator lets the pod read its files if it runs as another user.
-func (k *kindProvider) giveToAuthenticator() error {
+func (c *Cluster) giveToAuthenticator() error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	if err := k.dir.Chown(authenticatorDir, authenticatorUID, authenticatorUID); err != nil {
+	if err := c.spec.Dir.Chown(provider.AuthenticatorDir, authenticatorUID, authenticatorUID); err != nil {
 		return fmt.Errorf("giving the authenticator its files: %w", err)
 	}
 	return nil
@@ -126,19 +127,19 @@ func (k *kindProvider) giveToAuthenticator() error {
 
 // clusterConfig returns the configuration of the cluster: the one of deploy/kind, with
 // the lab's names, files and nodes.
-func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
+func (c *Cluster) clusterConfig() (*v1alpha4.Cluster, error) {
 	var config v1alpha4.Cluster
-	if err := yaml.UnmarshalStrict([]byte(kind.Cluster), &config); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(manifests.Cluster), &config); err != nil {
 		return nil, fmt.Errorf("reading the cluster's configuration: %w", err)
 	}
-	config.Name = k.name
+	config.Name = c.name
 	config.Networking.APIServerAddress = "127.0.0.1"
-	if ttl := k.config.WebhookCacheTTL; ttl > 0 {
+	if ttl := c.spec.WebhookCacheTTL; ttl > 0 {
 		config.KubeadmConfigPatches = append(config.KubeadmConfigPatches,
 			"kind: ClusterConfiguration\napiServer:\n  extraArgs:\n    authentication-token-webhook-cache-ttl: "+ttl.String()+"\n")
 	}
 	controlPlane := config.Nodes[0]
-	files := map[string]string{"run": k.path(authenticatorDir), "manifests/authenticator.yaml": k.path(kindDir, "authenticator.yaml")}
+	files := map[string]string{"run": c.spec.Path(provider.AuthenticatorDir), "manifests/authenticator.yaml": c.spec.Path(Dir, "authenticator.yaml")}
 	for i := range controlPlane.ExtraMounts {
 		mount := &controlPlane.ExtraMounts[i]
 		ours, ok := files[mount.HostPath]
@@ -148,19 +149,19 @@ func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
 		mount.HostPath = ours
 	}
 	config.Nodes = nil
-	for i := range k.controlPlanes() {
+	for i := range c.controlPlanes() {
 		node := *controlPlane.DeepCopy()
 		if i == 0 { // kubeadm uses this CA, and kind copies it to the others
 			for _, name := range []string{"ca.crt", "ca.key"} {
 				node.ExtraMounts = append(node.ExtraMounts, v1alpha4.Mount{
-					HostPath: k.path(kindDir, name), ContainerPath: "/etc/kubernetes/pki/" + name, Readonly: true,
+					HostPath: c.spec.Path(Dir, name), ContainerPath: "/etc/kubernetes/pki/" + name, Readonly: true,
 				})
 			}
 		}
 		config.Nodes = append(config.Nodes, node)
 	}
-	for range k.workers() {
-		config.Nodes = append(config.Nodes, k.worker())
+	for range c.workers() {
+		config.Nodes = append(config.Nodes, c.worker())
 	}
 	return &config, nil
 }
@@ -168,16 +169,16 @@ func (k *kindProvider) clusterConfig() (*v1alpha4.Cluster, error) {
 // createCluster creates the cluster with kind. Meanwhile, it provides what the nodes
 // wait for, as early as it can: the authenticator's image for the static pods, and
 // aws-auth for the workers.
-func (k *kindProvider) createCluster(ctx context.Context) error {
-	config, err := k.clusterConfig()
+func (c *Cluster) createCluster(ctx context.Context) error {
+	config, err := c.clusterConfig()
 	if err != nil {
 		return err
 	}
-	k.nodes = true
+	c.nodes = true
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var beside sync.WaitGroup
-	for _, run := range []func(context.Context) error{k.loadImage, k.prepareAccess} {
+	for _, run := range []func(context.Context) error{c.loadImage, c.prepareAccess} {
 		beside.Go(func() {
 			if err := run(working); err != nil {
 				cancel(err) // the cluster cannot come up
@@ -185,7 +186,7 @@ func (k *kindProvider) createCluster(ctx context.Context) error {
 		})
 	}
 	created := make(chan error, 1)
-	go func() { created <- k.runKind(config) }()
+	go func() { created <- c.runKind(config) }()
 	select {
 	case err := <-created:
 		if err != nil {
@@ -197,24 +198,24 @@ func (k *kindProvider) createCluster(ctx context.Context) error {
 	}
 	beside.Wait()
 	gaveUp := ctx.Err() != nil // the user does not want to inspect it
-	if k.config.Kind.Keep && !gaveUp {
+	if c.config.Keep && !gaveUp {
 		<-created
 		return context.Cause(working)
 	}
 	if !gaveUp {
-		k.collectLogs()
+		c.collectLogs()
 	}
-	return errors.Join(context.Cause(working), k.endKind(created))
+	return errors.Join(context.Cause(working), c.endKind(created))
 }
 
 // endKind ends kind, which takes no context, but fails once its containers are
 // removed.
-func (k *kindProvider) endKind(created <-chan error) error {
+func (c *Cluster) endKind(created <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	k.nodes = false
+	c.nodes = false
 	return poll(ctx, time.Second, func() bool {
-		_ = k.engine.remove(ctx, kindLabel+"="+k.name) // repeated until kind fails
+		_ = c.engine.remove(ctx, clusterLabel+"="+c.name) // repeated until kind fails
 		select {
 		case <-created:
 			return true
@@ -224,14 +225,14 @@ func (k *kindProvider) endKind(created <-chan error) error {
 	})
 }
 
-func (k *kindProvider) runKind(config *v1alpha4.Cluster) error {
-	restore := environmentForKind(k.name)
+func (c *Cluster) runKind(config *v1alpha4.Cluster) error {
+	restore := environmentForKind(c.name)
 	defer restore()
-	return k.cluster.Create(k.name,
+	return c.cluster.Create(c.name,
 		cluster.CreateWithV1Alpha4Config(config),
-		cluster.CreateWithNodeImage(k.config.Kind.NodeImage),
-		cluster.CreateWithKubeconfigPath(k.path(kindDir, "kubeconfig")), // never ~/.kube/config
-		cluster.CreateWithRetain(true),                                  // the lab removes it
+		cluster.CreateWithNodeImage(c.config.NodeImage),
+		cluster.CreateWithKubeconfigPath(c.spec.Path(Dir, "kubeconfig")), // never ~/.kube/config
+		cluster.CreateWithRetain(true),                                   // the lab removes it
 	)
 }
 
@@ -258,14 +259,14 @@ func environmentForKind(network string) (restore func()) {
 
 // loadImage loads the authenticator's image into the control-plane nodes, into each
 // as soon as the node accepts it.
-func (k *kindProvider) loadImage(ctx context.Context) error {
+func (c *Cluster) loadImage(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	left := k.controlPlanes()
+	left := c.controlPlanes()
 	var last error
 	err := poll(ctx, 500*time.Millisecond, func() bool {
 		left = slices.DeleteFunc(left, func(name string) bool {
-			err := k.loadImageInto(name)
+			err := c.loadImageInto(name)
 			if err != nil {
 				last = err
 			}
@@ -274,18 +275,18 @@ func (k *kindProvider) loadImage(ctx context.Context) error {
 		return len(left) == 0
 	})
 	if err != nil && last != nil {
-		return fmt.Errorf("loading the image %s: %w", k.image.path, last)
+		return fmt.Errorf("loading the image %s: %w", c.image.path, last)
 	}
 	if err == nil {
-		k.progress("image %s loaded", k.image.name)
+		c.spec.Progress("image %s loaded", c.image.name)
 	}
 	return err
 }
 
 // loadImageInto loads the image into a node. It fails if the node does not exist yet
 // or does not accept images yet.
-func (k *kindProvider) loadImageInto(name string) error {
-	all, err := k.cluster.ListInternalNodes(k.name)
+func (c *Cluster) loadImageInto(name string) error {
+	all, err := c.cluster.ListInternalNodes(c.name)
 	if err != nil {
 		return err
 	}
@@ -293,7 +294,7 @@ func (k *kindProvider) loadImageInto(name string) error {
 	if at < 0 {
 		return fmt.Errorf("node %s does not exist yet", name)
 	}
-	archive, err := os.Open(k.image.path)
+	archive, err := os.Open(c.image.path)
 	if err != nil {
 		return err
 	}
@@ -304,38 +305,32 @@ func (k *kindProvider) loadImageInto(name string) error {
 	return nil
 }
 
-// prepareAccess creates the authenticator's rights and aws-auth, as soon as
+// prepareAccess prepares what the authenticator and the workers wait for, as soon as
 // kube-apiserver answers.
-func (k *kindProvider) prepareAccess(ctx context.Context) error {
+func (c *Cluster) prepareAccess(ctx context.Context) error {
 	waiting, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, errors.New("waiting for kube-apiserver: it does not answer"))
 	defer cancel()
-	err := poll(waiting, 500*time.Millisecond, func() bool { return k.connect(waiting) == nil })
+	err := poll(waiting, 500*time.Millisecond, func() bool { return c.connect(waiting) == nil })
 	if err != nil {
 		return err
 	}
-	if err := writeKubeconfig(k.dir, kubeconfigFile, administratorContext, k.admin); err != nil {
+	if err := c.spec.Prepare(ctx, c.admin); err != nil {
 		return err
 	}
-	if err := k.allowAuthenticator(ctx); err != nil {
-		return err
-	}
-	if err := k.createAWSAuth(ctx); err != nil {
-		return err
-	}
-	k.progress("kube-apiserver answers at %s; aws-auth is created", k.admin.Host)
+	c.spec.Progress("kube-apiserver answers at %s; aws-auth is created", c.admin.Host)
 	return nil
 }
 
 // connect connects to kube-apiserver as an administrator.
-func (k *kindProvider) connect(ctx context.Context) error {
-	text, err := k.cluster.KubeConfig(k.name, false)
+func (c *Cluster) connect(ctx context.Context) error {
+	text, err := c.cluster.KubeConfig(c.name, false)
 	if err != nil {
 		return err
 	}
-	if k.admin, err = clientcmd.RESTConfigFromKubeConfig([]byte(text)); err != nil {
+	if c.admin, err = clientcmd.RESTConfigFromKubeConfig([]byte(text)); err != nil {
 		return err
 	}
-	client, err := k.Kubernetes()
+	client, err := c.kubernetes()
 	if err != nil {
 		return err
 	}
@@ -343,13 +338,13 @@ func (k *kindProvider) connect(ctx context.Context) error {
 	return err
 }
 
-func (k *kindProvider) writeFile(name, text string, mode fs.FileMode) error {
-	err := k.dir.Mkdir(path.Dir(name))
+func (c *Cluster) writeFile(name, text string, mode fs.FileMode) error {
+	err := c.spec.Dir.Mkdir(path.Dir(name))
 	if err == nil {
-		err = k.dir.WriteFile(name, []byte(text), mode)
+		err = c.spec.Dir.WriteFile(name, []byte(text), mode)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", k.path(name), err)
+		return fmt.Errorf("writing %s: %w", c.spec.Path(name), err)
 	}
 	return nil
 }

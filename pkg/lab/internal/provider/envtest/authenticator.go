@@ -1,4 +1,4 @@
-package lab
+package envtest
 
 import (
 	"bytes"
@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
 
 // An authenticatorProcess is a running authenticator.
@@ -27,54 +29,55 @@ type authenticatorProcess struct {
 	err    error
 }
 
-func (p *envtestProvider) makeCertificate(ctx context.Context) error {
+func (c *Cluster) makeCertificate(ctx context.Context) error {
 	address, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	p.info.Webhook = "https://" + address
-	return p.initAuthenticator(ctx)
+	c.webhook = "https://" + address
+	return c.spec.InitAuthenticator(ctx, c.webhook)
 }
 
-func (p *envtestProvider) startAuthenticator(ctx context.Context) error {
-	return p.runAuthenticator(ctx, true)
+func (c *Cluster) startAuthenticator(ctx context.Context) error {
+	return c.runAuthenticator(ctx, true)
 }
 
-func (p *envtestProvider) restartAuthenticator(ctx context.Context, waitReady bool) error {
-	if err := p.authenticator.stop(); err != nil {
+// RestartAuthenticator implements [provider.Cluster].
+func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) error {
+	if err := c.authenticator.stop(); err != nil {
 		return fmt.Errorf("stopping the authenticator: %w", err)
 	}
-	return p.runAuthenticator(ctx, waitReady)
+	return c.runAuthenticator(ctx, waitReady)
 }
 
-func (p *envtestProvider) runAuthenticator(ctx context.Context, waitReady bool) error {
-	log, err := p.dir.Append(authenticatorLogFile)
+func (c *Cluster) runAuthenticator(ctx context.Context, waitReady bool) error {
+	log, err := c.spec.Dir.Append(provider.AuthenticatorLog)
 	if err != nil {
 		return fmt.Errorf("opening the authenticator's log: %w", err)
 	}
-	arguments := append([]string{"server"}, p.servingArguments()...)
+	arguments := append([]string{"server"}, c.spec.ServingArguments(c.webhook)...)
 	arguments = append(arguments,
 		"--backend-mode", "EKSConfigMap",
-		"--kubeconfig", p.path(authenticatorKubeconfigFile),
-		"--cluster-owner-arn", p.info.OwnerARN,
+		"--kubeconfig", c.spec.Path(provider.AuthenticatorKubeconfig),
+		"--cluster-owner-arn", c.spec.Owner,
 		"--health-port", "0", // several labs can run on one machine
 	)
-	if ttl := p.config.VerificationCacheTTL; ttl > 0 {
+	if ttl := c.spec.VerificationCacheTTL; ttl > 0 {
 		arguments = append(arguments, "--verification-cache-ttl", ttl.String())
 	}
-	if p.config.TrustEndpoint {
-		arguments = append(arguments, "--sts-endpoint", p.info.AWS)
+	if c.spec.TrustEndpoint {
+		arguments = append(arguments, "--sts-endpoint", c.spec.Endpoint)
 	}
 	process := &authenticatorProcess{log: log, exited: make(chan struct{})}
-	process.command = exec.Command(p.config.Authenticator, arguments...)
+	process.command = exec.Command(c.spec.Authenticator, arguments...)
 	process.command.Args[0] = "authenticator" // leftovers are found by this name, whatever the file's is
-	process.command.Env = p.authenticatorEnvironment()
+	process.command.Env = c.spec.Environ
 	process.command.Stdout, process.command.Stderr = log, log
 	// Ctrl-C must reach the lab alone, which stops its programs in order.
 	process.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := process.command.Start(); err != nil {
 		_ = log.Close()
-		return fmt.Errorf("starting %s: %w", p.config.Authenticator, err)
+		return fmt.Errorf("starting %s: %w", c.spec.Authenticator, err)
 	}
 	go func() {
 		defer close(process.exited)
@@ -82,19 +85,19 @@ func (p *envtestProvider) runAuthenticator(ctx context.Context, waitReady bool) 
 			process.err = errors.New("exit status 0")
 		}
 	}()
-	p.authenticator = process
-	if err := p.recordPrograms(); err != nil {
+	c.authenticator = process
+	if err := c.spec.Record(); err != nil {
 		return err
 	}
 	path := "/readyz"
 	if !waitReady {
 		path = "/healthz"
 	}
-	return p.waitForAuthenticator(ctx, path)
+	return c.waitForAuthenticator(ctx, path)
 }
 
-func (p *envtestProvider) waitForAuthenticator(ctx context.Context, path string) error {
-	client, err := p.webhookClient()
+func (c *Cluster) waitForAuthenticator(ctx context.Context, path string) error {
+	client, err := c.webhookClient()
 	if err != nil {
 		return err
 	}
@@ -104,27 +107,28 @@ func (p *envtestProvider) waitForAuthenticator(ctx context.Context, path string)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		last := probe(ctx, client, p.info.Webhook+path)
+		last := probe(ctx, client, c.webhook+path)
 		if last == nil {
 			return nil
 		}
 		select {
 		case <-tick.C:
-		case <-p.authenticator.exited:
-			return fmt.Errorf("the authenticator ended (%w); its log says:\n%s", p.authenticator.err, tail(p.dir, authenticatorLogFile))
+		case <-c.authenticator.exited:
+			return fmt.Errorf("the authenticator ended (%w); its log says:\n%s", c.authenticator.err, provider.Tail(c.spec.Dir, provider.AuthenticatorLog))
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for the authenticator: %w; its log says:\n%s", last, tail(p.dir, authenticatorLogFile))
+			return fmt.Errorf("waiting for the authenticator: %w; its log says:\n%s", last, provider.Tail(c.spec.Dir, provider.AuthenticatorLog))
 		}
 	}
 }
 
-func (p *envtestProvider) post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
-	client, err := p.webhookClient()
+// Post implements [provider.Cluster].
+func (c *Cluster) Post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
+	client, err := c.webhookClient()
 	if err != nil {
 		return 0, nil, err
 	}
 	defer client.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.info.Webhook+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.webhook+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -138,20 +142,19 @@ func (p *envtestProvider) post(ctx context.Context, path string, body []byte) (s
 	return response.StatusCode, answer, err
 }
 
-func (p *envtestProvider) authenticatorLog(context.Context) string {
-	return tail(p.dir, authenticatorLogFile)
+// AuthenticatorLog implements [provider.Cluster].
+func (c *Cluster) AuthenticatorLog(context.Context) string {
+	return provider.Tail(c.spec.Dir, provider.AuthenticatorLog)
 }
 
-// authenticatorLogFile is the authenticator's log.
-const authenticatorLogFile = authenticatorDir + "/log"
-
-func (p *envtestProvider) webhookCA(context.Context) ([]byte, error) {
-	return p.dir.ReadFile(authenticatorDir + "/cert.pem")
+// WebhookCA implements [provider.Cluster].
+func (c *Cluster) WebhookCA(context.Context) ([]byte, error) {
+	return c.spec.Dir.ReadFile(provider.AuthenticatorCertificate)
 }
 
 // webhookClient returns an HTTP client that trusts the authenticator's certificate.
-func (p *envtestProvider) webhookClient() (*http.Client, error) {
-	certificate, err := p.dir.ReadFile(authenticatorDir + "/cert.pem")
+func (c *Cluster) webhookClient() (*http.Client, error) {
+	certificate, err := c.spec.Dir.ReadFile(provider.AuthenticatorCertificate)
 	if err != nil {
 		return nil, fmt.Errorf("reading the authenticator's certificate: %w", err)
 	}

@@ -1,4 +1,4 @@
-package lab
+package kind
 
 import (
 	"archive/tar"
@@ -18,24 +18,30 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
 
-// aKind returns the provider of a lab that does not run.
-func aKind(t *testing.T, config KindConfig) *kindProvider {
+// testCluster returns a cluster that does not run.
+func testCluster(t *testing.T, config Config, workers int) *Cluster {
 	t.Helper()
-	dir := realDir(t)
-	k := &kindProvider{Lab: &Lab{config: Config{Kind: config, Authenticator: "/bin/authenticator", Progress: &bytes.Buffer{}}, dir: privateDir(t, dir)}, name: kindName(dir)}
-	k.info.OwnerARN = "arn:aws:iam::231144931069:role/Owner"
-	k.network.metadata = "http://172.18.0.1:1234/"
-	return k
+	dir := privatetest.Path(t)
+	config.Workers = Instances("kubedemy", dir, workers, "Node")
+	c := newCluster(provider.Spec{
+		Dir: privatetest.Open(t, dir), Cluster: "kubedemy", Region: "eu-west-2", Authenticator: "/bin/authenticator",
+		Owner: "arn:aws:iam::231144931069:role/Owner", Progress: func(string, ...any) {},
+	}, config)
+	c.network.metadata = "http://172.18.0.1:1234/"
+	return c
 }
 
 // TestClusterConfig checks that kind mounts nothing into nodes but the lab's files and
 // the authenticator, read-only, whatever deploy/kind has.
 func TestClusterConfig(t *testing.T) {
 	t.Parallel()
-	k := aKind(t, KindConfig{ControlPlanes: 2, Nodes: 2})
-	k.config.WebhookCacheTTL = 2 * time.Second
+	k := testCluster(t, Config{ControlPlanes: 2}, 2)
+	k.spec.WebhookCacheTTL = 2 * time.Second
 	config, err := k.clusterConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -44,8 +50,8 @@ func TestClusterConfig(t *testing.T) {
 	for _, node := range config.Nodes {
 		roles = append(roles, string(node.Role))
 		for _, mount := range node.ExtraMounts {
-			inside, ok := strings.CutPrefix(mount.HostPath, k.path()+"/")
-			if !ok && mount.HostPath != k.config.Authenticator {
+			inside, ok := strings.CutPrefix(mount.HostPath, k.spec.Path()+"/")
+			if !ok && mount.HostPath != k.spec.Authenticator {
 				t.Errorf("a node mounts %s, which is not the lab's", mount.HostPath)
 			}
 			if !mount.Readonly {
@@ -73,13 +79,13 @@ func mounts(node v1alpha4.Node, path string) bool {
 
 func TestStaticPod(t *testing.T) {
 	t.Parallel()
-	k := aKind(t, KindConfig{})
-	k.config.VerificationCacheTTL = 3 * time.Second
-	k.config.TrustEndpoint, k.info.AWS = true, "http://127.0.0.1:4566"
+	k := testCluster(t, Config{}, 0)
+	k.spec.VerificationCacheTTL = 3 * time.Second
+	k.spec.TrustEndpoint, k.spec.Endpoint = true, "http://127.0.0.1:4566"
 	if err := k.writeStaticPod("kube-iam/authenticator:v1"); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(k.path(kindDir, "authenticator.yaml"))
+	text, err := os.ReadFile(k.spec.Path(Dir, "authenticator.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +98,7 @@ func TestStaticPod(t *testing.T) {
 		t.Errorf("pod %s runs %s", pod.Name, container.Image)
 	}
 	for _, want := range []string{
-		"--cluster-id=" + ClusterName, "--cluster-owner-arn=" + k.info.OwnerARN,
+		"--cluster-id=kubedemy", "--cluster-owner-arn=" + k.spec.Owner,
 		"--verification-cache-ttl=3s", "--sts-endpoint=http://127.0.0.1:4566", "--sts-endpoint-dial=" + k.relayName() + ":" + relayPort,
 	} {
 		if !slices.Contains(container.Args, want) {
@@ -103,7 +109,7 @@ func TestStaticPod(t *testing.T) {
 
 func TestNodeNames(t *testing.T) {
 	t.Parallel()
-	k := aKind(t, KindConfig{Nodes: 3})
+	k := testCluster(t, Config{}, 3)
 	want := []string{k.name + "-worker", k.name + "-worker2", k.name + "-worker3"}
 	if got := k.workers(); !slices.Equal(got, want) {
 		t.Errorf("workers are %q, want %q", got, want)
@@ -112,7 +118,7 @@ func TestNodeNames(t *testing.T) {
 		t.Errorf("control planes are %q", got)
 	}
 	ids := map[string]bool{}
-	for i, instance := range k.instances() {
+	for i, instance := range k.config.Workers {
 		ids[instance.ID] = true
 		if instance.PrivateDNSName != want[i] { // otherwise kube-apiserver takes it for another node
 			t.Errorf("the instance of node %s has the name %s", want[i], instance.PrivateDNSName)
@@ -123,12 +129,12 @@ func TestNodeNames(t *testing.T) {
 	}
 }
 
-// TestKindNameIsOfTheDirectory checks that a directory always gives the same name,
+// TestNameIsOfTheDirectory checks that a directory always gives the same name,
 // with which Down finds what a killed lab left.
-func TestKindNameIsOfTheDirectory(t *testing.T) {
+func TestNameIsOfTheDirectory(t *testing.T) {
 	t.Parallel()
-	first := kindName("/a")
-	if again, other := kindName("/a"), kindName("/b"); again != first || other == first {
+	first := name("kubedemy", "/a")
+	if again, other := name("kubedemy", "/a"), name("kubedemy", "/b"); again != first || other == first {
 		t.Errorf("/a is %s and %s, /b is %s", first, again, other)
 	}
 }
@@ -202,7 +208,7 @@ func writeArchive(t *testing.T, path, name, content string) {
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, archive.String())
+	write(t, path, archive.String(), 0o600)
 }
 
 // TestEnvironmentForKind checks that kind sees no variables of proxies: it would copy
@@ -238,10 +244,7 @@ func TestEnvironmentForKind(t *testing.T) {
 func standIn(t *testing.T, script string) {
 	t.Helper()
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "docker"), "#!/bin/sh\n"+script)
-	if err := os.Chmod(filepath.Join(dir, "docker"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(dir, "docker"), "#!/bin/sh\n"+script, 0o700)
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
@@ -289,53 +292,48 @@ func says(t *testing.T, err error, words ...string) {
 // TestLeftover checks that a lab's record of what it has in an engine exists from
 // before anything is created until after all is removed.
 func TestLeftover(t *testing.T) {
-	k := aKind(t, KindConfig{})
+	k := testCluster(t, Config{}, 0)
 	k.dockerHost = "unix:///somewhere.sock"
-	if _, ok, err := leftoverOf(k.dir); ok || err != nil {
+	if _, ok, err := leftoverOf(k.spec.Dir); ok || err != nil {
 		t.Errorf("before: %v, %v", ok, err)
 	}
 	if err := k.declare(); err != nil {
 		t.Fatal(err)
 	}
-	left, ok, err := leftoverOf(k.dir)
+	left, ok, err := leftoverOf(k.spec.Dir)
 	if want := (leftover{k.name, "unix:///somewhere.sock"}); err != nil || !ok || left != want {
 		t.Errorf("leftoverOf = %+v, %v, %v, want %+v", left, ok, err, want)
 	}
-	write(t, k.path(leftoverFile), "{")
-	if _, _, err := leftoverOf(k.dir); err == nil {
+	write(t, k.spec.Path(leftoverFile), "{", 0o600)
+	if _, _, err := leftoverOf(k.spec.Dir); err == nil {
 		t.Error("an incomplete file is accepted")
 	}
 }
 
-// TestEngineThatStopsBeforeTheLab checks that the next command removes what a lab left
-// in an engine that stopped before it.
+// TestEngineThatStopsBeforeTheLab checks that what a lab left in an engine that stopped
+// before it stays recorded until it is removed.
 func TestEngineThatStopsBeforeTheLab(t *testing.T) {
-	k := aKind(t, KindConfig{})
-	var err error
-	if k.claim, err = claimDir(k.path()); err != nil {
-		t.Fatal(err)
-	}
+	k := testCluster(t, Config{}, 0)
 	if err := k.declare(); err != nil {
 		t.Fatal(err)
 	}
-	k.provider, k.info.Running = k, true
 	standIn(t, "echo Cannot connect to the Docker daemon >&2; exit 1")
-	says(t, k.Lab.stop(), "removing cluster "+k.name, "Cannot connect")
-	if _, ok, err := leftoverOf(k.dir); !ok || err != nil {
+	says(t, k.Stop(false), "removing cluster "+k.name, "Cannot connect")
+	if _, ok, err := leftoverOf(k.spec.Dir); !ok || err != nil {
 		t.Errorf("the record of what is left: %v, %v", ok, err)
 	}
 	standIn(t, "exit 0")
-	if was, err := Down(t.Context(), k.path(), &bytes.Buffer{}); was || err != nil {
-		t.Errorf("Down = %v, %v", was, err)
+	if err := RemoveLeftovers(t.Context(), k.spec.Dir, k.spec.Progress); err != nil {
+		t.Error(err)
 	}
-	if _, ok, err := leftoverOf(k.dir); ok || err != nil {
-		t.Errorf("after Down: %v, %v", ok, err)
+	if _, ok, err := leftoverOf(k.spec.Dir); ok || err != nil {
+		t.Errorf("afterwards: %v, %v", ok, err)
 	}
 }
 
 // TestNetworkOfAnother checks that another lab's network with our name stays.
 func TestNetworkOfAnother(t *testing.T) {
-	k := aKind(t, KindConfig{})
+	k := testCluster(t, Config{}, 0)
 	removed := filepath.Join(t.TempDir(), "removed")
 	standIn(t, `case "$*" in
 *rm*) echo "$*" >> `+removed+` ;;
@@ -343,13 +341,13 @@ func TestNetworkOfAnother(t *testing.T) {
 *) echo 1234 ;;
 esac`)
 	says(t, k.makeNetwork(t.Context()), "network "+k.name+" exists already", "docker network rm "+k.name)
-	if err := k.stop(); err != nil {
+	if err := k.Stop(true); err != nil {
 		t.Error(err)
 	}
 	if text, err := os.ReadFile(removed); err == nil {
 		t.Errorf("it ran docker %s", text)
 	}
-	if _, ok, err := leftoverOf(k.dir); ok || err != nil {
+	if _, ok, err := leftoverOf(k.spec.Dir); ok || err != nil {
 		t.Errorf("it is recorded as ours: %v, %v", ok, err)
 	}
 }
@@ -357,7 +355,7 @@ esac`)
 // TestInstanceAt checks that a node gets its own instance, and that a request from
 // outside the network does not run docker.
 func TestInstanceAt(t *testing.T) {
-	k := aKind(t, KindConfig{Nodes: 2})
+	k := testCluster(t, Config{}, 2)
 	k.network.subnet = netip.MustParsePrefix("172.18.0.0/16")
 	asked := filepath.Join(t.TempDir(), "asked")
 	standIn(t, "echo >> "+asked+"\nprintf '/%s 172.18.0.3\n/%s 172.18.0.4\n' "+strings.Join(k.workers(), " "))
@@ -382,32 +380,17 @@ func TestInstanceAt(t *testing.T) {
 
 func TestAWSNamesAreAWSs(t *testing.T) {
 	t.Parallel()
-	names := awsNames()
-	for _, want := range []string{"sts." + Region + ".amazonaws.com", "ec2." + Region + ".amazonaws.com", "sts.amazonaws.com"} {
+	names := awsNames("eu-west-2")
+	for _, want := range []string{"sts.eu-west-2.amazonaws.com", "ec2.eu-west-2.amazonaws.com", "sts.amazonaws.com"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s does not resolve to the relay", want)
 		}
 	}
 }
 
-// TestRights checks that the manifest binds the user that the lab creates.
-func TestRights(t *testing.T) {
-	t.Parallel()
-	role, binding, err := authenticatorRights()
-	if err != nil {
+func write(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
 		t.Fatal(err)
-	}
-	if len(role.Rules) != 3 || binding.RoleRef.Name != role.Name || binding.Subjects[0].Name != authenticatorKubernetesUser {
-		t.Errorf("%s binds %s to %v", binding.Name, binding.RoleRef.Name, binding.Subjects)
-	}
-	configMaps, err := authenticatorConfigMaps()
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := role.Rules[1].ResourceNames
-	for i, configMap := range configMaps {
-		if configMap.Namespace != role.Namespace || len(names) != len(configMaps) || configMap.Name != names[i] || configMap.Data != nil {
-			t.Errorf("ConfigMap %s/%s, with data %v: the Role has %v", configMap.Namespace, configMap.Name, configMap.Data, names)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package lab
+package kind
 
 import (
 	"context"
@@ -46,95 +46,95 @@ func (n *network) close() {
 
 // makeNetwork creates the lab's own network. The engine's other containers are not in
 // it, and it is removed with the lab.
-func (k *kindProvider) makeNetwork(ctx context.Context) error {
-	if err := k.declare(); err != nil {
+func (c *Cluster) makeNetwork(ctx context.Context) error {
+	if err := c.declare(); err != nil {
 		return err
 	}
-	_, err := k.engine.run(ctx, "network", "create", "--label", labLabel+"="+k.name, k.name)
+	_, err := c.engine.run(ctx, "network", "create", "--label", labLabel+"="+c.name, c.name)
 	if err != nil && strings.Contains(err.Error(), "already exists") {
 		return errors.Join(fmt.Errorf("network %[1]s exists already: another machine's lab on this engine may be using it "+
-			"(if its lab's directory was removed, remove the network: docker ps -aq --filter network=%[1]s | xargs -r docker rm -fv; docker network rm %[1]s)", k.name),
-			k.disown())
+			"(if its lab's directory was removed, remove the network: docker ps -aq --filter network=%[1]s | xargs -r docker rm -fv; docker network rm %[1]s)", c.name),
+			c.disown())
 	}
 	if err != nil {
-		return fmt.Errorf("creating network %s: %w", k.name, err)
+		return fmt.Errorf("creating network %s: %w", c.name, err)
 	}
-	text, err := k.engine.run(ctx, "network", "inspect", "--format", "{{json .IPAM.Config}}", k.name)
+	text, err := c.engine.run(ctx, "network", "inspect", "--format", "{{json .IPAM.Config}}", c.name)
 	if err != nil {
-		return fmt.Errorf("reading network %s: %w", k.name, err)
+		return fmt.Errorf("reading network %s: %w", c.name, err)
 	}
 	var ranges []struct {
 		Subnet  netip.Prefix
 		Gateway netip.Addr
 	}
 	if err := json.Unmarshal([]byte(text), &ranges); err != nil {
-		return fmt.Errorf("reading network %s: %w", k.name, err)
+		return fmt.Errorf("reading network %s: %w", c.name, err)
 	}
 	for _, r := range ranges {
 		if r.Gateway.Is4() {
-			k.network.gateway, k.network.subnet = r.Gateway, r.Subnet
+			c.network.gateway, c.network.subnet = r.Gateway, r.Subnet
 			return nil
 		}
 	}
-	return fmt.Errorf("reading network %s: it has no IPv4 gateway: %s", k.name, text)
+	return fmt.Errorf("reading network %s: it has no IPv4 gateway: %s", c.name, text)
 }
 
 // relayName returns the name of the container that has AWS's hostnames on the network.
-func (k *kindProvider) relayName() string { return k.name + "-aws" }
+func (c *Cluster) relayName() string { return c.name + "-aws" }
 
 // resolveToLocalAWS makes AWS's hostnames resolve to local AWS on the containers'
 // network, for the nodes and, through CoreDNS, for the pods. A relay has the names and
 // listens on port 443, for which a user of this machine may lack the privileges.
-func (k *kindProvider) resolveToLocalAWS(ctx context.Context) error {
+func (c *Cluster) resolveToLocalAWS(ctx context.Context) error {
 	var serving context.Context
-	serving, k.network.end = context.WithCancel(context.WithoutCancel(ctx))
-	metadata, err := k.listen()
+	serving, c.network.end = context.WithCancel(context.WithoutCancel(ctx))
+	metadata, err := c.listen()
 	if err != nil {
 		return err
 	}
-	k.network.metadata = "http://" + metadata.Addr().String() + "/"
-	if err := k.serveMetadata(metadata); err != nil {
+	c.network.metadata = "http://" + metadata.Addr().String() + "/"
+	if err := c.serveMetadata(metadata); err != nil {
 		return err
 	}
-	tls, err := k.listen()
+	tls, err := c.listen()
 	if err != nil {
 		return err
 	}
-	k.serveAWS(serving, k.aws.aws.ServeTLS, tls)
+	c.serveAWS(serving, c.spec.AWS.ServeTLS, tls)
 	relays := []string{":443=" + tls.Addr().String()}
-	if k.config.TrustEndpoint {
-		plain, err := k.listen()
+	if c.spec.TrustEndpoint {
+		plain, err := c.listen()
 		if err != nil {
 			return err
 		}
-		k.serveAWS(serving, k.aws.aws.Serve, plain)
+		c.serveAWS(serving, c.spec.AWS.Serve, plain)
 		relays = append(relays, ":"+relayPort+"="+plain.Addr().String())
 	}
-	return k.runRelay(ctx, relays...)
+	return c.runRelay(ctx, relays...)
 }
 
 // serveAWS serves the containers of the network until ctx is done.
-func (k *kindProvider) serveAWS(ctx context.Context, serve func(context.Context, net.Listener, []netip.Prefix) error, listener net.Listener) {
-	k.network.serving.Go(func() {
-		if err := serve(ctx, listener, []netip.Prefix{k.network.subnet}); err != nil {
-			k.progress("local AWS on network %s: %v", k.name, err)
+func (c *Cluster) serveAWS(ctx context.Context, serve func(context.Context, net.Listener, []netip.Prefix) error, listener net.Listener) {
+	c.network.serving.Go(func() {
+		if err := serve(ctx, listener, []netip.Prefix{c.network.subnet}); err != nil {
+			c.spec.Progress("local AWS on network %s: %v", c.name, err)
 		}
 	})
 }
 
 // listen listens on the network's gateway.
-func (k *kindProvider) listen() (net.Listener, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(k.network.gateway.String(), "0"))
+func (c *Cluster) listen() (net.Listener, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(c.network.gateway.String(), "0"))
 	if err != nil {
-		return nil, fmt.Errorf("listening on the gateway of network %s: %w (the lab must run on the engine's machine: is the engine on another, or in a virtual one?)", k.name, err)
+		return nil, fmt.Errorf("listening on the gateway of network %s: %w (the lab must run on the engine's machine: is the engine on another, or in a virtual one?)", c.name, err)
 	}
 	return listener, nil
 }
 
 // awsNames returns AWS's hostnames that resolve to the relay.
-func awsNames() []string {
+func awsNames(region string) []string {
 	names := []string{"sts.amazonaws.com", "iam.amazonaws.com"}
-	for _, region := range []string{Region, "us-east-1"} {
+	for _, region := range []string{region, "us-east-1"} {
 		for _, service := range []string{"sts", "ec2", "eks"} {
 			names = append(names, service+"."+region+".amazonaws.com")
 		}
@@ -142,18 +142,18 @@ func awsNames() []string {
 	return names
 }
 
-func (k *kindProvider) runRelay(ctx context.Context, relays ...string) error {
+func (c *Cluster) runRelay(ctx context.Context, relays ...string) error {
 	arguments := []string{
-		"run", "--detach", "--name", k.relayName(), "--label", labLabel + "=" + k.name, "--network", k.name,
+		"run", "--detach", "--name", c.relayName(), "--label", labLabel + "=" + c.name, "--network", c.name,
 		"--restart", "on-failure:1", // as kind's nodes, which restart with the engine
-		"--volume", k.config.Kind.LocalAWS + ":/localaws:ro", "--entrypoint", "/localaws",
+		"--volume", c.config.LocalAWS + ":/localaws:ro", "--entrypoint", "/localaws",
 	}
-	for _, name := range awsNames() {
+	for _, name := range awsNames(c.spec.Region) {
 		arguments = append(arguments, "--network-alias", name)
 	}
-	arguments = append(arguments, k.config.Kind.NodeImage, "relay")
+	arguments = append(arguments, c.config.NodeImage, "relay")
 	arguments = append(arguments, relays...)
-	if _, err := k.engine.run(ctx, arguments...); err != nil {
+	if _, err := c.engine.run(ctx, arguments...); err != nil {
 		return fmt.Errorf("starting the relay to local AWS: %w", err)
 	}
 	return nil
@@ -164,52 +164,52 @@ const relayPort = "4566"
 
 // serveMetadata serves the metadata of instances on the network. Each node gets its
 // own, as at 169.254.169.254; its address identifies it.
-func (k *kindProvider) serveMetadata(listener net.Listener) error {
-	k.network.services = map[string]http.Handler{}
-	for _, instance := range k.instances() {
-		service, err := k.aws.aws.IMDS(instance.ID)
+func (c *Cluster) serveMetadata(listener net.Listener) error {
+	c.network.services = map[string]http.Handler{}
+	for _, instance := range c.config.Workers {
+		service, err := c.spec.AWS.IMDS(instance.ID)
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
-		k.network.services[instance.ID] = service
+		c.network.services[instance.ID] = service
 	}
 	server := &http.Server{
-		Handler:           http.HandlerFunc(k.metadata),
+		Handler:           http.HandlerFunc(c.metadata),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 64 * 1024,
 		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}
-	k.network.servers = append(k.network.servers, server)
-	k.network.serving.Go(func() { _ = server.Serve(listener) })
+	c.network.servers = append(c.network.servers, server)
+	c.network.serving.Go(func() { _ = server.Serve(listener) })
 	return nil
 }
 
-func (k *kindProvider) metadata(w http.ResponseWriter, r *http.Request) {
-	instance, err := k.instanceAt(r.Context(), r.RemoteAddr)
+func (c *Cluster) metadata(w http.ResponseWriter, r *http.Request) {
+	instance, err := c.instanceAt(r.Context(), r.RemoteAddr)
 	if err != nil {
 		http.Error(w, "lab: "+err.Error(), http.StatusForbidden)
 		return
 	}
-	k.network.services[instance.ID].ServeHTTP(w, r)
+	c.network.services[instance.ID].ServeHTTP(w, r)
 }
 
 // instanceAt returns the instance of the node that has an address now. After a
 // restart, a node may have the address that another had.
-func (k *kindProvider) instanceAt(ctx context.Context, remote string) (localaws.Instance, error) {
+func (c *Cluster) instanceAt(ctx context.Context, remote string) (localaws.Instance, error) {
 	client, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return localaws.Instance{}, err
 	}
 	host := client.Addr().Unmap()
-	if !k.network.subnet.Contains(host) { // do not run docker for strangers
+	if !c.network.subnet.Contains(host) { // do not run docker for strangers
 		return localaws.Instance{}, fmt.Errorf("no instance has the address %s", host)
 	}
-	instances := k.instances()
+	instances := c.config.Workers
 	arguments := []string{"inspect", "--format", "{{.Name}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"}
 	for _, instance := range instances {
 		arguments = append(arguments, instance.PrivateDNSName)
 	}
-	containers, err := k.engine.run(ctx, arguments...)
+	containers, err := c.engine.run(ctx, arguments...)
 	if err != nil && containers == "" {
 		return localaws.Instance{}, err
 	}

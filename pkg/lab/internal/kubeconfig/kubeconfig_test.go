@@ -1,4 +1,4 @@
-package lab
+package kubeconfig
 
 import (
 	"maps"
@@ -11,20 +11,27 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 )
 
-func writeTestKubeconfig(t *testing.T, dir *private.Dir) {
+const (
+	file          = "kubeconfig"
+	administrator = "administrator"
+	cluster       = "arn:aws:eks:eu-west-2:231144931069:cluster/kubedemy"
+)
+
+func writeFirst(t *testing.T, dir *private.Dir) {
 	t.Helper()
-	if err := writeConfig(dir, kubeconfigFile, administratorContext, &api.Cluster{Server: "https://127.0.0.1:1"}, &api.AuthInfo{ClientKeyData: []byte("key")}); err != nil {
+	if err := Write(dir, file, administrator, &api.Cluster{Server: "https://127.0.0.1:1"}, &api.AuthInfo{ClientKeyData: []byte("key")}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestMergeConfig(t *testing.T) {
+func TestMerge(t *testing.T) {
 	t.Parallel()
-	dir := privateDir(t, realDir(t))
-	path := dir.Path(kubeconfigFile)
-	writeTestKubeconfig(t, dir)
+	dir := privatetest.Open(t, privatetest.Path(t))
+	path := dir.Path(file)
+	writeFirst(t, dir)
 	check := func(current, plugin string, contexts ...string) {
 		t.Helper()
 		config, err := clientcmd.LoadFromFile(path)
@@ -37,38 +44,40 @@ func TestMergeConfig(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(config.Contexts)); !slices.Equal(got, contexts) {
 			t.Errorf("contexts %q, want %q", got, contexts)
 		}
-		if admin := config.AuthInfos[administratorContext]; admin == nil || string(admin.ClientKeyData) != "key" {
+		if admin := config.AuthInfos[administrator]; admin == nil || string(admin.ClientKeyData) != "key" {
 			t.Errorf("the administrator is now %v", admin)
 		}
-		if user := config.AuthInfos[ClusterARN]; plugin != "" && (user == nil || user.Exec == nil || user.Exec.Command != plugin) {
+		if user := config.AuthInfos[cluster]; plugin != "" && (user == nil || user.Exec == nil || user.Exec.Command != plugin) {
 			t.Errorf("the user is %v, want the plugin %s", user, plugin)
 		}
 		if state, err := os.Stat(path); err != nil || state.Mode().Perm() != 0o600 {
 			t.Errorf("mode %v, %v, want 0600", state.Mode(), err)
 		}
 	}
-	check(administratorContext, "", administratorContext)
+	check(administrator, "", administrator)
 	for _, plugin := range []string{"/bin/first", "/bin/second"} { // again, as update-kubeconfig can be
 		user := &api.AuthInfo{Exec: &api.ExecConfig{APIVersion: "client.authentication.k8s.io/v1", Command: plugin, InteractiveMode: api.NeverExecInteractiveMode}}
-		if err := mergeConfig(dir, kubeconfigFile, ClusterARN, &api.Cluster{Server: "https://127.0.0.1:2"}, user); err != nil {
+		if err := Merge(dir, file, cluster, &api.Cluster{Server: "https://127.0.0.1:2"}, user); err != nil {
 			t.Fatal(err)
 		}
-		check(ClusterARN, plugin, administratorContext, ClusterARN)
+		check(cluster, plugin, administrator, cluster)
 	}
-	if err := useAdministrator(dir, kubeconfigFile); err != nil {
+	if err := Use(dir, file, administrator); err != nil {
 		t.Fatal(err)
 	}
-	check(administratorContext, "/bin/second", administratorContext, ClusterARN)
+	check(administrator, "/bin/second", administrator, cluster)
 }
 
 func TestKubeconfigThatIsNone(t *testing.T) {
 	t.Parallel()
-	dir := privateDir(t, realDir(t))
-	write(t, dir.Path("broken"), "clusters: {")
+	dir := privatetest.Open(t, privatetest.Path(t))
+	if err := os.WriteFile(dir.Path("broken"), []byte("clusters: {"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, file := range []string{"broken", "missing"} {
 		for name, err := range map[string]error{
-			"mergeConfig":      mergeConfig(dir, file, ClusterARN, &api.Cluster{}, &api.AuthInfo{}),
-			"useAdministrator": useAdministrator(dir, file),
+			"Merge": Merge(dir, file, cluster, &api.Cluster{}, &api.AuthInfo{}),
+			"Use":   Use(dir, file, administrator),
 		} {
 			if err == nil || !strings.Contains(err.Error(), "reading kubeconfig "+dir.Path(file)) {
 				t.Errorf("%s = %v, want it to name %s", name, err, file)

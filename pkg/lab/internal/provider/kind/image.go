@@ -1,8 +1,7 @@
-package lab
+package kind
 
 import (
 	"archive/tar"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,24 +19,24 @@ const builtNodeImage = "kube-iam/kind-node"
 
 // findNodeImage chooses the image of the nodes, and pulls it if the engine does not
 // have it.
-func (k *kindProvider) findNodeImage(ctx context.Context) error {
-	config := &k.config.Kind
-	image, err := k.chooseNodeImage(ctx)
+func (c *Cluster) findNodeImage(ctx context.Context) error {
+	config := &c.config
+	image, err := c.chooseNodeImage(ctx)
 	if err != nil {
 		return err
 	}
 	config.NodeImage = image
-	if !k.engine.has(ctx, image) {
-		k.progress("pulling %s", image)
-		if _, err := k.engine.run(ctx, "pull", "--quiet", image); err != nil {
+	if !c.engine.has(ctx, image) {
+		c.spec.Progress("pulling %s", image)
+		if _, err := c.engine.run(ctx, "pull", "--quiet", image); err != nil {
 			return fmt.Errorf("pulling image %s (make kind-node-image builds one without a registry; KIND_NODE_IMAGE names any other): %w", image, err)
 		}
 	}
-	return k.engine.checkPrivileges(ctx, image)
+	return c.engine.checkPrivileges(ctx, image)
 }
 
-func (k *kindProvider) chooseNodeImage(ctx context.Context) (string, error) {
-	config := k.config.Kind
+func (c *Cluster) chooseNodeImage(ctx context.Context) (string, error) {
+	config := c.config
 	switch {
 	case config.NodeImage != "":
 		return config.NodeImage, nil
@@ -48,17 +47,17 @@ func (k *kindProvider) chooseNodeImage(ctx context.Context) (string, error) {
 	if version := config.KubernetesVersion; version != "" {
 		image, built = "kindest/node:"+version, builtNodeImage+":"+version
 	}
-	if k.engine.has(ctx, image) {
+	if c.engine.has(ctx, image) {
 		return image, nil
 	}
 	if built == "" {
-		tags, err := k.engine.run(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", builtNodeImage) // newest first
+		tags, err := c.engine.run(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", builtNodeImage) // newest first
 		if err != nil {
 			return "", err
 		}
 		built, _, _ = strings.Cut(tags, "\n")
 	}
-	if built != "" && k.engine.has(ctx, built) {
+	if built != "" && c.engine.has(ctx, built) {
 		return built, nil
 	}
 	return image, nil
@@ -69,7 +68,7 @@ type authenticatorImage struct{ path, name string }
 
 // readImage opens the archive and reads the image's name from it.
 func readImage(path string) (image authenticatorImage, err error) {
-	image.path = cmp.Or(path, besideThisProgram("images/authenticator.tar"))
+	image.path = path
 	archive, err := os.Open(image.path)
 	if err != nil {
 		return image, fmt.Errorf("finding the authenticator's image: %w (make image builds it; --image names another archive)", err)

@@ -1,0 +1,93 @@
+package envtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
+)
+
+// A controlPlane is a kube-apiserver and its etcd, as plain processes.
+type controlPlane struct {
+	envtest.ControlPlane
+	logs []*os.File
+}
+
+func (c *Cluster) startControlPlane(ctx context.Context) error {
+	plane := &controlPlane{}
+	c.plane = plane
+	plane.KubectlPath = filepath.Join(c.spec.Assets, "kubectl")
+	plane.Etcd = &envtest.Etcd{Path: filepath.Join(c.spec.Assets, "etcd"), DataDir: c.spec.Path(Dir, "etcd"), StartTimeout: time.Minute}
+	plane.APIServer = &envtest.APIServer{Path: filepath.Join(c.spec.Assets, "kube-apiserver"), CertDir: c.spec.Path(Dir, "apiserver"), StartTimeout: 2 * time.Minute}
+	for _, name := range []string{"etcd", "apiserver"} {
+		if err := c.spec.Dir.Mkdir(Dir + "/" + name); err != nil {
+			return fmt.Errorf("making the control plane's directory: %w", err)
+		}
+	}
+	var err error
+	if plane.Etcd.Err, err = c.openLog("etcd.log"); err != nil {
+		return err
+	}
+	if plane.APIServer.Err, err = c.openLog("kube-apiserver.log"); err != nil {
+		return err
+	}
+	// An operator adds these flags to a kube-apiserver, and no others.
+	arguments := plane.GetAPIServer().Configure()
+	arguments.Set("authentication-token-webhook-config-file", c.spec.Path(provider.WebhookKubeconfig))
+	arguments.Set("authentication-token-webhook-version", "v1")
+	if c.spec.WebhookCacheTTL > 0 {
+		arguments.Set("authentication-token-webhook-cache-ttl", c.spec.WebhookCacheTTL.String())
+	}
+	if err := c.spec.Start(ctx, plane.Start); err != nil {
+		return fmt.Errorf("%w (its logs are in %s)", err, c.spec.Path(Dir))
+	}
+	if err := c.spec.Record(); err != nil {
+		return err
+	}
+	if err := c.writeAuthenticatorKubeconfig(); err != nil {
+		return err
+	}
+	admin, err := plane.AddUser(envtest.User{Name: "lab-administrator", Groups: []string{"system:masters"}}, nil)
+	if err != nil {
+		return fmt.Errorf("creating an administrator: %w", err)
+	}
+	c.admin = admin.Config()
+	c.admin.Host = strings.TrimSuffix(c.admin.Host, "/")
+	return c.spec.Prepare(ctx, c.admin)
+}
+
+// openLog creates the log of a program of the control plane. The program is recorded
+// as soon as it runs.
+func (c *Cluster) openLog(name string) (*provider.ProgramLog, error) {
+	file, err := c.spec.Dir.Create(Dir+"/"+name, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening a log of the control plane: %w", err)
+	}
+	c.plane.logs = append(c.plane.logs, file)
+	// An error can be ignored here: all programs are recorded again once they run.
+	return &provider.ProgramLog{File: file, Started: func() { _ = c.spec.Record() }}, nil
+}
+
+func (p *controlPlane) stop() error {
+	errs := []error{p.Stop()}
+	for _, file := range p.logs {
+		errs = append(errs, file.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Cluster) writeAuthenticatorKubeconfig() error {
+	user, err := c.plane.AddUser(envtest.User{Name: provider.AuthenticatorUser}, nil)
+	if err != nil {
+		return fmt.Errorf("creating the authenticator's Kubernetes user: %w", err)
+	}
+	return kubeconfig.WriteCertificate(c.spec.Dir, provider.AuthenticatorKubeconfig, "authenticator", user.Config())
+}

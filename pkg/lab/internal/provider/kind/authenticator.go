@@ -1,0 +1,77 @@
+package kind
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RestartAuthenticator implements [provider.Cluster]. It removes the pods' containers; the kubelets create new ones.
+func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) error {
+	for _, node := range c.controlPlanes() {
+		if _, err := c.engine.run(ctx, "exec", node, "sh", "-c", "crictl rmp --force $(crictl pods --quiet --name '^"+authenticatorPod+"-')"); err != nil {
+			return fmt.Errorf("removing the authenticator's pod: %w", err)
+		}
+	}
+	path := "/healthz"
+	if waitReady {
+		path = "/readyz"
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, node := range c.controlPlanes() {
+		err := poll(ctx, 100*time.Millisecond, func() bool {
+			_, err := c.engine.run(ctx, "exec", node, "curl", "--silent", "--fail", "http://127.0.0.1:21363"+path)
+			return err == nil
+		})
+		if err != nil {
+			return fmt.Errorf("waiting for the authenticator on %s: %w; its log says:\n%s", node, err, c.AuthenticatorLog(context.WithoutCancel(ctx)))
+		}
+	}
+	return nil
+}
+
+// Post implements [provider.Cluster]. It runs curl on the first control-plane node, since only the node itself can
+// connect to its loopback address.
+func (c *Cluster) Post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
+	output, err := c.engine.feed(ctx, bytes.NewReader(body), "exec", "--interactive", c.controlPlanes()[0],
+		"curl", "--silent", "--show-error", "--cacert", nodeStateDir+"/cert.pem", "--header", "Content-Type: application/json",
+		"--data-binary", "@-", "--write-out", `\n%{http_code}`, webhook+path)
+	if err != nil {
+		return 0, nil, fmt.Errorf("calling the authenticator: %w", err)
+	}
+	at := strings.LastIndexByte(output, '\n')
+	status, err = strconv.Atoi(output[at+1:])
+	return status, []byte(output[:max(0, at)]), err
+}
+
+// WebhookCA implements [provider.Cluster]. It reads the files inside of the nodes: they belong to the pods' user.
+func (c *Cluster) WebhookCA(ctx context.Context) ([]byte, error) {
+	var all []byte
+	for _, node := range c.controlPlanes() {
+		text, err := c.engine.run(ctx, "exec", node, "cat", nodeStateDir+"/cert.pem")
+		if err != nil {
+			return nil, err
+		}
+		if ca := []byte(text + "\n"); !bytes.Contains(all, ca) { // control planes can share one
+			all = append(all, ca...)
+		}
+	}
+	return all, nil
+}
+
+// AuthenticatorLog implements [provider.Cluster].
+func (c *Cluster) AuthenticatorLog(ctx context.Context) string {
+	var all strings.Builder
+	for _, node := range c.controlPlanes() {
+		text, err := c.engine.run(ctx, "exec", node, "sh", "-c", "tail -n 10 /var/log/pods/kube-system_"+authenticatorPod+"-*/*/*.log")
+		if err != nil {
+			text = err.Error()
+		}
+		fmt.Fprintf(&all, "%s\n", text)
+	}
+	return strings.TrimSpace(all.String())
+}

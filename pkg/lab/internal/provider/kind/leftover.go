@@ -1,0 +1,86 @@
+package kind
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
+)
+
+const (
+	// Dir is the directory of the provider's files, in the lab's directory.
+	Dir = "kind"
+	// leftoverFile says what the lab has in which engine. It exists from before
+	// anything is created there until after all of it is removed.
+	leftoverFile = Dir + "/made.json"
+)
+
+// A leftover is what a killed lab may have left in an engine.
+type leftover struct {
+	Name string `json:"name"`
+	// DockerHost is the engine's address. `lab down` may run with another default.
+	DockerHost string `json:"dockerHost"`
+}
+
+// declare writes the leftoverFile, before anything is created in the engine.
+func (c *Cluster) declare() error {
+	if err := c.spec.Dir.Mkdir(Dir); err != nil {
+		return fmt.Errorf("making the cluster's directory: %w", err)
+	}
+	text, err := json.Marshal(leftover{c.name, c.dockerHost})
+	if err != nil {
+		return err
+	}
+	if err := c.spec.Dir.WriteFile(leftoverFile, text, 0o600); err != nil {
+		return fmt.Errorf("recording what the lab creates in the engine: %w", err)
+	}
+	c.made = true
+	return nil
+}
+
+// disown removes the leftoverFile: what has our name in the engine is not ours to
+// remove.
+func (c *Cluster) disown() error {
+	c.made = false
+	return c.spec.Dir.RemoveAll(leftoverFile)
+}
+
+// leftoverOf returns what the last lab in dir may have left in an engine. It reports
+// whether there is anything: another provider leaves nothing.
+func leftoverOf(dir *private.Dir) (left leftover, ok bool, err error) {
+	text, err := dir.ReadFile(leftoverFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return left, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &left)
+	}
+	if err != nil {
+		return left, false, fmt.Errorf("reading what the lab has created in the engine, %s: %w", dir.Path(leftoverFile), err)
+	}
+	return left, true, nil
+}
+
+// RemoveLeftovers removes from the engine what the lab in dir has created there.
+func RemoveLeftovers(ctx context.Context, dir *private.Dir, progress func(format string, args ...any)) error {
+	left, ok, err := leftoverOf(dir)
+	if err != nil || !ok {
+		return err
+	}
+	progress("removing cluster %s and its network", left.Name)
+	e := engine{left.DockerHost}
+	if err := e.remove(ctx, clusterLabel+"="+left.Name, labLabel+"="+left.Name); err != nil {
+		return fmt.Errorf("removing cluster %s (the engine at %s must be running): %w", left.Name, left.DockerHost, err)
+	}
+	return dir.RemoveAll(leftoverFile)
+}
+
+const (
+	// clusterLabel is the label of kind's containers.
+	clusterLabel = "io.x-k8s.kind.cluster"
+	// labLabel is the label of the lab's other containers and networks.
+	labLabel = "kube-iam.lab"
+)
