@@ -69,7 +69,7 @@ fuzz: ## every fuzz test for FUZZTIME
 	  done; \
 	done
 
-control-plane: ## kube-apiserver, etcd and kubectl in bin/k8s, downloaded or built (ENVTEST_INDEX=URL|off, KUBEBUILDER_ASSETS)
+control-plane: ## kube-apiserver, etcd, kubectl and kube-controller-manager in bin/k8s, downloaded or built (ENVTEST_INDEX=URL|off, KUBEBUILDER_ASSETS)
 	@$(BUILD) control-plane
 
 IMAGE_ARCHITECTURES ?= $(shell $(GO) env GOHOSTARCH)

@@ -23,6 +23,11 @@ func TestDownloadedControlPlane(t *testing.T) {
 	}
 	var index indextest.Index
 	index.Publish(controlplane.KubernetesVersion, indextest.Pack(t, suite.Info().Assets, controlplane.Programs()...))
+	controllers, err := os.ReadFile(filepath.Join(suite.Info().Assets, controlplane.ControllerManager))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index.PublishRelease(controlplane.KubernetesVersion, controlplane.ControllerManager, controllers)
 	from := index.Serve(t)
 	home := t.TempDir()
 	if err := os.Chmod(home, 0o700); err != nil {
@@ -38,7 +43,8 @@ func TestDownloadedControlPlane(t *testing.T) {
 		t.Helper()
 		command := exec.Command(program, arguments...)
 		command.Dir = home
-		command.Env = append(os.Environ(), "KUBEBUILDER_ASSETS=", "XDG_CACHE_HOME="+home, controlplane.IndexVariable+"="+from)
+		command.Env = append(os.Environ(), "KUBEBUILDER_ASSETS=", "XDG_CACHE_HOME="+home, controlplane.IndexVariable+"="+from,
+			controlplane.ReleasesVariable+"="+strings.TrimSuffix(from, "/index.yaml"))
 		output, err := command.CombinedOutput()
 		if err != nil {
 			t.Errorf("lab %s: %v\n%s", strings.Join(arguments, " "), err, output)
@@ -47,7 +53,7 @@ func TestDownloadedControlPlane(t *testing.T) {
 	}
 	t.Cleanup(func() { run("down") })
 	output := run("up", "--authenticator", config.Authenticator)
-	for _, want := range []string{"lab: missing in ", "lab: downloaded kube-apiserver, etcd and kubectl of Kubernetes " + controlplane.KubernetesVersion, "lab: ready in "} {
+	for _, want := range []string{"lab: missing in ", "lab: downloaded kube-apiserver, etcd and kubectl of Kubernetes " + controlplane.KubernetesVersion, "lab: downloaded kube-controller-manager ", "lab: ready in "} {
 		if !strings.Contains(output, want) {
 			t.Errorf("lab up does not say %q:\n%s", want, output)
 		}

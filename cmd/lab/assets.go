@@ -22,12 +22,15 @@ func getAssets(ctx context.Context, config lab.Config, env cli.Environment, stde
 	}
 	progress := cli.NewProgress(stderr, "lab: ")
 	defer progress.Done()
-	directory := controlplane.Directory{Index: env.Get(controlplane.IndexVariable), Source: source(), Progress: progress}
+	directory := controlplane.Directory{Index: env.Get(controlplane.IndexVariable), Releases: env.Get(controlplane.ReleasesVariable), Source: source(), Progress: progress}
 	if directory.Path, err = assetsDir(directory.Source); err != nil {
 		return "", err
 	}
-	needed := lab.AssetsNeeded(config.Provider)
-	if err := directory.Get(ctx, needed...); err != nil {
+	programs := lab.AssetsNeeded(config.Provider)
+	if config.Provider == lab.Envtest {
+		programs = controlplane.AllPrograms()
+	}
+	if err := directory.Get(ctx, programs...); err != nil {
 		if ctx.Err() != nil {
 			return "", err
 		}

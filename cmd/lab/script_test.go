@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,6 +24,7 @@ func TestScript(t *testing.T) {
 	clitest.Scripts(t, testscript.Params{Setup: func(env *testscript.Env) error {
 		env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
 		env.Setenv("INDEX", index)
+		env.Setenv(controlplane.ReleasesVariable, strings.TrimSuffix(index, "/index.yaml"))
 		env.Setenv(controlplane.IndexVariable, "http://127.0.0.1:1/no-index.yaml") // no script connects to other machines
 		return os.Chmod(env.WorkDir, 0o700)                                        // a lab requires it of its parent, whatever the umask is
 	}})
@@ -39,6 +41,7 @@ func publish(t *testing.T) string {
 	}
 	var index indextest.Index
 	index.Publish(controlplane.KubernetesVersion, indextest.Pack(t, dir, controlplane.Programs()...))
+	index.PublishRelease(controlplane.KubernetesVersion, controlplane.ControllerManager, []byte("not a program"))
 	return index.Serve(t)
 }
 

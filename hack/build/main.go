@@ -100,7 +100,7 @@ func (o options) controlPlaneSteps(ctx context.Context, env cli.Environment, pro
 	if err != nil {
 		return nil, err
 	}
-	directory := controlplane.Directory{Path: o.controlPlane, Index: env.Get(controlplane.IndexVariable), Source: source, Go: o.goCommand, Progress: progress}
+	directory := controlplane.Directory{Path: o.controlPlane, Index: env.Get(controlplane.IndexVariable), Releases: env.Get(controlplane.ReleasesVariable), Source: source, Go: o.goCommand, Progress: progress}
 	if len(o.exactly) > 0 {
 		return directory.BuildSteps(o.exactly...)
 	}
@@ -111,5 +111,5 @@ func (o options) controlPlaneSteps(ctx context.Context, env cli.Environment, pro
 		progress.Printf("using %s=%s", controlplane.AssetsVariable, assets)
 		return nil, nil
 	}
-	return directory.Steps(ctx, controlplane.Programs()...)
+	return directory.Steps(ctx, controlplane.AllPrograms()...)
 }

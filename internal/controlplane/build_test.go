@@ -38,14 +38,16 @@ replace (
 tool (
 	go.etcd.io/etcd/server/v3
 	k8s.io/kubernetes/cmd/kube-apiserver
+	k8s.io/kubernetes/cmd/kube-controller-manager
 	k8s.io/kubernetes/cmd/kubectl
 )
 `,
-		"etcd/go.mod":                           "module go.etcd.io/etcd/server/v3\n",
-		"etcd/main.go":                          source("etcd"),
-		"kubernetes/go.mod":                     "module k8s.io/kubernetes\n",
-		"kubernetes/cmd/kube-apiserver/main.go": source("kube-apiserver"),
-		"kubernetes/cmd/kubectl/main.go":        source("kubectl"),
+		"etcd/go.mod":                                    "module go.etcd.io/etcd/server/v3\n",
+		"etcd/main.go":                                   source("etcd"),
+		"kubernetes/go.mod":                              "module k8s.io/kubernetes\n",
+		"kubernetes/cmd/kube-apiserver/main.go":          source("kube-apiserver"),
+		"kubernetes/cmd/kubectl/main.go":                 source("kubectl"),
+		"kubernetes/cmd/kube-controller-manager/main.go": source(ControllerManager),
 	}
 	for name, text := range files {
 		writeFile(t, filepath.Join(root, name), text)

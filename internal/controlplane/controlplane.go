@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +27,16 @@ const (
 // AssetsVariable is envtest's own environment variable: a directory of programs.
 const AssetsVariable = "KUBEBUILDER_ASSETS"
 
-// Programs returns the programs that envtest needs.
+// ControllerManager runs the controllers of Kubernetes. They add the rules of
+// ClusterRoles view, edit and admin, and each namespace's default ServiceAccount.
+const ControllerManager = "kube-controller-manager"
+
+// Programs returns the programs that envtest needs, and publishes.
 func Programs() []string { return []string{"kube-apiserver", "etcd", "kubectl"} }
+
+// AllPrograms returns the programs of a control plane with controllers. It works without
+// the last one, [ControllerManager].
+func AllPrograms() []string { return append(Programs(), ControllerManager) }
 
 // A Progress reports what is being done.
 type Progress = gobuild.Progress
@@ -39,6 +48,9 @@ type Directory struct {
 	// Index is the URL of the index of published programs, or Off. Empty means
 	// DefaultIndex.
 	Index string
+	// Releases is the URL of Kubernetes' releases, for ControllerManager, which envtest
+	// does not publish. Empty means DefaultReleases. Index is Off for both.
+	Releases string
 	// Source is our source tree. If it is empty, nothing can be built.
 	Source string
 	// Go is the go command. Empty means the one on PATH.
@@ -56,25 +68,49 @@ func (d Directory) Get(ctx context.Context, programs ...string) error {
 }
 
 // Steps downloads the programs if any is missing. If the download fails, it returns
-// the steps that build them, unless the cause is on this machine.
+// the steps that build them, unless the cause is on this machine. It does not build
+// ControllerManager for a downloaded control plane, which works without it: that would
+// compile most of Kubernetes.
 func (d Directory) Steps(ctx context.Context, programs ...string) ([]gobuild.Step, error) {
 	missing := d.missing(programs, true)
 	if len(missing) == 0 {
 		return nil, nil
 	}
 	d.Progress.Printf("missing in %s: %s of Kubernetes %s for %s", d.Path, list(missing), KubernetesVersion, platform())
-	switch err := d.download(ctx, newClient()); {
+	err := d.download(ctx, newClient(), missing)
+	switch {
 	case err == nil:
 		return nil, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case d.Source == "" || isLocal(err):
-		return nil, fmt.Errorf("downloading %s: %w", list(programs), err)
-	default:
-		d.Progress.Printf("not downloaded: %v", err)
-		d.Progress.Printf("building from Go modules instead")
+	case isLocal(err):
+		return nil, fmt.Errorf("downloading %s: %w", list(missing), err)
 	}
+	lacksOnlyControllers := slices.Equal(d.missing(programs, true), []string{ControllerManager})
+	switch {
+	case lacksOnlyControllers && (d.Source == "" || isDownloadedStamp(d.stamp("kube-apiserver"))):
+		d.Progress.Printf("not downloaded: %v", err)
+		d.Progress.Printf("the control plane runs without %s, so its ClusterRoles view, edit and admin have no rules (in a clone, hack/controlplane/build.sh builds it)", ControllerManager)
+		return nil, nil
+	case d.Source == "":
+		return nil, fmt.Errorf("downloading %s: %w", list(missing), err)
+	}
+	d.Progress.Printf("not downloaded: %v", err)
+	d.Progress.Printf("building from Go modules instead")
 	return d.BuildSteps(programs...)
+}
+
+// download gets the missing programs from where each is published.
+func (d Directory) download(ctx context.Context, client client, missing []string) error {
+	if slices.ContainsFunc(missing, func(program string) bool { return program != ControllerManager }) {
+		if err := d.downloadEnvtest(ctx, client); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(missing, ControllerManager) {
+		return d.downloadControllerManager(ctx, client)
+	}
+	return nil
 }
 
 // isLocal reports whether an error is about a file, such as on a full disk. A build
@@ -90,10 +126,9 @@ func isLocal(err error) bool {
 func (d Directory) missing(programs []string, orDownloaded bool) []string {
 	var missing []string
 	for _, program := range programs {
-		text, err := os.ReadFile(d.stampFile(program))
-		stamp := strings.TrimSpace(string(text))
+		stamp := d.stamp(program)
 		fits := stamp == builtStamp() || orDownloaded && isDownloadedStamp(stamp)
-		if err != nil || !fits || Check(d.Path, program) != nil {
+		if !fits || Check(d.Path, program) != nil {
 			missing = append(missing, program)
 		}
 	}
@@ -121,6 +156,12 @@ func (d Directory) stampFile(program string) string {
 	return filepath.Join(d.Path, ".built-"+program)
 }
 
+// stamp returns the stamp of a program, or "" if it has none.
+func (d Directory) stamp(program string) string {
+	text, _ := os.ReadFile(d.stampFile(program))
+	return strings.TrimSpace(string(text))
+}
+
 func builtStamp() string {
 	return fmt.Sprintf("kubernetes %s etcd %s %s", KubernetesVersion, EtcdVersion, platform())
 }
@@ -132,8 +173,18 @@ func downloadedStamp(version string) string {
 }
 
 func isDownloadedStamp(stamp string) bool {
-	_, wanted, ok := strings.Cut(downloadedStamp("\x00"), "\x00")
-	return ok && strings.HasPrefix(stamp, "downloaded ") && strings.HasSuffix(stamp, wanted)
+	_, ok := downloadedVersion(stamp)
+	return ok
+}
+
+// downloadedVersion returns the version in the stamp of a download.
+func downloadedVersion(stamp string) (version string, ok bool) {
+	before, after, _ := strings.Cut(downloadedStamp("\x00"), "\x00")
+	version, ok = strings.CutPrefix(stamp, before)
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(version, after)
 }
 
 func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

@@ -313,9 +313,9 @@ func TestFindSource(t *testing.T) {
 
 func checkFails(t *testing.T, directory Directory, client client, want string) {
 	t.Helper()
-	err := directory.download(t.Context(), client)
+	err := directory.downloadEnvtest(t.Context(), client)
 	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("download: %v, want %q in it", err, want)
+		t.Errorf("downloadEnvtest: %v, want %q in it", err, want)
 	}
 	if err != nil && strings.Contains(err.Error(), "SECRET") {
 		t.Errorf("the error has a secret: %v", err)
@@ -334,7 +334,7 @@ func checkLeftovers(t *testing.T, directory Directory) {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if name := strings.TrimPrefix(entry.Name(), ".built-"); name != lockFile && !slices.Contains(Programs(), name) {
+		if name := strings.TrimPrefix(entry.Name(), ".built-"); name != lockFile && !slices.Contains(AllPrograms(), name) {
 			t.Errorf("%s is left over", entry.Name())
 		}
 	}

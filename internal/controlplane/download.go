@@ -35,8 +35,8 @@ func newClient() client {
 
 var errOff = errors.New("downloads are off (" + IndexVariable + "=" + Off + ")")
 
-// download gets all programs of the control plane.
-func (d Directory) download(ctx context.Context, client client) error {
+// downloadEnvtest gets the programs that are published for envtest.
+func (d Directory) downloadEnvtest(ctx context.Context, client client) error {
 	from := cmp.Or(d.Index, DefaultIndex)
 	if from == Off {
 		return errOff

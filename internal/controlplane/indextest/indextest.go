@@ -1,5 +1,5 @@
-// Package indextest publishes programs of a control plane on loopback, as they are
-// published for envtest.
+// Package indextest publishes programs of a control plane on loopback, as envtest and
+// Kubernetes do.
 package indextest
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
@@ -28,6 +29,8 @@ type Index struct {
 	contents map[string]http.HandlerFunc
 	requests atomic.Int64
 }
+
+const indexPath = "/index.yaml"
 
 // An Archive of the index.
 type Archive struct {
@@ -48,14 +51,18 @@ func (i *Index) Serve(t testing.TB) string {
 			}
 		}
 	}
-	return server.URL + "/index.yaml"
+	return server.URL + indexPath
 }
 
-// ServeHTTP serves the index for a path that is no archive's.
+// ServeHTTP serves the index and what is published.
 func (i *Index) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.requests.Add(1)
-	if serve, ok := i.contents[filepath.Base(r.URL.Path)]; ok {
+	if serve, ok := i.contents[r.URL.Path]; ok {
 		serve(w, r)
+		return
+	}
+	if r.URL.Path != indexPath {
+		http.NotFound(w, r)
 		return
 	}
 	text, err := yaml.Marshal(i)
@@ -87,13 +94,35 @@ func (i *Index) PublishFor(version, platform string, archive []byte) {
 func (i *Index) PublishFrom(version, platform, hash string, serve http.HandlerFunc) {
 	name := "envtest-" + version + "-" + platform + ".tar.gz"
 	if i.Releases == nil {
-		i.Releases, i.contents = map[string]map[string]Archive{}, map[string]http.HandlerFunc{}
+		i.Releases = map[string]map[string]Archive{}
 	}
 	if i.Releases[version] == nil {
 		i.Releases[version] = map[string]Archive{}
 	}
 	i.Releases[version][name] = Archive{Hash: hash}
-	i.contents[name] = serve
+	i.serve("/"+name, serve)
+}
+
+// PublishRelease adds a program of a release of Kubernetes for this platform, with its
+// checksum. The URL of the releases is that of the index, without its last element.
+func (i *Index) PublishRelease(version, program string, content []byte) {
+	sum := sha512.Sum512(content)
+	i.PublishReleaseWith(version, program, hex.EncodeToString(sum[:]), content)
+}
+
+// PublishReleaseWith is PublishRelease with another checksum.
+func (i *Index) PublishReleaseWith(version, program, hash string, content []byte) {
+	at := "/" + path.Join(version, "bin", runtime.GOOS, runtime.GOARCH, program)
+	for suffix, content := range map[string][]byte{"": content, ".sha512": []byte(hash)} {
+		i.serve(at+suffix, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(content) })
+	}
+}
+
+func (i *Index) serve(at string, handler http.HandlerFunc) {
+	if i.contents == nil {
+		i.contents = map[string]http.HandlerFunc{}
+	}
+	i.contents[at] = handler
 }
 
 // Pack makes an archive of the programs in a directory.
