@@ -33,6 +33,7 @@ func TestWorksIn(t *testing.T) {
 	}{
 		{"etcd", []string{"/k8s/etcd", "--unsafe-no-fsync=true", "--data-dir=/tmp/lab/controlplane/etcd"}, true},
 		{"kube-apiserver", []string{"/k8s/kube-apiserver", "--cert-dir=/tmp/lab/controlplane/apiserver"}, true},
+		{"kube-controller-manager", []string{"kube-controller-manager", "--kubeconfig=/tmp/lab/controlplane/controllers.kubeconfig"}, true},
 		{"the authenticator", []string{"authenticator", "server", "--state-dir", "/tmp/lab/authenticator"}, true},
 		{"no arguments", []string{"etcd"}, false},
 		{"its name in an argument", []string{"vi", "/tmp/lab/controlplane/etcd"}, false},

@@ -35,6 +35,7 @@ func Logs(dir string) ([]Log, error) {
 		{Part: "aws", name: awsDir + "/log"},
 		{Part: "etcd", name: envtest.EtcdLog},
 		{Part: "kube-apiserver", name: envtest.APIServerLog},
+		{Part: "kube-controller-manager", name: envtest.ControllersLog},
 	} {
 		file, err := opened.Open(log.name)
 		if errors.Is(err, fs.ErrNotExist) {

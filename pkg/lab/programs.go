@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kube-iam/authenticator/internal/controlplane"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 )
@@ -122,7 +123,7 @@ func programsIn(dir *private.Dir) ([]process.Program, error) {
 // dir starts: an argument is a path in dir, or a flag with such a path, like
 // --data-dir=DIR/etcd.
 func worksIn(command []string, dir string) bool {
-	if !slices.Contains([]string{"etcd", "kube-apiserver", "authenticator"}, filepath.Base(command[0])) {
+	if !slices.Contains([]string{"etcd", "kube-apiserver", controlplane.ControllerManager, "authenticator"}, filepath.Base(command[0])) {
 		return false
 	}
 	inside := strings.TrimSuffix(dir, string(filepath.Separator)) + string(filepath.Separator)

@@ -10,24 +10,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
-
-// An authenticatorProcess is a running authenticator.
-type authenticatorProcess struct {
-	command *exec.Cmd
-	log     *os.File
-	// exited is closed once the program has ended; err is the reason.
-	exited chan struct{}
-	err    error
-}
 
 func (c *Cluster) makeCertificate(ctx context.Context) error {
 	address, err := freeAddress()
@@ -51,10 +39,6 @@ func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) erro
 }
 
 func (c *Cluster) runAuthenticator(ctx context.Context, waitReady bool) error {
-	log, err := c.spec.Dir.Append(provider.AuthenticatorLog)
-	if err != nil {
-		return fmt.Errorf("opening the authenticator's log: %w", err)
-	}
 	arguments := append([]string{"server"}, c.spec.ServingArguments(c.webhook)...)
 	arguments = append(arguments,
 		"--backend-mode", "EKSConfigMap",
@@ -68,24 +52,10 @@ func (c *Cluster) runAuthenticator(ctx context.Context, waitReady bool) error {
 	if c.spec.TrustEndpoint {
 		arguments = append(arguments, "--sts-endpoint", c.spec.Endpoint)
 	}
-	process := &authenticatorProcess{log: log, exited: make(chan struct{})}
-	process.command = exec.Command(c.spec.Authenticator, arguments...)
-	process.command.Args[0] = "authenticator" // leftovers are found by this name, whatever the file's is
-	process.command.Env = c.spec.Environ
-	process.command.Stdout, process.command.Stderr = log, log
-	// Ctrl-C must reach the lab alone, which stops its programs in order.
-	process.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := process.command.Start(); err != nil {
-		_ = log.Close()
-		return fmt.Errorf("starting %s: %w", c.spec.Authenticator, err)
+	var err error
+	if c.authenticator, err = startProgram(c.spec.Dir, provider.AuthenticatorLog, c.spec.Environ, c.spec.Authenticator, "authenticator", arguments...); err != nil {
+		return err
 	}
-	go func() {
-		defer close(process.exited)
-		if process.err = process.command.Wait(); process.err == nil {
-			process.err = errors.New("exit status 0")
-		}
-	}()
-	c.authenticator = process
 	if err := c.spec.Record(); err != nil {
 		return err
 	}
@@ -186,23 +156,6 @@ func probe(ctx context.Context, client *http.Client, url string) error {
 		return fmt.Errorf("%s returned %s: %s", url, answer.Status, strings.TrimSpace(string(body)))
 	}
 	return nil
-}
-
-// stop ends the program as a supervisor does: it sends SIGTERM, and SIGKILL after
-// 12 s. The program's own limit is 10 s.
-func (p *authenticatorProcess) stop() error {
-	defer p.log.Close()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("ending the authenticator: %w", err)
-	}
-	select {
-	case <-p.exited:
-		return nil
-	case <-time.After(12 * time.Second):
-	}
-	_ = p.command.Process.Kill()
-	<-p.exited
-	return errors.New("ending the authenticator: it did not stop within 12 s of SIGTERM and was killed")
 }
 
 // freeAddress returns an address of 127.0.0.1 with a free port.

@@ -39,8 +39,12 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	if plane.APIServer.Err, err = c.openLog("kube-apiserver.log"); err != nil {
 		return err
 	}
-	// An operator adds these flags to a kube-apiserver, and no others.
 	arguments := plane.GetAPIServer().Configure()
+	if c.hasControllers() {
+		// envtest disables the admission of ServiceAccounts, since it has no controllers.
+		arguments.Disable("disable-admission-plugins")
+	}
+	// An operator adds these flags to a kube-apiserver, and no others.
 	arguments.Set("authentication-token-webhook-config-file", c.spec.Path(provider.WebhookKubeconfig))
 	arguments.Set("authentication-token-webhook-version", "v1")
 	if c.spec.WebhookCacheTTL > 0 {

@@ -1,5 +1,5 @@
 // Package envtest runs a lab's cluster as processes of this machine: kube-apiserver,
-// etcd and the authenticator. It has no nodes.
+// etcd, kube-controller-manager and the authenticator. It has no nodes.
 package envtest
 
 import (
@@ -13,9 +13,10 @@ import (
 
 // The files of the control plane, in the lab's directory.
 const (
-	Dir          = "controlplane"
-	EtcdLog      = Dir + "/etcd.log"
-	APIServerLog = Dir + "/kube-apiserver.log"
+	Dir            = "controlplane"
+	EtcdLog        = Dir + "/etcd.log"
+	APIServerLog   = Dir + "/kube-apiserver.log"
+	ControllersLog = Dir + "/kube-controller-manager.log"
 )
 
 // Cluster is a running cluster.
@@ -23,7 +24,8 @@ type Cluster struct {
 	spec          provider.Spec
 	webhook       string
 	plane         *controlPlane
-	authenticator *authenticatorProcess
+	controllers   *program
+	authenticator *program
 	admin         *rest.Config
 }
 
@@ -35,7 +37,9 @@ func Up(ctx context.Context, spec provider.Spec) (*Cluster, error) {
 	err := spec.Run(ctx,
 		provider.Step{Name: "making the authenticator's certificate", Run: c.makeCertificate},
 		provider.Step{Name: "starting etcd and kube-apiserver", Run: c.startControlPlane},
+		provider.Step{Name: "starting kube-controller-manager", Run: c.startControllers},
 		provider.Step{Name: "starting the authenticator", Run: c.startAuthenticator},
+		provider.Step{Name: "waiting for kube-controller-manager", Run: c.waitForControllers},
 	)
 	if err != nil {
 		return nil, errors.Join(err, c.Stop(true))
@@ -54,6 +58,9 @@ func (c *Cluster) Stop(bool) error {
 	var errs []error
 	if c.authenticator != nil {
 		errs = append(errs, c.authenticator.stop())
+	}
+	if c.controllers != nil {
+		errs = append(errs, c.controllers.stop())
 	}
 	if c.plane != nil {
 		errs = append(errs, c.plane.stop())
