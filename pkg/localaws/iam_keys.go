@@ -48,16 +48,6 @@ func keyOwner(p *parameters) string {
 	return p.arn("iam", "", "user/*")
 }
 
-// noteUse records that a key signed a call, of a user or of a session of a role.
-func (c *call) noteUse(keyID string) {
-	use := keyUse{c.time, c.service, c.region}
-	if key, ok := c.state.keys[keyID]; ok {
-		key.LastUse = use
-	} else if c.caller.role != nil {
-		c.caller.role.LastUse = use
-	}
-}
-
 func (s *state) addKey(key *accessKey) {
 	key.user.Keys = append(key.user.Keys, key)
 	s.keys[key.ID] = key
