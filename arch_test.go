@@ -162,7 +162,7 @@ func importers() map[string][]string {
 		module + "/pkg/lab":                   {"cmd/lab"},
 		module + "/internal/cli":              {"internal/cli/clitest", "internal/lint", "cmd/...", "hack/build"},
 		module + "/internal/gobuild":          {"internal/controlplane", "internal/cli/clitest", "hack/build"},
-		module + "/internal/controlplane":     {"pkg/lab", "cmd/lab", "hack/build"},
+		module + "/internal/controlplane":     {"pkg/lab/...", "cmd/lab", "hack/build"},
 		module + "/internal/cli/clitest":      nil,
 		module + "/pkg/lab/internal/private":  {"pkg/lab/..."},
 		module + "/pkg/lab/internal/process":  {"pkg/lab"},
@@ -250,7 +250,7 @@ func TestTokenDependsOnTheStandardLibraryAlone(t *testing.T) {
 	}
 }
 
-// A service of local AWS knows no other: what crosses services goes through a
+// A service of local AWS imports no other: what crosses services goes through a
 // transaction. So each can be read, moved and replaced alone.
 func TestAServiceImportsNoOther(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// A Protocol is one of AWS's wire protocols. It knows no service and no state.
+// A Protocol is one of AWS's wire protocols. It is the same for every service, and
+// holds no state.
 type Protocol interface {
 	// Read finds the operation that a request is for, and reads its parameters. On
 	// an error, the input names the operation that was asked for, and the operation
