@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +20,8 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
 // A server is an authenticator beside the lab's, with files and ports of its own.
@@ -34,7 +35,12 @@ type server struct {
 // ready.
 func serve(s *shell, arguments ...string) *server {
 	s.t.Helper()
-	dir, port, health := s.t.TempDir(), freePort(s.t), freePort(s.t)
+	ports, release, err := freeport.Reserve(2)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(release)
+	dir, port, health := s.t.TempDir(), strconv.Itoa(ports[0]), strconv.Itoa(ports[1])
 	v := &server{t: s.t, url: "https://127.0.0.1:" + port, log: filepath.Join(dir, "log")}
 	log, err := os.Create(v.log)
 	if err != nil {
@@ -130,14 +136,4 @@ func (v *server) review(token string) authenticationv1.TokenReviewStatus {
 		v.t.Fatal(err)
 	}
 	return review.Status
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cli/clitest"
+	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
 // TestStoppedWhileReading checks that a program stopped before it has read its
@@ -35,7 +36,7 @@ func TestServerOutlivesItsLog(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
 	}
-	ports, release, err := clitest.FreePorts(1)
+	ports, release, err := freeport.Reserve(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kube-iam/authenticator/internal/cli/clitest"
+	"github.com/kube-iam/authenticator/internal/freeport"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
@@ -35,7 +36,7 @@ func TestServerIsLight(t *testing.T) {
 	}
 	cloud := localawstest.Start(t, localaws.Config{AccountID: "231144931069", Administrator: exampleKey()})
 	dir := t.TempDir()
-	ports, release, err := clitest.FreePorts(1)
+	ports, release, err := freeport.Reserve(1)
 	if err != nil {
 		t.Fatal(err)
 	}

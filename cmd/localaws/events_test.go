@@ -12,13 +12,13 @@ import (
 	"testing"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/cli/clitest"
+	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
 // TestEventsAreFollowed checks that events --follow prints new events until the
 // server ends.
 func TestEventsAreFollowed(t *testing.T) {
-	ports, release, err := clitest.FreePorts(1)
+	ports, release, err := freeport.Reserve(1)
 	if err != nil {
 		t.Fatal(err)
 	}

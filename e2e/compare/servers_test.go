@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/e2e/internal/apiserver"
+	"github.com/kube-iam/authenticator/internal/freeport"
 	"github.com/kube-iam/authenticator/internal/loadtest/program"
 	"github.com/kube-iam/authenticator/internal/loadtest/review"
 	"github.com/kube-iam/authenticator/internal/loadtest/sts"
@@ -116,7 +117,7 @@ func (f *fixture) put(t *testing.T, b backend) (config string) {
 // serve starts a server on a backend until the test ends.
 func (f *fixture) serve(t *testing.T, name string, b backend, config string) *server {
 	t.Helper()
-	address, err := program.FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/e2e/internal/apiserver"
+	"github.com/kube-iam/authenticator/internal/freeport"
 	"github.com/kube-iam/authenticator/internal/loadtest/program"
 	"github.com/kube-iam/authenticator/internal/loadtest/review"
 	"github.com/kube-iam/authenticator/internal/loadtest/sts"
@@ -60,7 +61,7 @@ func newFixture(t *testing.T) *fixture {
 	})
 	f.mapUsers(t, users)
 	f.program = filepath.Join(root, "bin", "authenticator")
-	if f.address, err = program.FreeAddress(); err != nil {
+	if f.address, err = freeport.Address(); err != nil {
 		t.Fatal(err)
 	}
 	f.state = t.TempDir()

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kube-iam/authenticator/internal/freeport"
 	"github.com/kube-iam/authenticator/internal/loadtest/load"
 	"github.com/kube-iam/authenticator/internal/loadtest/program"
 	"github.com/kube-iam/authenticator/internal/loadtest/review"
@@ -98,7 +99,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, err := program.FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}

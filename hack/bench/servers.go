@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kube-iam/authenticator/internal/freeport"
 	"github.com/kube-iam/authenticator/internal/loadtest/program"
 	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 )
@@ -66,7 +67,7 @@ func (b *bench) serveFollowing(name string, kubeconfig []byte) (*program.Server,
 }
 
 func (b *bench) start(name, config string, args ...string) (*program.Server, error) {
-	address, err := program.FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func (b *bench) start(name, config string, args ...string) (*program.Server, err
 
 // serveFloor starts the floor, with or without STS.
 func (b *bench) serveFloor(kind string) (*program.Server, error) {
-	address, err := program.FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}

@@ -5,10 +5,7 @@ package clitest
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -19,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
 // Commands checks every command of a program: --help prints examples to standard
@@ -76,7 +74,7 @@ func Scripts(t *testing.T, params testscript.Params, ports ...string) {
 	params.Dir = "testdata/script"
 	params.Setup = func(env *testscript.Env) error {
 		env.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise each program ends a second later
-		free, release, err := FreePorts(len(ports))
+		free, release, err := freeport.Reserve(len(ports))
 		if err != nil {
 			return err
 		}
@@ -113,40 +111,4 @@ func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, command := range ts.BackgroundCmds() {
 		ts.Check(command.Process.Signal(syscall.SIGTERM))
 	}
-}
-
-// FreePorts returns ports of loopback where nothing listens, and reserves them among
-// tests until release is called. They are below the range that the system assigns to
-// connections, which could take them before the program under test does.
-//
-// A reservation is a UDP socket with the port, since the programs need only TCP. Nothing
-// listens on the port meanwhile: a process that another test is just starting could
-// still hold that socket when the program under test listens.
-func FreePorts(count int) (ports []int, release func(), err error) {
-	const from, to, tries = 10000, 32000, 1000
-	var reserved []net.PacketConn
-	release = func() {
-		for _, socket := range reserved {
-			_ = socket.Close()
-		}
-	}
-	for range tries {
-		if len(ports) == count {
-			return ports, release, nil
-		}
-		port := from + rand.IntN(to-from)
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		socket, err := net.ListenPacket("udp", address)
-		if err != nil {
-			continue // another test has it
-		}
-		reserved = append(reserved, socket)
-		if listening, err := net.Dial("tcp", address); err == nil {
-			_ = listening.Close()
-			continue
-		}
-		ports = append(ports, port)
-	}
-	release()
-	return nil, nil, fmt.Errorf("finding %d free ports: none in %d tries", count, tries)
 }

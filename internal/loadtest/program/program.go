@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,15 +41,6 @@ type Server struct {
 	log  *os.File
 	stop context.CancelFunc
 	done chan struct{}
-}
-
-// FreeAddress returns a free loopback address.
-func FreeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 // Serve starts a server on an address and waits until it serves. Its log goes to a

@@ -8,17 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/kube-iam/authenticator/internal/freeport"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
 
 func (c *Cluster) makeCertificate(ctx context.Context) error {
-	address, err := freeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return err
 	}
@@ -156,14 +155,4 @@ func probe(ctx context.Context, client *http.Client, url string) error {
 		return fmt.Errorf("%s returned %s: %s", url, answer.Status, strings.TrimSpace(string(body)))
 	}
 	return nil
-}
-
-// freeAddress returns an address of 127.0.0.1 with a free port.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port: %w", err)
-	}
-	defer listener.Close()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)), nil
 }
