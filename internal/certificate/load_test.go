@@ -45,13 +45,13 @@ func TestSwapUnderLoad(t *testing.T) {
 			for swaps := range 3 {
 				before := served(t, serving)
 				test.renew(test.files, serving)
-				for deadline := time.Now().Add(20 * time.Second); served(t, serving) == before; time.Sleep(time.Millisecond) {
+				for deadline := time.Now().Add(time.Minute); served(t, serving) == before; time.Sleep(time.Millisecond) {
 					if time.Now().After(deadline) {
 						t.Fatalf("swap %d is not seen", swaps)
 					}
 				}
 				at := l.answered.Load()
-				for deadline := time.Now().Add(20 * time.Second); l.answered.Load() < at+200 && time.Now().Before(deadline); {
+				for deadline := time.Now().Add(time.Minute); l.answered.Load() < at+200 && time.Now().Before(deadline); {
 					time.Sleep(time.Millisecond)
 				}
 			}
@@ -102,7 +102,7 @@ func (l *loaded) ask(t *testing.T, keepAlive bool) {
 		TLSClientConfig: &tls.Config{RootCAs: l.roots, ServerName: "localhost"},
 	}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: transport, Timeout: time.Minute}
 	for !l.done.Load() {
 		answer, err := client.Post(l.url, "text/plain", strings.NewReader("question"))
 		if err != nil {

@@ -360,7 +360,7 @@ func TestLongBody(t *testing.T) {
 	}}
 	transport := s.serve(t)
 	for _, want := range []string{strings.Repeat("a", maxBody+1), strings.Repeat("b", maxBody)} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if _, body, err := get(ctx, transport, "https://example.com/"); body != want || err != nil {
 			t.Errorf("%d bytes, %v, want %d", len(body), err, len(want))
 		}

@@ -81,7 +81,7 @@ func TestUsername(t *testing.T) {
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	client, _ := serve(t)
-	const limit = 500 * time.Millisecond
+	const limit = 3 * time.Second // those without an answer wait for it
 	result := client.Open(t.Context(), 100, 200*time.Millisecond, limit, alternating("silent"))
 	if result.Due() != 20 || result.Answers[review.Yes] == 0 || result.Answers[review.Failed] < 10 {
 		t.Errorf("of 20 that are due, and 10 that get no answer: %s", result)

@@ -269,12 +269,13 @@ func (s *apiServer) inForce(name string) (status, reason, message, canonicalARN 
 // eventually waits for what another goroutine does.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	timeout, tick := time.After(20*time.Second), time.NewTicker(time.Millisecond)
+	const patience = time.Minute
+	timeout, tick := time.After(patience), time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-timeout:
-			t.Fatalf("not %s within 20 s", what)
+			t.Fatalf("not %s within %s", what, patience)
 		case <-tick.C:
 		}
 	}
