@@ -7,6 +7,10 @@
 
 number=0
 
+# Without a trap, bash goes on after Ctrl-C if the program that it waits for, such as a
+# sleep that was just being started, does not end with the signal.
+trap 'exit 130' INT
+
 say() { printf '%s: %s\n' "$build" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
