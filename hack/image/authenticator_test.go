@@ -192,7 +192,7 @@ func TestAuthenticatorInterrupted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCheckout(t)
-			c.compile = `echo compiling >&3; sleep 60; echo done >&3`
+			c.compile = `echo compiling >&3; sleep 120; echo done >&3`
 			reader, writer, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)
@@ -212,7 +212,7 @@ func TestAuthenticatorInterrupted(t *testing.T) {
 			if err := interrupt(command.Process.Pid); err != nil {
 				t.Fatal(err)
 			}
-			if err := reader.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			if err := reader.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 			if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {

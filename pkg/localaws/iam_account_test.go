@@ -267,9 +267,10 @@ func TestAccountSummary(t *testing.T) {
 		"VersionsPerPolicyQuota": 5, "PolicySizeQuota": 6144, "AssumeRolePolicySizeQuota": 2048,
 		"UserPolicySizeQuota": 2048, "GroupPolicySizeQuota": 5120, "RolePolicySizeQuota": 10240, "AttachedPoliciesPerRoleQuota": 10, "AccountMFAEnabled": 0,
 	})
+	now := time.Now()
 	must(t, errorOf(client.EnableMFADevice(ctx, &iam.EnableMFADeviceInput{
 		UserName: aws.String("alice"), SerialNumber: device.VirtualMFADevice.SerialNumber,
-		AuthenticationCode1: codeOf(t, device.VirtualMFADevice.Base32StringSeed, time.Now().Add(-30*time.Second)), AuthenticationCode2: codeOf(t, device.VirtualMFADevice.Base32StringSeed, time.Now()),
+		AuthenticationCode1: codeOf(t, device.VirtualMFADevice.Base32StringSeed, now.Add(-30*time.Second)), AuthenticationCode2: codeOf(t, device.VirtualMFADevice.Base32StringSeed, now),
 	})))
 	check(map[string]int32{"MFADevices": 1, "MFADevicesInUse": 1})
 }
