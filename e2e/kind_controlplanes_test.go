@@ -93,7 +93,7 @@ func TestOneOfTwoAuthenticatorsDown(t *testing.T) {
 		}
 	}
 	signedIn, refused := 0, 0
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for (signedIn == 0 || refused == 0 || signedIn+refused < 10) && ctx.Err() == nil {
 		switch err := balanced(); {
@@ -111,7 +111,7 @@ func TestOneOfTwoAuthenticatorsDown(t *testing.T) {
 	}
 
 	down.run("systemctl", "start", "kubelet")
-	eventually(t, 30*time.Second, "the authenticator back", down.authenticatorServes)
+	eventually(t, 2*time.Minute, "the authenticator back", down.authenticatorServes)
 	everybody()
 }
 

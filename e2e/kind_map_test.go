@@ -28,7 +28,7 @@ func TestWorkerWithoutItsRole(t *testing.T) {
 	)
 	worker := worker(t)
 	keepAWSAuth(t)
-	eventually(t, 2*lease, "the worker ready", worker.ready)
+	eventually(t, 2*lease+watchDelay, "the worker ready", worker.ready)
 	before := currentAWSAuth(t)
 	admin := newShell(t, awsCLIs(t)[0])
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 )
@@ -88,7 +87,7 @@ spec:
 	if on := admin.run("kubectl get pod whose -o jsonpath={.spec.nodeName}"); on != worker.name {
 		t.Errorf("the pod runs on %s", on)
 	}
-	eventually(t, 10*time.Second, "a log", func() bool { return strings.Contains(admin.run("kubectl logs whose"), "serving") })
+	eventually(t, watchDelay, "a log", func() bool { return strings.Contains(admin.run("kubectl logs whose"), "serving") })
 
 	user := newUser(t, "whose")
 	admin.write("token", newTokens(t, user)())

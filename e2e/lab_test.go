@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/kube-iam/authenticator/pkg/lab"
 )
@@ -53,7 +52,7 @@ func TestKilledLab(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "known to be dead", func() bool {
+	eventually(t, watchDelay, "known to be dead", func() bool {
 		r := run("status")
 		return r.err != nil && strings.Contains(r.stdout, "false")
 	})

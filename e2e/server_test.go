@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,7 +61,7 @@ func serve(s *shell, arguments ...string) *server {
 			s.t.Logf("the log of authenticator %s:\n%s", strings.Join(arguments, " "), v.logged())
 		}
 	})
-	eventually(s.t, 30*time.Second, "ready", func() bool {
+	eventually(s.t, watchDelay, "ready", func() bool {
 		answer, err := http.Get("http://127.0.0.1:" + health + "/readyz")
 		if err != nil {
 			return false
