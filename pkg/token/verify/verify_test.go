@@ -301,9 +301,10 @@ func TestCallerGivesUp(t *testing.T) {
 // comes before every other test of that client, since net/http reads HTTPS_PROXY
 // once.
 func TestCertificateOfAnotherName(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
-	defer server.Close()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
 	t.Setenv("HTTPS_PROXY", newConnectProxy(t, server.Listener.Addr().String()))
