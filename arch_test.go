@@ -189,7 +189,7 @@ func importers() map[string][]string {
 		module + "/internal/cluster":          {"cmd/authenticator"},
 		module + "/internal/source":           {"internal/source/...", "internal/cluster", "internal/explain", "internal/metrics", "cmd/authenticator"},
 		module + "/internal/history":          {"internal/admission", "internal/source/configmap", "cmd/authenticator"},
-		module + "/internal/lockout":          {"internal/admission", "cmd/authenticator"},
+		module + "/internal/lockout":          {"internal/admission", "internal/source/configmap", "internal/source/crd", "cmd/authenticator"},
 		module + "/internal/admission":        {"internal/webhook", "internal/metrics", "cmd/authenticator"},
 		module + "/internal/convert":          {"cmd/authenticator"},
 		module + "/internal/kube":             {"internal/admission", "internal/history", "internal/source/...", "cmd/authenticator"},

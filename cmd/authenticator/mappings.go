@@ -201,7 +201,7 @@ func (o *mappingOptions) newCRD(ctx context.Context, options awsauth.Options, re
 	if err != nil {
 		return nil, err
 	}
-	return crd.New(crd.Config{REST: config, Options: options, ReservedPrefixes: reserved, OnFailure: metrics.ObserveWatchFailure(), Log: log})
+	return crd.New(crd.Config{REST: config, Options: options, ReservedPrefixes: reserved, OnFailure: metrics.ObserveWatchFailure(), OnEdit: metrics.ObserveLosses(), Log: log})
 }
 
 func newMountedFile(ctx context.Context, p *program, options awsauth.Options, log *slog.Logger) (source.Source, error) {

@@ -104,7 +104,7 @@ func New() *Metrics {
 			Namespace: namespace, Name: "aws_auth_edits_total", Help: "Edits of aws-auth that the server read, and deletions.",
 		}),
 		losses: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "mapping_losses_total", Help: "Edits of aws-auth that removed a mapping to system:nodes, or the last one to system:masters, by group.",
+			Namespace: namespace, Name: "mapping_losses_total", Help: "Edits of aws-auth or IAMIdentityMappings that removed a mapping to system:nodes, or the last one to system:masters, by group.",
 		}, []string{"group"}),
 		admissions: f.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "admission_reviews_total", Help: "Edits of aws-auth and its ConfigMaps that the guard reviewed, by result.",
@@ -260,6 +260,14 @@ func (m *Metrics) ObserveWatchFailure() func() { return m.watchFailures.Inc }
 func (m *Metrics) ObserveEdit() func(lost []string) {
 	return func(lost []string) {
 		m.edits.Inc()
+		m.ObserveLosses()(lost)
+	}
+}
+
+// ObserveLosses counts the groups from which an edit of any mappings takes those that a
+// cluster needs.
+func (m *Metrics) ObserveLosses() func(lost []string) {
+	return func(lost []string) {
 		for _, group := range lost {
 			m.losses.WithLabelValues(group).Inc()
 		}

@@ -200,7 +200,7 @@ func (c *ConfigMap) use(configMap *unstructured.Unstructured, before *awsauth.Re
 	c.Swap(snapshot)
 	c.config.Log.Info("read aws-auth", "resourceVersion", c.version, "problems", len(snapshot.Problems))
 	if old != nil {
-		c.reportLosses(configMap, Losses(old, snapshot.Table))
+		c.reportLosses(configMap, old, snapshot.Table)
 	}
 	for _, problem := range snapshot.Problems {
 		if before == nil || !slices.Contains(before.Problems, problem) {
@@ -232,7 +232,7 @@ func (c *ConfigMap) deleted(object any) {
 	problem.Log(c.config.Log, "aws-auth was deleted: this source no longer maps anybody")
 	if configMap, ok := object.(*unstructured.Unstructured); ok {
 		c.events.Warn(configMap, string(problem.Code), problem.String())
-		c.reportLosses(configMap, Losses(old, none))
+		c.reportLosses(configMap, old, none)
 	}
 }
 

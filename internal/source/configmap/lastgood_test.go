@@ -18,7 +18,6 @@ import (
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/source/configmap"
 	"github.com/kube-iam/authenticator/internal/source/sourcetest"
-	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
 // A lastGood is the ConfigMap aws-auth-last-good, in front of API servers that have
@@ -420,21 +419,5 @@ func TestLosses(t *testing.T) {
 	defer s.mu.Unlock()
 	if event := s.posted[len(s.posted)-2]; event.Reason != "Deleted" || event.InvolvedObject.UID != "a" || event.InvolvedObject.Name != "aws-auth" || !strings.HasPrefix(event.Message, "aws-auth: it was deleted; nobody whom it mapped can sign in (create it again") {
 		t.Errorf("the Event is %+v", event)
-	}
-}
-
-// TestManyLosses checks that a report names a few of many.
-func TestManyLosses(t *testing.T) {
-	var entries []mapper.Entry
-	nodes, err := mapper.ParseTemplate(mapper.NodesGroup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 1000 {
-		entries = append(entries, mapper.Entry{ARN: "arn:aws:iam::231144931069:role/node-" + strconv.Itoa(1000+i), Groups: []mapper.Template{nodes}})
-	}
-	losses := configmap.Losses(mapper.NewTable(entries, nil, 0), nil)
-	if len(losses) != 1 || len(losses[0].Problem.Message) > 400 || !strings.HasSuffix(losses[0].Problem.Message, "role node-1004 of account 231144931069; and 995 more") {
-		t.Errorf("%+v", losses)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/lockout"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
@@ -35,6 +36,9 @@ type Config struct {
 	// OnFailure is called for every list and watch that fails, since the table in
 	// force is then outdated. Nil means never.
 	OnFailure func()
+	// OnEdit is called for every change of the mappings, with the groups that it takes
+	// away, see [lockout.Losses]. Nil means never.
+	OnEdit func(lost []string)
 	// Log gets the problems of the objects. Nil discards them.
 	Log *slog.Logger
 	// Now is the clock. Nil means time.Now.
@@ -73,6 +77,9 @@ func New(config Config) (*CRD, error) {
 	}
 	if config.OnFailure == nil {
 		config.OnFailure = func() {}
+	}
+	if config.OnEdit == nil {
+		config.OnEdit = func([]string) {}
 	}
 	if config.Now == nil {
 		config.Now = time.Now
@@ -159,9 +166,12 @@ func (c *CRD) use(read contents) {
 	snapshot := source.Snapshot{}
 	c.revision = read.revision
 	if read.listed {
-		before := c.judged.problems
+		before := c.judged
 		c.judged = judgeAll(read, c.config.Options.RolePaths, c.config.ReservedPrefixes)
-		c.report(len(read.objects), before)
+		c.report(len(read.objects), before.problems)
+		if before.table != nil {
+			c.reportLosses(before.table)
+		}
 		snapshot = source.Snapshot{Table: c.judged.table, Problems: c.judged.problems}
 	}
 	if read.failure != (failure{}) {
@@ -178,6 +188,15 @@ func (c *CRD) report(objects int, before []mapper.Problem) {
 			problem.Log(c.config.Log, "problem in an IAMIdentityMapping")
 		}
 	}
+}
+
+// reportLosses reports what a change takes away.
+func (c *CRD) reportLosses(before *mapper.Table) {
+	losses := lockout.Losses(before, c.judged.table, "the source CRD", "if that was not intended, apply the object again")
+	for _, loss := range losses {
+		loss.Problem.Log(c.config.Log, "a change of the IAMIdentityMappings takes away what the cluster needs")
+	}
+	c.config.OnEdit(lockout.Groups(losses))
 }
 
 // compare writes the statuses that differ from the judgement.
