@@ -164,6 +164,7 @@ func importers() map[string][]string {
 		module + "/internal/cli":              {"internal/cli/clitest", "internal/lint", "cmd/...", "hack/build"},
 		module + "/internal/gobuild":          {"internal/controlplane", "internal/cli/clitest", "hack/build"},
 		module + "/internal/controlplane":     {"pkg/lab/...", "cmd/lab", "hack/build"},
+		module + "/internal/story":            {"pkg/lab"},
 		module + "/internal/cli/clitest":      nil,
 		module + "/pkg/lab/internal/private":  {"pkg/lab/..."},
 		module + "/pkg/lab/internal/process":  {"pkg/lab"},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kube-iam/authenticator/internal/story"
 	"github.com/kube-iam/authenticator/pkg/lab"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
@@ -18,7 +19,7 @@ import (
 // for every AWS CLI of this machine.
 func TestStory(t *testing.T) {
 	for _, aws := range awsCLIs(t) {
-		t.Run(strings.ReplaceAll(strings.Trim(aws, "/"), "/", "-"), func(t *testing.T) { story(newShell(t, aws)) })
+		t.Run(strings.ReplaceAll(strings.Trim(aws, "/"), "/", "-"), func(t *testing.T) { walk(newShell(t, aws)) })
 	}
 }
 
@@ -28,72 +29,41 @@ func TestStory(t *testing.T) {
 func TestStoryByEndpointURL(t *testing.T) {
 	s := newShell(t, awsCLI1(t))
 	s.leadByEndpointURL()
-	story(s)
+	walk(s)
 	signed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(s.bearerToken("kubedemy"), token.Prefix))
 	if err != nil || !strings.HasPrefix(string(signed), suite.Info().AWS+"/?") {
 		t.Errorf("the token does not name %s (%v)", suite.Info().AWS, err)
 	}
 }
 
-// story walks its six steps.
-func story(s *shell) {
+// walk takes the six steps of the story.
+func walk(s *shell) {
 	t := s.t
 	t.Log(strings.TrimSpace(s.run("aws --version 2>&1")))
 	t.Cleanup(func() { forgetUser(t, "kubedemy") })
 	keepAWSAuth(t)
 
-	// 1. Create an IAM user
-	s.run(`aws iam create-user --user-name kubedemy --tags Key=owner,Value=kubedemy`)
-
-	// 2. Allow it to describe the cluster
-	s.run(`cat <<EOF2 > describe-kubedemy-cluster.json
-{
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Resource": "arn:aws:eks:eu-west-2:231144931069:cluster/kubedemy",
-            "Action": "eks:DescribeCluster"
-        }
-    ]
-}
-EOF2`)
-	s.run(`aws iam put-user-policy --user-name kubedemy --policy-name Describe_Kubedemy_Cluster --policy-document file://describe-kubedemy-cluster.json`)
-
-	// 3. Create its access key
 	var created struct {
 		AccessKey struct {
 			ID              string `json:"AccessKeyId"`
 			SecretAccessKey string
 		}
 	}
-	s.decode(`aws iam create-access-key --user-name kubedemy`, &created)
-
-	// 4. Map it in aws-auth
-	s.write("aws-auth.yaml", `apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: aws-auth
-  namespace: kube-system
-data:
-  # mapRoles: | …
-  mapUsers: |
-    - userarn: arn:aws:iam::231144931069:user/kubedemy
-      username: kubedemy
-      groups:
-        - system:masters
-`)
-	s.run(`kubectl apply -f aws-auth.yaml`)
-
-	// 5. Configure the CLI with the new key
-	s.run(`aws configure`, created.AccessKey.ID, created.AccessKey.SecretAccessKey, "eu-west-2", "json")
-
-	// 6. Get a kubeconfig and sign in
-	added := s.run(`aws eks update-kubeconfig --name kubedemy`)
-	if !strings.Contains(added, "Added new context "+lab.ClusterARN) {
-		t.Errorf("update-kubeconfig printed %q", added)
+	key := &created.AccessKey
+	var table string
+	for _, step := range story.Steps() {
+		for _, command := range step.Commands {
+			switch {
+			case strings.Contains(command, "create-access-key"):
+				s.decode(command, &created)
+			default:
+				table = s.run(command, step.Answers(key.ID, key.SecretAccessKey)...)
+			}
+			if strings.Contains(command, "update-kubeconfig") && !strings.Contains(table, "Added new context "+lab.ClusterARN) {
+				t.Errorf("update-kubeconfig printed %q", table)
+			}
+		}
 	}
-	table := s.run(`kubectl auth whoami`)
 	for _, want := range []string{"kubedemy", "[system:masters system:authenticated]", "[arn:aws:iam::231144931069:user/kubedemy]"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("kubectl auth whoami does not print %q:\n%s", want, table)
@@ -114,7 +84,7 @@ data:
 		"arn":          "arn:aws:iam::231144931069:user/kubedemy",
 		"canonicalArn": "arn:aws:iam::231144931069:user/kubedemy",
 		"sessionName":  "",
-		"accessKeyId":  created.AccessKey.ID,
+		"accessKeyId":  key.ID,
 	} {
 		if got := user.Extra[key]; len(got) != 1 || got[0] != want {
 			t.Errorf("Extra[%q] = %q, want [%q]", key, got, want)

@@ -104,7 +104,14 @@ func (l *Lab) DenyAWSAuth(ctx context.Context) error {
 
 // NodesMapping returns the entry of mapRoles that maps the nodes. A new lab's
 // aws-auth has it, as a node group of EKS would write it.
-func NodesMapping() string { return unindented(nodeRoleEntry) }
+func NodesMapping() string {
+	return `- rolearn: arn:aws:iam::` + Account + `:role/` + nodeRole + `
+  username: system:node:{{EC2PrivateDNSName}}
+  groups:
+    - system:bootstrappers
+    - system:nodes
+`
+}
 
 // createAWSAuth creates the aws-auth of a cluster with nodes.
 func (l *Lab) createAWSAuth(ctx context.Context) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/kube-iam/authenticator/internal/story"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 )
 
@@ -44,15 +45,15 @@ func Tour(ctx context.Context, info Info, out io.Writer) error {
 		return fmt.Errorf("undoing an earlier tour: %w", err)
 	}
 	started := time.Now()
-	steps := story()
+	steps := story.Steps()
 	for i, step := range steps {
-		fmt.Fprintf(out, "\n%d/%d  %s\n", i+1, len(steps), step.title)
-		for _, command := range step.commands {
+		fmt.Fprintf(out, "\n%d/%d  %s\n", i+1, len(steps), step.Title)
+		for _, command := range step.Commands {
 			if err := t.run(ctx, step, command); err != nil {
-				return fmt.Errorf("step %d, %s: %w", i+1, step.title, err)
+				return fmt.Errorf("step %d, %s: %w", i+1, step.Title, err)
 			}
 		}
-		fmt.Fprintf(out, "  # %s\n", step.why)
+		fmt.Fprintf(out, "  # %s\n", step.Why)
 	}
 	fmt.Fprintf(out, "\nFrom no user to signed in: %.1f s.\n", time.Since(started).Seconds())
 	return nil
@@ -75,7 +76,7 @@ type accessKey struct {
 	Secret string `json:"SecretAccessKey"`
 }
 
-func (t *tour) run(ctx context.Context, step step, command string) error {
+func (t *tour) run(ctx context.Context, step story.Step, command string) error {
 	fmt.Fprintf(t.out, "  $ %s\n", indented(command))
 	output, err := t.output(ctx, step, command)
 	if text := strings.TrimRight(string(output), "\n"); text != "" {
@@ -90,14 +91,15 @@ func (t *tour) run(ctx context.Context, step step, command string) error {
 	return nil
 }
 
-func (t *tour) output(ctx context.Context, step step, command string) ([]byte, error) {
+func (t *tour) output(ctx context.Context, step story.Step, command string) ([]byte, error) {
 	if t.useSDK && strings.HasPrefix(command, "aws ") {
-		return step.sdk(t)(ctx)
+		return t.sdk(command)(ctx)
 	}
 	shell := exec.CommandContext(ctx, "sh", "-c", command)
 	shell.Dir, shell.Env = t.dir.Path(tourDir), t.environment
-	if step.answers != nil {
-		shell.Stdin = strings.NewReader(step.answers(&t.key))
+	answers := step.Answers(t.key.ID, t.key.Secret)
+	if answers != nil {
+		shell.Stdin = strings.NewReader(strings.Join(answers, "\n") + "\n")
 	}
 	shell.WaitDelay = time.Second // a program that the shell started may outlive it
 	var output bytes.Buffer
@@ -105,8 +107,8 @@ func (t *tour) output(ctx context.Context, step step, command string) ([]byte, e
 	if err := shell.Run(); err != nil {
 		return output.Bytes(), fmt.Errorf("running %s: %w", strings.SplitN(command, "\n", 2)[0], err)
 	}
-	if step.answers != nil { // without a terminal's echo, the prompts make no sense
-		return []byte(fmt.Sprintf("(answered: %s, its secret, %s, json)", t.key.ID, Region)), nil
+	if answers != nil { // without a terminal's echo, the prompts make no sense
+		return fmt.Appendf(nil, "(answered: %s)", strings.Join(step.Answers(t.key.ID, "its secret"), ", ")), nil
 	}
 	return output.Bytes(), nil
 }

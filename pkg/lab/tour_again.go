@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/kube-iam/authenticator/internal/story"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
 )
 
@@ -45,7 +46,7 @@ func (t *tour) clearDir() error {
 // deleteUser deletes the story's user. IAM requires that its keys and policies are
 // deleted first.
 func (t *tour) deleteUser(ctx context.Context) error {
-	name := aws.String(storyUser)
+	name := aws.String(story.User)
 	keys, err := t.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: name})
 	if _, none := errors.AsType[*types.NoSuchEntityException](err); none {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/kube-iam/authenticator/internal/story"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
@@ -19,10 +21,28 @@ import (
 // An sdkCall does what a command of the AWS CLI does, and returns what that prints.
 type sdkCall func(context.Context) ([]byte, error)
 
+// sdk returns what replaces a command of the AWS CLI where that is not installed, or nil.
+func (t *tour) sdk(command string) sdkCall {
+	words := strings.Fields(command)
+	switch strings.Join(words[:min(3, len(words))], " ") {
+	case "aws iam create-user":
+		return t.createUser()
+	case "aws iam put-user-policy":
+		return t.putUserPolicy()
+	case "aws iam create-access-key":
+		return t.createAccessKey()
+	case "aws configure":
+		return t.configure()
+	case "aws eks update-kubeconfig":
+		return t.updateKubeconfig()
+	}
+	return nil
+}
+
 func (t *tour) createUser() sdkCall {
 	return func(ctx context.Context) ([]byte, error) {
 		answer, err := t.iam.CreateUser(ctx, &iam.CreateUserInput{
-			UserName: aws.String(storyUser),
+			UserName: aws.String(story.User),
 			Tags:     []types.Tag{{Key: aws.String("owner"), Value: aws.String("kubedemy")}},
 		})
 		if err != nil {
@@ -35,9 +55,9 @@ func (t *tour) createUser() sdkCall {
 func (t *tour) putUserPolicy() sdkCall {
 	return func(ctx context.Context) ([]byte, error) {
 		_, err := t.iam.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
-			UserName:       aws.String(storyUser),
+			UserName:       aws.String(story.User),
 			PolicyName:     aws.String("Describe_Kubedemy_Cluster"),
-			PolicyDocument: aws.String(describePolicy),
+			PolicyDocument: aws.String(story.Policy),
 		})
 		return nil, err
 	}
@@ -45,7 +65,7 @@ func (t *tour) putUserPolicy() sdkCall {
 
 func (t *tour) createAccessKey() sdkCall {
 	return func(ctx context.Context) ([]byte, error) {
-		answer, err := t.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: aws.String(storyUser)})
+		answer, err := t.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: aws.String(story.User)})
 		if err != nil {
 			return nil, err
 		}

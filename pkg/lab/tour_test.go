@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,38 +12,17 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kube-iam/authenticator/internal/story"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
 )
 
-// TestStory checks that the commands fit together: each reads files that one
-// before it wrote, and names the story's user and the lab's cluster.
-func TestStory(t *testing.T) {
+// TestSDKHasEveryCommand checks that the tour can do without the AWS CLI.
+func TestSDKHasEveryCommand(t *testing.T) {
 	t.Parallel()
-	written := map[string]bool{}
-	for _, step := range story() {
-		if step.title == "" || !strings.HasSuffix(step.why, ".") || strings.ContainsAny(step.why, "\n") {
-			t.Errorf("step %q: %q is not one sentence", step.title, step.why)
-		}
-		if needed := slices.ContainsFunc(step.commands, isAWS); needed != (step.sdk != nil) {
-			t.Errorf("step %q: has an equivalent SDK call: %v", step.title, step.sdk != nil)
-		}
-		for _, command := range step.commands {
-			if text, ok := strings.CutPrefix(command, "cat <<EOF2 > "); ok {
-				file, content, _ := strings.Cut(text, "\n")
-				if !strings.HasSuffix(content, "\nEOF2") {
-					t.Errorf("the text of %s never ends", file)
-				}
-				written[file] = true
-				continue
-			}
-			for option, value := range options(command) {
-				file, isFile := strings.CutPrefix(value, "file://")
-				switch {
-				case (isFile || option == "-f") && !written[file]:
-					t.Errorf("%s: no command before it writes %s", command, file)
-				case option == "--user-name" && value != storyUser, option == "--name" && value != ClusterName:
-					t.Errorf("%s: the story's user is %s, the lab's cluster %s", command, storyUser, ClusterName)
-				}
+	for _, step := range story.Steps() {
+		for _, command := range step.Commands {
+			if isAWS(command) != ((&tour{}).sdk(command) != nil) {
+				t.Errorf("%s: has an equivalent SDK call: %v", command, !isAWS(command))
 			}
 		}
 	}
@@ -75,15 +53,14 @@ func TestSDKDoesWhatTheCommandsSay(t *testing.T) {
 	}
 	walk := &tour{info: l.info, iam: client}
 	said := map[string]string{}
-	for _, step := range story() {
-		for _, command := range step.commands {
-			if strings.HasPrefix(command, "aws iam ") {
-				maps.Copy(said, options(command))
+	for _, step := range story.Steps() {
+		for _, command := range step.Commands {
+			if !strings.HasPrefix(command, "aws iam ") {
+				continue
 			}
-		}
-		if slices.ContainsFunc(step.commands, func(command string) bool { return strings.HasPrefix(command, "aws iam ") }) {
-			if _, err := step.sdk(walk)(t.Context()); err != nil {
-				t.Fatalf("step %q: %v", step.title, err)
+			maps.Copy(said, options(command))
+			if _, err := walk.sdk(command)(t.Context()); err != nil {
+				t.Fatalf("%s: %v", command, err)
 			}
 		}
 	}
@@ -110,26 +87,27 @@ func TestSDKDoesWhatTheCommandsSay(t *testing.T) {
 
 // TestStoryFits checks that the names in the commands are those of the lab.
 func TestStoryFits(t *testing.T) {
+	const userARN = "arn:aws:iam::" + Account + ":user/" + story.User
 	t.Parallel()
 	var policy struct{ Statement []struct{ Resource string } }
-	if err := json.Unmarshal([]byte(describePolicy), &policy); err != nil {
+	if err := json.Unmarshal([]byte(story.Policy), &policy); err != nil {
 		t.Fatal(err)
 	}
 	if got := policy.Statement[0].Resource; got != ClusterARN {
 		t.Errorf("the policy is for %s, the lab's cluster is %s", got, ClusterARN)
 	}
 	var configMap struct{ Data map[string]string }
-	if err := yaml.Unmarshal([]byte(awsAuth), &configMap); err != nil {
+	if err := yaml.Unmarshal([]byte(story.AWSAuth), &configMap); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := configMap.Data["mapRoles"], unindented(nodeRoleEntry); got != want {
+	if got, want := configMap.Data["mapRoles"], NodesMapping(); got != want {
 		t.Errorf("step 4 does not keep the node role:\n%s\nwas\n%s", got, want)
 	}
 	var users []struct{ UserARN, Username string }
 	if err := yaml.Unmarshal([]byte(configMap.Data["mapUsers"]), &users); err != nil {
 		t.Fatal(err)
 	}
-	if len(users) != 1 || users[0].UserARN != userARN || users[0].Username != storyUser {
+	if len(users) != 1 || users[0].UserARN != userARN || users[0].Username != story.User {
 		t.Errorf("step 4 maps %v, want %s", users, userARN)
 	}
 }
@@ -195,7 +173,7 @@ func TestTourCanBeTakenAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, user := range users.Users {
-			if aws.ToString(user.UserName) == storyUser {
+			if aws.ToString(user.UserName) == story.User {
 				t.Error("the earlier tour's user is still there")
 			}
 		}
