@@ -22,15 +22,11 @@ func getAssets(ctx context.Context, config lab.Config, env cli.Environment, stde
 	}
 	progress := cli.NewProgress(stderr, "lab: ")
 	defer progress.Done()
-	directory := controlplane.Directory{Index: env.Get(controlplane.IndexVariable), Releases: env.Get(controlplane.ReleasesVariable), Source: source(), Progress: progress}
-	if directory.Path, err = assetsDir(directory.Source); err != nil {
+	directory, err := controlplane.Default(source(), env.Get, progress)
+	if err != nil {
 		return "", err
 	}
-	programs := lab.AssetsNeeded(config.Provider)
-	if config.Provider == lab.Envtest {
-		programs = controlplane.AllPrograms()
-	}
-	if err := directory.Get(ctx, programs...); err != nil {
+	if err := directory.Get(ctx, lab.AssetsWanted(config.Provider)...); err != nil {
 		if ctx.Err() != nil {
 			return "", err
 		}
@@ -53,19 +49,6 @@ func source() string {
 		dirs = append(dirs, dir)
 	}
 	return controlplane.FindSource(dirs...)
-}
-
-// assetsDir returns the directory for downloaded and built programs. In a source tree
-// it is the one that make uses.
-func assetsDir(source string) (string, error) {
-	if source != "" {
-		return filepath.Join(source, "bin", "k8s"), nil
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding a directory for the control plane (name one with --assets): %w", err)
-	}
-	return filepath.Join(cache, "kube-iam-control-plane"), nil
 }
 
 func assetsHint(source string) string {

@@ -58,6 +58,23 @@ type Directory struct {
 	Progress Progress
 }
 
+// Default returns the directory for downloaded and built programs. In a source tree it is
+// the one that make uses, else one in the user's cache. getenv reads the environment,
+// which may name other places to download from.
+func Default(source string, getenv func(string) string, progress Progress) (Directory, error) {
+	d := Directory{Index: getenv(IndexVariable), Releases: getenv(ReleasesVariable), Source: source, Progress: progress}
+	if source != "" {
+		d.Path = filepath.Join(source, "bin", "k8s")
+		return d, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return d, fmt.Errorf("finding a directory for the control plane (%s names one that has it): %w", AssetsVariable, err)
+	}
+	d.Path = filepath.Join(cache, "kube-iam-control-plane")
+	return d, nil
+}
+
 // Get downloads or builds the programs that are missing.
 func (d Directory) Get(ctx context.Context, programs ...string) error {
 	steps, err := d.Steps(ctx, programs...)

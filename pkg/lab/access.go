@@ -119,12 +119,16 @@ func (l *Lab) createAWSAuth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	data, err := l.config.awsAuth()
+	if err != nil {
+		return err
+	}
 	_, err = client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "aws-auth", Namespace: metav1.NamespaceSystem,
 			Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}, // so that kubectl apply does not warn
 		},
-		Data: map[string]string{"mapRoles": NodesMapping()},
+		Data: data,
 	}, metav1.CreateOptions{})
 	if err != nil {
 		return fmt.Errorf("creating aws-auth: %w", err)

@@ -142,15 +142,16 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 	}
 	client := iam.NewFromConfig(configuration)
 	roles := map[string]string{}
-	for _, role := range []struct{ name, trusted string }{
-		{OwnerRole, `"AWS":"` + Account + `"`},
-		{clusterRole, `"Service":"eks.amazonaws.com"`},
-		{nodeRole, `"Service":"ec2.amazonaws.com"`},
+	for _, role := range []struct{ name, kind, trusted string }{
+		{OwnerRole, "AWS", Account},
+		{clusterRole, "Service", "eks.amazonaws.com"},
+		{nodeRole, "Service", "ec2.amazonaws.com"},
 	} {
-		made, err := client.CreateRole(ctx, &iam.CreateRoleInput{
-			RoleName:                 aws.String(role.name),
-			AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{` + role.trusted + `},"Action":"sts:AssumeRole"}]}`),
-		})
+		trust, err := trustPolicy(role.kind, role.trusted)
+		if err != nil {
+			return err
+		}
+		made, err := client.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &role.name, AssumeRolePolicyDocument: &trust})
 		if err != nil {
 			return fmt.Errorf("creating role %s: %w", role.name, err)
 		}
@@ -177,7 +178,10 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 		return fmt.Errorf("finding the creator of cluster %s: local AWS has no such cluster", ClusterName)
 	}
 	l.info.OwnerARN = cluster.CreatorARN
-	return l.createAuthenticatorUser(ctx, client)
+	if err := l.createAuthenticatorUser(ctx, client); err != nil {
+		return err
+	}
+	return l.createAccount(ctx, client)
 }
 
 // createCluster creates the cluster as its owner. In EKS, the creator of a cluster

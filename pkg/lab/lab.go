@@ -12,7 +12,6 @@
 package lab
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +26,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
+	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
 // The contents of the lab's AWS account.
@@ -65,6 +65,11 @@ type Config struct {
 	Provider string
 	// Kind configures the provider [Kind].
 	Kind KindConfig
+	// Users, Roles and Mappings are what the lab's account and aws-auth contain from the
+	// start, beside what every lab has.
+	Users    []User
+	Roles    []Role
+	Mappings []Mapping
 	// Assets is the directory of kubectl and, for Envtest, of kube-apiserver and
 	// etcd. Empty means KUBEBUILDER_ASSETS, or else k8s beside this program.
 	Assets string
@@ -103,7 +108,8 @@ type KindConfig struct {
 	// KubernetesVersion is a version such as v1.36.3. Empty means the image's.
 	KubernetesVersion string
 	// Image is the archive of the authenticator's image. Empty means
-	// images/authenticator.tar beside this program.
+	// images/authenticator.tar beside this program, or else an image that the lab
+	// assembles from Authenticator.
 	Image string
 	// LocalAWS is the program localaws, which is also the relay. Empty means the
 	// one beside this program, or else the one on PATH.
@@ -127,6 +133,10 @@ type Lab struct {
 	// admin has full access to the cluster. The lab itself uses it.
 	admin *rest.Config
 	info  Info
+	// keys are the access keys of the configured users by name, and callers the
+	// configured users and roles by ARN.
+	keys    map[string]localaws.AccessKey
+	callers map[string]*Caller
 	// gaveUp reports whether the user cancelled the start.
 	gaveUp bool
 }
@@ -153,6 +163,9 @@ func (c Config) withDefaults() (Config, error) {
 	if err := Supports(c.Provider); err != nil {
 		return c, err
 	}
+	if err := c.checkAccount(); err != nil {
+		return c, err
+	}
 	if c.Assets, err = FindAssets(c.Assets, c.Provider); err != nil {
 		return c, err
 	}
@@ -163,7 +176,9 @@ func (c Config) withDefaults() (Config, error) {
 		if c.Kind.LocalAWS, err = findProgram(c.Kind.LocalAWS, "localaws"); err != nil {
 			return c, err
 		}
-		c.Kind.Image = cmp.Or(c.Kind.Image, besideThisProgram("images/authenticator.tar"))
+		if beside := besideThisProgram("images/authenticator.tar"); c.Kind.Image == "" && isFile(beside) {
+			c.Kind.Image = beside
+		}
 	}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
@@ -230,6 +245,9 @@ func (l *Lab) start(ctx context.Context) (err error) {
 	}
 	l.info.Webhook = l.cluster.Webhook()
 	steps := []provider.Step{{Name: "registering cluster " + ClusterName + " in local AWS", Run: l.registerCluster}}
+	if len(l.config.Users) > 0 {
+		steps = append(steps, provider.Step{Name: "writing the users' kubeconfigs", Run: l.writeCallers})
+	}
 	if l.config.Provider == Kind {
 		steps = append(steps, provider.Step{Name: "writing a kubeconfig with aws eks update-kubeconfig, and signing in with it", Run: l.signInAsOwner})
 	}

@@ -14,19 +14,23 @@ import (
 // none is in the default places.
 var ErrNoAssets = errors.New("no control plane")
 
-// AssetsNeeded returns the programs that a provider needs in [Config.Assets].
-func AssetsNeeded(provider string) []string {
+// AssetsWanted returns the programs that a provider uses from [Config.Assets]. With
+// Envtest, a lab also works without the last one.
+func AssetsWanted(provider string) []string {
 	if provider == Kind {
 		return []string{"kubectl"}
 	}
-	return controlplane.Programs()
+	return controlplane.AllPrograms()
 }
 
 // FindAssets returns the directory of the control-plane programs that a provider
 // needs: the named one, KUBEBUILDER_ASSETS, or k8s beside this program. For a provider
 // that needs only kubectl, it falls back on the one on PATH.
 func FindAssets(dir, provider string) (string, error) {
-	needed := AssetsNeeded(provider)
+	needed := controlplane.Programs()
+	if provider == Kind {
+		needed = AssetsWanted(Kind)
+	}
 	if dir == "" {
 		dir = os.Getenv(controlplane.AssetsVariable)
 	}
@@ -76,4 +80,9 @@ func besideThisProgram(name string) string {
 
 func executable(path string) error {
 	return controlplane.Check(filepath.Dir(path), filepath.Base(path))
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

@@ -136,7 +136,7 @@ func indented(text string) string {
 
 // lookPath finds a program on the PATH of an environment.
 func lookPath(name string, environment []string) (string, error) {
-	command := exec.Command("sh", "-c", "command -v "+name)
+	command := exec.Command("sh", "-c", `command -v "$1"`, "sh", name)
 	command.Env = environment
 	output, err := command.Output()
 	return strings.TrimSpace(string(output)), err

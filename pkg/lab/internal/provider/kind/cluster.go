@@ -39,6 +39,11 @@ func (c *Cluster) writeFiles(ctx context.Context) error {
 	if err := c.spec.InitAuthenticator(ctx, webhook); err != nil {
 		return err
 	}
+	if c.config.Image == "" {
+		if err := c.assembleImage(); err != nil {
+			return err
+		}
+	}
 	ca, err := newClusterCA(time.Now())
 	if err != nil {
 		return err

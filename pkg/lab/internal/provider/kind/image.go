@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/image"
 )
 
 // builtNodeImage is the repository of the images that `make kind-node-image` builds.
@@ -29,7 +31,7 @@ func (c *Cluster) findNodeImage(ctx context.Context) error {
 	if !c.engine.has(ctx, image) {
 		c.spec.Progress("pulling %s", image)
 		if _, err := c.engine.run(ctx, "pull", "--quiet", image); err != nil {
-			return fmt.Errorf("pulling image %s (make kind-node-image builds one without a registry; KIND_NODE_IMAGE names any other): %w", image, err)
+			return fmt.Errorf("pulling image %s: %w (without a registry, build one: git clone https://github.com/kube-iam/authenticator && make -C authenticator kind-node-image; KIND_NODE_IMAGE names any other)", image, err)
 		}
 	}
 	return c.engine.checkPrivileges(ctx, image)
@@ -65,6 +67,21 @@ func (c *Cluster) chooseNodeImage(ctx context.Context) (string, error) {
 
 // An authenticatorImage is an archive of the authenticator's image.
 type authenticatorImage struct{ path, name string }
+
+// assembleImage writes an image of the authenticator that runs on this machine.
+func (c *Cluster) assembleImage() (err error) {
+	const archive = Dir + "/authenticator.tar"
+	assembled := image.Image{
+		Name: "kube-iam/authenticator:lab", Program: c.spec.Authenticator,
+		Entrypoint: "/authenticator", User: fmt.Sprintf("%d:%[1]d", authenticatorUID),
+	}
+	c.image = authenticatorImage{c.spec.Path(archive), assembled.Name}
+	file, err := c.spec.Dir.Create(archive, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing the authenticator's image: %w", err)
+	}
+	return errors.Join(assembled.Save(file), file.Close())
+}
 
 // readImage opens the archive and reads the image's name from it.
 func readImage(path string) (image authenticatorImage, err error) {

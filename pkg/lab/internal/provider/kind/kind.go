@@ -31,7 +31,8 @@ type Config struct {
 	NodeImage string
 	// KubernetesVersion is a version such as v1.36.3. Empty means the image's.
 	KubernetesVersion string
-	// Image is the path of an archive of the authenticator's image.
+	// Image is the path of an archive of the authenticator's image. Empty means an image
+	// that is assembled from the program.
 	Image string
 	// LocalAWS is the path of the program localaws, which is also the relay.
 	LocalAWS string
@@ -113,7 +114,9 @@ func (c *Cluster) findEngine(ctx context.Context) error {
 			return fmt.Errorf("%s cannot be mounted into containers: its path contains a colon (rename or move it)", path)
 		}
 	}
-	c.image, err = readImage(c.config.Image)
+	if c.config.Image != "" {
+		c.image, err = readImage(c.config.Image)
+	}
 	return err
 }
 
