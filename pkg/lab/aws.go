@@ -160,7 +160,7 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 	if _, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
 		RoleName: aws.String(OwnerRole), PolicyName: aws.String("CreateCluster"),
 		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[` +
-			`{"Effect":"Allow","Action":"eks:CreateCluster","Resource":"` + ClusterARN + `"},` +
+			`{"Effect":"Allow","Action":["eks:CreateCluster","eks:DescribeCluster"],"Resource":"` + ClusterARN + `"},` +
 			`{"Effect":"Allow","Action":"iam:PassRole","Resource":"` + roles[clusterRole] + `"}]}`),
 	}); err != nil {
 		return fmt.Errorf("adding the policy of role %s: %w", OwnerRole, err)
@@ -178,10 +178,26 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 		return fmt.Errorf("finding the creator of cluster %s: local AWS has no such cluster", ClusterName)
 	}
 	l.info.OwnerARN = cluster.CreatorARN
+	if err := l.addOwnerProfile(); err != nil {
+		return err
+	}
 	if err := l.createAuthenticatorUser(ctx, client); err != nil {
 		return err
 	}
 	return l.createAccount(ctx, client)
+}
+
+// addOwnerProfile adds a profile to the AWS configuration that assumes the owner's role.
+func (l *Lab) addOwnerProfile() error {
+	file, err := l.dir.Append(awsDir + "/config")
+	if err != nil {
+		return fmt.Errorf("writing the AWS configuration: %w", err)
+	}
+	_, err = fmt.Fprintf(file, "[profile owner]\nrole_arn = %s\nsource_profile = admin\nregion = %s\noutput = json\n\n", l.info.OwnerARN, Region)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("writing the AWS configuration: %w", err)
+	}
+	return nil
 }
 
 // createCluster creates the cluster as its owner. In EKS, the creator of a cluster
