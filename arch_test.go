@@ -181,7 +181,7 @@ func importers() map[string][]string {
 		module + "/internal/decisions":        {"cmd/authenticator"},
 		module + "/internal/encode":           {"internal/cli", "internal/convert", "internal/lint", "cmd/authenticator"},
 		module + "/internal/shell":            {"internal/convert", "internal/explain", "cmd/authenticator"},
-		module + "/internal/unixsocket":       {"cmd/authenticator"},
+		module + "/internal/unixsocket":       {"pkg/lab", "cmd/authenticator"},
 		module + "/internal/authn":            {"internal/cluster", "internal/decisions", "internal/explain", "internal/webhook", "internal/metrics", "cmd/authenticator"},
 		module + "/internal/config":           {"internal/lint", "cmd/authenticator"},
 		module + "/internal/explain":          {"cmd/authenticator"},

@@ -14,7 +14,7 @@ func newDown() *cobra.Command {
 		Use:   "down",
 		Short: "End the lab and remove its files",
 		Long: `End the lab and remove its files, except its log. It also removes what a killed
-lab left behind.`,
+lab left behind. It prints whose lab it ends, and adds to the lab's log who ended it.`,
 		Example: "  lab down",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

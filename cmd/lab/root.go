@@ -26,6 +26,6 @@ authenticator as its token webhook. Everything it writes is in one directory;
   lab down                # end it and remove its files`,
 		Version: version,
 	}
-	root.AddCommand(newUp(env), newEnv(env), newStatus(), newTour(), newWhy(env), newLogs(), newDown(), cli.NewVersion("lab", version))
+	root.AddCommand(newUp(env), newEnv(env), newStatus(), newTour(), newWhy(env), newLogs(), newRestart(), newDown(), cli.NewVersion("lab", version))
 	return root
 }

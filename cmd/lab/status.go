@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,9 +16,12 @@ func newStatus() *cobra.Command {
 	var output cli.Output
 	command := &cobra.Command{
 		Use:   "status",
-		Short: "Show whether the lab runs, and where its files and endpoints are",
-		Long: `Show whether the lab runs, and where its files and endpoints are. The exit code
-is 0 if it runs and 1 if it does not.`,
+		Short: "Show whether the lab runs, with all its parts, and where its files and endpoints are",
+		Long: `Show whether the lab runs, which of its parts have ended, and where its files and
+endpoints are. A part is a program or, with --provider kind, a container. For a lab that
+was killed, show what it left.
+
+The exit code is 0 if the lab runs with all its parts, and otherwise 1.`,
 		Example: `  lab status
   lab status -o json | jq -r .endpoint`,
 		Args: cli.NoArgs,
@@ -25,7 +30,7 @@ is 0 if it runs and 1 if it does not.`,
 			if err != nil {
 				return err
 			}
-			info, err := lab.Status(dir)
+			info, err := lab.Inspect(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
@@ -48,6 +53,11 @@ func statusRows(info lab.Info, wide bool) (rows cli.Rows) {
 		rows.Add("ENDPOINT", info.Endpoint)
 		rows.Add("REGION", info.Region)
 		rows.Add("ACCOUNT", info.Account)
+		addParts(&rows, info.Parts)
+	}
+	if info.Left != nil {
+		rows.Add("LEFT", "by a killed lab")
+		addParts(&rows, info.Left.Running)
 	}
 	if info.Running && wide {
 		rows.Add("OWNER", info.OwnerARN)
@@ -58,6 +68,8 @@ func statusRows(info lab.Info, wide bool) (rows cli.Rows) {
 			rows.Add("OWNER'S", info.OwnerKubeconfig)
 		}
 		rows.Add("PROCESS", info.PID)
+		rows.Add("USER", info.User)
+		rows.Add("SINCE", info.Since.Local().Format(time.DateTime))
 		rows.Add("READY AFTER", fmt.Sprintf("%.1f s", info.StartSeconds))
 	}
 	rows.Add("DIRECTORY", info.Dir)
@@ -65,4 +77,22 @@ func statusRows(info lab.Info, wide bool) (rows cli.Rows) {
 		rows.Add("LOG", filepath.Join(info.Dir, lab.LogFile))
 	}
 	return rows
+}
+
+// addParts adds a row for the parts that run, and one for those that have ended.
+func addParts(rows *cli.Rows, parts []lab.Part) {
+	var running, ended []string
+	for _, part := range parts {
+		if part.Running {
+			running = append(running, part.String())
+		} else {
+			ended = append(ended, part.Name)
+		}
+	}
+	if len(running) > 0 {
+		rows.Add("PARTS", strings.Join(running, ", "))
+	}
+	if len(ended) > 0 {
+		rows.Add("ENDED", strings.Join(ended, ", "))
+	}
 }

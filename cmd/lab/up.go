@@ -29,19 +29,23 @@ func newUp(env cli.Environment) *cobra.Command {
 		Long: `Bring up a local AWS, a Kubernetes cluster and the authenticator, and return when
 all are ready. They run in the background until "lab down".
 
-By default, the cluster is a kube-apiserver and its etcd, which start in seconds.
+By default, the cluster is a kube-apiserver with its etcd and kube-controller-manager,
+which start in seconds. It has no nodes, so pods stay Pending.
 With --provider kind, it is a whole cluster: its nodes are Docker containers,
 the authenticator is a static pod beside each kube-apiserver, and the workers join
 through IAM, as on EKS. Kind needs Linux.
 
-kube-apiserver, etcd and kubectl come from --assets, $KUBEBUILDER_ASSETS or the
-directory k8s beside this program. If they are in none of these, up downloads them
-from envtest's index and verifies their checksum. If that fails, it builds them,
-which needs Go and a clone of the source. ENVTEST_INDEX is the URL of another
-index; "off" disables downloads.
+kube-apiserver, etcd, kubectl and kube-controller-manager come from --assets,
+$KUBEBUILDER_ASSETS or the directory k8s beside this program. If they are in none of
+these, up downloads them from envtest's index and from Kubernetes' releases, and
+verifies their checksums. If that fails, it builds them, which needs Go and a clone of
+the source. ENVTEST_INDEX is the URL of another index; "off" disables downloads. Without
+a kube-controller-manager, ClusterRoles view, edit and admin have no rules.
 
-First, up removes what a killed lab left in the directory. If a lab runs there
-already, up does nothing.`,
+If a lab was killed, up takes it up: its cluster, its AWS account and its addresses are as
+before, so shells that use it go on. "lab down" first starts anew. A lab of --provider kind
+is not taken up: up removes what it left. If a lab runs in the directory already, up does
+nothing.`,
 		Example: `  lab up
   lab up --foreground     # stay; Ctrl-C ends the lab
   lab up --dir /tmp/lab2  # a second one
@@ -65,7 +69,7 @@ already, up does nothing.`,
 			if _, _, err := net.SplitHostPort(config.Listen); config.Listen != "" && err != nil {
 				return cli.Usagef("--listen %q: expected HOST:PORT, such as 127.0.0.1:4566", config.Listen)
 			}
-			config.NoAdmission = !admission
+			config.NoAdmission, config.TakeUp = !admission, true
 			if err := checkPaths(config); err != nil {
 				return err
 			}
@@ -164,7 +168,7 @@ func upForeground(ctx context.Context, config lab.Config, env cli.Environment, s
 		return err
 	}
 	<-ctx.Done()
-	fmt.Fprintln(stderr, "lab: ending")
+	fmt.Fprintf(stderr, "lab: ending: %v\n", context.Cause(ctx))
 	return running.Close()
 }
 

@@ -40,14 +40,20 @@ func (l *Lab) startAWS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := l.dir.Create(awsDir+"/log", 0o600)
+	log, err := l.dir.Append(awsDir + "/log")
 	if err != nil {
 		return fmt.Errorf("opening local AWS's log: %w", err)
+	}
+	var administrator localaws.AccessKey // of the state that is taken up, or a new one
+	if l.takesUp() {
+		if administrator, err = l.info.administrator(); err != nil {
+			return err
+		}
 	}
 	server := &awsServer{log: log, end: func() {}, ended: make(chan struct{})}
 	l.aws = server
 	server.aws, err = localaws.New(localaws.Config{
-		AccountID: Account, Region: Region, CA: ca,
+		AccountID: Account, Region: Region, CA: ca, Administrator: administrator, StateFile: l.path(awsDir, "state.json"),
 		Instances: append(l.workers(), localaws.Instance{ID: NodeInstanceID, PrivateDNSName: NodeName}),
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 	})
@@ -55,7 +61,7 @@ func (l *Lab) startAWS(ctx context.Context) error {
 		close(server.ended)
 		return err
 	}
-	listener, err := listenOnLoopback(l.config.Listen)
+	listener, err := l.listenAsBefore()
 	if err != nil {
 		close(server.ended)
 		return err
@@ -66,11 +72,15 @@ func (l *Lab) startAWS(ctx context.Context) error {
 		defer close(server.ended)
 		server.err = server.aws.Serve(serving, listener, nil)
 	}()
+	l.info.AWS = "http://" + listener.Addr().String()
+	l.info.Account, l.info.Region = Account, Region
+	if l.takesUp() {
+		l.info.OwnerARN = l.earlier.OwnerARN
+		return files.WriteControlSecret(server.aws)
+	}
 	if err := files.Write(server.aws); err != nil {
 		return err
 	}
-	l.info.AWS = "http://" + listener.Addr().String()
-	l.info.Account, l.info.Region = Account, Region
 	return l.populateAWS(ctx)
 }
 
@@ -91,7 +101,11 @@ func listenOnLoopback(address string) (net.Listener, error) {
 func (s *awsServer) stop() error {
 	s.end()
 	<-s.ended
-	return errors.Join(s.err, s.log.Close())
+	var err error
+	if s.aws != nil {
+		err = s.aws.Close()
+	}
+	return errors.Join(s.err, err, s.log.Close())
 }
 
 // awsDir, in the lab's directory, holds the files that local AWS's clients need.

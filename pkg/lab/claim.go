@@ -167,6 +167,22 @@ func published(path string) (info Info, ok bool, err error) {
 	return info, true, nil
 }
 
+// abandoned returns the description of the lab that was killed in a directory, and
+// reports whether one was: a lab that ends removes it. None may run there.
+func abandoned(dir *private.Dir) (info Info, ok bool, err error) {
+	text, err := dir.ReadFile(infoFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Info{}, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &info)
+	}
+	if err != nil {
+		return Info{}, false, fmt.Errorf("reading the killed lab's description %s: %w", dir.Path(infoFile), err)
+	}
+	return info, true, nil
+}
+
 // withdraw removes the description, since the lab is ending.
 func (c *claim) withdraw() error { return c.remove(infoFile, newInfoFile) }
 
@@ -185,7 +201,7 @@ func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 // removeState removes a lab's files. It keeps the mark of a lab's directory, and the
 // log, which may explain a failure.
 func (c *claim) removeState() error {
-	return c.remove(infoFile, newInfoFile, processesFile, awsDir, provider.AuthenticatorDir, envtest.Dir, kind.Dir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir, callersDir)
+	return c.remove(infoFile, newInfoFile, controlSocket, processesFile, awsDir, provider.AuthenticatorDir, envtest.Dir, kind.Dir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir, callersDir)
 }
 
 // remove removes files from the claimed directory. If the directory was replaced by

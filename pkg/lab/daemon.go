@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -126,7 +128,10 @@ func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim
 			return nil, true, err
 		}
 		if info.PID != 0 && info.PID != asked {
-			fmt.Fprintf(progress, "lab: ending process %d\n", info.PID)
+			fmt.Fprintf(progress, "lab: ending the lab in %s (%s)\n", info.Dir, info.owner())
+			if err := logEnd(info); err != nil {
+				return nil, true, err
+			}
 			if err := askToEnd(info); err != nil {
 				return nil, true, fmt.Errorf("ending the lab in %s: %w", dir, err)
 			}
@@ -138,6 +143,30 @@ func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim
 			return nil, true, fmt.Errorf("waiting for the lab in %s to end: %w", dir, context.Cause(ctx))
 		}
 	}
+}
+
+// logEnd adds who ends a lab to its log. The lab itself gets only a signal, which does
+// not tell.
+func logEnd(info Info) error {
+	dir, err := info.open()
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	log, err := dir.Append(LogFile)
+	if err != nil {
+		return fmt.Errorf("opening the lab's log: %w", err)
+	}
+	_, err = fmt.Fprintf(log, "lab: %s: process %d of user %s ends this lab\n", time.Now().Format(time.DateTime), os.Getpid(), username())
+	return errors.Join(err, log.Close())
+}
+
+// username returns the name of this process's user, or its number if it has no name.
+func username() string {
+	if current, err := user.Current(); err == nil {
+		return current.Username
+	}
+	return strconv.Itoa(os.Getuid())
 }
 
 // askToEnd verifies the lab's process and sends it SIGTERM.

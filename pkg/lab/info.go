@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
@@ -13,11 +14,17 @@ type Info struct {
 	// Running reports whether all of the lab is ready.
 	Running bool   `json:"running"`
 	Dir     string `json:"dir"`
+	// Complete reports whether the directory has all files of a lab that was ready, even if
+	// it is coming up again or was killed.
+	Complete bool `json:"complete,omitempty"`
 	// PID is the lab's process. If it is set but Running is not, the lab is coming up.
 	PID int `json:"pid,omitempty"`
 	// ProcessStarted and Executable identify the lab's process beside its PID.
 	ProcessStarted string `json:"processStarted,omitempty"`
 	Executable     string `json:"executable,omitempty"`
+	// User is the name of the user who started the lab, and Since when.
+	User  string    `json:"user,omitempty"`
+	Since time.Time `json:"since,omitzero"`
 
 	// Provider is [Envtest] or [Kind].
 	Provider string `json:"provider,omitempty"`
@@ -37,6 +44,12 @@ type Info struct {
 	Authenticator   string `json:"authenticator,omitempty"`
 	// StartSeconds is how long the lab took to be ready.
 	StartSeconds float64 `json:"startSeconds,omitempty"`
+
+	// Parts are the programs or containers of the cluster. Only [Inspect] finds out
+	// which of them run now.
+	Parts []Part `json:"parts,omitempty"`
+	// Left is what a killed lab left. Only [Inspect] sets it.
+	Left *Left `json:"left,omitempty"`
 }
 
 const (
@@ -45,6 +58,18 @@ const (
 	// administratorContext is the name of the context for step 4 of the story.
 	administratorContext = "administrator"
 )
+
+// owner returns whose lab it is, such as "alice, process 4711, up since 2026-11-28 22:49:05".
+func (i Info) owner() string {
+	text := fmt.Sprintf("process %d", i.PID)
+	if i.User != "" {
+		text = i.User + ", " + text
+	}
+	if !i.Since.IsZero() {
+		text += ", up since " + i.Since.Local().Format(time.DateTime)
+	}
+	return text
+}
 
 // identity returns the identity of the lab's process.
 func (i Info) identity() process.Identity {
@@ -82,14 +107,15 @@ func Open(dir string) (Info, error) {
 	return info, info.Ready()
 }
 
-// Ready returns nil if the lab runs, and otherwise [ErrNotRunning] with the remedy.
+// Ready returns nil if the lab runs with all of its parts, and otherwise an error with the
+// remedy, which is [ErrNotRunning] if no lab runs.
 func (i Info) Ready() error {
 	switch {
 	case i.Running:
-		return nil
+		return i.dead()
 	case i.PID != 0:
 		return fmt.Errorf("%w in %s: it is still coming up (process %d)", ErrNotRunning, i.Dir, i.PID)
 	default:
-		return fmt.Errorf("%w in %s (lab up starts one)", ErrNotRunning, i.Dir)
+		return fmt.Errorf("%w in %s (%s)", ErrNotRunning, i.Dir, i.remedy())
 	}
 }

@@ -90,6 +90,9 @@ type Config struct {
 	// TrustEndpoint makes the authenticator trust the local AWS's own URL too, for
 	// clients with AWS_ENDPOINT_URL.
 	TrustEndpoint bool
+	// TakeUp goes on with the cluster and the AWS account of a lab in Dir that was killed,
+	// if its provider was Envtest. Otherwise, what it left is removed.
+	TakeUp bool
 	// Progress gets a line for each step. Nil discards them.
 	Progress io.Writer
 }
@@ -130,6 +133,9 @@ type Lab struct {
 
 	aws     *awsServer
 	cluster provider.Cluster
+	control *control // nil if the lab has no socket
+	// earlier is the lab that this one takes up, or nil.
+	earlier *Info
 	// admin has full access to the cluster. The lab itself uses it.
 	admin *rest.Config
 	info  Info
@@ -140,6 +146,9 @@ type Lab struct {
 	// gaveUp reports whether the user cancelled the start.
 	gaveUp bool
 }
+
+// anyPort is the default of [Config.Listen].
+const anyPort = "127.0.0.1:0"
 
 // DefaultDir returns the default directory of a lab.
 func DefaultDir() (string, error) {
@@ -181,7 +190,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if c.Listen == "" {
-		c.Listen = "127.0.0.1:0"
+		c.Listen = anyPort
 	}
 	if c.Progress == nil {
 		c.Progress = io.Discard
@@ -190,7 +199,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // Up brings a lab up and returns when all of it is ready. It first cleans up what an
-// earlier lab in the directory left behind. If a lab still runs there, the error is
+// earlier lab in the directory left behind, or takes it up. If a lab still runs there, the error is
 // [ErrRunning].
 func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	config, err = config.withDefaults()
@@ -214,10 +223,15 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	}
 	lab.info = Info{
 		Dir: lab.dir.Path(), PID: self.PID, ProcessStarted: self.Started, Executable: self.Executable,
+		User: username(), Since: lab.started.Round(time.Second),
 		Provider: config.Provider, Assets: config.Assets, Authenticator: config.Authenticator,
 	}
 	lab.info.Kubeconfig = lab.path(kubeconfigFile)
-	if err := lab.claim.clear(ctx, config.Progress); err != nil {
+	prepare := func() error { return lab.claim.clear(ctx, config.Progress) }
+	if config.TakeUp {
+		prepare = func() error { return lab.takeUp(ctx) }
+	}
+	if err := prepare(); err != nil {
 		return nil, err
 	}
 	if err := lab.claim.publish(lab.info); err != nil {
@@ -226,7 +240,8 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	if err := lab.start(ctx); err != nil {
 		return nil, err
 	}
-	lab.info.Running = true
+	lab.serveControl()
+	lab.info.Running, lab.info.Complete = true, true
 	lab.info.StartSeconds = time.Since(lab.started).Round(100 * time.Millisecond).Seconds()
 	if err := lab.claim.publish(lab.info); err != nil {
 		return nil, err
@@ -251,15 +266,19 @@ func (l *Lab) start(ctx context.Context) (err error) {
 	if l.config.Provider == Kind {
 		steps = append(steps, provider.Step{Name: "writing a kubeconfig with aws eks update-kubeconfig, and signing in with it", Run: l.signInAsOwner})
 	}
-	if !l.config.NoAdmission {
-		steps = append(steps, provider.Step{Name: "installing the guard on aws-auth", Run: l.GuardAWSAuth})
+	if !l.config.NoAdmission || l.takesUp() {
+		steps = append(steps, provider.Step{Name: "installing the guard on aws-auth", Run: l.guard})
 	}
 	for _, step := range steps {
 		if err := l.step(ctx, step); err != nil {
 			return err
 		}
 	}
-	return nil
+	parts, err := l.cluster.Parts(ctx)
+	for _, name := range parts {
+		l.info.Parts = append(l.info.Parts, Part{Name: name, Running: true})
+	}
+	return err
 }
 
 // step runs a step. It prints its name at the start, and again every 5 s until it is
@@ -295,7 +314,13 @@ func (l *Lab) progress(format string, args ...any) {
 func (l *Lab) Close() error { return l.stop() }
 
 func (l *Lab) stop() error {
-	err := l.claim.withdraw()
+	var err error
+	if l.info.Running || !l.takesUp() { // what could not be taken up stays for the next lab
+		err = l.claim.withdraw()
+	}
+	if l.control != nil {
+		err = errors.Join(err, l.control.stop())
+	}
 	if l.cluster != nil {
 		err = errors.Join(err, l.cluster.Stop(!l.info.Running && !l.gaveUp))
 	}

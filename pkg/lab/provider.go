@@ -51,6 +51,9 @@ func (l *Lab) startCluster(ctx context.Context) (provider.Cluster, error) {
 		Prepare: l.prepareCluster, Start: l.endIfCancelled, Record: l.recordPrograms,
 		Step: l.step, Progress: l.progress,
 	}
+	if l.takesUp() {
+		spec.Earlier = provider.Earlier{Endpoint: l.earlier.Endpoint, Webhook: l.earlier.Webhook}
+	}
 	if l.config.Provider == Envtest {
 		return running(envtest.Up(ctx, spec))
 	}
@@ -81,6 +84,9 @@ func (l *Lab) workers() []localaws.Instance {
 // 4 of the story edits it. Later, update-kubeconfig adds its own context to the file.
 func (l *Lab) prepareCluster(ctx context.Context, admin *rest.Config) error {
 	l.admin = admin
+	if l.takesUp() {
+		return l.renewKubeconfig(admin)
+	}
 	if err := kubeconfig.WriteCertificate(l.dir, kubeconfigFile, administratorContext, admin); err != nil {
 		return err
 	}

@@ -51,10 +51,18 @@ func (f Files) Write(a *AWS) error {
 	if err := os.WriteFile(f.Config(), []byte(config.String()), 0o600); err != nil {
 		return fmt.Errorf("writing the AWS configuration: %w", err)
 	}
+	if err := f.WriteControlSecret(a); err != nil {
+		return err
+	}
+	return f.writeCredentials(a.Administrator(), a.Administrator())
+}
+
+// WriteControlSecret writes the secret of the control endpoints, which each run has anew.
+func (f Files) WriteControlSecret(a *AWS) error {
 	if err := os.WriteFile(f.ControlSecret(), []byte(a.ControlSecret()), 0o600); err != nil {
 		return fmt.Errorf("writing the secret of the control endpoints: %w", err)
 	}
-	return f.writeCredentials(a.Administrator(), a.Administrator())
+	return nil
 }
 
 // WriteDefault makes a key the default one, as `aws configure` does.

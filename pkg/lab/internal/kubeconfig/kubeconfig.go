@@ -14,8 +14,15 @@ import (
 // WriteCertificate writes a kubeconfig of one user, who signs in with the client
 // certificate of a configuration. Its context has the given name.
 func WriteCertificate(dir *private.Dir, file, name string, config *rest.Config) error {
-	return Write(dir, file, name, &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData},
-		&api.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData})
+	return Write(dir, file, name, clusterOf(config), certificateOf(config))
+}
+
+func clusterOf(config *rest.Config) *api.Cluster {
+	return &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
+}
+
+func certificateOf(config *rest.Config) *api.AuthInfo {
+	return &api.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
 }
 
 // Write writes a kubeconfig of one context.
@@ -29,6 +36,16 @@ func Write(dir *private.Dir, file, name string, cluster *api.Cluster, user *api.
 // the current one, as update-kubeconfig does.
 func Merge(dir *private.Dir, file, name string, cluster *api.Cluster, user *api.AuthInfo) error {
 	return edit(dir, file, func(config *api.Config) { add(config, name, cluster, user) })
+}
+
+// RenewCertificate replaces the cluster and the user of a context that WriteCertificate
+// wrote. The current context stays.
+func RenewCertificate(dir *private.Dir, file, name string, config *rest.Config) error {
+	return edit(dir, file, func(to *api.Config) {
+		current := to.CurrentContext
+		add(to, name, clusterOf(config), certificateOf(config))
+		to.CurrentContext = current
+	})
 }
 
 // Use makes a context the current one.

@@ -37,6 +37,10 @@ type Spec struct {
 	// The caches' lifetimes. Zero means the default of the program.
 	WebhookCacheTTL, VerificationCacheTTL time.Duration
 
+	// Earlier is the cluster of a killed lab that this one goes on with. Its zero value
+	// means a new cluster.
+	Earlier Earlier
+
 	// Prepare is called with an administrator's rights as soon as kube-apiserver
 	// answers. It creates what the authenticator reads.
 	Prepare func(context.Context, *rest.Config) error
@@ -48,6 +52,13 @@ type Spec struct {
 	Step func(context.Context, Step) error
 	// Progress reports a line.
 	Progress func(format string, args ...any)
+}
+
+// Earlier is what clients know of a cluster, and so has to stay. Its other files are in the
+// lab's directory.
+type Earlier struct {
+	// Endpoint is the URL of kube-apiserver, and Webhook that of the authenticator.
+	Endpoint, Webhook string
 }
 
 // A Step is a step of bringing a cluster up.
@@ -77,6 +88,10 @@ type Cluster interface {
 	// certificates in PEM.
 	Webhook() string
 	WebhookCA(ctx context.Context) ([]byte, error)
+	// Parts returns the names of the programs or containers of the cluster.
+	Parts(ctx context.Context) ([]string, error)
+	// Restart restarts the named parts, and starts those that have ended.
+	Restart(ctx context.Context, parts ...string) error
 	// RestartAuthenticator restarts the authenticator. With waitReady it returns when
 	// the authenticator has read aws-auth, otherwise as soon as it serves.
 	RestartAuthenticator(ctx context.Context, waitReady bool) error

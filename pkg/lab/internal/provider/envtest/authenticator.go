@@ -17,11 +17,13 @@ import (
 )
 
 func (c *Cluster) makeCertificate(ctx context.Context) error {
-	address, err := freeport.Address()
-	if err != nil {
-		return err
+	if c.webhook = c.spec.Earlier.Webhook; c.webhook == "" {
+		address, err := freeport.Address()
+		if err != nil {
+			return err
+		}
+		c.webhook = "https://" + address
 	}
-	c.webhook = "https://" + address
 	return c.spec.InitAuthenticator(ctx, c.webhook)
 }
 

@@ -54,18 +54,15 @@ func (c *Cluster) startControllers(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("creating the user of the controllers: %w", err)
 	}
-	const controllersKubeconfig, ca = Dir + "/controllers.kubeconfig", Dir + "/ca.crt"
+	const controllersKubeconfig = Dir + "/controllers.kubeconfig"
 	if err := kubeconfig.WriteCertificate(c.spec.Dir, controllersKubeconfig, "controllers", user.Config()); err != nil {
 		return err
-	}
-	if err := c.spec.Dir.WriteFile(ca, c.plane.APIServer.CA, 0o600); err != nil {
-		return fmt.Errorf("writing the CA of kube-apiserver: %w", err)
 	}
 	c.controllers, err = startProgram(c.spec.Dir, ControllersLog, os.Environ(), filepath.Join(c.spec.Assets, controlplane.ControllerManager), controlplane.ControllerManager,
 		"--kubeconfig="+c.spec.Path(controllersKubeconfig),
 		"--controllers="+strings.Join(controllers(), ","),
 		"--use-service-account-credentials",
-		"--root-ca-file="+c.spec.Path(ca),
+		"--root-ca-file="+c.spec.Path(caFile),
 		"--service-account-private-key-file="+c.spec.Path(Dir, "apiserver", "sa-signer.key"),
 		"--leader-elect=false",
 		"--secure-port=0", // nothing asks it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,9 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	plane.KubectlPath = filepath.Join(c.spec.Assets, "kubectl")
 	plane.Etcd = &envtest.Etcd{Path: filepath.Join(c.spec.Assets, "etcd"), DataDir: c.spec.Path(Dir, "etcd"), StartTimeout: time.Minute}
 	plane.APIServer = &envtest.APIServer{Path: filepath.Join(c.spec.Assets, "kube-apiserver"), CertDir: c.spec.Path(Dir, "apiserver"), StartTimeout: 2 * time.Minute}
+	if err := c.serveAsBefore(); err != nil {
+		return err
+	}
 	for _, name := range []string{"etcd", "apiserver"} {
 		if err := c.spec.Dir.Mkdir(Dir + "/" + name); err != nil {
 			return fmt.Errorf("making the control plane's directory: %w", err)
@@ -56,6 +60,9 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	if err := c.spec.Record(); err != nil {
 		return err
 	}
+	if err := c.spec.Dir.WriteFile(caFile, plane.APIServer.CA, 0o600); err != nil {
+		return fmt.Errorf("writing the CA of kube-apiserver: %w", err)
+	}
 	if err := c.writeAuthenticatorKubeconfig(); err != nil {
 		return err
 	}
@@ -68,16 +75,35 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	return c.spec.Prepare(ctx, c.admin)
 }
 
-// openLog creates the log of a program of the control plane. The program is recorded
+// openLog opens the log of a program of the control plane. The program is recorded
 // as soon as it runs.
 func (c *Cluster) openLog(name string) (*provider.ProgramLog, error) {
-	file, err := c.spec.Dir.Create(Dir+"/"+name, 0o600)
+	file, err := c.spec.Dir.Append(Dir + "/" + name)
 	if err != nil {
 		return nil, fmt.Errorf("opening a log of the control plane: %w", err)
 	}
 	c.plane.logs = append(c.plane.logs, file)
 	// An error can be ignored here: all programs are recorded again once they run.
 	return &provider.ProgramLog{File: file, Started: func() { _ = c.spec.Record() }}, nil
+}
+
+// caFile is the CA of kube-apiserver's certificate.
+const caFile = Dir + "/ca.crt"
+
+// serveAsBefore gives kube-apiserver the address and the CA of the cluster that this one
+// goes on with. envtest finds the certificates itself, and keeps them.
+func (c *Cluster) serveAsBefore() (err error) {
+	if c.spec.Earlier.Endpoint == "" {
+		return nil
+	}
+	server := c.plane.APIServer
+	if server.Address, server.Port, err = net.SplitHostPort(strings.TrimPrefix(c.spec.Earlier.Endpoint, "https://")); err != nil {
+		return fmt.Errorf("reading the URL of the earlier kube-apiserver: %w", err)
+	}
+	if server.CA, err = c.spec.Dir.ReadFile(caFile); err != nil {
+		return fmt.Errorf("reading the CA of the earlier kube-apiserver: %w", err)
+	}
+	return nil
 }
 
 func (p *controlPlane) stop() error {

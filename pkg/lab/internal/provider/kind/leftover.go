@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 )
@@ -84,3 +86,30 @@ const (
 	// labLabel is the label of the lab's other containers and networks.
 	labLabel = "kube-iam.lab"
 )
+
+// Running returns the names of the containers of the lab in dir that run.
+func Running(ctx context.Context, dir *private.Dir) ([]string, error) {
+	left, ok, err := leftoverOf(dir)
+	if err != nil || !ok {
+		return nil, err
+	}
+	names, err := engine{left.DockerHost}.containers(ctx, left.Name)
+	if err != nil {
+		return nil, fmt.Errorf("listing the containers of cluster %s (the engine at %s must be running): %w", left.Name, left.DockerHost, err)
+	}
+	return names, nil
+}
+
+// containers returns the names of the running containers of a cluster.
+func (e engine) containers(ctx context.Context, cluster string) ([]string, error) {
+	var names []string
+	for _, label := range []string{clusterLabel, labLabel} {
+		found, err := e.run(ctx, "ps", "--filter", "label="+label+"="+cluster, "--format", "{{.Names}}")
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, strings.Fields(found)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
