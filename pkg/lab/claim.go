@@ -168,17 +168,18 @@ func published(path string) (info Info, ok bool, err error) {
 }
 
 // abandoned returns the description of the lab that was killed in a directory, and
-// reports whether one was: a lab that ends removes it. None may run there.
+// reports whether one was: a lab that ends removes it. None may run there. A description
+// that was not written in full, as on a full disk, is empty.
 func abandoned(dir *private.Dir) (info Info, ok bool, err error) {
 	text, err := dir.ReadFile(infoFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Info{}, false, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &info)
-	}
 	if err != nil {
-		return Info{}, false, fmt.Errorf("reading the killed lab's description %s: %w", dir.Path(infoFile), err)
+		return Info{}, false, fmt.Errorf("reading the killed lab's description: %w", err)
+	}
+	if err := json.Unmarshal(text, &info); err != nil {
+		return Info{}, true, nil //nolint:nilerr // see above
 	}
 	return info, true, nil
 }

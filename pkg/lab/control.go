@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/unixsocket"
@@ -42,11 +41,8 @@ func (l *Lab) serveControl() {
 		l.progress("lab restart does not work for this lab: %v", err)
 		return
 	}
-	var one sync.Mutex // restarts at a time
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+restartPath, func(w http.ResponseWriter, r *http.Request) {
-		one.Lock()
-		defer one.Unlock()
 		if err := l.Restart(r.Context(), r.URL.Query()["part"]...); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
@@ -82,6 +78,8 @@ func (l *Lab) Restart(ctx context.Context, parts ...string) error {
 			return fmt.Errorf("restarting %s: the lab has no such part (it has %s)", part, strings.Join(known, ", "))
 		}
 	}
+	l.restarting.Lock()
+	defer l.restarting.Unlock()
 	l.progress("restarting %s", strings.Join(parts, ", "))
 	if err := l.cluster.Restart(ctx, parts...); err != nil {
 		l.progress("restarting %s: %v", strings.Join(parts, ", "), err)

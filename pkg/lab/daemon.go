@@ -129,8 +129,8 @@ func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim
 		}
 		if info.PID != 0 && info.PID != asked {
 			fmt.Fprintf(progress, "lab: ending the lab in %s (%s)\n", info.Dir, info.owner())
-			if err := logEnd(info); err != nil {
-				return nil, true, err
+			if err := logEnd(info); err != nil { // such as on a full disk, which down may free
+				fmt.Fprintf(progress, "lab: %v\n", err)
 			}
 			if err := askToEnd(info); err != nil {
 				return nil, true, fmt.Errorf("ending the lab in %s: %w", dir, err)
@@ -155,10 +155,13 @@ func logEnd(info Info) error {
 	defer dir.Close()
 	log, err := dir.Append(LogFile)
 	if err != nil {
-		return fmt.Errorf("opening the lab's log: %w", err)
+		return fmt.Errorf("writing the lab's log: %w", err)
 	}
 	_, err = fmt.Fprintf(log, "lab: %s: process %d of user %s ends this lab\n", time.Now().Format(time.DateTime), os.Getpid(), username())
-	return errors.Join(err, log.Close())
+	if err := errors.Join(err, log.Close()); err != nil {
+		return fmt.Errorf("writing the lab's log: %w", err)
+	}
+	return nil
 }
 
 // username returns the name of this process's user, or its number if it has no name.

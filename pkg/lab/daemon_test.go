@@ -59,8 +59,13 @@ func TestBackground(t *testing.T) {
 	if err != nil || !was {
 		t.Errorf("Down = %v, %v", was, err)
 	}
-	if want := fmt.Sprintf("lab: ending process %d\n", info.PID); progress.String() != want {
+	since := info.Since.Local().Format(time.DateTime)
+	if want := fmt.Sprintf("lab: ending the lab in %s (alice, process %d, up since %s)\n", dir, info.PID, since); progress.String() != want {
 		t.Errorf("Down says %q, want %q", &progress, want)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, LogFile))
+	if want := fmt.Sprintf(": process %d of user %s ends this lab\n", os.Getpid(), username()); err != nil || !strings.HasSuffix(string(text), want) {
+		t.Errorf("the log says %q (%v), want %q", text, err, want)
 	}
 	if got, want := files(t, dir), []string{lockFile, LogFile}; !slices.Equal(got, want) {
 		t.Errorf("there remain %q, want %q", got, want)

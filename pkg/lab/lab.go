@@ -134,6 +134,8 @@ type Lab struct {
 	aws     *awsServer
 	cluster provider.Cluster
 	control *control // nil if the lab has no socket
+	// restarting is locked while parts of the cluster restart.
+	restarting sync.Mutex
 	// earlier is the lab that this one takes up, or nil.
 	earlier *Info
 	// admin has full access to the cluster. The lab itself uses it.

@@ -51,7 +51,8 @@ func playLab(role, dir string) error {
 	if err != nil {
 		return err
 	}
-	info := Info{Dir: claim.dir.Path(), PID: self.PID, ProcessStarted: self.Started, Executable: self.Executable, Running: role != "coming up" && role != "failing"}
+	info := Info{Dir: claim.dir.Path(), PID: self.PID, ProcessStarted: self.Started, Executable: self.Executable, Running: role != "coming up" && role != "failing",
+		User: "alice", Since: time.Unix(1764370145, 0)}
 	switch role {
 	case "lab of an earlier version":
 		info.ProcessStarted, info.Executable = "", ""

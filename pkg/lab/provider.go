@@ -99,6 +99,8 @@ func (l *Lab) prepareCluster(ctx context.Context, admin *rest.Config) error {
 // RestartAuthenticator restarts the authenticator. With waitReady it returns when
 // the authenticator has read aws-auth, otherwise as soon as it serves.
 func (l *Lab) RestartAuthenticator(ctx context.Context, waitReady bool) error {
+	l.restarting.Lock()
+	defer l.restarting.Unlock()
 	return l.cluster.RestartAuthenticator(ctx, waitReady)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
@@ -83,5 +84,33 @@ func TestKubeconfigThatIsNone(t *testing.T) {
 				t.Errorf("%s = %v, want it to name %s", name, err, file)
 			}
 		}
+	}
+}
+
+// A new certificate changes nothing but the context that has it.
+func TestRenewCertificate(t *testing.T) {
+	t.Parallel()
+	dir := privatetest.Open(t, privatetest.Path(t))
+	writeFirst(t, dir)
+	if err := Merge(dir, file, cluster, &api.Cluster{Server: "https://127.0.0.1:2"}, &api.AuthInfo{Token: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	renewed := &rest.Config{Host: "https://127.0.0.1:3", TLSClientConfig: rest.TLSClientConfig{KeyData: []byte("new")}}
+	if err := RenewCertificate(dir, file, administrator, renewed); err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.LoadFromFile(dir.Path(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.CurrentContext != cluster {
+		t.Errorf("the current context is now %q", config.CurrentContext)
+	}
+	if got := config.Clusters[cluster]; got == nil || got.Server != "https://127.0.0.1:2" {
+		t.Errorf("the other cluster is now %v", got)
+	}
+	admin, server := config.AuthInfos[administrator], config.Clusters[administrator]
+	if admin == nil || string(admin.ClientKeyData) != "new" || server == nil || server.Server != "https://127.0.0.1:3" {
+		t.Errorf("the administrator is %v at %v", admin, server)
 	}
 }
