@@ -1,6 +1,6 @@
 // Package lab brings up a Kubernetes cluster with AWS IAM sign-in, on one machine
-// and without a network: a local AWS, a real kube-apiserver with its etcd, and the
-// authenticator as its token webhook.
+// and without a network: a local AWS, a real kube-apiserver with its etcd and
+// kube-controller-manager, and the authenticator as its token webhook.
 //
 //	kubectl ─► kube-apiserver ─► authenticator ─► local AWS (as sts.eu-west-2.amazonaws.com)
 //

@@ -17,7 +17,8 @@ import (
 
 // Providers of a lab's cluster.
 const (
-	// Envtest is a kube-apiserver and its etcd as plain processes, without nodes.
+	// Envtest is a kube-apiserver, its etcd and kube-controller-manager as plain
+	// processes, without nodes.
 	Envtest = "envtest"
 	// Kind is a whole cluster with containers as nodes.
 	Kind = "kind"
