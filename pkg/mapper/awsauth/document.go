@@ -102,7 +102,7 @@ func (r *reading) readText(name, content string, at origin) {
 	switch {
 	case err != nil:
 		f := diagnose(r.text, err)
-		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
+		r.keepLast(mapper.SectionSyntax, name, f.node(), r.unparsed(f), f.fix)
 		r.showLines(f.node())
 		r.suggestQuotes(f)
 	case root == nil: // only comments
@@ -116,17 +116,26 @@ func (r *reading) readText(name, content string, at origin) {
 	}
 }
 
+// unparsed returns the message about the fault of a section. It has the place if all lines
+// of the section are in one line of the file.
+func (r *reading) unparsed(f fault) string {
+	if r.text.origin.folded {
+		return fmt.Sprintf("the YAML does not parse: line %d, column %d of the text: %s", f.line, f.column, f.cause)
+	}
+	return "the YAML does not parse: " + f.cause
+}
+
 // outdentedText reads a section that parses only down to a line that is indented
 // less than the first. EKS reads the lines above it, so without a last good content
 // this does too.
 func (r *reading) outdentedText(name string, value *yaml.Node) {
 	f := unreadFault(r.text, outdented)
 	if _, ok := r.lastGood(name); ok {
-		r.keepLast(mapper.SectionSyntax, name, f.node(), "the YAML does not parse: "+f.cause, f.fix)
+		r.keepLast(mapper.SectionSyntax, name, f.node(), r.unparsed(f), f.fix)
 	} else {
 		r.broken[name] = true
 		r.readValue(name, value)
-		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), "the YAML does not parse: "+f.cause, "as on EKS, only the lines above it apply", f.fix)
+		r.report(mapper.SectionSyntax, mapper.Error, name, f.node(), r.unparsed(f), "as on EKS, only the lines above it apply", f.fix)
 	}
 	r.showLines(f.node())
 }

@@ -31,13 +31,14 @@ type opening struct {
 // findFault returns the first fault in a text that it can explain.
 func findFault(t text) (fault, bool) {
 	s := scanner{block: -1, text: t}
+	found := findCharacter(t)
 	number := 0
-	var found *fault
 	for line := range strings.Lines(t.content) {
-		number++
-		if found = s.scanLine(number, strings.TrimRight(line, " \t\r\n")); found != nil {
+		if found != nil {
 			break
 		}
+		number++
+		found = s.scanLine(number, strings.TrimRight(line, " \t\r\n"))
 	}
 	if found == nil {
 		if found = s.neverClosed(); found == nil {

@@ -19,7 +19,12 @@ type SyntaxError struct {
 	Edit mapper.Edit
 }
 
-func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s; %s", e.Line, e.Cause, e.Fix) }
+func (e *SyntaxError) Error() string {
+	if e.Column > 1 { // 1 also means that the column is unknown
+		return fmt.Sprintf("line %d, column %d: %s; %s", e.Line, e.Column, e.Cause, e.Fix)
+	}
+	return fmt.Sprintf("line %d: %s; %s", e.Line, e.Cause, e.Fix)
+}
 
 // A fault is why a text does not parse, and how to fix it.
 type fault struct {

@@ -1,6 +1,8 @@
 package awsauth_test
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +68,48 @@ func TestSyntaxErrors(t *testing.T) {
 				t.Errorf("the excerpt is\n%s", p.Excerpt)
 			}
 		})
+	}
+}
+
+// TestCharacters checks that a character that YAML does not allow is reported with its
+// place and its code, in a ConfigMap and in files.
+func TestCharacters(t *testing.T) {
+	const before = "- rolearn: " + role + "A\n  username: é"
+	for char, want := range map[string]string{
+		"\x00":   "the control character U+0000 is not allowed",
+		"\x01":   "the control character U+0001 is not allowed",
+		"\x1b":   "the control character U+001B is not allowed",
+		"\x7f":   "the control character U+007F is not allowed",
+		"\u0080": "the control character U+0080 is not allowed",
+		"\uffff": "the control character U+FFFF is not allowed",
+		"\xff":   "the byte 0xFF is not UTF-8",
+		"\xc3":   "the byte 0xC3 is not UTF-8",
+		"\u00a0": "", "\ufeff": "", "\U0001f600": "",
+	} {
+		text := before + char + "x\n  groups: [x]\n"
+		problems := awsauth.Parse(map[string]string{"mapRoles": text}, nil, options()).Problems
+		if want == "" {
+			if slices.ContainsFunc(problems, func(p mapper.Problem) bool { return p.Code == mapper.SectionSyntax }) {
+				t.Errorf("%q: %v", char, problems)
+			}
+			continue
+		}
+		if len(problems) != 1 || problems[0].Message != "the YAML does not parse: "+want || problems[0].Line != 2 || problems[0].Column != 14 {
+			t.Errorf("%q: %+v, want %s", char, problems, want)
+		}
+		// A file of mappings is not read at all.
+		_, err := awsauth.ParseFile([]byte("# a file\nmapRoles: |\n  "+strings.ReplaceAll(text, "\n", "\n  ")), nil, options())
+		if syntax, ok := errors.AsType[*awsauth.SyntaxError](err); !ok || syntax.Cause != want || syntax.Line != 4 || syntax.Column != 16 {
+			t.Errorf("%q in a file: %v, want line 4: %s", char, err, want)
+		}
+	}
+	// In JSON, the section is one line of the file.
+	inJSON, err := awsauth.ParseFile([]byte(`{"mapRoles": "- rolearn: `+role+`A\n  username: b\u0001x\n"}`), nil, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := inJSON.Problems[0]; p.Message != "the YAML does not parse: line 2, column 14 of the text: the control character U+0001 is not allowed" || p.Line != 1 {
+		t.Errorf("in JSON: %+v", p)
 	}
 }
 

@@ -117,9 +117,9 @@ func TestFileCreate(t *testing.T) {
 func TestFileIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, file, want string }{
-		{"does not parse", "mapUsers: [", "parsing mappings: line 1: "},
+		{"does not parse", "mapUsers: [", "parsing mappings: line 1, column 11: "},
 		{"another kind", "kind: Secret\n", "parsing mappings: line 1: the file is the manifest of a \"Secret\": expected a ConfigMap"},
-		{"a broken section", "mapUsers: |\n  - userarn: {{x}}: y\n", "cannot edit mapUsers safely: it does not parse: line 1: "},
+		{"a broken section", "mapUsers: |\n  - userarn: {{x}}: y\n", "cannot edit mapUsers safely: it does not parse: line 1, column 12: "},
 		{"folded lines", "mapUsers: >\n  - userarn: x\n  - userarn: y\n", "cannot edit mapUsers safely: "},
 		{"lines in single quotes", "mapUsers: '- userarn: x\n\n  '\n", "cannot edit mapUsers safely: "},
 		{"an anchor", "x: &x\n- userarn: x\nmapUsers: *x\n", "cannot edit mapUsers safely: "},
