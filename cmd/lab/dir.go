@@ -16,23 +16,26 @@ const dirFlag = "dir"
 
 // addDirFlag adds the flag for the lab's directory, which all commands share.
 func addDirFlag(command *cobra.Command) {
-	command.Flags().String(dirFlag, "", "directory of the lab's files: new, empty or a lab's, and not writable by other users (default: kube-iam-lab in the user's cache directory)")
+	command.Flags().String(dirFlag, "", "directory of the lab's files: new, empty or a lab's, and not writable by other users (default: $LAB_DIR, or kube-iam-lab in the user's cache directory)")
 	_ = command.MarkFlagDirname(dirFlag)
 }
 
 func dirOf(command *cobra.Command) (string, error) {
 	flag := command.Flags().Lookup(dirFlag)
-	if !flag.Changed {
+	named := flag.Value.String()
+	switch {
+	case flag.Changed && named == "":
+		// It is likely an unset variable in a script, and must not mean the default lab.
+		return "", fmt.Errorf("--%s is empty: expected a directory", dirFlag)
+	case !flag.Changed:
+		named = os.Getenv(lab.DirVariable)
+	}
+	if named == "" {
 		return lab.DefaultDir()
 	}
-	// An empty value is likely an unset variable in a script, and must not mean the
-	// default lab.
-	if flag.Value.String() == "" {
-		return "", fmt.Errorf("--%s is empty: expected a directory", dirFlag)
-	}
-	dir, err := filepath.Abs(flag.Value.String())
+	dir, err := filepath.Abs(named)
 	if err != nil {
-		return "", fmt.Errorf("finding the directory %s: %w", flag.Value, err)
+		return "", fmt.Errorf("finding the directory %s: %w", named, err)
 	}
 	return dir, nil
 }

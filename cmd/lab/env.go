@@ -6,20 +6,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 func newEnv(env cli.Environment) *cobra.Command {
+	var leave bool
 	command := &cobra.Command{
 		Use:   "env",
 		Short: "Print what a shell needs to use the lab",
 		Long: `Print POSIX shell commands that make aws and kubectl use the lab: they set
-the variables with which the AWS CLI uses only the local AWS, a KUBECONFIG with an
-administrator's context, and a PATH with kubectl.`,
+the variables with which AWS clients use only the local AWS (localaws env --help
+says which clients ignore them), a KUBECONFIG with an administrator's context, a
+PATH with kubectl, and LAB_DIR, so that the lab commands of the shell use this lab.
+--unset prints how to leave; it does not restore what was set before.`,
 		Example: `  eval "$(lab env)"
   aws sts get-caller-identity
-  kubectl get configmap -n kube-system`,
+  kubectl get configmap -n kube-system
+  eval "$(lab env --unset)"`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if leave {
+				return printLeave(cmd, env)
+			}
 			info, err := open(cmd)
 			if err != nil {
 				return err
@@ -29,5 +37,20 @@ administrator's context, and a PATH with kubectl.`,
 		},
 	}
 	addDirFlag(command)
+	command.Flags().BoolVar(&leave, "unset", false, "print what unsets the variables instead; needs no running lab")
 	return command
+}
+
+// printLeave prints how to leave a lab, whether it runs or not.
+func printLeave(cmd *cobra.Command, env cli.Environment) error {
+	dir, err := dirOf(cmd)
+	if err != nil {
+		return err
+	}
+	info, err := lab.Status(dir)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(cmd.OutOrStdout(), info.Leave(env))
+	return err
 }

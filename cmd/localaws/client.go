@@ -19,7 +19,7 @@ import (
 // ask sends a request to a control endpoint of the server. The caller closes the
 // body of the response. A status other than 200 is an error.
 func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+p.dialed()+"/_localaws/"+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+dialed(p.listen)+"/_localaws/"+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("--listen %q: %w", p.listen, err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-func newClock() *cobra.Command {
+func newClock(env cli.Environment) *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "clock",
@@ -26,7 +26,7 @@ minutes, so advance the clock, look, and resume.`,
   localaws clock set 2026-11-23T08:00:00Z
   localaws clock resume`,
 	}
-	where.addFlags(command.PersistentFlags())
+	where.addTo(command, env)
 	command.AddCommand(
 		where.clockCommand(cobra.Command{Use: "show", Short: "Print the time", Example: "  localaws clock show", Args: cli.NoArgs}, nil),
 		where.clockCommand(cobra.Command{

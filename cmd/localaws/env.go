@@ -18,37 +18,53 @@ import (
 
 func newEnv(env cli.Environment) *cobra.Command {
 	var where place
+	var leave bool
 	command := &cobra.Command{
 		Use:   "env",
 		Short: "Print the shell variables that point AWS clients at the local AWS",
-		Long: `Print the variables that point AWS CLIs and SDKs at the local AWS, for a POSIX
-shell to evaluate. With them, AWS clients in that shell never reach the real AWS;
-variables that take precedence over them are unset. Your ~/.aws is never changed.`,
+		Long: `Print the variables that point AWS clients at the local AWS, for a POSIX shell to
+evaluate, and unset those that would point them elsewhere. Your ~/.aws is never
+changed. --unset prints how to leave; it does not restore what was set before.
+
+The variables name a proxy, its CA, and the directory of this server, which the
+other localaws commands of the shell then use. Clients that honor HTTPS_PROXY never
+reach the real AWS: AWS CLIs, boto3, the AWS SDK for Go, terraform, eksctl, curl.
+
+These clients ignore the proxy; give them AWS_ENDPOINT_URL=http://HOST:PORT:
+  - Node.js before 24 (and 22 before 22.21)
+  - the AWS SDK for JavaScript v3, with any Node.js: it makes its own agents`,
 		Example: `  eval "$(localaws env)"
-  aws sts get-caller-identity`,
+  aws sts get-caller-identity
+  eval "$(localaws env --unset)"`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files, err := where.files()
 			if err != nil {
 				return err
 			}
+			if leave {
+				fmt.Fprint(cmd.OutOrStdout(), files.Environment("", "").Inverse().Shell(env))
+				return nil
+			}
 			region, err := where.askRegion(cmd.Context(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(cmd.OutOrStdout(), files.Environment(where.dialed(), region).Shell(env))
+			fmt.Fprint(cmd.OutOrStdout(), files.Environment(dialed(where.listen), region).Shell(env))
 			return nil
 		},
 	}
-	where.addFlags(command.Flags())
+	where.addTo(command, env)
+	command.Flags().BoolVar(&leave, "unset", false, "print what unsets the variables instead; needs no server")
 	return command
 }
 
-// dialed returns the address at which clients on this machine reach the server.
-func (p *place) dialed() string {
-	host, port, err := net.SplitHostPort(p.listen)
+// dialed returns the address at which clients on this machine reach a server that
+// listens on an address.
+func dialed(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return p.listen
+		return listen
 	}
 	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
 		host = "127.0.0.1"

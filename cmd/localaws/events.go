@@ -17,7 +17,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-func newEvents() *cobra.Command {
+func newEvents(env cli.Environment) *cobra.Command {
 	var where place
 	var follow bool
 	var since string
@@ -51,7 +51,7 @@ ones. With -o json, each line is a CloudTrail record.`,
 			return nil
 		},
 	}
-	where.addFlags(command.Flags())
+	where.addTo(command, env)
 	flags := command.Flags()
 	flags.BoolVarP(&follow, "follow", "f", false, "print new events as they arrive, until interrupted")
 	flags.StringVar(&since, "since", "", "start of the events, as a time in RFC 3339 or a duration ago, such as 10m (default: all)")

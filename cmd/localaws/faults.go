@@ -12,7 +12,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-func newFaults() *cobra.Command {
+func newFaults(env cli.Environment) *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "faults",
@@ -25,7 +25,7 @@ the faults or stop the server. A call that fails because of a fault has no effec
   localaws faults list
   localaws faults clear`,
 	}
-	where.addFlags(command.PersistentFlags())
+	where.addTo(command, env)
 	command.AddCommand(newFaultsAdd(&where), newFaultsList(&where), newFaultsClear(&where))
 	return command
 }

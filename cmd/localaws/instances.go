@@ -10,7 +10,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-func newInstances() *cobra.Command {
+func newInstances(env cli.Environment) *cobra.Command {
 	var where place
 	var output cli.Output
 	command := &cobra.Command{
@@ -34,7 +34,7 @@ the instance's profile, as if it ran on the instance.`,
 			return output.Print(cmd.OutOrStdout(), list, func(bool) cli.Rows { return instanceRows(list.Instances) })
 		},
 	}
-	where.addFlags(command.Flags())
+	where.addTo(command, env)
 	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML, cli.Name)
 	return command
 }

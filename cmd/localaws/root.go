@@ -23,6 +23,6 @@ permission, and never reaches the real AWS.`,
   eval "$(localaws env)"
   aws sts get-caller-identity`,
 	}
-	root.AddCommand(newServe(), newEnv(env), newInstances(), newClock(), newFaults(), newState(), newEvents(), newRelay(), cli.NewVersion("localaws", version))
+	root.AddCommand(newServe(), newEnv(env), newInstances(env), newClock(env), newFaults(env), newState(env), newEvents(env), newRelay(), cli.NewVersion("localaws", version))
 	return root
 }

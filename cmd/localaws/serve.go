@@ -112,7 +112,7 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := files.Write(a); err != nil {
+	if err := errors.Join(files.Write(a), files.Announce(dialed(listener.Addr().String()))); err != nil {
 		return err
 	}
 	kept := "in memory"

@@ -14,7 +14,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
-func newState() *cobra.Command {
+func newState(env cli.Environment) *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "state",
@@ -25,7 +25,7 @@ roles, clusters and everything else, including secrets.`,
   localaws state reset
   localaws state import state.json`,
 	}
-	where.addFlags(command.PersistentFlags())
+	where.addTo(command, env)
 	command.AddCommand(newStateExport(&where), newStateImport(&where), newStateReset(&where))
 	return command
 }

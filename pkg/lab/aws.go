@@ -76,9 +76,9 @@ func (l *Lab) startAWS(ctx context.Context) error {
 	l.info.Account, l.info.Region = Account, Region
 	if l.takesUp() {
 		l.info.OwnerARN = l.earlier.OwnerARN
-		return files.WriteControlSecret(server.aws)
+		return errors.Join(files.WriteControlSecret(server.aws), files.Announce(listener.Addr().String()))
 	}
-	if err := files.Write(server.aws); err != nil {
+	if err := errors.Join(files.Write(server.aws), files.Announce(listener.Addr().String())); err != nil {
 		return err
 	}
 	return l.populateAWS(ctx)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,7 +51,10 @@ func TestEnviron(t *testing.T) {
 		"AWS_PROFILE":                 "",
 		"AWS_ACCESS_KEY_ID":           "",
 		"AWS_ENDPOINT_URL_EKS":        "",
-		"NO_PROXY":                    "",
+		"NO_PROXY":                    "localhost,127.0.0.1,::1",
+		"SSL_CERT_FILE":               "/the lab/it's/aws/ca-bundle.pem",
+		"LOCALAWS_DIR":                "/the lab/it's/aws",
+		"LAB_DIR":                     "/the lab/it's",
 	} {
 		if got := lookup(environ, name); got != want {
 			t.Errorf("%s=%s, want %q", name, got, want)
@@ -71,6 +75,29 @@ func TestShellTwice(t *testing.T) {
 	}
 	if want := "/the lab/k8s:" + os.Getenv("PATH") + "\n/the lab/it's/kubeconfig\nunset\n"; string(output) != want {
 		t.Errorf("the shell has %q, want %q", output, want)
+	}
+}
+
+// TestLeave checks that a shell which leaves has none of the lab's variables, and the
+// PATH that it had before.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	before := []string{"PATH=" + os.Getenv("PATH"), "HOME=/home/me"}
+	in := testInfo().Environ(before)
+	shell := exec.Command("sh", "-c", `eval "$1"; unset PWD OLDPWD SHLVL _; /usr/bin/env`, "sh", testInfo().Leave(in))
+	shell.Env = in
+	output, err := shell.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := slices.DeleteFunc(strings.Fields(string(output)), func(variable string) bool {
+		return strings.HasPrefix(variable, "PWD=") || strings.HasPrefix(variable, "_=")
+	})
+	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(before))) {
+		t.Errorf("the shell has %q, want %q", got, before)
+	}
+	if text := (Info{Dir: "/the lab"}).Leave(in); strings.Contains(text, "PATH=") || !strings.Contains(text, "LAB_DIR") {
+		t.Errorf("a lab that is down: %s", text)
 	}
 }
 

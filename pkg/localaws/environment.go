@@ -20,6 +20,13 @@ type Environment struct {
 // service or for all.
 const endpointPrefix = "AWS_ENDPOINT_URL"
 
+// DirVariable names the directory of a local AWS's [Files], for the localaws commands
+// of a shell.
+const DirVariable = "LOCALAWS_DIR"
+
+// loopback lists this machine's names, for NO_PROXY.
+const loopback = "localhost,127.0.0.1,::1"
+
 // Environment returns the environment for the local AWS that listens at a host and
 // port.
 func (f Files) Environment(hostPort, region string) Environment {
@@ -33,9 +40,19 @@ func (f Files) Environment(hostPort, region string) Environment {
 			"AWS_CA_BUNDLE":               f.CA(),
 			"HTTPS_PROXY":                 proxy,
 			"https_proxy":                 proxy,
+			// API servers and pages on this machine. The proxy dials only clusters.
+			"NO_PROXY": loopback,
+			"no_proxy": loopback,
+			// Programs that are not AWS clients read these. SSL_CERT_FILE and
+			// REQUESTS_CA_BUNDLE replace the system's CAs, so they name a file with both.
+			"SSL_CERT_FILE":       f.Bundle(),
+			"REQUESTS_CA_BUNDLE":  f.Bundle(),
+			"NODE_EXTRA_CA_CERTS": f.CA(),
+			"NODE_USE_ENV_PROXY":  "1",
 			// Without credentials clients would ask the metadata service of this
 			// machine.
 			"AWS_EC2_METADATA_DISABLED": "true",
+			DirVariable:                 f.Dir,
 		},
 		Unset: []string{
 			"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
@@ -44,7 +61,6 @@ func (f Files) Environment(hostPort, region string) Environment {
 			"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 			"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_DATA_PATH",
 			endpointPrefix, endpointPrefix + "_STS", endpointPrefix + "_IAM", endpointPrefix + "_EKS", endpointPrefix + "_EC2", endpointPrefix + "_CLOUDTRAIL",
-			"NO_PROXY", "no_proxy",
 		},
 	}
 }
@@ -65,6 +81,12 @@ func (e Environment) Apply(environ []string) []string {
 		applied = append(applied, name+"="+e.Set[name])
 	}
 	return applied
+}
+
+// Inverse returns the environment that unsets what e sets. It does not restore the
+// values that e replaced.
+func (e Environment) Inverse() Environment {
+	return Environment{Unset: slices.Sorted(maps.Keys(e.Set))}
 }
 
 // Shell returns text that a POSIX shell evaluates to set the environment. A shell

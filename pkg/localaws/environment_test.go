@@ -18,6 +18,7 @@ func hostile() []string {
 		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_EKS", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_DYNAMODB",
 		"NO_PROXY", "no_proxy", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_DATA_PATH",
 		"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
+		"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "NODE_USE_ENV_PROXY", "LOCALAWS_DIR",
 		"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "AWS_EC2_METADATA_DISABLED",
 	} {
 		environ = append(environ, name+"=hostile")
@@ -29,7 +30,10 @@ func wanted() []string {
 	return []string{
 		"AWS_CA_BUNDLE=/state dir/it's/ca.pem", "AWS_CONFIG_FILE=/state dir/it's/config", "AWS_DEFAULT_REGION=eu-west-2",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=eu-west-2", "AWS_SHARED_CREDENTIALS_FILE=/state dir/it's/credentials",
-		"HOME=/home/me", "HTTPS_PROXY=http://127.0.0.1:4566", "PATH=/usr/bin:/bin", "https_proxy=http://127.0.0.1:4566",
+		"HOME=/home/me", "HTTPS_PROXY=http://127.0.0.1:4566", "LOCALAWS_DIR=/state dir/it's",
+		"NODE_EXTRA_CA_CERTS=/state dir/it's/ca.pem", "NODE_USE_ENV_PROXY=1", "NO_PROXY=localhost,127.0.0.1,::1",
+		"PATH=/usr/bin:/bin", "REQUESTS_CA_BUNDLE=/state dir/it's/ca-bundle.pem", "SSL_CERT_FILE=/state dir/it's/ca-bundle.pem",
+		"https_proxy=http://127.0.0.1:4566", "no_proxy=localhost,127.0.0.1,::1",
 	}
 }
 
@@ -62,6 +66,15 @@ func TestShellOverHostileEnvironment(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, wanted()) {
 		t.Errorf("got %q\nwant %q", got, wanted())
+	}
+}
+
+// TestInverse checks that leaving unsets every variable that was set, and an endpoint
+// that somebody set meanwhile.
+func TestInverse(t *testing.T) {
+	in := append(environment().Apply([]string{"HOME=/home/me"}), "AWS_ENDPOINT_URL_STS=http://127.0.0.1:4566")
+	if left := environment().Inverse().Apply(in); !slices.Equal(left, []string{"HOME=/home/me"}) {
+		t.Errorf("%q remain", left)
 	}
 }
 

@@ -153,7 +153,7 @@ func (s *Server) serve() listening {
 			s.t.Errorf("serving the local AWS: %v", err)
 		}
 	})
-	if err := errors.Join(l.files.Write(s.AWS), os.WriteFile(l.files.CA(), s.CA(), 0o600)); err != nil {
+	if err := errors.Join(l.files.Write(s.AWS), os.WriteFile(l.files.CA(), s.CA(), 0o600), l.files.Announce(l.address)); err != nil {
 		s.t.Fatal(err)
 	}
 	return l

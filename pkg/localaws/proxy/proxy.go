@@ -93,6 +93,26 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, why string) {
 	http.Error(w, "localaws: "+why, http.StatusForbidden)
 }
 
+// refuseTunnel rejects a CONNECT to a host that the proxy does not dial. Clients hide
+// the body of such an answer but show its status line (Go, Python, curl -v), so that
+// says how to leave.
+func (p *Proxy) refuseTunnel(w http.ResponseWriter, r *http.Request) {
+	const why = "localaws dials only AWS and its clusters; leave it with unset HTTPS_PROXY https_proxy"
+	p.config.Log.Warn("refused", "method", r.Method, "host", r.Host, "from", r.RemoteAddr, "why", why)
+	connection, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		p.config.Log.Error("hijacking a connection failed", "error", err)
+		return
+	}
+	defer func() { _ = connection.Close() }()
+	_ = connection.SetDeadline(time.Now().Add(5 * time.Second)) // a client that reads nothing must not hold it
+	body := fmt.Sprintf("localaws: %s is neither a host of AWS on port 443 nor a registered cluster, and this proxy dials no others.\n"+
+		"To reach it, add it to NO_PROXY and no_proxy, or leave localaws in this shell:\n"+
+		"  eval \"$(localaws env --unset)\"   # in a lab: eval \"$(lab env --unset)\"\n", r.Host)
+	fmt.Fprintf(buffered, "HTTP/1.1 403 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", why, len(body), body)
+	_ = buffered.Flush() // the client may be gone
+}
+
 // control serves the control endpoints to this machine only, and to no browser. A
 // browser that resolves a foreign name to loopback (DNS rebinding) still sends that
 // name, and one that loads from a foreign page says so.
@@ -121,7 +141,7 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if port != "443" || !IsAWS(host) {
-		p.refuse(w, r, fmt.Sprintf("%s is neither a host of AWS nor a registered cluster: localaws dials no others", r.Host))
+		p.refuseTunnel(w, r)
 		return
 	}
 	connection, err := hijack(w)

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -85,8 +86,32 @@ func TestNobodyElseIsDialled(t *testing.T) {
 		secret.Listener.Addr().String(), "example.com", "amazonaws.com", "evilamazonaws.com", "sts.amazonaws.com.evil.example",
 		"sts.eu-west-2.amazonaws.com:8443", "169.254.169.254:443", "[::1]:443",
 	} {
-		if status, body, err := get(t, client, "https://"+host+"/"); err == nil || !strings.Contains(err.Error(), "Forbidden") {
+		if status, body, err := get(t, client, "https://"+host+"/"); err == nil || !strings.Contains(err.Error(), "leave it with unset HTTPS_PROXY https_proxy") {
 			t.Errorf("%s: %d %q, %v", host, status, body, err)
+		}
+	}
+}
+
+// TestRefusalSaysHowToLeave checks the whole answer to a CONNECT to another host.
+func TestRefusalSaysHowToLeave(t *testing.T) {
+	address, _ := start(t, proxy.Config{})
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprint(connection, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n")
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusForbidden {
+		t.Errorf("%s, %v", answer.Status, err)
+	}
+	for _, want := range []string{"example.com:443 is neither", "add it to NO_PROXY", `eval "$(localaws env --unset)"`, `eval "$(lab env --unset)"`} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("nothing says %s: %s", want, body)
 		}
 	}
 }
