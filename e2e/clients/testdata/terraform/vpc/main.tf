@@ -1,0 +1,84 @@
+data "aws_availability_zones" "available" {
+  state = "available"
+}
+
+data "aws_vpc" "default" {
+  default = true
+}
+
+data "aws_subnets" "default" {
+  filter {
+    name   = "vpc-id"
+    values = [data.aws_vpc.default.id]
+  }
+}
+
+resource "aws_vpc" "eks" {
+  cidr_block           = "10.0.0.0/16"
+  enable_dns_hostnames = true
+  tags                 = { Name = var.change }
+}
+
+resource "aws_subnet" "eks" {
+  count                   = 2
+  vpc_id                  = aws_vpc.eks.id
+  cidr_block              = cidrsubnet(aws_vpc.eks.cidr_block, 8, count.index)
+  availability_zone       = data.aws_availability_zones.available.names[count.index]
+  map_public_ip_on_launch = true
+  tags                    = { Name = var.change, "kubernetes.io/role/elb" = "1" }
+}
+
+resource "aws_internet_gateway" "eks" {
+  vpc_id = aws_vpc.eks.id
+}
+
+resource "aws_route_table" "eks" {
+  vpc_id = aws_vpc.eks.id
+  route {
+    cidr_block = "0.0.0.0/0"
+    gateway_id = aws_internet_gateway.eks.id
+  }
+}
+
+resource "aws_route_table_association" "eks" {
+  count          = 2
+  subnet_id      = aws_subnet.eks[count.index].id
+  route_table_id = aws_route_table.eks.id
+}
+
+resource "aws_security_group" "nodes" {
+  name   = "nodes"
+  vpc_id = aws_vpc.eks.id
+  tags   = { Name = var.change }
+  ingress {
+    from_port   = 443
+    to_port     = var.change == "before" ? 443 : 8443
+    protocol    = "tcp"
+    cidr_blocks = ["10.0.0.0/16"]
+  }
+  egress {
+    from_port   = 0
+    to_port     = 0
+    protocol    = "-1"
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+
+resource "aws_launch_template" "nodes" {
+  name          = "nodes"
+  instance_type = "t3.medium"
+  description   = var.change
+  metadata_options {
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 2
+  }
+}
+
+output "imports" {
+  value = {
+    "aws_vpc.eks"              = aws_vpc.eks.id
+    "aws_subnet.eks[0]"        = aws_subnet.eks[0].id
+    "aws_internet_gateway.eks" = aws_internet_gateway.eks.id
+    "aws_security_group.nodes" = aws_security_group.nodes.id
+  }
+}
