@@ -21,16 +21,24 @@ import (
 // cloudCalls is the key of a script's value that counts the calls to sessions.
 type cloudCalls struct{}
 
-// sessions serves what starts sessions until the script ends: STS, and the portal of
-// IAM Identity Center, which accepts the access token "logged-in". The session token
-// names the call: assume-ROLE, web-ROLE or sso-ROLE, and then the caller's own session
+// sessions serves what starts sessions until the script ends: STS, the portal of IAM
+// Identity Center, which accepts the access token "logged-in", and the services from
+// which containers and instances get credentials. The session token names the call:
+// assume-ROLE, web-ROLE, sso-ROLE, container-AUTHORIZATION or instance-ROLE, and then the caller's own session
 // token or key, so that a chain shows. $SESSIONS is its URL.
 func sessions(ts *testscript.TestScript, _ bool, _ []string) {
 	calls := ts.Value(cloudCalls{}).(*atomic.Int64)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
-		if r.URL.Path == "/federation/credentials" {
+		switch {
+		case r.URL.Path == "/federation/credentials":
 			portal(w, r)
+			return
+		case r.URL.Path == "/container":
+			fmt.Fprintf(w, machineCredentials, "container-"+r.Header.Get("Authorization"))
+			return
+		case strings.HasPrefix(r.URL.Path, "/latest/"):
+			instanceMetadata(w, r)
 			return
 		}
 		switch action := r.FormValue("Action"); action {
@@ -77,6 +85,28 @@ func portal(w http.ResponseWriter, r *http.Request) {
 	}
 	fmt.Fprintf(w, `{"roleCredentials":{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","secretAccessKey":"s","sessionToken":"sso-%s","expiration":%d}}`,
 		r.FormValue("role_name"), time.Now().Add(time.Hour).UnixMilli())
+}
+
+// machineCredentials are what a container or an instance receives, with a session token.
+const machineCredentials = `{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAIOSFODNN7EXAMPLE","SecretAccessKey":"s","Token":%q,"Expiration":"2099-01-01T00:00:00Z","LastUpdated":"2026-01-01T00:00:00Z"}`
+
+// instanceMetadata serves version 2 of the instance metadata service of an instance with
+// the role "node".
+func instanceMetadata(w http.ResponseWriter, r *http.Request) {
+	const session, role = "imds-session", "/latest/meta-data/iam/security-credentials/"
+	switch {
+	case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token":
+		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "21600")
+		fmt.Fprint(w, session)
+	case r.Header.Get("X-Aws-Ec2-Metadata-Token") != session:
+		w.WriteHeader(http.StatusUnauthorized)
+	case r.URL.Path == role:
+		fmt.Fprint(w, "node")
+	case r.URL.Path == role+"node":
+		fmt.Fprintf(w, machineCredentials, "instance-node")
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
 }
 
 // calls checks how many calls sessions has received: calls COUNT.

@@ -147,3 +147,41 @@ func TestStart(t *testing.T) {
 		}
 	}
 }
+
+// TestReread changes a file on a file system that reports no changes, and has it read at
+// once.
+func TestReread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := sourcetest.NewFile(t, document("DynamicFile"))
+		file := backendmode.New(t.Context(), backendmode.Config{
+			Path: f.Path, Default: []string{"MountedFile"}, Watch: f.Watch, Check: func([]string) error { return nil },
+		})
+		switched := make(chan string, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() {
+			file.Run(ctx, func(_ context.Context, modes []string) error { switched <- fmt.Sprint(modes); return nil })
+		})
+		defer running.Wait()
+		defer stop()
+		f.Await()
+		f.Change(document("CRD"))
+		f.Await()
+		select {
+		case mode := <-switched:
+			t.Fatalf("%s is in force before the file was read again", mode)
+		default:
+		}
+		file.Reread()
+		f.Await()
+		select {
+		case mode := <-switched:
+			if mode != "[CRD]" {
+				t.Errorf("%s is in force, want CRD", mode)
+			}
+		default:
+			t.Error("the file was not read again")
+		}
+	})
+}

@@ -50,6 +50,12 @@ func (f *File) Write(content string) {
 	f.Await()
 }
 
+// Change replaces the file, and reports no change: only a source that rereads sees it.
+func (f *File) Change(content string) {
+	f.t.Helper()
+	f.replace(content)
+}
+
 // WriteInPlace writes the file without waiting.
 func (f *File) WriteInPlace(content string) {
 	f.t.Helper()
