@@ -125,7 +125,7 @@ func TestEndedPart(t *testing.T) {
 				}
 			}
 		}
-		eventually(t, 10*time.Second, part.Name+" known to have ended", func() bool {
+		eventually(t, watchDelay, part.Name+" known to have ended", func() bool {
 			r := run("status")
 			return r.err != nil && strings.Contains(r.stderr, part.Name) && strings.Contains(r.stderr, "ended")
 		})
