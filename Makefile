@@ -96,6 +96,7 @@ kind-nodes:
 e2e: build control-plane $(if $(filter kind,$(PROVIDER)),image kind-nodes,peer)
 e2e: ## end-to-end tests with a real kube-apiserver and the real AWS CLI (PROVIDER=envtest or kind)
 	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -p 1 -timeout 20m -v ./e2e/...
+	cd examples/e2e && LAB_PROVIDER=$(PROVIDER) $(GO) test -count=1 -timeout 20m -v ./...
 
 e2e-long: ## tests that take too long for CI: twenty clusters on one server, and one of them is flooded
 	$(GO) test -tags e2elong -count=1 -timeout 20m -v ./e2e/long
