@@ -3,8 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,24 +26,42 @@ import (
 // meaning that they have in kubectl.
 type clusterFlags struct {
 	kubeconfig, context string
+	// timeout is the time limit of a request to the API server.
+	timeout time.Duration
 }
 
 func (f *clusterFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster (default: $KUBECONFIG or ~/.kube/config)")
 	flags.StringVar(&f.context, "context", "", "context in the kubeconfig (default: its current context)")
+	flags.DurationVar(&f.timeout, "timeout", 20*time.Second, "time limit of a request to the API server")
 }
 
-func (f *clusterFlags) config() (*rest.Config, error) {
+func (f *clusterFlags) config(p *program) (*rest.Config, error) {
+	if f.timeout <= 0 {
+		return nil, cli.Usagef("--timeout %s: must be positive", f.timeout)
+	}
 	config, err := kube.UserConfig(f.kubeconfig, f.context)
 	if err != nil {
 		return nil, cli.Usagef("%w", err)
 	}
-	config.UserAgent = userAgent()
+	config.UserAgent, config.Timeout = userAgent(), f.timeout
+	config.WarningHandler = rest.NewWarningWriter(warnings{p.err}, rest.WarningWriterOptions{Deduplicate: true})
 	return config, nil
 }
 
-func (f *clusterFlags) client() (dynamic.Interface, error) {
-	config, err := f.config()
+// warnings writes the warnings of the API server as this program's.
+type warnings struct{ io.Writer }
+
+func (w warnings) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(strings.TrimPrefix(string(line), "Warning: "))
+	if _, err := fmt.Fprintf(w.Writer, "authenticator: warning: %s\n", cli.Printable(text)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
+func (f *clusterFlags) client(p *program) (dynamic.Interface, error) {
+	config, err := f.config(p)
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +75,17 @@ func awsAuth(ctx context.Context, client dynamic.Interface) (*unstructured.Unstr
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("getting ConfigMap kube-system/aws-auth: %w", err)
+		return nil, fmt.Errorf("getting ConfigMap kube-system/aws-auth: %w", withTimeout(err))
 	}
 	return configMap, nil
+}
+
+// withTimeout returns the error of a request with its remedy if nobody answered it.
+func withTimeout(err error) error {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return fmt.Errorf("the API server does not answer (--timeout sets how long to wait): %w", err)
+	}
+	return err
 }
 
 // words returns the flags as they were given.

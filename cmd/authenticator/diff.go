@@ -98,7 +98,7 @@ func (o *diffOptions) run(ctx context.Context, p *program, args []string) error 
 // readCluster reads aws-auth as a server does that starts now: a section that does not
 // parse has its last good content from ConfigMap aws-auth-last-good.
 func (o *diffOptions) readCluster(ctx context.Context, p *program, opts awsauth.Options) (*awsauth.Result, error) {
-	client, err := o.client()
+	client, err := o.client(p)
 	if err != nil {
 		return nil, err
 	}

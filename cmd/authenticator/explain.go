@@ -101,7 +101,7 @@ func (o *explainOptions) run(ctx context.Context, p *program, args []string) err
 	if err != nil {
 		return err
 	}
-	allowed, failed := o.access.of(ctx, &o.cluster, explanation, args)
+	allowed, failed := o.access.of(ctx, p, &o.cluster, explanation, args)
 	if format := o.output.String(); format == cli.JSON || format == cli.YAML {
 		if err := o.output.Print(p.out, explainedAccess{explanation, allowed}, nil); err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -46,9 +45,6 @@ func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
 	o.cluster.addFlags(flags)
 	o.addSourceFlags(flags)
 }
-
-// apiTimeout bounds a call of the API server.
-const apiTimeout = 20 * time.Second
 
 // mappings are what the flags name, read once.
 type mappings struct {
@@ -211,7 +207,7 @@ func (o *explainMappings) readConfigMap(ctx context.Context, p *program, options
 // not, the facts say why.
 func (o *explainMappings) ask(ctx context.Context, p *program, m *mappings, question func(context.Context, dynamic.Interface) error) (answered bool, err error) {
 	m.facts.From, m.facts.Because = "the cluster of the kubeconfig", o.cluster.because(o.noServer)
-	client, err := o.cluster.client()
+	client, err := o.cluster.client(p)
 	if err != nil {
 		if o.lenient {
 			m.facts.Unreadable, err = err, nil
@@ -220,8 +216,6 @@ func (o *explainMappings) ask(ctx context.Context, p *program, m *mappings, ques
 	}
 	done := cli.Waiting(p.err, "authenticator: waiting for the API server")
 	defer done()
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
 	if err := question(ctx, client); err != nil {
 		m.facts.Unreadable = err
 		return false, nil

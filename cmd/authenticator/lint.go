@@ -96,7 +96,7 @@ func (o *lintOptions) run(ctx context.Context, p *program, names []string) error
 	var checked []lint.Checked
 	var unreadable error
 	if o.cluster {
-		of, err := o.lintCluster(ctx, opts)
+		of, err := o.lintCluster(ctx, p, opts)
 		if err != nil {
 			return err
 		}
@@ -164,8 +164,8 @@ func (o *lintOptions) render(checked []lint.Checked) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-func (o *lintOptions) lintCluster(ctx context.Context, opts lint.Options) (lint.Checked, error) {
-	client, err := o.client()
+func (o *lintOptions) lintCluster(ctx context.Context, p *program, opts lint.Options) (lint.Checked, error) {
+	client, err := o.client(p)
 	if err != nil {
 		return lint.Checked{}, err
 	}

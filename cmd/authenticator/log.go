@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/kube"
 )
 
 // logLevels returns the levels that -v accepts: those of aws-iam-authenticator.
@@ -48,5 +49,7 @@ func (p *program) newLog(observeLost func()) (log *slog.Logger, flush func(), er
 		return nil, nil, cli.Unknown("--log-format", p.logFormat, []string{"text", "json"})
 	}
 	handler := newLineHandler(p.err, format, observeLost)
-	return slog.New(handler), handler.lines.close, nil
+	log = slog.New(handler)
+	kube.LogTo(log)
+	return log, handler.lines.close, nil
 }

@@ -82,7 +82,7 @@ func (o *mapOptions) target(p *program) (mapTarget, error) {
 		}
 		return &fileTarget{p: p, path: o.file}, nil
 	}
-	config, err := o.config()
+	config, err := o.config(p)
 	if err != nil {
 		return nil, err
 	}

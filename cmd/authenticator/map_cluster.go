@@ -52,8 +52,6 @@ func (t *clusterTarget) version() string {
 
 func (t *clusterTarget) read(ctx context.Context) (edit.Document, error) {
 	defer cli.Waiting(t.p.err, "authenticator: waiting for the API server")()
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
 	var err error
 	if t.object, err = awsAuth(ctx, t.client); err != nil {
 		return nil, err
@@ -80,15 +78,13 @@ func (t *clusterTarget) write(ctx context.Context, document edit.Document, force
 		return errors.New("writing aws-auth: the mappings are not a ConfigMap's")
 	}
 	defer cli.Waiting(t.p.err, "authenticator: waiting for the API server")()
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
 	if t.created = t.object == nil; t.created {
 		created, err := kube.ConfigMaps(t.client).Create(ctx, newAWSAuth(data), metav1.CreateOptions{FieldManager: manager})
 		if apierrors.IsAlreadyExists(err) {
 			return errConflict
 		}
 		if err != nil {
-			return fmt.Errorf("creating ConfigMap kube-system/aws-auth: %w", err)
+			return fmt.Errorf("creating ConfigMap kube-system/aws-auth: %w", withTimeout(err))
 		}
 		t.record(ctx, nil, created)
 		t.object = created
@@ -99,7 +95,7 @@ func (t *clusterTarget) write(ctx context.Context, document edit.Document, force
 		return errConflict
 	}
 	if err != nil {
-		return fmt.Errorf("editing ConfigMap kube-system/aws-auth: %w", err)
+		return fmt.Errorf("editing ConfigMap kube-system/aws-auth: %w", withTimeout(err))
 	}
 	t.record(ctx, t.object, updated)
 	t.object = updated
@@ -149,8 +145,7 @@ func newAWSAuth(data map[string]string) *unstructured.Unstructured {
 // history, the edit is still made.
 func (t *clusterTarget) record(ctx context.Context, before, after *unstructured.Unstructured) {
 	// Ctrl-C comes too late for the edit, and must not make it one that cannot be undone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
 	who := t.self(ctx)
 	for _, state := range []struct {
 		object *unstructured.Unstructured
@@ -211,8 +206,6 @@ func (t *clusterTarget) facts(ctx context.Context, delta mapper.Delta) (facts lo
 	if !takesAway(delta) {
 		return facts
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
 	user, err := t.whoami(ctx)
 	if err != nil {
 		fmt.Fprintf(t.p.err, "authenticator: warning: whether you lose your own access is unknown: %s\n", cli.Printable(err.Error()))

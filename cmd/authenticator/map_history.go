@@ -125,18 +125,16 @@ func maxOneNumber(_ *cobra.Command, args []string) error {
 
 // history returns the entries of the history, and warns of those that cannot be read.
 func (o *mapOptions) history(ctx context.Context, p *program) ([]history.Entry, error) {
-	client, err := o.client()
+	client, err := o.client(p)
 	if err != nil {
 		return nil, err
 	}
 	defer cli.Waiting(p.err, "authenticator: waiting for the API server")()
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
 	entries, skipped, err := history.List(ctx, client)
 	for _, cause := range skipped {
 		fmt.Fprintf(p.err, "authenticator: warning: skipped %s\n", cli.Printable(cause.Error()))
 	}
-	return entries, err
+	return entries, withTimeout(err)
 }
 
 // before returns the last entry that differs from the current content.

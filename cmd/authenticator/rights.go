@@ -67,8 +67,8 @@ type rightsReader struct {
 }
 
 // reader returns a reader for the cluster of the flags.
-func (o *rightsOptions) reader(ctx context.Context, flags *clusterFlags, args []string) (rightsReader, error) {
-	config, err := flags.config()
+func (o *rightsOptions) reader(ctx context.Context, p *program, flags *clusterFlags, args []string) (rightsReader, error) {
+	config, err := flags.config(p)
 	if err != nil {
 		return rightsReader{}, err
 	}
@@ -99,11 +99,11 @@ func (o *rightsOptions) reader(ctx context.Context, flags *clusterFlags, args []
 
 // of returns what Kubernetes allows the user of an explanation; nothing if the flags do
 // not ask, or nobody is mapped.
-func (o *rightsOptions) of(ctx context.Context, flags *clusterFlags, e explain.Explanation, args []string) (a access, err error) {
+func (o *rightsOptions) of(ctx context.Context, p *program, flags *clusterFlags, e explain.Explanation, args []string) (a access, err error) {
 	if e.User == nil || !o.canI && !o.rights {
 		return a, nil
 	}
-	reader, err := o.reader(ctx, flags, args)
+	reader, err := o.reader(ctx, p, flags, args)
 	if err != nil {
 		return a, err
 	}
@@ -178,7 +178,7 @@ func (o *explainOptions) runWho(ctx context.Context, p *program, args []string) 
 		}
 		mappings.Tables = append(mappings.Tables, table)
 	}
-	reader, err := o.access.reader(ctx, &o.cluster, args)
+	reader, err := o.access.reader(ctx, p, &o.cluster, args)
 	if err != nil {
 		return err
 	}

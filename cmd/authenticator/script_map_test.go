@@ -35,10 +35,12 @@ type mapServer struct {
 	review    string
 	// guard judges updates of aws-auth; nil allows all.
 	guard *admission.Guard
+	// warning goes with every answer, unless it is empty.
+	warning string
 }
 
 // mapAPI serves a Kubernetes API until the script ends, and writes a kubeconfig for it:
-// mapapi KUBECONFIG [aws-auth=FILE] [history[=FILE]] [lastgood=FILE] [nodes=FILE] [review=FILE] [conflicts=N] [guard].
+// mapapi KUBECONFIG [aws-auth=FILE] [history[=FILE]] [lastgood=FILE] [nodes=FILE] [review=FILE] [conflicts=N] [guard] [warning=TEXT].
 // What is not named does not exist, or is forbidden.
 func mapAPI(ts *testscript.TestScript, _ bool, args []string) {
 	s := &mapServer{ts: ts, version: 10, objects: map[string]map[string]any{}}
@@ -62,6 +64,8 @@ func mapAPI(ts *testscript.TestScript, _ bool, args []string) {
 			s.nodes = ts.ReadFile(value)
 		case "review":
 			s.review = ts.ReadFile(value)
+		case "warning":
+			s.warning = value
 		case "guard":
 			s.guard = admission.New(admission.Config{
 				Reading: func() *awsauth.Result { return nil }, Nodes: lockout.UnknownNodes{Reason: errors.New("the server has just started")},
@@ -96,6 +100,9 @@ func (s *mapServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	const configMaps = "/api/v1/namespaces/kube-system/configmaps"
+	if s.warning != "" {
+		w.Header().Add("Warning", `299 - "`+s.warning+`"`)
+	}
 	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, configMaps), "/")
 	switch {
 	case r.URL.Path == "/annotations": // for scripts: those of aws-auth

@@ -103,13 +103,11 @@ func (w *whoami) believeAPIServer() {
 
 // askAPIServer asks the API server of the kubeconfig who its user is.
 func (o *whoamiOptions) askAPIServer(ctx context.Context, p *program) apiServerAnswer {
-	client, err := o.cluster.client()
+	client, err := o.cluster.client(p)
 	if err != nil {
 		return apiServerAnswer{Error: err.Error()}
 	}
 	defer cli.Waiting(p.err, "authenticator: waiting for the API server")()
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
 	user, err := kube.Self(ctx, client)
 	if err != nil {
 		return apiServerAnswer{Error: err.Error()}

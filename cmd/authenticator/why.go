@@ -185,7 +185,7 @@ func (o *whyOptions) print(p *program, found []decisions.Entry) error {
 	}
 	if o.id != "" || o.last {
 		for _, e := range found {
-			if _, err := fmt.Fprint(p.out, whyText(e)); err != nil {
+			if _, err := fmt.Fprint(p.out, o.whyText(e)); err != nil {
 				return fmt.Errorf("printing: %w", err)
 			}
 		}

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -20,10 +19,8 @@ import (
 )
 
 const (
-	// podTimeout bounds the call of kubectl for one pod, and maxPods the pods that are
-	// asked.
-	podTimeout = 20 * time.Second
-	maxPods    = 32
+	// maxPods bounds the pods that are asked.
+	maxPods = 32
 	// podsAtOnce is how many pods are asked at once.
 	podsAtOnce = 8
 )
@@ -157,7 +154,7 @@ func whyCommand(stateDir string, q decisions.Query) []string {
 
 // kubectl runs kubectl and returns its output. The error has what it said.
 func (o *podOptions) kubectl(ctx context.Context, kubectl string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, podTimeout)
+	ctx, cancel := context.WithTimeout(ctx, o.cluster.timeout)
 	defer cancel()
 	command := o.command(ctx, kubectl, args...)
 	var said bytes.Buffer
@@ -168,7 +165,7 @@ func (o *podOptions) kubectl(ctx context.Context, kubectl string, args ...string
 	case err == nil || errors.Is(err, exec.ErrWaitDelay): // kubectl has ended well
 		return output, nil
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = fmt.Errorf("no answer within %s", podTimeout)
+		err = fmt.Errorf("no answer within %s (--timeout)", o.cluster.timeout)
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}

@@ -48,7 +48,7 @@ func TestKubectlLeavesChild(t *testing.T) {
 				time.AfterFunc(100*time.Millisecond, func() { cancel(interrupted) })
 			}
 			started := time.Now()
-			output, err := (&podOptions{}).kubectl(ctx, kubectl, verb)
+			output, err := (&podOptions{cluster: clusterFlags{timeout: time.Minute}}).kubectl(ctx, kubectl, verb)
 			if !errors.Is(err, want) || want == nil && string(output) != "answer\n" || time.Since(started) > patience {
 				t.Errorf("%q, %v after %s, want %v", output, err, time.Since(started), want)
 			}

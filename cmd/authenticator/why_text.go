@@ -79,7 +79,7 @@ func whySentence(e decisions.Entry) string {
 }
 
 // whyText returns all about a decision, for people.
-func whyText(e decisions.Entry) string {
+func (o *whyOptions) whyText(e decisions.Entry) string {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(name, text string) {
@@ -101,7 +101,11 @@ func whyText(e decisions.Entry) string {
 	}
 	row("WHY", whySentence(e))
 	_ = table.Flush() // a strings.Builder never fails
-	fmt.Fprintf(&b, "\n%s\n", cli.Printable(whyNext(e)))
+	sentence, command := o.whyNext(e)
+	fmt.Fprintf(&b, "\n%s\n", cli.Printable(sentence))
+	if command != "" {
+		fmt.Fprintf(&b, "  %s\n", cli.Printable(command))
+	}
 	return b.String()
 }
 
@@ -112,20 +116,36 @@ func lineText(line int) string {
 	return " line " + strconv.Itoa(line)
 }
 
-// whyNext returns what to do about a decision.
-func whyNext(e decisions.Entry) string {
+// whyNext returns what to do about a decision, and the command for it; the latter is empty
+// if there is none.
+func (o *whyOptions) whyNext(e decisions.Entry) (sentence, command string) {
 	if e.Clocks != nil {
-		return e.Clocks.Remedy()
+		return e.Clocks.Remedy(), ""
 	}
 	switch e.Outcome {
 	case authn.Unmapped, authn.Denied:
-		return "authenticator explain --arn " + shell.Quote(cmp.Or(e.ARN, e.CanonicalARN))
+		return "Find the mapping that nearly matches:", o.explain(e, "--arn", cmp.Or(e.ARN, e.CanonicalARN))
 	case authn.Malformed, authn.Expired, authn.Refused:
-		id := shell.Quote(e.Cluster)
-		return fmt.Sprintf("Ask for a new token: authenticator token --cluster-id %s --token-only | authenticator explain --cluster-id %[1]s --token -", id)
+		return "Ask for a new token, and check it:",
+			"authenticator token --cluster-id " + shell.Quote(e.Cluster) + " --token-only | " + o.explain(e, "--token", "-")
 	case authn.MappingUnknown:
-		return "Check that the server has read its mappings: GET /readyz on its health port says which source is missing."
+		return "Check that the server has read its mappings: GET /readyz on its health port says which source is missing.", ""
 	default:
-		return "The server could not ask STS. Check the network to it, and the metrics of the server."
+		return "The server could not ask STS. Check the network to it, and the metrics of the server.", ""
 	}
+}
+
+// explain returns the command that explains a decision with the mappings of the server
+// that made it.
+func (o *whyOptions) explain(e decisions.Entry, about ...string) string {
+	command := append([]string{"authenticator", "explain", "--cluster-id", e.Cluster}, about...)
+	if o.askPods {
+		command = append(command, o.pods.cluster.words()...)
+	} else if o.stateDir != defaultStateDir {
+		command = append(command, "--state-dir", o.stateDir)
+	}
+	for i, word := range command {
+		command[i] = shell.Quote(word)
+	}
+	return strings.Join(command, " ")
 }

@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 )
 
 func run(ctx context.Context, args []string, env cli.Environment, streams cli.Streams) error {
+	klog.LogToStderr(false) // client-go logs with it; commands return their errors
+	klog.SetOutput(io.Discard)
 	return cli.Execute(ctx, newRoot(env), args, streams)
 }
 

@@ -61,12 +61,16 @@ func concludeMapped(facts Facts, e Explanation) (sentence, command string) {
 	return sentence + ".", ""
 }
 
-const freshToken = "authenticator token --cluster-id %s --token-only | authenticator explain --cluster-id %[1]s --token -"
+// freshToken returns the command that makes a token and explains it.
+func freshToken(facts Facts) string {
+	return words([]string{"authenticator", "token", "--cluster-id", facts.ClusterID, "--token-only"}) + " | " +
+		words(append([]string{"authenticator", "explain", "--cluster-id", facts.ClusterID, "--token", "-"}, facts.MapFlags...))
+}
 
 // concludeToken is about a token that is invalid without asking STS.
 func concludeToken(facts Facts, explained authn.Explained) (sentence, command string) {
 	err, parts := explained.Decision.Err, explained.Token
-	again := fmt.Sprintf(freshToken, shell.Quote(facts.ClusterID))
+	again := freshToken(facts)
 	switch {
 	case explained.Clocks != nil:
 		return fmt.Sprintf("The token is not valid: %s.", explained.Clocks), mendClock(*explained.Clocks, again)
@@ -105,7 +109,7 @@ func concludeHost(facts Facts, parts token.Parts, again string) (sentence, comma
 
 // concludeRefused is about a token that STS does not accept.
 func concludeRefused(facts Facts, explained authn.Explained) (sentence, command string) {
-	again := fmt.Sprintf(freshToken, shell.Quote(facts.ClusterID))
+	again := freshToken(facts)
 	const check = "aws sts get-caller-identity"
 	code := ""
 	if refused, ok := errors.AsType[*verify.RefusedError](explained.Decision.Err); ok {
@@ -241,7 +245,8 @@ func concludeUndecided(facts Facts, explained authn.Explained, e Explanation) (s
 		return fmt.Sprintf("Whether %s signs in is unknown, since you may not read the mappings: send this line to an administrator of %s.", e.Principal.CanonicalARN, clusterOf(facts)),
 			words([]string{"authenticator", "explain", "--arn", e.Principal.ARN})
 	case notRead && facts.Unreadable != nil:
-		return fmt.Sprintf("Whether %s signs in is unknown, since the mappings cannot be read: %s.", e.Principal.CanonicalARN, facts.Unreadable), "kubectl cluster-info"
+		return fmt.Sprintf("Whether %s signs in is unknown, since the mappings cannot be read: %s.", e.Principal.CanonicalARN, facts.Unreadable),
+			words(append(append([]string{"kubectl"}, facts.MapFlags...), "cluster-info"))
 	case notRead:
 		return "The server could not decide: its mappings have not been read yet.", ready
 	}

@@ -352,7 +352,7 @@ func TestNoUser(t *testing.T) {
 			"Whether " + roles + "Node signs in is unknown, since you may not read the mappings: send this line to an administrator of cluster blue.",
 			"authenticator explain --arn arn:aws:sts::" + account + ":assumed-role/Node/x", ""},
 		{"cannot be read", setting{unread: true, facts: explain.Facts{Unreadable: errors.New("no route")}}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
-			"Whether " + roles + "Node signs in is unknown, since the mappings cannot be read: no route.", "kubectl cluster-info", ""},
+			"Whether " + roles + "Node signs in is unknown, since the mappings cannot be read: no route.", "kubectl --context blue cluster-info", ""},
 		{"cannot be read, but an owner", setting{unread: true, facts: explain.Facts{Unreadable: errors.New("no route")}}, nil, mappertest.Role(t, "Owner", "x"), explain.Mapped,
 			owner + " signs in as kubernetes-admin", "", "EKS has no cluster owner"},
 	} {

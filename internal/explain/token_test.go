@@ -36,7 +36,7 @@ func TestToken(t *testing.T) {
 	refuses := func(code string) func() (identity.Identity, error) {
 		return fails(&verify.RefusedError{Status: 403, Code: code})
 	}
-	const again = "authenticator token --cluster-id blue --token-only | authenticator explain --cluster-id blue --token -"
+	const again = "authenticator token --cluster-id blue --token-only | authenticator explain --cluster-id blue --token - --context blue"
 	for _, test := range []struct {
 		name, bearer      string
 		regions           string
