@@ -314,9 +314,9 @@ func (a *AWS) replaced(err error) (any, error) {
 		return nil, &controlError{http.StatusInternalServerError, fmt.Errorf("replaced the state, but it may not have been saved: %w", err)}
 	}
 	counts := map[string]int{}
-	a.account.View(func(*account.Tx) {
+	a.account.View(func(tx *account.Tx) {
 		counts["users"], counts["groups"], counts["roles"] = len(a.state.Users), len(a.state.Groups), len(a.state.Roles)
-		counts["clusters"], counts["instances"] = len(a.state.Clusters), len(a.state.Instances)
+		counts["clusters"], counts["instances"] = a.apiServers.Count(tx), len(a.state.Instances)
 	})
 	return counts, nil
 }

@@ -61,6 +61,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/gateway"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudtrail"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/eks"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
@@ -113,7 +114,7 @@ type AWS struct {
 
 	awsManaged map[string]*managedPolicy // AWS managed policies by ARN
 	issuers    issuers                   // keys of the identity providers
-	apiServers map[string]apiServer      // by the ARN of their cluster
+	apiServers *eks.Servers              // of clusters
 
 	metadataListeners metadataListeners
 
@@ -170,7 +171,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 		ca:            config.CA,
 		clock:         clock,
 		now:           clock.Now,
-		apiServers:    map[string]apiServer{},
+		apiServers:    eks.NewServers(),
 		trail:         trail.New(),
 		secret:        account.NewSecret(),
 		log:           config.Log,
@@ -209,7 +210,7 @@ func (a *AWS) services() []api.Service {
 			Protocol: protocol.Query{Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},
 			State:    account.Part{New: func() account.Section { return newState(a) }, Begin: a.begin},
 		},
-		{Name: "eks", Title: "EKS", Protocol: protocol.REST{Title: "EKS"}, Operations: eksOperations(), Translate: api.TranslateJSON},
+		eks.New(a.apiServers),
 		{
 			Name: "ec2", Title: "EC2", Operations: define(ec2Operations()), Translate: translateEC2,
 			Protocol: protocol.EC2{Version: "2016-11-15", Namespace: "http://ec2.amazonaws.com/doc/2016-11-15/"},

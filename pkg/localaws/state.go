@@ -25,7 +25,6 @@ type state struct {
 	Providers  map[string]*oidcProvider    `json:"identityProviders"` // by ARN
 	MFADevices map[string]*mfaDevice       `json:"mfaDevices"`        // by serial number
 	Sessions   map[string]*session         `json:"sessions"`          // by access key ID
-	Clusters   map[string]*cluster         `json:"clusters"`          // by ARN
 	Instances  map[string]*instance        `json:"instances"`         // by ID
 	// Deletions are the tasks that deleted service-linked roles.
 	Deletions []string `json:"deletions,omitempty"`
@@ -38,7 +37,7 @@ func newState(a *AWS) *state {
 	return &state{
 		Users: map[string]*user{}, Groups: map[string]*group{}, Roles: map[string]*role{}, Policies: map[string]*managedPolicy{},
 		Profiles: map[string]*instanceProfile{}, Providers: map[string]*oidcProvider{}, MFADevices: map[string]*mfaDevice{},
-		Sessions: map[string]*session{}, Clusters: map[string]*cluster{}, Instances: map[string]*instance{},
+		Sessions: map[string]*session{}, Instances: map[string]*instance{},
 		keys: map[string]*accessKey{}, aws: a,
 	}
 }
@@ -54,7 +53,6 @@ func (s *state) Check() error {
 		account.CheckAll("identity provider", s.Providers, func(p *oidcProvider) (string, error) { return p.ARN, nil }),
 		account.CheckAll("MFA device", s.MFADevices, func(d *mfaDevice) (string, error) { return d.Serial, nil }),
 		account.CheckAll("session", s.Sessions, func(s *session) (string, error) { return s.AccessKeyID, nil }),
-		account.CheckAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, nil }),
 		account.CheckAll("instance", s.Instances, func(i *instance) (string, error) { return i.ID, i.check() }),
 	); err != nil {
 		return err

@@ -1,0 +1,35 @@
+package localaws
+
+import (
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/eks"
+)
+
+// Cluster describes a cluster of EKS.
+type Cluster = eks.Cluster
+
+// RegisterCluster binds an API server to a cluster name: DescribeCluster returns its
+// URL and CA (in PEM), and the proxy dials it. If the cluster does not exist, the
+// administrator creates it. The binding survives deleting and creating the cluster
+// again. It lasts for this run: no state file keeps it.
+func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
+	if err := eks.CheckServer(name, endpoint); err != nil {
+		return err
+	}
+	return a.account.Update(func(tx *account.Tx) error {
+		a.apiServers.Register(tx, region, name, eks.APIServer{Endpoint: endpoint, CA: ca}, a.arn("iam", "", "user/"+administratorName))
+		return nil
+	})
+}
+
+// Cluster returns the cluster with the name in the region, and whether it exists.
+func (a *AWS) Cluster(region, name string) (found Cluster, ok bool) {
+	a.account.View(func(tx *account.Tx) { found, ok = a.apiServers.Cluster(tx, region, name) })
+	return found, ok
+}
+
+// endpoint reports whether the proxy may dial a host besides AWS's, and its address.
+func (a *AWS) endpoint(hostPort string) (address string, ok bool) {
+	a.account.View(func(tx *account.Tx) { address, ok = a.apiServers.Dial(tx, hostPort) })
+	return address, ok
+}

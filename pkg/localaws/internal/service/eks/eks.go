@@ -1,0 +1,47 @@
+// Package eks is EKS: clusters, whose API servers run elsewhere, as records.
+package eks
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
+)
+
+// state is the service's section.
+type state struct {
+	Clusters map[string]*cluster `json:"clusters"` // by ARN
+}
+
+// Check validates a state that was read.
+func (s *state) Check() error {
+	return account.CheckAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, nil })
+}
+
+type service struct{ servers *Servers }
+
+// New returns EKS.
+func New(servers *Servers) api.Service {
+	s := service{servers}
+	return api.Service{
+		Name: "eks", Title: "EKS", Protocol: protocol.REST{Title: "EKS"}, Translate: api.TranslateJSON,
+		State: account.Part{New: func() account.Section { return &state{Clusters: map[string]*cluster{}} }},
+		Operations: slices.Concat(
+			s.clusterOperations(), s.updateOperations(), tagOperations(), accessEntryOperations(), accessPolicyOperations(),
+		),
+	}
+}
+
+func invalid(message string) error { return refuse("InvalidParameterException", message) }
+
+func refuse(code, message string) error { return api.NewError(http.StatusBadRequest, code, message) }
+
+func notFound(message string) error {
+	return api.NewError(http.StatusNotFound, "ResourceNotFoundException", message)
+}
+
+func inUse(message string) error {
+	return api.NewError(http.StatusConflict, "ResourceInUseException", message)
+}

@@ -1,0 +1,104 @@
+package eks
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+)
+
+// An APIServer is a Kubernetes API server bound to a cluster name, whether or not
+// that cluster exists. It lasts for this run and is not part of the state.
+type APIServer struct {
+	Endpoint string
+	CA       []byte // PEM
+}
+
+// Servers are the API servers that are bound to clusters. Only transactions may call
+// its methods.
+type Servers struct{ byARN map[string]APIServer } // the ARN of their cluster
+
+// NewServers returns no servers.
+func NewServers() *Servers { return &Servers{map[string]APIServer{}} }
+
+// Cluster describes a cluster of EKS.
+type Cluster struct {
+	Name, Region, ARN, Version string
+	// Status is ACTIVE, or CREATING while no API server is registered.
+	Status string
+	// Endpoint is the URL of the API server; empty without one.
+	Endpoint string
+	// CreatorARN is the user, or the role without its path, that created the
+	// cluster. An authenticator for the cluster maps this ARN as the cluster owner.
+	CreatorARN string
+	Created    time.Time
+	Tags       map[string]string
+}
+
+// CheckServer validates the name of a cluster and the endpoint of its API server.
+func CheckServer(name, endpoint string) error {
+	if !namePattern.MatchString(name) {
+		return fmt.Errorf("registering cluster %q: expected a name of 1 to 100 letters, digits, - and _", name)
+	}
+	if _, err := addressOf(endpoint); err != nil {
+		return fmt.Errorf("registering cluster %s: %w", name, err)
+	}
+	return nil
+}
+
+// Register binds an API server to a cluster name. If the cluster does not exist, the
+// creator creates it.
+func (s *Servers) Register(tx *account.Tx, region, name string, server APIServer, creator string) {
+	arn := clusterARN(tx, region, name)
+	s.byARN[arn] = server
+	clusters := account.Get[*state](tx).Clusters
+	if _, ok := clusters[arn]; !ok {
+		clusters[arn] = &cluster{
+			Name: name, Region: region, ARN: arn, Version: defaultVersion, Created: tx.Time, Tags: map[string]string{},
+			RoleARN: tx.ARN("iam", "", "role/eks-cluster-role"), VPC: defaultVPC(), Creator: creator,
+		}
+	}
+}
+
+// Cluster returns the cluster with the name in the region, and whether it exists.
+func (s *Servers) Cluster(tx *account.Tx, region, name string) (Cluster, bool) {
+	c, ok := account.Get[*state](tx).Clusters[clusterARN(tx, region, name)]
+	if !ok {
+		return Cluster{}, false
+	}
+	_, bound := s.byARN[c.ARN]
+	return Cluster{
+		Name: c.Name, Region: c.Region, ARN: c.ARN, Version: c.Version, Status: statusOf(bound),
+		Endpoint: s.byARN[c.ARN].Endpoint, CreatorARN: c.Creator, Created: c.Created, Tags: maps.Clone(c.Tags),
+	}, true
+}
+
+// Count returns the number of clusters in all regions.
+func (s *Servers) Count(tx *account.Tx) int { return len(account.Get[*state](tx).Clusters) }
+
+// Dial returns the address of a cluster's API server, and whether the host and port
+// are those of one.
+func (s *Servers) Dial(tx *account.Tx, hostPort string) (address string, ok bool) {
+	for arn := range account.Get[*state](tx).Clusters {
+		if server, bound := s.byARN[arn]; bound {
+			if found, err := addressOf(server.Endpoint); err == nil && strings.EqualFold(found, hostPort) {
+				return found, true
+			}
+		}
+	}
+	return "", false
+}
+
+// addressOf returns the host and port of an https URL.
+func addressOf(endpoint string) (string, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+		return "", fmt.Errorf("expected an https URL, not %q", endpoint)
+	}
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")), nil
+}

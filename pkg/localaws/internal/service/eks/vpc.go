@@ -1,0 +1,54 @@
+package eks
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+)
+
+// A vpcConfig is the network of a cluster, as requested and described. It does not
+// affect where the API server listens.
+type vpcConfig struct {
+	SubnetIDs         []string `json:"subnetIds"`
+	SecurityGroupIDs  []string `json:"securityGroupIds"`
+	PublicAccess      bool     `json:"endpointPublicAccess"`
+	PrivateAccess     bool     `json:"endpointPrivateAccess"`
+	PublicAccessCIDRs []string `json:"publicAccessCidrs"`
+}
+
+func defaultVPC() vpcConfig {
+	return vpcConfig{SubnetIDs: []string{}, SecurityGroupIDs: []string{}, PublicAccess: true, PublicAccessCIDRs: []string{"0.0.0.0/0"}}
+}
+
+var (
+	subnetPattern        = regexp.MustCompile(`^subnet-[0-9a-f]+$`)
+	securityGroupPattern = regexp.MustCompile(`^sg-[0-9a-f]+$`)
+)
+
+func (v *vpcConfig) check() error {
+	for _, id := range v.SubnetIDs {
+		if !subnetPattern.MatchString(id) {
+			return invalid("The subnet ID '" + id + "' is not valid: expected subnet- and hex digits.")
+		}
+	}
+	if distinct := slices.Compact(slices.Sorted(slices.Values(v.SubnetIDs))); len(distinct) < 2 {
+		return invalid("Subnets specified must be in at least two different AZs")
+	}
+	for _, id := range v.SecurityGroupIDs {
+		if !securityGroupPattern.MatchString(id) {
+			return invalid("The security group ID '" + id + "' is not valid: expected sg- and hex digits.")
+		}
+	}
+	if len(v.SecurityGroupIDs) > 5 {
+		return invalid("A cluster cannot have more than 5 security groups.")
+	}
+	if !v.PublicAccess && !v.PrivateAccess {
+		return invalid("Private and public endpoint access cannot be false")
+	}
+	for _, text := range v.PublicAccessCIDRs {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			return invalid("The CIDR '" + text + "' of publicAccessCidrs is not valid.")
+		}
+	}
+	return nil
+}
