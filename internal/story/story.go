@@ -47,8 +47,8 @@ type Step struct {
 	// Commands are shell commands, run one after the other exactly as they are
 	// written.
 	Commands []string
-	// answers are typed at the command's prompts. keyID and secret are replaced by parts of
-	// the access key that an earlier step created.
+	// answers are typed at the prompts of the commands. keyID and secret are
+	// placeholders for the access key that an earlier step created.
 	answers []string
 	// Why explains the step in one sentence.
 	Why string
