@@ -204,7 +204,7 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 			return fmt.Errorf("%s: %w", target.name(), err)
 		}
 		delta := mapper.Diff(from.Table, to.Table)
-		dangers := lockout.Dangers(from.Table, to.Table, target.facts(ctx, delta))
+		dangers := lockout.Dangers(from.Table, to.Table, delta, target.facts(ctx, delta))
 		is := newEdited(target, from, to, delta, dangers)
 		if o.dryRun {
 			is.Result, is.ResourceVersion = resultPlanned, target.version()

@@ -30,7 +30,7 @@ func (g *Guard) judgeAWSAuth(edit Edit) (v Verdict, err error) {
 	before := awsauth.Parse(was, g.config.Reading(), g.config.Options)
 	if edit.New == nil {
 		none := mapper.NewTable(nil, nil, g.config.Options.RolePaths)
-		v.Losses = g.dangers(edit, before.Table, none)
+		v.Losses = g.dangers(edit, before.Table, none, mapper.Diff(before.Table, none))
 		v.Warnings = []string{"without aws-auth, nobody whom it mapped can sign in"}
 		return v, nil
 	}
@@ -39,12 +39,13 @@ func (g *Guard) judgeAWSAuth(edit Edit) (v Verdict, err error) {
 	if edit.Old == nil {
 		return v, nil // what was not there cannot get worse
 	}
-	v.Losses = slices.Concat(brokenSections(before, after), wrongEntries(before, after), g.dangers(edit, before.Table, after.Table))
+	delta := mapper.Diff(before.Table, after.Table)
+	v.Losses = slices.Concat(brokenSections(before, after), wrongEntries(before, after, delta), g.dangers(edit, before.Table, after.Table, delta))
 	return v, nil
 }
 
-func (g *Guard) dangers(edit Edit, from, to *mapper.Table) []string {
-	return lockout.Dangers(from, to, lockout.Facts{
+func (g *Guard) dangers(edit Edit, from, to *mapper.Table, delta mapper.Delta) []string {
+	return lockout.Dangers(from, to, delta, lockout.Facts{
 		Caller: lockout.Caller(edit.Extra), Otherwise: g.config.Otherwise, Reserved: g.config.Reserved, Nodes: g.config.Nodes,
 	})
 }
@@ -90,7 +91,7 @@ func isWrong(p mapper.Problem) bool {
 // An error that is there in other words is not new: an entry with two mistakes can be
 // mended one by one. It counts as the same as long as nobody in its section loses or
 // changes access by the edit.
-func wrongEntries(before, after *awsauth.Result) (losses []string) {
+func wrongEntries(before, after *awsauth.Result, delta mapper.Delta) (losses []string) {
 	if slices.ContainsFunc(before.Problems, func(p mapper.Problem) bool { return p.Code == mapper.MoreProblems }) {
 		return nil // the list is not complete, so what is new in it may be old
 	}
@@ -114,7 +115,7 @@ func wrongEntries(before, after *awsauth.Result) (losses []string) {
 		}
 		found = append(found, p)
 	}
-	for _, change := range mapper.Diff(before.Table, after.Table).Changes {
+	for _, change := range delta.Changes {
 		if change.Kind() != mapper.Gains {
 			gone[change.Old.Rule.Section] = 0
 		}

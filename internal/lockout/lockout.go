@@ -25,9 +25,8 @@ type Facts struct {
 }
 
 // Dangers returns why a table should not replace another one; none if nothing is wrong
-// with that.
-func Dangers(from, to *mapper.Table, facts Facts) (dangers []string) {
-	delta := mapper.Diff(from, to)
+// with that. Delta is their difference.
+func Dangers(from, to *mapper.Table, delta mapper.Delta, facts Facts) (dangers []string) {
 	if facts.Caller != nil {
 		if danger := facts.callerLoses(from, to, *facts.Caller); danger != "" {
 			dangers = append(dangers, danger)

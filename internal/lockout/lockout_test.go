@@ -56,7 +56,7 @@ func TestDangers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, lockout.Dangers(table(test.from), table(test.to), test.facts)); diff != "" {
+			if diff := cmp.Diff(test.want, lockout.Dangers(table(test.from), table(test.to), mapper.Diff(table(test.from), table(test.to)), test.facts)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})

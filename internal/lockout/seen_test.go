@@ -10,6 +10,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/lockout"
 	"github.com/kube-iam/authenticator/pkg/identity"
+	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
 // clock is a clock that stands still between steps.
@@ -51,7 +52,7 @@ func TestSeenNodes(t *testing.T) {
 				nodes.SignedIn(nodeRole(test.role), "system:node:ip-1")
 			}
 			c.Time = c.Add(test.ago)
-			if diff := cmp.Diff(test.want, lockout.Dangers(table(node+otherNode), table(otherNode), lockout.Facts{Nodes: nodes})); diff != "" {
+			if diff := cmp.Diff(test.want, lockout.Dangers(table(node+otherNode), table(otherNode), mapper.Diff(table(node+otherNode), table(otherNode)), lockout.Facts{Nodes: nodes})); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -65,7 +66,9 @@ func TestSeenNodesAreBounded(t *testing.T) {
 	c := &clock{time.Unix(1e9, 0)}
 	nodes := lockout.NewSeenNodes(c.now)
 	c.Time = c.Add(time.Hour)
-	dangers := func() int { return len(lockout.Dangers(table(node), table("[]"), lockout.Facts{Nodes: nodes})) }
+	dangers := func() int {
+		return len(lockout.Dangers(table(node), table("[]"), mapper.Diff(table(node), table("[]")), lockout.Facts{Nodes: nodes}))
+	}
 	for i := range 1000 {
 		nodes.SignedIn(nodeRole(fmt.Sprint("R", i)), "system:node:x")
 	}

@@ -189,18 +189,27 @@ func Diff(from, to *Table) Delta {
 			delta.Changes = append(delta.Changes, Change{For: target, Old: was, New: is})
 		}
 	}
-	slices.SortFunc(delta.Changes, compareChanges)
+	sortChanges(delta.Changes)
 	delta.LosesLastMaster = from.mapsTo(MastersGroup) && !to.mapsTo(MastersGroup)
 	return delta
 }
 
-func compareChanges(a, b Change) int {
-	gravity := map[ChangeKind]int{Loses: 0, Changes: 1, Gains: 2}
-	s, t := a.For.subject(), b.For.subject()
-	return cmp.Or(
-		cmp.Compare(gravity[a.Kind()], gravity[b.Kind()]), cmp.Compare(s.account, t.account), cmp.Compare(s.kind, t.kind),
-		cmp.Compare(lower(s.name), lower(t.name)), cmp.Compare(s.partition, t.partition), cmp.Compare(a.For.ARN, b.For.ARN), cmp.Compare(a.For.UserID, b.For.UserID),
-	)
+// sortChanges sorts changes. It takes each target apart once, since there can be many.
+func sortChanges(changes []Change) {
+	type ranked struct {
+		change Change
+		rank   [7]string
+	}
+	gravity := map[ChangeKind]string{Loses: "0", Changes: "1", Gains: "2"}
+	list := make([]ranked, len(changes))
+	for i, c := range changes {
+		s := c.For.subject()
+		list[i] = ranked{c, [...]string{gravity[c.Kind()], s.account, s.kind, lower(s.name), s.partition, c.For.ARN, c.For.UserID}}
+	}
+	slices.SortFunc(list, func(a, b ranked) int { return slices.Compare(a.rank[:], b.rank[:]) })
+	for i := range list {
+		changes[i] = list[i].change
+	}
 }
 
 // addTargets adds the targets of the entries and accounts that apply, by their keys.
