@@ -96,10 +96,10 @@ func (q Query) values() url.Values {
 }
 
 // filter appends the entries that match.
-func (q Query) filter(found, entries []Entry) []Entry {
-	for i := range entries {
-		if q.matches(&entries[i]) {
-			found = append(found, entries[i])
+func (q Query) filter(found []Entry, slots []slot) []Entry {
+	for i := range slots {
+		if q.matches(&slots[i].Entry) {
+			found = append(found, slots[i].Entry)
 		}
 	}
 	return found

@@ -26,8 +26,8 @@ var ErrTooManyWatchers = errors.New("too many watch the decisions already")
 
 // A Recorder keeps the last decisions. Each outcome has a ring of its own, and so do
 // identities of accounts that no mapping names: neither many sign-ins nor a flood of
-// junk pushes out the denial of somebody who belongs to the cluster. It is safe for
-// concurrent use.
+// junk pushes out the denial of somebody who belongs to the cluster. A flood of one cluster
+// does not push out the decisions of another. It is safe for concurrent use.
 type Recorder struct {
 	mu       sync.Mutex
 	rings    map[authn.Outcome]*ring
@@ -37,15 +37,15 @@ type Recorder struct {
 
 // NewRecorder returns a recorder.
 func NewRecorder() *Recorder {
-	r := &Recorder{rings: map[authn.Outcome]*ring{}, foreign: &ring{size: fewKept, share: sharePerPrincipal}, watchers: map[*Watcher]struct{}{}}
+	r := &Recorder{rings: map[authn.Outcome]*ring{}, foreign: newRing(fewKept, sharePerPrincipal), watchers: map[*Watcher]struct{}{}}
 	for _, outcome := range authn.Outcomes() {
 		switch outcome {
 		case authn.Mapped:
-			r.rings[outcome] = &ring{size: manyKept}
+			r.rings[outcome] = newRing(manyKept, 0)
 		case authn.Unmapped, authn.Denied, authn.Refused:
-			r.rings[outcome] = &ring{size: manyKept, share: sharePerPrincipal}
+			r.rings[outcome] = newRing(manyKept, sharePerPrincipal)
 		default:
-			r.rings[outcome] = &ring{size: fewKept}
+			r.rings[outcome] = newRing(fewKept, 0)
 		}
 	}
 	return r
@@ -82,9 +82,9 @@ func (r *Recorder) Find(q Query) []Entry {
 func (r *Recorder) find(q Query) []Entry {
 	found := []Entry{}
 	for _, ring := range r.rings {
-		found = q.filter(found, ring.entries)
+		found = q.filter(found, ring.slots)
 	}
-	found = q.filter(found, r.foreign.entries)
+	found = q.filter(found, r.foreign.slots)
 	slices.SortStableFunc(found, func(a, b Entry) int { return a.Time.Compare(b.Time) })
 	return found[max(0, len(found)-q.Limit):]
 }

@@ -105,6 +105,85 @@ func TestNothingPushesOutAPerson(t *testing.T) {
 	}
 }
 
+// TestClustersDoNotPushOutEachOther records a few decisions of small clusters, and then
+// floods of one: each small cluster keeps all of its own, and the flooded one the rest.
+func TestClustersDoNotPushOutEachOther(t *testing.T) {
+	const small, each, flood = 10, 12, 2000
+	for _, outcome := range []authn.Outcome{authn.Mapped, authn.Unmapped, authn.Refused} {
+		r := decisions.NewRecorder()
+		record := func(cluster string, i int) {
+			if outcome == authn.Refused {
+				r.Record(cluster, unproven(outcome, fmt.Sprintf("ASIA%d", i)))
+				return
+			}
+			r.Record(cluster, about(t, outcome, fmt.Sprintf("role%d", i), "bob"))
+		}
+		for i := range each {
+			for cluster := range small {
+				record(fmt.Sprint("small", cluster), i)
+			}
+		}
+		for i := range flood {
+			record("flooded", i)
+		}
+		count := map[string]int{}
+		for _, e := range r.Find(decisions.Query{Limit: 10_000}) {
+			count[e.Cluster]++
+		}
+		for cluster := range small {
+			if got := count[fmt.Sprint("small", cluster)]; got != each {
+				t.Errorf("%s: small cluster %d keeps %d decisions, want %d", outcome, cluster, got, each)
+			}
+		}
+		if got, want := count["flooded"], 256-small*each; got != want {
+			t.Errorf("%s: the flooded cluster keeps %d decisions, want %d", outcome, got, want)
+		}
+		// One more cluster gets room from the one that has the most.
+		record("another", 1)
+		if got := r.Find(decisions.Query{Cluster: "another", Limit: 10}); len(got) != 1 {
+			t.Errorf("%s: another cluster keeps %d decisions, want 1", outcome, len(got))
+		}
+	}
+}
+
+// TestRingKeepsTheLatest compares what is kept of one cluster with the last decisions, with
+// principals that exceed their share in between.
+func TestRingKeepsTheLatest(t *testing.T) {
+	r := decisions.NewRecorder()
+	var want []string
+	for i := range 5000 {
+		role := fmt.Sprint("role", i)
+		if i%3 == 0 {
+			role = "often"
+		}
+		d := about(t, authn.Unmapped, role, "bob")
+		d.ID = fmt.Sprintf("%08d", i)
+		d.Time = time.Unix(int64(i), 0)
+		r.Record("c", d)
+		want = append(want, d.ID)
+	}
+	// 16 of the principal that is denied often, and 240 others, of which there are two of
+	// three decisions.
+	var kept []string
+	often := 0
+	for i := len(want) - 1; len(kept) < 256; i-- {
+		if i%3 == 0 {
+			if often++; often > 16 {
+				continue
+			}
+		}
+		kept = append(kept, want[i])
+	}
+	slices.Reverse(kept)
+	var got []string
+	for _, e := range r.Find(decisions.Query{Limit: 1000}) {
+		got = append(got, e.ID)
+	}
+	if !slices.Equal(got, kept) {
+		t.Errorf("kept are %d: %v\nwant %d: %v", len(got), got, len(kept), kept)
+	}
+}
+
 // TestMemoryIsBounded floods a recorder with distinct decisions of the longest texts.
 func TestMemoryIsBounded(t *testing.T) {
 	r := decisions.NewRecorder()
