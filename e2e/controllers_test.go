@@ -46,6 +46,12 @@ func TestServiceAccount(t *testing.T) {
 	if user := signIn(t, "").whoami(as(token)); user.Username != "system:serviceaccount:accounts:default" {
 		t.Errorf("its token signs in as %q", user.Username)
 	}
+	s.write("token.yaml", `{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token,
+ metadata: {name: token, namespace: accounts, annotations: {kubernetes.io/service-account.name: default}}}`)
+	s.run("kubectl apply -f token.yaml")
+	eventually(t, 10*time.Second, "a token in the Secret", func() bool {
+		return s.run("kubectl get secret token -n accounts --output 'jsonpath={.data.token}'") != ""
+	})
 	s.run("kubectl delete namespace accounts --timeout=60s")
 	if r := s.try("kubectl get namespace accounts"); r.err == nil {
 		t.Error("the namespace is still there")

@@ -91,7 +91,8 @@ type Config struct {
 	// clients with AWS_ENDPOINT_URL.
 	TrustEndpoint bool
 	// TakeUp goes on with the cluster and the AWS account of a lab in Dir that was killed,
-	// if its provider was Envtest. Otherwise, what it left is removed.
+	// if its provider was Envtest and the configuration has no Users, whose keys a killed
+	// lab does not leave. Otherwise, what it left is removed.
 	TakeUp bool
 	// Progress gets a line for each step. Nil discards them.
 	Progress io.Writer

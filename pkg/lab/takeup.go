@@ -24,13 +24,13 @@ func (l *Lab) takeUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !ok || !killed.canBeTakenUp() || killed.Provider != l.config.Provider {
+	if !ok || !killed.canBeTakenUp() || killed.Provider != l.config.Provider || len(l.config.Users) > 0 {
 		return l.claim.clear(ctx, l.config.Progress)
 	}
 	if err := endLeftovers(ctx, l.dir, l.config.Progress); err != nil {
 		return fmt.Errorf("ending what a killed lab left: %w", err)
 	}
-	l.progress("taking up the lab that was killed (%s); lab down and lab up start from scratch", killed.owner())
+	l.progress("taking up the lab that was killed (%s); to start from scratch, run lab down first", killed.owner())
 	l.earlier = &killed
 	// If this lab is killed before it is ready, or does not come up, the next one needs these.
 	l.info.Complete = true

@@ -57,7 +57,7 @@ func (f Files) Write(a *AWS) error {
 	return f.writeCredentials(a.Administrator(), a.Administrator())
 }
 
-// WriteControlSecret writes the secret of the control endpoints, which is new in each run.
+// WriteControlSecret writes the secret of the control endpoints, which differs in each run.
 func (f Files) WriteControlSecret(a *AWS) error {
 	if err := os.WriteFile(f.ControlSecret(), []byte(a.ControlSecret()), 0o600); err != nil {
 		return fmt.Errorf("writing the secret of the control endpoints: %w", err)
