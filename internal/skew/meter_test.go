@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,10 +21,12 @@ const origin = "https://sts.eu-west-2.amazonaws.com"
 // reading knows, and that a flood of them makes it ask at most every 10 s.
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := map[string]int{}
-		m := skew.New(skew.Config{Machine: "node-1", Date: func(_ context.Context, origin string) (time.Time, error) {
-			asked[origin]++
-			if asked[origin] == 2 {
+		var asked atomic.Int32
+		m := skew.New(skew.Config{Machine: "node-1", Date: func(_ context.Context, got string) (time.Time, error) {
+			if got != origin {
+				t.Errorf("asked %s", got)
+			}
+			if asked.Add(1) == 2 {
 				return time.Time{}, errors.New("no answer")
 			}
 			return time.Now().Add(-time.Hour), nil
@@ -36,8 +39,8 @@ func TestRun(t *testing.T) {
 			synctest.Wait()
 			return r.Fault()
 		}
-		if first, second := read(), read(); first != skew.Unknown || second != skew.Machine || asked[origin] != 1 {
-			t.Errorf("%d, then %d, after %d requests", first, second, asked[origin])
+		if first, second := read(), read(); first != skew.Unknown || second != skew.Machine || asked.Load() != 1 {
+			t.Errorf("%d, then %d, after %d requests", first, second, asked.Load())
 		}
 		// A comparison holds for 10 s. The next request fails.
 		time.Sleep(9 * time.Second)
@@ -45,15 +48,15 @@ func TestRun(t *testing.T) {
 			t.Errorf("after 9 s: %d", got)
 		}
 		time.Sleep(2 * time.Second)
-		if first, second := read(), read(); first != skew.Unknown || second != skew.Unknown || asked[origin] != 2 {
-			t.Errorf("after 11 s: %d, then %d, after %d requests", first, second, asked[origin])
+		if first, second := read(), read(); first != skew.Unknown || second != skew.Unknown || asked.Load() != 2 {
+			t.Errorf("after 11 s: %d, then %d, after %d requests", first, second, asked.Load())
 		}
 		for range 600 { // a minute
 			read()
 			time.Sleep(100 * time.Millisecond)
 		}
-		if asked[origin] > 8 {
-			t.Errorf("%d requests", asked[origin])
+		if asked.Load() > 8 {
+			t.Errorf("%d requests", asked.Load())
 		}
 		cancel()
 		<-ended
