@@ -5,7 +5,6 @@ package e2e
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestView maps a user to ClusterRole view, which has its rules from a controller: the
@@ -15,7 +14,7 @@ func TestView(t *testing.T) {
 	admin := newShell(t, awsCLIs(t)[0])
 	admin.run("kubectl create namespace viewed")
 	t.Cleanup(func() { admin.run("kubectl delete namespace viewed --wait=false") })
-	eventually(t, 10*time.Second, "a default ServiceAccount", func() bool {
+	eventually(t, watchDelay, "a default ServiceAccount", func() bool {
 		return admin.try("kubectl get serviceaccount default -n viewed").err == nil
 	})
 	admin.run("kubectl create rolebinding people --clusterrole=view --group=people -n viewed")
@@ -35,7 +34,7 @@ func TestView(t *testing.T) {
 func TestServiceAccount(t *testing.T) {
 	s := newShell(t, awsCLIs(t)[0])
 	s.run("kubectl create namespace accounts")
-	eventually(t, 10*time.Second, "the CA of kube-apiserver", func() bool {
+	eventually(t, watchDelay, "the CA of kube-apiserver", func() bool {
 		return s.try("kubectl get configmap kube-root-ca.crt -n accounts").err == nil
 	})
 	s.run("kubectl run web --image=example.com/web -n accounts")

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
 // TestDocumentedCommands runs the commands of deploy/kind/README.md as typed, one
@@ -120,12 +122,11 @@ func nodeImage(t *testing.T) string {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 // environment has Debian's AWS CLI and the kubectl of the control plane's version.

@@ -4,13 +4,14 @@ package clients
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
 // TestDocumentedCommands runs the commands of docs/localaws.md as typed, one after
@@ -53,17 +54,16 @@ func TestDocumentedCommands(t *testing.T) {
 // own address, so that another may use the default one.
 func programs(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
 	program, err := filepath.Abs(filepath.Join("..", "..", "bin", "localaws"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	wrapper := "#!/bin/sh\nexec '" + program + "' \"$@\" --listen " + listener.Addr().String() + "\n"
+	wrapper := "#!/bin/sh\nexec '" + program + "' \"$@\" --listen " + address + "\n"
 	if err := os.WriteFile(filepath.Join(dir, "localaws"), []byte(wrapper), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ package readme
 import (
 	"cmp"
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
 // A section of a document, whose commands are run as typed, one after the other
@@ -258,10 +259,9 @@ func read(t *testing.T, path string) string {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }

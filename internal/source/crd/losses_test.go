@@ -32,7 +32,7 @@ func TestLosses(t *testing.T) {
 			if got != want {
 				t.Errorf("lost are %q, want %q", got, want)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("no edit is reported, want the loss of %q", want)
 		}
 	}
