@@ -42,7 +42,13 @@ func newLastGood() *lastGood {
 // before returns the URL of an API server that has the ConfigMap.
 func (l *lastGood) before(t *testing.T, behind *apiServer) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(l.handler(behind))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func (l *lastGood) handler(behind *apiServer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/configmaps/"+kube.AWSAuthLastGood) {
 			behind.ServeHTTP(w, r)
 			return
@@ -57,9 +63,7 @@ func (l *lastGood) before(t *testing.T, behind *apiServer) string {
 			}
 		}
 		l.serve(w, r)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
+	})
 }
 
 func (l *lastGood) serve(w http.ResponseWriter, r *http.Request) {
@@ -340,11 +344,16 @@ func TestServersWriteOneEntry(t *testing.T) {
 		}
 	}
 	// A server that starts later has nothing to write.
-	late := newAPIServer(t, awsAuth("4", "a", bobIs("4")))
-	store.block = make(chan struct{})
-	close(store.block)
-	_, stop := run(t, config(store.before(t, late), nil), timeout)
-	<-store.asked
+	handler, asked := store.handler(newAPIServer(t, awsAuth("4", "a", bobIs("4")))), make(chan struct{}, 16)
+	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r)
+		if strings.HasSuffix(r.URL.Path, "/configmaps/"+kube.AWSAuthLastGood) {
+			asked <- struct{}{}
+		}
+	}))
+	t.Cleanup(late.Close)
+	_, stop := run(t, config(late.URL, nil), timeout)
+	<-asked
 	stop()
 	store.mu.Lock()
 	defer store.mu.Unlock()
