@@ -48,7 +48,7 @@ func TestServiceAccount(t *testing.T) {
 	s.write("token.yaml", `{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token,
  metadata: {name: token, namespace: accounts, annotations: {kubernetes.io/service-account.name: default}}}`)
 	s.run("kubectl apply -f token.yaml")
-	eventually(t, 10*time.Second, "a token in the Secret", func() bool {
+	eventually(t, watchDelay, "a token in the Secret", func() bool {
 		return s.run("kubectl get secret token -n accounts --output 'jsonpath={.data.token}'") != ""
 	})
 	s.run("kubectl delete namespace accounts --timeout=60s")
