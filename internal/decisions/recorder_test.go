@@ -140,8 +140,11 @@ func TestClustersDoNotPushOutEachOther(t *testing.T) {
 		}
 		// One more cluster gets room from the one that has the most.
 		record("another", 1)
-		if got := r.Find(decisions.Query{Cluster: "another", Limit: 10}); len(got) != 1 {
-			t.Errorf("%s: another cluster keeps %d decisions, want 1", outcome, len(got))
+		record("small0", each)
+		for cluster, want := range map[string]int{"another": 1, "small0": each + 1, "small1": each, "flooded": 256 - small*each - 2} {
+			if got := r.Find(decisions.Query{Cluster: cluster, Limit: 1000}); len(got) != want {
+				t.Errorf("%s: afterwards, cluster %s keeps %d decisions, want %d", outcome, cluster, len(got), want)
+			}
 		}
 	}
 }
