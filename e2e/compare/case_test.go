@@ -32,6 +32,8 @@ const (
 //   - without: a backend that all leaves out
 //   - config: more keys of server in the configuration file
 //   - peerflags: more flags of the peer
+//   - rejected: what the log of the peer says when it rejects the input as a whole, and so
+//     maps nobody
 //   - identities: one a line, as NAME ACCOUNT ARN USERID; every backend maps the first
 //   - differs: one a line, as BACKEND[,BACKEND] NAME ROW, where the answers differ and
 //     ROW is the start of a row in a table of differences
@@ -39,6 +41,9 @@ type testCase struct {
 	name       string
 	backends   []backend
 	identities []identity
+	// rejected is the line of the peer's log with which it rejects the input; empty if it
+	// reads it.
+	rejected string
 	// differs are the starts of rows, by "BACKEND NAME".
 	differs map[string]string
 }
@@ -75,6 +80,8 @@ func readCase(t *testing.T, path string) *testCase {
 			config = text
 		case "peerflags":
 			peerFlags = strings.Fields(text)
+		case "rejected":
+			c.rejected = strings.TrimSpace(text)
 		case "identities":
 			for line := range strings.Lines(text) {
 				fields := strings.Fields(line)

@@ -94,8 +94,11 @@ func TestEqualUsers(t *testing.T) {
 func (f *fixture) compare(t *testing.T, c *testCase, b backend, documented []string, used map[string]bool) {
 	config := f.put(t, b)
 	ours, peer := f.serve(t, ours, b, config), f.serve(t, peer, b, config)
-	for _, server := range []*server{ours, peer} {
-		server.awaitMappings(t, f.token(c.identities[0].key))
+	ours.awaitMappings(t, f.token(c.identities[0].key))
+	if c.rejected == "" {
+		peer.awaitMappings(t, f.token(c.identities[0].key))
+	} else {
+		peer.awaitLog(t, c.rejected)
 	}
 	for _, identity := range c.identities {
 		token := f.token(identity.key)

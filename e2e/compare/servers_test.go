@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,6 +160,16 @@ func (f *fixture) serve(t *testing.T, name string, b backend, config string) *se
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: time.Minute}
 	t.Cleanup(client.CloseIdleConnections)
 	return &server{name: name, url: "https://" + address, log: filepath.Join(state, name+".log"), client: client}
+}
+
+// awaitLog waits until the log of a server has a text.
+func (s *server) awaitLog(t *testing.T, text string) {
+	t.Helper()
+	for end := time.Now().Add(patience); !strings.Contains(s.logged(t), text); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the log of the %s has no %q:\n%s", s.name, text, s.logged(t))
+		}
+	}
 }
 
 // logged returns the end of the log.
