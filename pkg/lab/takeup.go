@@ -24,6 +24,7 @@ func (l *Lab) takeUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A lab with users of its own starts from scratch, with exactly those.
 	if !ok || !killed.canBeTakenUp() || killed.Provider != l.config.Provider || len(l.config.Users) > 0 {
 		return l.claim.clear(ctx, l.config.Progress)
 	}

@@ -27,13 +27,15 @@ func TestTakeUp(t *testing.T) {
 	for name, test := range map[string]struct {
 		killed   *Info
 		provider string
+		users    []User
 		takesUp  bool
 	}{
-		"ready":                   {&killed, Envtest, true},
-		"never ready":             {&never, Envtest, false},
-		"of containers":           {&ofContainers, Kind, false},
-		"of another provider":     {&killed, Kind, false},
-		"it ended or never began": {nil, Envtest, false},
+		"ready":                   {&killed, Envtest, nil, true},
+		"never ready":             {&never, Envtest, nil, false},
+		"of containers":           {&ofContainers, Kind, nil, false},
+		"of another provider":     {&killed, Kind, nil, false},
+		"it ended or never began": {nil, Envtest, nil, false},
+		"with users to create":    {&killed, Envtest, []User{{Name: "alice"}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +53,7 @@ func TestTakeUp(t *testing.T) {
 			etcd.lives(t)
 			record(t, dir, etcd)
 			var progress bytes.Buffer
-			lab := &Lab{config: Config{Provider: test.provider, Progress: &progress}, claim: claimed(t, dir)}
+			lab := &Lab{config: Config{Provider: test.provider, Users: test.users, Progress: &progress}, claim: claimed(t, dir)}
 			lab.dir = lab.claim.dir
 			if err := lab.takeUp(t.Context()); err != nil {
 				t.Fatal(err)
