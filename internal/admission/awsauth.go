@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -136,10 +137,10 @@ type mistake struct {
 	section, principal, message string
 }
 
-var lineNumber = regexp.MustCompile(`\bline \d+`)
+var lineNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\bline \d+`) })
 
 func mistakeIn(p mapper.Problem) mistake {
-	return mistake{p.Code, p.Section, p.Principal, lineNumber.ReplaceAllString(p.Message, "line")}
+	return mistake{p.Code, p.Section, p.Principal, lineNumber().ReplaceAllString(p.Message, "line")}
 }
 
 const (

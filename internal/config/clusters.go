@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -32,7 +33,7 @@ type Cluster struct {
 
 // clusterID matches the ID of a cluster, which has at most maxClusterID characters: a
 // count in the pattern would take memory at every start.
-var clusterID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+var clusterID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`) })
 
 const maxClusterID = 100
 
@@ -123,7 +124,7 @@ func (r *reading) readClusterKey(c *Cluster, key, value, item *yaml.Node) (err e
 		if c.ID, err = stringValue(key.Value, value); err != nil {
 			return err
 		}
-		if len(c.ID) > maxClusterID || !clusterID.MatchString(c.ID) {
+		if len(c.ID) > maxClusterID || !clusterID().MatchString(c.ID) {
 			return problemf(key.Line, "clusters: id %q cannot be in a URL path (expected 1 to 100 letters, digits, dots, underscores and hyphens, the first a letter or a digit)", c.ID)
 		}
 		return nil

@@ -18,7 +18,7 @@ func FuzzConfig(f *testing.F) {
 		}
 		values := c.Values
 		for _, item := range c.Clusters {
-			if !clusterID.MatchString(item.ID) || item.Line < 1 || item.Version == "" {
+			if !clusterID().MatchString(item.ID) || item.Line < 1 || item.Version == "" {
 				t.Errorf("%+v", item)
 			}
 			values = append(values, item.Settings.Values...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -27,7 +28,7 @@ type list map[string]int
 
 // uniqueID matches the unique ID of a user or role, and the ID of an access key, which have
 // 16 to 128 characters.
-var uniqueID = regexp.MustCompile(`^(AIDA|AROA|AKIA|ASIA)[A-Z0-9]+$`)
+var uniqueID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(AIDA|AROA|AKIA|ASIA)[A-Z0-9]+$`) })
 
 // parse parses a deny file: one entry a line, with comments after #. One bad line
 // makes the whole file invalid, since an entry that denies nobody would go unnoticed.
@@ -53,7 +54,7 @@ func parse(content []byte) (list, error) {
 func parseEntry(text string) (string, error) {
 	const maxShown = 100
 	if !strings.HasPrefix(text, "arn:") {
-		if len(text) < 16 || len(text) > 128 || !uniqueID.MatchString(text) {
+		if len(text) < 16 || len(text) > 128 || !uniqueID().MatchString(text) {
 			return "", fmt.Errorf("%.*q is not an entry: expected the ARN of a user or role, a unique ID (AIDA… or AROA…) or an access key ID (AKIA… or ASIA…)", maxShown, text)
 		}
 		return text, nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/shell"
@@ -211,11 +212,11 @@ func nodeGrant() grant {
 
 const ifNode = " Its session is that of an EC2 instance: map the role as below only if its instances are nodes of the cluster."
 
-var instanceID = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
+var instanceID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`) })
 
 // isInstance reports whether the session of a role is that of an EC2 instance.
 func isInstance(p Principal) bool {
-	return subjectOf(p.CanonicalARN).kind == "role" && instanceID.MatchString(p.SessionName)
+	return subjectOf(p.CanonicalARN).kind == "role" && instanceID().MatchString(p.SessionName)
 }
 
 // edit returns the command that edits a line of a source; empty if there is none.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -123,14 +124,14 @@ func scalar(text, value string) (end int, quote byte, ok bool) {
 
 // plain matches texts that need no quotes, if they are not words of YAML. Braces may
 // stay where there were some.
-var plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9:/+=.@_{}-]*[A-Za-z0-9}]$`)
+var plain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9:/+=.@_{}-]*[A-Za-z0-9}]$`) })
 
 func isPlain(text, old string) bool {
 	switch strings.ToLower(text) {
 	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
 		return false
 	}
-	return plain.MatchString(text) && (!strings.ContainsAny(text, "{}") || strings.ContainsAny(old, "{}"))
+	return plain().MatchString(text) && (!strings.ContainsAny(text, "{}") || strings.ContainsAny(old, "{}"))
 }
 
 func doubleQuoted(text string) string {

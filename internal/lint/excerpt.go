@@ -3,6 +3,7 @@ package lint
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/width"
@@ -18,12 +19,14 @@ type excerpt struct{ line, caret string }
 const maxExcerpt = 120
 
 // secret matches a line of a kubeconfig that may contain a credential.
-var secret = regexp.MustCompile(`(?i)secret|password|session_?token|key-data|token["']?\s*:|value["']?\s*:|A[KS]IA[A-Z0-9]{8}`)
+var secret = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)secret|password|session_?token|key-data|token["']?\s*:|value["']?\s*:|A[KS]IA[A-Z0-9]{8}`)
+})
 
 // excerpt returns the line of a problem, or none if the problem has no line.
 func (r *Report) excerpt(p mapper.Problem) excerpt {
 	line, ok := lineOf(r.text(p), p.Line)
-	if !ok || r.Kind == Kubeconfig && secret.MatchString(line) {
+	if !ok || r.Kind == Kubeconfig && secret().MatchString(line) {
 		return excerpt{}
 	}
 	chars := []rune(line)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
@@ -42,11 +43,11 @@ func (n ReadyNodes) using(_ *mapper.Table, grant mapper.Grant) string {
 // nodePrefix begins the username of a node.
 const nodePrefix = "system:node:"
 
-var placeholder = regexp.MustCompile(`\\\{\\\{[^}]*\\\}\\\}`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\\{\\\{[^}]*\\\}\\\}`) })
 
 // usernames returns a pattern of the usernames that a template expands to.
 func usernames(template string) *regexp.Regexp {
-	quoted := placeholder.ReplaceAllString(regexp.QuoteMeta(template), ".+")
+	quoted := placeholder().ReplaceAllString(regexp.QuoteMeta(template), ".+")
 	pattern, err := regexp.Compile("^(?:" + quoted + ")$")
 	if err != nil {
 		return regexp.MustCompile("") // every node may use it

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kube-iam/authenticator/internal/spelling"
 )
@@ -66,13 +67,13 @@ func ParseAction(verb, target, namespace string, known []Resource) (Action, erro
 }
 
 // version matches the version in a name such as deployments.v1.apps.
-var version = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?$`)
+var version = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?$`) })
 
 // find returns the resource with a name, which is its plural, its singular or a short
 // name, with or without its group.
 func find(text string, known []Resource) (Resource, error) {
 	name, group, hasGroup := strings.Cut(strings.ToLower(text), ".")
-	if first, rest, _ := strings.Cut(group, "."); version.MatchString(first) {
+	if first, rest, _ := strings.Cut(group, "."); version().MatchString(first) {
 		group = rest
 	}
 	if name == "*" {

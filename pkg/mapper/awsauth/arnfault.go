@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
@@ -21,7 +22,7 @@ const exampleARNs = "write it like arn:aws:iam::123456789012:role/name or arn:aw
 // configuration file, aws-iam-authenticator does not start.
 func codeOf(text string) mapper.Code {
 	parts := strings.SplitN(text, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" || !partitionName.MatchString(parts[1]) {
+	if len(parts) < 6 || parts[0] != "arn" || !partitionName().MatchString(parts[1]) {
 		return mapper.EntryInvalidARN
 	}
 	kind, rest, _ := strings.Cut(parts[5], "/")
@@ -50,7 +51,7 @@ func explainARN(written string) arnFault {
 	if len(parts) < 6 {
 		return fault(fmt.Sprintf("has %d of an ARN's 6 parts, which are separated by colons", len(parts)), exampleARNs)
 	}
-	if !partitionName.MatchString(strings.ToLower(parts[1])) {
+	if !partitionName().MatchString(strings.ToLower(parts[1])) {
 		return fault(fmt.Sprintf("names the partition %q, which does not exist", parts[1]), "write aws, aws-cn, aws-us-gov or another partition of AWS after arn:")
 	}
 	if cause, fix, ok := explainResource(strings.ToLower(parts[2]), parts); ok {
@@ -72,8 +73,8 @@ func explainARN(written string) arnFault {
 }
 
 var (
-	partitionName = regexp.MustCompile(`^aws(-[a-z]+)*$`)
-	uniqueID      = regexp.MustCompile(`^A[A-Z]{3}[A-Z0-9]{12,}$`)
+	partitionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^aws(-[a-z]+)*$`) })
+	uniqueID      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^A[A-Z]{3}[A-Z0-9]{12,}$`) })
 )
 
 // explainNoARN returns what a text is that does not start like an ARN.
@@ -87,7 +88,7 @@ func explainNoARN(text string) string {
 		return "is a URL, not an ARN"
 	case strings.HasPrefix(text, "AKIA") || strings.HasPrefix(text, "ASIA"):
 		return "looks like an access key ID, not an ARN"
-	case uniqueID.MatchString(text):
+	case uniqueID().MatchString(text):
 		return "is the unique ID of an IAM principal, not its ARN"
 	case strings.HasSuffix(text, ".amazonaws.com"):
 		return "is a service, but services do not sign in to clusters"
@@ -168,7 +169,7 @@ func explainName(canonical string, sso bool) (arnFault, bool) {
 	}
 	const cause = "has a wildcard, but ARNs match as a whole"
 	if set, ok := strings.CutPrefix(name, "AWSReservedSSO_"); ok && sso {
-		if set = strings.TrimRight(set, "_*?"); !permissionSetName.MatchString(set) {
+		if set = strings.TrimRight(set, "_*?"); !permissionSetName().MatchString(set) {
 			set = "<permission set>"
 		}
 		return fault(cause, fmt.Sprintf("write sso: {permissionSetName: %s, accountID: %q} instead of rolearn", set, parts[4]))

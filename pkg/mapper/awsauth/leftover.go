@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -13,7 +14,9 @@ import (
 
 // leftovers matches the placeholders of documentation, shells, Terraform, Helm and
 // Jinja. Remove the placeholders of mappings from a text before matching it.
-var leftovers = regexp.MustCompile(`<[^<>]*>|\$\{[^}]*\}?|\$\([^)]*\)?|\{\{[^}]*(\}\})?|\{%[^%]*(%\})?|\{#[^#]*(#\})?|%\([^)]*\)s|[<>]`)
+var leftovers = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`<[^<>]*>|\$\{[^}]*\}?|\$\([^)]*\)?|\{\{[^}]*(\}\})?|\{%[^%]*(%\})?|\{#[^#]*(#\})?|%\([^)]*\)s|[<>]`)
+})
 
 // leftover describes a placeholder that was not filled in, and reports whether there
 // is one.
@@ -21,7 +24,7 @@ func leftover(text string) (string, bool) {
 	if !strings.ContainsAny(text, "<>${%") {
 		return "", false // the usual case
 	}
-	found := leftovers.FindString(text)
+	found := leftovers().FindString(text)
 	return fmt.Sprintf("the placeholder %s, which was not filled in", quoted(found)), found != ""
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -12,8 +13,8 @@ import (
 )
 
 var (
-	permissionSetName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,32}$`)
-	ssoRole           = regexp.MustCompile(`(?i)^AWSReservedSSO_.+_[0-9a-f]{16}$`)
+	permissionSetName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,32}$`) })
+	ssoRole           = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^AWSReservedSSO_.+_[0-9a-f]{16}$`) })
 )
 
 const exampleSSO = `write sso: {permissionSetName: Admin, accountID: "123456789012"}`
@@ -59,7 +60,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 	}
 	entry.SSO = sso
 	switch {
-	case !permissionSetName.MatchString(sso.PermissionSet):
+	case !permissionSetName().MatchString(sso.PermissionSet):
 		r.drop(mapper.EntryInvalidSSO, name, node, quoted(sso.PermissionSet)+" is not the name of a permission set", exampleSSO)
 	case !isAccountID(sso.AccountID):
 		r.drop(mapper.InvalidAccountID, name, node, quoted(sso.AccountID)+" is not an account ID", exampleSSO)
@@ -84,7 +85,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 // digits at the end of such names: AWS reserves the prefix, so there is no such role.
 func (r *reading) warnOfSuffix(role, section string, at *yaml.Node) {
 	const prefix = "AWSReservedSSO_"
-	if len(role) <= len(prefix) || !strings.EqualFold(role[:len(prefix)], prefix) || ssoRole.MatchString(role) {
+	if len(role) <= len(prefix) || !strings.EqualFold(role[:len(prefix)], prefix) || ssoRole().MatchString(role) {
 		return
 	}
 	fix := "write the role's whole name, which aws iam list-roles --path-prefix /aws-reserved/ prints"

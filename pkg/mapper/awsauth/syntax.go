@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -63,12 +64,12 @@ func diagnose(t text, err error) fault {
 	return *faultAt(significantLine(t.content, line), 1, cause, "check the indentation, the colons and the quotes near this line")
 }
 
-var yamlLine = regexp.MustCompile(`^line (\d+): (.*)`)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^line (\d+): (.*)`) })
 
 // yamlError splits an error of the parser into its line and cause.
 func yamlError(err error) (line int, cause string) {
 	cause = strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: ")
-	if found := yamlLine.FindStringSubmatch(cause); found != nil {
+	if found := yamlLine().FindStringSubmatch(cause); found != nil {
 		line, _ = strconv.Atoi(found[1])
 		cause = found[2]
 		// Errors of the parser count from 0, those of the scanner from 1.

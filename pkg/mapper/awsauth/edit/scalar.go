@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -34,10 +35,10 @@ func quoteOf(node *yaml.Node) quote {
 // Values that mean text without quotes, outside of brackets and within. They are fewer
 // than YAML allows.
 var (
-	plainInBlock = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./:@+=,{}-]*$`)
-	plainInFlow  = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./:@+=-]*$`)
+	plainInBlock = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./:@+=,{}-]*$`) })
+	plainInFlow  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./:@+=-]*$`) })
 	// notText matches words that are a boolean, null or a number, in YAML 1.1 or 1.2.
-	notText = regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n|inf|nan)$`)
+	notText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n|inf|nan)$`) })
 )
 
 // scalar writes a value in YAML, with quotes if it needs them or if its neighbours have
@@ -48,7 +49,7 @@ func scalar(value string, q quote, inFlow bool) string {
 		plain = plainInFlow
 	}
 	switch {
-	case q == noQuote && plain.MatchString(value) && !strings.HasSuffix(value, ":") && !notText.MatchString(value):
+	case q == noQuote && plain().MatchString(value) && !strings.HasSuffix(value, ":") && !notText().MatchString(value):
 		return value
 	case q == singleQuote && !strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return "'" + strings.ReplaceAll(value, "'", "''") + "'"
