@@ -103,7 +103,8 @@ func leaves() map[string][]string {
 		"internal/certificate":    ours("internal/file"),
 		"internal/lint":           append(ours("internal/cli", "internal/config", "internal/encode", "internal/source/crd", "internal/source/dynamicfile", "internal/source/mountedfile", "internal/spelling", "pkg/identity", "pkg/mapper", "pkg/mapper/awsauth"), yaml, "golang.org/x/text/width", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"),
 		"internal/kubeconfig":     append(ours("internal/file"), "sigs.k8s.io/yaml", yaml),
-		"internal/metrics":        append(ours("internal/admission", "internal/authn", "internal/httpserver", "internal/limit", "internal/source", "pkg/mapper", "pkg/token/verify"), "github.com/prometheus/..."),
+		"internal/exposition":     nil,
+		"internal/metrics":        ours("internal/admission", "internal/authn", "internal/exposition", "internal/httpserver", "internal/limit", "internal/source", "pkg/mapper", "pkg/token/verify"),
 		"internal/webhook":        append(ours("internal/admission", "internal/authn", "internal/httpserver", "internal/jsonscan", "internal/metrics"), "k8s.io/api/...", "k8s.io/apimachinery/...", "golang.org/x/time/rate"),
 		"internal/cli/clitest":    append(ours("internal/cli", "internal/freeport", "internal/gobuild"), "github.com/spf13/cobra", "github.com/rogpeppe/go-internal/testscript"),
 		"internal/ec2names":       append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
@@ -177,6 +178,7 @@ func importers() map[string][]string {
 		module + "/internal/certificate":      {"cmd/authenticator"},
 		module + "/internal/kubeconfig":       {"cmd/authenticator"},
 		module + "/internal/metrics":          {"internal/webhook", "cmd/authenticator"},
+		module + "/internal/exposition":       {"internal/metrics"},
 		module + "/internal/limit":            {"internal/authn", "internal/metrics", "cmd/authenticator"},
 		module + "/internal/decisions":        {"cmd/authenticator"},
 		module + "/internal/encode":           {"internal/cli", "internal/convert", "internal/lint", "cmd/authenticator"},
@@ -220,23 +222,41 @@ func TestLibrariesAreImportedOnlyWhereTheyMay(t *testing.T) {
 	}
 }
 
-// The credential plugin runs at every kubectl call: what registers whole API
-// groups, brings all kinds of Kubernetes, or parses every public CA at start has
-// no place in its program.
+// The credential plugin runs at every kubectl call: what registers whole API groups,
+// brings all kinds of Kubernetes, parses every public CA or starts collectors has no
+// place in its program.
 func TestAuthenticatorStartsLight(t *testing.T) {
 	t.Parallel()
-	for _, p := range packages(t) {
-		if p.path() != "cmd/authenticator" {
+	all := packages(t)
+	i := slices.IndexFunc(all, func(p listed) bool { return p.path() == "cmd/authenticator" })
+	if i < 0 {
+		t.Fatal("cmd/authenticator is not in the tree")
+	}
+	for _, dependency := range all[i].Deps {
+		if matchesAny(dependency, []string{
+			"k8s.io/client-go/kubernetes/...", "k8s.io/api/core/...", "sigs.k8s.io/controller-runtime/...", "golang.org/x/crypto/x509roots/fallback",
+			"github.com/prometheus/...", "google.golang.org/protobuf/...", "runtime/metrics", "expvar",
+		}) {
+			t.Errorf("cmd/authenticator links %s", dependency)
+		}
+	}
+	for _, p := range all {
+		if p.path() != "cmd/authenticator" && !slices.Contains(all[i].Deps, p.ImportPath) {
 			continue
 		}
-		for _, dependency := range p.Deps {
-			if matchesAny(dependency, []string{"k8s.io/client-go/kubernetes/...", "k8s.io/api/core/...", "sigs.k8s.io/controller-runtime/...", "golang.org/x/crypto/x509roots/fallback"}) {
-				t.Errorf("cmd/authenticator links %s", dependency)
+		for _, file := range files(t, p) {
+			for _, declaration := range file.syntax.Decls {
+				if d, ok := declaration.(*ast.GenDecl); ok && d.Tok == token.VAR {
+					for _, spec := range d.Specs {
+						value := spec.(*ast.ValueSpec)
+						if slices.ContainsFunc(value.Values, func(e ast.Expr) bool { return called(e) == "regexp.MustCompile" }) {
+							t.Errorf("%s: %s is compiled at start: use sync.OnceValue", file.position(value), value.Names[0])
+						}
+					}
+				}
 			}
 		}
-		return
 	}
-	t.Error("cmd/authenticator is not in the tree")
 }
 
 func TestTokenDependsOnTheStandardLibraryAlone(t *testing.T) {
@@ -352,8 +372,8 @@ func TestNoInitAndNoMutableGlobals(t *testing.T) {
 }
 
 // mutable reports whether a package-level variable could be changed: all but
-// sentinel errors, also those of another package, compiled patterns, assertions and
-// embedded texts.
+// sentinel errors, also those of another package, compiled patterns, what is made once,
+// assertions and embedded texts.
 func mutable(value *ast.ValueSpec) bool {
 	if kind, ok := value.Type.(*ast.Ident); ok && kind.Name == "string" && embedded(value) {
 		return false
@@ -368,7 +388,7 @@ func mutable(value *ast.ValueSpec) bool {
 		if other, ok := value.Values[i].(*ast.SelectorExpr); ok && name.Name == other.Sel.Name && strings.HasPrefix(name.Name, "Err") {
 			continue
 		}
-		if call, ok := value.Values[i].(*ast.CallExpr); ok && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile"}, callee(call)) {
+		if slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "sync.OnceValue"}, called(value.Values[i])) {
 			continue
 		}
 		return true
@@ -415,6 +435,14 @@ func inspect(t *testing.T, p listed, visit func(position string, node ast.Node))
 			return true
 		})
 	}
+}
+
+// called is the name of what an expression calls; empty if it is no call.
+func called(e ast.Expr) string {
+	if call, ok := e.(*ast.CallExpr); ok {
+		return callee(call)
+	}
+	return ""
 }
 
 // callee is the name of what is called, as it is written: os.Exit, panic.

@@ -38,7 +38,7 @@ func TestStartIsLight(t *testing.T) {
 		total += allocated
 	}
 	t.Logf("%d KiB allocated at start", total>>10)
-	if total == 0 || total > 1600<<10 {
+	if total == 0 || total > 1280<<10 {
 		t.Errorf("%d KiB allocated at start", total>>10)
 	}
 }

@@ -4,31 +4,30 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/kube-iam/authenticator/internal/exposition"
 )
 
 // clock shows, at every scrape, how far this machine's clock is ahead of that of STS.
 type clock struct {
-	ahead atomic.Pointer[func() (time.Duration, bool)]
-	desc  *prometheus.Desc
+	ahead  atomic.Pointer[func() (time.Duration, bool)]
+	family *exposition.Family
 }
 
-func newClock() *clock {
-	return &clock{desc: prometheus.NewDesc(namespace+"_clock_ahead_seconds",
-		"How far the clock of this machine is ahead of that of STS, at the last answer of STS. Negative if it is behind.", nil, nil)}
+func newClock(r *exposition.Registry) *clock {
+	c := &clock{family: r.Family(exposition.Gauge, "clock_ahead_seconds",
+		"How far the clock of this machine is ahead of that of STS, at the last answer of STS. Negative if it is behind.")}
+	r.Collect(c.collect)
+	return c
 }
 
-// Describe implements [prometheus.Collector].
-func (c *clock) Describe(descs chan<- *prometheus.Desc) { descs <- c.desc }
-
-// Collect implements [prometheus.Collector]. Nothing is known before STS answers.
-func (c *clock) Collect(metrics chan<- prometheus.Metric) {
+// collect adds nothing before STS answers.
+func (c *clock) collect(sample exposition.Sampler) {
 	measure := c.ahead.Load()
 	if measure == nil {
 		return
 	}
 	if ahead, known := (*measure)(); known {
-		metrics <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, ahead.Seconds())
+		sample(c.family, ahead.Seconds())
 	}
 }
 

@@ -5,8 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/kube-iam/authenticator/internal/exposition"
 )
 
 // dynamicFile is the name of the source that the gauges dynamic_file_* report.
@@ -21,22 +20,18 @@ const (
 // dynamicFiles are the metrics of the files in which a control plane writes access
 // entries and the backend mode.
 type dynamicFiles struct {
-	failures prometheus.Counter
-	latency  *prometheus.HistogramVec
+	failures *exposition.Value
+	latency  *exposition.Vector[*exposition.Distribution]
 }
 
-func newDynamicFiles(f promauto.Factory) dynamicFiles {
+func newDynamicFiles(r *exposition.Registry) dynamicFiles {
 	d := dynamicFiles{
-		failures: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "dynamicfile_failures_total", Help: "Versions of a DynamicFile or a backend mode file that could not be used, and failed switches of the mode.",
-		}),
-		latency: f.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "dynamic_e2e_latency_seconds", Help: "Time from LastUpdatedDateTime in a file until its content was in force, by type of file.",
-			Buckets: []float64{1, 3, 5, 10, 15, 20, 30, 60},
-		}, []string{"type"}),
+		failures: r.Counter("dynamicfile_failures_total", "Versions of a DynamicFile or a backend mode file that could not be used, and failed switches of the mode."),
+		latency: r.Histograms("dynamic_e2e_latency_seconds", "Time from LastUpdatedDateTime in a file until its content was in force, by type of file.",
+			[]float64{1, 3, 5, 10, 15, 20, 30, 60}, "type"),
 	}
 	for _, kind := range []string{UpdateDynamicFile, UpdateBackendMode} {
-		d.latency.WithLabelValues(kind)
+		d.latency.With(kind)
 	}
 	return d
 }
@@ -54,6 +49,6 @@ func (m *Metrics) ObserveUpdate(kind string, now func() time.Time, log *slog.Log
 			log.Warn("the latency of an update is unknown: LastUpdatedDateTime is not a time in the past, in seconds since 1970", "type", kind, "time", lastUpdated[:min(len(lastUpdated), 32)])
 			return
 		}
-		m.dynamic.latency.WithLabelValues(kind).Observe(float64(took))
+		m.dynamic.latency.With(kind).Observe(float64(took))
 	}
 }

@@ -3,8 +3,7 @@ package metrics
 import (
 	"sync/atomic"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"github.com/kube-iam/authenticator/internal/exposition"
 	"github.com/kube-iam/authenticator/internal/limit"
 )
 
@@ -13,30 +12,22 @@ import (
 type limits struct {
 	regions                *regions
 	status                 atomic.Pointer[func() []limit.HostStatus]
-	open, running, waiting *prometheus.Desc
+	open, running, waiting *exposition.Family
 }
 
-func newLimits(regions *regions) *limits {
-	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, []string{"StsRegion"}, nil)
-	}
-	return &limits{
+func newLimits(r *exposition.Registry, regions *regions) *limits {
+	l := &limits{
 		regions: regions,
-		open:    desc("sts_circuit_open", "STS hosts that did not respond and get only probes, by region."),
-		running: desc("sts_requests_in_flight", "Requests to STS in flight, by region."),
-		waiting: desc("sts_requests_waiting", "Tokens that wait for a slot to be sent to STS, by region."),
+		open:    r.Family(exposition.Gauge, "sts_circuit_open", "STS hosts that did not respond and get only probes, by region.", "StsRegion"),
+		running: r.Family(exposition.Gauge, "sts_requests_in_flight", "Requests to STS in flight, by region.", "StsRegion"),
+		waiting: r.Family(exposition.Gauge, "sts_requests_waiting", "Tokens that wait for a slot to be sent to STS, by region.", "StsRegion"),
 	}
+	r.Collect(l.collect)
+	return l
 }
 
-// Describe implements [prometheus.Collector].
-func (l *limits) Describe(descs chan<- *prometheus.Desc) {
-	descs <- l.open
-	descs <- l.running
-	descs <- l.waiting
-}
-
-// Collect implements [prometheus.Collector]. The hosts of a region are added up.
-func (l *limits) Collect(metrics chan<- prometheus.Metric) {
+// collect adds up the hosts of a region.
+func (l *limits) collect(sample exposition.Sampler) {
 	status := l.status.Load()
 	if status == nil {
 		return
@@ -57,8 +48,8 @@ func (l *limits) Collect(metrics chan<- prometheus.Metric) {
 		byRegion[region] = of
 	}
 	for region, of := range byRegion {
-		for desc, value := range map[*prometheus.Desc]int{l.open: of.open, l.running: of.running, l.waiting: of.waiting} {
-			metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), region)
-		}
+		sample(l.open, float64(of.open), region)
+		sample(l.running, float64(of.running), region)
+		sample(l.waiting, float64(of.waiting), region)
 	}
 }

@@ -7,138 +7,103 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/exposition"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-const namespace = "aws_iam_authenticator"
+const namespace = "aws_iam_authenticator_"
 
 // Metrics of the server. Names are aws-iam-authenticator's where it has them;
 // labels take values from fixed sets and from the regions whose STS answers, so
 // that no request can add series without bound.
 type Metrics struct {
-	registry *prometheus.Registry
+	registry *exposition.Registry
 	// ready is set by FollowReady, and denied by FollowDenied.
 	ready  atomic.Pointer[func() error]
 	denied atomic.Pointer[func() int]
 
-	latency           *prometheus.HistogramVec
-	inFlight          prometheus.Gauge
-	turnedAway        prometheus.Counter
+	latency           *exposition.Vector[*exposition.Distribution]
+	inFlight          *exposition.Value
+	turnedAway        *exposition.Value
 	connections       *connections
-	cacheHits         prometheus.Counter
-	stsResponses      *prometheus.CounterVec
-	stsFailures       *prometheus.CounterVec
-	stsThrottled      *prometheus.CounterVec
-	stsLatency        prometheus.Histogram
+	cacheHits         *exposition.Value
+	stsResponses      *exposition.Vector[*exposition.Value]
+	stsFailures       *exposition.Vector[*exposition.Value]
+	stsThrottled      *exposition.Vector[*exposition.Value]
+	stsLatency        *exposition.Distribution
 	regions           *regions
 	limits            *limits
 	clusters          *clusters
 	dynamic           dynamicFiles
-	clustersInvalid   prometheus.Gauge
-	describeInstances prometheus.Counter
+	clustersInvalid   *exposition.Value
+	describeInstances *exposition.Value
 	certificates      *certificates
 	clock             *clock
-	clientsRefused    prometheus.Counter
-	watchFailures     prometheus.Counter
-	edits             prometheus.Counter
-	losses            *prometheus.CounterVec
-	admissions        *prometheus.CounterVec
-	linesLost         prometheus.Counter
-	linesSuppressed   prometheus.Counter
+	clientsRefused    *exposition.Value
+	watchFailures     *exposition.Value
+	edits             *exposition.Value
+	losses            *exposition.Vector[*exposition.Value]
+	admissions        *exposition.Vector[*exposition.Value]
+	linesLost         *exposition.Value
+	linesSuppressed   *exposition.Value
+}
+
+// latencies returns the bounds of buckets of seconds: those that Prometheus' clients
+// have by default.
+func latencies() []float64 {
+	return []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 }
 
 // New makes the metrics of one server.
 func New() *Metrics {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	f := promauto.With(registry)
+	r := exposition.New(namespace)
 	regions := newRegions()
 	m := &Metrics{
-		registry: registry,
-		latency: f.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "authenticate_latency_seconds", Help: "Time to decide about a token, by result.", Buckets: prometheus.DefBuckets,
-		}, []string{"result"}),
-		inFlight: f.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "authenticate_requests_in_flight", Help: "TokenReviews in flight.",
-		}),
-		turnedAway: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "requests_turned_away_total", Help: "TokenReviews turned away unread, because those in flight hold as many bytes as allowed.",
-		}),
-		connections: newConnections(),
-		cacheHits: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "verification_cache_hits_total", Help: "Tokens that needed no request to STS, because its answer was cached.",
-		}),
-		stsResponses: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "sts_responses_total", Help: "Responses of STS, by HTTP status and region.",
-		}, []string{"ResponseCode", "StsRegion"}),
-		stsFailures: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "sts_connection_failures_total", Help: "Requests to STS without a response, by region.",
-		}, []string{"StsRegion"}),
-		stsThrottled: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "sts_throttling_total", Help: "Tokens that could not be verified because STS throttles.",
-		}, []string{"StsRegion"}),
-		stsLatency: f.NewHistogram(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "sts_latency_seconds", Help: "Time until STS responded or the request failed.", Buckets: prometheus.DefBuckets,
-		}),
-		describeInstances: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "ec2_describe_instances_calls_total", Help: "Calls to EC2 for the names of instances.",
-		}),
-		dynamic:  newDynamicFiles(f),
-		regions:  regions,
-		limits:   newLimits(regions),
-		clusters: newClusters(),
-		watchFailures: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "configmap_watch_failures_total", Help: "Failed attempts to list or watch aws-auth.",
-		}),
-		edits: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "aws_auth_edits_total", Help: "Edits of aws-auth that the server read, and deletions.",
-		}),
-		losses: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "mapping_losses_total", Help: "Edits of aws-auth or IAMIdentityMappings that removed a mapping to system:nodes, or the last one to system:masters, by group.",
-		}, []string{"group"}),
-		admissions: f.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "admission_reviews_total", Help: "Edits of aws-auth and its ConfigMaps that the guard reviewed, by result.",
-		}, []string{"result"}),
-		linesLost: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "log_lines_lost_total", Help: "Lines of the log that were lost because standard error was blocked or failed.",
-		}),
-		linesSuppressed: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "log_lines_suppressed_total", Help: "Decisions that were not logged, because anybody could have caused that many.",
-		}),
-		clustersInvalid: f.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "clusters_config_invalid", Help: "1 if the clusters in the configuration file are not in force, because the file is invalid.",
-		}),
-		certificates: newCertificates(),
-		clock:        newClock(),
-		clientsRefused: f.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "clients_refused_total", Help: "Requests that were refused because their client has no certificate of --client-ca-file.",
-		}),
+		registry:          r,
+		latency:           r.Histograms("authenticate_latency_seconds", "Time to decide about a token, by result.", latencies(), "result"),
+		inFlight:          r.Gauge("authenticate_requests_in_flight", "TokenReviews in flight."),
+		turnedAway:        r.Counter("requests_turned_away_total", "TokenReviews turned away unread, because those in flight hold as many bytes as allowed."),
+		connections:       newConnections(r),
+		cacheHits:         r.Counter("verification_cache_hits_total", "Tokens that needed no request to STS, because its answer was cached."),
+		stsResponses:      r.Counters("sts_responses_total", "Responses of STS, by HTTP status and region.", "ResponseCode", "StsRegion"),
+		stsFailures:       r.Counters("sts_connection_failures_total", "Requests to STS without a response, by region.", "StsRegion"),
+		stsThrottled:      r.Counters("sts_throttling_total", "Tokens that could not be verified because STS throttles.", "StsRegion"),
+		stsLatency:        r.Histogram("sts_latency_seconds", "Time until STS responded or the request failed.", latencies()),
+		describeInstances: r.Counter("ec2_describe_instances_calls_total", "Calls to EC2 for the names of instances."),
+		dynamic:           newDynamicFiles(r),
+		regions:           regions,
+		limits:            newLimits(r, regions),
+		clusters:          newClusters(r),
+		watchFailures:     r.Counter("configmap_watch_failures_total", "Failed attempts to list or watch aws-auth."),
+		edits:             r.Counter("aws_auth_edits_total", "Edits of aws-auth that the server read, and deletions."),
+		losses:            r.Counters("mapping_losses_total", "Edits of aws-auth or IAMIdentityMappings that removed a mapping to system:nodes, or the last one to system:masters, by group.", "group"),
+		admissions:        r.Counters("admission_reviews_total", "Edits of aws-auth and its ConfigMaps that the guard reviewed, by result.", "result"),
+		linesLost:         r.Counter("log_lines_lost_total", "Lines of the log that were lost because standard error was blocked or failed."),
+		linesSuppressed:   r.Counter("log_lines_suppressed_total", "Decisions that were not logged, because anybody could have caused that many."),
+		clustersInvalid:   r.Gauge("clusters_config_invalid", "1 if the clusters in the configuration file are not in force, because the file is invalid."),
+		certificates:      newCertificates(r),
+		clock:             newClock(r),
+		clientsRefused:    r.Counter("clients_refused_total", "Requests that were refused because their client has no certificate of --client-ca-file."),
 	}
-	registry.MustRegister(m.clusters, m.limits, m.connections, m.certificates, m.clock)
-	f.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "ready", Help: "1 if /readyz returns ok: the server has read its mappings and is not stopping.",
-	}, m.isReady)
-	f.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "deny_entries", Help: "Entries of the deny file in force.",
-	}, m.countDenied)
+	ready := r.Family(exposition.Gauge, "ready", "1 if /readyz returns ok: the server has read its mappings and is not stopping.")
+	denied := r.Family(exposition.Gauge, "deny_entries", "Entries of the deny file in force.")
+	r.Collect(func(sample exposition.Sampler) {
+		sample(ready, m.isReady())
+		sample(denied, m.countDenied())
+	})
 	for _, group := range []string{mapper.NodesGroup, mapper.MastersGroup} {
-		m.losses.WithLabelValues(group)
+		m.losses.With(group)
 	}
 	for _, result := range admission.Results() {
-		m.admissions.WithLabelValues(string(result))
+		m.admissions.With(string(result))
 	}
 	for _, outcome := range authn.Outcomes() {
-		m.latency.WithLabelValues(string(outcome))
+		m.latency.With(string(outcome))
 	}
 	return m
 }
@@ -146,7 +111,7 @@ func New() *Metrics {
 // Handler serves /metrics.
 func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	mux.Handle("GET /metrics", m.registry)
 	return mux
 }
 
@@ -158,7 +123,7 @@ func (m *Metrics) Track() (done func()) {
 
 // Observe counts a decision.
 func (m *Metrics) Observe(d authn.Decision) {
-	m.latency.WithLabelValues(string(d.Outcome)).Observe(d.Duration.Seconds())
+	m.latency.With(string(d.Outcome)).Observe(d.Duration.Seconds())
 	if d.Cached {
 		m.cacheHits.Inc()
 	}
@@ -166,7 +131,7 @@ func (m *Metrics) Observe(d authn.Decision) {
 
 // ObserveMalformedRequest counts a request that is not a TokenReview.
 func (m *Metrics) ObserveMalformedRequest() {
-	m.latency.WithLabelValues("malformed_request").Observe(0)
+	m.latency.With("malformed_request").Observe(0)
 }
 
 // ObserveTurnedAway counts a request for which there is no memory. It is saturated,
@@ -190,12 +155,12 @@ func (m *Metrics) ObserveSTS(named ...string) func(verify.Observation) {
 		m.stsLatency.Observe(o.Duration.Seconds())
 		switch {
 		case o.Status == 0:
-			m.stsFailures.WithLabelValues(region).Inc()
+			m.stsFailures.With(region).Inc()
 		case o.Throttled:
-			m.stsThrottled.WithLabelValues(region).Inc()
+			m.stsThrottled.With(region).Inc()
 			fallthrough
 		default:
-			m.stsResponses.WithLabelValues(strconv.Itoa(o.Status), region).Inc()
+			m.stsResponses.With(strconv.Itoa(o.Status), region).Inc()
 		}
 	}
 }
@@ -212,10 +177,8 @@ func (m *Metrics) FollowLimits(status func() []limit.HostStatus) { m.limits.stat
 func (m *Metrics) ObserveDescribeInstances() func() { return m.describeInstances.Inc }
 
 func (m *Metrics) isReady() float64 {
-	if ready := m.ready.Load(); ready != nil && (*ready)() == nil {
-		return 1
-	}
-	return 0
+	ready := m.ready.Load()
+	return flag(ready != nil && (*ready)() == nil)
 }
 
 func (m *Metrics) countDenied() float64 {
@@ -240,10 +203,7 @@ func (m *Metrics) FollowClusters(each func(func(Cluster))) { m.clusters.each.Sto
 // SetClustersInvalid sets whether the clusters in the configuration file are not those in
 // force, because the file is invalid.
 func (m *Metrics) SetClustersInvalid(invalid bool) {
-	m.clustersInvalid.Set(0)
-	if invalid {
-		m.clustersInvalid.Set(1)
-	}
+	m.clustersInvalid.Set(flag(invalid))
 }
 
 // FollowReady has every scrape show whether the server is ready.
@@ -269,14 +229,14 @@ func (m *Metrics) ObserveEdit() func(lost []string) {
 func (m *Metrics) ObserveLosses() func(lost []string) {
 	return func(lost []string) {
 		for _, group := range lost {
-			m.losses.WithLabelValues(group).Inc()
+			m.losses.With(group).Inc()
 		}
 	}
 }
 
 // ObserveAdmission counts the review of an edit.
 func (m *Metrics) ObserveAdmission() func(admission.Result) {
-	return func(result admission.Result) { m.admissions.WithLabelValues(string(result)).Inc() }
+	return func(result admission.Result) { m.admissions.With(string(result)).Inc() }
 }
 
 // ObserveLostLine counts a line of the log that is lost.
