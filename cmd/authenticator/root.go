@@ -40,6 +40,12 @@ type program struct {
 }
 
 func run(ctx context.Context, args []string, env cli.Environment, streams cli.Streams) error {
+	if len(args) > 0 && args[0] == "token" {
+		// kubectl waits for it: do not make the other commands.
+		p, root := newProgram(env, streams)
+		root.AddCommand(newToken(p))
+		return execute(ctx, root, args, streams)
+	}
 	return execute(ctx, newRoot(env, streams), args, streams)
 }
 
@@ -52,7 +58,8 @@ func execute(ctx context.Context, root *cobra.Command, args []string, streams cl
 	return err
 }
 
-func newRoot(env cli.Environment, streams cli.Streams) *cobra.Command {
+// newProgram returns a program without commands.
+func newProgram(env cli.Environment, streams cli.Streams) (*program, *cobra.Command) {
 	p := &program{in: streams.In, out: streams.Out, err: streams.Err, getenv: env.Get, config: &config.File{}}
 	root := &cobra.Command{
 		Use:   "authenticator",
@@ -72,6 +79,12 @@ get-token". The other commands explain a decision, and check and edit aws-auth.`
 	flags.StringVarP(&p.logFormat, "log-format", "l", "text", "format of the log: text or json")
 	flags.StringVarP(&p.logVerbosity, "log-verbosity", "v", "info", "level of the log: error, warning, info or debug ($AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY)")
 	flags.StringVar(&p.featureGates, "feature-gates", "", "comma-separated GATE=true|false; SSORoleMatch=false turns sso entries off, the other gates have no effect")
+	return p, root
+}
+
+// newRoot returns the program with all its commands.
+func newRoot(env cli.Environment, streams cli.Streams) *cobra.Command {
+	p, root := newProgram(env, streams)
 	for _, group := range []struct {
 		title    string
 		commands []*cobra.Command
