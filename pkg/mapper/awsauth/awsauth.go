@@ -75,6 +75,9 @@ type Result struct {
 	sections map[string]section
 	// broken has the sections that do not parse, are not a list or exceed a limit.
 	broken map[string]bool
+	// parsed has the texts of sections, of which the next reading parses only what an edit
+	// has changed.
+	parsed map[string]*parsed
 	// found counts all problems by code, including those that are not listed.
 	found map[mapper.Code]int
 	// ignoresUserIDs is set if an entry has a userid without effect.

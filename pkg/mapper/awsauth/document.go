@@ -95,10 +95,7 @@ func (r *reading) readText(name, content string, at origin) {
 		r.tooLarge(name, &yaml.Node{Line: 1, Column: 1}, excess)
 		return
 	}
-	root, rest, err := firstDocument(content)
-	if root != nil {
-		asOnEKS(root)
-	}
+	root, rest, err := r.document(name, content)
 	switch {
 	case err != nil:
 		f := diagnose(r.text, err)
@@ -123,6 +120,27 @@ func (r *reading) unparsed(f fault) string {
 		return fmt.Sprintf("the YAML does not parse: line %d, column %d of the text: %s", f.line, f.column, f.cause)
 	}
 	return "the YAML does not parse: " + f.cause
+}
+
+// document parses the first document of a section's text, or only what differs from the
+// last reading.
+func (r *reading) document(name, content string) (*yaml.Node, rest, error) {
+	var last *parsed
+	if r.last != nil {
+		last = r.last.parsed[name]
+	}
+	if edited := last.edited(content); edited != nil {
+		r.parsed[name] = edited
+		return edited.root, nothing, nil
+	}
+	root, rest, err := firstDocument(content)
+	if root != nil {
+		asOnEKS(root)
+	}
+	if err == nil && rest == nothing {
+		r.parsed[name] = newParsed(content, root)
+	}
+	return root, rest, err
 }
 
 // outdentedText reads a section that parses only down to a line that is indented

@@ -30,3 +30,20 @@ func Nodes(text string) int {
 
 // Steps returns the number of values that a reading looked at.
 func Steps(r *Result) int { return r.steps }
+
+// Edited returns the nodes of a text after an edit of another: those of a parsing of the
+// changed items, nil if the text must be parsed as a whole, and those of such a parsing.
+func Edited(before, after string) (edited, whole *yaml.Node) {
+	parse := func(text string) *reading {
+		r := newReading(nil, Options{})
+		_, _, _ = r.document(mapUsers, text)
+		return r
+	}
+	if e := parse(before).parsed[mapUsers].edited(after); e != nil {
+		edited = e.root
+	}
+	if w := parse(after).parsed[mapUsers]; w != nil {
+		whole = w.root
+	}
+	return edited, whole
+}

@@ -16,6 +16,8 @@ type reading struct {
 	last     *Result
 	sections map[string]section
 	broken   map[string]bool
+	// parsed has the texts of sections for the next reading.
+	parsed   map[string]*parsed
 	problems []mapper.Problem
 	// silent reads what has no effect; its problems are not reported.
 	silent *reading
@@ -45,7 +47,7 @@ type reading struct {
 
 func newReading(last *Result, opts Options) *reading {
 	return &reading{
-		opts: opts.effective(), last: last, sections: map[string]section{}, broken: map[string]bool{}, found: map[mapper.Code]int{},
+		opts: opts.effective(), last: last, sections: map[string]section{}, broken: map[string]bool{}, parsed: map[string]*parsed{}, found: map[mapper.Code]int{},
 		groups: map[string]mapper.Template{}, groupLists: map[string][]mapper.Template{}, anchored: map[*yaml.Node][]mapper.Template{},
 		convertedGroups: map[*yaml.Node]*yaml.Node{},
 	}
@@ -165,7 +167,7 @@ func (r *reading) result() *Result {
 			r.sections[name] = s
 		}
 	}
-	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, broken: r.broken, found: r.found, ignoresUserIDs: r.ignoresUserIDs, steps: r.steps}
+	result := &Result{Table: mapper.NewTable(entries, r.sections[mapAccounts].accounts, r.opts.RolePaths), sections: r.sections, broken: r.broken, parsed: r.parsed, found: r.found, ignoresUserIDs: r.ignoresUserIDs, steps: r.steps}
 	r.reportOverridden(result.Table)
 	order := map[string]int{"": -4, mapRoles: -3, mapUsers: -2, mapAccounts: -1}
 	slices.SortStableFunc(r.problems, func(a, b mapper.Problem) int {
