@@ -62,9 +62,9 @@ func TestClusters(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := made.Cluster
-	if c.Status != ekstypes.ClusterStatusCreating || c.Endpoint != nil || c.CreatedAt == nil || *c.Arn != clusterARN("made") ||
+	if c.Status != ekstypes.ClusterStatusCreating || !strings.HasSuffix(*c.Endpoint, ".eks.localaws.invalid") || c.CreatedAt == nil || *c.Arn != clusterARN("made") ||
 		*c.Version != "1.35" || *c.RoleArn != role || c.Tags["env"] != "test" || !c.ResourcesVpcConfig.EndpointPublicAccess ||
-		c.AccessConfig.AuthenticationMode != ekstypes.AuthenticationModeConfigMap || !*c.AccessConfig.BootstrapClusterCreatorAdminPermissions {
+		c.AccessConfig.AuthenticationMode != ekstypes.AuthenticationModeConfigMap {
 		t.Errorf("%+v", c)
 	}
 	if len(c.Health.Issues) != 1 || !strings.Contains(*c.Health.Issues[0].Message, "--cluster-endpoint made=") {
@@ -107,10 +107,10 @@ func TestClusters(t *testing.T) {
 	if _, err := client.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: input.Name}); code(err) != "ResourceNotFoundException" {
 		t.Errorf("deleted twice: %v", err)
 	}
-	if again, err := client.CreateCluster(ctx, &input); err != nil || again.Cluster.Status != ekstypes.ClusterStatusActive {
+	if again, err := client.CreateCluster(ctx, &input); err != nil || *again.Cluster.Endpoint != "https://127.0.0.1:1" {
 		t.Errorf("created again, with an API server: %+v, %v", again, err)
 	}
-	if _, err := client.ListNodegroups(ctx, &eks.ListNodegroupsInput{ClusterName: input.Name}); code(err) != "NotFoundException" {
+	if _, err := client.ListCapabilities(ctx, &eks.ListCapabilitiesInput{ClusterName: input.Name}); code(err) != "NotFoundException" || !strings.Contains(err.Error(), "localaws") {
 		t.Errorf("an unknown operation: %v", err)
 	}
 }
@@ -129,7 +129,7 @@ func TestRegisterCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, ok := s.Cluster("eu-west-2", "z")
-	if !ok || got.Status != "ACTIVE" || got.Endpoint != "https://127.0.0.1:1" || got.CreatorARN != arn("user/administrator") {
+	if !ok || got.Endpoint != "https://127.0.0.1:1" || got.CreatorARN != arn("user/administrator") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -155,23 +155,33 @@ func TestCreateClusterRefuses(t *testing.T) {
 		"no CIDR":            {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.PublicAccessCidrs = []string{"10.0.0.1"} }, "CIDR '10.0.0.1'"},
 		"a role that is not": {func(i *eks.CreateClusterInput) { i.RoleArn = aws.String(role + "x") }, "does not exist or the trusted entity is not correct"},
 		"a role of EC2":      {func(i *eks.CreateClusterInput) { i.RoleArn = &ofEC2 }, "does not exist or the trusted entity is not correct"},
-		"logs": {func(i *eks.CreateClusterInput) {
-			i.Logging = &ekstypes.Logging{ClusterLogging: []ekstypes.LogSetup{{Enabled: aws.Bool(true), Types: []ekstypes.LogType{"api"}}}}
-		}, "logging cannot be enabled"},
+		"unknown logs": {func(i *eks.CreateClusterInput) {
+			i.Logging = &ekstypes.Logging{ClusterLogging: []ekstypes.LogSetup{{Enabled: aws.Bool(true), Types: []ekstypes.LogType{"none"}}}}
+		}, `type "none" is not valid (supported: api,`},
 		"a tag of AWS's": {func(i *eks.CreateClusterInput) { i.Tags = map[string]string{"aws:x": "y"} }, "reserved"},
-		"mode API": {func(i *eks.CreateClusterInput) {
-			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{AuthenticationMode: "API"}
-		}, "authentication mode API"},
 		"an unknown mode": {func(i *eks.CreateClusterInput) {
 			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{AuthenticationMode: "NONE"}
-		}, "supported: API, API_AND_CONFIG_MAP"},
+		}, "supported: CONFIG_MAP, API_AND_CONFIG_MAP, API"},
 		"no owner": {func(i *eks.CreateClusterInput) {
 			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{BootstrapClusterCreatorAdminPermissions: aws.Bool(false)}
 		}, "must be true"},
-		"what localaws cannot do": {func(i *eks.CreateClusterInput) { i.DeletionProtection = aws.Bool(true) }, "does not support the parameter deletionProtection"},
-		"more of it": {func(i *eks.CreateClusterInput) {
-			i.KubernetesNetworkConfig = &ekstypes.KubernetesNetworkConfigRequest{}
-		}, "does not support the parameter kubernetesNetworkConfig"},
+		"what localaws cannot do": {func(i *eks.CreateClusterInput) { i.OutpostConfig = &ekstypes.OutpostConfigRequest{OutpostArns: []string{"x"}, ControlPlaneInstanceType: aws.String("m5.large")} }, "localaws does not support the parameter outpostConfig"},
+		"a public service CIDR": {func(i *eks.CreateClusterInput) {
+			i.KubernetesNetworkConfig = &ekstypes.KubernetesNetworkConfigRequest{ServiceIpv4Cidr: aws.String("8.8.0.0/16")}
+		}, "service CIDR 8.8.0.0/16 is not valid"},
+		"a service CIDR with IPv6": {func(i *eks.CreateClusterInput) {
+			i.KubernetesNetworkConfig = &ekstypes.KubernetesNetworkConfigRequest{IpFamily: "ipv6", ServiceIpv4Cidr: aws.String("10.0.0.0/16")}
+		}, "cannot be specified with the IP family ipv6"},
+		"no key": {func(i *eks.CreateClusterInput) {
+			i.EncryptionConfig = []ekstypes.EncryptionConfig{{Resources: []string{"secrets"}, Provider: &ekstypes.Provider{KeyArn: aws.String("x")}}}
+		}, `key ARN "x" is not valid`},
+		"a third of Auto Mode": {func(i *eks.CreateClusterInput) {
+			i.ComputeConfig, i.BootstrapSelfManagedAddons = &ekstypes.ComputeConfigRequest{Enabled: aws.Bool(true)}, aws.Bool(false)
+		}, "either fully enabled or fully disabled"},
+		"Auto Mode with add-ons": {func(i *eks.CreateClusterInput) {
+			i.ComputeConfig = &ekstypes.ComputeConfigRequest{Enabled: aws.Bool(true)}
+		}, "bootstrapSelfManagedAddons must be set to false"},
+		"an unknown support": {func(i *eks.CreateClusterInput) { i.UpgradePolicy = &ekstypes.UpgradePolicyRequest{SupportType: "X"} }, "supported: STANDARD, EXTENDED"},
 	} {
 		input := eks.CreateClusterInput{Name: aws.String("x"), RoleArn: &role, ResourcesVpcConfig: twoSubnets()}
 		test.change(&input)
@@ -468,24 +478,16 @@ func TestUpdateClusterConfig(t *testing.T) {
 	newCluster(t, s, s.SDK(), "c")
 	client, ctx, name := eks.NewFromConfig(s.SDK()), t.Context(), aws.String("c")
 	access := &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), PublicAccessCidrs: []string{"10.0.0.0/8"}}
-	if _, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: access}); code(err) != "InvalidRequestException" {
-		t.Errorf("a cluster that is being created: %v", err)
-	}
-	if err := s.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", nil); err != nil {
-		t.Fatal(err)
-	}
 	for want, input := range map[string]eks.UpdateClusterConfigInput{
 		"The type for cluster update was not provided":                                {},
 		"Only one type of update":                                                     {ResourcesVpcConfig: access, Logging: &ekstypes.Logging{}},
-		"logging cannot be enabled":                                                   {Logging: &ekstypes.Logging{ClusterLogging: []ekstypes.LogSetup{{Enabled: aws.Bool(true)}}}},
 		"No changes needed for the logging config provided":                           {Logging: &ekstypes.Logging{ClusterLogging: []ekstypes.LogSetup{{Enabled: aws.Bool(false)}}}},
 		"Unsupported authentication mode update from CONFIG_MAP to API":               {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "API"}},
 		"Unsupported authentication mode update from CONFIG_MAP to CONFIG_MAP":        {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "CONFIG_MAP"}},
-		"localaws does not support authentication mode API_AND_CONFIG_MAP":            {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "API_AND_CONFIG_MAP"}},
 		"Cluster is already at the desired configuration with endpointPrivateAccess:": {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPublicAccess: aws.Bool(true)}},
 		"cannot be updated at a time":                                                 {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), SubnetIds: []string{"subnet-3", "subnet-4"}}},
 		"at least two different AZs":                                                  {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-3"}}},
-		"does not support the parameter upgradePolicy":                                {UpgradePolicy: &ekstypes.UpgradePolicyRequest{SupportType: "STANDARD"}},
+		"does not support the parameter controlPlaneScalingConfig":                    {ControlPlaneScalingConfig: &ekstypes.ControlPlaneScalingConfig{Tier: "standard"}},
 	} {
 		input.Name = name
 		if _, err := client.UpdateClusterConfig(ctx, &input); code(err) != "InvalidParameterException" || !strings.Contains(err.Error(), want) {

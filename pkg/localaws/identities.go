@@ -3,6 +3,7 @@ package localaws
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
@@ -86,6 +87,15 @@ func (s *state) Role(arn string) (account.Role, bool) {
 		return r.view(), true
 	}
 	return account.Role{}, false
+}
+
+// User returns the user with an ARN.
+func (s *state) User(arn string) (account.Owner, bool) {
+	u, ok := s.Users[lower(arn[strings.LastIndex(arn, "/")+1:])]
+	if !ok || u.ARN != arn {
+		return account.Owner{}, false
+	}
+	return u.owner(), true
 }
 
 func (r *role) view() account.Role {

@@ -119,10 +119,10 @@ func TestTrailSaysWhoAndHowItEnded(t *testing.T) {
 		},
 		"no operation": {
 			func() error {
-				_, err := eks.NewFromConfig(session).ListAddons(ctx, &eks.ListAddonsInput{ClusterName: aws.String("c")})
+				_, err := eks.NewFromConfig(session).ListCapabilities(ctx, &eks.ListCapabilitiesInput{ClusterName: aws.String("c")})
 				return err
 			},
-			"AssumedRole", ":assumed-role/r/alice", "GET /clusters/c/addons", "eks", "NotFoundException", false,
+			"AssumedRole", ":assumed-role/r/alice", "GET /clusters/c/capabilities", "eks", "NotFoundException", false,
 		},
 		"no service": {
 			func() error { _, err := s.Client().Get("https://s3.amazonaws.com/"); return err },

@@ -56,6 +56,8 @@ type Identities interface {
 
 	// Role returns the role with an ARN.
 	Role(arn string) (Role, bool)
+	// User returns the user with an ARN.
+	User(arn string) (Owner, bool)
 	// Profile returns the instance profile with a name.
 	Profile(name string) (Profile, bool)
 	// Policy returns the managed policy with an ARN, the account's own or one of AWS;

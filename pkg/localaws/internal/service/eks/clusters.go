@@ -15,9 +15,10 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 )
 
-// A cluster is an EKS cluster. It is CREATING until an API server is registered.
+// A cluster is an EKS cluster: a record, unless an API server is bound to it.
 type cluster struct {
 	Name    string            `json:"name"`
 	Region  string            `json:"region"`
@@ -29,19 +30,52 @@ type cluster struct {
 	Tags    map[string]string `json:"tags"`
 	// Creator is the ARN of the user or role that created it and has full access.
 	Creator string `json:"creatorARN"`
+	// Mode is the authentication mode; empty means CONFIG_MAP.
+	Mode string `json:"authenticationMode,omitempty"`
+	// Logs are the types of logs that are on.
+	Logs []string `json:"logs,omitempty"`
+	settings
 	// Token is the client token that makes creation idempotent, Request the digest
 	// of its parameters.
 	Token   string   `json:"clientRequestToken,omitempty"`
 	Request string   `json:"request,omitempty"`
 	Updates []update `json:"updates,omitempty"`
+
+	// What is in the cluster, by its key.
+	Nodegroups        map[string]*nodegroup        `json:"nodegroups,omitempty"`
+	FargateProfiles   map[string]*fargateProfile   `json:"fargateProfiles,omitempty"`
+	Addons            map[string]*addon            `json:"addons,omitempty"`
+	PodIdentities     map[string]*podIdentity      `json:"podIdentityAssociations,omitempty"`
+	IdentityProviders map[string]*identityProvider `json:"identityProviderConfigs,omitempty"`
+	AccessEntries     map[string]*accessEntry      `json:"accessEntries,omitempty"`
 }
 
-const (
-	defaultVersion = "1.36"
-	maxClusters    = 100 // in a region
-)
+// check validates a cluster that was read.
+func (c *cluster) check() error {
+	return cmp.Or(
+		nodegroups().check(c), fargateProfiles().check(c), addons().check(c), podIdentities().check(c),
+		identityProviders().check(c), accessEntries().check(c),
+	)
+}
 
-func versions() []string { return []string{"1.31", "1.32", "1.33", "1.34", "1.35", "1.36"} }
+// records returns what has tags in the cluster.
+func (c *cluster) records() []*record {
+	return slices.Concat(
+		nodegroups().bases(c), fargateProfiles().bases(c), addons().bases(c), podIdentities().bases(c),
+		identityProviders().bases(c), accessEntries().bases(c),
+	)
+}
+
+func (c *cluster) mode() string { return cmp.Or(c.Mode, configMap) }
+
+// id returns the part of the cluster's host names that no other cluster has, not even
+// one made again under its name.
+func (c *cluster) id() string {
+	sum := sha256.Sum256([]byte(c.ARN + c.Created.UTC().Format(time.RFC3339Nano)))
+	return strings.ToUpper(hex.EncodeToString(sum[:16]))
+}
+
+const maxClusters = 100 // in a region
 
 var namePattern = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
 
@@ -58,9 +92,14 @@ func clusterARN(tx *account.Tx, region, name string) string {
 	return tx.ARN("eks", region, "cluster/"+name)
 }
 
+// clusterName returns the name of the cluster in the path.
+func clusterName(input api.Input) string {
+	return cmp.Or(input.Path["name"], input.Path["clusterName"])
+}
+
 // namedCluster finds the cluster in the path.
 func namedCluster(tx *account.Tx, input api.Input) (*cluster, subject, error) {
-	name := cmp.Or(input.Path["name"], input.Path["clusterName"])
+	name := clusterName(input)
 	arn := clusterARN(tx, tx.Region, name)
 	found, ok := account.Get[*state](tx).Clusters[arn]
 	if !ok {
@@ -100,48 +139,61 @@ func clusterNames(tx *account.Tx) []string {
 	return names
 }
 
-func (s service) describeCluster(_ *account.Tx, c *cluster, _ request[none]) (any, error) {
-	return s.describe(c, s.status(c)), nil
+func (s service) describeCluster(tx *account.Tx, c *cluster, _ request[none]) (any, error) {
+	return s.describe(tx, c, "ACTIVE"), nil
 }
 
 func (s service) deleteCluster(tx *account.Tx, c *cluster, _ request[none]) (any, error) {
+	switch {
+	case c.DeletionProtection:
+		return nil, refuse("InvalidRequestException", "Cluster "+c.Name+" has deletion protection enabled and cannot be deleted.")
+	case len(c.Nodegroups) > 0:
+		return nil, inUse("Cluster has nodegroups attached")
+	case len(c.FargateProfiles) > 0:
+		return nil, inUse("Cluster has Fargate profiles attached")
+	}
 	delete(account.Get[*state](tx).Clusters, c.ARN)
-	return s.describe(c, "DELETING"), nil
+	return s.describe(tx, c, "DELETING"), nil
 }
 
 // A clusterInput holds the supported parameters of CreateCluster.
 type clusterInput struct {
-	Name         string            `json:"name"`
-	Version      string            `json:"version"`
-	RoleARN      string            `json:"roleArn"`
-	VPC          vpcConfig         `json:"resourcesVpcConfig"`
-	Logging      loggingInput      `json:"logging"`
-	AccessConfig accessConfig      `json:"accessConfig"`
-	Tags         map[string]string `json:"tags"`
-	Token        string            `json:"clientRequestToken"`
+	Name    string       `json:"name"`
+	Version string       `json:"version"`
+	RoleARN string       `json:"roleArn"`
+	VPC     vpcConfig    `json:"resourcesVpcConfig"`
+	Logging logging      `json:"logging"`
+	Access  accessConfig `json:"accessConfig"`
+	settings
+	// SelfManagedAddons asks for add-ons that are no records of EKS.
+	SelfManagedAddons *bool             `json:"bootstrapSelfManagedAddons"`
+	Tags              map[string]string `json:"tags"`
+	Token             string            `json:"clientRequestToken"`
 }
 
 func (i *clusterInput) setDefaults() {
 	*i = clusterInput{
 		Version: defaultVersion, Tags: map[string]string{}, VPC: defaultVPC(),
-		AccessConfig: accessConfig{AuthenticationMode: configMap, Bootstrap: true},
+		Access: accessConfig{Mode: configMap, Bootstrap: true},
 	}
 }
 
 func (i *clusterInput) conditionKeys() map[string][]string {
 	return api.Merged(api.RequestTags(i.Tags), map[string][]string{
 		"eks:kubernetesversion":     {i.Version},
-		"eks:authenticationmode":    {i.AccessConfig.AuthenticationMode},
+		"eks:authenticationmode":    {i.Access.Mode},
+		"eks:supporttype":           {cmp.Or(i.Upgrade.Support, "EXTENDED")},
 		"eks:endpointpublicaccess":  {strconv.FormatBool(i.VPC.PublicAccess)},
 		"eks:endpointprivateaccess": {strconv.FormatBool(i.VPC.PrivateAccess)},
 
-		"eks:bootstrapclustercreatoradminpermissions": {strconv.FormatBool(i.AccessConfig.Bootstrap)},
+		"eks:bootstrapclustercreatoradminpermissions": {strconv.FormatBool(i.Access.Bootstrap)},
+		"eks:bootstrapselfmanagedaddons":              {strconv.FormatBool(i.SelfManagedAddons == nil || *i.SelfManagedAddons)},
 	})
 }
 
 func (s service) createCluster(tx *account.Tx, _ none, in request[clusterInput]) (any, error) {
 	input := in.Body
-	if err := input.check(); err != nil {
+	if err := input.check(tx); err != nil {
 		return nil, err
 	}
 	role, ok := tx.Identities().Role(input.RoleARN)
@@ -151,80 +203,106 @@ func (s service) createCluster(tx *account.Tx, _ none, in request[clusterInput])
 	if err := tx.PassRole(role, "eks.amazonaws.com"); err != nil {
 		return nil, err
 	}
-	clusters, arn, request := account.Get[*state](tx).Clusters, clusterARN(tx, tx.Region, input.Name), input.digest()
+	clusters, arn, request := account.Get[*state](tx).Clusters, clusterARN(tx, tx.Region, input.Name), digest(input)
 	if existing, ok := clusters[arn]; ok {
 		if input.Token != "" && input.Token == existing.Token && request == existing.Request {
-			return s.describe(existing, s.status(existing)), nil
+			return s.describe(tx, existing, "ACTIVE"), nil
 		}
 		return nil, inUse("Cluster already exists with name: " + input.Name)
 	}
 	if len(clusterNames(tx)) >= maxClusters {
 		return nil, refuse("ResourceLimitExceededException", fmt.Sprintf("A region cannot have more than %d clusters.", maxClusters))
 	}
+	logs, err := input.Logging.apply(nil)
+	if err != nil {
+		return nil, err
+	}
 	made := &cluster{
 		Name: input.Name, Region: tx.Region, ARN: arn, Version: input.Version, Created: tx.Time,
-		RoleARN: role.ARN, VPC: input.VPC, Tags: input.Tags, Creator: tx.Creator(), Token: input.Token, Request: request,
+		RoleARN: role.ARN, VPC: input.VPC, Tags: input.Tags, Creator: tx.Creator(), Mode: input.Access.Mode, Logs: logs,
+		settings: input.settings, Token: input.Token, Request: request,
+	}
+	if made.Mode != configMap && input.Access.Bootstrap {
+		if err := bootstrap(tx, made); err != nil {
+			return nil, err
+		}
 	}
 	clusters[arn] = made
-	return s.describe(made, s.status(made)), nil
+	return s.describe(tx, made, "CREATING"), nil
 }
 
-func (i *clusterInput) check() error {
+// bootstrap grants the creator full access by an access entry.
+func bootstrap(tx *account.Tx, c *cluster) error {
+	config := entryConfig{Principal: tx.Caller.Owner.ARN, Type: "STANDARD"}
+	if err := config.completeStandard(); err != nil {
+		return err
+	}
+	made, err := grant(tx, c, accessEntryInput{}, config, tx.Caller.Owner)
+	if err != nil {
+		return err
+	}
+	made.Policies = map[string]*accessPolicy{
+		policyARN(tx, "AmazonEKSClusterAdminPolicy"): {Scope: accessScope{"cluster", []string{}}, Created: tx.Time, Modified: tx.Time},
+	}
+	return nil
+}
+
+func (i *clusterInput) check(tx *account.Tx) error {
 	if !namePattern.MatchString(i.Name) {
 		return invalid("The cluster name should match the regex [0-9A-Za-z][A-Za-z0-9-_]* and have at most 100 characters.")
 	}
-	if !slices.Contains(versions(), i.Version) {
-		return invalid("unsupported Kubernetes version " + i.Version + " (supported: " + strings.Join(versions(), ", ") + ")")
+	if _, ok := versionOf(i.Version); !ok {
+		return unsupportedVersion(i.Version)
 	}
 	if err := i.VPC.check(); err != nil {
-		return err
-	}
-	if err := i.Logging.check(); err != nil {
 		return err
 	}
 	if problem := checkTags(i.Tags); problem != "" {
 		return invalid(problem)
 	}
-	return i.AccessConfig.check()
-}
-
-// digest returns a hash of the parameters.
-func (i *clusterInput) digest() string {
-	text, _ := json.Marshal(i) // a struct of strings always encodes
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
-
-func (s service) status(c *cluster) string {
-	_, bound := s.servers.byARN[c.ARN]
-	return statusOf(bound)
-}
-
-func statusOf(bound bool) string {
-	if bound {
-		return "ACTIVE"
+	if err := i.Access.check(); err != nil {
+		return err
 	}
-	return "CREATING"
+	if i.autoMode() && (i.SelfManagedAddons == nil || *i.SelfManagedAddons) {
+		return invalid("When EKS Auto Mode is enabled, bootstrapSelfManagedAddons must be set to false.")
+	}
+	return i.settings.check(tx)
 }
 
-func (s service) describe(c *cluster, status string) map[string]any {
-	described := map[string]any{
-		"name": c.Name, "arn": c.ARN, "version": c.Version, "createdAt": c.Created.Unix(), "status": status,
-		"roleArn": c.RoleARN, "resourcesVpcConfig": c.VPC, "platformVersion": "localaws.1",
-		"accessConfig":         accessConfig{configMap, true},
-		"logging":              map[string]any{"clusterLogging": []logSetup{{Types: logTypes()}}},
-		"certificateAuthority": map[string]string{},
+// describe returns the answer that describes a cluster.
+func (s service) describe(tx *account.Tx, c *cluster, status string) map[string]any {
+	settings, server := c.settings.complete(), s.servers.of(c)
+	v, _ := versionOf(c.Version)
+	described := with(map[string]any{
+		"name": c.Name, "arn": c.ARN, "version": c.Version, "createdAt": protocol.Timestamp(c.Created), "status": status, "roleArn": c.RoleARN,
+		"platformVersion": cmp.Or(v.platform, "eks.1"), "accessConfig": map[string]string{"authenticationMode": c.mode()},
+		"logging": loggingOf(c.Logs), "tags": c.Tags, "deletionProtection": c.DeletionProtection,
 		"health":               map[string]any{"issues": []any{}},
-		"tags":                 c.Tags,
-	}
-	if server, ok := s.servers.byARN[c.ARN]; ok {
-		described["endpoint"] = server.Endpoint
-		described["certificateAuthority"] = map[string]string{"data": base64.StdEncoding.EncodeToString(server.CA)}
-	} else {
+		"certificateAuthority": map[string]string{"data": base64.StdEncoding.EncodeToString(server.CA)},
+		"endpoint":             server.Endpoint,
+		"identity":             map[string]any{"oidc": map[string]string{"issuer": c.issuer(tx)}},
+		"resourcesVpcConfig": struct {
+			vpcConfig
+			SecurityGroup string `json:"clusterSecurityGroupId"`
+			ID            string `json:"vpcId"`
+		}{c.VPC, "sg-0" + strings.ToLower(c.id()[:16]), vpcID(tx, c.Region)},
+	}, settings)
+	if !s.servers.bound(c) {
 		described["health"] = map[string]any{"issues": []any{map[string]any{
 			"code": "Other", "resourceIds": []string{c.ARN},
-			"message": "No API server is bound to the cluster. localaws serve --cluster-endpoint " + c.Name + "=https://HOST:PORT --cluster-ca " + c.Name + "=FILE binds one.",
+			"message": "localaws: no API server is bound to the cluster, which is a record. localaws serve --cluster-endpoint " + c.Name + "=https://HOST:PORT --cluster-ca " + c.Name + "=FILE binds one.",
 		}}}
 	}
 	return map[string]any{"cluster": described}
+}
+
+// issuer returns the issuer of the tokens of service accounts. Nobody answers there.
+func (c *cluster) issuer(tx *account.Tx) string {
+	return "https://oidc.eks." + c.Region + "." + tx.Account.Domain() + "/id/" + c.id()
+}
+
+// vpcID returns the VPC of all clusters of a region: subnets are not looked up.
+func vpcID(tx *account.Tx, region string) string {
+	sum := sha256.Sum256([]byte(tx.Account.ID + region))
+	return "vpc-0" + hex.EncodeToString(sum[:8])
 }

@@ -1,4 +1,5 @@
-// Package eks is EKS: clusters, whose API servers run elsewhere, as records.
+// Package eks is EKS: clusters and what is in them, as records. Nothing runs but the
+// API servers that are bound to clusters.
 package eks
 
 import (
@@ -17,7 +18,7 @@ type state struct {
 
 // Check validates a state that was read.
 func (s *state) Check() error {
-	return account.CheckAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, nil })
+	return account.CheckAll("cluster", s.Clusters, func(c *cluster) (string, error) { return c.ARN, c.check() })
 }
 
 type service struct{ servers *Servers }
@@ -29,7 +30,9 @@ func New(servers *Servers) api.Service {
 		Name: "eks", Title: "EKS", Protocol: protocol.REST{Title: "EKS"}, Translate: api.TranslateJSON,
 		State: account.Part{New: func() account.Section { return &state{Clusters: map[string]*cluster{}} }},
 		Operations: slices.Concat(
-			s.clusterOperations(), s.updateOperations(), tagOperations(), accessEntryOperations(), accessPolicyOperations(),
+			s.clusterOperations(), clusterUpdateOperations(), updateOperations(), versionOperations(), insightOperations(), tagOperations(),
+			accessEntryOperations(), accessPolicyOperations(), nodegroupOperations(), fargateOperations(), addonOperations(),
+			addonVersionOperations(), podIdentityOperations(), identityProviderOperations(),
 		),
 	}
 }

@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,11 +117,24 @@ func listed[T any](input api.Input, name string, all []T, key func(T) string) (a
 	if items == nil {
 		items = []T{}
 	}
+	return paged(name, items, next), nil
+}
+
+// paged returns a page under a name, with the token of the next one.
+func paged(name string, items any, next string) map[string]any {
 	result := map[string]any{name: items}
 	if next != "" {
 		result["nextToken"] = next
 	}
-	return result, nil
+	return result
 }
 
 func itself(name string) string { return name }
+
+// oneOf returns an error for a parameter with another value than the supported ones.
+func oneOf(parameter, value string, supported []string) error {
+	if slices.Contains(supported, value) {
+		return nil
+	}
+	return invalid(parameter + " " + strconv.Quote(value) + " is not valid (supported: " + strings.Join(supported, ", ") + ")")
+}

@@ -21,16 +21,35 @@ type APIServer struct {
 
 // Servers are the API servers that are bound to clusters. Only transactions may call
 // its methods.
-type Servers struct{ byARN map[string]APIServer } // the ARN of their cluster
+type Servers struct {
+	byARN map[string]APIServer // the ARN of their cluster
+	ca    []byte
+}
 
-// NewServers returns no servers.
-func NewServers() *Servers { return &Servers{map[string]APIServer{}} }
+// NewServers returns no servers. Clusters without one have the CA, in PEM: clients
+// expect a certificate.
+func NewServers(ca []byte) *Servers { return &Servers{map[string]APIServer{}, ca} }
+
+func (s *Servers) bound(c *cluster) bool {
+	_, ok := s.byARN[c.ARN]
+	return ok
+}
+
+// of returns the API server of a cluster. Without one, its host is under a name that
+// resolves nowhere (RFC 6761), so that no token can reach a stranger.
+func (s *Servers) of(c *cluster) APIServer {
+	if server, ok := s.byARN[c.ARN]; ok {
+		return server
+	}
+	return APIServer{"https://" + c.id() + ".gr7." + c.Region + ".eks" + NoServer, s.ca}
+}
+
+// NoServer is the domain of the endpoints of clusters without an API server.
+const NoServer = ".localaws.invalid"
 
 // Cluster describes a cluster of EKS.
 type Cluster struct {
 	Name, Region, ARN, Version string
-	// Status is ACTIVE, or CREATING while no API server is registered.
-	Status string
 	// Endpoint is the URL of the API server; empty without one.
 	Endpoint string
 	// CreatorARN is the user, or the role without its path, that created the
@@ -71,9 +90,8 @@ func (s *Servers) Cluster(tx *account.Tx, region, name string) (Cluster, bool) {
 	if !ok {
 		return Cluster{}, false
 	}
-	_, bound := s.byARN[c.ARN]
 	return Cluster{
-		Name: c.Name, Region: c.Region, ARN: c.ARN, Version: c.Version, Status: statusOf(bound),
+		Name: c.Name, Region: c.Region, ARN: c.ARN, Version: c.Version,
 		Endpoint: s.byARN[c.ARN].Endpoint, CreatorARN: c.Creator, Created: c.Created, Tags: maps.Clone(c.Tags),
 	}, true
 }

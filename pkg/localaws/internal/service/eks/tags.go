@@ -3,6 +3,7 @@ package eks
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
@@ -39,11 +40,32 @@ func checkTags(tags map[string]string) (problem string) {
 // tagged finds the tags of the resource in the path.
 func tagged(tx *account.Tx, input api.Input) (*map[string]string, subject, error) {
 	arn := input.Path["resourceArn"]
-	found, ok := account.Get[*state](tx).Clusters[arn]
-	if !ok || found.Region != tx.Region {
-		return nil, subject{arn: arn}, api.NewError(404, "NotFoundException", "No resource found for ARN: "+arn)
+	if tags := tagsOf(tx, arn); tags != nil {
+		return tags, subject{arn, api.ResourceTags(*tags)}, nil
 	}
-	return &found.Tags, subject{arn, api.ResourceTags(found.Tags)}, nil
+	return nil, subject{arn: arn}, api.NewError(http.StatusNotFound, "NotFoundException", "No resource found for ARN: "+arn)
+}
+
+// tagsOf returns the tags of a cluster, or of what is in one; nil if it does not exist
+// in the region.
+func tagsOf(tx *account.Tx, arn string) *map[string]string {
+	parts := strings.Split(arn, "/")
+	if len(parts) < 2 {
+		return nil
+	}
+	c, ok := account.Get[*state](tx).Clusters[clusterARN(tx, tx.Region, parts[1])]
+	if !ok {
+		return nil
+	}
+	if c.ARN == arn {
+		return &c.Tags
+	}
+	for _, r := range c.records() {
+		if r.ARN == arn {
+			return &r.Tags
+		}
+	}
+	return nil
 }
 
 // untagged is tagged, with the keys in the query.
@@ -56,7 +78,7 @@ func untagged(tx *account.Tx, input api.Input) (*map[string]string, subject, err
 }
 
 func listTags(_ *account.Tx, tags *map[string]string, _ request[none]) (any, error) {
-	return map[string]any{"tags": *tags}, nil
+	return map[string]any{"tags": orEmpty(*tags)}, nil
 }
 
 type tagInput struct {

@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -26,10 +27,8 @@ var (
 )
 
 func (v *vpcConfig) check() error {
-	for _, id := range v.SubnetIDs {
-		if !subnetPattern.MatchString(id) {
-			return invalid("The subnet ID '" + id + "' is not valid: expected subnet- and hex digits.")
-		}
+	if err := checkSubnets(v.SubnetIDs, 0); err != nil {
+		return err
 	}
 	if distinct := slices.Compact(slices.Sorted(slices.Values(v.SubnetIDs))); len(distinct) < 2 {
 		return invalid("Subnets specified must be in at least two different AZs")
@@ -45,9 +44,33 @@ func (v *vpcConfig) check() error {
 	if !v.PublicAccess && !v.PrivateAccess {
 		return invalid("Private and public endpoint access cannot be false")
 	}
+	if len(v.PublicAccessCIDRs) > maxCIDRs {
+		return invalid(fmt.Sprintf("publicAccessCidrs cannot have more than %d members.", maxCIDRs))
+	}
 	for _, text := range v.PublicAccessCIDRs {
 		if _, err := netip.ParsePrefix(text); err != nil {
 			return invalid("The CIDR '" + text + "' of publicAccessCidrs is not valid.")
+		}
+	}
+	return nil
+}
+
+const (
+	maxSubnets = 16
+	maxCIDRs   = 40
+)
+
+// checkSubnets checks at least this many IDs of subnets. No subnet is looked up.
+func checkSubnets(ids []string, least int) error {
+	if len(ids) < least {
+		return invalid("Subnets are required.")
+	}
+	if len(ids) > maxSubnets {
+		return invalid(fmt.Sprintf("Subnets cannot have more than %d members.", maxSubnets))
+	}
+	for _, id := range ids {
+		if !subnetPattern.MatchString(id) {
+			return invalid("The subnet ID '" + id + "' is not valid: expected subnet- and hex digits.")
 		}
 	}
 	return nil
