@@ -146,5 +146,9 @@ func ago(age time.Duration) string {
 	return age.String() + " ago"
 }
 
-// seconds returns a difference to a Date header, which has whole seconds, rounded down.
-func seconds(d time.Duration) int64 { return int64(math.Floor(d.Seconds())) }
+// seconds returns a difference to a Date header, which has whole seconds, rounded down. A
+// century is the most: a token can claim any year, and the sum of two must not overflow.
+func seconds(d time.Duration) int64 {
+	const century = 100 * 365 * 24 * time.Hour
+	return int64(math.Floor(min(max(d, -century), century).Seconds()))
+}

@@ -1,6 +1,7 @@
 package skew_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,23 @@ func TestUnknown(t *testing.T) {
 	} {
 		if got := none.Read("https://sts.amazonaws.com", now.Add(signed), now).String(); got != want {
 			t.Errorf("%s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestReadingOfAnyYear checks that a token cannot claim a time so far away that another
+// clock is blamed.
+func TestReadingOfAnyYear(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	for year, want := range map[int]skew.Fault{1: skew.Old, 9999: skew.Maker} {
+		signed := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		for _, ahead := range []time.Duration{-30 * time.Second, 0, 30 * time.Second} {
+			if r := (*skew.Meter)(nil).ReadAt(now.Add(-ahead), signed, now); r.Fault() != want {
+				t.Errorf("year %d, %s ahead: %s", year, ahead, r)
+			}
+		}
+		if r := (*skew.Meter)(nil).Read(origin, signed, now); (r.AgeSeconds < 0) != (want == skew.Maker) || strings.Contains(r.String(), "ago") != (want == skew.Old) {
+			t.Errorf("year %d: %s", year, r)
 		}
 	}
 }
