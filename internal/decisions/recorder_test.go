@@ -149,6 +149,30 @@ func TestClustersDoNotPushOutEachOther(t *testing.T) {
 	}
 }
 
+// TestMoreClustersThanRoom records decisions of more clusters than a ring has room for:
+// the latest are kept, each of its own cluster.
+func TestMoreClustersThanRoom(t *testing.T) {
+	const clusters, size = 300, 256
+	r := decisions.NewRecorder()
+	var want, got []string
+	for i := range 3 * clusters {
+		d := about(t, authn.Mapped, fmt.Sprint("role", i), "bob")
+		d.ID, d.Time = fmt.Sprintf("%08d", i), time.Unix(int64(i), 0)
+		cluster := fmt.Sprint("cluster", i%clusters)
+		r.Record(cluster, d)
+		if found := r.Find(decisions.Query{Cluster: cluster, Limit: 10}); len(found) != 1 || found[0].ID != d.ID {
+			t.Fatalf("%s keeps %d decisions, want the latest", cluster, len(found))
+		}
+		want = append(want, d.ID)
+	}
+	for _, e := range r.Find(decisions.Query{Limit: 1000}) {
+		got = append(got, e.ID)
+	}
+	if !slices.Equal(got, want[len(want)-size:]) {
+		t.Errorf("kept are %d: %v", len(got), got)
+	}
+}
+
 // TestRingKeepsTheLatest compares what is kept of one cluster with the last decisions, with
 // principals that exceed their share in between.
 func TestRingKeepsTheLatest(t *testing.T) {

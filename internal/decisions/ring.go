@@ -1,5 +1,7 @@
 package decisions
 
+import "time"
+
 // A ring holds the last entries of one kind. When it is full, an entry replaces the
 // oldest one of the cluster that has the most: a flood of one cluster must not push out
 // the entries of another.
@@ -82,13 +84,17 @@ func (r *ring) exceeding(own *queue, principal string) (free int, ok bool) {
 	return free, true
 }
 
-// oldestOfMost takes the oldest entry out of the longest queue. Own is about to grow by
-// one.
+// oldestOfMost takes the oldest entry out of the longest queue: of several, the one whose
+// oldest entry is the oldest. Own is about to grow by one, so it wins a tie, unless it has
+// no entry to give.
 func (r *ring) oldestOfMost(own *queue) int {
 	longest, cluster, most := own, "", own.length+1
+	if own.length == 0 {
+		longest, most = nil, 0
+	}
 	if len(r.queues) > 1 {
 		for name, q := range r.queues {
-			if q.length > most {
+			if q.length > most || q.length == most && longest != nil && longest != own && r.oldest(q).Before(r.oldest(longest)) {
 				longest, cluster, most = q, name, q.length
 			}
 		}
@@ -100,3 +106,6 @@ func (r *ring) oldestOfMost(own *queue) int {
 	}
 	return oldest
 }
+
+// oldest returns the time of the oldest entry of a queue.
+func (r *ring) oldest(q *queue) time.Time { return r.slots[q.first].Time }
