@@ -189,8 +189,8 @@ func TestRingKeepsTheLatest(t *testing.T) {
 		r.Record("c", d)
 		want = append(want, d.ID)
 	}
-	// 16 of the principal that is denied often, and 240 others, of which there are two of
-	// three decisions.
+	// 16 of the principal that is denied often, and 240 others: two of three decisions are
+	// theirs.
 	var kept []string
 	often := 0
 	for i := len(want) - 1; len(kept) < 256; i-- {

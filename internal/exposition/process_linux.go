@@ -45,7 +45,7 @@ func writeProcess(t *text) {
 func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
 
 // numbers returns the fields of a file from after the last occurrence of a text, up to
-// the end of that line. A field that is no number is zero.
+// the end of that line. A field that is not a number is zero.
 func numbers(path, after string) []float64 {
 	content, err := os.ReadFile(path)
 	if err != nil {

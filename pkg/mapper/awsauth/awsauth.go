@@ -75,8 +75,8 @@ type Result struct {
 	sections map[string]section
 	// broken has the sections that do not parse, are not a list or exceed a limit.
 	broken map[string]bool
-	// parsed has the texts of sections, of which the next reading parses only what an edit
-	// has changed.
+	// parsed has the texts of sections. The next reading parses only what an edit has
+	// changed in them.
 	parsed map[string]*parsed
 	// found counts all problems by code, including those that are not listed.
 	found map[mapper.Code]int

@@ -22,7 +22,8 @@ type parsed struct {
 // place is where an item begins.
 type place struct{ offset, line int }
 
-// newParsed returns a parsed text whose items can be told apart; nil for others.
+// newParsed returns a parsed text, or nil if it is too long or its items have no clear
+// bounds.
 func newParsed(content string, root *yaml.Node) *parsed {
 	if len(content) > maxParsed {
 		return nil
