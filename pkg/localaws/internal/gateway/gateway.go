@@ -141,7 +141,7 @@ func (g *Gateway) decode(w http.ResponseWriter, r *http.Request) (call, *api.Err
 // answer authenticates a call, authorizes it and runs its operation, unless a fault
 // fails it first.
 func (g *Gateway) answer(w http.ResponseWriter, c call) (api.Answer, identity, *api.Error) {
-	fault := g.suffer(w, c)
+	fault := g.injectFault(w, c)
 	web, e := identify(c.request.Context(), g.account, c, fault)
 	if e != nil {
 		return api.Answer{}, identity{}, e

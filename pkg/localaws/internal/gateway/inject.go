@@ -7,9 +7,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
-// suffer applies the faults to a call. It returns the error to answer in place of
+// injectFault applies the faults to a call. It returns the error to answer in place of
 // the service, if any.
-func (g *Gateway) suffer(w http.ResponseWriter, c call) *api.Error {
+func (g *Gateway) injectFault(w http.ResponseWriter, c call) *api.Error {
 	accessKeyID := ""
 	if c.signature.Signature != nil {
 		accessKeyID = c.signature.AccessKeyID
