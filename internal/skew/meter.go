@@ -1,4 +1,4 @@
-// Package skew finds out whose clock is wrong when the time of a token is: that of this
+// Package skew finds out whose clock makes the time of a token invalid: that of this
 // machine, or that of the machine that made the token. The clock of AWS STS decides.
 package skew
 

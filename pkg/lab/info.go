@@ -112,7 +112,7 @@ func Open(dir string) (Info, error) {
 func (i Info) Ready() error {
 	switch {
 	case i.Running:
-		return i.dead()
+		return i.ended()
 	case i.PID != 0:
 		return fmt.Errorf("%w in %s: it is still coming up (process %d)", ErrNotRunning, i.Dir, i.PID)
 	default:

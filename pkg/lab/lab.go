@@ -202,8 +202,8 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // Up brings a lab up and returns when all of it is ready. It first cleans up what an
-// earlier lab in the directory left behind, or takes it up. If a lab still runs there, the error is
-// [ErrRunning].
+// earlier lab in the directory left behind, or takes it up. If a lab still runs there,
+// the error is [ErrRunning].
 func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 	config, err = config.withDefaults()
 	if err != nil {

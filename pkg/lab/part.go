@@ -104,8 +104,8 @@ func runningParts(ctx context.Context, dir *private.Dir) ([]Part, error) {
 	return parts, nil
 }
 
-// dead returns an error that names the parts that have ended, if any has.
-func (i Info) dead() error {
+// ended returns an error that names the parts that have ended, if any has.
+func (i Info) ended() error {
 	var names []string
 	for _, part := range i.Parts {
 		if !part.Running {

@@ -1,5 +1,5 @@
-// Package provider defines what a provider of a lab's cluster gets and what it returns.
-// The providers are in the packages below.
+// Package provider defines the input and the output of the providers of a lab's cluster.
+// The providers are packages in this directory.
 package provider
 
 import (
@@ -54,8 +54,8 @@ type Spec struct {
 	Progress func(format string, args ...any)
 }
 
-// Earlier is what clients know of a cluster, and so has to stay. Its other files are in the
-// lab's directory.
+// Earlier has the addresses of a cluster, which its clients know and which must not
+// change. The cluster's files are in the lab's directory.
 type Earlier struct {
 	// Endpoint is the URL of kube-apiserver, and Webhook that of the authenticator.
 	Endpoint, Webhook string
@@ -99,7 +99,6 @@ type Cluster interface {
 	Post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error)
 	// AuthenticatorLog returns the last lines of the authenticator's log.
 	AuthenticatorLog(ctx context.Context) string
-	// Stop ends the cluster. For one that failed to come up, it first keeps what tells
-	// the reason.
+	// Stop ends the cluster. If the cluster failed to come up, Stop first keeps its logs.
 	Stop(failed bool) error
 }

@@ -1,6 +1,5 @@
-// Package account is one AWS account: its state in sections that services own, its
-// transactions, what services ask of each other through them, its clock and its
-// store.
+// Package account is one AWS account: its state, in sections that services own; its
+// transactions, through which services also query each other; its clock and its store.
 package account
 
 import (

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// RestartAuthenticator implements [provider.Cluster]. It removes the pods' containers; the kubelets create new ones.
+// RestartAuthenticator implements [provider.Cluster]. It removes the pods' containers, and
+// the kubelets create new ones.
 func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) error {
 	for _, node := range c.controlPlanes() {
 		if _, err := c.engine.run(ctx, "exec", node, "sh", "-c", "crictl rmp --force $(crictl pods --quiet --name '^"+authenticatorPod+"-')"); err != nil {
@@ -34,8 +35,8 @@ func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) erro
 	return nil
 }
 
-// Post implements [provider.Cluster]. It runs curl on the first control-plane node, since only the node itself can
-// connect to its loopback address.
+// Post implements [provider.Cluster]. It runs curl on the first control-plane node, since
+// only the node itself can connect to its loopback address.
 func (c *Cluster) Post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
 	output, err := c.engine.feed(ctx, bytes.NewReader(body), "exec", "--interactive", c.controlPlanes()[0],
 		"curl", "--silent", "--show-error", "--cacert", nodeStateDir+"/cert.pem", "--header", "Content-Type: application/json",
@@ -48,7 +49,8 @@ func (c *Cluster) Post(ctx context.Context, path string, body []byte) (status in
 	return status, []byte(output[:max(0, at)]), err
 }
 
-// WebhookCA implements [provider.Cluster]. It reads the files inside of the nodes: they belong to the pods' user.
+// WebhookCA implements [provider.Cluster]. It reads the files inside the nodes, because
+// they belong to the pods' user.
 func (c *Cluster) WebhookCA(ctx context.Context) ([]byte, error) {
 	var all []byte
 	for _, node := range c.controlPlanes() {

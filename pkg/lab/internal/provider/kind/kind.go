@@ -165,7 +165,8 @@ func nodeNames(first string, count int) []string {
 	return names
 }
 
-// Stop implements [provider.Cluster]. It removes the cluster and its network, or keeps them for inspection.
+// Stop implements [provider.Cluster]. It removes the cluster and its network, or keeps
+// them for inspection.
 func (c *Cluster) Stop(failed bool) error {
 	c.network.close()
 	if !c.made {
