@@ -22,7 +22,7 @@ func newMapRemove(p *program) *cobra.Command {
 		Short: "Remove the mappings of principals",
 		Long: `Remove all mappings of principals. Comments above them stay.
 
-` + principalUsage + ` A username is no principal: several may share it.`,
+` + principalUsage + ` A username is not a principal: several principals can have it.`,
 		Example: `  authenticator map remove arn:aws:iam::111122223333:user/bob
   authenticator map remove 111122223333 permissionSetName=Admin,accountID=111122223333 -f aws-auth.yaml`,
 		Args: cli.NamedArgs,

@@ -90,7 +90,7 @@ already, up does nothing.`,
 	flags.IntVar(&config.Kind.ControlPlanes, "control-planes", 1, "kind: number of control-plane nodes, each with an authenticator")
 	flags.StringVar(&config.Kind.KubernetesVersion, "kubernetes-version", "", "kind: version of Kubernetes, such as v1.36.3 (default: the node image's)")
 	flags.StringVar(&config.Kind.NodeImage, "node-image", "", "kind: image of the nodes (default: $KIND_NODE_IMAGE, kind's own, or the one that make kind-node-image built)")
-	flags.StringVar(&config.Kind.Image, "image", "", "kind: archive of the authenticator's image (default: images/authenticator.tar beside this program)")
+	flags.StringVar(&config.Kind.Image, "image", "", "kind: archive of the authenticator's image (default: images/authenticator.tar beside this program, or assembled from the authenticator)")
 	flags.BoolVar(&config.Kind.Keep, "keep", false, "kind: keep the containers when the cluster does not come up")
 	flags.BoolVar(&admission, "admission", true, "guard aws-auth: refuse edits that lock people out")
 	flags.StringVar(&config.Listen, "listen", "", "address of the local AWS (default: a free port of 127.0.0.1)")
