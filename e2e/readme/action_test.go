@@ -5,6 +5,7 @@ package readme
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,8 +42,7 @@ func TestAction(t *testing.T) {
 		if step.Shell != "bash" {
 			t.Errorf("step %d: shell %q, want bash", i+1, step.Shell)
 		}
-		file := filepath.Join(files, "step")
-		file += string(rune('0' + i))
+		file := filepath.Join(files, "step"+strconv.Itoa(i))
 		if err := os.WriteFile(file, []byte(step.Run), 0o600); err != nil {
 			t.Fatal(err)
 		}
