@@ -53,10 +53,11 @@ func (c *Cluster) runAuthenticator(ctx context.Context, waitReady bool) error {
 	if c.spec.TrustEndpoint {
 		arguments = append(arguments, "--sts-endpoint", c.spec.Endpoint)
 	}
-	var err error
-	if c.authenticator, err = startProgram(c.spec.Dir, provider.AuthenticatorLog, c.spec.Environ, c.spec.Authenticator, "authenticator", arguments...); err != nil {
+	started, err := startProgram(c.spec.Dir, provider.AuthenticatorLog, c.spec.Environ, c.spec.Authenticator, "authenticator", arguments...)
+	if err != nil {
 		return err
 	}
+	c.authenticator = started
 	if err := c.spec.Record(); err != nil {
 		return err
 	}

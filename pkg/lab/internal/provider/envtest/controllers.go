@@ -58,7 +58,7 @@ func (c *Cluster) startControllers(context.Context) error {
 	if err := kubeconfig.WriteCertificate(c.spec.Dir, controllersKubeconfig, "controllers", user.Config()); err != nil {
 		return err
 	}
-	c.controllers, err = startProgram(c.spec.Dir, ControllersLog, os.Environ(), filepath.Join(c.spec.Assets, controlplane.ControllerManager), controlplane.ControllerManager,
+	started, err := startProgram(c.spec.Dir, ControllersLog, os.Environ(), filepath.Join(c.spec.Assets, controlplane.ControllerManager), controlplane.ControllerManager,
 		"--kubeconfig="+c.spec.Path(controllersKubeconfig),
 		"--controllers="+strings.Join(controllers(), ","),
 		"--use-service-account-credentials",
@@ -70,6 +70,7 @@ func (c *Cluster) startControllers(context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.controllers = started
 	return c.spec.Record()
 }
 

@@ -1,0 +1,36 @@
+package envtest
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
+)
+
+// TestRestartOfAMissingProgram restarts the authenticator while its program is missing, as
+// during a build, and then restarts it again.
+func TestRestartOfAMissingProgram(t *testing.T) {
+	t.Parallel()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("sleep is not installed")
+	}
+	dir := privatetest.Open(t, privatetest.Path(t))
+	if err := os.Mkdir(dir.Path(provider.AuthenticatorDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	running, err := startProgram(dir, provider.AuthenticatorLog, nil, sleep, "sleep", "600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{spec: provider.Spec{Dir: dir, Authenticator: dir.Path("missing")}, plane: &controlPlane{}, authenticator: running}
+	for range 2 {
+		if err := c.Restart(t.Context(), "authenticator"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("restarting: %v", err)
+		}
+	}
+}
