@@ -11,13 +11,14 @@ import (
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-// newClient returns a client of STS, and what compares the clock of this machine with
-// that of STS whenever STS answers the client.
+// newClient returns a client of STS, and a meter that compares the clock of this machine
+// with that of STS whenever STS answers the client.
 func newClient(config verify.Config, now func() time.Time) (*verify.STS, *skew.Meter) {
 	return newComparingClient(config, skew.Config{Machine: "this machine", Now: now})
 }
 
-// newServerClient is newClient for the server: others read what it says about its clock.
+// newServerClient is newClient for the server. It names the machine, because people on
+// other machines read what it reports about the clock.
 func newServerClient(config verify.Config, log *slog.Logger, m *metrics.Metrics) (*verify.STS, *skew.Meter) {
 	machine := "the server"
 	if name, err := os.Hostname(); err == nil {

@@ -34,8 +34,8 @@ type Family struct {
 // A Sampler adds a sample to a scrape. The values are those of the family's labels.
 type Sampler func(of *Family, value float64, values ...string)
 
-// A Registry has the metrics of a program. Its methods may be called at once, but the
-// metrics are made before the first scrape.
+// A Registry has the metrics of a program. All metrics must be created before the first
+// scrape; scrapes and changes of values may then run concurrently.
 type Registry struct {
 	prefix   string
 	metrics  []metric

@@ -107,8 +107,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestAtOnce is for the race detector.
-func TestAtOnce(t *testing.T) {
+// TestConcurrent is for the race detector.
+func TestConcurrent(t *testing.T) {
 	r := exposition.New("x_")
 	counters, latency := r.Counters("all_total", "All.", "n"), r.Histogram("latency_seconds", "Latency.", []float64{1})
 	done := make(chan struct{})
