@@ -42,7 +42,8 @@ func newLint(p *program) *cobra.Command {
 		Short: "Find mistakes in aws-auth, the configuration file and kubeconfigs",
 		Long: `Find mistakes in the files that signing in depends on: a ConfigMap aws-auth, the
 manifests of IAMIdentityMappings, other files of mappings, the server's configuration
-file, and the credential plugins of a kubeconfig. The kind of a file is detected. Mappings are read by the server's parser.
+file, and the credential plugins of a kubeconfig. Lint detects the kind of a file, and
+reads mappings with the server's parser.
 
 --fix corrects files, and keeps everything else in them byte for byte. It makes only
 fixes with which nobody gains, loses or changes access. With --grants it also makes

@@ -31,7 +31,7 @@ other localaws commands of the shell then use. Clients that honor HTTPS_PROXY ne
 reach the real AWS: AWS CLIs, boto3, the AWS SDK for Go, terraform, eksctl, curl.
 
 These clients ignore the proxy; give them AWS_ENDPOINT_URL=http://HOST:PORT:
-  - Node.js before 24 (and 22 before 22.21)
+  - Node.js older than 22.21, and Node.js 23
   - the AWS SDK for JavaScript v3, with any Node.js: it makes its own agents`,
 		Example: `  eval "$(localaws env)"
   aws sts get-caller-identity
