@@ -165,7 +165,9 @@ func TestCreateClusterRefuses(t *testing.T) {
 		"no owner": {func(i *eks.CreateClusterInput) {
 			i.AccessConfig = &ekstypes.CreateAccessConfigRequest{BootstrapClusterCreatorAdminPermissions: aws.Bool(false)}
 		}, "must be true"},
-		"what localaws cannot do": {func(i *eks.CreateClusterInput) { i.OutpostConfig = &ekstypes.OutpostConfigRequest{OutpostArns: []string{"x"}, ControlPlaneInstanceType: aws.String("m5.large")} }, "localaws does not support the parameter outpostConfig"},
+		"what localaws cannot do": {func(i *eks.CreateClusterInput) {
+			i.OutpostConfig = &ekstypes.OutpostConfigRequest{OutpostArns: []string{"x"}, ControlPlaneInstanceType: aws.String("m5.large")}
+		}, "localaws does not support the parameter outpostConfig"},
 		"a public service CIDR": {func(i *eks.CreateClusterInput) {
 			i.KubernetesNetworkConfig = &ekstypes.KubernetesNetworkConfigRequest{ServiceIpv4Cidr: aws.String("8.8.0.0/16")}
 		}, "service CIDR 8.8.0.0/16 is not valid"},
