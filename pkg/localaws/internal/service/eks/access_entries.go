@@ -14,8 +14,8 @@ import (
 type accessEntry struct {
 	record
 	entryConfig
-	// PrincipalID is the unique ID of the principal: one made again under the same ARN
-	// is another. It is empty for a principal of another account.
+	// PrincipalID is the unique ID of the principal: a new user or role with the same ARN
+	// is another principal. It is empty for a principal of another account.
 	PrincipalID string `json:"principalID,omitempty"`
 	// Policies are the associated access policies by ARN.
 	Policies map[string]*accessPolicy `json:"accessPolicies,omitempty"`

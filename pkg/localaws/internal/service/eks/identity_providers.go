@@ -9,8 +9,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
-// An identityProvider is an OpenID Connect provider whose tokens an API server is to
-// accept. The API server here does not know.
+// An identityProvider is an OpenID Connect provider whose tokens EKS would have the API
+// server accept. Here, no API server is configured with it.
 type identityProvider struct {
 	record
 	oidcConfig

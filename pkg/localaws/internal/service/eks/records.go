@@ -15,9 +15,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 )
 
-// A record is what everything in a cluster has. A record changes at once: the answer
-// that makes it says CREATING, and the answer that deletes it DELETING, as on AWS, but
-// by the time a client describes it, it is ACTIVE or gone.
+// A record has what all resources in a cluster have in common. It changes at once: the
+// call that creates it returns CREATING, and the call that deletes it DELETING, as on
+// AWS, but by the time a client describes it, it is ACTIVE or gone.
 type record struct {
 	ARN      string            `json:"arn"`
 	Created  time.Time         `json:"created"`
@@ -31,7 +31,7 @@ type record struct {
 
 func (r *record) base() *record { return r }
 
-// A held record is of a certain kind; key is its name within the cluster.
+// A held is a record of some kind. Its key is its name within the cluster.
 type held interface {
 	base() *record
 	key() string
