@@ -171,7 +171,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 		ca:            config.CA,
 		clock:         clock,
 		now:           clock.Now,
-		apiServers:    eks.NewServers(config.CA.PEM()),
+		apiServers:    eks.NewServers(proxy.NoServer, config.CA.PEM()),
 		trail:         trail.New(),
 		secret:        account.NewSecret(),
 		log:           config.Log,

@@ -76,7 +76,7 @@ func FuzzState(f *testing.F) {
 // state as it is then kept.
 func readState(t *testing.T, id, text string) (*state, []byte, error) {
 	t.Helper()
-	parts := []account.Part{{New: func() account.Section { return newState(&AWS{accountID: id}) }}, eks.New(eks.NewServers(nil)).State}
+	parts := []account.Part{{New: func() account.Section { return newState(&AWS{accountID: id}) }}, eks.New(eks.NewServers("", nil)).State}
 	a, err := account.Open(account.Config{ID: id, Clock: account.NewClock(time.Now), Parts: parts})
 	if err != nil {
 		t.Fatal(err)

@@ -97,7 +97,7 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, why string) {
 // the body of such an answer but show its status line (Go, Python, curl -v), so that
 // says how to leave.
 func (p *Proxy) refuseTunnel(w http.ResponseWriter, r *http.Request) {
-	const why = "localaws dials only AWS and its clusters; leave it with unset HTTPS_PROXY https_proxy"
+	why, body := refusal(r.Host)
 	p.config.Log.Warn("refused", "method", r.Method, "host", r.Host, "from", r.RemoteAddr, "why", why)
 	connection, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -106,11 +106,25 @@ func (p *Proxy) refuseTunnel(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = connection.Close() }()
 	_ = connection.SetDeadline(time.Now().Add(5 * time.Second)) // a client that reads nothing must not hold it
-	body := fmt.Sprintf("localaws: %s is neither a host of AWS on port 443 nor a registered cluster, and this proxy dials no others.\n"+
-		"To reach it, add it to NO_PROXY and no_proxy, or leave localaws in this shell:\n"+
-		"  eval \"$(localaws env --unset)\"   # in a lab: eval \"$(lab env --unset)\"\n", r.Host)
 	fmt.Fprintf(buffered, "HTTP/1.1 403 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", why, len(body), body)
 	_ = buffered.Flush() // the client may be gone
+}
+
+// NoServer is the domain of the endpoints of clusters without an API server. Its names
+// resolve nowhere (RFC 6761).
+const NoServer = ".localaws.invalid"
+
+// refusal returns why the proxy does not dial a host, in a line, and what to do.
+func refusal(hostPort string) (why, body string) {
+	if strings.HasSuffix(strings.ToLower(hostname(hostPort)), NoServer) {
+		return "localaws: no API server is bound to this cluster, which is a record (localaws serve --cluster-endpoint binds one)",
+			"localaws: " + hostPort + " is the endpoint of a cluster that is a record: no API server runs. Bind one:\n" +
+				"  localaws serve --cluster-endpoint NAME=https://HOST:PORT --cluster-ca NAME=FILE\n"
+	}
+	return "localaws dials only AWS and its clusters; leave it with unset HTTPS_PROXY https_proxy",
+		"localaws: " + hostPort + " is neither a host of AWS on port 443 nor a registered cluster, and this proxy dials no others.\n" +
+			"To reach it, add it to NO_PROXY and no_proxy, or leave localaws in this shell:\n" +
+			"  eval \"$(localaws env --unset)\"   # in a lab: eval \"$(lab env --unset)\"\n"
 }
 
 // control serves the control endpoints to this machine only, and to no browser. A

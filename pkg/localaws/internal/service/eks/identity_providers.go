@@ -89,12 +89,16 @@ func associateProvider(tx *account.Tx, c *cluster, in request[providerInput]) (a
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	if done, ok := c.updated(in.Body.Token); ok {
-		return done, nil
-	}
 	asked := creation{key: config.Name, id: "oidc/" + config.Name + "/" + account.NewUUID(), tags: in.Body.Tags, token: in.Body.Token, input: in.Body}
-	if _, err := identityProviders().create(tx, c, asked, func(base record) *identityProvider { return &identityProvider{base, config} }); err != nil {
+	fresh := false
+	if _, err := identityProviders().create(tx, c, asked, func(base record) *identityProvider {
+		fresh = true
+		return &identityProvider{base, config}
+	}); err != nil {
 		return nil, err
+	}
+	if done, ok := c.updated(in.Body.Token); ok && !fresh {
+		return done, nil
 	}
 	params := []updateParam{{"IdentityProviderConfig", jsonOf([]any{map[string]string{"type": "oidc", "name": config.Name}})}}
 	made := c.update(tx, update{Type: "AssociateIdentityProviderConfig", Params: params, Token: in.Body.Token})

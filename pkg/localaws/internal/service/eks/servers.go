@@ -22,30 +22,29 @@ type APIServer struct {
 // Servers are the API servers that are bound to clusters. Only transactions may call
 // its methods.
 type Servers struct {
-	byARN map[string]APIServer // the ARN of their cluster
-	ca    []byte
+	byARN  map[string]APIServer // the ARN of their cluster
+	domain string               // of the endpoints of clusters without one
+	ca     []byte
 }
 
-// NewServers returns no servers. Clusters without one have the CA, in PEM: clients
-// expect a certificate.
-func NewServers(ca []byte) *Servers { return &Servers{map[string]APIServer{}, ca} }
+// NewServers returns no servers. The endpoints of clusters without one are in the
+// domain, and their CA is this one, in PEM: clients expect a certificate.
+func NewServers(domain string, ca []byte) *Servers {
+	return &Servers{map[string]APIServer{}, domain, ca}
+}
 
 func (s *Servers) bound(c *cluster) bool {
 	_, ok := s.byARN[c.ARN]
 	return ok
 }
 
-// of returns the API server of a cluster. Without one, its host is under a name that
-// resolves nowhere (RFC 6761), so that no token can reach a stranger.
+// of returns the API server of a cluster, or what stands in for it.
 func (s *Servers) of(c *cluster) APIServer {
 	if server, ok := s.byARN[c.ARN]; ok {
 		return server
 	}
-	return APIServer{"https://" + c.id() + ".gr7." + c.Region + ".eks" + NoServer, s.ca}
+	return APIServer{"https://" + c.id() + ".gr7." + c.Region + ".eks" + s.domain, s.ca}
 }
-
-// NoServer is the domain of the endpoints of clusters without an API server.
-const NoServer = ".localaws.invalid"
 
 // Cluster describes a cluster of EKS.
 type Cluster struct {
