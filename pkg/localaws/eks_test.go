@@ -279,7 +279,13 @@ func TestEKSPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry := "arn:aws:eks:eu-west-2:" + account + ":access-entry/c/user/" + account + "/bob/*"
-	const noEntries = "InvalidRequestException"
+	const noEntries, missing = "InvalidRequestException", "ResourceNotFoundException"
+	x, node := aws.String("x"), newServiceRole(t, s, "node", "ec2")
+	made, err := admin.CreateNodegroup(t.Context(), &eks.CreateNodegroupInput{ClusterName: name, NodegroupName: aws.String("g"), NodeRole: &node, Subnets: []string{"subnet-1"}, Tags: map[string]string{"team": "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inCluster := func(resource string) string { return "arn:aws:eks:eu-west-2:" + account + ":" + resource }
 	for action, test := range map[string]struct {
 		resource  string
 		condition string
@@ -358,6 +364,95 @@ func TestEKSPermissions(t *testing.T) {
 			_, err := c.DisassociateAccessPolicy(ctx, &eks.DisassociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal, PolicyArn: aws.String("arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy")})
 			return err
 		}, noEntries},
+		"DescribeClusterVersions": {"*", "", func(ctx context.Context, c *eks.Client) error { return errorOf(c.DescribeClusterVersions(ctx, nil)) }, ""},
+		"DescribeAddonVersions":   {"*", "", func(ctx context.Context, c *eks.Client) error { return errorOf(c.DescribeAddonVersions(ctx, nil)) }, ""},
+		"DescribeAddonConfiguration": {"*", "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DescribeAddonConfiguration(ctx, &eks.DescribeAddonConfigurationInput{AddonName: x, AddonVersion: x}))
+		}, missing},
+		"UpdateClusterVersion": {clusterARN("c"), `"StringEquals":{"eks:kubernetesVersion":"2"}`, func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.UpdateClusterVersion(ctx, &eks.UpdateClusterVersionInput{Name: name, Version: aws.String("2")}))
+		}, "InvalidParameterException"},
+		"AssociateEncryptionConfig": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.AssociateEncryptionConfig(ctx, &eks.AssociateEncryptionConfigInput{ClusterName: name, EncryptionConfig: []ekstypes.EncryptionConfig{}}))
+		}, "InvalidParameterException"},
+		"ListInsights": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.ListInsights(ctx, &eks.ListInsightsInput{ClusterName: name}))
+		}, ""},
+		"DescribeInsight": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DescribeInsight(ctx, &eks.DescribeInsightInput{ClusterName: name, Id: x}))
+		}, missing},
+		"CreateNodegroup": {clusterARN("c"), `"StringEquals":{"aws:RequestTag/team":"a"}`, func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.CreateNodegroup(ctx, &eks.CreateNodegroupInput{ClusterName: name, NodegroupName: x, NodeRole: x, Subnets: []string{}, Tags: map[string]string{"team": "a"}}))
+		}, "InvalidParameterException"},
+		"ListNodegroups": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.ListNodegroups(ctx, &eks.ListNodegroupsInput{ClusterName: name}))
+		}, ""},
+		"DescribeNodegroup": {*made.Nodegroup.NodegroupArn, `"StringEquals":{"aws:ResourceTag/team":"a"}`, func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DescribeNodegroup(ctx, &eks.DescribeNodegroupInput{ClusterName: name, NodegroupName: aws.String("g")}))
+		}, ""},
+		"UpdateNodegroupConfig": {inCluster("nodegroup/c/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.UpdateNodegroupConfig(ctx, &eks.UpdateNodegroupConfigInput{ClusterName: name, NodegroupName: x}))
+		}, missing},
+		"UpdateNodegroupVersion": {inCluster("nodegroup/c/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.UpdateNodegroupVersion(ctx, &eks.UpdateNodegroupVersionInput{ClusterName: name, NodegroupName: x}))
+		}, missing},
+		"DeleteNodegroup": {inCluster("nodegroup/c/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DeleteNodegroup(ctx, &eks.DeleteNodegroupInput{ClusterName: name, NodegroupName: x}))
+		}, missing},
+		"CreateFargateProfile": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.CreateFargateProfile(ctx, &eks.CreateFargateProfileInput{ClusterName: name, FargateProfileName: x, PodExecutionRoleArn: x}))
+		}, "InvalidParameterException"},
+		"ListFargateProfiles": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.ListFargateProfiles(ctx, &eks.ListFargateProfilesInput{ClusterName: name}))
+		}, ""},
+		"DescribeFargateProfile": {inCluster("fargateprofile/c/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DescribeFargateProfile(ctx, &eks.DescribeFargateProfileInput{ClusterName: name, FargateProfileName: x}))
+		}, missing},
+		"DeleteFargateProfile": {inCluster("fargateprofile/c/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DeleteFargateProfile(ctx, &eks.DeleteFargateProfileInput{ClusterName: name, FargateProfileName: x}))
+		}, missing},
+		"CreateAddon": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: name, AddonName: x}))
+		}, missing},
+		"ListAddons": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.ListAddons(ctx, &eks.ListAddonsInput{ClusterName: name}))
+		}, ""},
+		"DescribeAddon": {inCluster("addon/c/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DescribeAddon(ctx, &eks.DescribeAddonInput{ClusterName: name, AddonName: x}))
+		}, missing},
+		"UpdateAddon": {inCluster("addon/c/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.UpdateAddon(ctx, &eks.UpdateAddonInput{ClusterName: name, AddonName: x}))
+		}, missing},
+		"DeleteAddon": {inCluster("addon/c/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DeleteAddon(ctx, &eks.DeleteAddonInput{ClusterName: name, AddonName: x}))
+		}, missing},
+		"CreatePodIdentityAssociation": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.CreatePodIdentityAssociation(ctx, &eks.CreatePodIdentityAssociationInput{ClusterName: name, Namespace: x, ServiceAccount: x, RoleArn: x}))
+		}, "InvalidParameterException"},
+		"ListPodIdentityAssociations": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.ListPodIdentityAssociations(ctx, &eks.ListPodIdentityAssociationsInput{ClusterName: name}))
+		}, ""},
+		"DescribePodIdentityAssociation": {inCluster("podidentityassociation/c/x"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DescribePodIdentityAssociation(ctx, &eks.DescribePodIdentityAssociationInput{ClusterName: name, AssociationId: x}))
+		}, missing},
+		"UpdatePodIdentityAssociation": {inCluster("podidentityassociation/c/x"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.UpdatePodIdentityAssociation(ctx, &eks.UpdatePodIdentityAssociationInput{ClusterName: name, AssociationId: x}))
+		}, missing},
+		"DeletePodIdentityAssociation": {inCluster("podidentityassociation/c/x"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DeletePodIdentityAssociation(ctx, &eks.DeletePodIdentityAssociationInput{ClusterName: name, AssociationId: x}))
+		}, missing},
+		"AssociateIdentityProviderConfig": {clusterARN("c"), `"StringEquals":{"eks:clientId":"x","eks:issuerUrl":"x"}`, func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.AssociateIdentityProviderConfig(ctx, &eks.AssociateIdentityProviderConfigInput{ClusterName: name, Oidc: &ekstypes.OidcIdentityProviderConfigRequest{IdentityProviderConfigName: x, ClientId: x, IssuerUrl: x}}))
+		}, "InvalidParameterException"},
+		"ListIdentityProviderConfigs": {clusterARN("c"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.ListIdentityProviderConfigs(ctx, &eks.ListIdentityProviderConfigsInput{ClusterName: name}))
+		}, ""},
+		"DescribeIdentityProviderConfig": {inCluster("identityproviderconfig/c/oidc/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DescribeIdentityProviderConfig(ctx, &eks.DescribeIdentityProviderConfigInput{ClusterName: name, IdentityProviderConfig: &ekstypes.IdentityProviderConfig{Name: x, Type: aws.String("oidc")}}))
+		}, missing},
+		"DisassociateIdentityProviderConfig": {inCluster("identityproviderconfig/c/oidc/x/*"), "", func(ctx context.Context, c *eks.Client) error {
+			return errorOf(c.DisassociateIdentityProviderConfig(ctx, &eks.DisassociateIdentityProviderConfigInput{ClusterName: name, IdentityProviderConfig: &ekstypes.IdentityProviderConfig{Name: x, Type: aws.String("oidc")}}))
+		}, missing},
 		"DeleteCluster": {clusterARN("gone"), "", func(ctx context.Context, c *eks.Client) error {
 			_, err := c.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: aws.String("gone")})
 			return err

@@ -27,7 +27,7 @@ func (p *podIdentity) key() string { return p.ID }
 
 func podIdentities() kind[*podIdentity] {
 	return kind[*podIdentity]{
-		noun: "podidentityassociation", names: "pod identity associations", path: "associationId", limit: 5000,
+		noun: "podidentityassociation", names: "pod identity associations", path: "associationId", bare: true, limit: 5000,
 		of:      func(c *cluster) *map[string]*podIdentity { return &c.PodIdentities },
 		missing: func(id string) error { return notFound("No Pod Identity Association found for ID: " + id + ".") },
 		exists:  func(_ *cluster, p *podIdentity) error { return inUse("Association already exists: " + p.ID) },

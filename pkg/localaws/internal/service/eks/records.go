@@ -42,6 +42,8 @@ type kind[T held] struct {
 	// noun is the kind in ARNs, names in a sentence, path the parameter with the key
 	// in routes.
 	noun, names, path string
+	// bare reports that ARNs end in the key. Others end in a UUID.
+	bare bool
 	// limit bounds the records of a cluster.
 	limit int
 	of    func(*cluster) *map[string]T
@@ -69,8 +71,15 @@ func (k kind[T]) find(tx *account.Tx, input api.Input, key string) (member[T], s
 		}
 		err = k.missing(key)
 	}
-	// The ARN ends in a UUID, and no record exists to have one.
-	return member[T]{}, subject{arn: tx.ARN("eks", tx.Region, k.noun+"/"+clusterName(input)+"/"+key+"/*")}, err
+	return member[T]{}, subject{arn: tx.ARN("eks", tx.Region, k.noun+"/"+clusterName(input)+"/"+key+k.suffix())}, err
+}
+
+// suffix ends the ARN of a record that does not exist.
+func (k kind[T]) suffix() string {
+	if k.bare {
+		return ""
+	}
+	return "/*"
 }
 
 // A creation is a request to create a record.
