@@ -27,6 +27,9 @@ func readIdentityMappings(content []byte, opts awsauth.Options) (*awsauth.Result
 	if err != nil {
 		return nil, fmt.Errorf("parsing the manifests: %w", err)
 	}
+	for _, document := range documents {
+		awsauth.AsYAML11(document)
+	}
 	var manifests []crd.Manifest
 	var problems []mapper.Problem
 	for manifest := range manifestsOf(documents) {

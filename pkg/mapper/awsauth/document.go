@@ -135,7 +135,7 @@ func (r *reading) document(name, content string) (*yaml.Node, rest, error) {
 	}
 	root, rest, err := firstDocument(content)
 	if root != nil {
-		asOnEKS(root)
+		AsYAML11(root)
 	}
 	if err == nil && rest == nothing {
 		r.parsed[name] = newParsed(content, root)

@@ -64,7 +64,7 @@ func (p *parsed) edited(content string) *parsed {
 		if err != nil || rest != nothing || !haveItems(changed, e.items[first:end], before) {
 			return nil
 		}
-		asOnEKS(changed)
+		AsYAML11(changed)
 		root.Content = append(root.Content, moved(changed.Content, before)...)
 	}
 	if last > 0 {

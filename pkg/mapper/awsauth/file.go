@@ -37,7 +37,7 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 		r.noSections()
 		return r.result(), nil
 	}
-	asOnEKS(root)
+	AsYAML11(root)
 	if root.Kind != yaml.MappingNode {
 		return nil, errors.New("parsing mappings: the file is not a mapping with mapRoles, mapUsers or mapAccounts")
 	}

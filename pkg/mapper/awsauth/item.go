@@ -5,7 +5,7 @@ import "go.yaml.in/yaml/v3"
 // ParseItem reads one item of the list of a section, such as mapRoles. Lines are those
 // of the item's text.
 func ParseItem(section string, item *yaml.Node, opts Options) *Result {
-	asOnEKS(item)
+	AsYAML11(item)
 	r := newReading(nil, opts)
 	r.readValue(section, &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{item}, Line: item.Line, Column: item.Column})
 	return r.result()

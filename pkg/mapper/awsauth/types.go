@@ -10,9 +10,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// asOnEKS gives the values of aws-auth the types that they have on EKS, which parses
-// YAML 1.1: yes and no are booleans, and a date is text.
-func asOnEKS(node *yaml.Node) {
+// AsYAML11 gives the values of a document the types that they have in YAML 1.1, which EKS
+// and kubectl parse: yes and no are booleans, and a date is text.
+func AsYAML11(node *yaml.Node) {
 	if node.Kind == yaml.ScalarNode && node.Style == 0 {
 		switch {
 		case isTruthWord(node.Value):
@@ -22,7 +22,7 @@ func asOnEKS(node *yaml.Node) {
 		}
 	}
 	for _, child := range node.Content {
-		asOnEKS(child)
+		AsYAML11(child)
 	}
 }
 
