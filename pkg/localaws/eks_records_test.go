@@ -174,7 +174,7 @@ func TestClusterVersions(t *testing.T) {
 		"default":  {eks.DescribeClusterVersionsInput{DefaultOnly: aws.Bool(true)}, []string{"1.36"}},
 		"some":     {eks.DescribeClusterVersionsInput{ClusterVersions: []string{"1.32", "1.33", "1.1"}}, []string{"1.33", "1.32"}},
 		"standard": {eks.DescribeClusterVersionsInput{VersionStatus: "STANDARD_SUPPORT"}, []string{"1.36", "1.35", "1.34"}},
-		"extended": {eks.DescribeClusterVersionsInput{Status: "extended-support"}, []string{"1.33", "1.32", "1.31"}},
+		"extended": {eks.DescribeClusterVersionsInput{VersionStatus: "EXTENDED_SUPPORT"}, []string{"1.33", "1.32", "1.31"}},
 	} {
 		if diff := cmp.Diff(test.want, versions(test.input)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -230,6 +230,10 @@ func TestNodegroups(t *testing.T) {
 	if again, err := client.CreateNodegroup(ctx, asked); err != nil || *again.Nodegroup.NodegroupArn != *made.Nodegroup.NodegroupArn {
 		t.Errorf("the same request again: %+v, %v", again, err)
 	}
+	differs := *asked
+	differs.DiskSize = aws.Int32(30)
+	_, err = client.CreateNodegroup(ctx, &differs)
+	refused(t, "another request with the same token", err, "ResourceInUseException", "already exists")
 	second := *asked
 	second.ClientRequestToken = aws.String("another")
 	_, err = client.CreateNodegroup(ctx, &second)
@@ -388,17 +392,28 @@ func TestAddons(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	none := func(when string) {
+		t.Helper()
+		if listed, err := client.ListPodIdentityAssociations(ctx, &eks.ListPodIdentityAssociationsInput{ClusterName: cluster}); err != nil || len(listed.Associations) != 0 {
+			t.Errorf("%s: %+v, %v", when, listed, err)
+		}
+	}
+	none("updated without associations")
 	if one, err := client.DescribeUpdate(ctx, &eks.DescribeUpdateInput{Name: cluster, UpdateId: updated.Update.Id, AddonName: name}); err != nil || one.Update.Type != "AddonUpdate" || one.Update.Status != "Successful" {
 		t.Errorf("%+v, %v", one, err)
 	}
 	if a := describe(); *a.AddonVersion != newest || *a.ConfigurationValues != values || len(a.PodIdentityAssociations) != 0 {
 		t.Errorf("%+v", a)
 	}
+	if _, err := client.UpdateAddon(ctx, &eks.UpdateAddonInput{ClusterName: cluster, AddonName: name, PodIdentityAssociations: associations}); err != nil {
+		t.Error(err)
+	}
 	if deleted, err := client.DeleteAddon(ctx, &eks.DeleteAddonInput{ClusterName: cluster, AddonName: name}); err != nil || deleted.Addon.Status != "DELETING" {
 		t.Errorf("%+v, %v", deleted, err)
 	}
 	_, err = client.DescribeAddon(ctx, &eks.DescribeAddonInput{ClusterName: cluster, AddonName: name})
 	refused(t, "gone", err, "ResourceNotFoundException", "No addon: vpc-cni found in cluster")
+	none("deleted")
 }
 
 func TestPodIdentityAssociations(t *testing.T) {

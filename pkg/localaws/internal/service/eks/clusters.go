@@ -271,7 +271,7 @@ func (i *clusterInput) check(tx *account.Tx) error {
 
 // describe returns the answer that describes a cluster.
 func (s service) describe(tx *account.Tx, c *cluster, status string) map[string]any {
-	settings, server := c.settings.complete(), s.servers.of(c)
+	settings, server := c.complete(), s.servers.of(c)
 	v, _ := versionOf(c.Version)
 	described := with(map[string]any{
 		"name": c.Name, "arn": c.ARN, "version": c.Version, "createdAt": protocol.Timestamp(c.Created), "status": status, "roleArn": c.RoleARN,
