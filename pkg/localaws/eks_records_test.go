@@ -288,6 +288,19 @@ func TestNodegroups(t *testing.T) {
 	}
 }
 
+// TestNullLabels checks a request that no SDK sends.
+func TestNullLabels(t *testing.T) {
+	s := start(t, localaws.Config{})
+	newCluster(t, s, s.SDK(), "c")
+	node := newServiceRole(t, s, "node", "ec2")
+	if status, body := askEKS(t, s, "POST", "/clusters/c/node-groups", `{"nodegroupName":"g","nodeRole":"`+node+`","subnets":["subnet-1"],"labels":null}`); status != http.StatusOK {
+		t.Fatal(body)
+	}
+	if status, body := askEKS(t, s, "POST", "/clusters/c/node-groups/g/update-config", `{"labels":{"addOrUpdateLabels":{"a":"b"}}}`); status != http.StatusOK {
+		t.Error(body)
+	}
+}
+
 func scaling(least, most, desired int32) *ekstypes.NodegroupScalingConfig {
 	return &ekstypes.NodegroupScalingConfig{MinSize: &least, MaxSize: &most, DesiredSize: &desired}
 }

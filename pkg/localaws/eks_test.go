@@ -668,8 +668,14 @@ func askEKS(t *testing.T, s *localawstest.Server, method, path, body string) (st
 // FuzzEKS checks that any request succeeds or fails as the client's mistake.
 func FuzzEKS(f *testing.F) {
 	s := start(f, localaws.Config{})
+	newCluster(f, s, s.SDK(), "c")
 	f.Add("POST", "/clusters", `{"name":"x","roleArn":"y","resourcesVpcConfig":{"subnetIds":["subnet-1"]},"accessConfig":{"authenticationMode":"API"}}`)
 	f.Add("POST", "/clusters/c/update-config", `{"logging":{"clusterLogging":[{}]}}`)
+	f.Add("POST", "/clusters", `{"name":"x","roleArn":"arn:aws:iam::`+account+`:role/eks","resourcesVpcConfig":{"subnetIds":["subnet-1","subnet-2"]},"logging":{"clusterLogging":[null]},"computeConfig":{"enabled":true},"encryptionConfig":[{}]}`)
+	f.Add("POST", "/clusters/c/node-groups", `{"nodegroupName":"g","nodeRole":"x","subnets":["subnet-1"],"taints":[{}],"updateConfig":{}}`)
+	f.Add("POST", "/clusters/c/addons", `{"addonName":"coredns","podIdentityAssociations":[{}]}`)
+	f.Add("POST", "/clusters/c/identity-provider-configs/describe", `{"identityProviderConfig":null}`)
+	f.Add("POST", "/clusters/c/update-config", `{"accessConfig":{"authenticationMode":"API_AND_CONFIG_MAP"}}`)
 	f.Add("DELETE", "/tags/arn%3Aaws?tagKeys=a", "")
 	f.Add("GET", "/clusters?maxResults=1&nextToken=YQ", "")
 	f.Add("POST", "/clusters/%2e%2E/access-entries", "[]")

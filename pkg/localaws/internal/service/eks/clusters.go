@@ -52,10 +52,20 @@ type cluster struct {
 
 // check validates a cluster that was read.
 func (c *cluster) check() error {
-	return cmp.Or(
+	if err := cmp.Or(
 		nodegroups().check(c), fargateProfiles().check(c), addons().check(c), podIdentities().check(c),
 		identityProviders().check(c), accessEntries().check(c),
-	)
+	); err != nil {
+		return err
+	}
+	for _, e := range c.AccessEntries {
+		for arn, associated := range e.Policies {
+			if associated == nil {
+				return fmt.Errorf("access policy %q of %s is null", arn, e.Principal)
+			}
+		}
+	}
+	return nil
 }
 
 // records returns what has tags in the cluster.

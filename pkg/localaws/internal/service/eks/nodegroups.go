@@ -234,6 +234,9 @@ var labelPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?
 // checkDynamic validates what UpdateNodegroupConfig can change.
 func (n *nodegroupConfig) checkDynamic() error {
 	s, u := n.Scaling, n.Update
+	if u == nil { // in a state that localaws did not write
+		u = &updateConfig{MaxUnavailable: 1}
+	}
 	switch {
 	case s.Min < 0 || s.Max < 1 || s.Desired < 0 || s.Max > maxNodes:
 		return invalid(fmt.Sprintf("The sizes of a node group must be between 0 and %d, and maxSize at least 1.", maxNodes))
@@ -320,8 +323,10 @@ func updateNodegroupConfig(tx *account.Tx, m member[*nodegroup], in request[node
 func (i *nodegroupChange) apply(next nodegroupConfig) (nodegroupConfig, []updateParam) {
 	var params []updateParam
 	if i.Labels != nil {
-		next.Labels = maps.Clone(next.Labels)
-		maps.Copy(next.Labels, i.Labels.Set)
+		labels := map[string]string{}
+		maps.Copy(labels, next.Labels)
+		maps.Copy(labels, i.Labels.Set)
+		next.Labels = labels
 		for _, key := range i.Labels.Remove {
 			delete(next.Labels, key)
 		}
