@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/kube"
 )
 
 // logLevels returns the levels that -v accepts: those of aws-iam-authenticator.
@@ -50,6 +49,6 @@ func (p *program) newLog(observeLost func()) (log *slog.Logger, flush func(), er
 	}
 	handler := newLineHandler(p.err, format, observeLost)
 	log = slog.New(handler)
-	kube.LogTo(log)
+	slog.SetDefault(log) // for the libraries that log
 	return log, handler.lines.close, nil
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/file"
-	"github.com/kube-iam/authenticator/internal/kube"
 )
 
 // program holds what all commands share.
@@ -50,7 +49,6 @@ func run(ctx context.Context, args []string, env cli.Environment, streams cli.St
 }
 
 func execute(ctx context.Context, root *cobra.Command, args []string, streams cli.Streams) error {
-	kube.LogTo(nil) // commands return their errors; the server has a log
 	err := cli.Execute(ctx, root, args, streams)
 	if cause := context.Cause(ctx); cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled)) {
 		return cause // a signal, whatever it interrupted

@@ -519,19 +519,19 @@ func TestAccessEntries(t *testing.T) {
 		input eks.CreateAccessEntryInput
 		want  string
 	}{
-		"nobody":              {eks.CreateAccessEntryInput{PrincipalArn: aws.String(arn("user/nobody"))}, "invalid principal"},
-		"a group":             {eks.CreateAccessEntryInput{PrincipalArn: aws.String(arn("group/g"))}, "invalid principal"},
-		"a session":           {eks.CreateAccessEntryInput{PrincipalArn: aws.String("arn:aws:sts::" + account + ":assumed-role/r/s")}, "invalid principal"},
-		"a user as a node":    {eks.CreateAccessEntryInput{PrincipalArn: bob, Type: aws.String("EC2_LINUX")}, "invalid principal"},
-		"a node of another":   {eks.CreateAccessEntryInput{PrincipalArn: aws.String("arn:aws:iam::111122223333:role/n"), Type: aws.String("EC2_LINUX")}, "must be a role of the account"},
-		"groups of a node":    {eks.CreateAccessEntryInput{PrincipalArn: &node, Type: aws.String("EC2_LINUX"), KubernetesGroups: []string{"g"}}, "cannot be set for access entries of type EC2_LINUX"},
-		"an unknown type":     {eks.CreateAccessEntryInput{PrincipalArn: bob, Type: aws.String("X")}, "supported: STANDARD, EC2_LINUX"},
-		"a reserved name":     {eks.CreateAccessEntryInput{PrincipalArn: bob, Username: aws.String("system:x")}, "cannot begin with system:"},
-		"a session's name":    {eks.CreateAccessEntryInput{PrincipalArn: bob, Username: aws.String("x{{SessionName}}")}, "after a colon"},
-		"an account's name":   {eks.CreateAccessEntryInput{PrincipalArn: bob, Username: aws.String("x:{{AccountID}}")}, "after a colon"},
-		"a reserved group":    {eks.CreateAccessEntryInput{PrincipalArn: bob, KubernetesGroups: []string{"system:masters"}}, "cannot start with system:"},
-		"too many groups":     {eks.CreateAccessEntryInput{PrincipalArn: bob, KubernetesGroups: slices.Repeat([]string{"g"}, 51)}, "more than 50"},
-		"a parameter of ours": {eks.CreateAccessEntryInput{PrincipalArn: bob, Tags: map[string]string{"aws:x": ""}}, "reserved"},
+		"nobody":            {eks.CreateAccessEntryInput{PrincipalArn: aws.String(arn("user/nobody"))}, "invalid principal"},
+		"a group":           {eks.CreateAccessEntryInput{PrincipalArn: aws.String(arn("group/g"))}, "invalid principal"},
+		"a session":         {eks.CreateAccessEntryInput{PrincipalArn: aws.String("arn:aws:sts::" + account + ":assumed-role/r/s")}, "invalid principal"},
+		"a user as a node":  {eks.CreateAccessEntryInput{PrincipalArn: bob, Type: aws.String("EC2_LINUX")}, "invalid principal"},
+		"a node of another": {eks.CreateAccessEntryInput{PrincipalArn: aws.String("arn:aws:iam::111122223333:role/n"), Type: aws.String("EC2_LINUX")}, "must be a role of the account"},
+		"groups of a node":  {eks.CreateAccessEntryInput{PrincipalArn: &node, Type: aws.String("EC2_LINUX"), KubernetesGroups: []string{"g"}}, "cannot be set for access entries of type EC2_LINUX"},
+		"an unknown type":   {eks.CreateAccessEntryInput{PrincipalArn: bob, Type: aws.String("X")}, "supported: STANDARD, EC2_LINUX"},
+		"a reserved name":   {eks.CreateAccessEntryInput{PrincipalArn: bob, Username: aws.String("system:x")}, "cannot begin with system:"},
+		"a session's name":  {eks.CreateAccessEntryInput{PrincipalArn: bob, Username: aws.String("x{{SessionName}}")}, "after a colon"},
+		"an account's name": {eks.CreateAccessEntryInput{PrincipalArn: bob, Username: aws.String("x:{{AccountID}}")}, "after a colon"},
+		"a reserved group":  {eks.CreateAccessEntryInput{PrincipalArn: bob, KubernetesGroups: []string{"system:masters"}}, "cannot start with system:"},
+		"too many groups":   {eks.CreateAccessEntryInput{PrincipalArn: bob, KubernetesGroups: slices.Repeat([]string{"g"}, 51)}, "more than 50"},
+		"a reserved tag":    {eks.CreateAccessEntryInput{PrincipalArn: bob, Tags: map[string]string{"aws:x": ""}}, "reserved"},
 	} {
 		refused(t, what, create(test.input), "InvalidParameterException", test.want)
 	}
