@@ -2,6 +2,7 @@ package exposition_test
 
 import (
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"slices"
@@ -101,7 +102,7 @@ func TestServe(t *testing.T) {
 	w := httptest.NewRecorder()
 	r := exposition.New("x_")
 	r.Counter("first_total", "First.").Inc()
-	r.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if got := w.Header().Get("Content-Type"); got != exposition.ContentType || !strings.HasPrefix(w.Body.String(), "# HELP x_first_total First.\n# TYPE x_first_total counter\nx_first_total 1\n") {
 		t.Errorf("%s\n%s", got, w.Body)
 	}
@@ -133,7 +134,7 @@ func TestConcurrent(t *testing.T) {
 
 func textOf(g prometheus.Gatherer) string {
 	w := httptest.NewRecorder()
-	promhttp.HandlerFor(g, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	promhttp.HandlerFor(g, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return w.Body.String()
 }
 

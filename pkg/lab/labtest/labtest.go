@@ -11,11 +11,14 @@ import (
 	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
-// What a lab consists of, as package lab describes it.
 type (
-	Config  = lab.Config
-	User    = lab.User
-	Role    = lab.Role
+	// Config is what a lab consists of.
+	Config = lab.Config
+	// User is an IAM user that the lab creates.
+	User = lab.User
+	// Role is an IAM role that the lab creates.
+	Role = lab.Role
+	// Mapping maps a user or a role of the lab to a Kubernetes user.
 	Mapping = lab.Mapping
 )
 

@@ -45,7 +45,7 @@ func (i Image) checkStatic() error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	for _, header := range file.Progs {
 		if header.Type == elf.PT_INTERP {
 			return errors.New("the program needs shared libraries (build it with CGO_ENABLED=0)")
