@@ -80,7 +80,7 @@ func awsAuth(ctx context.Context, client dynamic.Interface) (*unstructured.Unstr
 	return configMap, nil
 }
 
-// withTimeout returns the error of a request with its remedy if nobody answered it.
+// withTimeout returns the error of a request with its remedy if no server answered it.
 func withTimeout(err error) error {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return fmt.Errorf("the API server does not answer (--timeout sets how long to wait): %w", err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
@@ -221,9 +222,9 @@ func TestProgramLog(t *testing.T) {
 		if _, err := io.WriteString(stdin, "a line\n"); err != nil {
 			t.Fatal(err)
 		}
-		if err := poll(t.Context(), time.Millisecond, func() bool {
+		if err := wait.PollUntilContextCancel(t.Context(), time.Millisecond, true, func(context.Context) (bool, error) {
 			text, err := l.dir.ReadFile(name + ".log")
-			return err != nil || string(text) == "a line\n"
+			return string(text) == "a line\n", err
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -93,6 +93,9 @@ func (c *Cluster) waitForAuthenticator(ctx context.Context, path string) error {
 	}
 }
 
+// maxAnswer bounds what the authenticator answers, in bytes: it is far more than a review.
+const maxAnswer = 4 << 20
+
 // Post implements [provider.Cluster].
 func (c *Cluster) Post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error) {
 	client, err := c.webhookClient()
@@ -110,7 +113,7 @@ func (c *Cluster) Post(ctx context.Context, path string, body []byte) (status in
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	answer, err = io.ReadAll(response.Body)
+	answer, err = io.ReadAll(http.MaxBytesReader(nil, response.Body, maxAnswer))
 	return response.StatusCode, answer, err
 }
 
