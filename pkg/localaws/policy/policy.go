@@ -39,8 +39,18 @@ type Request struct {
 	Action, Resource string
 	// Principal is the caller; only resource policies use it.
 	Principal Principal
+	// Account is the ID of the account that owns the resource; empty for the caller's
+	// own.
+	Account string
 	// Context holds the condition keys and their values, keys in lower case.
 	Context map[string][]string
+}
+
+// crossesAccounts reports that the resource belongs to another account than the
+// caller. Services and federated callers belong to none.
+func (r *Request) crossesAccounts() bool {
+	who := &r.Principal
+	return r.Account != "" && r.Account != who.AccountID && who.Service == "" && who.Federated == ""
 }
 
 // Document is a parsed policy.
