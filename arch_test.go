@@ -71,7 +71,7 @@ func leaves() map[string][]string {
 		"pkg/localaws":            ours("pkg/localaws/internal/...", "pkg/localaws/policy", "pkg/localaws/proxy", "pkg/localaws/jwt"),
 		"pkg/localaws/sigv4":      nil,
 		"pkg/localaws/jwt":        nil,
-		"pkg/localaws/policy":     nil,
+		"pkg/localaws/policy":     ours("pkg/localaws/internal/pattern"),
 		"pkg/localaws/proxy":      nil,
 		"internal/source":         ours("pkg/mapper"),
 		"internal/file":           {"github.com/fsnotify/fsnotify"},
@@ -109,12 +109,13 @@ func leaves() map[string][]string {
 		"internal/cli/clitest":    append(ours("internal/cli", "internal/freeport", "internal/gobuild"), "github.com/spf13/cobra", "github.com/rogpeppe/go-internal/testscript"),
 		"internal/ec2names":       append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
 
+		"pkg/localaws/internal/pattern":    nil,
 		"pkg/localaws/internal/strictjson": nil,
 		"pkg/localaws/internal/trail":      nil,
-		"pkg/localaws/internal/account":    ours("pkg/localaws/internal/strictjson", "pkg/localaws/policy"),
+		"pkg/localaws/internal/account":    ours("pkg/localaws/internal/pattern", "pkg/localaws/internal/strictjson", "pkg/localaws/policy"),
 		"pkg/localaws/internal/api":        ours("pkg/localaws/internal/account"),
 		"pkg/localaws/internal/protocol":   ours("pkg/localaws/internal/api"),
-		"pkg/localaws/internal/gateway": ours("pkg/localaws/internal/account", "pkg/localaws/internal/api", "pkg/localaws/internal/strictjson",
+		"pkg/localaws/internal/gateway": ours("pkg/localaws/internal/account", "pkg/localaws/internal/api", "pkg/localaws/internal/pattern", "pkg/localaws/internal/strictjson",
 			"pkg/localaws/internal/trail", "pkg/localaws/sigv4"),
 
 		"pkg/mapper/awsauth/edit": append(ours("pkg/mapper", "pkg/mapper/awsauth"), yaml),
@@ -277,7 +278,7 @@ func TestTokenDependsOnTheStandardLibraryAlone(t *testing.T) {
 func TestAServiceImportsNoOther(t *testing.T) {
 	t.Parallel()
 	const internal = module + "/pkg/localaws/internal/"
-	allowed := []string{internal + "account", internal + "api", internal + "protocol", internal + "strictjson", internal + "trail", module + "/pkg/localaws/policy", module + "/pkg/localaws/jwt"}
+	allowed := []string{internal + "account", internal + "api", internal + "pattern", internal + "protocol", internal + "strictjson", internal + "trail", module + "/pkg/localaws/policy", module + "/pkg/localaws/jwt"}
 	seen := 0
 	for _, p := range packages(t) {
 		if !strings.HasPrefix(p.ImportPath, internal+"service/") {
@@ -388,7 +389,7 @@ func mutable(value *ast.ValueSpec) bool {
 		if other, ok := value.Values[i].(*ast.SelectorExpr); ok && name.Name == other.Sel.Name && strings.HasPrefix(name.Name, "Err") {
 			continue
 		}
-		if slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "sync.OnceValue"}, called(value.Values[i])) {
+		if slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "pattern.New", "sync.OnceValue"}, called(value.Values[i])) {
 			continue
 		}
 		return true

@@ -3,11 +3,12 @@ package policy
 import (
 	"encoding/base64"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A condition is one operator on one key.
@@ -229,7 +230,7 @@ func parsePrefix(value string) (netip.Prefix, bool) {
 	return netip.PrefixFrom(address, address.BitLen()), err == nil
 }
 
-var numberPattern = regexp.MustCompile(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$`)
+var numberPattern = pattern.New(`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$`)
 
 func parseNumber(value string) (float64, bool) {
 	if !numberPattern.MatchString(value) {

@@ -1,9 +1,10 @@
 package policy
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // MalformedError means that a document is not a valid policy. Its text is AWS's.
@@ -142,7 +143,7 @@ func parse(document []byte, l language) (*Document, error) {
 	return d, nil
 }
 
-var sidPattern = regexp.MustCompile(`^[0-9A-Za-z]*$`)
+var sidPattern = pattern.New(`^[0-9A-Za-z]*$`)
 
 func (p *parser) statement(s *statement, raw object) error {
 	if !raw.onlyHas("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition") {
@@ -209,7 +210,7 @@ func (p *parser) actions(s *statement, raw object, check func(action string) err
 	return nil
 }
 
-var vendorPattern = regexp.MustCompile(`^[a-zA-Z0-9.-]+$`)
+var vendorPattern = pattern.New(`^[a-zA-Z0-9.-]+$`)
 
 func checkAction(action string) error {
 	vendor, name, found := strings.Cut(action, ":")

@@ -2,9 +2,10 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // Principal is the caller.
@@ -98,13 +99,13 @@ func (d *Document) PrincipalARNs() []string {
 }
 
 var (
-	accountPattern = regexp.MustCompile(`^\d{4}-?\d{4}-?\d{4}$`)
+	accountPattern = pattern.New(`^\d{4}-?\d{4}-?\d{4}$`)
 	// User groups and other resources are not principals.
-	principalPattern = regexp.MustCompile(`^arn:` + partition + `:(iam::\d{12}:(user|role)/|sts::\d{12}:(assumed-role/[^/]+|federated-user)/)[^*?\s]+$`)
-	rootPattern      = regexp.MustCompile(`^arn:` + partition + `:iam::(\d{12}):root$`)
-	servicePattern   = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$`)
+	principalPattern = pattern.New(`^arn:` + partition + `:(iam::\d{12}:(user|role)/|sts::\d{12}:(assumed-role/[^/]+|federated-user)/)[^*?\s]+$`)
+	rootPattern      = pattern.New(`^arn:` + partition + `:iam::(\d{12}):root$`)
+	servicePattern   = pattern.New(`^[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$`)
 	// AWS has names for four providers; the others are IAM resources.
-	providerPattern = regexp.MustCompile(`^(arn:` + partition + `:iam::\d{12}:(oidc|saml)-provider/[^*?\s]+|cognito-identity\.amazonaws\.com|www\.amazon\.com|graph\.facebook\.com|accounts\.google\.com)$`)
+	providerPattern = pattern.New(`^(arn:` + partition + `:iam::\d{12}:(oidc|saml)-provider/[^*?\s]+|cognito-identity\.amazonaws\.com|www\.amazon\.com|graph\.facebook\.com|accounts\.google\.com)$`)
 )
 
 func (p *parser) principals(s *statement, raw object) error {

@@ -2,8 +2,9 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 func (p *parser) resources(s *statement, raw object) error {
@@ -37,7 +38,7 @@ func (p *parser) resources(s *statement, raw object) error {
 // partition matches the partitions of AWS.
 const partition = `aws(?:-cn|-us-gov|-iso|-iso-b|-iso-e|-iso-f|-eusc)?`
 
-var partitionPattern = regexp.MustCompile(`^(` + partition + `|\*)$`)
+var partitionPattern = pattern.New(`^(` + partition + `|\*)$`)
 
 func checkResource(resource string) error {
 	parts := strings.SplitN(resource, ":", 6)

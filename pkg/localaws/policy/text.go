@@ -1,9 +1,10 @@
 package policy
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A text of a policy, which may contain policy variables such as ${aws:username}.
@@ -75,7 +76,7 @@ func parseText(written string, quote func(string) string) (text, bool) {
 }
 
 // The contents of the braces: a key, and optionally a default.
-var variablePattern = regexp.MustCompile(`^([^ ,'${]+)(, '([^']*)')?$`)
+var variablePattern = pattern.New(`^([^ ,'${]+)(, '([^']*)')?$`)
 
 func parseVariable(inside string) (variable, bool) {
 	parts := variablePattern.FindStringSubmatch(inside)

@@ -1,11 +1,12 @@
 package account
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
-var regionPattern = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d+$`)
+var regionPattern = pattern.New(`^[a-z]{2,4}(-[a-z]+)+-\d+$`)
 
 // PartitionOf returns the partition of a region, by its prefix, and whether the name
 // is one of a region.

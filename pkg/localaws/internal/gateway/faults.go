@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 )
 
@@ -126,9 +126,9 @@ const maxFaults = 1000
 
 // Patterns for the fields of a fault.
 var (
-	faultAction      = regexp.MustCompile(`^[A-Za-z0-9:*?]+$`)
-	faultRegion      = regexp.MustCompile(`^[a-z0-9*?-]{0,64}$`)
-	faultAccessKeyID = regexp.MustCompile(`^[A-Z0-9*?]{0,128}$`)
+	faultAction      = pattern.New(`^[A-Za-z0-9:*?]+$`)
+	faultRegion      = pattern.New(`^[a-z0-9*?-]{0,64}$`)
+	faultAccessKeyID = pattern.New(`^[A-Z0-9*?]{0,128}$`)
 )
 
 // newFaults returns no faults yet, for these actions.

@@ -2,12 +2,12 @@ package eks
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // An accessEntry grants a user or a role access to a cluster.
@@ -114,7 +114,7 @@ func entryPath(principal string) (path string, ok bool) {
 	return kind + "/" + parts[4] + "/" + name[strings.LastIndex(name, "/")+1:], true
 }
 
-var principalPattern = regexp.MustCompile(`^arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):(?P<kind>user|role)/(?:[\w+=,.@-]+/)*(?P<name>[\w+=,.@-]{1,64})$`)
+var principalPattern = pattern.New(`^arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):(?P<kind>user|role)/(?:[\w+=,.@-]+/)*(?P<name>[\w+=,.@-]{1,64})$`)
 
 // A principalType is a type of entry: whom it is for, and as whom they appear.
 type principalType struct {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 )
 
@@ -87,7 +87,7 @@ func (c *cluster) id() string {
 
 const maxClusters = 100 // in a region
 
-var namePattern = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
+var namePattern = pattern.New(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
 
 func (s service) clusterOperations() []api.Operation {
 	return []api.Operation{

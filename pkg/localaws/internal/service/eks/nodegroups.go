@@ -3,13 +3,13 @@ package eks
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A nodegroup is a managed node group. No node runs.
@@ -174,7 +174,7 @@ func (n *nodegroupConfig) checkVersion(c *cluster) error {
 	return nil
 }
 
-var instanceTypePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}$`)
+var instanceTypePattern = pattern.New(`^[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}$`)
 
 func capacityTypes() []string { return []string{"ON_DEMAND", "SPOT", "CAPACITY_BLOCK"} }
 
@@ -229,7 +229,7 @@ const (
 	maxNodes  = 450
 )
 
-var labelPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
+var labelPattern = pattern.New(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
 
 // checkDynamic validates what UpdateNodegroupConfig can change.
 func (n *nodegroupConfig) checkDynamic() error {

@@ -3,12 +3,12 @@ package eks
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A podIdentity associates a service account with a role. No agent hands out
@@ -109,8 +109,8 @@ func (p *podIdentity) setExternalID() {
 }
 
 var (
-	namespacePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	accountPattern   = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+	namespacePattern = pattern.New(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	accountPattern   = pattern.New(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 )
 
 func (p *podIdentityConfig) check(tx *account.Tx) error {
@@ -134,7 +134,7 @@ func (p *podIdentityConfig) passRole(tx *account.Tx) error {
 	return tx.PassRole(role, "pods.eks.amazonaws.com")
 }
 
-var rolePattern = regexp.MustCompile(`^arn:[a-z-]+:iam::\d{12}:role/.{1,576}$`)
+var rolePattern = pattern.New(`^arn:[a-z-]+:iam::\d{12}:role/.{1,576}$`)
 
 func describePodIdentity(_ *account.Tx, m member[*podIdentity], _ request[none]) (any, error) {
 	return m.it.describe(m.cluster), nil

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // Authentication modes. A cluster goes from one to the next, never back.
@@ -196,7 +196,7 @@ func (s *settings) checkAutoMode(tx *account.Tx) error {
 	return tx.PassRole(role, "eks.amazonaws.com")
 }
 
-var keyPattern = regexp.MustCompile(`^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:(key|alias)/[\w/-]{1,256}$`)
+var keyPattern = pattern.New(`^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:(key|alias)/[\w/-]{1,256}$`)
 
 func checkEncryption(config []encryption) error {
 	if len(config) != 1 {

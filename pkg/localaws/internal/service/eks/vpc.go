@@ -3,8 +3,9 @@ package eks
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A vpcConfig is the network of a cluster, as requested and described. It does not
@@ -22,8 +23,8 @@ func defaultVPC() vpcConfig {
 }
 
 var (
-	subnetPattern        = regexp.MustCompile(`^subnet-[0-9a-f]+$`)
-	securityGroupPattern = regexp.MustCompile(`^sg-[0-9a-f]+$`)
+	subnetPattern        = pattern.New(`^subnet-[0-9a-f]+$`)
+	securityGroupPattern = pattern.New(`^sg-[0-9a-f]+$`)
 )
 
 func (v *vpcConfig) check() error {
