@@ -1,15 +1,20 @@
 package localaws_test
 
 import (
-	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,10 +57,13 @@ func crowd(b *testing.B) string {
 	return file
 }
 
-// signed returns a function that returns the same signed call each time.
-func signed(b *testing.B, key localaws.AccessKey, service, form string) func() *http.Request {
+// signed returns a function that returns the same signed call to a host each time.
+func signed(b *testing.B, key localaws.AccessKey, host, service, form string) func() *http.Request {
 	b.Helper()
-	request := httptest.NewRequest(http.MethodPost, "https://"+service+".amazonaws.com/", bytes.NewReader([]byte(form)))
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, host+"/", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	hash := sha256.Sum256([]byte(form))
 	credentials := aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
@@ -64,19 +72,13 @@ func signed(b *testing.B, key localaws.AccessKey, service, form string) func() *
 	}
 	return func() *http.Request {
 		again := request.Clone(request.Context())
-		again.Body = http.NoBody
-		if form != "" {
-			again.Body = readCloser{bytes.NewReader([]byte(form))}
-		}
+		again.Body, again.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
 		return again
 	}
 }
 
-type readCloser struct{ *bytes.Reader }
-
-func (readCloser) Close() error { return nil }
-
 func serve(b *testing.B, s *localawstest.Server, request *http.Request) {
+	request.RemoteAddr, request.RequestURI = "127.0.0.1:1", "/"
 	recorder := httptest.NewRecorder()
 	s.ServeHTTP(recorder, request)
 	if recorder.Code != http.StatusOK {
@@ -88,17 +90,60 @@ func serve(b *testing.B, s *localawstest.Server, request *http.Request) {
 func BenchmarkCall(b *testing.B) {
 	s := start(b, localaws.Config{StateFile: crowd(b)})
 	key := localaws.AccessKey{ID: fmt.Sprintf("AKIA%016d", 500), Secret: fmt.Sprintf("secret%034d", 500)}
-	again := signed(b, key, "sts", "Action=GetCallerIdentity&Version=2011-06-15")
+	again := signed(b, key, "https://sts.amazonaws.com", "sts", "Action=GetCallerIdentity&Version=2011-06-15")
 	b.ReportAllocs()
 	for b.Loop() {
 		serve(b, s, again())
 	}
 }
 
+// BenchmarkServe measures a signed call over loopback, with keep-alive: client, server
+// and, in the proxy, TLS on both sides. Each CPU has a client.
+func BenchmarkServe(b *testing.B) {
+	s := start(b, localaws.Config{})
+	endpoint, err := url.Parse(s.URL())
+	if err != nil {
+		b.Fatal(err)
+	}
+	form := "Action=GetCallerIdentity&Version=2011-06-15"
+	for name, way := range map[string]struct {
+		url       string
+		transport *http.Transport
+	}{
+		"endpoint": {endpoint.String(), &http.Transport{}},
+		"proxy": {"https://sts.us-east-1.amazonaws.com", &http.Transport{
+			Proxy: http.ProxyURL(endpoint), TLSClientConfig: &tls.Config{RootCAs: trusted(b, s)},
+		}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			way.transport.MaxIdleConnsPerHost = runtime.GOMAXPROCS(0)
+			b.Cleanup(way.transport.CloseIdleConnections)
+			again := signed(b, s.Administrator(), way.url, "sts", form)
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(calls *testing.PB) {
+				for calls.Next() {
+					answer, err := way.transport.RoundTrip(again())
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					content, err := io.ReadAll(answer.Body)
+					if err := errors.Join(err, answer.Body.Close()); err != nil || answer.StatusCode != http.StatusOK {
+						b.Errorf("%s %s, %v", answer.Status, content, err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+		})
+	}
+}
+
 // BenchmarkSave measures a call that changes, and so saves, a state of 1 000 users.
 func BenchmarkSave(b *testing.B) {
 	s := start(b, localaws.Config{StateFile: crowd(b)})
-	again := signed(b, s.Administrator(), "iam", "Action=UpdateAccessKey&Version=2010-05-08&UserName=user7&Status=Active&AccessKeyId="+fmt.Sprintf("AKIA%016d", 7))
+	again := signed(b, s.Administrator(), "https://iam.amazonaws.com", "iam", "Action=UpdateAccessKey&Version=2010-05-08&UserName=user7&Status=Active&AccessKeyId="+fmt.Sprintf("AKIA%016d", 7))
 	b.ReportAllocs()
 	for b.Loop() {
 		serve(b, s, again())

@@ -70,7 +70,7 @@ func ledTo(t *testing.T, s *localawstest.Server, address string) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-func trusted(t *testing.T, s *localawstest.Server) *x509.CertPool {
+func trusted(t testing.TB, s *localawstest.Server) *x509.CertPool {
 	t.Helper()
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(s.CA()) {
