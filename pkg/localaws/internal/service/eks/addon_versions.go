@@ -6,6 +6,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/image"
 )
 
 // An addonKind is an add-on that clusters can have.
@@ -48,7 +49,7 @@ func (a addonKind) versionsFor(kubernetes version) []string {
 	all := slices.Clone(a.versions)
 	for i := range all {
 		if strings.HasPrefix(all[i], "-") {
-			all[i] = "v" + kubernetes.patch + all[i]
+			all[i] = "v" + image.Patch(kubernetes.name) + all[i]
 		}
 	}
 	return all

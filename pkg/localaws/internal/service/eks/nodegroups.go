@@ -9,6 +9,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/image"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
@@ -141,7 +142,7 @@ func (n *nodegroupConfig) complete(c *cluster) error {
 		return err
 	}
 	if n.ReleaseVersion == "" {
-		n.ReleaseVersion = releaseOf(n.Version)
+		n.ReleaseVersion = image.ReleaseVersion(n.Version)
 	}
 	if n.Update == nil {
 		n.Update = &updateConfig{MaxUnavailable: 1}

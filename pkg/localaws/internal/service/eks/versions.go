@@ -8,11 +8,12 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/image"
 )
 
 // A version is a minor version of Kubernetes that clusters can have.
 type version struct {
-	name, patch string
+	name string
 	// platform is the platform version of new clusters.
 	platform string
 	// released on EKS, and the ends of standard and of extended support.
@@ -25,12 +26,12 @@ const defaultVersion = "1.36"
 // those that the others suggest.
 func versions() []version {
 	return []version{
-		{"1.31", "1.31.14", "eks.50", "2024-09-26", "2025-11-26", "2026-11-26"},
-		{"1.32", "1.32.11", "eks.34", "2025-01-23", "2026-03-23", "2027-03-23"},
-		{"1.33", "1.33.8", "eks.27", "2025-05-29", "2026-07-29", "2027-07-29"},
-		{"1.34", "1.34.4", "eks.13", "2025-10-02", "2026-12-02", "2027-12-02"},
-		{"1.35", "1.35.1", "eks.3", "2026-01-27", "2027-03-27", "2028-03-27"},
-		{"1.36", "1.36.0", "eks.1", "2026-06-02", "2027-08-02", "2028-08-02"},
+		{"1.31", "eks.50", "2024-09-26", "2025-11-26", "2026-11-26"},
+		{"1.32", "eks.34", "2025-01-23", "2026-03-23", "2027-03-23"},
+		{"1.33", "eks.27", "2025-05-29", "2026-07-29", "2027-07-29"},
+		{"1.34", "eks.13", "2025-10-02", "2026-12-02", "2027-12-02"},
+		{"1.35", "eks.3", "2026-01-27", "2027-03-27", "2028-03-27"},
+		{"1.36", "eks.1", "2026-06-02", "2027-08-02", "2028-08-02"},
 	}
 }
 
@@ -59,12 +60,6 @@ func unsupportedVersion(name string) error {
 func minor(name string) int {
 	n, _ := strconv.Atoi(strings.TrimPrefix(name, "1."))
 	return n
-}
-
-// releaseOf returns the release of the AMI of a node group.
-func releaseOf(name string) string {
-	v, _ := versionOf(name)
-	return v.patch + "-" + strings.ReplaceAll(v.released, "-", "")
 }
 
 // status is by the clock. No version is UNSUPPORTED: clusters can always have it.
@@ -122,7 +117,7 @@ func (v version) describe(now time.Time) any {
 	return map[string]any{
 		"clusterVersion": v.name, "clusterType": "eks", "defaultPlatformVersion": v.platform, "defaultVersion": v.name == defaultVersion,
 		"releaseDate": seconds(v.released), "endOfStandardSupportDate": seconds(v.standard), "endOfExtendedSupportDate": seconds(v.extended),
-		"versionStatus": status, "status": strings.ToLower(strings.ReplaceAll(status, "_", "-")), "kubernetesPatchVersion": v.patch,
+		"versionStatus": status, "status": strings.ToLower(strings.ReplaceAll(status, "_", "-")), "kubernetesPatchVersion": image.Patch(v.name),
 	}
 }
 
