@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/log"
 )
 
 // program holds what all commands share.
@@ -186,6 +188,16 @@ func (p *program) checkValues() error {
 	}
 	_, err := parseFeatureGates(p.featureGates)
 	return err
+}
+
+// newLog returns the log that the flags ask for, on standard error, and makes it that of
+// the libraries. It calls observeLost for each line that is lost.
+func (p *program) newLog(observeLost func()) (made *slog.Logger, flush func(), err error) {
+	made, flush, err = log.New(p.err, p.logFormat, p.logVerbosity, observeLost)
+	if err == nil {
+		slog.SetDefault(made)
+	}
+	return made, flush, err
 }
 
 // checkGuards returns an error for a list flag or a deny file with an empty value, as

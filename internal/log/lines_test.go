@@ -1,4 +1,4 @@
-package main
+package log
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func (b *blockable) Write(p []byte) (int, error) {
 func TestLogIsWrittenAtOnce(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var out blockable
-		log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: format}).newLog(func() {})
+		log, flush, err := New(&out, format, "info", func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestBlockedLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe()
 		observed := 0
-		log, flush, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog(func() { observed++ })
+		log, flush, err := New(write, "text", "info", func() { observed++ })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestBlockedLog(t *testing.T) {
 // TestLogFromMany checks that every line is written once and whole.
 func TestLogFromMany(t *testing.T) {
 	var out blockable
-	log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "json"}).newLog(func() {})
+	log, flush, err := New(&out, "json", "info", func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func (full) Write([]byte) (int, error) { return 1, syscall.ENOSPC }
 // TestLinesThatCannotBeWritten checks that they are counted.
 func TestLinesThatCannotBeWritten(t *testing.T) {
 	lost := 0
-	log, flush, err := (&program{err: full{}, logVerbosity: "info", logFormat: "text"}).newLog(func() { lost++ })
+	log, flush, err := New(full{}, "text", "info", func() { lost++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func (slow) Write(p []byte) (int, error) {
 // log faster than the writer writes.
 func TestSlowLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, flush, err := (&program{err: slow{}, logVerbosity: "info", logFormat: "text"}).newLog(func() {})
+		log, flush, err := New(slow{}, "text", "info", func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func (w *writes) counts() (writes, lines int) {
 func TestLinesAreWrittenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out writes
-		log, flush, err := (&program{err: &out, logVerbosity: "info", logFormat: "text"}).newLog(func() {})
+		log, flush, err := New(&out, "text", "info", func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +228,7 @@ func TestLinesAreWrittenTogether(t *testing.T) {
 func TestLastLinesOfABlockedLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe()
-		log, flush, err := (&program{err: write, logVerbosity: "info", logFormat: "text"}).newLog(func() {})
+		log, flush, err := New(write, "text", "info", func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
