@@ -12,6 +12,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/decisions"
+	"github.com/kube-iam/authenticator/internal/decisions/pods"
 	"github.com/kube-iam/authenticator/internal/unixsocket"
 )
 
@@ -54,7 +55,9 @@ arguments.`,
 	flags.BoolVar(&o.untilStdinEnds, "until-stdin-ends", false, "end a watch with the standard input")
 	_ = flags.MarkHidden("until-stdin-ends") // for the watch of a pod
 	flags.StringVar(&o.stateDir, "state-dir", defaultStateDir, "directory of the running server's socket, also in a pod")
-	o.pods.addFlags(flags)
+	o.cluster.addFlags(flags)
+	flags.StringVarP(&o.namespace, "namespace", "n", "kube-system", "namespace of the authenticator's pods")
+	flags.StringVar(&o.selector, "selector", "app.kubernetes.io/name=authenticator", "labels of the authenticator's pods")
 	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	return command
 }
@@ -66,9 +69,10 @@ type whyOptions struct {
 	untilStdinEnds bool
 	stateDir       string
 	// askPods is set if a flag names the pods.
-	askPods bool
-	pods    podOptions
-	output  cli.Output
+	askPods             bool
+	cluster             clusterFlags
+	namespace, selector string
+	output              cli.Output
 }
 
 // denials returns the outcomes that sign nobody in.
@@ -129,7 +133,14 @@ func (o *whyOptions) find(ctx context.Context, p *program, server decisions.Clie
 		}
 		o.sayPods(p)
 	}
-	return o.pods.find(ctx, p, o.stateDir, o.query(p))
+	return o.pods(p).Find(ctx, o.query(p))
+}
+
+func (o *whyOptions) pods(p *program) *pods.Pods {
+	return &pods.Pods{
+		Kubeconfig: o.cluster.kubeconfig, Context: o.cluster.context, Namespace: o.namespace, Selector: o.selector,
+		StateDir: o.stateDir, Timeout: o.cluster.timeout, Err: p.err,
+	}
 }
 
 // sayPods says why the pods are asked.
@@ -158,7 +169,7 @@ func (o *whyOptions) follow(ctx context.Context, p *program, server decisions.Cl
 		}
 		o.sayPods(p)
 	}
-	return o.pods.watch(ctx, p, o.stateDir, o.query(p), func(e decisions.Entry) error { return o.printLine(p, e) })
+	return o.pods(p).Watch(ctx, o.query(p), func(e decisions.Entry) error { return o.printLine(p, e) })
 }
 
 func (o *whyOptions) followHere(ctx context.Context, p *program, server decisions.Client) error {

@@ -140,7 +140,7 @@ func (o *whyOptions) whyNext(e decisions.Entry) (sentence, command string) {
 func (o *whyOptions) explain(e decisions.Entry, about ...string) string {
 	command := append([]string{"authenticator", "explain", "--cluster-id", e.Cluster}, about...)
 	if o.askPods {
-		command = append(command, o.pods.cluster.words()...)
+		command = append(command, o.cluster.words()...)
 	} else if o.stateDir != defaultStateDir {
 		command = append(command, "--state-dir", o.stateDir)
 	}

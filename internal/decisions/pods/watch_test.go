@@ -1,4 +1,4 @@
-package main
+package pods
 
 import (
 	"context"
@@ -48,7 +48,7 @@ func TestWatchOfPods(t *testing.T) {
 		pods := &watchedPods{names: []string{"pod/one"}, asked: map[string]int{}, sent: map[string]chan decisions.Entry{"pod/one": make(chan decisions.Entry), "pod/two": make(chan decisions.Entry)}}
 		again := make(chan time.Time)
 		var said []string
-		w := podWatch{
+		w := watch{
 			list:   func(context.Context) ([]string, error) { return pods.names, pods.listErr },
 			stream: pods.stream, again: again,
 			print: func(e decisions.Entry) error { said = append(said, e.ID); return nil },
@@ -109,9 +109,9 @@ func TestWatchOfPods(t *testing.T) {
 func TestPodLines(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"id":"A"}` + "\n" + `{"id":"B"}` + "\n":        "A B <nil>",
-		`{"id":"A"}` + "\nError from server\n":           "A reading its decisions: invalid character 'E'",
-		`{"id":"` + strings.Repeat("x", maxPodLine) + "": "reading its decisions: bufio.Scanner: token too long",
+		`{"id":"A"}` + "\n" + `{"id":"B"}` + "\n":     "A B <nil>",
+		`{"id":"A"}` + "\nError from server\n":        "A reading its decisions: invalid character 'E'",
+		`{"id":"` + strings.Repeat("x", maxLine) + "": "reading its decisions: bufio.Scanner: token too long",
 	} {
 		got := ""
 		err := readEntries(strings.NewReader(text), func(e decisions.Entry) { got += e.ID + " " })

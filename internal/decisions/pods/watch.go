@@ -1,4 +1,4 @@
-package main
+package pods
 
 import (
 	"bufio"
@@ -18,23 +18,23 @@ import (
 )
 
 const (
-	// podsEvery is how often a watch looks for pods that came, and asks those again whose
+	// period is how often a watch looks for pods that came, and asks those again whose
 	// stream ended.
-	podsEvery = 5 * time.Second
-	// maxPodLine bounds a decision that a pod sends.
-	maxPodLine = 1 << 20
-	// podPatience is how long kubectl may take to stop.
-	podPatience = 2 * time.Second
+	period = 5 * time.Second
+	// maxLine bounds a decision that a pod sends.
+	maxLine = 1 << 20
+	// stopWait is how long kubectl may take to stop.
+	stopWait = 2 * time.Second
 )
 
-// watch prints the last decisions of all pods in the order of time, and then those to
+// Watch prints the last decisions of all pods in the order of time, and then those to
 // come, until ctx is done.
-func (o *podOptions) watch(ctx context.Context, p *program, stateDir string, q decisions.Query, print func(decisions.Entry) error) error {
-	kubectl, err := o.lookUp()
+func (p *Pods) Watch(ctx context.Context, q decisions.Query, print func(decisions.Entry) error) error {
+	kubectl, err := lookUp()
 	if err != nil {
 		return err
 	}
-	byPod, err := o.findEach(ctx, p, kubectl, stateDir, q)
+	byPod, err := p.findEach(ctx, kubectl, q)
 	if err != nil {
 		return err
 	}
@@ -43,16 +43,16 @@ func (o *podOptions) watch(ctx context.Context, p *program, stateDir string, q d
 			return err
 		}
 	}
-	ticker := time.NewTicker(podsEvery)
+	ticker := time.NewTicker(period)
 	defer ticker.Stop()
-	w := podWatch{
-		list: func(ctx context.Context) ([]string, error) { return o.pods(ctx, kubectl) },
+	w := watch{
+		list: func(ctx context.Context) ([]string, error) { return p.names(ctx, kubectl) },
 		stream: func(ctx context.Context, pod string, observe func(decisions.Entry)) error {
-			return o.stream(ctx, kubectl, pod, stateDir, q, observe)
+			return p.stream(ctx, kubectl, pod, q, observe)
 		},
 		again: ticker.C,
 		print: print,
-		warn:  func(text string) { fmt.Fprintln(p.err, "authenticator: "+cli.Printable(text)) },
+		warn:  func(text string) { fmt.Fprintln(p.Err, "authenticator: "+cli.Printable(text)) },
 		pods:  map[string]*watchedPod{},
 	}
 	for pod, entries := range byPod {
@@ -67,12 +67,12 @@ func (o *podOptions) watch(ctx context.Context, p *program, stateDir string, q d
 // stream calls observe for the decisions of the server in a pod, until its end or ctx is
 // done. The command in the pod ends with its standard input, which closes with the
 // connection: the pod keeps none of its processes.
-func (o *podOptions) stream(ctx context.Context, kubectl, pod, stateDir string, q decisions.Query, observe func(decisions.Entry)) error {
-	args := append([]string{"exec", "--stdin", pod, "--"}, whyCommand(stateDir, q)...)
+func (p *Pods) stream(ctx context.Context, kubectl, pod string, q decisions.Query, observe func(decisions.Entry)) error {
+	args := append([]string{"exec", "--stdin", pod, "--"}, whyCommand(p.StateDir, q)...)
 	args = append(args, "--watch", "--until-stdin-ends")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	command := o.command(ctx, kubectl, args...)
+	command := p.command(ctx, kubectl, args...)
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		return fmt.Errorf("running kubectl exec: %w", err)
@@ -80,7 +80,7 @@ func (o *podOptions) stream(ctx context.Context, kubectl, pod, stateDir string, 
 	output, input := io.Pipe()
 	said := &head{limit: maxSaid}
 	command.Stdout, command.Stderr = input, said
-	command.Cancel, command.WaitDelay = stdin.Close, podPatience
+	command.Cancel, command.WaitDelay = stdin.Close, stopWait
 	var unreadable error
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -103,7 +103,7 @@ func (o *podOptions) stream(ctx context.Context, kubectl, pod, stateDir string, 
 
 func readEntries(r io.Reader, observe func(decisions.Entry)) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxPodLine)
+	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
 		var e decisions.Entry
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
@@ -128,8 +128,8 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A podWatch follows the decisions of pods that come and go.
-type podWatch struct {
+// A watch follows the decisions of pods that come and go.
+type watch struct {
 	list   func(context.Context) ([]string, error)
 	stream func(ctx context.Context, pod string, observe func(decisions.Entry)) error
 	// again ticks when it is time to list the pods.
@@ -158,7 +158,7 @@ type podEvent struct {
 	ended error
 }
 
-func (w *podWatch) run(ctx context.Context) error {
+func (w *watch) run(ctx context.Context) error {
 	var streams sync.WaitGroup
 	defer streams.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -199,7 +199,7 @@ func (w *podWatch) run(ctx context.Context) error {
 }
 
 // observe prints a decision, or why a stream ended.
-func (w *podWatch) observe(e podEvent) error {
+func (w *watch) observe(e podEvent) error {
 	pod := w.pods[e.pod]
 	switch {
 	case e.ended != nil:
@@ -216,7 +216,7 @@ func (w *podWatch) observe(e podEvent) error {
 }
 
 // refresh adds the pods that came, and forgets those that are gone and have no stream.
-func (w *podWatch) refresh(ctx context.Context) {
+func (w *watch) refresh(ctx context.Context) {
 	pods, err := w.list(ctx)
 	if err != nil {
 		if text := err.Error(); ctx.Err() == nil && text != w.failure {

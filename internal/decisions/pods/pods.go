@@ -1,4 +1,6 @@
-package main
+// Package pods asks the servers in the authenticator's pods for their decisions, with
+// kubectl exec.
+package pods
 
 import (
 	"bytes"
@@ -6,13 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os/exec"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/spf13/pflag"
+	"time"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/decisions"
@@ -21,35 +23,36 @@ import (
 const (
 	// maxPods bounds the pods that are asked.
 	maxPods = 32
-	// podsAtOnce is how many pods are asked at once.
-	podsAtOnce = 8
+	// atOnce is how many pods are asked at once.
+	atOnce = 8
 )
 
-// podOptions are the flags that find the authenticator's pods.
-type podOptions struct {
-	cluster             clusterFlags
-	namespace, selector string
+// Pods are the authenticator's pods in a cluster.
+type Pods struct {
+	// Kubeconfig and Context name the cluster, as kubectl's flags.
+	Kubeconfig, Context string
+	// Namespace and Selector find the pods.
+	Namespace, Selector string
+	// StateDir is the state directory of the server in each pod.
+	StateDir string
+	// Timeout bounds a command of kubectl, but for a watch.
+	Timeout time.Duration
+	// Err takes messages for people.
+	Err io.Writer
 }
 
-func (o *podOptions) addFlags(flags *pflag.FlagSet) {
-	o.cluster.addFlags(flags)
-	flags.StringVarP(&o.namespace, "namespace", "n", "kube-system", "namespace of the authenticator's pods")
-	flags.StringVar(&o.selector, "selector", "app.kubernetes.io/name=authenticator", "labels of the authenticator's pods")
-}
-
-// find asks the server in each pod, whose state directory is the same in all, and returns
-// their decisions in the order of time.
-func (o *podOptions) find(ctx context.Context, p *program, stateDir string, q decisions.Query) ([]decisions.Entry, error) {
-	kubectl, err := o.lookUp()
+// Find asks the server in each pod, and returns their decisions in the order of time.
+func (p *Pods) Find(ctx context.Context, q decisions.Query) ([]decisions.Entry, error) {
+	kubectl, err := lookUp()
 	if err != nil {
 		return nil, err
 	}
-	byPod, err := o.findEach(ctx, p, kubectl, stateDir, q)
+	byPod, err := p.findEach(ctx, kubectl, q)
 	return inOrder(byPod, q.Limit), err
 }
 
 // lookUp returns the path of kubectl.
-func (o *podOptions) lookUp() (string, error) {
+func lookUp() (string, error) {
 	kubectl, err := exec.LookPath("kubectl")
 	if err != nil {
 		return "", errors.New("asking the authenticator's pods: kubectl is not on the PATH (on a control-plane node, run this as root, so that it asks the server there)")
@@ -66,9 +69,9 @@ func inOrder(byPod map[string][]decisions.Entry, limit int) []decisions.Entry {
 
 // findEach returns the decisions of each pod that answers. It prints which do not, and
 // fails if none does.
-func (o *podOptions) findEach(ctx context.Context, p *program, kubectl, stateDir string, q decisions.Query) (map[string][]decisions.Entry, error) {
-	defer cli.Waiting(p.err, "authenticator: asking the authenticator's pods")()
-	pods, err := o.pods(ctx, kubectl)
+func (p *Pods) findEach(ctx context.Context, kubectl string, q decisions.Query) (map[string][]decisions.Entry, error) {
+	defer cli.Waiting(p.Err, "authenticator: asking the authenticator's pods")()
+	pods, err := p.names(ctx, kubectl)
 	if err != nil {
 		return nil, err
 	}
@@ -77,13 +80,13 @@ func (o *podOptions) findEach(ctx context.Context, p *program, kubectl, stateDir
 		asking  sync.WaitGroup
 		found   = map[string][]decisions.Entry{}
 		failed  []string
-		allowed = make(chan struct{}, podsAtOnce)
+		allowed = make(chan struct{}, atOnce)
 	)
 	for _, pod := range pods {
 		asking.Go(func() {
 			allowed <- struct{}{}
 			defer func() { <-allowed }()
-			entries, err := o.ask(ctx, kubectl, pod, stateDir, q)
+			entries, err := p.ask(ctx, kubectl, pod, q)
 			mu.Lock()
 			defer mu.Unlock()
 			found[pod] = entries
@@ -95,7 +98,7 @@ func (o *podOptions) findEach(ctx context.Context, p *program, kubectl, stateDir
 	asking.Wait()
 	slices.Sort(failed)
 	for _, failure := range failed {
-		fmt.Fprintln(p.err, "authenticator: asking", failure)
+		fmt.Fprintln(p.Err, "authenticator: asking", failure)
 	}
 	if len(failed) == len(pods) {
 		return nil, errors.New("no pod of the authenticator answered")
@@ -103,32 +106,32 @@ func (o *podOptions) findEach(ctx context.Context, p *program, kubectl, stateDir
 	return found, nil
 }
 
-// pods returns the names of the pods, as pod/NAME.
-func (o *podOptions) pods(ctx context.Context, kubectl string) ([]string, error) {
-	output, err := o.kubectl(ctx, kubectl, "get", "pods", "--selector", o.selector, "--output", "name")
+// names returns the names of the pods, as pod/NAME.
+func (p *Pods) names(ctx context.Context, kubectl string) ([]string, error) {
+	output, err := p.kubectl(ctx, kubectl, "get", "pods", "--selector", p.Selector, "--output", "name")
 	if err != nil {
 		return nil, fmt.Errorf("finding the authenticator's pods: %w", err)
 	}
 	pods := strings.Fields(string(output))
 	switch {
 	case len(pods) == 0:
-		return nil, fmt.Errorf("no pod in namespace %s has the labels %s (name others with --namespace and --selector)", o.namespace, o.selector)
+		return nil, fmt.Errorf("no pod in namespace %s has the labels %s (name others with --namespace and --selector)", p.Namespace, p.Selector)
 	case len(pods) > maxPods:
-		return nil, fmt.Errorf("%d pods have the labels %s: expected at most %d (name fewer with --selector)", len(pods), o.selector, maxPods)
+		return nil, fmt.Errorf("%d pods have the labels %s: expected at most %d (name fewer with --selector)", len(pods), p.Selector, maxPods)
 	}
 	return pods, nil
 }
 
 // ask asks the server in a pod.
-func (o *podOptions) ask(ctx context.Context, kubectl, pod, stateDir string, q decisions.Query) ([]decisions.Entry, error) {
-	command := append([]string{"exec", pod, "--"}, whyCommand(stateDir, q)...)
+func (p *Pods) ask(ctx context.Context, kubectl, pod string, q decisions.Query) ([]decisions.Entry, error) {
+	command := append([]string{"exec", pod, "--"}, whyCommand(p.StateDir, q)...)
 	if q.Limit == 1 {
 		command = append(command, "--last")
 	}
 	if q.ID != "" {
 		command = append(command, "--", q.ID)
 	}
-	output, err := o.kubectl(ctx, kubectl, command...)
+	output, err := p.kubectl(ctx, kubectl, command...)
 	var found []decisions.Entry
 	// A server that found nothing prints an empty list, and its command fails.
 	if decoding := json.Unmarshal(output, &found); decoding != nil {
@@ -153,19 +156,19 @@ func whyCommand(stateDir string, q decisions.Query) []string {
 }
 
 // kubectl runs kubectl and returns its output. The error has what it said.
-func (o *podOptions) kubectl(ctx context.Context, kubectl string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, o.cluster.timeout)
+func (p *Pods) kubectl(ctx context.Context, kubectl string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	command := o.command(ctx, kubectl, args...)
+	command := p.command(ctx, kubectl, args...)
 	var said bytes.Buffer
 	command.Stderr = &said
-	command.WaitDelay = podPatience // a credential plugin outlives a kubectl that is killed
+	command.WaitDelay = stopWait // a credential plugin outlives a kubectl that is killed
 	output, err := command.Output()
 	switch {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay): // kubectl has ended well
 		return output, nil
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = fmt.Errorf("no answer within %s (--timeout)", o.cluster.timeout)
+		err = fmt.Errorf("no answer within %s (--timeout)", p.Timeout)
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
@@ -173,13 +176,13 @@ func (o *podOptions) kubectl(ctx context.Context, kubectl string, args ...string
 }
 
 // command returns a command of kubectl.
-func (o *podOptions) command(ctx context.Context, kubectl string, args ...string) *exec.Cmd {
-	flags := []string{"--namespace", o.namespace}
-	if o.cluster.kubeconfig != "" {
-		flags = append(flags, "--kubeconfig", o.cluster.kubeconfig)
+func (p *Pods) command(ctx context.Context, kubectl string, args ...string) *exec.Cmd {
+	flags := []string{"--namespace", p.Namespace}
+	if p.Kubeconfig != "" {
+		flags = append(flags, "--kubeconfig", p.Kubeconfig)
 	}
-	if o.cluster.context != "" {
-		flags = append(flags, "--context", o.cluster.context)
+	if p.Context != "" {
+		flags = append(flags, "--context", p.Context)
 	}
 	return exec.CommandContext(ctx, kubectl, append(flags, args...)...)
 }

@@ -1,4 +1,4 @@
-package main
+package pods
 
 import (
 	"context"
@@ -48,8 +48,8 @@ func TestKubectlLeavesChild(t *testing.T) {
 				time.AfterFunc(100*time.Millisecond, func() { cancel(interrupted) })
 			}
 			started := time.Now()
-			output, err := (&podOptions{cluster: clusterFlags{timeout: time.Minute}}).kubectl(ctx, kubectl, verb)
-			if !errors.Is(err, want) || want == nil && string(output) != "answer\n" || time.Since(started) > patience {
+			output, err := (&Pods{Timeout: time.Minute}).kubectl(ctx, kubectl, verb)
+			if !errors.Is(err, want) || want == nil && string(output) != "answer\n" || time.Since(started) > time.Minute {
 				t.Errorf("%q, %v after %s, want %v", output, err, time.Since(started), want)
 			}
 		})
