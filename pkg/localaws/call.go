@@ -6,7 +6,6 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
-	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
 // A call is a transaction as the services in this package see it.
@@ -18,9 +17,6 @@ type call struct {
 	// operation is the operation's name as policies have it: "sts:AssumeRole".
 	operation string
 	time      time.Time
-	// caller is nil for an unsigned operation, whose caller is webIdentity.
-	caller      *principal
-	webIdentity *account.WebIdentity
 }
 
 // callOf returns the call of a transaction.
@@ -28,7 +24,6 @@ func callOf(tx *account.Tx) *call {
 	a := account.Get[*state](tx).aws
 	return &call{
 		AWS: a, tx: tx, service: tx.Service, region: tx.Region, operation: tx.Action(), time: tx.Time,
-		caller: a.principalOf(tx), webIdentity: tx.WebIdentity,
 	}
 }
 
@@ -39,11 +34,6 @@ func (c *call) authorize(action, resource string, keys map[string][]string) *Err
 		return api.ErrorOf(err)
 	}
 	return nil
-}
-
-// denied returns the error for a verdict of other policies than the caller's own.
-func (c *call) denied(action, resource string, verdict policy.Verdict) *Error {
-	return api.ErrorOf(c.tx.Denied(action, resource, verdict))
 }
 
 // ServeHTTP answers an API call to any of AWS's hosts.

@@ -3,6 +3,7 @@ package localaws
 import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/eks"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/iam"
 )
 
 // Cluster describes a cluster of EKS.
@@ -17,7 +18,7 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 		return err
 	}
 	return a.account.Update(func(tx *account.Tx) error {
-		a.apiServers.Register(tx, region, name, eks.APIServer{Endpoint: endpoint, CA: ca}, a.arn("iam", "", "user/"+administratorName))
+		a.apiServers.Register(tx, region, name, eks.APIServer{Endpoint: endpoint, CA: ca}, a.arn("iam", "", "user/"+iam.AdministratorName))
 		return nil
 	})
 }

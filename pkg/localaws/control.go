@@ -15,6 +15,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/gateway"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/iam"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
@@ -315,7 +316,7 @@ func (a *AWS) replaced(err error) (any, error) {
 	}
 	counts := map[string]int{}
 	a.account.View(func(tx *account.Tx) {
-		counts["users"], counts["groups"], counts["roles"] = len(a.state.Users), len(a.state.Groups), len(a.state.Roles)
+		counts["users"], counts["groups"], counts["roles"] = iam.Count(tx)
 		counts["clusters"], counts["instances"] = a.apiServers.Count(tx), len(a.state.Instances)
 	})
 	return counts, nil

@@ -145,7 +145,7 @@ func (c *call) forgetInstances() {
 func (i *instance) zone() string { return i.Region + "a" }
 
 // instanceKeys returns the condition keys of an instance.
-func (a *AWS) instanceKeys(i *instance) map[string][]string {
+func (c *call) instanceKeys(i *instance) map[string][]string {
 	keys := merged(resourceTags(i.Tags), map[string][]string{
 		"ec2:instanceid": {i.ID}, "ec2:instancetype": {i.Type}, "ec2:region": {i.Region}, "ec2:availabilityzone": {i.zone()},
 		"ec2:metadatahttptokens": {i.Metadata.Tokens}, "ec2:metadatahttpendpoint": {i.Metadata.Endpoint},
@@ -153,7 +153,7 @@ func (a *AWS) instanceKeys(i *instance) map[string][]string {
 	for key, value := range i.Tags {
 		keys["ec2:resourcetag/"+lower(key)] = []string{value}
 	}
-	if profile, ok := a.state.Profiles[lower(i.InstanceProfile)]; ok {
+	if profile, ok := c.tx.Identities().Profile(i.InstanceProfile); ok {
 		keys["ec2:instanceprofile"] = []string{profile.ARN}
 	}
 	return keys
@@ -229,7 +229,7 @@ func (p *parameters) permitted(action string, ids []string, keys map[string][]st
 // A launch holds the parameters of RunInstances.
 type launch struct {
 	instance
-	profile  *instanceProfile
+	profile  *account.Profile
 	min, max int
 }
 
@@ -481,7 +481,7 @@ type xmlInstance struct {
 	Metadata     xmlMetadataOptions `xml:"metadataOptions"`
 }
 
-func (a *AWS) xmlInstance(i *instance) xmlInstance {
+func (c *call) xmlInstance(i *instance) xmlInstance {
 	x := xmlInstance{
 		InstanceID: i.ID, ImageID: i.Image, State: stateOf(i.State), PrivateDNSName: i.PrivateDNSName, LaunchIndex: i.LaunchIndex,
 		Type: i.Type, Launched: timestamp(i.Launched), Architecture: architecture, ClientToken: i.Token, Metadata: xmlOf(i.Metadata),
@@ -500,7 +500,7 @@ func (a *AWS) xmlInstance(i *instance) xmlInstance {
 			x.Tags.Item = append(x.Tags.Item, xmlTag{key, i.Tags[key]})
 		}
 	}
-	x.Profile = a.xmlProfile(i.InstanceProfile)
+	x.Profile = c.xmlProfile(i.InstanceProfile)
 	return x
 }
 
@@ -581,7 +581,7 @@ func (c *call) instanceFilter(name string) func(*instance) []string {
 		return one(func(i *instance) string { return i.Token })
 	case "iam-instance-profile.arn":
 		return func(i *instance) []string {
-			if profile, ok := c.state.Profiles[lower(i.InstanceProfile)]; ok {
+			if profile, ok := c.tx.Identities().Profile(i.InstanceProfile); ok {
 				return []string{profile.ARN}
 			}
 			return nil

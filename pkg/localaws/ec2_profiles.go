@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 func profileAssociationOperations() map[string]operation {
@@ -31,7 +32,7 @@ func (i *instance) associate(profile string, now time.Time) {
 
 // namedProfile returns the instance profile that a call names by name or ARN; nil
 // if it names none.
-func (p *parameters) namedProfile() (*instanceProfile, *Error) {
+func (p *parameters) namedProfile() (*account.Profile, *Error) {
 	name, arn := p.get("IamInstanceProfile.Name"), p.get("IamInstanceProfile.Arn")
 	switch {
 	case name == "" && arn == "":
@@ -39,13 +40,13 @@ func (p *parameters) namedProfile() (*instanceProfile, *Error) {
 	case name != "" && arn != "":
 		return nil, newError(http.StatusBadRequest, "InvalidParameterCombination", "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
 	case name != "":
-		if profile, ok := p.state.Profiles[lower(name)]; ok {
-			return profile, nil
+		if profile, ok := p.tx.Identities().Profile(name); ok {
+			return &profile, nil
 		}
 		return nil, invalidEC2("Value (" + name + ") for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name")
 	default:
-		if profile, ok := p.state.Profiles[lower(arn[strings.LastIndex(arn, "/")+1:])]; ok && profile.ARN == arn {
-			return profile, nil
+		if profile, ok := p.tx.Identities().Profile(arn[strings.LastIndex(arn, "/")+1:]); ok && profile.ARN == arn {
+			return &profile, nil
 		}
 		return nil, invalidEC2("Value (" + arn + ") for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN")
 	}
@@ -53,16 +54,19 @@ func (p *parameters) namedProfile() (*instanceProfile, *Error) {
 
 // mayPassProfile checks whether the caller may pass the role of an instance
 // profile to an instance.
-func (c *call) mayPassProfile(profile *instanceProfile) *Error {
-	if profile.role == nil {
+func (c *call) mayPassProfile(profile *account.Profile) *Error {
+	if profile.Role == nil {
 		return invalidEC2(`IAM Instance Profile "` + profile.ARN + `" has no associated IAM Roles`)
 	}
-	return c.mayPass(profile.role, "ec2.amazonaws.com")
+	if err := c.tx.PassRole(*profile.Role, "ec2.amazonaws.com"); err != nil {
+		return api.ErrorOf(err)
+	}
+	return nil
 }
 
 // xmlProfile returns nil if no instance profile has the name.
-func (a *AWS) xmlProfile(name string) *xmlProfile {
-	profile, ok := a.state.Profiles[lower(name)]
+func (c *call) xmlProfile(name string) *xmlProfile {
+	profile, ok := c.tx.Identities().Profile(name)
 	if !ok {
 		return nil
 	}
@@ -77,8 +81,8 @@ type xmlAssociation struct {
 	Timestamp     timestamp   `xml:"timestamp"`
 }
 
-func (a *AWS) xmlAssociation(i *instance, state string) xmlAssociation {
-	return xmlAssociation{i.Association, i.ID, a.xmlProfile(i.InstanceProfile), state, timestamp(i.Associated)}
+func (c *call) xmlAssociation(i *instance, state string) xmlAssociation {
+	return xmlAssociation{i.Association, i.ID, c.xmlProfile(i.InstanceProfile), state, timestamp(i.Associated)}
 }
 
 func associateProfile(c *call, p *parameters) (any, *Error) {

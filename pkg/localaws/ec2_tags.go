@@ -9,6 +9,8 @@ import (
 	"strings"
 )
 
+const maxTags = 50 // per resource
+
 func instanceTagOperations() map[string]operation {
 	return map[string]operation{
 		"CreateTags":   change(createTags, "ResourceId.N", "Tag.N.Key", "Tag.N.Value"),

@@ -70,7 +70,8 @@ func TestListUsers(t *testing.T) {
 func TestUserQuota(t *testing.T) {
 	s := start(t, localaws.Config{})
 	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
-	s.AddUsers(4998) // with the administrator 4999
+	_, err := s.AddUsers(4998) // with the administrator 4999
+	must(t, err)
 	must(t, errorOf(client.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("the-last")})))
 	wantMessage(t, "LimitExceeded", "UsersPerAccount: 5000", errorOf(client.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("one-more")})))
 }

@@ -245,10 +245,10 @@ func (a *AWS) metadata(tx *account.Tx, i *instance) metadata {
 		}
 	}
 	if i.InstanceProfile != "" {
-		all["latest/meta-data/iam/info"] = func() string { return a.profileInfo(i, tx.Time) }
+		all["latest/meta-data/iam/info"] = func() string { return profileInfo(tx, i) }
 	}
-	if profile, ok := a.state.Profiles[lower(i.InstanceProfile)]; ok && profile.role != nil {
-		all["latest/meta-data/iam/security-credentials/"+profile.role.Name] = func() string { return a.instanceCredentials(tx, i, profile.role) }
+	if profile, ok := tx.Identities().Profile(i.InstanceProfile); ok && profile.Role != nil {
+		all["latest/meta-data/iam/security-credentials/"+profile.Role.Name] = func() string { return a.instanceCredentials(tx, i, *profile.Role) }
 	}
 	return all
 }
@@ -298,8 +298,9 @@ type metadataFailure struct {
 	LastUpdated time.Time
 }
 
-func (a *AWS) profileInfo(i *instance, now time.Time) string {
-	profile, ok := a.state.Profiles[lower(i.InstanceProfile)]
+func profileInfo(tx *account.Tx, i *instance) string {
+	now := tx.Time
+	profile, ok := tx.Identities().Profile(i.InstanceProfile)
 	if !ok {
 		return indented(metadataFailure{
 			"InstanceProfileNotFound",
@@ -317,19 +318,19 @@ func (a *AWS) profileInfo(i *instance, now time.Time) string {
 
 // instanceCredentials returns credentials of a session of the role, named after the
 // instance.
-func (a *AWS) instanceCredentials(tx *account.Tx, i *instance, r *role) string {
+func (a *AWS) instanceCredentials(tx *account.Tx, i *instance, r account.Role) string {
 	now := tx.Time
-	s, ok := a.state.Sessions[i.Session]
-	if !ok || s.role != r || s.Expires.Sub(now) <= credentialsLeft {
-		if !a.account.Trusts(r.view(), "ec2") {
+	s, ok := tx.Identities().Session(i.Session)
+	if !ok || s.RoleID != r.ID || s.Expires.Sub(now) <= credentialsLeft {
+		if !a.account.Trusts(r, "ec2") {
 			return indented(metadataFailure{
 				"AssumeRoleUnauthorizedAccess",
 				"EC2 cannot assume the role " + r.Name + ". Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc.",
 				now.Truncate(time.Second),
 			})
 		}
-		s = &session{role: r, Session: account.Session{RoleID: r.ID, Name: i.ID}}
-		a.state.open(tx, s, credentialsFor)
+		s = &account.Session{RoleID: r.ID, Name: i.ID}
+		tx.Identities().OpenSession(tx, s, credentialsFor)
 		i.Session = s.AccessKeyID
 	}
 	return indented(struct {

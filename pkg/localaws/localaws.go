@@ -62,6 +62,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudtrail"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/eks"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/iam"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/sts"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
@@ -94,15 +96,15 @@ type Config struct {
 }
 
 // AccessKey is a long-term access key.
-type AccessKey struct{ ID, Secret string }
+type AccessKey = iam.Key
 
 // AWS is a local AWS.
 type AWS struct {
 	accountID     string
 	region        string
 	partition     string
-	administrator AccessKey
-	instances     []Instance // those in the configuration
+	administrator AccessKey  // in the configuration
+	instances     []Instance // in the configuration
 	ca            *proxy.CA
 	clock         *Clock
 	now           func() time.Time // the clock's time
@@ -112,15 +114,13 @@ type AWS struct {
 	secret        string // required for writes to the control endpoints
 	log           *slog.Logger
 
-	awsManaged map[string]*managedPolicy // AWS managed policies by ARN
-	issuers    issuers                   // keys of the identity providers
-	apiServers *eks.Servers              // of clusters
+	awsPolicies iam.Policies
+	apiServers  *eks.Servers // of clusters
 
 	metadataListeners metadataListeners
 
-	// state and members are for transactions only.
-	state   *state
-	members memberships
+	// state is for transactions only.
+	state *state
 }
 
 var accountIDPattern = regexp.MustCompile(`^\d{12}$`)
@@ -176,16 +176,15 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 		secret:        account.NewSecret(),
 		log:           config.Log,
 	}
-	var malformed *Error
-	if a.awsManaged, malformed = awsManagedPolicies(partition); malformed != nil {
-		return nil, fmt.Errorf("creating a local AWS: %w", malformed)
+	var err error
+	if a.awsPolicies, err = iam.AWSPolicies(partition); err != nil {
+		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	services := listed(a)
 	parts := make([]account.Part, len(services))
 	for i, service := range services {
 		parts[i] = service.State
 	}
-	var err error
 	a.account, err = account.Open(account.Config{
 		ID: config.AccountID, Region: config.Region, Partition: partition, Clock: clock, Parts: parts, StateFile: config.StateFile,
 	})
@@ -193,7 +192,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	a.gateway = gateway.New(gateway.Config{
-		Account: a.account, Clock: clock, Services: services, Unknown: stsProtocol(), Trail: a.trail, Random: config.Random, Log: config.Log,
+		Account: a.account, Clock: clock, Services: services, Unknown: sts.Protocol(), Trail: a.trail, Random: config.Random, Log: config.Log,
 	})
 	return a, nil
 }
@@ -201,41 +200,28 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 // services returns the services of an account. A new one is a package and a line here.
 func (a *AWS) services() []api.Service {
 	return []api.Service{
-		{
-			Name: "sts", Title: "STS", Protocol: stsProtocol(), Operations: define(a.stsOperations()),
-			Translate: api.TranslateQuery, Bars: barsSTS,
-		},
-		{
-			Name: "iam", Title: "IAM", Operations: define(iamOperations()), Translate: api.TranslateQuery, Bars: barsIAM,
-			Protocol: protocol.Query{Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},
-			State:    account.Part{New: func() account.Section { return newState(a) }, Begin: a.begin},
-		},
+		sts.New(),
+		iam.New(a.awsPolicies, map[string]iam.Key{a.accountID: a.administrator}),
 		eks.New(a.apiServers),
 		{
 			Name: "ec2", Title: "EC2", Operations: define(ec2Operations()), Translate: translateEC2,
 			Protocol: protocol.EC2{Version: "2016-11-15", Namespace: "http://ec2.amazonaws.com/doc/2016-11-15/"},
+			State:    account.Part{New: func() account.Section { return newState(a) }, Begin: a.begin},
 		},
 		cloudtrail.New(a.trail),
 	}
 }
 
-func stsProtocol() api.Protocol {
-	return protocol.Query{Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", JSON: true}
-}
-
-// begin drops expired sessions from a state, and adds the administrator and the
-// configured instances.
+// begin adds the configured instances.
 func (a *AWS) begin(tx *account.Tx) {
 	a.state = account.Get[*state](tx)
-	a.state.dropExpired(tx.Time)
 	a.addInstances(a.instances)
-	a.addAdministrator(a.administrator)
 }
 
 // Administrator returns the access key of the user administrator, who has full
 // access.
 func (a *AWS) Administrator() (key AccessKey) {
-	a.account.View(func(*account.Tx) { key = a.administrator })
+	a.account.View(func(tx *account.Tx) { key = iam.Administrator(tx) })
 	return key
 }
 

@@ -181,7 +181,7 @@ func TestAssumeRoleIsChecked(t *testing.T) {
 		attempt{"ten managed policies", asked("r", sts.AssumeRoleInput{PolicyArns: managed(10)}), ""},
 		attempt{"eleven", asked("r", sts.AssumeRoleInput{PolicyArns: managed(11)}), "ValidationError"},
 		attempt{"a managed policy that is none", asked("r", sts.AssumeRoleInput{PolicyArns: []ststypes.PolicyDescriptorType{{Arn: aws.String(arn("policy/none"))}}}), "MalformedPolicyDocument"},
-		attempt{"a tag twice", asked("r", sts.AssumeRoleInput{Tags: passing("a", "1", "A", "2")}), "InvalidInput"},
+		attempt{"a tag twice", asked("r", sts.AssumeRoleInput{Tags: passing("a", "1", "A", "2")}), "InvalidParameterValue"},
 		attempt{"fifty-one tags", asked("r", sts.AssumeRoleInput{Tags: passing(append(big, "one", "more")...)}), "ValidationError"},
 		attempt{"tags that take too much room", asked("r", sts.AssumeRoleInput{Tags: passing(big...)}), "PackedPolicyTooLarge"},
 		attempt{"the same and a policy", asked("r", sts.AssumeRoleInput{Tags: passing(big...), Policy: aws.String(anything)}), "PackedPolicyTooLarge"},
@@ -393,5 +393,26 @@ func TestAssumeRoleInJSON(t *testing.T) {
 	made := result.Credentials
 	if arn, id := whoami(t, s.SDKAs(localaws.AccessKey{ID: made.AccessKeyID, Secret: made.SecretAccessKey}, made.SessionToken)); arn != result.AssumedRoleUser.Arn || id != result.AssumedRoleUser.AssumedRoleID {
 		t.Errorf("the caller is %s %s, the response has %+v", arn, id, result.AssumedRoleUser)
+	}
+}
+
+// TestMessagesOfSTS checks the words of validation errors, which people search for.
+func TestMessagesOfSTS(t *testing.T) {
+	s := start(t, localaws.Config{})
+	const role = "RoleArn=arn:aws:iam::" + account + ":role/r&"
+	for _, test := range []struct{ action, form, code, message string }{
+		{"AssumeRole", role + "RoleSessionName=S1:2", "ValidationError", `1 validation error detected: Value 'S1:2' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w+=,.@-]*`},
+		{"AssumeRole", role, "ValidationError", "1 validation error detected: Value null at 'roleSessionName' failed to satisfy constraint: Member must not be null"},
+		{"AssumeRole", "RoleArn=x&RoleSessionName=y", "ValidationError", "2 validation errors detected: Value 'x' at 'roleArn' failed to satisfy constraint: Member must have length greater than or equal to 20; " +
+			"Value 'y' at 'roleSessionName' failed to satisfy constraint: Member must have length greater than or equal to 2"},
+		{"AssumeRole", "RoleArn=nothing-valid-in-here&RoleSessionName=yy", "ValidationError", "nothing-valid-in-here is invalid"},
+		{"AssumeRole", role + "RoleSessionName=yy&DurationSeconds=1", "ValidationError", "1 validation error detected: Value '1' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900"},
+		{"AssumeRole", role + "RoleSessionName=yy&Tags.member.1.Key=a&Tags.member.1.Value=b&Tags.member.2.Key=A&Tags.member.2.Value=c", "InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive."},
+		{"GetSessionToken", "SerialNumber=arn:aws:iam::" + account + ":mfa/x&TokenCode=hushhh", "ValidationError", `1 validation error detected: Value '***' at 'tokenCode' failed to satisfy constraint: Member must satisfy regular expression pattern: \d*`},
+	} {
+		form := "Action=" + test.action + "&Version=2011-06-15&" + test.form
+		if code, message := failureOf(t, sendForm(t, s, s.SDK(), "sts.us-east-1.amazonaws.com", form, "sts", "us-east-1")); code != test.code || message != test.message {
+			t.Errorf("%s %s: %s: %s\nwant %s: %s", test.action, test.form, code, message, test.code, test.message)
+		}
 	}
 }

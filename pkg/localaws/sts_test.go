@@ -346,7 +346,7 @@ func TestFederatedUsers(t *testing.T) {
 		return got, as(s, got.Credentials)
 	}
 	got, bare := token(sts.GetFederationTokenInput{})
-	if *got.FederatedUser.Arn != "arn:aws:sts::"+account+":federated-user/fed" || *got.FederatedUser.FederatedUserId != account+":fed" || got.PackedPolicySize != nil ||
+	if *got.FederatedUser.Arn != "arn:aws:sts::"+account+":federated-user/fed" || *got.FederatedUser.FederatedUserId != account+":fed" || got.PackedPolicySize == nil || *got.PackedPolicySize != 0 ||
 		got.Credentials.Expiration.Sub(now) != 12*time.Hour {
 		t.Errorf("%+v", got)
 	}

@@ -55,13 +55,13 @@ func TestAServiceIsOnePackageAndOneLine(t *testing.T) {
 	want("Read", `{"Name":"b"}`, 400, "NotFoundException")
 	want("Read", `{"Nome":"a"}`, 400, "ValidationException")
 	want("Reset", `{}`, 400, "UnknownOperationException")
-	if status, answer := call(AccessKey{"AKIAIOSFODNN7EXAMPLE", "wrong"}, "Read", `{"Name":"a"}`); status != 403 || !strings.Contains(answer, "UnrecognizedClientException") {
+	if status, answer := call(AccessKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "wrong"}, "Read", `{"Name":"a"}`); status != 403 || !strings.Contains(answer, "UnrecognizedClientException") {
 		t.Errorf("a key that does not exist: %d %s", status, answer)
 	}
-	a.AddUsers(1)
-	nobody := AccessKey{"AKIAAAAAAAAAAAAAAAAA", "secret"}
-	u := a.state.Users["added-0"]
-	a.state.addKey(&accessKey{user: u, ID: nobody.ID, Secret: nobody.Secret, Active: true})
+	nobody, err := a.AddUsers(1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if status, answer := call(nobody, "Count", `{"Name":"a"}`); status != 403 || !strings.Contains(answer, "toy:Count on resource: arn:aws:toy:us-east-1:000000000000:counter/a") {
 		t.Errorf("a user without permission: %d %s", status, answer)
 	}

@@ -1,0 +1,40 @@
+package iam
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// TestLink checks that references to roles and users survive writing and reading a
+// state.
+func TestLink(t *testing.T) {
+	s := newState(nil)
+	u, r := &user{entity: entity{Name: "bob", ID: "AIDA1"}}, &role{entity: entity{Name: "r", ID: "AROA1"}, Trusted: map[string]string{"arn": "AIDA1"}}
+	if err := r.Trust.UnmarshalText([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	s.Users["bob"], s.Roles["r"] = u, r
+	s.Profiles["full"], s.Profiles["empty"] = &instanceProfile{Name: "full", Role: r.ID, role: r}, &instanceProfile{Name: "empty"}
+	s.MFADevices["used"], s.MFADevices["free"] = &mfaDevice{Serial: "used", UserID: u.ID, user: u, Drift: -3}, &mfaDevice{Serial: "free"}
+	s.Deletions = []string{"task/x"}
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := newState(nil)
+	if err := json.Unmarshal(text, read); err != nil {
+		t.Fatal(err)
+	}
+	if err := read.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if read.Profiles["full"].role != read.Roles["r"] || read.Profiles["empty"].role != nil {
+		t.Error("the roles of instance profiles differ")
+	}
+	if read.MFADevices["used"].user != read.Users["bob"] || read.MFADevices["free"].user != nil || read.MFADevices["used"].Drift != -3 {
+		t.Error("the users of MFA devices differ")
+	}
+	if read.Roles["r"].Trusted["arn"] != "AIDA1" || read.Roles["r"].Trust.Document == nil || len(read.Deletions) != 1 {
+		t.Errorf("role %+v, deletions %q", read.Roles["r"], read.Deletions)
+	}
+}
