@@ -192,7 +192,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	a.gateway = gateway.New(gateway.Config{
-		Account: a.account, Clock: clock, Services: services, Unknown: sts.Protocol(), Trail: a.trail, Random: config.Random, Log: config.Log,
+		Account: a.account, Clock: clock, Services: services, Unknown: protocol.Of, Trail: a.trail, Random: config.Random, Log: config.Log,
 	})
 	return a, nil
 }

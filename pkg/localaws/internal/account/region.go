@@ -24,3 +24,16 @@ func PartitionOf(region string) (partition string, ok bool) {
 	}
 	return "aws", true
 }
+
+// GlobalRegion returns the region that signatures for the global endpoints of a
+// partition name.
+func GlobalRegion(partition string) string {
+	switch partition {
+	case "aws-cn":
+		return "cn-north-1"
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	default:
+		return "us-east-1"
+	}
+}

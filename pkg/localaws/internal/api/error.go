@@ -15,6 +15,8 @@ type Error struct {
 	Code string
 	// Message is for people.
 	Message string
+	// Refused reports that localaws does not support what was asked, unlike AWS.
+	Refused bool
 
 	// denied is the reason of an AccessDenied; nil for most.
 	denied *account.DeniedError
@@ -33,6 +35,12 @@ func (e *Error) Encoded() string {
 // NewError returns an error response.
 func NewError(status int, code, message string) *Error {
 	return &Error{Status: status, Code: code, Message: message}
+}
+
+// Refuse returns the error response for what localaws does not support. Its message
+// says "localaws", and the trail marks it: see the event's AdditionalEventData.
+func Refuse(status int, code, message string) *Error {
+	return &Error{Status: status, Code: code, Message: message, Refused: true}
 }
 
 // Codes that every service has, by their names in IAM and STS.

@@ -9,6 +9,9 @@ import (
 // A Protocol is one of AWS's wire protocols. It is the same for every service, and
 // holds no state.
 type Protocol interface {
+	// Addresses reports whether a request can only be for the service, whatever its
+	// host and its signature.
+	Addresses(*Request) bool
 	// Read finds the operation that a request is for, and reads its parameters. On
 	// an error, the input names the operation that was asked for, and the operation
 	// may be nil.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"net/http"
 
@@ -11,52 +10,64 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
 )
 
-// identify proves who calls an unsigned operation.
-func identify(ctx context.Context, in *account.Account, c call, fault *api.Error) (*account.WebIdentity, *api.Error) {
-	if fault != nil || c.malformed != nil || c.operation.Identify == nil {
+// identify proves who calls an unsigned operation; it returns nil for other calls.
+func (g *Gateway) identify(c call) (*account.WebIdentity, *api.Error) {
+	if c.malformed != nil || c.operation.Identify == nil {
 		return nil, nil
 	}
-	web, err := c.operation.Identify(ctx, in, c.Call, c.input)
+	web, err := c.operation.Identify(c.request.Context(), g.account, c.Call, c.input)
 	if err != nil {
 		return nil, api.ErrorOf(err)
 	}
 	return web, nil
 }
 
-// authenticate verifies the signature of a call and sets the caller.
-func authenticate(tx *account.Tx, c call) *api.Error {
+// authenticate verifies the signature of a call, and returns who signed it; nil for
+// an unsigned operation.
+func authenticate(tx *account.Tx, c call) (*account.Caller, *api.Error) {
 	if c.operation != nil && c.operation.Unsigned { // another credential proves the caller
-		return nil
+		return nil, nil
 	}
 	if errors.Is(c.signature.err, sigv4.ErrMissing) {
-		return api.NewError(http.StatusForbidden, api.CodeMissingToken, "Request is missing Authentication Token")
+		return nil, api.NewError(http.StatusForbidden, api.CodeMissingToken, "Request is missing Authentication Token")
 	}
 	if c.signature.err != nil {
-		return api.NewError(http.StatusBadRequest, api.CodeIncompleteSignature, c.signature.err.Error())
+		return nil, api.NewError(http.StatusBadRequest, api.CodeIncompleteSignature, c.signature.err.Error())
 	}
-	if c.signature.Service != c.Service {
-		return api.NewError(http.StatusForbidden, api.CodeSignatureMismatch, "Credential should be scoped to correct service: '"+c.Service+"'.")
+	if failed := checkScope(c, tx.Account.Partition); failed != nil {
+		return nil, failed
 	}
-	if _, ok := account.PartitionOf(c.signature.Region); !ok || c.signature.Region != cmp.Or(regionOf(c.request.Host), c.signature.Region) {
-		return api.NewError(http.StatusForbidden, api.CodeSignatureMismatch, "Credential should be scoped to a valid region, not '"+c.signature.Region+"'.")
-	}
-	identities := tx.Identities()
-	secret, caller, err := identities.Credentials(tx, c.signature.AccessKeyID, c.signature.SessionToken)
+	secret, caller, err := tx.Identities().Credentials(tx, c.signature.AccessKeyID, c.signature.SessionToken)
 	switch {
 	case errors.Is(err, account.ErrExpired):
-		return api.NewError(http.StatusForbidden, api.CodeExpiredToken, "The security token included in the request is expired")
+		return nil, api.NewError(http.StatusForbidden, api.CodeExpiredToken, "The security token included in the request is expired")
 	case err != nil:
-		return api.NewError(http.StatusForbidden, api.CodeInvalidToken, "The security token included in the request is invalid.")
+		return nil, api.NewError(http.StatusForbidden, api.CodeInvalidToken, "The security token included in the request is invalid.")
 	}
 	if err := c.signature.Verify(secret); err != nil {
-		return signatureMismatch()
+		return nil, signatureMismatch()
 	}
 	// The signature covers the time, so check the time only after the signature.
 	if err := c.signature.CheckTime(c.Time); err != nil {
-		return api.NewError(http.StatusForbidden, api.CodeSignatureSkewed, err.Error())
+		return nil, api.NewError(http.StatusForbidden, api.CodeSignatureSkewed, err.Error())
 	}
-	tx.AccessKeyID, tx.Caller = c.signature.AccessKeyID, caller
-	identities.NoteUse(tx)
+	return caller, nil
+}
+
+// checkScope checks that a signature is for the service and the region that the call
+// is made to.
+func checkScope(c call, partition string) *api.Error {
+	if c.signature.Service != c.Service {
+		return api.NewError(http.StatusForbidden, api.CodeSignatureMismatch, "Credential should be scoped to correct service: '"+c.Service+"'.")
+	}
+	of, ok := account.PartitionOf(c.signature.Region)
+	if !ok || c.signature.Region != cmp.Or(regionOf(c.request.Host), globalRegion(c.request.Host), c.signature.Region) {
+		return api.NewError(http.StatusForbidden, api.CodeSignatureMismatch, "Credential should be scoped to a valid region, not '"+c.signature.Region+"'.")
+	}
+	if of != partition {
+		return api.Refuse(http.StatusForbidden, api.CodeInvalidToken,
+			"localaws serves partition "+partition+", and region "+c.signature.Region+" is in partition "+of+". To serve that one, start localaws with --partition "+of+".")
+	}
 	return nil
 }
 

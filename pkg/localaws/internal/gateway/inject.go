@@ -10,11 +10,10 @@ import (
 // injectFault applies the faults to a call. It returns the error to answer in place of
 // the service, if any.
 func (g *Gateway) injectFault(w http.ResponseWriter, c call) *api.Error {
-	accessKeyID := ""
-	if c.signature.Signature != nil {
-		accessKeyID = c.signature.AccessKeyID
+	if c.refused != nil {
+		return nil
 	}
-	wait, fault := g.faults.strike(c.Action(), c.Region, accessKeyID)
+	wait, fault := g.faults.strike(c.Action(), c.Region, c.signature.key())
 	if wait > 0 && !waited(w, c.request.Request, wait) {
 		return api.NewError(statusNone, "ConnectionClosed", "The client left before it was answered.")
 	}

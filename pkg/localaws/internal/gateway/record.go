@@ -15,9 +15,9 @@ import (
 )
 
 // event returns the event of an answered call.
-func (g *Gateway) event(c call, who identity, failed *api.Error) trail.Event {
+func (g *Gateway) event(c call, o outcome) trail.Event {
 	event := trail.Event{
-		EventVersion: "1.11", UserIdentity: g.userIdentity(c, who), EventTime: g.clock.Now().UTC().Truncate(time.Second),
+		EventVersion: "1.11", UserIdentity: g.userIdentity(c, o), EventTime: g.clock.Now().UTC().Truncate(time.Second),
 		EventSource: cut(cmp.Or(c.Service, "unknown"), 64) + ".amazonaws.com", EventName: cut(c.Operation, 128), AWSRegion: cut(cmp.Or(c.Region, g.account.Region), 64),
 		SourceIPAddress: c.request.RemoteAddr, UserAgent: cut(c.request.UserAgent(), 1024),
 		RequestParameters: recordable(c.input.Parameters), RequestID: c.request.ID, EventID: account.NewUUID(), ReadOnly: c.operation != nil && c.operation.ReadOnly,
@@ -26,11 +26,17 @@ func (g *Gateway) event(c call, who identity, failed *api.Error) trail.Event {
 	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
 		event.SourceIPAddress = host
 	}
-	if failed != nil { // in the same words, whichever service it was
-		common := api.TranslateQuery(failed)
+	if o.failed != nil { // in the same words, whichever service it was
+		common := api.TranslateQuery(o.failed)
 		event.ErrorCode, event.ErrorMessage = common.Code, cut(common.Message, 1024)
 	}
-	resource := who.resource
+	switch {
+	case o.injected:
+		event.AdditionalEventData = map[string]string{"localaws": "fault"}
+	case o.failed != nil && o.failed.Refused:
+		event.AdditionalEventData = map[string]string{"localaws": "refused"}
+	}
+	resource := o.resource
 	if role, ok := event.RequestParameters["roleArn"].(string); ok && resource == "" {
 		resource = role
 	}
@@ -41,13 +47,13 @@ func (g *Gateway) event(c call, who identity, failed *api.Error) trail.Event {
 }
 
 // userIdentity returns the verified caller, or what an unverified call claims.
-func (g *Gateway) userIdentity(c call, who identity) trail.UserIdentity {
-	if w := who.web; w != nil {
+func (g *Gateway) userIdentity(c call, o outcome) trail.UserIdentity {
+	if w := o.web; w != nil {
 		return trail.UserIdentity{
 			Type: "WebIdentityUser", PrincipalID: cut(w.Provider+":"+w.Audience+":"+w.Subject, 1024), UserName: cut(w.Subject, 256), IdentityProvider: w.Provider,
 		}
 	}
-	key, p := cut(who.claimed, 128), who.caller
+	key, p := cut(c.signature.key(), 128), o.caller
 	if p == nil {
 		return trail.UserIdentity{Type: "Unknown", AccessKeyID: key}
 	}

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"net"
+	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
@@ -16,6 +18,16 @@ func (g *Gateway) find(name string) *api.Service {
 		}
 	}
 	return nil
+}
+
+// unknownService returns the refusal of a request to a service, or to an unnamed one
+// at a host.
+func (g *Gateway) unknownService(name, host string) *api.Error {
+	called := "the service at host " + strconv.Quote(cut(host, 256))
+	if name != "" {
+		called = "the service " + strconv.Quote(cut(name, 64))
+	}
+	return api.Refuse(http.StatusBadRequest, "UnknownService", "localaws does not serve "+called+" (supported: "+g.titles()+")")
 }
 
 // titles lists the services in a sentence.
@@ -35,11 +47,19 @@ func (g *Gateway) titles() string {
 
 // serviceOf returns the service behind an AWS host name, or "" for other hosts.
 func (g *Gateway) serviceOf(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
+	for label := range labels(host) {
 		if service := g.find(strings.TrimSuffix(label, "-fips")); service != nil {
+			return service.Name
+		}
+	}
+	return ""
+}
+
+// askedOf returns the service whose requests alone look like this one, or "". At an
+// endpoint for all services, nothing else tells the service of an unsigned request.
+func (g *Gateway) askedOf(r *api.Request) string {
+	for _, service := range g.services {
+		if service.Protocol.Addresses(r) {
 			return service.Name
 		}
 	}
@@ -48,10 +68,38 @@ func (g *Gateway) serviceOf(host string) string {
 
 // regionOf returns the region of an AWS host name, or "" for other hosts.
 func regionOf(host string) string {
-	for label := range strings.SplitSeq(strings.ToLower(host), ".") {
+	for label := range labels(host) {
 		if _, ok := account.PartitionOf(label); ok {
 			return label
 		}
 	}
 	return ""
+}
+
+// globalRegion returns the region that signatures for a global endpoint name, such as
+// sts.amazonaws.com, or "" for other hosts.
+func globalRegion(host string) string {
+	name := hostname(host)
+	switch {
+	case regionOf(host) != "":
+		return ""
+	case strings.HasSuffix(name, ".us-gov.amazonaws.com"):
+		return account.GlobalRegion("aws-us-gov")
+	case strings.HasSuffix(name, ".amazonaws.com.cn"):
+		return account.GlobalRegion("aws-cn")
+	case strings.HasSuffix(name, ".amazonaws.com"), strings.HasSuffix(name, ".global.api.aws"):
+		return account.GlobalRegion("aws")
+	}
+	return ""
+}
+
+// labels returns the labels of a host name.
+func labels(host string) func(yield func(string) bool) { return strings.SplitSeq(hostname(host), ".") }
+
+// hostname returns a host in lower case, without its port.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(host)
 }

@@ -11,10 +11,15 @@ import (
 // ID; no result is the return value true.
 type EC2 struct{ Version, Namespace string }
 
+// Addresses reports whether a form names an operation in the service's version.
+func (e EC2) Addresses(r *api.Request) bool { return e.query().Addresses(r) }
+
 // Read parses the form, from the query and the body.
 func (e EC2) Read(r *api.Request, operations []api.Operation) (api.Input, *api.Operation, *api.Error) {
-	return Query{Version: e.Version}.Read(r, operations)
+	return e.query().Read(r, operations)
 }
+
+func (e EC2) query() Query { return Query{Version: e.Version} }
 
 // Result encodes the result of an operation.
 func (e EC2) Result(input api.Input, result any) api.Answer {

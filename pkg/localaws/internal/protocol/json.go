@@ -19,15 +19,28 @@ type JSON11 struct {
 	Title string
 }
 
-const contentTypeJSON11 = "application/x-amz-json-1.1"
+const (
+	contentTypeJSON10 = "application/x-amz-json-1.0"
+	contentTypeJSON11 = "application/x-amz-json-1.1"
+)
+
+// Addresses reports whether the header names the service.
+func (j JSON11) Addresses(r *api.Request) bool { _, ok := j.operation(r); return ok }
+
+// operation returns the operation of the service that the header names.
+func (j JSON11) operation(r *api.Request) (name string, ok bool) {
+	target := r.Header.Get("X-Amz-Target")
+	// Some clients prefix the target with a Java package.
+	if at := strings.LastIndex(target, "."); at >= 0 && strings.HasSuffix("."+target[:at], "."+j.Target) {
+		return target[at+1:], true
+	}
+	return target, false
+}
 
 // Read reads the header. The body is left to the operation.
 func (j JSON11) Read(r *api.Request, operations []api.Operation) (api.Input, *api.Operation, *api.Error) {
-	input := api.Input{Request: r, Operation: r.Header.Get("X-Amz-Target")}
-	// Some clients prefix the target with a Java package.
-	if at := strings.LastIndex(input.Operation, "."); at >= 0 && strings.HasSuffix("."+input.Operation[:at], "."+j.Target) {
-		input.Operation = input.Operation[at+1:]
-	}
+	input := api.Input{Request: r}
+	input.Operation, _ = j.operation(r)
 	_ = json.Unmarshal(r.Content, &input.Parameters) // the operation reports the error
 	names := make([]string, len(operations))
 	for i := range operations {
@@ -35,7 +48,7 @@ func (j JSON11) Read(r *api.Request, operations []api.Operation) (api.Input, *ap
 			return input, &operations[i], nil
 		}
 	}
-	return input, nil, api.NewError(http.StatusBadRequest, "UnknownOperationException", "localaws does not support this operation of "+j.Title+" (supported: "+strings.Join(names, ", ")+").")
+	return input, nil, api.Refuse(http.StatusBadRequest, "UnknownOperationException", "localaws does not support this operation of "+j.Title+" (supported: "+strings.Join(names, ", ")+").")
 }
 
 // Result encodes the result of an operation.
@@ -46,9 +59,12 @@ func (j JSON11) Result(_ api.Input, result any) api.Answer {
 }
 
 // Failure encodes an error.
-func (j JSON11) Failure(_ *api.Request, e *api.Error) api.Answer {
+func (j JSON11) Failure(r *api.Request, e *api.Error) api.Answer {
 	answer := encodeJSON(e.Status, map[string]string{"__type": e.Code, "message": e.Message})
 	answer.ContentType = contentTypeJSON11
+	if r.Header.Get("Content-Type") == contentTypeJSON10 { // no served service has it
+		answer.ContentType = contentTypeJSON10
+	}
 	return answer
 }
 
@@ -57,6 +73,9 @@ type REST struct {
 	// Title is what people call the service.
 	Title string
 }
+
+// Addresses returns false: paths of several services are alike.
+func (s REST) Addresses(*api.Request) bool { return false }
 
 // Read finds the route, and reads the parameters in the path. The body is left to the
 // operation.
@@ -78,13 +97,13 @@ func (s REST) Read(r *api.Request, operations []api.Operation) (api.Input, *api.
 		}
 		for _, name := range slices.Sorted(maps.Keys(input.Query)) {
 			if !slices.Contains(operations[i].Accepts, name) && !strings.HasPrefix(name, "X-Amz-") {
-				return input, &operations[i], api.NewError(http.StatusBadRequest, "InvalidParameterException", "localaws does not support the parameter "+name+" of "+input.Operation+".")
+				return input, &operations[i], api.Refuse(http.StatusBadRequest, "InvalidParameterException", "localaws does not support the parameter "+name+" of "+input.Operation+".")
 			}
 		}
 		return input, &operations[i], nil
 	}
 	input.Operation = r.Method + " " + r.URL.Path
-	return input, nil, api.NewError(http.StatusNotFound, "NotFoundException", "localaws has no "+s.Title+" operation "+input.Operation)
+	return input, nil, api.Refuse(http.StatusNotFound, "NotFoundException", "localaws has no "+s.Title+" operation "+input.Operation)
 }
 
 // segments splits a path. An encoded slash does not split: an ARN is one segment.

@@ -22,29 +22,50 @@ type Query struct {
 	JSON bool
 }
 
+// Addresses reports whether a form names an operation in the service's version, which
+// no other service has.
+func (q Query) Addresses(r *api.Request) bool {
+	form, _ := formOf(r)
+	return form.Has("Action") && form.Get("Version") == q.Version
+}
+
+// formOf returns the form in the query and the body, as far as it parses.
+func formOf(r *api.Request) (url.Values, error) {
+	form := r.URL.Query()
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		return form, nil
+	}
+	body, err := url.ParseQuery(string(r.Content))
+	for name, values := range body {
+		form[name] = append(form[name], values...)
+	}
+	return form, err
+}
+
 // Read parses the form, from the query and the body.
 func (q Query) Read(r *api.Request, operations []api.Operation) (api.Input, *api.Operation, *api.Error) {
-	form := r.URL.Query()
-	var malformed error
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		var body url.Values
-		body, malformed = url.ParseQuery(string(r.Content))
-		for name, values := range body {
-			form[name] = append(form[name], values...)
-		}
-	}
+	form, malformed := formOf(r)
 	input := api.Input{Request: r, Operation: form.Get("Action"), Parameters: nested(form), Form: api.Form(form)}
 	if malformed != nil {
 		return input, nil, api.NewError(http.StatusBadRequest, "MalformedQueryString", "The query string contains a syntax error: "+malformed.Error())
 	}
 	at := slices.IndexFunc(operations, func(o api.Operation) bool { return o.Name == input.Operation })
-	switch {
-	case at >= 0 && form.Get("Version") == q.Version:
+	switch current := form.Get("Version") == q.Version; {
+	case at >= 0 && current:
 		return input, &operations[at], check(operations[at].Facts, form)
 	case input.Operation == "":
 		return input, nil, api.NewError(http.StatusBadRequest, "MissingAction", "The request must contain the parameter Action")
+	case current && namesOperation(input.Operation):
+		return input, nil, api.Refuse(http.StatusBadRequest, "InvalidAction", "localaws does not support the operation "+input.Operation+".")
 	}
 	return input, nil, api.NewError(http.StatusBadRequest, "InvalidAction", "Could not find operation "+input.Operation+" for version "+form.Get("Version"))
+}
+
+// namesOperation reports whether a text may be the name of an operation of AWS:
+// nobody but localaws lacks DescribeVolumes.
+func namesOperation(name string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	return len(name) <= 128 && strings.Contains(letters, name[:1]) && strings.Trim(strings.ToUpper(name), letters+"0123456789") == ""
 }
 
 // check returns what in a form its operation does not take.
@@ -54,7 +75,9 @@ func check(operation api.Facts, form url.Values) *api.Error {
 			return Invalid(name, "is in the request twice")
 		}
 		if !accepts(operation, name) && !isEmptyList(operation, name, values[0]) {
-			return Invalid(name, "is not supported by localaws for "+operation.Name)
+			e := Invalid(name, "is not supported by localaws for "+operation.Name)
+			e.Refused = true
+			return e
 		}
 	}
 	if name, ok := afterGap(form); ok {
@@ -180,7 +203,7 @@ func (q Query) Result(input api.Input, result any) api.Answer {
 
 type queryFailure struct {
 	XMLName   xml.Name `xml:"ErrorResponse" json:"-"`
-	Namespace string   `xml:"xmlns,attr" json:"-"`
+	Namespace string   `xml:"xmlns,attr,omitempty" json:"-"`
 	Error     struct {
 		Type, Code, Message string
 	}

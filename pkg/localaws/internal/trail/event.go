@@ -18,9 +18,12 @@ type Event struct {
 	SourceIPAddress string       `json:"sourceIPAddress"`
 	UserAgent       string       `json:"userAgent"`
 	// ErrorCode is the code of IAM and STS, for every service.
-	ErrorCode         string         `json:"errorCode,omitempty"`
-	ErrorMessage      string         `json:"errorMessage,omitempty"`
-	RequestParameters map[string]any `json:"requestParameters"`
+	ErrorCode    string `json:"errorCode,omitempty"`
+	ErrorMessage string `json:"errorMessage,omitempty"`
+	// AdditionalEventData is {"localaws": "refused"} for what localaws does not
+	// support, and {"localaws": "fault"} for a call that a fault answered.
+	AdditionalEventData map[string]string `json:"additionalEventData,omitempty"`
+	RequestParameters   map[string]any    `json:"requestParameters"`
 	// ResponseElements are never Record: they may be secret.
 	ResponseElements   any        `json:"responseElements"`
 	RequestID          string     `json:"requestID"`

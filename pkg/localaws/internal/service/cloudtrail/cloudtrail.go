@@ -42,7 +42,7 @@ func refuse(code, message string) error { return api.NewError(http.StatusBadRequ
 
 func decode(input api.Input) (asked lookup, err error) {
 	if err := strictjson.Decode(input.Request.Content, &asked); err != nil {
-		return asked, refuse("ValidationException", "localaws does not support this request: "+err.Error())
+		return asked, api.Refuse(http.StatusBadRequest, "ValidationException", "localaws does not support this request: "+err.Error())
 	}
 	return asked, nil
 }

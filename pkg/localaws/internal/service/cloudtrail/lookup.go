@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 )
@@ -81,7 +83,7 @@ func (s service) lookupEvents(_ *account.Tx, asked lookup) (any, error) {
 // matcher returns a function that reports whether a lookup selects an event.
 func (l lookup) matcher() (func(trail.Record) bool, error) {
 	if l.EventCategory != "" {
-		return nil, refuse("InvalidEventCategoryException", "localaws records management events only: leave EventCategory out.")
+		return nil, api.Refuse(http.StatusBadRequest, "InvalidEventCategoryException", "localaws records management events only: leave EventCategory out.")
 	}
 	from, to := math.Inf(-1), math.Inf(1)
 	if l.StartTime != nil {

@@ -84,7 +84,7 @@ func decodeJSON(text []byte, into any) error {
 		return nil
 	}
 	if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-		return invalid("localaws does not support the parameter " + strings.Trim(name, `"`) + ".")
+		return unsupported("localaws does not support the parameter " + strings.Trim(name, `"`) + ".")
 	}
 	return invalid("The request's JSON does not parse: " + err.Error() + ".")
 }

@@ -125,7 +125,7 @@ func (s *settings) check(tx *account.Tx) error {
 
 func (n *networkConfig) check() error {
 	if n.IPv6CIDR != "" {
-		return invalid("localaws does not support the parameter serviceIpv6Cidr.")
+		return unsupported("localaws does not support the parameter serviceIpv6Cidr.")
 	}
 	if n.Family != "" {
 		if err := oneOf("ipFamily", n.Family, []string{"ipv4", "ipv6"}); err != nil {

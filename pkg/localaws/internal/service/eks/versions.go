@@ -80,7 +80,7 @@ func versionOperations() []api.Operation {
 func describeClusterVersions(tx *account.Tx, _ none, in request[none]) (any, error) {
 	query := in.Query
 	if kind := query.Get("clusterType"); kind != "" && kind != "eks" {
-		return nil, invalid("localaws has no clusters of type " + strconv.Quote(kind) + ".")
+		return nil, unsupported("localaws has no clusters of type " + strconv.Quote(kind) + ".")
 	}
 	wanted := strings.ToUpper(strings.ReplaceAll(query.Get("status"), "-", "_"))
 	if status := query.Get("versionStatus"); status != "" {
