@@ -111,13 +111,14 @@ func leaves() map[string][]string {
 		"internal/cli/clitest":    append(ours("internal/cli", "internal/freeport", "internal/gobuild"), "github.com/spf13/cobra", "github.com/rogpeppe/go-internal/testscript"),
 		"internal/ec2names":       append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
 
-		"pkg/localaws/internal/pattern":    nil,
-		"pkg/localaws/internal/strictjson": nil,
-		"pkg/localaws/internal/trail":      nil,
-		"pkg/localaws/internal/image":      nil,
-		"pkg/localaws/internal/account":    ours("pkg/localaws/internal/pattern", "pkg/localaws/internal/strictjson", "pkg/localaws/policy"),
-		"pkg/localaws/internal/api":        ours("pkg/localaws/internal/account"),
-		"pkg/localaws/internal/protocol":   ours("pkg/localaws/internal/api"),
+		"pkg/localaws/internal/managedpolicy": ours("pkg/localaws/policy"),
+		"pkg/localaws/internal/pattern":       nil,
+		"pkg/localaws/internal/strictjson":    nil,
+		"pkg/localaws/internal/trail":         nil,
+		"pkg/localaws/internal/image":         nil,
+		"pkg/localaws/internal/account":       ours("pkg/localaws/internal/pattern", "pkg/localaws/internal/strictjson", "pkg/localaws/policy"),
+		"pkg/localaws/internal/api":           ours("pkg/localaws/internal/account"),
+		"pkg/localaws/internal/protocol":      ours("pkg/localaws/internal/api"),
 		"pkg/localaws/internal/gateway": ours("pkg/localaws/internal/account", "pkg/localaws/internal/api", "pkg/localaws/internal/pattern", "pkg/localaws/internal/strictjson",
 			"pkg/localaws/internal/trail", "pkg/localaws/sigv4"),
 
@@ -158,7 +159,7 @@ func importers() map[string][]string {
 		"github.com/aws/aws-sdk-go-v2/...":    {"pkg/token/presign", "internal/ec2names", "pkg/localaws/localawstest", "pkg/lab/...", "cmd/..."},
 		module + "/pkg/localaws":              {"pkg/localaws/localawstest", "pkg/lab/...", "cmd/localaws", "cmd/lab"},
 		module + "/pkg/localaws/sigv4":        {"pkg/localaws/internal/gateway"},
-		module + "/pkg/localaws/policy":       {"pkg/localaws", "pkg/localaws/internal/account", "pkg/localaws/internal/service/..."},
+		module + "/pkg/localaws/policy":       {"pkg/localaws", "pkg/localaws/internal/account", "pkg/localaws/internal/managedpolicy", "pkg/localaws/internal/service/..."},
 		module + "/pkg/localaws/jwt":          {"pkg/localaws", "pkg/localaws/internal/service/sts"},
 		module + "/pkg/localaws/proxy":        {"pkg/localaws", "pkg/localaws/localawstest", "pkg/lab/...", "cmd/localaws"},
 		module + "/pkg/localaws/localawstest": nil,
@@ -205,9 +206,10 @@ func importers() map[string][]string {
 		module + "/internal/ec2names":         {"cmd/authenticator"},
 		module + "/internal/rights":           {"internal/kube", "cmd/authenticator"},
 
-		module + "/pkg/localaws/internal/gateway":     {"pkg/localaws"},
-		module + "/pkg/localaws/internal/service/...": {"pkg/localaws"},
-		module + "/pkg/localaws/internal/service/toy": nil,
+		module + "/pkg/localaws/internal/gateway":       {"pkg/localaws"},
+		module + "/pkg/localaws/internal/managedpolicy": {"pkg/localaws", "pkg/localaws/internal/service/iam"},
+		module + "/pkg/localaws/internal/service/...":   {"pkg/localaws"},
+		module + "/pkg/localaws/internal/service/toy":   nil,
 
 		module + "/pkg/lab/internal/private/privatetest": nil,
 		module + "/internal/source/sourcetest":           nil,
@@ -283,7 +285,7 @@ func TestTokenDependsOnTheStandardLibraryAlone(t *testing.T) {
 func TestAServiceImportsNoOther(t *testing.T) {
 	t.Parallel()
 	const internal = module + "/pkg/localaws/internal/"
-	allowed := []string{internal + "account", internal + "api", internal + "image", internal + "pattern", internal + "protocol", internal + "strictjson", internal + "trail", module + "/pkg/localaws/policy", module + "/pkg/localaws/jwt"}
+	allowed := []string{internal + "account", internal + "api", internal + "image", internal + "managedpolicy", internal + "pattern", internal + "protocol", internal + "strictjson", internal + "trail", module + "/pkg/localaws/policy", module + "/pkg/localaws/jwt"}
 	seen := 0
 	for _, p := range packages(t) {
 		if !strings.HasPrefix(p.ImportPath, internal+"service/") {
