@@ -383,7 +383,7 @@ func TestNoInitAndNoMutableGlobals(t *testing.T) {
 // sentinel errors, also those of another package, compiled patterns, what is made once,
 // assertions and embedded texts.
 func mutable(value *ast.ValueSpec) bool {
-	if kind, ok := value.Type.(*ast.Ident); ok && kind.Name == "string" && embedded(value) {
+	if embedded(value) {
 		return false
 	}
 	for i, name := range value.Names {
@@ -404,8 +404,21 @@ func mutable(value *ast.ValueSpec) bool {
 	return false
 }
 
-// embedded reports whether the compiler fills a variable with a file.
+// embedded reports whether the compiler fills a variable with a file's text, or with
+// files that only it can write.
 func embedded(value *ast.ValueSpec) bool {
+	switch kind := value.Type.(type) {
+	case *ast.Ident:
+		if kind.Name != "string" {
+			return false
+		}
+	case *ast.SelectorExpr:
+		if library, ok := kind.X.(*ast.Ident); !ok || library.Name != "embed" || kind.Sel.Name != "FS" {
+			return false
+		}
+	default:
+		return false
+	}
 	return value.Doc != nil && slices.ContainsFunc(value.Doc.List, func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
 }
 

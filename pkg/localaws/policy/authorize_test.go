@@ -172,7 +172,11 @@ func TestMatching(t *testing.T) {
 		"iam:GetUser":     {{Sid: "NotThis", Index: 1}},
 		"ec2:DescribeAll": nil,
 	} {
-		if got := document.Matching(policy.Request{Action: action, Resource: "arn:aws:s3:::a"}); !slices.Equal(got, want) {
+		got := document.Matching(policy.Request{Action: action, Resource: "arn:aws:s3:::a"})
+		for i := range got {
+			got[i].Start, got[i].End = policy.Position{}, policy.Position{}
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("%s: %+v, want %+v", action, got, want)
 		}
 	}

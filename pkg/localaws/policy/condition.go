@@ -77,33 +77,31 @@ func (c *condition) holds(context map[string][]string) bool {
 // as no member.
 func isSomething(value string) bool { return value != "" }
 
-func (p *parser) conditions(s *statement, raw object) error {
+func (p *parser) conditions(s *statement, raw object) {
 	operators, ok := raw["Condition"].(object)
 	if !ok && raw["Condition"] != nil {
-		return malformed(p.syntax)
+		p.refuse(malformed(ofSyntax, p.syntax))
 	}
 	for _, name := range operators.names() {
 		keys, ok := operators[name].(object)
 		if !ok {
-			return malformed(p.syntax)
+			p.refuse(malformed(ofSyntax, p.syntax))
 		}
 		for _, key := range keys.names() {
 			values, ok := scalarsOf(keys[key])
 			if !ok {
-				return malformed(p.syntax)
+				p.refuse(malformed(ofSyntax, p.syntax))
+				continue
 			}
 			c := condition{name: key, key: strings.ToLower(key), operator: parseOperator(name)}
-			if err := p.condition(&c, values); err != nil {
-				return err
-			}
+			p.refuse(p.condition(&c, values))
 			s.conditions = append(s.conditions, c)
 		}
 	}
-	return nil
 }
 
 // condition compiles a condition. It rejects one that can never be true.
-func (p *parser) condition(c *condition, values []string) error {
+func (p *parser) condition(c *condition, values []string) *MalformedError {
 	switch c.base {
 	case "StringEquals":
 		return p.compareText(c, values, verbatim, func(want, got string) bool { return got == want })
@@ -113,12 +111,12 @@ func (p *parser) condition(c *condition, values []string) error {
 		return p.compareText(c, values, escaped, func(want, got string) bool { return wildcard(want, got, false) })
 	case "ArnEquals", "ArnLike":
 		if slices.ContainsFunc(values, func(value string) bool { return value != "*" && !isARN(value) }) {
-			return malformed(unreadable)
+			return unreadable()
 		}
 		return p.compareText(c, values, escaped, arnLike)
 	case "BinaryEquals":
 		if slices.ContainsFunc(values, func(value string) bool { return !isBase64(value) }) {
-			return malformed(p.syntax)
+			return malformed(ofSyntax, p.syntax)
 		}
 		c.fits = func(value string, _ map[string][]string) bool { return slices.Contains(values, value) }
 		return nil
@@ -149,16 +147,16 @@ func (p *parser) condition(c *condition, values []string) error {
 	case "DateGreaterThanEquals":
 		return compare(c, values, parseDate, func(want, got time.Time) bool { return !got.Before(want) })
 	default:
-		return malformed(p.syntax)
+		return malformed(ofSyntax, p.syntax)
 	}
 }
 
 // compareText compiles a comparison of texts, which may contain variables.
-func (p *parser) compareText(c *condition, values []string, quote func(string) string, equal func(want, got string) bool) error {
+func (p *parser) compareText(c *condition, values []string, quote func(string) string, equal func(want, got string) bool) *MalformedError {
 	for _, value := range values {
-		t, err := p.text(value, quote)
-		if err != nil {
-			return err
+		t, ok := p.text(value, quote)
+		if !ok {
+			return unreadable()
 		}
 		c.texts = append(c.texts, t)
 	}
@@ -173,12 +171,12 @@ func (p *parser) compareText(c *condition, values []string, quote func(string) s
 }
 
 // compare compiles a comparison of parsed values.
-func compare[T any](c *condition, values []string, parse func(string) (T, bool), accept func(want, got T) bool) error {
+func compare[T any](c *condition, values []string, parse func(string) (T, bool), accept func(want, got T) bool) *MalformedError {
 	wanted := make([]T, len(values))
 	for i, value := range values {
 		var ok bool
 		if wanted[i], ok = parse(value); !ok {
-			return malformed(unreadable)
+			return unreadable()
 		}
 	}
 	c.fits = func(value string, _ map[string][]string) bool {

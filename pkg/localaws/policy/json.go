@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,33 +22,47 @@ var (
 	errNUL       = errors.New("a string contains the character NUL")
 )
 
+// A span is where a statement is in a document, in bytes.
+type span struct{ begin, end int64 }
+
+// A decoder decodes a document, and notes where its parts are.
+type decoder struct {
+	*json.Decoder
+	names      []string // of the document's members, in their order
+	statements []span
+}
+
 // decode decodes JSON like encoding/json, but with case-sensitive and unique names.
-func decode(document []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(document))
-	decoder.UseNumber()
-	value, err := decodeValue(decoder, 0)
+func (d *decoder) decode() (any, error) {
+	d.UseNumber()
+	value, err := d.value(0)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errTrailing
 	}
 	return value, nil
 }
 
-func decodeValue(decoder *json.Decoder, depth int) (value any, err error) {
-	if depth > maxDepth {
-		return nil, errTooDeep
-	}
-	token, err := decoder.Token()
+func (d *decoder) value(depth int) (any, error) {
+	token, err := d.Token()
 	if err != nil {
 		return nil, err
 	}
+	return d.valueFrom(token, depth)
+}
+
+// valueFrom decodes a value after its first token.
+func (d *decoder) valueFrom(token json.Token, depth int) (value any, err error) {
+	if depth > maxDepth {
+		return nil, errTooDeep
+	}
 	switch opening, _ := token.(json.Delim); opening {
 	case '{':
-		value, err = decodeObject(decoder, depth+1)
+		value, err = d.object(depth + 1)
 	case '[':
-		value, err = decodeList(decoder, depth+1)
+		value, err = d.list(depth+1, func(span) {})
 	default:
 		if text, _ := token.(string); strings.ContainsRune(text, escape) {
 			return nil, errNUL
@@ -57,15 +70,15 @@ func decodeValue(decoder *json.Decoder, depth int) (value any, err error) {
 		return token, nil
 	}
 	if err == nil {
-		_, err = decoder.Token() // the closing delimiter
+		_, err = d.Token() // the closing delimiter
 	}
 	return value, err
 }
 
-func decodeObject(decoder *json.Decoder, depth int) (object, error) {
+func (d *decoder) object(depth int) (object, error) {
 	members := object{}
-	for decoder.More() {
-		token, err := decoder.Token()
+	for d.More() {
+		token, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
@@ -73,23 +86,53 @@ func decodeObject(decoder *json.Decoder, depth int) (object, error) {
 		if _, twice := members[name]; twice {
 			return nil, errDuplicate
 		}
-		if members[name], err = decodeValue(decoder, depth); err != nil {
+		read := d.value
+		if depth == 1 {
+			d.names = append(d.names, name)
+			if name == "Statement" {
+				read = d.statement
+			}
+		}
+		if members[name], err = read(depth); err != nil {
 			return nil, err
 		}
 	}
 	return members, nil
 }
 
-func decodeList(decoder *json.Decoder, depth int) ([]any, error) {
-	list := []any{}
-	for decoder.More() {
-		value, err := decodeValue(decoder, depth)
+// list decodes a list, and tells where its items are: from the end of the token before
+// an item, as AWS counts, to the item's end.
+func (d *decoder) list(depth int, found func(span)) ([]any, error) {
+	list, begin := []any{}, d.InputOffset()
+	for d.More() {
+		value, err := d.value(depth)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, value)
+		found(span{begin, d.InputOffset()})
+		list, begin = append(list, value), d.InputOffset()
 	}
 	return list, nil
+}
+
+// statement decodes the statements. A single one without a list begins behind its
+// brace, as AWS counts.
+func (d *decoder) statement(depth int) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	begin := d.InputOffset()
+	if token != json.Delim('[') {
+		value, err := d.valueFrom(token, depth)
+		d.statements = []span{{begin, d.InputOffset()}}
+		return value, err
+	}
+	value, err := d.list(depth+1, func(s span) { d.statements = append(d.statements, s) })
+	if err == nil {
+		_, err = d.Token() // the closing delimiter
+	}
+	return value, err
 }
 
 // onlyHas reports whether an object has only these members, and none is null.

@@ -1,28 +1,55 @@
 package policy
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // MalformedError means that a document is not a valid policy. Its text is AWS's.
-type MalformedError struct{ Reason string }
+type MalformedError struct {
+	Reason string
+	rank   rank
+}
 
 func (e *MalformedError) Error() string { return e.Reason }
 
-func malformed(reason string) error { return &MalformedError{reason} }
+// A rank orders errors: of a document with several, AWS reports one of the lowest rank.
+type rank int
 
-// unreadable is AWS's error for values that only an older parser checks.
-const unreadable = "The policy failed legacy parsing"
+const (
+	ofSyntax rank = iota
+	ofVersion
+	ofLegacy
+	ofSids
+	ofNoAction
+	ofNoResource
+	ofResource
+	ofAction
+)
+
+func malformed(r rank, reason string) *MalformedError { return &MalformedError{reason, r} }
+
+// unreadable is AWS's error for what only an older parser checks.
+func unreadable() *MalformedError { return malformed(ofLegacy, "The policy failed legacy parsing") }
 
 // A language is a type of policy: its kind, what else a statement must contain, and
 // AWS's words for its errors.
 type language struct {
 	kind                                                     Kind
 	json, syntax, version, noStatement, sids, effect, action string
-	check                                                    func(*parser, *statement, object) error
+	// ranked reports that the error of the lowest rank is reported, not the first.
+	ranked bool
+	// stored reports that the document was accepted before, and is not refused for
+	// what only a later version of this package refuses.
+	stored bool
+	// managed reports that the document must have the current version.
+	managed bool
+	check   func(*parser, *statement, object)
 }
 
 // A parser parses one document.
@@ -30,70 +57,90 @@ type parser struct {
 	language
 	// variables reports that ${} is a variable; not in the first version.
 	variables bool
+	err       *MalformedError // of the document so far
 }
 
-// Parse parses a policy of an identity: an identity policy, a permissions boundary
-// or a session policy.
-func Parse(document []byte) (*Document, error) {
+// refuse notes an error; nil is none.
+func (p *parser) refuse(err *MalformedError) {
+	if err != nil && (p.err == nil || p.ranked && err.rank < p.err.rank) {
+		p.err = err
+	}
+}
+
+// Parse parses a policy of an identity: an identity policy, a permissions boundary,
+// a session policy or a service control policy.
+func Parse(document []byte) (*Document, error) { return parse(document, identityLanguage()) }
+
+// ParseManaged parses the document of a managed policy. Unlike others it must have the
+// current version.
+func ParseManaged(document []byte) (*Document, error) {
+	l := identityLanguage()
+	l.managed = true
+	return parse(document, l)
+}
+
+// ParseStored parses a policy that an earlier version of this package may have
+// accepted, which was less strict.
+func ParseStored(document []byte) (*Document, error) {
+	l := identityLanguage()
+	l.stored = true
+	return parse(document, l)
+}
+
+// identityLanguage returns the language of policies of identities.
+func identityLanguage() language {
 	const syntax = "Syntax errors in policy."
-	return parse(document, language{
-		json: syntax, syntax: syntax, version: syntax, noStatement: syntax, effect: syntax,
+	return language{
+		json: syntax, syntax: syntax, version: syntax, noStatement: syntax, effect: syntax, ranked: true,
 		sids:   "Statement IDs (SID) in a single policy must be unique.",
 		action: "Policy statement must contain actions.",
-		check: func(p *parser, s *statement, raw object) error {
+		check: func(p *parser, s *statement, raw object) {
 			if raw["Principal"] != nil || raw["NotPrincipal"] != nil {
-				return malformed("Policy document should not specify a principal.")
+				p.refuse(malformed(ofLegacy, "Policy document should not specify a principal."))
 			}
-			if err := p.actions(s, raw, checkAction); err != nil {
-				return err
-			}
-			return p.resources(s, raw)
+			p.actions(s, raw, checkAction)
+			p.resources(s, raw)
 		},
-	})
+	}
 }
 
 // ParseTrust parses the trust policy of a role.
 func ParseTrust(document []byte) (*Document, error) {
-	return parse(document, ofResource(TrustPolicy, func(p *parser, s *statement, raw object) error {
+	return parse(document, resourceLanguage(TrustPolicy, func(p *parser, s *statement, raw object) {
+		refuse := func(reason string) { p.refuse(malformed(ofSyntax, reason)) }
 		if raw["NotPrincipal"] != nil {
-			return malformed("AssumeRole policy must not contain NotPrincipal field.")
+			refuse("AssumeRole policy must not contain NotPrincipal field.")
 		}
 		if raw["Principal"] == "*" {
-			return malformed(`AssumeRolepolicy contained an invalid principal: "STAR":"*".`)
+			refuse(`AssumeRolepolicy contained an invalid principal: "STAR":"*".`)
 		}
-		if err := p.principals(s, raw); err != nil {
-			return err
-		}
+		p.principals(s, raw)
 		// Without a condition anybody's identity pool could assume the role.
-		if raw["Condition"] == nil && slices.Contains(s.principals.providers, "cognito-identity.amazonaws.com") {
-			return malformed("A condition block must be present for the Cognito provider")
+		if raw["Condition"] == nil && s.principals != nil && slices.Contains(s.principals.providers, "cognito-identity.amazonaws.com") {
+			refuse("A condition block must be present for the Cognito provider")
 		}
 		if raw["Resource"] != nil {
-			return malformed("Has prohibited field Resource")
+			refuse("Has prohibited field Resource")
 		}
 		if raw["NotResource"] != nil {
-			return malformed("AssumeRole policy must not contain resources.")
+			refuse("AssumeRole policy must not contain resources.")
 		}
 		s.resources.negated = true // everything except the empty string
-		return p.actions(s, raw, checkTrustAction)
+		p.actions(s, raw, checkTrustAction)
 	}))
 }
 
 // ParseResource parses the policy of a resource other than a role.
 func ParseResource(document []byte) (*Document, error) {
-	return parse(document, ofResource(ResourcePolicy, func(p *parser, s *statement, raw object) error {
-		if err := p.principals(s, raw); err != nil {
-			return err
-		}
-		if err := p.actions(s, raw, checkAction); err != nil {
-			return err
-		}
-		return p.resources(s, raw)
+	return parse(document, resourceLanguage(ResourcePolicy, func(p *parser, s *statement, raw object) {
+		p.principals(s, raw)
+		p.actions(s, raw, checkAction)
+		p.resources(s, raw)
 	}))
 }
 
-// ofResource returns the language of resource policies.
-func ofResource(kind Kind, check func(*parser, *statement, object) error) language {
+// resourceLanguage returns the language of resource policies.
+func resourceLanguage(kind Kind, check func(*parser, *statement, object)) language {
 	return language{
 		kind: kind, check: check,
 		json:        "This policy contains invalid Json",
@@ -107,135 +154,171 @@ func ofResource(kind Kind, check func(*parser, *statement, object) error) langua
 }
 
 func parse(document []byte, l language) (*Document, error) {
-	decoded, err := decode(document)
+	p := parser{language: l}
+	d := p.document(document)
+	if p.err != nil {
+		return nil, p.err
+	}
+	return d, nil
+}
+
+func (p *parser) document(text []byte) *Document {
+	decoder := decoder{Decoder: json.NewDecoder(bytes.NewReader(text))}
+	decoded, err := decoder.decode()
 	if err != nil {
-		return nil, malformed(l.json)
+		p.refuse(malformed(ofSyntax, p.json))
+		return nil
 	}
 	policy, ok := decoded.(object)
 	if _, isString := policy.string("Id"); !ok || !isString || !policy.onlyHas("Version", "Id", "Statement") {
-		return nil, malformed(l.syntax)
+		p.refuse(malformed(ofSyntax, p.syntax))
+		return nil
 	}
-	p := parser{language: l}
 	switch policy["Version"] {
-	case nil, "2008-10-17":
 	case "2012-10-17":
 		p.variables = true
+	case nil, "2008-10-17":
+		if p.managed {
+			p.refuse(malformed(ofVersion, "Policy document must be version 2012-10-17 or greater."))
+		}
 	default:
-		return nil, malformed(l.version)
+		p.refuse(malformed(ofSyntax, p.version))
+	}
+	if p.kind == "" && !p.stored {
+		// The older parser takes nothing before the brace, and wants the version first.
+		version, statement := slices.Index(decoder.names, "Version"), slices.Index(decoder.names, "Statement")
+		if text[0] != '{' || version > statement {
+			p.refuse(unreadable())
+		}
 	}
 	raw, ok := listOf(policy["Statement"], func(item any) (object, bool) {
 		statement, ok := item.(object)
 		return statement, ok
 	})
 	if !ok || len(raw) == 0 {
-		return nil, malformed(l.noStatement)
+		p.refuse(malformed(ofSyntax, p.noStatement))
+		return nil
 	}
-	d := &Document{kind: l.kind, statements: make([]statement, len(raw))}
+	d := &Document{kind: p.kind, statements: make([]statement, len(raw))}
+	sids, place := map[string]bool{}, placer{text: text, position: Position{1, 1}}
 	for i := range raw {
-		s := &d.statements[i]
-		if err := p.statement(s, raw[i]); err != nil {
-			return nil, err
+		s, at := &d.statements[i], decoder.statements[i]
+		s.start, s.end = place.of(at.begin), place.of(at.end)
+		p.statement(s, raw[i])
+		if s.sid != "" && sids[s.sid] {
+			p.refuse(malformed(ofSids, p.sids))
 		}
-		if s.sid != "" && slices.ContainsFunc(d.statements[:i], func(other statement) bool { return other.sid == s.sid }) {
-			return nil, malformed(l.sids)
-		}
+		sids[s.sid] = true
 	}
-	return d, nil
+	return d
+}
+
+// A placer turns offsets in a text, in ascending order, into positions.
+type placer struct {
+	text     []byte
+	offset   int64
+	position Position
+}
+
+func (p *placer) of(offset int64) Position {
+	between := p.text[p.offset:offset]
+	p.offset = offset
+	if line := bytes.LastIndexByte(between, '\n'); line >= 0 {
+		p.position.Line += bytes.Count(between, []byte("\n"))
+		p.position.Column, between = 1, between[line+1:]
+	}
+	p.position.Column += utf8.RuneCount(between)
+	return p.position
 }
 
 var sidPattern = pattern.New(`^[0-9A-Za-z]*$`)
 
-func (p *parser) statement(s *statement, raw object) error {
-	if !raw.onlyHas("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition") {
-		return malformed(p.syntax)
-	}
-	var ok bool
-	if s.sid, ok = raw.string("Sid"); !ok {
-		return malformed(p.syntax)
+func (p *parser) statement(s *statement, raw object) {
+	var isString bool
+	s.sid, isString = raw.string("Sid")
+	if !isString || !raw.onlyHas("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition") {
+		p.refuse(malformed(ofSyntax, p.syntax))
+		return
 	}
 	if !sidPattern.MatchString(s.sid) {
-		return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
+		p.refuse(malformed(ofSids, "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"))
 	}
 	switch effect, isString := raw.string("Effect"); {
 	case effect == "Allow":
 	case effect == "Deny":
 		s.deny = true
 	case strings.EqualFold(effect, "Allow") || strings.EqualFold(effect, "Deny"):
-		return malformed(unreadable)
+		p.refuse(unreadable())
 	case isString && effect == "":
-		return malformed(p.effect)
+		p.refuse(malformed(ofSyntax, p.effect))
 	default:
-		return malformed(p.syntax)
+		p.refuse(malformed(ofSyntax, p.syntax))
 	}
-	if err := p.check(p, s, raw); err != nil {
-		return err
-	}
-	return p.conditions(s, raw)
+	p.check(p, s, raw)
+	p.conditions(s, raw)
 }
 
-// oneOf returns an element or its negation, and rejects both together.
-func (p *parser) oneOf(raw object, element string) (list []string, negated bool, err error) {
+// oneOf returns an element or its negation, and refuses both together.
+func (p *parser) oneOf(raw object, element string) (list []string, negated, ok bool) {
 	value, other := raw[element], raw["Not"+element]
 	if value != nil && other != nil {
-		return nil, false, malformed(p.syntax)
+		p.refuse(malformed(ofSyntax, p.syntax))
+		return nil, false, false
 	}
 	if other != nil {
 		value = other
 	}
 	if value == nil {
-		return nil, false, nil
+		return nil, false, true
 	}
-	list, ok := stringsOf(value)
+	list, ok = stringsOf(value)
 	if !ok {
-		return nil, false, malformed(p.syntax)
+		p.refuse(malformed(ofSyntax, p.syntax))
 	}
-	return list, other != nil, nil
+	return list, other != nil, ok
 }
 
-func (p *parser) actions(s *statement, raw object, check func(action string) error) error {
-	list, negated, err := p.oneOf(raw, "Action")
-	if err != nil {
-		return err
+func (p *parser) actions(s *statement, raw object, check func(action string) *MalformedError) {
+	list, negated, ok := p.oneOf(raw, "Action")
+	if !ok {
+		return
 	}
 	if len(list) == 0 {
-		return malformed(p.action)
+		p.refuse(malformed(ofNoAction, p.action))
 	}
 	s.actions.negated = negated
 	for _, action := range list {
-		if err := check(action); err != nil {
-			return err
-		}
+		p.refuse(check(action))
 		s.actions.list = append(s.actions.list, text{literal: strings.ToLower(action)})
 	}
-	return nil
 }
 
 var vendorPattern = pattern.New(`^[a-zA-Z0-9.-]+$`)
 
-func checkAction(action string) error {
+func checkAction(action string) *MalformedError {
 	vendor, name, found := strings.Cut(action, ":")
 	switch {
 	case action == "*":
 		return nil
 	case !found:
-		return malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
+		return malformed(ofAction, "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
 	case strings.Contains(name, ":"):
-		return malformed("Actions/Condition can contain only one colon.")
+		return malformed(ofAction, "Actions/Condition can contain only one colon.")
 	case strings.ContainsAny(vendor, "*?"):
-		return malformed("Action vendors (e.g., aws, ec2, etc.) must not contain wildcards.")
+		return malformed(ofAction, "Action vendors (e.g., aws, ec2, etc.) must not contain wildcards.")
 	case !vendorPattern.MatchString(vendor):
-		return malformed("Vendor " + vendor + " is not valid")
+		return malformed(ofAction, "Vendor "+vendor+" is not valid")
 	default:
 		return nil
 	}
 }
 
 // checkTrustAction rejects wildcards and is case sensitive, like AWS.
-func checkTrustAction(action string) error {
+func checkTrustAction(action string) *MalformedError {
 	switch action {
 	case "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext":
 		return nil
 	default:
-		return malformed("AssumeRole policy may only specify STS AssumeRole actions.")
+		return malformed(ofAction, "AssumeRole policy may only specify STS AssumeRole actions.")
 	}
 }

@@ -34,7 +34,12 @@ func TestParseDocuments(t *testing.T) {
 		{`{"Version":"2012-10-17","Id":"mine","Statement":[` + s + `]}`, ""},
 		{`{"Version":"2008-10-17","Statement":` + s + `}`, ""},
 		{`{"Statement":` + s + `}`, ""},
-		{" \n" + `{ "Statement" : ` + s + ` }` + "\n", ""},
+		{`{ "Statement" : ` + s + ` }` + " \n", ""},
+		{"\n" + `{"Statement":` + s + `}`, legacy},
+		{" " + `{"Statement":` + s + `}`, legacy},
+		{"\ufeff" + `{"Statement":` + s + `}`, syntax},
+		{`{"Statement":` + s + `,"Version":"2012-10-17"}`, legacy},
+		{`{"Statement":` + s + `,"Id":"mine"}`, ""},
 		{``, syntax},
 		{`{`, syntax},
 		{`This is not JSON`, syntax},
@@ -76,7 +81,6 @@ func TestParseDocuments(t *testing.T) {
 func TestParseStatements(t *testing.T) {
 	t.Parallel()
 	const noVendor = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-	const legacy = "The policy failed legacy parsing"
 	const principal = "Policy document should not specify a principal."
 	const sid = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
 	documents := []document{
@@ -153,7 +157,19 @@ func TestParseStatements(t *testing.T) {
 		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"a:b:c:d:e:f:g:h"}`, `Partition "b" is not valid for resource "arn:b:c:d:e:f:g:h".`},
 		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws"}`, "Resource vendor must be fully qualified and cannot contain regexes."},
 		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3*:::b"}`, "Resource vendor must be fully qualified and cannot contain regexes."},
-		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:b"}`, legacy},
+		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:sqs:b"}`, ""},
+		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:b"}`, "Resource arn:aws:s3:b can not contain region information."},
+		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:eu-west-2:123456789012:accesspoint/a"}`, ""},
+		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:eu-west-2:123456789012:b"}`, "Resource arn:aws:s3:eu-west-2:123456789012:b can not contain region information."},
+		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:ec2:region:account-id:instance/*"}`, ""},
+		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:ec2:<REGION>:123456789012:instance/*"}`, legacy},
+		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:ec2:eu-west-2:$(id):instance/*"}`, legacy},
+		{`{"Effect":"Allow","Action":"s3:GetObject","NotResource":"arn:aws:ec2:eu-west-2:{{ account }}:instance/*"}`, legacy},
+		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:ec2:*:${aws:PrincipalAccount}:instance/*"}`, ""},
+		{`{"Effect":"Allow","Action":"iam:GetUser","Resource":["arn:aws:iam::123456789012:*","arn:aws:iam::123456789012:root","arn:aws:iam::*:user/${aws:username}"]}`, ""},
+		{`{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::123456789012:User/bob"}`, iamPaths},
+		{`{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::123456789012:role*"}`, iamPaths},
+		{`{"Effect":"Allow","Action":"iam:GetUser","NotResource":"arn:aws:iam::123456789012:${aws:username}"}`, iamPaths},
 		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3::b"}`, legacy},
 		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3::b*"}`, legacy},
 		{`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws::::b"}`, legacy},
@@ -179,7 +195,6 @@ func TestParseStatements(t *testing.T) {
 // IAM JSON policy elements: Condition operators.
 func TestParseConditions(t *testing.T) {
 	t.Parallel()
-	const legacy = "The policy failed legacy parsing"
 	documents := []document{
 		{`{}`, ""},
 		{`{"StringEquals":{"s3:prefix":["a","b"]},"Null":{"aws:TokenIssueTime":"true"}}`, ""},

@@ -64,6 +64,7 @@ type Document struct {
 // A statement allows or denies.
 type statement struct {
 	sid        string
+	start, end Position
 	deny       bool
 	principals *principals // nil in an identity policy
 	actions    patterns
@@ -102,14 +103,21 @@ type Statement struct {
 	Deny bool
 	// Index of the statement in its document, from 0.
 	Index int
+	// Start and End are where AWS says that the statement is: Start is right behind
+	// what precedes it, End behind its last brace.
+	Start, End Position
 }
+
+// A Position is a place in the text of a document. Lines and columns, in characters,
+// count from 1.
+type Position struct{ Line, Column int }
 
 // Matching returns the statements that match a request, in their order.
 func (d *Document) Matching(r Request) []Statement {
 	var matching []Statement
 	for i := range d.statements {
 		if s := &d.statements[i]; s.applies(&r) {
-			matching = append(matching, Statement{s.sid, s.deny, i})
+			matching = append(matching, Statement{s.sid, s.deny, i, s.start, s.end})
 		}
 	}
 	return matching

@@ -108,15 +108,19 @@ var (
 	providerPattern = pattern.New(`^(arn:` + partition + `:iam::\d{12}:(oidc|saml)-provider/[^*?\s]+|cognito-identity\.amazonaws\.com|www\.amazon\.com|graph\.facebook\.com|accounts\.google\.com)$`)
 )
 
-func (p *parser) principals(s *statement, raw object) error {
+func (p *parser) principals(s *statement, raw object) {
+	refuse := func(reason string) { p.refuse(malformed(ofSyntax, reason)) }
 	value, other := raw["Principal"], raw["NotPrincipal"]
 	switch {
 	case value == nil && other == nil:
-		return malformed("Missing required field Principal")
+		refuse("Missing required field Principal")
+		return
 	case value != nil && other != nil:
-		return malformed(p.syntax)
+		refuse(p.syntax)
+		return
 	case other != nil && !s.deny:
-		return malformed("Allow with NotPrincipal is not allowed.")
+		refuse("Allow with NotPrincipal is not allowed.")
+		return
 	case other != nil:
 		value = other
 	}
@@ -126,27 +130,30 @@ func (p *parser) principals(s *statement, raw object) error {
 	kinds, ok := value.(object)
 	switch {
 	case !ok:
-		return malformed(p.syntax)
+		refuse(p.syntax)
+		return
 	case len(kinds) == 0:
-		return malformed("Missing required field Principal cannot be empty!")
+		refuse("Missing required field Principal cannot be empty!")
+		return
 	}
 	s.principals = &principals{negated: other != nil}
 	for _, kind := range kinds.names() {
 		if kind != "AWS" && kind != "Service" && kind != "Federated" { // CanonicalUser is for S3
-			return malformed(fmt.Sprintf("Invalid principal in policy: %q", kind))
+			refuse(fmt.Sprintf("Invalid principal in policy: %q", kind))
+			return
 		}
 		values, ok := stringsOf(kinds[kind])
 		if !ok || len(values) == 0 {
-			return malformed(p.syntax)
+			refuse(p.syntax)
+			return
 		}
 		for _, value := range values {
 			if !s.principals.add(kind, value) {
-				return malformed(fmt.Sprintf("Invalid principal in policy: %q:%q", strings.ToUpper(kind), value))
+				refuse(fmt.Sprintf("Invalid principal in policy: %q:%q", strings.ToUpper(kind), value))
 			}
 		}
 	}
 	s.principals.everyone = s.principals.anyone && s.deny
-	return nil
 }
 
 // add adds one value of Principal, such as "AWS": "231144931069".

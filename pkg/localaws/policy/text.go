@@ -34,16 +34,12 @@ func escaped(value string) string {
 
 func verbatim(value string) string { return value }
 
-// text parses a text of the policy; quote is as for parseText.
-func (p *parser) text(written string, quote func(string) string) (text, error) {
+// text parses a text of the policy, like parseText.
+func (p *parser) text(written string, quote func(string) string) (text, bool) {
 	if !p.variables {
-		return text{literal: written}, nil
+		return text{literal: written}, true
 	}
-	t, ok := parseText(written, quote)
-	if !ok {
-		return text{}, malformed(unreadable)
-	}
-	return t, nil
+	return parseText(written, quote)
 }
 
 // parseText parses the variables in a text; quote escapes a literal wildcard. It

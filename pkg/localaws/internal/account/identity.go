@@ -23,10 +23,10 @@ type Document struct {
 // MarshalText returns the policy's text.
 func (d Document) MarshalText() ([]byte, error) { return []byte(d.Text), nil }
 
-// UnmarshalText parses the policy.
+// UnmarshalText parses the policy of a state, which was accepted before.
 func (d *Document) UnmarshalText(text []byte) (err error) {
 	d.Text = string(text)
-	d.Document, err = policy.Parse(text)
+	d.Document, err = policy.ParseStored(text)
 	return err
 }
 

@@ -26,8 +26,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
-//go:embed policies
-var files embed.FS
+var (
+	//go:embed policies
+	files embed.FS
+)
 
 // A Policy is an AWS-managed policy.
 type Policy struct {

@@ -22,3 +22,8 @@ func (p Pattern) MatchString(text string) bool { return p.compiled().MatchString
 func (p Pattern) FindStringSubmatch(text string) []string {
 	return p.compiled().FindStringSubmatch(text)
 }
+
+// ReplaceAllString replaces all matches by a replacement, which may refer to groups.
+func (p Pattern) ReplaceAllString(text, replacement string) string {
+	return p.compiled().ReplaceAllString(text, replacement)
+}

@@ -11,7 +11,7 @@ func TestPattern(t *testing.T) {
 	t.Parallel()
 	key := pattern.New(`^(\w+)=(\w+)$`)
 	for range 2 {
-		if !key.MatchString("a=b") || key.MatchString("a") {
+		if !key.MatchString("a=b") || key.MatchString("a") || key.ReplaceAllString("a=b", "$2=$1") != "b=a" {
 			t.Error("the pattern does not match as its expression does")
 		}
 		if got := key.FindStringSubmatch("a=b"); !slices.Equal(got, []string{"a=b", "a", "b"}) {
