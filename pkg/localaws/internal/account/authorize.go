@@ -183,7 +183,7 @@ func (e *DeniedError) message(keys map[string][]string) deniedMessage {
 func (e *DeniedError) matched() []matchedStatement {
 	statements := []matchedStatement{}
 	own := e.caller.Policies
-	documents := slices.Concat(own.Identity, own.Session)
+	documents := slices.Concat(slices.Concat(own.Organization...), own.Identity, own.Session)
 	if own.Boundary != nil {
 		documents = append(documents, own.Boundary)
 	}
