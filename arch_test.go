@@ -95,7 +95,7 @@ func leaves() map[string][]string {
 		"internal/cli":            append(ours("internal/encode", "internal/spelling"), "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"),
 		"internal/encode":         {yaml, "sigs.k8s.io/yaml"},
 		"internal/lockout":        ours("pkg/identity", "pkg/mapper"),
-		"internal/admission":      append(ours("internal/history", "internal/kube", "internal/lockout", "pkg/mapper", "pkg/mapper/awsauth"), "k8s.io/api/admission/v1", "k8s.io/apimachinery/...", "sigs.k8s.io/json"),
+		"internal/admission":      append(ours("internal/history", "internal/kube", "internal/lockout", "pkg/mapper", "pkg/mapper/awsauth"), "k8s.io/apimachinery/...", "sigs.k8s.io/json"),
 		"internal/convert":        ours("internal/encode", "internal/shell", "pkg/mapper"),
 		"internal/history":        append(ours("internal/kube"), "k8s.io/apimachinery/...", "k8s.io/client-go/dynamic"),
 		"internal/freeport":       nil,

@@ -44,6 +44,8 @@ type Edit struct {
 	Old, New *unstructured.Unstructured
 	// Extra describes the user who edits, as a TokenReview does.
 	Extra map[string][]string
+
+	user string
 }
 
 // A Verdict is what the guard has to say about an edit.

@@ -9,11 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	strictjson "sigs.k8s.io/json"
 
 	"github.com/kube-iam/authenticator/internal/history"
 	"github.com/kube-iam/authenticator/internal/kube"
@@ -45,7 +41,7 @@ type Answer struct {
 	// Err is why the edit could not be judged; nil unless it failed.
 	Err error
 
-	review admissionv1.AdmissionReview
+	answer reviewAnswer
 }
 
 // errReview means that a request is not an AdmissionReview.
@@ -55,31 +51,21 @@ var errReview = errors.New("the request is not the JSON of an admission.k8s.io/v
 // AdmissionReview. Whatever else fails, the edit is allowed: the guard never blocks a
 // cluster.
 func (g *Guard) Review(body []byte) (Answer, error) {
-	var review admissionv1.AdmissionReview
-	repeated, err := strictjson.UnmarshalStrict(body, &review, strictjson.DisallowDuplicateFields)
-	switch {
-	case err != nil:
-		return Answer{}, errReview // without the cause, which can quote the request
-	case len(repeated) > 0:
-		return Answer{}, fmt.Errorf("%w: a field occurs twice", errReview)
-	case review.Kind != "AdmissionReview" || review.APIVersion != admissionv1.SchemeGroupVersion.String():
-		return Answer{}, fmt.Errorf("%w: it has another kind or apiVersion", errReview)
-	case review.Request == nil || review.Request.UID == "":
-		return Answer{}, fmt.Errorf("%w: it has no request with a uid", errReview)
+	request, err := decode(body)
+	if err != nil {
+		return Answer{}, err
 	}
-	request := review.Request
-	a := Answer{
-		Result: Allowed, Name: nameIn(request), Operation: string(request.Operation), User: request.UserInfo.Username,
-		DryRun: request.DryRun != nil && *request.DryRun,
-	}
-	response := &admissionv1.AdmissionResponse{UID: request.UID, Allowed: true}
-	a.review = admissionv1.AdmissionReview{TypeMeta: review.TypeMeta, Response: response}
+	a := Answer{Result: Allowed, Name: request.name(), Operation: request.Operation, DryRun: request.DryRun}
+	a.answer.Kind, a.answer.APIVersion = reviewKind, reviewVersion
+	response := &a.answer.Response
+	response.UID, response.Allowed = request.UID, true
 	if !guarded(request, a.Name) {
 		return a, nil
 	}
 	var verdict Verdict
-	edit, err := editIn(request, a.Name)
+	edit, err := request.edit(a.Name)
 	if err == nil {
+		a.User = edit.user
 		verdict, err = g.Judge(edit)
 	}
 	if err != nil {
@@ -91,7 +77,7 @@ func (g *Guard) Review(body []byte) (Answer, error) {
 	switch {
 	case verdict.Refused():
 		a.Result, response.Allowed = Refused, false
-		response.Result = &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: a.refusal()}
+		response.Status = &status{Status: "Failure", Message: a.refusal(), Reason: "Forbidden", Code: http.StatusForbidden}
 		return a, nil
 	case verdict.Overridden:
 		a.Result = Overridden
@@ -105,77 +91,19 @@ func (g *Guard) Review(body []byte) (Answer, error) {
 
 // JSON returns the answer as the JSON of an AdmissionReview.
 func (a Answer) JSON() ([]byte, error) {
-	text, err := json.Marshal(&a.review)
+	text, err := json.Marshal(a.answer)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the answer to an AdmissionReview: %w", err)
 	}
 	return append(text, '\n'), nil
 }
 
-// nameIn returns the name of the object that a request edits. A request of deletecollection
-// has none, although there is one for each object.
-func nameIn(r *admissionv1.AdmissionRequest) string {
-	if r.Name != "" || r.Operation != admissionv1.Delete {
-		return r.Name
-	}
-	var old metav1.PartialObjectMetadata
-	if err := strictjson.UnmarshalCaseSensitivePreserveInts(r.OldObject.Raw, &old); err != nil {
-		return "" // an unreadable object has no name to judge
-	}
-	return old.Name
-}
-
 // guarded reports whether a request edits one of our ConfigMaps. A webhook that is
 // configured for more must not block anything else.
-func guarded(r *admissionv1.AdmissionRequest, name string) bool {
-	return r.Resource == metav1.GroupVersionResource{Version: "v1", Resource: "configmaps"} && r.SubResource == "" &&
+func guarded(r request, name string) bool {
+	return r.Resource == resource{Version: "v1", Resource: "configmaps"} && r.SubResource == "" &&
 		r.Namespace == metav1.NamespaceSystem && slices.Contains([]string{kube.AWSAuth, kube.AWSAuthLastGood, history.Name}, name) &&
-		slices.Contains([]admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete}, r.Operation)
-}
-
-func editIn(r *admissionv1.AdmissionRequest, name string) (edit Edit, err error) {
-	edit = Edit{Name: name, Extra: map[string][]string{}}
-	for key, values := range r.UserInfo.Extra {
-		edit.Extra[key] = values
-	}
-	if r.Operation != admissionv1.Create {
-		if edit.Old, err = configMapIn(r.OldObject); err != nil {
-			return edit, fmt.Errorf("reading the old object: %w", err)
-		}
-	}
-	if r.Operation != admissionv1.Delete {
-		if edit.New, err = configMapIn(r.Object); err != nil {
-			return edit, fmt.Errorf("reading the new object: %w", err)
-		}
-	}
-	return edit, nil
-}
-
-// configMapIn returns what matters of a ConfigMap. Everything else is skipped, so that
-// JSON of another shape takes no more memory than its text.
-func configMapIn(raw runtime.RawExtension) (*unstructured.Unstructured, error) {
-	var read struct {
-		Kind     string `json:"kind"`
-		Metadata struct {
-			Annotations map[string]string `json:"annotations"`
-		} `json:"metadata"`
-		Data       map[string]string `json:"data"`
-		BinaryData map[string]string `json:"binaryData"`
-	}
-	if err := strictjson.UnmarshalCaseSensitivePreserveInts(raw.Raw, &read); err != nil {
-		return nil, err
-	}
-	if read.Kind != "ConfigMap" {
-		return nil, fmt.Errorf("its kind is %q, expected ConfigMap", read.Kind)
-	}
-	configMap := &unstructured.Unstructured{Object: map[string]any{}}
-	configMap.SetAnnotations(read.Metadata.Annotations)
-	for field, values := range map[string]map[string]string{"data": read.Data, "binaryData": read.BinaryData} {
-		if err := unstructured.SetNestedStringMap(configMap.Object, values, field); err != nil {
-			return nil, err
-		}
-	}
-	return configMap, nil
+		slices.Contains([]string{opCreate, opUpdate, opDelete}, r.Operation)
 }
 
 const (
@@ -197,7 +125,7 @@ func (a Answer) refusal() string {
 	if more := len(a.Losses) - maxLosses; more > 0 {
 		fmt.Fprintf(&b, "- and %d more\n", more)
 	}
-	if a.Operation == string(admissionv1.Delete) {
+	if a.Operation == opDelete {
 		fmt.Fprintf(&b, "To delete it anyway, set this annotation first:\n  %s: \"%s\"\n", Annotation, a.Hash)
 	} else {
 		fmt.Fprintf(&b, "Correct it, or set this annotation in the same edit to make it anyway:\n  %s: \"%s\"\n", Annotation, a.Hash)

@@ -169,6 +169,39 @@ func TestFailureAllows(t *testing.T) {
 	}
 }
 
+// TestReviewIsBounded checks that what a client chooses takes little more memory than its
+// text, and that an object with too many values or a user that is too long is allowed
+// unchecked.
+func TestReviewIsBounded(t *testing.T) {
+	t.Parallel()
+	values := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"%d":"",`, i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	good := reviewOf(t, "UPDATE", configMap(admin), nil)
+	for name, test := range map[string]struct {
+		body string
+		want admission.Result
+	}{
+		"the most values":   {strings.Replace(good, `"object":null`, `"object":{"kind":"ConfigMap","data":{`+values(100_000)+`}}`, 1), admission.Refused},
+		"too many values":   {strings.Replace(good, `"object":null`, `"object":{"kind":"ConfigMap","data":{`+values(100_001)+`}}`, 1), admission.Failed},
+		"a long user":       {strings.Replace(good, `"username":"admin:ann"`, `"username":"`+strings.Repeat("x", 1<<20-200)+`"`, 1), admission.Refused},
+		"too long a user":   {strings.Replace(good, `"username":"admin:ann"`, `"groups":["`+strings.Repeat(`","`, 1<<20)+`"]`, 1), admission.Failed},
+		"what nobody reads": {strings.Replace(good, `"options":{`, `"options":{"x":[`+strings.Repeat("[],", 1<<20)+`[]],`, 1), admission.Refused},
+	} {
+		if test.want == admission.Refused {
+			test.body = strings.Replace(test.body, `"object":null`, `"object":{"kind":"ConfigMap"}`, 1)
+		}
+		answer, err := newGuard(nil).Review([]byte(test.body))
+		if err != nil || answer.Result != test.want {
+			t.Errorf("%s: %s (%v), %v", name, answer.Result, answer.Err, err)
+		}
+	}
+}
+
 func TestNoReview(t *testing.T) {
 	t.Parallel()
 	good := reviewOf(t, "UPDATE", configMap(admin), configMap(admin))

@@ -28,7 +28,7 @@ type AdmissionConfig struct {
 // maxReviews is how many bytes the AdmissionReviews under way hold at most: that is room
 // for two of the largest. Only one is judged at a time, so that reviews of edits, which
 // are rare, leave the processors to those of tokens.
-const maxReviews = 9 << 20
+const maxReviews = 2*(20<<20) + 1<<20
 
 // NewAdmissionHandler returns the handler of the AdmissionReviews of edits.
 func NewAdmissionHandler(config AdmissionConfig) (http.Handler, error) {
@@ -63,9 +63,11 @@ type admissionHandler struct {
 	refusals *rate.Limiter
 }
 
-// admissionReview is the body of an AdmissionReview. It has a ConfigMap, of at most 1 MiB,
-// before and after the edit, and JSON adds to it.
-func admissionReview() body { return body{"an AdmissionReview", 4 << 20} }
+// admissionReview is the body of an AdmissionReview. It has an object before and after the
+// edit. etcd holds objects of up to 1.5 MiB, and JSON needs up to six bytes for one of
+// them, as for < and >. Together that is 18 MiB, and the user and the fields around it have
+// the rest.
+func admissionReview() body { return body{"an AdmissionReview", 20 << 20} }
 
 // ServeHTTP implements [http.Handler].
 func (h *admissionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,219 @@
+package admission
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	strictjson "sigs.k8s.io/json"
+)
+
+// The wire form of an AdmissionReview. It has only what the guard reads, and the parts
+// whose size a client chooses stay text until they are needed: whatever the body, it takes
+// little more memory than its text. The types of k8s.io/api would also register themselves
+// in each start of the program.
+
+const (
+	reviewKind    = "AdmissionReview"
+	reviewVersion = "admission.k8s.io/v1"
+
+	opCreate = "CREATE"
+	opUpdate = "UPDATE"
+	opDelete = "DELETE"
+)
+
+type request struct {
+	UID         string   `json:"uid"`
+	Resource    resource `json:"resource"`
+	SubResource string   `json:"subResource"`
+	Name        string   `json:"name"`
+	Namespace   string   `json:"namespace"`
+	Operation   string   `json:"operation"`
+	DryRun      bool     `json:"dryRun"`
+	UserInfo    text     `json:"userInfo"`
+	Object      text     `json:"object"`
+	OldObject   text     `json:"oldObject"`
+}
+
+type resource struct {
+	Group    string `json:"group"`
+	Version  string `json:"version"`
+	Resource string `json:"resource"`
+}
+
+// A text is JSON that is not decoded yet. It is part of the body, not a copy.
+type text []byte
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *text) UnmarshalJSON(part []byte) error {
+	*t = part
+	return nil
+}
+
+// decode reads an AdmissionReview.
+func decode(body []byte) (request, error) {
+	var review struct {
+		Kind       string   `json:"kind"`
+		APIVersion string   `json:"apiVersion"`
+		Request    *request `json:"request"`
+	}
+	repeated, err := strictjson.UnmarshalStrict(body, &review, strictjson.DisallowDuplicateFields)
+	switch {
+	case err != nil:
+		return request{}, errReview // without the cause, which can quote the request
+	case len(repeated) > 0:
+		return request{}, fmt.Errorf("%w: a field occurs twice", errReview)
+	case review.Kind != reviewKind || review.APIVersion != reviewVersion:
+		return request{}, fmt.Errorf("%w: it has another kind or apiVersion", errReview)
+	case review.Request == nil || review.Request.UID == "":
+		return request{}, fmt.Errorf("%w: it has no request with a uid", errReview)
+	}
+	return *review.Request, nil
+}
+
+// name returns the name of the object that a request edits. A request of deletecollection
+// has none, although there is one for each object.
+func (r request) name() string {
+	if r.Name != "" || r.Operation != opDelete {
+		return r.Name
+	}
+	var old struct {
+		Metadata struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+	}
+	if err := strictjson.UnmarshalCaseSensitivePreserveInts(r.OldObject, &old); err != nil {
+		return "" // an unreadable object has no name to judge
+	}
+	return old.Metadata.Name
+}
+
+// edit returns the edit of a ConfigMap.
+func (r request) edit(name string) (edit Edit, err error) {
+	edit.Name = name
+	if err := r.readUser(&edit); err != nil {
+		return edit, err
+	}
+	if r.Operation != opCreate {
+		if edit.Old, err = readConfigMap(r.OldObject); err != nil {
+			return edit, fmt.Errorf("reading the old object: %w", err)
+		}
+	}
+	if r.Operation != opDelete {
+		if edit.New, err = readConfigMap(r.Object); err != nil {
+			return edit, fmt.Errorf("reading the new object: %w", err)
+		}
+	}
+	return edit, nil
+}
+
+// maxUser is the maximum length of the text of a user. A kube-apiserver accepts about as
+// much from a webhook or in the headers of a proxy.
+const maxUser = 1 << 20
+
+func (r request) readUser(edit *Edit) error {
+	if len(r.UserInfo) > maxUser {
+		return fmt.Errorf("reading the user: it is longer than %d KiB", maxUser>>10)
+	}
+	var user struct {
+		Username string              `json:"username"`
+		Extra    map[string][]string `json:"extra"`
+	}
+	if len(r.UserInfo) > 0 {
+		if err := strictjson.UnmarshalCaseSensitivePreserveInts(r.UserInfo, &user); err != nil {
+			return errors.New("reading the user: it is not that of an AdmissionReview")
+		}
+	}
+	edit.user, edit.Extra = user.Username, user.Extra
+	return nil
+}
+
+// readConfigMap returns what matters of a ConfigMap.
+func readConfigMap(object text) (*unstructured.Unstructured, error) {
+	var read struct {
+		Kind     string `json:"kind"`
+		Metadata struct {
+			Annotations values `json:"annotations"`
+		} `json:"metadata"`
+		Data       values `json:"data"`
+		BinaryData values `json:"binaryData"`
+	}
+	if len(object) == 0 {
+		return nil, errors.New("it is missing")
+	}
+	if err := strictjson.UnmarshalCaseSensitivePreserveInts(object, &read); err != nil {
+		return nil, err
+	}
+	if read.Kind != "ConfigMap" {
+		return nil, fmt.Errorf("its kind is %q, expected ConfigMap", limited(read.Kind, 63))
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"annotations": map[string]any(read.Metadata.Annotations)},
+		"data":     map[string]any(read.Data), "binaryData": map[string]any(read.BinaryData),
+	}}, nil
+}
+
+// maxValues is the maximum number of values in one field of an object. etcd holds fewer
+// in an object: of each it also holds its key, and who manages it.
+const maxValues = 100_000
+
+// values are texts by name. They are as unstructured objects have them, so that they need
+// not be copied.
+type values map[string]any
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (v *values) UnmarshalJSON(object []byte) error {
+	if string(object) == "null" {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return errors.New("expected texts by name")
+	}
+	*v = values{}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		value, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		switch value := value.(type) {
+		case string:
+			(*v)[name.(string)] = value // a name is always a text
+		case nil:
+			(*v)[name.(string)] = ""
+		default:
+			return fmt.Errorf("the value of %q is not text", limited(name.(string), 63))
+		}
+		if len(*v) > maxValues {
+			return fmt.Errorf("it has more than %d values", maxValues)
+		}
+	}
+	return nil
+}
+
+// A reviewAnswer is the AdmissionReview that answers one.
+type reviewAnswer struct {
+	Kind       string   `json:"kind"`
+	APIVersion string   `json:"apiVersion"`
+	Response   response `json:"response"`
+}
+
+type response struct {
+	UID      string   `json:"uid"`
+	Allowed  bool     `json:"allowed"`
+	Status   *status  `json:"status,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+type status struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Reason  string `json:"reason"`
+	Code    int    `json:"code"`
+}
