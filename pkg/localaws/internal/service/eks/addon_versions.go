@@ -154,7 +154,7 @@ func unknownAddon(name string) error {
 	for _, a := range catalog() {
 		names = append(names, a.name)
 	}
-	return api.Refuse(http.StatusNotFound, "ResourceNotFoundException", "localaws has no add-on " + name + " (supported: " + strings.Join(names, ", ") + ")")
+	return api.Refuse(http.StatusNotFound, "ResourceNotFoundException", "localaws has no add-on "+name+" (supported: "+strings.Join(names, ", ")+")")
 }
 
 func unsupportedAddonVersion(name string) error {
