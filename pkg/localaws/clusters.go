@@ -12,7 +12,8 @@ type Cluster = eks.Cluster
 // RegisterCluster binds an API server to a cluster name: DescribeCluster returns its
 // URL and CA (in PEM), and the proxy dials it. If the cluster does not exist, the
 // administrator creates it. The binding survives deleting and creating the cluster
-// again. It lasts for this run: no state file keeps it.
+// again. It lasts for this run: no state file keeps it. The cluster is in the first
+// account.
 func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	if err := eks.CheckServer(name, endpoint); err != nil {
 		return err
@@ -23,7 +24,8 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 	})
 }
 
-// Cluster returns the cluster with the name in the region, and whether it exists.
+// Cluster returns the cluster with the name in the region of the first account, and
+// whether it exists.
 func (a *AWS) Cluster(region, name string) (found Cluster, ok bool) {
 	a.account.View(func(tx *account.Tx) { found, ok = a.apiServers.Cluster(tx, region, name) })
 	return found, ok
@@ -31,6 +33,10 @@ func (a *AWS) Cluster(region, name string) (found Cluster, ok bool) {
 
 // endpoint reports whether the proxy may dial a host besides AWS's, and its address.
 func (a *AWS) endpoint(hostPort string) (address string, ok bool) {
-	a.account.View(func(tx *account.Tx) { address, ok = a.apiServers.Dial(tx, hostPort) })
+	for _, one := range a.accounts.All() {
+		if one.View(func(tx *account.Tx) { address, ok = a.apiServers.Dial(tx, hostPort) }); ok {
+			break
+		}
+	}
 	return address, ok
 }

@@ -105,7 +105,18 @@ func reply(w http.ResponseWriter, status int, value any) {
 }
 
 func (a *AWS) getHealth(http.ResponseWriter, *http.Request) (any, error) {
-	return map[string]string{"status": "ok", "account": a.accountID, "region": a.region}, nil
+	health := struct {
+		Account  string   `json:"account"`
+		Accounts []string `json:"accounts,omitempty"`
+		Region   string   `json:"region"`
+		Status   string   `json:"status"`
+	}{Account: a.AccountID(), Region: a.region, Status: "ok"}
+	if all := a.accounts.All(); len(all) > 1 {
+		for _, one := range all {
+			health.Accounts = append(health.Accounts, one.ID)
+		}
+	}
+	return health, nil
 }
 
 func (a *AWS) getCA(w http.ResponseWriter, _ *http.Request) (any, error) {
@@ -280,7 +291,7 @@ func (a *AWS) deleteFault(w http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 func (a *AWS) getState(w http.ResponseWriter, _ *http.Request) (any, error) {
-	text, err := a.account.Export()
+	text, err := a.accounts.Export()
 	if err != nil {
 		return nil, &controlError{http.StatusInternalServerError, err}
 	}
@@ -297,7 +308,7 @@ func (a *AWS) putState(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the request: %w", err)
 	}
-	err = a.account.Import(text)
+	err = a.accounts.Import(text)
 	if malformed, ok := errors.AsType[*account.MalformedError](err); ok {
 		return nil, fmt.Errorf("%w; nothing has changed", malformed)
 	}
@@ -305,7 +316,7 @@ func (a *AWS) putState(w http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 func (a *AWS) deleteState(http.ResponseWriter, *http.Request) (any, error) {
-	return a.replaced(a.account.Reset())
+	return a.replaced(a.accounts.Reset())
 }
 
 // replaced returns how much is in a new state, or why it may not have been saved.
@@ -315,10 +326,16 @@ func (a *AWS) replaced(err error) (any, error) {
 		return nil, &controlError{http.StatusInternalServerError, fmt.Errorf("replaced the state, but it may not have been saved: %w", err)}
 	}
 	counts := map[string]int{}
-	a.account.View(func(tx *account.Tx) {
-		counts["users"], counts["groups"], counts["roles"] = iam.Count(tx)
-		counts["clusters"], counts["instances"] = a.apiServers.Count(tx), len(a.state.Instances)
-	})
+	for _, one := range a.accounts.All() {
+		one.View(func(tx *account.Tx) {
+			users, groups, roles := iam.Count(tx)
+			for kind, n := range map[string]int{
+				"users": users, "groups": groups, "roles": roles, "clusters": a.apiServers.Count(tx), "instances": len(a.state.Instances),
+			} {
+				counts[kind] += n
+			}
+		})
+	}
 	return counts, nil
 }
 

@@ -26,7 +26,7 @@ func OperationsOf(name string) (names []string) {
 // AddUsers adds users without permissions, faster than API calls would. It returns
 // the key of the first.
 func (a *AWS) AddUsers(n int) (AccessKey, error) {
-	text, err := a.account.Export()
+	text, err := a.accounts.Export()
 	if err != nil {
 		return AccessKey{}, err
 	}
@@ -46,5 +46,5 @@ func (a *AWS) AddUsers(n int) (AccessKey, error) {
 	if text, err = json.Marshal(state); err != nil {
 		return AccessKey{}, err
 	}
-	return key, a.account.Import(text)
+	return key, a.accounts.Import(text)
 }

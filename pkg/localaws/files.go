@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 )
 
 // Files are the files of a local AWS's clients, in one private directory: the CA,
-// and a configuration with the profiles default and admin, both the administrator.
+// and a configuration with the profiles default and admin, both the administrator of
+// the first account, and admin-ID for the administrator of each further one.
 // The user's own ~/.aws is never touched.
 type Files struct{ Dir string }
 
@@ -38,15 +40,33 @@ func (f Files) LoadOrCreateCA(now time.Time) (*proxy.CA, error) {
 	return proxy.LoadOrCreateCA(f.CA(), filepath.Join(f.Dir, "ca-key.pem"), now)
 }
 
+// adminProfile is the profile of the first account's administrator.
+const adminProfile = "admin"
+
+// A profile is a section of a credentials file.
+type profile struct {
+	name, account string
+	key           AccessKey
+}
+
 // Write writes the configuration, the secret of the control endpoints and the
-// administrator's key, which becomes the default key.
+// administrators' keys. That of the first account becomes the default key.
 func (f Files) Write(a *AWS) error {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the state directory: %w", err)
 	}
+	var admins []profile
+	for i, account := range a.Accounts() {
+		name := adminProfile
+		if i > 0 {
+			name += "-" + account.ID
+		}
+		admins = append(admins, profile{name, account.ID, account.Administrator})
+	}
 	var config strings.Builder
-	for _, section := range []string{"default", "profile admin"} {
-		fmt.Fprintf(&config, "[%s]\nregion = %s\noutput = json\n\n", section, a.Region())
+	fmt.Fprintf(&config, "[default]\nregion = %s\noutput = json\n\n", a.Region())
+	for _, admin := range admins {
+		fmt.Fprintf(&config, "[profile %s]\nregion = %s\noutput = json\n\n", admin.name, a.Region())
 	}
 	if err := os.WriteFile(f.Config(), []byte(config.String()), 0o600); err != nil {
 		return fmt.Errorf("writing the AWS configuration: %w", err)
@@ -54,7 +74,7 @@ func (f Files) Write(a *AWS) error {
 	if err := f.WriteControlSecret(a); err != nil {
 		return err
 	}
-	return f.writeCredentials(a.Administrator(), a.Administrator())
+	return f.writeCredentials(profile{"default", admins[0].account, admins[0].key}, admins)
 }
 
 // WriteControlSecret writes the secret of the control endpoints, which differs in each run.
@@ -67,20 +87,21 @@ func (f Files) WriteControlSecret(a *AWS) error {
 
 // WriteDefault makes a key the default one, as `aws configure` does.
 func (f Files) WriteDefault(key AccessKey) error {
-	admin, err := f.Administrator()
+	admins, err := f.administrators()
 	if err != nil {
 		return err
 	}
-	return f.writeCredentials(key, admin)
+	return f.writeCredentials(profile{name: "default", key: key}, admins)
 }
 
-func (f Files) writeCredentials(key, admin AccessKey) error {
+func (f Files) writeCredentials(byDefault profile, admins []profile) error {
 	var credentials strings.Builder
-	for _, profile := range []struct {
-		name string
-		key  AccessKey
-	}{{"default", key}, {"admin", admin}} {
-		fmt.Fprintf(&credentials, "[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n\n", profile.name, profile.key.ID, profile.key.Secret)
+	for _, profile := range append([]profile{byDefault}, admins...) {
+		fmt.Fprintf(&credentials, "[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n", profile.name, profile.key.ID, profile.key.Secret)
+		if profile.account != "" {
+			fmt.Fprintf(&credentials, "aws_account_id = %s\n", profile.account)
+		}
+		credentials.WriteString("\n")
 	}
 	if err := os.WriteFile(f.Credentials(), []byte(credentials.String()), 0o600); err != nil {
 		return fmt.Errorf("writing the AWS credentials: %w", err)
@@ -91,39 +112,70 @@ func (f Files) writeCredentials(key, admin AccessKey) error {
 // Administrator returns the key of profile admin in the credentials file, or the
 // zero value if the file or the profile does not exist.
 func (f Files) Administrator() (AccessKey, error) {
+	admins, err := f.administrators()
+	if err != nil {
+		return AccessKey{}, err
+	}
+	for _, admin := range admins {
+		if admin.name == adminProfile {
+			return admin.key, nil
+		}
+	}
+	return AccessKey{}, nil
+}
+
+// AdministratorOf returns the key of an account's administrator in the credentials
+// file, or the zero value if the file has none.
+func (f Files) AdministratorOf(accountID string) (AccessKey, error) {
+	admins, err := f.administrators()
+	if err != nil {
+		return AccessKey{}, err
+	}
+	for _, admin := range admins {
+		if admin.account == accountID {
+			return admin.key, nil
+		}
+	}
+	return AccessKey{}, nil
+}
+
+// administrators returns the profiles of administrators in the credentials file.
+func (f Files) administrators() ([]profile, error) {
 	file, err := os.Open(f.Credentials())
 	if errors.Is(err, fs.ErrNotExist) {
-		return AccessKey{}, nil
+		return nil, nil
 	}
 	if err != nil {
-		return AccessKey{}, fmt.Errorf("reading the AWS credentials: %w", err)
+		return nil, fmt.Errorf("reading the AWS credentials: %w", err)
 	}
 	defer file.Close()
-	var key AccessKey
-	section := ""
+	var all []profile
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
 		if strings.HasPrefix(line, "[") {
-			section = strings.Trim(line, "[]")
+			all = append(all, profile{name: strings.Trim(line, "[]")})
 			continue
 		}
 		name, value, _ := strings.Cut(line, "=")
-		if section != "admin" {
+		if len(all) == 0 {
 			continue
 		}
-		switch strings.TrimSpace(name) {
+		last := &all[len(all)-1]
+		switch value = strings.TrimSpace(value); strings.TrimSpace(name) {
 		case "aws_access_key_id":
-			key.ID = strings.TrimSpace(value)
+			last.key.ID = value
 		case "aws_secret_access_key":
-			key.Secret = strings.TrimSpace(value)
+			last.key.Secret = value
+		case "aws_account_id":
+			last.account = value
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return AccessKey{}, fmt.Errorf("reading the AWS credentials: %w", err)
+		return nil, fmt.Errorf("reading the AWS credentials: %w", err)
 	}
-	if key.ID == "" || key.Secret == "" {
-		return AccessKey{}, nil
-	}
-	return key, nil
+	return slices.DeleteFunc(all, func(p profile) bool {
+		isAdmin := p.name == adminProfile || strings.HasPrefix(p.name, adminProfile+"-")
+		return !isAdmin || p.key.ID == "" || p.key.Secret == ""
+	}), nil
 }

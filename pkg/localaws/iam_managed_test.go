@@ -52,13 +52,15 @@ func TestManagedPolicies(t *testing.T) {
 	wantCode(t, "", create("x", exact))
 	wantCode(t, "", create("y", strings.ReplaceAll(exact, ",", " ,\n\t"))) // white space is not counted
 
-	for _, missing := range []string{noSuchPolicy, "arn:aws:iam::aws:policy/NoSuch", "arn:aws:iam::111122223333:policy/x/EC2"} {
+	for _, missing := range []string{noSuchPolicy, "arn:aws:iam::aws:policy/NoSuch"} {
 		wantMessage(t, "NoSuchEntity", "Policy "+missing+" was not found.", errorOf(client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &missing})))
 		wantCode(t, "NoSuchEntity", errorOf(client.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: &missing})))
 		wantCode(t, "NoSuchEntity", errorOf(client.ListEntitiesForPolicy(ctx, &iam.ListEntitiesForPolicyInput{PolicyArn: &missing})))
 		wantCode(t, "NoSuchEntity", errorOf(client.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: &missing})))
 		wantCode(t, "NoSuchEntity", errorOf(client.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: &missing, PolicyDocument: aws.String(document)})))
 	}
+	wantMessage(t, "AccessDenied", "because no resource-based policy allows the iam:GetPolicy action",
+		errorOf(client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: aws.String("arn:aws:iam::111122223333:policy/x/EC2")})))
 	wantCode(t, "", errorOf(client.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: arn})))
 	wantCode(t, "NoSuchEntity", errorOf(client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: arn})))
 }

@@ -261,7 +261,7 @@ func TestSimulationsAreChecked(t *testing.T) {
 		attempt{"no group", principal(arn("group/x/nobody")), "NoSuchEntity"},
 		attempt{"no role", principal(arn("role/nobody")), "NoSuchEntity"},
 		attempt{"a session", principal("arn:aws:sts::" + account + ":assumed-role/r/s"), "InvalidInput"},
-		attempt{"another account's user", principal("arn:aws:iam::111122223333:user/bob"), "InvalidInput"},
+		attempt{"another account's user", principal("arn:aws:iam::111122223333:user/bob"), "AccessDenied"},
 		attempt{"a user, with a policy that is none", principal(arn("user/administrator"), "{}"), "InvalidInput"},
 	)
 

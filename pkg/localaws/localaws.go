@@ -1,6 +1,6 @@
 // Package localaws is a local AWS: STS, IAM, EKS, EC2 and CloudTrail's event
 // history as an http.Handler that really checks signatures, trust policies and
-// permissions, for one account, in memory or in a state file.
+// permissions, for one account or several, in memory or in a state file.
 //
 // Unmodified clients reach it in one of three ways:
 //
@@ -53,7 +53,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
@@ -72,7 +71,13 @@ import (
 type Config struct {
 	// AccountID has 12 digits. Empty means 000000000000.
 	AccountID string
-	// Region is the default region of clients. Empty means us-east-1.
+	// Accounts are further accounts, up to 31.
+	Accounts []Account
+	// Partition is the partition of all accounts: aws, aws-cn, aws-us-gov and so on.
+	// Regions of other partitions are not served. Empty means that of Region.
+	Partition string
+	// Region is the default region of clients. Empty means us-east-1, or that of the
+	// partition's global services.
 	Region string
 	// Instances are the EC2 instances.
 	Instances []Instance
@@ -98,21 +103,31 @@ type Config struct {
 // AccessKey is a long-term access key.
 type AccessKey = iam.Key
 
+// An Account is an account besides [Config.AccountID].
+type Account struct {
+	// ID has 12 digits.
+	ID string
+	// Administrator is the access key of the account's user administrator, who has
+	// full access. The zero value means a new one.
+	Administrator AccessKey
+}
+
 // AWS is a local AWS.
 type AWS struct {
-	accountID     string
-	region        string
-	partition     string
-	administrator AccessKey  // in the configuration
-	instances     []Instance // in the configuration
-	ca            *proxy.CA
-	clock         *Clock
-	now           func() time.Time // the clock's time
-	account       *account.Account
-	gateway       *gateway.Gateway
-	trail         *trail.Trail
-	secret        string // required for writes to the control endpoints
-	log           *slog.Logger
+	accountID      string
+	region         string
+	partition      string
+	administrators map[string]AccessKey // in the configuration, by account ID
+	instances      []Instance           // in the configuration
+	ca             *proxy.CA
+	clock          *Clock
+	now            func() time.Time // the clock's time
+	accounts       *account.Accounts
+	account        *account.Account // the first
+	gateway        *gateway.Gateway
+	trail          *trail.Trail
+	secret         string // required for writes to the control endpoints
+	log            *slog.Logger
 
 	awsPolicies iam.Policies
 	apiServers  *eks.Servers // of clusters
@@ -123,8 +138,6 @@ type AWS struct {
 	state *state
 }
 
-var accountIDPattern = regexp.MustCompile(`^\d{12}$`)
-
 // New creates a local AWS.
 func New(config Config) (*AWS, error) { return open(config, (*AWS).services) }
 
@@ -133,27 +146,24 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 	if config.AccountID == "" {
 		config.AccountID = "000000000000"
 	}
-	if config.Region == "" {
-		config.Region = "us-east-1"
-	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	if !accountIDPattern.MatchString(config.AccountID) {
-		return nil, fmt.Errorf("creating a local AWS: account ID %q: expected 12 digits", config.AccountID)
+	region, partition, err := config.place()
+	if err != nil {
+		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
-	partition, ok := account.PartitionOf(config.Region)
-	if !ok {
-		return nil, fmt.Errorf("creating a local AWS: unknown AWS region %q (expected one such as eu-west-2)", config.Region)
+	ids, administrators, err := config.accounts()
+	if err != nil {
+		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	if err := checkInstances(config.Instances); err != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	if config.CA == nil {
-		var err error
 		if config.CA, err = proxy.NewCA(config.Now()); err != nil {
 			return nil, fmt.Errorf("creating a local AWS: %w", err)
 		}
@@ -163,20 +173,19 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 	}
 	clock := account.NewClock(config.Now)
 	a := &AWS{
-		accountID:     config.AccountID,
-		region:        config.Region,
-		partition:     partition,
-		administrator: config.Administrator,
-		instances:     config.Instances,
-		ca:            config.CA,
-		clock:         clock,
-		now:           clock.Now,
-		apiServers:    eks.NewServers(proxy.NoServer, config.CA.PEM()),
-		trail:         trail.New(),
-		secret:        account.NewSecret(),
-		log:           config.Log,
+		accountID:      config.AccountID,
+		region:         region,
+		partition:      partition,
+		administrators: administrators,
+		instances:      config.Instances,
+		ca:             config.CA,
+		clock:          clock,
+		now:            clock.Now,
+		apiServers:     eks.NewServers(proxy.NoServer, config.CA.PEM()),
+		trail:          trail.New(),
+		secret:         account.NewSecret(),
+		log:            config.Log,
 	}
-	var err error
 	if a.awsPolicies, err = iam.AWSPolicies(partition); err != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
@@ -185,14 +194,15 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 	for i, service := range services {
 		parts[i] = service.State
 	}
-	a.account, err = account.Open(account.Config{
-		ID: config.AccountID, Region: config.Region, Partition: partition, Clock: clock, Parts: parts, StateFile: config.StateFile,
+	a.accounts, err = account.Open(account.Config{
+		IDs: ids, Region: region, Partition: partition, Clock: clock, Parts: parts, StateFile: config.StateFile,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
+	a.account = a.accounts.Default()
 	a.gateway = gateway.New(gateway.Config{
-		Account: a.account, Clock: clock, Services: services, Unknown: protocol.Of, Trail: a.trail, Random: config.Random, Log: config.Log,
+		Accounts: a.accounts, Clock: clock, Services: services, Unknown: protocol.Of, Trail: a.trail, Random: config.Random, Log: config.Log,
 	})
 	return a, nil
 }
@@ -201,7 +211,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 func (a *AWS) services() []api.Service {
 	return []api.Service{
 		sts.New(),
-		iam.New(a.awsPolicies, map[string]iam.Key{a.accountID: a.administrator}),
+		iam.New(a.awsPolicies, a.administrators),
 		eks.New(a.apiServers),
 		{
 			Name: "ec2", Title: "EC2", Operations: define(ec2Operations()), Translate: translateEC2,
@@ -219,14 +229,20 @@ func (a *AWS) begin(tx *account.Tx) {
 }
 
 // Administrator returns the access key of the user administrator, who has full
-// access.
-func (a *AWS) Administrator() (key AccessKey) {
-	a.account.View(func(tx *account.Tx) { key = iam.Administrator(tx) })
-	return key
-}
+// access, of the first account.
+func (a *AWS) Administrator() AccessKey { return a.Accounts()[0].Administrator }
 
-// AccountID returns the ID of the account.
-func (a *AWS) AccountID() string { return a.accountID }
+// AccountID returns the ID of the account, the first of several.
+func (a *AWS) AccountID() string { return a.account.ID }
+
+// Accounts returns all accounts with their administrators' keys.
+func (a *AWS) Accounts() []Account {
+	all := make([]Account, len(a.accounts.All()))
+	for i, one := range a.accounts.All() {
+		one.View(func(tx *account.Tx) { all[i] = Account{one.ID, iam.Administrator(tx)} })
+	}
+	return all
+}
 
 // Region returns the default region of clients.
 func (a *AWS) Region() string { return a.region }
@@ -334,4 +350,4 @@ func (a *AWS) Events() []Event { return a.trail.Events() }
 
 // Close saves pending changes and releases the state file; without one it does
 // nothing. After Close, calls that change anything fail.
-func (a *AWS) Close() error { return a.account.Close() }
+func (a *AWS) Close() error { return a.accounts.Close() }

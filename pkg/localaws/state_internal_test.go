@@ -17,7 +17,7 @@ func TestStateThatIsRefused(t *testing.T) {
 		`{`:                                      "unexpected end of JSON input at byte 1",
 		`null`:                                   "unsupported version 0",
 		`[]`:                                     "cannot unmarshal array",
-		`{"version":2,"account":"x","news":1}`:   "unsupported version 2 (supported: 1)",
+		`{"version":3,"account":"x","news":1}`:   "unsupported version 3 (supported: 1, and 2 for several accounts)",
 		`{"version":1,"account":"000000000000"}`: `it belongs to account "000000000000", not 231144931069`,
 		`{` + rest + `,"news":1}`:                `unknown field "news"`,
 		`{` + rest + `} {}`:                      "invalid character '{' after top-level value",
@@ -53,7 +53,7 @@ func FuzzState(f *testing.F) {
 	if err := a.RegisterCluster("eu-west-2", "c", "https://127.0.0.1:1", []byte("CA")); err != nil {
 		f.Fatal(err)
 	}
-	text, err := a.account.Export()
+	text, err := a.accounts.Export()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func readState(t *testing.T, id, text string) ([]byte, error) {
 	for _, service := range made.services() {
 		parts = append(parts, account.Part{New: service.State.New})
 	}
-	a, err := account.Open(account.Config{ID: id, Clock: account.NewClock(time.Now), Parts: parts})
+	a, err := account.Open(account.Config{IDs: []string{id}, Clock: account.NewClock(time.Now), Parts: parts})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func TestStateFileIsNotTouched(t *testing.T) {
 		"empty":             {"", "unexpected end of JSON input"},
 		"cut":               {`{"version":1,"account":"` + account + `","users":{"bo`, "unexpected end of JSON input at byte"},
 		"another account's": {`{"version":1,"account":"000000000000"}`, `it belongs to account "000000000000", not ` + account},
-		"another version's": {`{"version":9,"account":"` + account + `"}`, "unsupported version 9 (supported: 1)"},
+		"another version's": {`{"version":9,"account":"` + account + `"}`, "unsupported version 9 (supported: 1, and 2 for several accounts)"},
 	} {
 		file := filepath.Join(t.TempDir(), "state.json")
 		if err := os.WriteFile(file, []byte(test.text), 0o600); err != nil {

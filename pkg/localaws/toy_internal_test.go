@@ -82,7 +82,7 @@ func TestAServiceIsOnePackageAndOneLine(t *testing.T) {
 	}
 	a = start()
 	want("Read", `{"Name":"a"}`, 200, `{"Value":2}`)
-	if err := a.account.Reset(); err != nil {
+	if err := a.accounts.Reset(); err != nil {
 		t.Fatal(err)
 	}
 	want("Read", `{"Name":"a"}`, 400, "NotFoundException")

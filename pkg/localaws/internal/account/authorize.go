@@ -20,7 +20,9 @@ import (
 // [DeniedError]. Keys are the condition keys that only this action has, in lower case.
 func (tx *Tx) Authorize(action, resource string, keys map[string][]string) error {
 	tx.resource = cmp.Or(tx.resource, resource)
-	request := policy.Request{Action: action, Resource: resource, Principal: tx.Caller.Principal, Context: tx.ConditionKeys(keys)}
+	request := policy.Request{
+		Action: action, Resource: resource, Principal: tx.Caller.Principal, Account: AccountOfARN(resource), Context: tx.ConditionKeys(keys),
+	}
 	verdict := policy.Authorize(request, tx.Caller.Policies)
 	if verdict.Decision == policy.Allow {
 		return nil
@@ -65,11 +67,15 @@ type DeniedError struct {
 }
 
 func (e *DeniedError) Error() string {
+	who := "User: " + e.caller.ARN + " is not authorized to perform: " + e.Action + " on resource: " + e.Resource
+	if owner := AccountOfARN(e.Resource); e.Verdict.By == policy.TrustPolicy && owner != "" && owner != e.caller.Principal.AccountID {
+		return who // AWS says nothing of another account's role
+	}
 	why := " because no " + string(e.Verdict.By) + " allows the " + e.Action + " action"
 	if e.Verdict.Decision == policy.ExplicitDeny {
 		why = " with an explicit deny in " + e.Verdict.By.Article()
 	}
-	return "User: " + e.caller.ARN + " is not authorized to perform: " + e.Action + " on resource: " + e.Resource + why
+	return who + why
 }
 
 // MaxEncoded is the maximum length of an encoded message.

@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -48,6 +49,8 @@ type Identities interface {
 
 	// KeyExists reports whether a long-term key or a session has the ID.
 	KeyExists(accessKeyID string) bool
+	// AccessKeyIDs returns the IDs of all long-term keys and sessions.
+	AccessKeyIDs() iter.Seq[string]
 	// Session returns the session with an access key; the section keeps it.
 	Session(accessKeyID string) (*Session, bool)
 	// OpenSession makes the credentials of a session, which last for a time from now,
@@ -71,7 +74,7 @@ type Identities interface {
 }
 
 // Identities returns the account's IAM.
-func (tx *Tx) Identities() Identities { return offered[Identities](tx) }
+func (tx *Tx) Identities() Identities { return offered[Identities](tx.Account) }
 
 // An Owner is the user or the role whose permissions a caller has.
 type Owner struct {

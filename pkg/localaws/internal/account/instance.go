@@ -16,7 +16,7 @@ type Instances interface {
 }
 
 // Instances returns the account's EC2.
-func (tx *Tx) Instances() Instances { return offered[Instances](tx) }
+func (tx *Tx) Instances() Instances { return offered[Instances](tx.Account) }
 
 // An Instance is an EC2 instance as its metadata service sees it.
 type Instance struct {

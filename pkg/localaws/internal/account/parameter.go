@@ -8,4 +8,4 @@ type Parameters interface {
 }
 
 // Parameters returns the account's Systems Manager.
-func (tx *Tx) Parameters() Parameters { return offered[Parameters](tx) }
+func (tx *Tx) Parameters() Parameters { return offered[Parameters](tx.Account) }

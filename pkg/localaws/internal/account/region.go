@@ -25,15 +25,11 @@ func PartitionOf(region string) (partition string, ok bool) {
 	return "aws", true
 }
 
-// GlobalRegion returns the region that signatures for the global endpoints of a
-// partition name.
-func GlobalRegion(partition string) string {
-	switch partition {
-	case "aws-cn":
-		return "cn-north-1"
-	case "aws-us-gov":
-		return "us-gov-west-1"
-	default:
-		return "us-east-1"
+// GlobalRegions returns the partitions, each with the region that signatures for its
+// global endpoints name.
+func GlobalRegions() map[string]string {
+	return map[string]string{
+		"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1", "aws-eusc": "eusc-de-east-1",
+		"aws-iso": "us-iso-east-1", "aws-iso-b": "us-isob-east-1", "aws-iso-e": "eu-isoe-west-1", "aws-iso-f": "us-isof-south-1",
 	}
 }

@@ -12,7 +12,7 @@ type Role struct {
 	Owner
 	// Trust is the trust policy, which says who may assume the role.
 	Trust *policy.Document
-	// Trusted are the IDs of the account's users and roles that Trust names by ARN.
+	// Trusted are the IDs of the users and roles that Trust names by ARN.
 	// A new user or role with the same name is not trusted.
 	Trusted    map[string]string
 	MaxSession time.Duration

@@ -4,12 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 )
 
-// stateVersion is the version of the state's JSON.
-const stateVersion = 1
+// The versions of a state's JSON: of one account, and of several.
+const (
+	stateVersion   = 1
+	severalVersion = 2
+)
 
 // A Part is what one service keeps in every account.
 type Part struct {
@@ -28,20 +33,20 @@ type Section interface {
 	Check() error
 }
 
-// Export returns the state as JSON, with its secrets.
-func (a *Account) Export() ([]byte, error) {
-	text, _, err := a.snapshot()
+// Export returns the state of all accounts as JSON, with its secrets.
+func (s *Accounts) Export() ([]byte, error) {
+	text, _, err := s.snapshot()
 	return text, err
 }
 
-// Import replaces the state by one that Export returned. An invalid one changes
-// nothing; it is a [MalformedError].
-func (a *Account) Import(text []byte) error {
-	imported, err := a.decode(text)
+// Import replaces the state of all accounts by one that Export returned. An invalid
+// one changes nothing; it is a [MalformedError].
+func (s *Accounts) Import(text []byte) error {
+	imported, err := s.decode(text)
 	if err != nil {
 		return &MalformedError{err}
 	}
-	return a.replace(imported)
+	return s.replace(imported)
 }
 
 // A MalformedError is why a state is not imported.
@@ -49,12 +54,24 @@ type MalformedError struct{ error }
 
 func (e *MalformedError) Unwrap() error { return e.error }
 
-// Reset replaces the state by an empty one.
-func (a *Account) Reset() error { return a.replace(a.empty()) }
+// Reset replaces the state of all accounts by an empty one.
+func (s *Accounts) Reset() error { return s.replace(s.empty()) }
 
-func (a *Account) empty() []Section {
+// A whole is the state of all accounts: the sections of each, in their order.
+type whole [][]Section
+
+func (s *Accounts) empty() whole {
+	all := make(whole, len(s.list))
+	for i := range all {
+		all[i] = s.sections()
+	}
+	return all
+}
+
+// sections returns the empty sections of an account.
+func (s *Accounts) sections() []Section {
 	var sections []Section
-	for _, part := range a.parts {
+	for _, part := range s.parts {
 		if part.New != nil {
 			sections = append(sections, part.New())
 		}
@@ -62,17 +79,21 @@ func (a *Account) empty() []Section {
 	return sections
 }
 
-func (a *Account) replace(by []Section) error {
-	return a.Update(func(*Tx) error { a.begin(by); return nil })
+func (s *Accounts) replace(by whole) error {
+	return s.Default().Update(func(*Tx) error { s.begin(by); return nil })
 }
 
 // begin sets the state and completes it.
-func (a *Account) begin(state []Section) {
-	a.state = state
-	tx := a.tx(Call{})
-	for _, part := range a.parts {
-		if part.Begin != nil {
-			part.Begin(tx)
+func (s *Accounts) begin(state whole) {
+	for i, a := range s.list {
+		a.state = state[i]
+	}
+	for _, a := range s.list {
+		tx := a.tx(Call{})
+		for _, part := range s.parts {
+			if part.Begin != nil {
+				part.Begin(tx)
+			}
 		}
 	}
 }
@@ -116,52 +137,139 @@ func each(sections []Section, visit func(name string, field reflect.Value)) {
 	}
 }
 
-// encode returns the JSON of a state.
-func (a *Account) encode(sections []Section) ([]byte, error) {
-	made := document(sections)
-	made.Elem().FieldByName("Version").SetInt(stateVersion)
-	made.Elem().FieldByName("Account").SetString(a.ID)
-	text, err := json.Marshal(made.Interface())
-	if err != nil {
-		return nil, fmt.Errorf("encoding the state: %w", err)
+// several is the JSON of the state of several accounts.
+type several struct {
+	Version  int               `json:"version"`
+	Accounts []json.RawMessage `json:"accounts"`
+}
+
+// encode returns the JSON of the state: that of the account, or of several.
+func (s *Accounts) encode() ([]byte, error) {
+	all := several{Version: severalVersion}
+	for _, a := range s.list {
+		text, err := a.encode()
+		if err != nil {
+			return nil, fmt.Errorf("encoding the state: %w", err)
+		}
+		all.Accounts = append(all.Accounts, text)
+	}
+	text := []byte(all.Accounts[0])
+	if len(s.list) > 1 {
+		var err error
+		if text, err = json.Marshal(all); err != nil {
+			return nil, fmt.Errorf("encoding the state: %w", err)
+		}
 	}
 	return append(text, '\n'), nil
 }
 
-// decode parses the JSON of a state of the account.
-func (a *Account) decode(text []byte) ([]Section, error) {
+// encode returns the JSON of an account's state.
+func (a *Account) encode() ([]byte, error) {
+	made := document(a.state)
+	made.Elem().FieldByName("Version").SetInt(stateVersion)
+	made.Elem().FieldByName("Account").SetString(a.ID)
+	return json.Marshal(made.Interface())
+}
+
+// decode parses the JSON of a state. Accounts that it lacks are empty.
+func (s *Accounts) decode(text []byte) (whole, error) {
 	// Another version may have fields that this one rejects, so check it first.
 	var of header
 	if err := json.Unmarshal(text, &of); err != nil {
 		return nil, fmt.Errorf("reading the state: %w", strictjson.Located(err, text))
 	}
+	texts := []json.RawMessage{text}
+	switch of.Version {
+	case stateVersion:
+	case severalVersion:
+		var all several
+		if err := strictjson.Decode(text, &all); err != nil {
+			return nil, fmt.Errorf("reading the state: %w", err)
+		}
+		texts = all.Accounts
+	default:
+		return nil, fmt.Errorf("reading the state: unsupported version %d (supported: %d, and %d for several accounts)", of.Version, stateVersion, severalVersion)
+	}
+	decoded := make(whole, len(s.list))
+	for _, text := range texts {
+		if err := s.decodeOne(text, decoded); err != nil {
+			return nil, fmt.Errorf("reading the state: %w", err)
+		}
+	}
+	for i := range decoded {
+		if decoded[i] == nil {
+			decoded[i] = s.sections()
+		}
+	}
+	if err := s.checkKeys(decoded); err != nil {
+		return nil, fmt.Errorf("reading the state: %w", err)
+	}
+	return decoded, nil
+}
+
+// checkKeys returns an error for an access key that is in two accounts: a key tells the
+// account of its caller.
+func (s *Accounts) checkKeys(state whole) error {
+	owners := map[string]string{}
+	for i, a := range s.list {
+		for _, section := range state[i] {
+			identities, ok := section.(Identities)
+			if !ok {
+				continue
+			}
+			for id := range identities.AccessKeyIDs() {
+				if other, twice := owners[id]; twice {
+					return fmt.Errorf("access key %s is in account %s and in %s", id, other, a.ID)
+				}
+				owners[id] = a.ID
+			}
+		}
+	}
+	return nil
+}
+
+// decodeOne parses the JSON of the state of one account into the whole state.
+func (s *Accounts) decodeOne(text []byte, into whole) error {
+	var of header
+	if err := json.Unmarshal(text, &of); err != nil {
+		return strictjson.Located(err, text)
+	}
 	if of.Version != stateVersion {
-		return nil, fmt.Errorf("reading the state: unsupported version %d (supported: %d)", of.Version, stateVersion)
+		return fmt.Errorf("unsupported version %d of account %q (supported: %d)", of.Version, of.Account, stateVersion)
 	}
-	if of.Account != a.ID {
-		return nil, fmt.Errorf("reading the state: it belongs to account %q, not %s", of.Account, a.ID)
+	at := slices.IndexFunc(s.list, func(a *Account) bool { return a.ID == of.Account })
+	switch {
+	case at < 0:
+		var ids []string
+		for _, a := range s.list {
+			ids = append(ids, a.ID)
+		}
+		return fmt.Errorf("it belongs to account %q, not %s: serve it too with --account", of.Account, strings.Join(ids, ", "))
+	case into[at] != nil:
+		return fmt.Errorf("account %s is in it twice", of.Account)
 	}
-	sections := a.empty()
+	sections := s.sections()
 	made := document(sections)
 	if err := strictjson.Decode(text, made.Interface()); err != nil {
-		return nil, fmt.Errorf("reading the state: %w", err)
+		return err
 	}
 	each(sections, func(name string, field reflect.Value) { field.Set(made.Elem().FieldByName(name)) })
 	for _, section := range sections {
 		if err := section.Check(); err != nil {
-			return nil, fmt.Errorf("reading the state: %w", err)
+			return err
 		}
 	}
-	return sections, nil
+	into[at] = sections
+	return nil
 }
 
 // snapshot encodes the current state for the store, with the number of its last
 // change.
-func (a *Account) snapshot() (text []byte, change uint64, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	text, err = a.encode(a.state)
-	return text, a.changes, err
+func (s *Accounts) snapshot() (text []byte, change uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text, err = s.encode()
+	return text, s.changes, err
 }
 
 // CheckAll validates things of a kind; check returns the key of each and its error.

@@ -1,6 +1,9 @@
 package account
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Call is what is known of an API call before its caller is.
 type Call struct {
@@ -19,8 +22,9 @@ type Call struct {
 // Action returns the action that policies allow: eks:DescribeCluster.
 func (c Call) Action() string { return c.Service + ":" + c.Operation }
 
-// A Tx is a transaction: while it runs, no other does. Nothing undoes what it has
-// changed, so an operation checks everything before it changes anything.
+// A Tx is a transaction in an account: while it runs, no other does, in any account.
+// Nothing undoes what it has changed, so an operation checks everything before it
+// changes anything.
 type Tx struct {
 	Call
 	Account *Account
@@ -31,27 +35,59 @@ type Tx struct {
 	WebIdentity *WebIdentity
 
 	resource string
-	changed  bool
+	changed  *bool
 }
 
 func (a *Account) tx(call Call) *Tx {
 	if call.Time.IsZero() {
-		call.Time = a.clock.Now().UTC()
+		call.Time = a.all.clock.Now().UTC()
 	}
-	return &Tx{Call: call, Account: a}
+	return &Tx{Call: call, Account: a, changed: new(bool)}
+}
+
+// In returns the transaction in the account with an ID, and whether there is one: it
+// reads and changes the state of that account. The call and its caller stay the same.
+func (tx *Tx) In(accountID string) (*Tx, bool) {
+	other, ok := tx.Account.all.Account(accountID)
+	if !ok {
+		return nil, false
+	}
+	in := *tx
+	in.Account = other
+	return &in, true
+}
+
+// AccountOfKey returns the ID of the account that an access key or a session belongs to,
+// and whether there is one.
+func (tx *Tx) AccountOfKey(accessKeyID string) (id string, ok bool) {
+	for _, a := range tx.Account.all.list {
+		if offered[Identities](a).KeyExists(accessKeyID) {
+			return a.ID, true
+		}
+	}
+	return "", false
+}
+
+// AccountOfARN returns the ID of the account that an ARN names; empty if it names none.
+func AccountOfARN(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || !IDPattern().MatchString(parts[4]) {
+		return ""
+	}
+	return parts[4]
 }
 
 // Do runs a transaction for a call. It returns the number of the change that it made,
 // for [Account.Save]; zero if it made none.
 func (a *Account) Do(call Call, run func(*Tx) error) (change uint64, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.all.mu.Lock()
+	defer a.all.mu.Unlock()
 	tx := a.tx(call)
-	if err := run(tx); err != nil || !tx.changed {
+	if err := run(tx); err != nil || !*tx.changed {
 		return 0, err
 	}
-	a.changes++
-	return a.changes, nil
+	a.all.changes++
+	return a.all.changes, nil
 }
 
 // View runs a transaction that changes nothing.
@@ -71,20 +107,20 @@ func (a *Account) Update(run func(*Tx) error) error {
 // Save returns once a change of the state has been saved, if a file keeps it; zero
 // is no change. Do not call it in a transaction.
 func (a *Account) Save(change uint64) error {
-	if a.store == nil || change == 0 {
+	if a.all.store == nil || change == 0 {
 		return nil
 	}
-	return a.store.save(change, a.snapshot)
+	return a.all.store.save(change, a.all.snapshot)
 }
 
 // Change reports a change that must be saved before the call is answered. The gateway
 // does this for every operation that is not read-only. To issue credentials is
 // read-only for AWS, but they must be saved.
-func (tx *Tx) Change() { tx.changed = true }
+func (tx *Tx) Change() { *tx.changed = true }
 
-// Changes returns the number of changes before the transaction that calls it: what is
+// Changes returns the number of changes of all accounts before the transaction that calls it: what is
 // derived from the state stays true while it is the same.
-func (a *Account) Changes() uint64 { return a.changes }
+func (a *Account) Changes() uint64 { return a.all.changes }
 
 // Resource returns the first resource that the call needed permission for; empty
 // before that.
@@ -97,12 +133,12 @@ func (tx *Tx) ARN(service, region, resource string) string {
 
 // Get returns the section of a type, which is that of a service. Only the service may
 // know the type.
-func Get[S Section](tx *Tx) S { return offered[S](tx) }
+func Get[S Section](tx *Tx) S { return offered[S](tx.Account) }
 
 // offered returns the section of a type, or that implements an interface.
-func offered[T any](tx *Tx) T {
+func offered[T any](a *Account) T {
 	var none T
-	for _, section := range tx.Account.state {
+	for _, section := range a.state {
 		if found, ok := section.(T); ok {
 			return found
 		}

@@ -48,7 +48,7 @@ type Operation struct {
 	Facts
 	// Identify proves who calls an unsigned operation, by what is in the request. It
 	// may take time: no transaction runs meanwhile.
-	Identify func(context.Context, *account.Account, account.Call, Input) (*account.WebIdentity, error)
+	Identify func(context.Context, *account.Accounts, account.Call, Input) (*account.WebIdentity, error)
 	// Decode reads and validates the input. It knows neither caller nor state.
 	Decode func(Input) (Decoded, error)
 }
@@ -69,7 +69,7 @@ type Decoded struct {
 // [Decoded], and get the input.
 type Definition[In any] struct {
 	Facts
-	Identify      func(context.Context, *account.Account, account.Call, Input) (*account.WebIdentity, error)
+	Identify      func(context.Context, *account.Accounts, account.Call, Input) (*account.WebIdentity, error)
 	Decode        func(Input) (In, error)
 	Resource      func(*account.Tx, In) string
 	ConditionKeys func(*account.Tx, In) map[string][]string

@@ -15,7 +15,7 @@ func (g *Gateway) identify(c call) (*account.WebIdentity, *api.Error) {
 	if c.malformed != nil || c.operation.Identify == nil {
 		return nil, nil
 	}
-	web, err := c.operation.Identify(c.request.Context(), g.account, c.Call, c.input)
+	web, err := c.operation.Identify(c.request.Context(), g.accounts, c.Call, c.input)
 	if err != nil {
 		return nil, api.ErrorOf(err)
 	}

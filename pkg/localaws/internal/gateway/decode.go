@@ -80,7 +80,7 @@ func (g *Gateway) address(in received) addressed {
 	if a.Service == "" {
 		a.Service = g.askedOf(in.request)
 	}
-	a.Region = cmp.Or(a.Region, g.account.Region)
+	a.Region = cmp.Or(a.Region, g.accounts.Default().Region)
 	if a.service = g.find(a.Service); a.service != nil {
 		a.protocol = a.service.Protocol
 		a.refused = in.unreadable

@@ -16,7 +16,7 @@ import (
 
 // Config configures [New].
 type Config struct {
-	Account  *account.Account
+	Accounts *account.Accounts
 	Clock    *account.Clock
 	Services []api.Service
 	// Unknown returns the protocol of a request to an unknown service, which encodes
@@ -28,9 +28,9 @@ type Config struct {
 	Log    *slog.Logger
 }
 
-// A Gateway is the API of an account.
+// A Gateway is the API of all accounts.
 type Gateway struct {
-	account  *account.Account
+	accounts *account.Accounts
 	clock    *account.Clock
 	services []api.Service
 	unknown  func(request *api.Request, service string) api.Protocol
@@ -42,7 +42,7 @@ type Gateway struct {
 // New returns a gateway.
 func New(config Config) *Gateway {
 	return &Gateway{
-		account: config.Account, clock: config.Clock, services: config.Services, unknown: config.Unknown,
+		accounts: config.Accounts, clock: config.Clock, services: config.Services, unknown: config.Unknown,
 		trail: config.Trail, faults: newFaults(config.Services, config.Random), log: config.Log,
 	}
 }
@@ -58,7 +58,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if o.failed != nil {
 		o.answer = c.failure(o.failed)
 	}
-	g.trail.Add(g.event(c, o))
+	for _, event := range g.events(c, o) {
+		g.trail.Add(event)
+	}
 	if o.failed != nil && o.failed.Status == statusNone {
 		g.drop(w)
 	} else {
@@ -69,6 +71,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // An outcome is what became of a call.
 type outcome struct {
+	// account is the ID of the caller's account; empty if it is not known.
+	account string
 	// caller is nil if no valid signature proves one, and web if no token does.
 	caller *account.Caller
 	web    *account.WebIdentity
@@ -93,7 +97,11 @@ func (g *Gateway) answer(c call, fault *api.Error) outcome {
 			return outcome{failed: failed}
 		}
 	}
-	change, err := g.account.Do(c.Call, func(tx *account.Tx) (err error) {
+	change, err := g.accounts.Default().Do(c.Call, func(tx *account.Tx) error {
+		if home, ok := tx.In(home(tx, c, o.web)); ok {
+			tx = home
+			o.account = tx.Account.ID
+		}
 		tx.WebIdentity = o.web
 		caller, failed := authenticate(tx, c)
 		if caller != nil {
@@ -117,12 +125,22 @@ func (g *Gateway) answer(c call, fault *api.Error) outcome {
 	})
 	if err != nil {
 		o.failed = api.ErrorOf(err)
-	} else if err := g.account.Save(change); err != nil {
+	} else if err := g.accounts.Default().Save(change); err != nil {
 		g.log.Error("saving the state failed", "error", err)
 		o.failed = api.NewError(http.StatusInternalServerError, api.CodeServiceFailure,
 			"The change was made, but may not have been saved: it is lost if localaws stops now. The log of localaws says why. The next change saves it again.")
 	}
 	return o
+}
+
+// home returns the ID of the account that a call is made in: that of the key or, for an
+// unsigned call, that of the identity provider.
+func home(tx *account.Tx, c call, web *account.WebIdentity) string {
+	if web != nil {
+		return account.AccountOfARN(web.Provider)
+	}
+	id, _ := tx.AccountOfKey(c.signature.key())
+	return id
 }
 
 // authorize checks that the caller may call the operation.
@@ -152,10 +170,14 @@ func apply(tx *account.Tx, c call) (any, error) {
 
 // failure encodes an error as the service does.
 func (c call) failure(e *api.Error) api.Answer {
+	translated := e
 	if c.service != nil && c.service.Translate != nil {
-		e = c.service.Translate(e)
+		translated = c.service.Translate(e)
 	}
-	return c.protocol.Failure(c.request, e)
+	if e.Refused && translated.Message != e.Message { // the client must know that it is localaws
+		translated = api.Refuse(translated.Status, translated.Code, e.Message)
+	}
+	return c.protocol.Failure(c.request, translated)
 }
 
 func (g *Gateway) send(w http.ResponseWriter, id string, answer api.Answer) {

@@ -27,7 +27,8 @@ import (
 
 var now = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
-// people is an IAM of two users: root may do anything, and nobody nothing.
+// people is the IAM of two users: root may do anything, and nobody nothing. Their keys
+// are in the default account.
 type people struct {
 	account.Identities
 	used []string // access keys
@@ -58,6 +59,8 @@ func (p *people) Credentials(tx *account.Tx, accessKeyID, token string) (string,
 	return "secret", caller, nil
 }
 
+func (p *people) KeyExists(string) bool { return true }
+
 func (p *people) NoteUse(tx *account.Tx) { p.used = append(p.used, tx.AccessKeyID) }
 
 type form = api.Form
@@ -69,7 +72,7 @@ func things() api.Service {
 	}
 	guest := api.Define(api.Definition[form]{
 		Facts: api.Facts{Name: "Visit", Unsigned: true, ReadOnly: true, Accepts: []string{"Name"}},
-		Identify: func(_ context.Context, _ *account.Account, _ account.Call, input api.Input) (*account.WebIdentity, error) {
+		Identify: func(_ context.Context, _ *account.Accounts, _ account.Call, input api.Input) (*account.WebIdentity, error) {
 			if input.Form.Get("Name") == "" {
 				return nil, api.NewError(http.StatusBadRequest, "InvalidIdentityToken", "no name")
 			}
@@ -120,14 +123,14 @@ func start(t testing.TB) server {
 	clock := account.NewClock(func() time.Time { return now })
 	services := []api.Service{things(), others()}
 	opened, err := account.Open(account.Config{
-		ID: "111122223333", Region: "eu-west-2", Partition: "aws", Clock: clock, Parts: []account.Part{services[0].State},
+		IDs: []string{"111122223333", "444455556666"}, Region: "eu-west-2", Partition: "aws", Clock: clock, Parts: []account.Part{services[0].State},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	events := trail.New()
 	return server{gateway.New(gateway.Config{
-		Account: opened, Clock: clock, Services: services, Unknown: protocol.Of, Trail: events,
+		Accounts: opened, Clock: clock, Services: services, Unknown: protocol.Of, Trail: events,
 		Random: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
 	}), events}
 }

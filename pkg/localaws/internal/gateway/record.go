@@ -14,14 +14,33 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 )
 
-// event returns the event of an answered call.
+// events returns the events of an answered call: that of the caller's account and, if
+// the call succeeded on a resource of another account, that of the other account.
+func (g *Gateway) events(c call, o outcome) []trail.Event {
+	event := g.event(c, o)
+	if o.failed != nil || o.caller == nil || len(event.Resources) == 0 {
+		return []trail.Event{event}
+	}
+	owner := event.Resources[0].AccountID
+	if _, served := g.accounts.Account(owner); !served || owner == event.RecipientAccountID {
+		return []trail.Event{event}
+	}
+	event.SharedEventID = account.NewUUID()
+	other := event
+	other.EventID, other.RecipientAccountID = account.NewUUID(), owner
+	// An account does not see who is who in another.
+	other.UserIdentity = trail.UserIdentity{Type: "AWSAccount", PrincipalID: o.caller.UserID, AccountID: o.account}
+	return []trail.Event{event, other}
+}
+
+// event returns the event of an answered call in the caller's account.
 func (g *Gateway) event(c call, o outcome) trail.Event {
 	event := trail.Event{
-		EventVersion: "1.11", UserIdentity: g.userIdentity(c, o), EventTime: g.clock.Now().UTC().Truncate(time.Second),
-		EventSource: cut(cmp.Or(c.Service, "unknown"), 64) + ".amazonaws.com", EventName: cut(c.Operation, 128), AWSRegion: cut(cmp.Or(c.Region, g.account.Region), 64),
+		EventVersion: "1.11", UserIdentity: userIdentity(c, o), EventTime: g.clock.Now().UTC().Truncate(time.Second),
+		EventSource: cut(cmp.Or(c.Service, "unknown"), 64) + ".amazonaws.com", EventName: cut(c.Operation, 128), AWSRegion: cut(c.Region, 64),
 		SourceIPAddress: c.request.RemoteAddr, UserAgent: cut(c.request.UserAgent(), 1024),
 		RequestParameters: recordable(c.input.Parameters), RequestID: c.request.ID, EventID: account.NewUUID(), ReadOnly: c.operation != nil && c.operation.ReadOnly,
-		EventType: "AwsApiCall", ManagementEvent: true, RecipientAccountID: g.account.ID, EventCategory: "Management",
+		EventType: "AwsApiCall", ManagementEvent: true, RecipientAccountID: cmp.Or(o.account, g.accounts.Default().ID), EventCategory: "Management",
 	}
 	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
 		event.SourceIPAddress = host
@@ -41,13 +60,17 @@ func (g *Gateway) event(c call, o outcome) trail.Event {
 		resource = role
 	}
 	if kind := resourceType(resource); kind != "" {
-		event.Resources = []trail.Resource{{ARN: resource, AccountID: g.account.ID, Type: kind}}
+		owner := cmp.Or(account.AccountOfARN(resource), event.RecipientAccountID)
+		event.Resources = []trail.Resource{{ARN: resource, AccountID: owner, Type: kind}}
+		if _, served := g.accounts.Account(owner); served && c.operation != nil && c.operation.Unsigned {
+			event.RecipientAccountID = owner
+		}
 	}
 	return event
 }
 
 // userIdentity returns the verified caller, or what an unverified call claims.
-func (g *Gateway) userIdentity(c call, o outcome) trail.UserIdentity {
+func userIdentity(c call, o outcome) trail.UserIdentity {
 	if w := o.web; w != nil {
 		return trail.UserIdentity{
 			Type: "WebIdentityUser", PrincipalID: cut(w.Provider+":"+w.Audience+":"+w.Subject, 1024), UserName: cut(w.Subject, 256), IdentityProvider: w.Provider,
@@ -57,7 +80,7 @@ func (g *Gateway) userIdentity(c call, o outcome) trail.UserIdentity {
 	if p == nil {
 		return trail.UserIdentity{Type: "Unknown", AccessKeyID: key}
 	}
-	known := trail.UserIdentity{Type: "IAMUser", PrincipalID: p.UserID, ARN: p.ARN, AccountID: g.account.ID, AccessKeyID: key}
+	known := trail.UserIdentity{Type: "IAMUser", PrincipalID: p.UserID, ARN: p.ARN, AccountID: o.account, AccessKeyID: key}
 	if p.Session == nil {
 		known.UserName = p.Owner.Name
 		return known
@@ -65,7 +88,7 @@ func (g *Gateway) userIdentity(c call, o outcome) trail.UserIdentity {
 	known.SessionContext = &trail.SessionContext{SourceIdentity: p.Session.SourceIdentity, Attributes: trail.SessionAttributes{
 		CreationDate: p.Session.Issued.UTC().Truncate(time.Second), MFAAuthenticated: strconv.FormatBool(p.Session.MFA),
 	}}
-	issuer := trail.UserIdentity{PrincipalID: p.Owner.ID, ARN: p.Owner.ARN, AccountID: g.account.ID, UserName: p.Owner.Name}
+	issuer := trail.UserIdentity{PrincipalID: p.Owner.ID, ARN: p.Owner.ARN, AccountID: o.account, UserName: p.Owner.Name}
 	switch {
 	case p.IsRole():
 		known.Type, issuer.Type = "AssumedRole", "Role"

@@ -84,11 +84,11 @@ func globalRegion(host string) string {
 	case regionOf(host) != "":
 		return ""
 	case strings.HasSuffix(name, ".us-gov.amazonaws.com"):
-		return account.GlobalRegion("aws-us-gov")
+		return "us-gov-west-1"
 	case strings.HasSuffix(name, ".amazonaws.com.cn"):
-		return account.GlobalRegion("aws-cn")
+		return "cn-north-1"
 	case strings.HasSuffix(name, ".amazonaws.com"), strings.HasSuffix(name, ".global.api.aws"):
-		return account.GlobalRegion("aws")
+		return "us-east-1"
 	}
 	return ""
 }

@@ -33,11 +33,14 @@ type Event struct {
 	EventType          string     `json:"eventType"`
 	ManagementEvent    bool       `json:"managementEvent"`
 	RecipientAccountID string     `json:"recipientAccountId"`
-	EventCategory      string     `json:"eventCategory"`
+	// SharedEventID is that of the events of one call in two accounts.
+	SharedEventID string `json:"sharedEventID,omitempty"`
+	EventCategory string `json:"eventCategory"`
 }
 
 // UserIdentity is the caller. Its type is IAMUser, AssumedRole, FederatedUser,
-// WebIdentityUser, or Unknown if no proof of the access key ID exists.
+// WebIdentityUser, AWSAccount for a caller of another account, or Unknown if no proof of
+// the access key ID exists.
 type UserIdentity struct {
 	Type        string `json:"type"`
 	PrincipalID string `json:"principalId,omitempty"`

@@ -1,4 +1,4 @@
-// Package trail remembers the calls of an account, as CloudTrail records them.
+// Package trail remembers the calls of all accounts, as CloudTrail records them.
 package trail
 
 import (
@@ -31,6 +31,8 @@ type Trail struct {
 type Record struct {
 	Text []byte
 	Time time.Time
+	// Account is the ID of the account whose event it is.
+	Account string
 	// Attributes for lookups.
 	ID, Name, Source, Caller, AccessKeyID string
 	ReadOnly                              bool
@@ -47,7 +49,7 @@ func (t *Trail) Add(event Event) {
 		return
 	}
 	r := Record{
-		Text: text, Time: event.EventTime, ID: event.EventID, Name: event.EventName, Source: event.EventSource,
+		Text: text, Time: event.EventTime, Account: event.RecipientAccountID, ID: event.EventID, Name: event.EventName, Source: event.EventSource,
 		Caller: event.UserIdentity.Caller(), AccessKeyID: event.UserIdentity.AccessKeyID, ReadOnly: event.ReadOnly,
 	}
 	if len(event.Resources) > 0 {

@@ -49,7 +49,7 @@ type foundEvent struct {
 
 type foundResource struct{ ResourceType, ResourceName string }
 
-func (s service) lookupEvents(_ *account.Tx, asked lookup) (any, error) {
+func (s service) lookupEvents(tx *account.Tx, asked lookup) (any, error) {
 	matches, err := asked.matcher()
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (s service) lookupEvents(_ *account.Tx, asked lookup) (any, error) {
 	result := &lookupResult{Events: []foundEvent{}}
 	events, oldest := s.trail.Before(number)
 	for i, event := range events {
-		if !matches(event) {
+		if event.Account != tx.Account.ID || !matches(event) {
 			continue
 		}
 		if len(result.Events) == limit {

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -43,6 +44,22 @@ func (s *state) KeyExists(accessKeyID string) bool {
 	_, long := s.keys[accessKeyID]
 	_, temporary := s.Sessions[accessKeyID]
 	return long || temporary
+}
+
+// AccessKeyIDs returns the IDs of all keys and sessions.
+func (s *state) AccessKeyIDs() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for id := range s.keys {
+			if !yield(id) {
+				return
+			}
+		}
+		for id := range s.Sessions {
+			if !yield(id) {
+				return
+			}
+		}
+	}
 }
 
 // Session returns the session with an access key.

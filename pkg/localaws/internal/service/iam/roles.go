@@ -21,7 +21,7 @@ type role struct {
 	Description string `json:"description,omitempty"`
 	// Trust is the trust policy, which says who may assume the role.
 	Trust trustDocument `json:"trust"`
-	// Trusted are the IDs of the account's users and roles that Trust names by ARN.
+	// Trusted are the IDs of the users and roles that Trust names by ARN.
 	// A new user or role with the same name is not trusted.
 	Trusted    map[string]string `json:"trusted,omitempty"`
 	MaxSession int               `json:"maxSessionSeconds"`
@@ -214,8 +214,8 @@ func (c *call) maxSession() (int, error) {
 	return seconds, nil
 }
 
-// setTrust parses a trust policy and sets it. The account's users and roles that it
-// names must exist; those of other accounts cannot be checked.
+// setTrust parses a trust policy and sets it. The users and roles that it names must
+// exist; those of accounts that are not served cannot be checked.
 func (c *call) setTrust(r *role, text string) error {
 	if len(text) > maxTrust {
 		return limitExceeded("Cannot exceed quota for ACLSizePerRole: " + strconv.Itoa(maxTrust))
@@ -226,10 +226,11 @@ func (c *call) setTrust(r *role, text string) error {
 	}
 	trusted := map[string]string{}
 	for _, arn := range trust.PrincipalARNs() {
-		if !strings.HasPrefix(arn, c.ARN("iam", "", "")) {
+		in, served := c.In(account.AccountOfARN(arn))
+		if !served || !strings.HasPrefix(arn, in.ARN("iam", "", "")) {
 			continue
 		}
-		named := c.state.userOrRole(arn)
+		named := account.Get[*state](in).userOrRole(arn)
 		if named == nil {
 			return newError(http.StatusBadRequest, "MalformedPolicyDocument", `Invalid principal in policy: "AWS":"`+arn+`"`)
 		}

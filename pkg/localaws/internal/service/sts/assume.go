@@ -120,7 +120,8 @@ func assumeRole(tx *account.Tx, in assumeRoleInput) (any, error) {
 // A taking is an assumption in a transaction.
 type taking struct {
 	assumption
-	action string // the policies that must allow it
+	in     *account.Tx // in the role's account
+	action string      // the policies that must allow it
 	role   account.Role
 	exists bool // whether the role does
 	packed int  // percent
@@ -129,9 +130,12 @@ type taking struct {
 
 // take finds the role, and completes the session with what it inherits.
 func (a assumption) take(tx *account.Tx, action string) (*taking, error) {
-	t := &taking{assumption: a, action: action, keys: tagKeys(a.session.Tags)}
+	t := &taking{assumption: a, in: tx, action: action, keys: tagKeys(a.session.Tags)}
+	if in, ok := tx.In(account.AccountOfARN(a.roleARN)); ok {
+		t.in = in
+	}
 	var err error
-	if t.packed, err = a.limits.packed(tx, a.session.Tags); err != nil {
+	if t.packed, err = a.limits.packed(t.in, a.session.Tags); err != nil {
 		return nil, err
 	}
 	if err := checkTransitive(&t.session); err != nil {
@@ -149,7 +153,7 @@ func (a assumption) take(tx *account.Tx, action string) (*taking, error) {
 	if len(t.session.Transitive) > 0 {
 		t.keys["sts:transitivetagkeys"] = t.session.Transitive
 	}
-	if t.role, t.exists = tx.Identities().Role(a.roleARN); t.exists {
+	if t.role, t.exists = t.in.Identities().Role(a.roleARN); t.exists {
 		t.session.RoleID = t.role.ID
 		for _, tag := range t.role.Tags {
 			t.keys["aws:resourcetag/"+strings.ToLower(tag.Key)] = []string{tag.Value}
@@ -203,7 +207,7 @@ func (t *taking) allowed(tx *account.Tx, who policy.Principal, own policy.Polici
 	}
 	own.Resource = t.role.Trust
 	for _, action = range actions {
-		request := policy.Request{Action: action, Resource: t.role.ARN, Principal: who, Context: tx.ConditionKeys(t.keys)}
+		request := policy.Request{Action: action, Resource: t.role.ARN, Principal: who, Account: t.in.Account.ID, Context: tx.ConditionKeys(t.keys)}
 		if verdict = policy.Authorize(request, own); verdict.Decision != policy.Allow {
 			break
 		}
@@ -219,7 +223,7 @@ func (t *taking) open(tx *account.Tx) (*assumeRoleResult, error) {
 	if tx.Caller != nil && tx.Caller.IsRole() && t.duration > time.Hour {
 		return nil, validationError("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	}
-	who := tx.Identities().OpenSession(tx, &t.session, t.duration)
+	who := t.in.Identities().OpenSession(t.in, &t.session, t.duration)
 	return &assumeRoleResult{
 		Credentials: credentialsOf(&t.session), AssumedRoleUser: assumedRoleUser{who.UserID, who.ARN},
 		PackedPolicySize: t.packed, SourceIdentity: t.session.SourceIdentity,

@@ -35,10 +35,11 @@ func getCallerIdentity(tx *account.Tx, _ api.Form) (any, error) {
 }
 
 func getAccessKeyInfo(tx *account.Tx, id string) (any, error) {
-	if !tx.Identities().KeyExists(id) {
+	owner, ok := tx.AccountOfKey(id)
+	if !ok {
 		return nil, validationError("The access key ID " + id + " does not exist.")
 	}
-	return struct{ Account string }{tx.Account.ID}, nil
+	return struct{ Account string }{owner}, nil
 }
 
 func decodeAuthorizationMessage(tx *account.Tx, text string) (any, error) {

@@ -51,13 +51,17 @@ func assumeRoleWithWebIdentity(tx *account.Tx, in assumption) (any, error) {
 
 // identify verifies the token in a call. It may fetch the identity provider's keys,
 // which takes time.
-func (i *issuers) identify(ctx context.Context, in *account.Account, call account.Call, input api.Input) (*account.WebIdentity, error) {
+func (i *issuers) identify(ctx context.Context, accounts *account.Accounts, call account.Call, input api.Input) (*account.WebIdentity, error) {
 	token, err := jwt.Parse(input.Form.Get("WebIdentityToken"))
 	if err != nil {
 		return nil, invalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token): " + err.Error())
 	}
+	// The role's account trusts the provider.
+	in, ok := accounts.Account(account.AccountOfARN(input.Form.Get("RoleArn")))
+	if !ok {
+		in = accounts.Default()
+	}
 	var provider account.Provider
-	var ok bool
 	in.View(func(tx *account.Tx) { provider, ok = tx.Identities().Provider(token.Issuer) })
 	if !ok {
 		return nil, invalidToken("No OpenIDConnect provider found in your account for " + token.Issuer)
