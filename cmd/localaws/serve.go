@@ -25,7 +25,11 @@ func newServe() *cobra.Command {
 		Long: `Serve a local AWS until interrupted. The user administrator has full access; the
 profiles default and admin use its key.
 
-The account is in memory and lost when the server stops, unless --state names a
+With --account set several times, the accounts are apart, as on AWS: roles and
+their trust policies lead from one to the other. The profiles default and admin are
+for the first account, and admin-ID for each further one.
+
+The state is in memory and lost when the server stops, unless --state names a
 file: it then survives a restart, even after a crash. The file contains secrets,
 and only one server at a time can use it. --state-dir is different: it holds the
 files with which clients find and trust this server.
@@ -36,6 +40,8 @@ address and name the network with --allow. For clients that use no proxy, set
 		Example: `  localaws serve
   localaws serve --state ~/localaws.json
   localaws serve --listen 127.0.0.1:4567 --region us-west-2
+  localaws serve --account 111122223333 --account 444455556666
+  localaws serve --partition aws-cn
   localaws serve --instance i-0123456789abcdef0=ip-10-0-1-23.eu-west-2.compute.internal
   localaws serve --cluster-endpoint kubedemy=https://127.0.0.1:6443 --cluster-ca kubedemy=ca.pem
   localaws serve --listen 172.18.0.1:4566 --allow 172.18.0.0/16
@@ -47,10 +53,11 @@ address and name the network with --allow. For clients that use no proxy, set
 	}
 	flags := command.Flags()
 	options.addFlags(flags)
-	flags.StringVar(&options.state, "state", "", "file that keeps the account, created if missing (default: memory)")
+	flags.StringVar(&options.state, "state", "", "file that keeps the accounts, created if missing (default: memory)")
 	flags.StringSliceVar(&options.allow, "allow", nil, "network, as a CIDR, whose clients may connect in addition to those on this machine (repeatable)")
-	flags.StringVar(&options.account, "account-id", "231144931069", "ID of the AWS account")
-	flags.StringVar(&options.region, "region", "eu-west-2", "default region of the clients")
+	flags.StringSliceVar(&options.accounts, "account", []string{"231144931069"}, "ID of an AWS account, 12 digits (repeatable, up to 32)")
+	flags.StringVar(&options.region, "region", "", "default region of the clients (default eu-west-2, or the main region of --partition)")
+	flags.StringVar(&options.partition, "partition", "", "partition of AWS: aws, aws-cn, aws-us-gov and so on; regions of others are refused (default: that of --region)")
 	options.clusters.addFlags(flags)
 	options.containers.addFlags(flags)
 	flags.StringSliceVar(&options.instances, "instance", nil, "EC2 instance to create, as ID=PRIVATE-DNS-NAME (repeatable)")
@@ -59,12 +66,14 @@ address and name the network with --allow. For clients that use no proxy, set
 
 type serveOptions struct {
 	place
-	allow           []string
-	account, region string
-	instances       []string
-	clusters        clusterFlags
-	containers      containerFlags
-	state           string
+	allow      []string
+	accounts   []string
+	region     string
+	partition  string
+	instances  []string
+	clusters   clusterFlags
+	containers containerFlags
+	state      string
 }
 
 func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
@@ -94,13 +103,16 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	administrator, err := files.Administrator() // so that shells set up before a restart still work
+	accounts, err := o.parseAccounts(files)
 	if err != nil {
 		return err
 	}
+	if o.region == "" && o.partition == "" {
+		o.region = "eu-west-2"
+	}
 	a, err := localaws.New(localaws.Config{
-		AccountID: o.account, Region: o.region, Instances: instances, CA: ca, Administrator: administrator,
-		StateFile: o.state, Log: slog.New(slog.NewTextHandler(stderr, nil)),
+		AccountID: accounts[0].ID, Administrator: accounts[0].Administrator, Accounts: accounts[1:],
+		Partition: o.partition, Region: o.region, Instances: instances, CA: ca, StateFile: o.state, Log: slog.New(slog.NewTextHandler(stderr, nil)),
 	})
 	if err != nil {
 		return err
@@ -119,13 +131,34 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	if o.state != "" {
 		kept = "kept in " + o.state
 	}
-	fmt.Fprintf(stderr, "localaws: serving account %s, %s, on %s; in a shell: eval \"$(localaws env%s)\"\n", o.account, kept, listener.Addr(), o.envFlags())
+	noun := "account"
+	if len(accounts) > 1 {
+		noun = "accounts"
+	}
+	fmt.Fprintf(stderr, "localaws: serving %s %s, %s, on %s; in a shell: eval \"$(localaws env%s)\"\n", noun, strings.Join(o.accounts, ", "), kept, listener.Addr(), o.envFlags())
 	group, serving := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.Serve(serving, listener, allow) })
 	for _, s := range services {
 		group.Go(func() error { return s.run(serving, allow, stderr) })
 	}
 	return errors.Join(group.Wait(), a.Close())
+}
+
+// parseAccounts returns the accounts. Their administrators keep their keys, so that
+// shells set up before a restart still work.
+func (o *serveOptions) parseAccounts(files localaws.Files) ([]localaws.Account, error) {
+	if len(o.accounts) == 0 {
+		return nil, cli.Usagef("--account: expected the ID of an account, such as 231144931069")
+	}
+	var accounts []localaws.Account
+	for _, id := range o.accounts {
+		administrator, err := files.AdministratorOf(id)
+		if err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, localaws.Account{ID: id, Administrator: administrator})
+	}
+	return accounts, nil
 }
 
 // envFlags returns the flags with which env finds this server.
