@@ -19,7 +19,7 @@ WITH_FLAGS = GOGC=$${GOGC:-400} GO='$(GO)' GOFLAGS="$$($(GO) env GOFLAGS) -trimp
 BUILD = $(WITH_FLAGS) hack/build/build.sh
 PROVIDER ?= envtest
 
-.PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes peer demo e2e e2e-long clean
+.PHONY: help build test lint cross bench bench-compare fuzz control-plane image image-all kind-node-image kind-nodes peer eksctl demo e2e e2e-long clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ bench: ## benchmarks of the paths that every request takes, summarized by benchs
 peer:
 	@mkdir -p bin/bench && echo 'building aws-iam-authenticator' >&2
 	@cd hack/peer && $(WITH_FLAGS) CGO_ENABLED=0 $(GO) build -o ../../bin/bench/ sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator
+
+eksctl: ## bin/eksctl, from its own Go module, for make e2e EKSCTL=$$PWD/bin/eksctl
+	@echo 'building eksctl' >&2
+	@cd hack/eksctl && $(WITH_FLAGS) CGO_ENABLED=0 $(GO) build -o ../../bin/ github.com/weaveworks/eksctl/cmd/eksctl
 
 ROWS ?=
 ROUNDS ?= 7
