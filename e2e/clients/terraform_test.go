@@ -20,7 +20,7 @@ import (
 )
 
 // terraformModules are the directories of testdata/terraform that the test applies.
-func terraformModules() []string { return []string{"iam"} }
+func terraformModules() []string { return []string{"iam", "cloudtrail", "vpc", "eks"} }
 
 // TestTerraform applies each module, plans it again, changes it, imports what it made,
 // and destroys it. Every plan after an apply or an import must be empty.

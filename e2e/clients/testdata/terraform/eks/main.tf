@@ -14,7 +14,7 @@ resource "aws_subnet" "eks" {
 }
 
 resource "aws_iam_role" "eks" {
-  for_each = { cluster = "eks.amazonaws.com", node = "ec2.amazonaws.com", pod = "pods.eks.amazonaws.com" }
+  for_each = { cluster = "eks.amazonaws.com", node = "ec2.amazonaws.com", pod = "pods.eks.amazonaws.com", fargate = "eks-fargate-pods.amazonaws.com" }
   name     = "eks-${each.key}"
   assume_role_policy = jsonencode({
     Version   = "2012-10-17"
@@ -97,6 +97,21 @@ resource "aws_eks_pod_identity_association" "app" {
   tags            = { owner = var.change }
 }
 
+resource "aws_eks_fargate_profile" "batch" {
+  cluster_name           = aws_eks_cluster.terraform.name
+  fargate_profile_name   = "batch"
+  pod_execution_role_arn = aws_iam_role.eks["fargate"].arn
+  subnet_ids             = aws_subnet.eks[*].id
+  tags                   = { owner = var.change }
+  selector {
+    namespace = "batch"
+  }
+}
+
+data "aws_ssm_parameter" "image" {
+  name = "/aws/service/eks/optimized-ami/${aws_eks_cluster.terraform.version}/amazon-linux-2023/x86_64/standard/recommended/image_id"
+}
+
 resource "aws_iam_user" "dev" {
   name = "dev"
 }
@@ -121,10 +136,16 @@ output "issuer" {
   value = aws_eks_cluster.terraform.identity[0].oidc[0].issuer
 }
 
+output "image" {
+  value     = data.aws_ssm_parameter.image.value
+  sensitive = true
+}
+
 output "imports" {
   value = {
     "aws_eks_cluster.terraform"            = aws_eks_cluster.terraform.id
     "aws_eks_node_group.workers"           = aws_eks_node_group.workers.id
+    "aws_eks_fargate_profile.batch"        = aws_eks_fargate_profile.batch.id
     "aws_eks_addon.vpc_cni"                = aws_eks_addon.vpc_cni.id
     "aws_eks_access_entry.dev"             = aws_eks_access_entry.dev.id
     "aws_eks_pod_identity_association.app" = "${aws_eks_cluster.terraform.name},${aws_eks_pod_identity_association.app.association_id}"
