@@ -77,7 +77,7 @@ func TestFaultsInEachForm(t *testing.T) {
 		}},
 		{localaws.Fault{Kind: localaws.FaultSignature}, map[string]want{
 			"sts": {"SignatureDoesNotMatch", 403}, "iam": {"SignatureDoesNotMatch", 403}, "eks": {"InvalidSignatureException", 403},
-			"ec2": {"AuthFailure", 401}, "cloudtrail": {"InvalidSignatureException", 403},
+			"ec2": {"AuthFailure", 401}, "cloudtrail": {"InvalidSignatureException", 400},
 		}},
 		{localaws.Fault{Kind: localaws.FaultDrop}, map[string]want{"sts": {}, "iam": {}, "eks": {}, "ec2": {}, "cloudtrail": {}}},
 	} {

@@ -1,6 +1,7 @@
-// Package localaws is a local AWS: STS, IAM, EKS, EC2 and CloudTrail's event
-// history as an http.Handler that really checks signatures, trust policies and
-// permissions, for one account or several, in memory or in a state file.
+// Package localaws is a local AWS: STS, IAM, EKS, EC2, CloudTrail, SSM's public
+// parameters and CloudFormation without stacks, as an http.Handler that really checks
+// signatures, trust policies and permissions, for one account or several, in memory or
+// in a state file.
 //
 // Unmodified clients reach it in one of three ways:
 //
@@ -59,9 +60,11 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/gateway"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudformation"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudtrail"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/eks"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/iam"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/ssm"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/sts"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
@@ -219,6 +222,8 @@ func (a *AWS) services() []api.Service {
 			State:    account.Part{New: func() account.Section { return newState(a) }, Begin: a.begin},
 		},
 		cloudtrail.New(a.trail),
+		ssm.New(),
+		cloudformation.New(),
 	}
 }
 

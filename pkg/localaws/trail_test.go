@@ -252,7 +252,7 @@ func TestLookupEvents(t *testing.T) {
 	if code(err) != "AccessDeniedException" || !strings.Contains(err.Error(), "cloudtrail:LookupEvents on resource: *") {
 		t.Errorf("without permission: %v", err)
 	}
-	if _, err := client.DescribeTrails(ctx, nil); code(err) != "UnknownOperationException" {
+	if _, err := client.ListEventDataStores(ctx, nil); code(err) != "UnknownOperationException" {
 		t.Errorf("an unknown operation: %v", err)
 	}
 }

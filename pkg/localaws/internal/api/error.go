@@ -104,3 +104,19 @@ func TranslateJSON(e *Error) *Error {
 	}
 	return NewError(status, code, e.Message)
 }
+
+// TranslateJSON11 translates a common error to the services that speak JSON 1.1, whose
+// errors of clients all have status 400.
+func TranslateJSON11(e *Error) *Error {
+	switch e.Code {
+	case CodeServiceFailure:
+		return NewError(e.Status, "InternalFailure", e.Message)
+	case CodeThrottled:
+		return NewError(http.StatusBadRequest, "ThrottlingException", e.Message)
+	}
+	translated := TranslateJSON(e)
+	if translated.Status == http.StatusForbidden {
+		translated.Status = http.StatusBadRequest
+	}
+	return translated
+}

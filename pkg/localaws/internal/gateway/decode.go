@@ -72,7 +72,7 @@ type addressed struct {
 func (g *Gateway) address(in received) addressed {
 	a := addressed{received: in}
 	a.Service = g.serviceOf(in.request.Host)
-	a.Region = regionOf(in.request.Host)
+	a.Region = cmp.Or(regionOf(in.request.Host), globalRegion(in.request.Host))
 	if in.signature.err == nil {
 		a.Service = cmp.Or(a.Service, in.signature.Service)
 		a.Region = in.signature.Region

@@ -34,9 +34,9 @@ type Record struct {
 	// Account is the ID of the account whose event it is.
 	Account string
 	// Attributes for lookups.
-	ID, Name, Source, Caller, AccessKeyID string
-	ReadOnly                              bool
-	Resource                              Resource
+	ID, Name, Region, Source, Caller, AccessKeyID string
+	ReadOnly                                      bool
+	Resource                                      Resource
 }
 
 // New returns an empty trail.
@@ -49,7 +49,8 @@ func (t *Trail) Add(event Event) {
 		return
 	}
 	r := Record{
-		Text: text, Time: event.EventTime, Account: event.RecipientAccountID, ID: event.EventID, Name: event.EventName, Source: event.EventSource,
+		Text: text, Time: event.EventTime, Account: event.RecipientAccountID, ID: event.EventID,
+		Name: event.EventName, Region: event.AWSRegion, Source: event.EventSource,
 		Caller: event.UserIdentity.Caller(), AccessKeyID: event.UserIdentity.AccessKeyID, ReadOnly: event.ReadOnly,
 	}
 	if len(event.Resources) > 0 {

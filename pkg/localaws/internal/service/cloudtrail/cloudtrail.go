@@ -1,48 +1,51 @@
-// Package cloudtrail is CloudTrail: it looks up the calls that the trail remembers.
+// Package cloudtrail is CloudTrail: it looks up the calls that the trail remembers, and
+// keeps trails as records. Nothing is delivered to them.
 package cloudtrail
 
 import (
 	"net/http"
+	"slices"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 )
 
+// state is the service's section.
+type state struct {
+	Trails map[string]*record `json:"trails"` // by ARN
+}
+
+// Check validates a state that was read.
+func (s *state) Check() error {
+	return account.CheckAll("trail", s.Trails, func(r *record) (string, error) { return r.ARN, nil })
+}
+
 type service struct{ trail *trail.Trail }
 
-// New returns CloudTrail. Every region returns the events of all regions.
+// New returns CloudTrail, whose events are those of a trail.
 func New(events *trail.Trail) api.Service {
 	s := service{events}
 	return api.Service{
 		Name: "cloudtrail", Title: "CloudTrail",
 		Protocol:  protocol.JSON11{Target: "CloudTrail_20131101", Title: "CloudTrail"},
-		Translate: translate,
-		Operations: []api.Operation{
+		Translate: api.TranslateJSON11,
+		State:     account.Part{New: func() account.Section { return &state{Trails: map[string]*record{}} }},
+		Operations: slices.Concat([]api.Operation{
 			api.Define(api.Definition[lookup]{
-				Facts: api.Facts{Name: "LookupEvents", ReadOnly: true}, Decode: decode, Resource: api.Anything[lookup], Run: s.lookupEvents,
+				Facts: api.Facts{Name: "LookupEvents", ReadOnly: true}, Decode: decode[lookup], Resource: api.Anything[lookup], Run: s.lookupEvents,
 			}),
-		},
+		}, recordOperations(), selectorOperations(), tagOperations()),
 	}
-}
-
-// translate translates a common error.
-func translate(e *api.Error) *api.Error {
-	switch e.Code {
-	case api.CodeServiceFailure:
-		return api.NewError(e.Status, "InternalFailure", e.Message)
-	case api.CodeThrottled:
-		return api.NewError(http.StatusBadRequest, "ThrottlingException", e.Message)
-	}
-	return api.TranslateJSON(e)
 }
 
 func refuse(code, message string) error { return api.NewError(http.StatusBadRequest, code, message) }
 
-func decode(input api.Input) (asked lookup, err error) {
-	if err := strictjson.Decode(input.Request.Content, &asked); err != nil {
-		return asked, api.Refuse(http.StatusBadRequest, "ValidationException", "localaws does not support this request: "+err.Error())
+func decode[In any](input api.Input) (in In, err error) {
+	if err := strictjson.Decode(input.Request.Content, &in); err != nil {
+		return in, api.Refuse(http.StatusBadRequest, "ValidationException", "localaws does not support this request: "+err.Error())
 	}
-	return asked, nil
+	return in, nil
 }

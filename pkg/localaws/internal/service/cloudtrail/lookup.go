@@ -50,7 +50,7 @@ type foundEvent struct {
 type foundResource struct{ ResourceType, ResourceName string }
 
 func (s service) lookupEvents(tx *account.Tx, asked lookup) (any, error) {
-	matches, err := asked.matcher()
+	matches, err := asked.matcher(tx.Region)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,9 @@ func (s service) lookupEvents(tx *account.Tx, asked lookup) (any, error) {
 	return result, nil
 }
 
-// matcher returns a function that reports whether a lookup selects an event.
-func (l lookup) matcher() (func(trail.Record) bool, error) {
+// matcher returns a function that reports whether a lookup in a region selects an
+// event. Global services have one region, as their signatures do.
+func (l lookup) matcher(region string) (func(trail.Record) bool, error) {
 	if l.EventCategory != "" {
 		return nil, api.Refuse(http.StatusBadRequest, "InvalidEventCategoryException", "localaws records management events only: leave EventCategory out.")
 	}
@@ -109,7 +110,7 @@ func (l lookup) matcher() (func(trail.Record) bool, error) {
 	}
 	return func(r trail.Record) bool {
 		at := float64(r.Time.Unix())
-		return from <= at && at <= to && attribute(r)
+		return r.Region == region && from <= at && at <= to && attribute(r)
 	}, nil
 }
 
