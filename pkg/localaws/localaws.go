@@ -64,6 +64,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudtrail"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/eks"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/iam"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/organizations"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/ssm"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/sts"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
@@ -224,6 +225,7 @@ func (a *AWS) services() []api.Service {
 		cloudtrail.New(a.trail),
 		ssm.New(),
 		cloudformation.New(),
+		organizations.New(),
 	}
 }
 

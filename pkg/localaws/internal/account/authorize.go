@@ -51,6 +51,7 @@ func (tx *Tx) ConditionKeys(ofAction map[string][]string) map[string][]string {
 	}
 	if tx.Caller != nil {
 		maps.Copy(keys, tx.Caller.Keys(tx.Time))
+		maps.Copy(keys, tx.Account.all.organizationKeys(tx.Caller.Principal.AccountID))
 	}
 	maps.Copy(keys, ofAction)
 	return keys

@@ -21,6 +21,17 @@ func NewID(prefix string, n int) string {
 // digits.
 func NewHexID(prefix string) string { return prefix + "0" + hex.EncodeToString(randomBytes(8)) }
 
+// NewName returns a random ID as Organizations makes them: a prefix for its kind, then n
+// letters and digits.
+func NewName(prefix string, n int) string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz012345"
+	b := randomBytes(n)
+	for i := range b {
+		b[i] = alphabet[b[i]%32]
+	}
+	return prefix + string(b)
+}
+
 // NewUUID returns a random UUID.
 func NewUUID() string {
 	b := randomBytes(16)

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
@@ -46,7 +47,7 @@ func (s *state) sessionCaller(tx *account.Tx, opened *session) *account.Caller {
 }
 
 // policiesOf returns the policies of an entity and of a user's groups, and its
-// boundary.
+// boundary, within those of its account's organization.
 func (s *state) policiesOf(tx *account.Tx, e *entity) policy.Policies {
 	var all policy.Policies
 	add := func(e *entity) {
@@ -65,6 +66,9 @@ func (s *state) policiesOf(tx *account.Tx, e *entity) policy.Policies {
 	}
 	if e.Boundary != "" {
 		all.Boundary = cmp.Or(s.Policy(e.Boundary), &policy.Document{}) // a deleted boundary allows nothing
+	}
+	if !strings.HasPrefix(e.Path, serviceLinkedPath) { // AWS's services act with these roles
+		all.Organization = tx.Limits()
 	}
 	return all
 }
