@@ -8,10 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/kube"
-	"github.com/kube-iam/authenticator/internal/lint"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
@@ -63,7 +61,7 @@ func (o *diffOptions) checkArgs(args []string) error {
 		return cli.Usagef("missing argument %s (%s)", want[len(args)], "usage: authenticator diff OLD NEW, or authenticator diff --cluster NEW")
 	case len(args) > len(want):
 		return cli.Usagef("unexpected argument %q", args[len(want)])
-	case len(args) == 2 && args[0] == stdin && args[1] == stdin:
+	case len(args) == 2 && args[0] == file.Stdin && args[1] == file.Stdin:
 		return cli.Usagef("OLD and NEW are both standard input")
 	}
 	return nil
@@ -80,18 +78,18 @@ func (o *diffOptions) run(ctx context.Context, p *program, args []string) error 
 		before, err = o.readCluster(ctx, p, opts)
 	} else {
 		oldName = args[0]
-		before, err = p.readMappings(ctx, oldName, nil, opts)
+		before, err = p.mappings().Read(ctx, oldName, nil, opts)
 	}
 	if err != nil {
 		return err
 	}
 	newName := args[len(args)-1]
-	after, err := p.readMappings(ctx, newName, before, opts)
+	after, err := p.mappings().Read(ctx, newName, before, opts)
 	if err != nil {
 		return fmt.Errorf("%w (the server would keep all mappings that it has)", err)
 	}
-	p.warnOfSections(oldName, before)
-	p.warnOfSections(newName, after)
+	p.mappings().WarnOfSections(oldName, before)
+	p.mappings().WarnOfSections(newName, after)
 	return o.print(p, mapper.Diff(before.Table, after.Table))
 }
 
@@ -102,7 +100,7 @@ func (o *diffOptions) readCluster(ctx context.Context, p *program, opts awsauth.
 	if err != nil {
 		return nil, err
 	}
-	configMap, err := awsAuth(ctx, client)
+	configMap, err := kube.GetAWSAuth(ctx, client)
 	if err != nil {
 		return nil, err
 	}
@@ -124,56 +122,6 @@ func (o *diffOptions) readCluster(ctx context.Context, p *program, opts awsauth.
 		return result, nil
 	}
 	return awsauth.Parse(data, awsauth.Parse(saved.TextsOf(configMap.GetUID(), broken), nil, opts), opts), nil
-}
-
-// readMappings reads a file of mappings or the server's configuration file.
-func (p *program) readMappings(ctx context.Context, name string, last *awsauth.Result, opts awsauth.Options) (*awsauth.Result, error) {
-	content, err := p.readInput(ctx, name, file.MaxMappings)
-	if err != nil {
-		return nil, fmt.Errorf("reading the mappings: %w", err)
-	}
-	result, err := p.parseMappings(name, content, last, opts)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return result, nil
-}
-
-func (p *program) parseMappings(name string, content []byte, last *awsauth.Result, opts awsauth.Options) (*awsauth.Result, error) {
-	switch kind, err := lint.Detect(content); {
-	case err != nil:
-		return nil, err
-	case kind == lint.Kubeconfig:
-		return nil, fmt.Errorf("it is %s, which has no mappings", kind)
-	case kind == lint.ServerConfig:
-		_, mappings, err := config.Parse(content)
-		if err != nil {
-			return nil, err
-		}
-		opts.AssumedRoles = awsauth.AssumedRolesAsRole
-		return awsauth.ParseNode(mappings, last, opts), nil
-	default:
-		result, err := kind.Mappings(content, last, opts)
-		if err == nil && kind == lint.DynamicFile && result.IgnoresUserIDs() {
-			p.warnOfUserIDs(name)
-		}
-		return result, err
-	}
-}
-
-// warnOfUserIDs warns that entries of a DynamicFile are read without their userid.
-func (p *program) warnOfUserIDs(name string) {
-	fmt.Fprintf(p.err, "authenticator: warning: %s: entries have a userid, which has no effect here: give --%s for a server with dynamicfileUserIDStrict\n", cli.Printable(name), userIDStrictFlag)
-}
-
-// warnOfSections warns that a section or a manifest does not count as it is written.
-func (p *program) warnOfSections(name string, result *awsauth.Result) {
-	for _, problem := range result.Problems {
-		switch problem.Code {
-		case mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge, mapper.OtherConfigMap, mapper.SectionNotText:
-			fmt.Fprintf(p.err, "authenticator: warning: %s\n", cli.Printable(fmt.Sprintf("%s: %s", name, problem)))
-		}
-	}
 }
 
 func (o *diffOptions) print(p *program, delta mapper.Delta) error {

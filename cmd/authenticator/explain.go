@@ -3,16 +3,17 @@ package main
 import (
 	"cmp"
 	"context"
+	"net"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/answer"
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/explain"
-	"github.com/kube-iam/authenticator/pkg/token/verify"
+	"github.com/kube-iam/authenticator/internal/settings"
+	"github.com/kube-iam/authenticator/internal/unixsocket"
 )
 
 // exitNotMapped is the exit code of explain and whoami if the caller does not sign in.
@@ -51,10 +52,10 @@ that could not be determined or the answer of --can-i is no, and 2 for invalid f
   authenticator token -i my-cluster --token-only | authenticator explain -i my-cluster --token -`,
 		Args: o.access.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.setServerValue(cmd.Flags(), "partition"); err != nil {
+			if err := p.SetServerValue(cmd.Flags(), "partition"); err != nil {
 				return err
 			}
-			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
+			o.BackendModesGiven = cmd.Flags().Changed("backend-mode")
 			o.findSocket(cmd.Flags(), p)
 			return o.run(cmd.Context(), p, args)
 		},
@@ -73,14 +74,14 @@ that could not be determined or the answer of --can-i is no, and 2 for invalid f
 type explainOptions struct {
 	subject subjectOptions
 	explainMappings
-	stsOptions
+	settings.STS
 	access rightsOptions
 	output cli.Output
 }
 
 func (o *explainOptions) addFlags(flags *pflag.FlagSet) {
 	o.explainMappings.addFlags(flags)
-	o.stsOptions.addFlags(flags)
+	o.STS.AddFlags(flags)
 }
 
 func (o *explainOptions) run(ctx context.Context, p *program, args []string) error {
@@ -101,7 +102,7 @@ func (o *explainOptions) run(ctx context.Context, p *program, args []string) err
 	if err != nil {
 		return err
 	}
-	allowed, failed := o.access.of(ctx, p, &o.cluster, explanation, args)
+	allowed, failed := o.access.of(ctx, o.cluster.of(p), explanation, args)
 	if format := o.output.String(); format == cli.JSON || format == cli.YAML {
 		if err := o.output.Print(p.out, explainedAccess{explanation, allowed}, nil); err != nil {
 			return err
@@ -131,67 +132,68 @@ func exitOf(e explain.Explanation) error {
 func (o *explainOptions) explain(ctx context.Context, p *program, q explain.Question) (explain.Explanation, error) {
 	if o.useSocket {
 		defer cli.Waiting(p.err, "authenticator: waiting for the server")()
-		q.Cluster = p.clusterID
-		return o.askServer(ctx, q)
+		q.Cluster = p.ClusterID
+		return explain.Ask(ctx, unixsocket.NewClient(settings.SocketPath(o.stateDir)), unixsocket.URL, q)
 	}
-	now := time.Now()
-	mappings, err := o.read(ctx, p, o.partition)
-	if err != nil {
-		return explain.Explanation{}, err
-	}
-	facts := mappings.facts
-	facts.ClusterID, facts.Partition, facts.Regions, facts.Now = p.clusterID, o.partition, o.stsRegions, now
-	facts.Note, facts.SessionUnknown = q.Note, q.SessionUnknown
-	decider, done, err := o.newCluster(ctx, p, mappings, func() time.Time { return now })
-	if err != nil {
-		return explain.Explanation{}, err
-	}
-	defer done()
-	if q.Token != "" {
-		trustPublicCAs()
-		defer cli.Waiting(p.err, "authenticator: waiting for AWS STS")()
-	}
-	return explain.New(facts, askCluster(ctx, decider, q)), nil
+	return answer.Explain(ctx, o.place(p), &o.STS, p.getenv, q)
 }
 
-// newCluster returns a cluster that decides with mappings as the server does.
-func (o *explainOptions) newCluster(ctx context.Context, p *program, m mappings, now func() time.Time) (decider *cluster.Cluster, done func(), err error) {
-	hosts, err := o.hosts()
-	if err != nil {
-		return nil, nil, err
-	}
-	dial, err := o.dial()
-	if err != nil {
-		return nil, nil, err
-	}
-	roots, err := caBundle(ctx, p.getenv)
-	if err != nil {
-		return nil, nil, err
-	}
-	sts, clocks := newClient(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()}, now)
-	decider, err = cluster.New(cluster.Config{
-		ID:    cmp.Or(p.clusterID, "any"), // an AWS identity is mapped without one
-		Hosts: hosts, Verifier: sts, Denies: m.denies, Owner: m.owner, Sources: m.sources, ReservedPrefixes: m.reserved,
-		Instances: unnamedInstances{}, Clocks: clocks, Now: now,
-	})
-	if err != nil {
-		sts.Close()
-		return nil, nil, err
-	}
-	return decider, sts.Close, nil
+// explainMappings are the flags that name the mappings of explain: the server's flags,
+// with a file or a kubeconfig of the user.
+type explainMappings struct {
+	settings.Mapping
+	filename string
+	cluster  clusterFlags
+	// lenient makes a missing kubeconfig no error: the mappings are then unread.
+	lenient bool
+	// stateDir is where the socket of a running server is.
+	stateDir string
+	// useSocket is set if the server is asked, and noServer says why it is not.
+	useSocket bool
+	noServer  string
 }
 
-// askCluster asks a cluster.
-func askCluster(ctx context.Context, c *cluster.Cluster, q explain.Question) authn.Explained {
-	if q.Token == "" {
-		return c.ExplainPrincipal(ctx, q.Principal)
-	}
-	return c.Explain(ctx, q.Token)
+// excludeOtherMappings makes -f the only mappings.
+func excludeOtherMappings(command *cobra.Command) {
+	command.MarkFlagsMutuallyExclusive("filename", "backend-mode")
+	command.MarkFlagsMutuallyExclusive("filename", "aws-auth-file")
+	command.MarkFlagsMutuallyExclusive("filename", "dynamic-file")
 }
 
-// unnamedInstances stands in for EC2, for which explain has no credentials.
-type unnamedInstances struct{}
+func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
+	flags.StringVarP(&o.filename, "filename", "f", "", "file of mappings: aws-auth, a DynamicFile or IAMIdentityMappings; - reads standard input")
+	flags.StringVar(&o.stateDir, "state-dir", settings.DefaultStateDir, "directory of the running server's socket")
+	o.cluster.addFlags(flags)
+	o.AddSourceFlags(flags)
+}
 
-func (unnamedInstances) PrivateDNSName(_ context.Context, instanceID string) (string, error) {
-	return "<private DNS name of " + instanceID + ">", nil
+// findSocket decides whether to ask the running server: a flag that says where mappings
+// come from, or how they are read, asks for those.
+func (o *explainMappings) findSocket(flags *pflag.FlagSet, p *program) {
+	for _, name := range []string{"filename", "kubeconfig", "context", "backend-mode", "aws-auth-file", "dynamic-file", "dynamic-file-user-id-strict", "dynamic-backend-mode-file", "cluster-owner-arn", "role-paths"} {
+		if flags.Changed(name) {
+			o.noServer = "--" + name + " is given"
+			return
+		}
+	}
+	if p.ConfigPath != "" {
+		o.noServer = "--config is given"
+		return
+	}
+	path := settings.SocketPath(o.stateDir)
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err != nil {
+		o.noServer = "no server answers at " + path
+		return
+	}
+	_ = conn.Close()
+	o.useSocket = true
+}
+
+// place returns where the mappings are.
+func (o *explainMappings) place(p *program) *answer.Place {
+	return &answer.Place{
+		General: &p.General, Mapping: &o.Mapping, Filename: o.filename, Kubectl: o.cluster.of(p),
+		NoServer: o.noServer, Lenient: o.lenient, Files: p.mappings(), Err: p.err,
+	}
 }

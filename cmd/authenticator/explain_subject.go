@@ -9,6 +9,8 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/roots"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
@@ -56,7 +58,7 @@ func (o *subjectOptions) question(ctx context.Context, p *program) (explain.Ques
 	case o.token == "" && !o.asMe:
 		return explain.Question{}, cli.Usagef("the question is missing: name a token with --token - or --token FILE, an AWS identity with --arn, or yourself with --as-me")
 	}
-	if err := p.needClusterID(); err != nil {
+	if err := p.NeedClusterID(); err != nil {
 		return explain.Question{}, err
 	}
 	if o.asMe {
@@ -69,8 +71,8 @@ func (o *subjectOptions) question(ctx context.Context, p *program) (explain.Ques
 
 // bearer makes a token with the credentials of this shell, as the command token does.
 func (o *credentialOptions) bearer(ctx context.Context, p *program) (string, error) {
-	made, err := p.newCache(o.cache).Token(withPublicCAs(ctx), presign.Config{
-		ClusterID: p.clusterID, Profile: o.profile, Region: o.region, RoleARN: o.role, MFAToken: p.askMFA(ctx, execInfo{}),
+	made, err := p.newCache(o.cache).Token(roots.WithPublic(ctx), presign.Config{
+		ClusterID: p.ClusterID, Profile: o.profile, Region: o.region, RoleARN: o.role, MFAToken: p.askMFA(ctx, execInfo{}),
 	})
 	return made.Token, err
 }
@@ -80,7 +82,7 @@ func (p *program) readToken(ctx context.Context, name string) (string, error) {
 	if strings.HasPrefix(name, token.Prefix) {
 		return "", cli.Usagef("--token is the name of a file: write the token to standard input and use --token -, since other users of the machine can see arguments")
 	}
-	text, err := p.readInput(ctx, name, maxStdin)
+	text, err := file.ReadInput(ctx, p.in, name, maxStdin)
 	if err != nil {
 		return "", cli.Usagef("reading the token: %w", err)
 	}

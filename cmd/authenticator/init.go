@@ -6,10 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/settings"
 )
 
 func newInit(p *program) *cobra.Command {
-	var e endpoint
+	var e settings.Endpoint
 	command := &cobra.Command{
 		Use:   "init",
 		Short: "Generate the server's CA and the kube-apiserver's kubeconfig",
@@ -21,26 +22,26 @@ make one CA for several control planes.`,
   authenticator init --cluster-id my-cluster --state-dir /var/aws-iam-authenticator --generate-kubeconfig /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := p.needClusters(); err != nil {
+			if err := p.NeedClusters(); err != nil {
 				return err
 			}
-			if err := e.check(); err != nil {
+			if err := e.Check(); err != nil {
 				return err
 			}
-			written, err := e.initialKubeconfigs(p)
+			written, err := initialKubeconfigs(&e, &p.General)
 			if err != nil {
 				return err
 			}
-			serving, err := e.certificate(cmd.Context(), nil, nil)
+			serving, err := e.Certificate(cmd.Context(), nil, nil)
 			if err != nil {
 				return err
 			}
-			if err := writeKubeconfigs(written, serving.Trusted()); err != nil {
+			if err := settings.WriteKubeconfigs(written, serving.Trusted()); err != nil {
 				return err
 			}
 			warnings := []string{serving.Ending()}
 			for _, k := range written {
-				warnings = append(warnings, e.renewalWarning(serving, k.path))
+				warnings = append(warnings, e.RenewalWarning(serving, k.Path))
 			}
 			if refused := serving.Refused(); refused != nil {
 				warnings = append(warnings, refused.Error())
@@ -50,31 +51,31 @@ make one CA for several control planes.`,
 					fmt.Fprintln(p.err, "authenticator: warning:", warning)
 				}
 			}
-			for _, file := range []string{e.files().Cert, e.files().Key} {
+			for _, file := range []string{e.Files().Cert, e.Files().Key} {
 				fmt.Fprintln(p.err, "ready:", file)
 			}
 			for _, k := range written {
-				fmt.Fprintln(p.err, "ready:", k.path)
+				fmt.Fprintln(p.err, "ready:", k.Path)
 			}
 			for _, k := range written {
-				fmt.Fprintf(p.err, "start the kube-apiserver with --authentication-token-webhook-config-file=%s\n", k.path)
+				fmt.Fprintf(p.err, "start the kube-apiserver with --authentication-token-webhook-config-file=%s\n", k.Path)
 			}
 			return nil
 		},
 	}
-	e.addFlags(command.Flags(), ".", "aws-iam-authenticator.kubeconfig")
+	e.AddFlags(command.Flags(), ".", "aws-iam-authenticator.kubeconfig")
 	return command
 }
 
 // initialKubeconfigs returns the kubeconfigs that init writes: that of the flags, or those
 // of several clusters.
-func (e *endpoint) initialKubeconfigs(p *program) (written []webhookKubeconfig, err error) {
-	if len(p.config.Clusters) == 0 {
-		return []webhookKubeconfig{{e.generateKubeconfig, e.url(), e.client}}, nil
+func initialKubeconfigs(e *settings.Endpoint, g *settings.General) (written []settings.Kubeconfig, err error) {
+	if len(g.File.Clusters) == 0 {
+		return []settings.Kubeconfig{e.Kubeconfig()}, nil
 	}
-	settings, err := newClusters(p, &clusterSettings{}, nil).all(p.config)
-	for _, s := range settings {
-		written = append(written, e.kubeconfigsOf(s)...)
+	all, err := (&settings.Cluster{General: g}).Clusters(g.File)
+	for _, own := range all {
+		written = append(written, e.KubeconfigsOf(own)...)
 	}
 	return written, err
 }

@@ -37,7 +37,7 @@ or else its first, else ~/.kube/config.`,
     --role-arn arn:aws:iam::111122223333:role/KubernetesAdmin --dry-run`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := p.needClusterID(); err != nil {
+			if err := p.NeedClusterID(); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), p)
@@ -92,7 +92,7 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 	if err := o.findServer(ctx, p); err != nil {
 		return err
 	}
-	entry := o.entry(p.clusterID)
+	entry := o.entry(p.ClusterID)
 	path, err := o.file(ctx, p)
 	if err != nil {
 		return err
@@ -213,7 +213,7 @@ func (o *kubeconfigOptions) file(ctx context.Context, p *program) (string, error
 			continue
 		}
 		first = cmp.Or(first, path)
-		if text, err := kubeconfig.Read(ctx, path); err == nil && kubeconfig.Has(text, p.clusterID) {
+		if text, err := kubeconfig.Read(ctx, path); err == nil && kubeconfig.Has(text, p.ClusterID) {
 			return path, nil
 		}
 	}

@@ -41,7 +41,7 @@ func TestLesson(t *testing.T) {
 			}
 			for _, line := range lines[1:4] {
 				question, parts, _ := strings.Cut(strings.TrimPrefix(line, "# "), ": ")
-				printed := answer(t, lessonCommand(t, question, dir, path))
+				printed := lessonAnswer(t, lessonCommand(t, question, dir, path))
 				for part := range strings.SplitSeq(parts, " | ") {
 					if !strings.Contains(printed, part) {
 						t.Errorf("%s\n%s does not print %q:\n%s", lines[0], question, part, printed)
@@ -71,7 +71,7 @@ func lessonCommand(t *testing.T, question, dir, path string) []string {
 }
 
 // answer returns everything that a command prints, with its error.
-func answer(t *testing.T, args []string) string {
+func lessonAnswer(t *testing.T, args []string) string {
 	t.Helper()
 	var printed bytes.Buffer
 	err := run(t.Context(), args, nil, cli.Streams{In: strings.NewReader(""), Out: &printed, Err: &printed})

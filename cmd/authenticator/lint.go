@@ -17,6 +17,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/lint"
+	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/partition"
 )
@@ -92,7 +93,7 @@ func (o *lintOptions) run(ctx context.Context, p *program, names []string) error
 		return err
 	}
 	mappings.EKS = o.eks
-	opts := lint.Options{Mappings: mappings, ClusterID: p.clusterID, CheckValue: checkConfigValue}
+	opts := lint.Options{Mappings: mappings, ClusterID: p.ClusterID, CheckValue: checkConfigValue}
 	out := p.out
 	var checked []lint.Checked
 	var unreadable error
@@ -113,7 +114,7 @@ func (o *lintOptions) run(ctx context.Context, p *program, names []string) error
 			unreadable = err
 			continue
 		}
-		if name == stdin && o.fix {
+		if name == file.Stdin && o.fix {
 			out = p.err // the corrected text is on the standard output
 		}
 		checked = append(checked, of)
@@ -170,7 +171,7 @@ func (o *lintOptions) lintCluster(ctx context.Context, p *program, opts lint.Opt
 	if err != nil {
 		return lint.Checked{}, err
 	}
-	configMap, err := awsAuth(ctx, client)
+	configMap, err := kube.GetAWSAuth(ctx, client)
 	if err == nil && configMap == nil {
 		err = errors.New("the cluster has no ConfigMap kube-system/aws-auth")
 	}
@@ -185,12 +186,12 @@ func (o *lintOptions) lintCluster(ctx context.Context, p *program, opts lint.Opt
 }
 
 func (o *lintOptions) lintFile(ctx context.Context, p *program, name string, opts lint.Options) (lint.Checked, error) {
-	content, err := p.readInput(ctx, name, file.MaxMappings)
+	content, err := file.ReadInput(ctx, p.in, name, file.MaxMappings)
 	if err != nil {
 		return lint.Checked{}, err
 	}
 	of := lint.Checked{Name: name}
-	if name == stdin {
+	if name == file.Stdin {
 		of.Name = "stdin"
 	}
 	opts.FindCommand = findCommand(name)
@@ -200,7 +201,7 @@ func (o *lintOptions) lintFile(ctx context.Context, p *program, name string, opt
 			return of, err
 		}
 		of.Fixed = done
-		if name == stdin {
+		if name == file.Stdin {
 			_, err = p.out.Write(fixed)
 		} else if len(done) > 0 {
 			err = replaceFile(name, fixed)
@@ -211,7 +212,7 @@ func (o *lintOptions) lintFile(ctx context.Context, p *program, name string, opt
 		content = fixed
 	}
 	if of.Report, err = lint.File(content, opts); err == nil && of.IgnoresUserIDs() {
-		p.warnOfUserIDs(of.Name)
+		p.mappings().WarnOfUserIDs(of.Name)
 	}
 	return of, err
 }
@@ -256,15 +257,15 @@ func checkConfigValue(value config.Value) error {
 		return err
 	case "backend-mode":
 		for mode := range strings.SplitSeq(value.Text, ",") {
-			if !slices.Contains(backendNames(), backendName(mode)) {
-				return fmt.Errorf("backend %q is not available (supported: %s)", mode, strings.Join(backendNames(), ", "))
+			if !slices.Contains(settings.BackendNames(), settings.BackendName(mode)) {
+				return fmt.Errorf("backend %q is not available (supported: %s)", mode, strings.Join(settings.BackendNames(), ", "))
 			}
 		}
 	}
 	for _, command := range newRoot(nil, cli.Streams{}).Commands() {
 		if value.Command == "" || value.Command == command.Name() {
 			command.InheritedFlags() // adds those of the root to the command's
-			if err := setDefault(command.Flags(), value.Flag, value.Text); err != nil {
+			if err := settings.SetDefault(command.Flags(), value.Flag, value.Text); err != nil {
 				return err
 			}
 		}

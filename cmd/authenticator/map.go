@@ -77,7 +77,7 @@ func (o *mapOptions) addClusterFlags(flags *pflag.FlagSet) {
 // target returns where the mappings are.
 func (o *mapOptions) target(p *program) (mapTarget, error) {
 	if o.file != "" {
-		if o.kubeconfig != "" || o.context != "" {
+		if o.kubectl.Kubeconfig != "" || o.kubectl.Context != "" {
 			return nil, cli.Usagef("--filename and --kubeconfig or --context exclude each other")
 		}
 		return &fileTarget{p: p, path: o.file}, nil
@@ -116,12 +116,12 @@ func (o *mapOptions) read(ctx context.Context, p *program) (*awsauth.Result, edi
 	} else if f.isNew {
 		return nil, nil, fmt.Errorf("reading the mappings: file %s does not exist", f.path)
 	} else {
-		result, err = p.parseMappings(f.name(), []byte(f.was), nil, options)
+		result, err = p.mappings().Parse(f.name(), []byte(f.was), nil, options)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", target.name(), err)
 	}
-	p.warnOfSections(target.name(), result)
+	p.mappings().WarnOfSections(target.name(), result)
 	return result, document, nil
 }
 

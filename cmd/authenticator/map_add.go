@@ -86,7 +86,7 @@ func (o *addOptions) addFlags(command *cobra.Command) {
 	o.editOptions.addFlags(command)
 	// aws-iam-authenticator's other flags.
 	flags.BoolVar(&o.prompt, "prompt", true, "ask before somebody loses or changes access; --prompt=false is --yes")
-	flags.StringVar(&o.context, "kubeconfig-context", "", "the same as --context")
+	flags.StringVar(&o.kubectl.Context, "kubeconfig-context", "", "the same as --context")
 	flags.StringVar(&o.master, "master-url", "", "URL of the kube-apiserver; overrides the kubeconfig's")
 	for _, name := range []string{"prompt", "kubeconfig-context", "master-url"} {
 		_ = flags.MarkHidden(name)

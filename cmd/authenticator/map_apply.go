@@ -24,7 +24,7 @@ a node.`,
   authenticator map apply aws-auth.yaml --dry-run`,
 		Args: cli.NamedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			content, err := p.readInput(cmd.Context(), args[0], file.MaxMappings)
+			content, err := file.ReadInput(cmd.Context(), p.in, args[0], file.MaxMappings)
 			if err != nil {
 				return fmt.Errorf("reading the mappings: %w", err)
 			}

@@ -53,7 +53,7 @@ func (t *clusterTarget) version() string {
 func (t *clusterTarget) read(ctx context.Context) (edit.Document, error) {
 	defer cli.Waiting(t.p.err, "authenticator: waiting for the API server")()
 	var err error
-	if t.object, err = awsAuth(ctx, t.client); err != nil {
+	if t.object, err = kube.GetAWSAuth(ctx, t.client); err != nil {
 		return nil, err
 	}
 	if t.object == nil {
@@ -84,7 +84,7 @@ func (t *clusterTarget) write(ctx context.Context, document edit.Document, force
 			return errConflict
 		}
 		if err != nil {
-			return fmt.Errorf("creating ConfigMap kube-system/aws-auth: %w", withTimeout(err))
+			return fmt.Errorf("creating ConfigMap kube-system/aws-auth: %w", kube.WithTimeout(err))
 		}
 		t.record(ctx, nil, created)
 		t.object = created
@@ -95,7 +95,7 @@ func (t *clusterTarget) write(ctx context.Context, document edit.Document, force
 		return errConflict
 	}
 	if err != nil {
-		return fmt.Errorf("editing ConfigMap kube-system/aws-auth: %w", withTimeout(err))
+		return fmt.Errorf("editing ConfigMap kube-system/aws-auth: %w", kube.WithTimeout(err))
 	}
 	t.record(ctx, t.object, updated)
 	t.object = updated

@@ -115,7 +115,7 @@ func TestConfirmNeedsTerminal(t *testing.T) {
 	} {
 		target := &fileTarget{path: "f"}
 		if name == "a file to get" {
-			target.path = stdin
+			target.path = "-"
 		}
 		err := p.confirm(t.Context(), "loses access: bob\n", target)
 		if coded, ok := errors.AsType[*cli.Error](err); !ok || coded.Code != cli.ExitUsage || !strings.Contains(err.Error(), "without --yes nothing is changed: loses access: bob") {

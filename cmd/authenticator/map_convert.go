@@ -25,7 +25,7 @@ A comment and a line on standard error name what has no equivalent. The exit cod
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if clusterName == "" {
-				clusterName = p.clusterID
+				clusterName = p.ClusterID
 			}
 			switch {
 			case to == "":

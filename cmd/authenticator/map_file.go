@@ -22,13 +22,13 @@ type fileTarget struct {
 }
 
 func (t *fileTarget) name() string {
-	if t.path == stdin {
+	if t.path == file.Stdin {
 		return "standard input"
 	}
 	return t.path
 }
 
-func (t *fileTarget) prints() bool { return t.path == stdin }
+func (t *fileTarget) prints() bool { return t.path == file.Stdin }
 
 func (t *fileTarget) done() editResult {
 	if t.isNew {
@@ -40,7 +40,7 @@ func (t *fileTarget) done() editResult {
 func (t *fileTarget) version() string { return "" }
 
 func (t *fileTarget) read(ctx context.Context) (edit.Document, error) {
-	content, err := t.p.readInput(ctx, t.path, file.MaxMappings)
+	content, err := file.ReadInput(ctx, t.p.in, t.path, file.MaxMappings)
 	if t.isNew = errors.Is(err, fs.ErrNotExist); t.isNew {
 		t.was = ""
 		return t.was, nil

@@ -15,6 +15,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/encode"
 	"github.com/kube-iam/authenticator/internal/history"
+	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
@@ -134,7 +135,7 @@ func (o *mapOptions) history(ctx context.Context, p *program) ([]history.Entry, 
 	for _, cause := range skipped {
 		fmt.Fprintf(p.err, "authenticator: warning: skipped %s\n", cli.Printable(cause.Error()))
 	}
-	return entries, withTimeout(err)
+	return entries, kube.WithTimeout(err)
 }
 
 // before returns the last entry that differs from the current content.

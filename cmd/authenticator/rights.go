@@ -67,8 +67,8 @@ type rightsReader struct {
 }
 
 // reader returns a reader for the cluster of the flags.
-func (o *rightsOptions) reader(ctx context.Context, p *program, flags *clusterFlags, args []string) (rightsReader, error) {
-	config, err := flags.config(p)
+func (o *rightsOptions) reader(ctx context.Context, kubectl *kube.Kubectl, args []string) (rightsReader, error) {
+	config, err := kubectl.Config()
 	if err != nil {
 		return rightsReader{}, err
 	}
@@ -99,11 +99,11 @@ func (o *rightsOptions) reader(ctx context.Context, p *program, flags *clusterFl
 
 // of returns what Kubernetes allows the user of an explanation; nothing if the flags do
 // not ask, or nobody is mapped.
-func (o *rightsOptions) of(ctx context.Context, p *program, flags *clusterFlags, e explain.Explanation, args []string) (a access, err error) {
+func (o *rightsOptions) of(ctx context.Context, kubectl *kube.Kubectl, e explain.Explanation, args []string) (a access, err error) {
 	if e.User == nil || !o.canI && !o.rights {
 		return a, nil
 	}
-	reader, err := o.reader(ctx, p, flags, args)
+	reader, err := o.reader(ctx, kubectl, args)
 	if err != nil {
 		return a, err
 	}
@@ -163,22 +163,22 @@ const maxHolders = 10_000
 
 // runWho prints who may do what the arguments say.
 func (o *explainOptions) runWho(ctx context.Context, p *program, args []string) error {
-	read, err := o.read(ctx, p, o.partition)
+	read, err := o.place(p).Read(ctx, o.Partition)
 	if err != nil {
 		return err
 	}
 	mappings := rights.Mappings{
-		Owners: o.ownerARNs,
-		Mapper: cluster.Mapper(cluster.Config{Denies: read.denies, Owner: read.owner, Sources: read.sources, ReservedPrefixes: read.reserved}),
+		Owners: o.OwnerARNs,
+		Mapper: cluster.Mapper(cluster.Config{Denies: read.Denies, Owner: read.Owner, Sources: read.Sources, ReservedPrefixes: read.Reserved}),
 	}
-	for _, s := range read.sources {
+	for _, s := range read.Sources {
 		table := s.Current().Table
 		if table == nil {
-			return fmt.Errorf("reading the mappings of %s: %w", s.Name(), cmp.Or(read.facts.Unreadable, mapper.ErrNotSynced))
+			return fmt.Errorf("reading the mappings of %s: %w", s.Name(), cmp.Or(read.Facts.Unreadable, mapper.ErrNotSynced))
 		}
 		mappings.Tables = append(mappings.Tables, table)
 	}
-	reader, err := o.access.reader(ctx, p, &o.cluster, args)
+	reader, err := o.access.reader(ctx, o.cluster.of(p), args)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -13,6 +15,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/roots"
 	"github.com/kube-iam/authenticator/internal/skew"
 	"github.com/kube-iam/authenticator/pkg/token/presign"
 )
@@ -41,10 +45,10 @@ makes a new token.`,
     --exec-command=authenticator --exec-arg=token --exec-arg=--cluster-id=my-cluster --exec-arg=--cache --exec-interactive-mode=IfAvailable`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := p.needClusterID(); err != nil {
+			if err := p.NeedClusterID(); err != nil {
 				return err
 			}
-			c.ClusterID = p.clusterID
+			c.ClusterID = p.ClusterID
 			info := readExecInfo(p.getenv("KUBERNETES_EXEC_INFO"))
 			if info.note != "" {
 				fmt.Fprintln(p.err, "authenticator:", info.note)
@@ -56,7 +60,7 @@ makes a new token.`,
 			var ahead time.Duration
 			c.ClockAhead = func(d time.Duration) { ahead = d.Truncate(time.Second) }
 			defer func() { p.warnOfClock(ahead) }()
-			made, err := p.newCache(cache).Token(withPublicCAs(cmd.Context()), c)
+			made, err := p.newCache(cache).Token(roots.WithPublic(cmd.Context()), c)
 			if err != nil {
 				return err
 			}
@@ -132,4 +136,9 @@ func (p *program) askMFA(ctx context.Context, info execInfo) func() (string, err
 		}
 		return line, nil
 	}
+}
+
+// readLine reads what a person types on a terminal.
+func readLine(ctx context.Context, terminal io.Reader) (string, error) {
+	return file.Await(ctx, func() (string, error) { return bufio.NewReader(terminal).ReadString('\n') })
 }

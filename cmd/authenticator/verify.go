@@ -9,8 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/assembly"
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/roots"
+	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
@@ -35,25 +39,25 @@ determined.`,
 	flags := command.Flags()
 	flags.StringVarP(&o.token, "token", "t", "", "token to verify; - reads it from standard input, which other users of the machine cannot see")
 	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
-	o.addFlags(flags)
+	o.AddFlags(flags)
 	return command
 }
 
 type verifyOptions struct {
 	token  string
 	output cli.Output
-	stsOptions
+	settings.STS
 }
 
 func (o *verifyOptions) run(ctx context.Context, p *program) error {
-	if err := p.needClusterID(); err != nil {
+	if err := p.NeedClusterID(); err != nil {
 		return err
 	}
-	hosts, err := o.hosts()
+	hosts, err := o.Hosts()
 	if err != nil {
 		return err
 	}
-	dial, err := o.dial()
+	dial, err := o.DialAddresses()
 	if err != nil {
 		return err
 	}
@@ -61,18 +65,18 @@ func (o *verifyOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	trustPublicCAs()
-	roots, err := caBundle(ctx, p.getenv)
+	roots.TrustPublic()
+	bundle, err := roots.Bundle(ctx, p.getenv)
 	if err != nil {
 		return err
 	}
-	sts, clocks := newClient(verify.Config{RootCAs: roots, Dial: dial, UserAgent: userAgent()}, time.Now)
+	sts, clocks := assembly.NewClient(verify.Config{RootCAs: bundle, Dial: dial, UserAgent: p.UserAgent}, time.Now)
 	defer sts.Close()
 	// Every identity has a username, so that the decision is that of STS.
 	everybody := mapper.Func(func(context.Context, identity.Principal, *mapper.Trace) (mapper.Match, bool, error) {
 		return mapper.Match{Username: "verified"}, true, nil
 	})
-	decider, err := authn.New(authn.Config{ClusterID: p.clusterID, Hosts: hosts, Verifier: sts, Mapper: everybody, Clocks: clocks})
+	decider, err := authn.New(authn.Config{ClusterID: p.ClusterID, Hosts: hosts, Verifier: sts, Mapper: everybody, Clocks: clocks})
 	if err != nil {
 		return err
 	}
@@ -97,8 +101,8 @@ func (o *verifyOptions) read(ctx context.Context, p *program) (string, error) {
 	switch o.token {
 	case "":
 		return "", cli.Usagef("the token is missing: give it with --token, or --token - for standard input")
-	case stdin:
-		text, err := p.readInput(ctx, stdin, maxStdin)
+	case file.Stdin:
+		text, err := file.ReadInput(ctx, p.in, file.Stdin, maxStdin)
 		if err != nil {
 			return "", fmt.Errorf("reading the token: %w", err)
 		}

@@ -32,10 +32,10 @@ and 2 for invalid flags.`,
   authenticator whoami --cluster-id my-cluster --role arn:aws:iam::111122223333:role/admin -f aws-auth.yaml`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := p.setServerValue(cmd.Flags(), "partition"); err != nil {
+			if err := p.SetServerValue(cmd.Flags(), "partition"); err != nil {
 				return err
 			}
-			o.backendModesGiven = cmd.Flags().Changed("backend-mode")
+			o.BackendModesGiven = cmd.Flags().Changed("backend-mode")
 			o.findSocket(cmd.Flags(), p)
 			return o.run(cmd.Context(), p)
 		},

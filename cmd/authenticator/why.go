@@ -13,6 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/decisions"
 	"github.com/kube-iam/authenticator/internal/decisions/pods"
+	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/internal/unixsocket"
 )
 
@@ -54,7 +55,7 @@ arguments.`,
 	flags.BoolVarP(&o.watch, "watch", "w", false, "print the decisions to come too, until interrupted")
 	flags.BoolVar(&o.untilStdinEnds, "until-stdin-ends", false, "end a watch with the standard input")
 	_ = flags.MarkHidden("until-stdin-ends") // for the watch of a pod
-	flags.StringVar(&o.stateDir, "state-dir", defaultStateDir, "directory of the running server's socket, also in a pod")
+	flags.StringVar(&o.stateDir, "state-dir", settings.DefaultStateDir, "directory of the running server's socket, also in a pod")
 	o.cluster.addFlags(flags)
 	flags.StringVarP(&o.namespace, "namespace", "n", "kube-system", "namespace of the authenticator's pods")
 	flags.StringVar(&o.selector, "selector", "app.kubernetes.io/name=authenticator", "labels of the authenticator's pods")
@@ -86,7 +87,7 @@ func denials() (outcomes []authn.Outcome) {
 }
 
 func (o *whyOptions) query(p *program) decisions.Query {
-	q := decisions.Query{ID: o.id, ARN: o.arn, Cluster: p.clusterID, Outcomes: denials(), Limit: decisions.DefaultLimit}
+	q := decisions.Query{ID: o.id, ARN: o.arn, Cluster: p.ClusterID, Outcomes: denials(), Limit: decisions.DefaultLimit}
 	if o.last {
 		q.Limit = 1
 	}
@@ -107,7 +108,7 @@ func (o *whyOptions) run(ctx context.Context, p *program) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	server := decisions.Client{HTTP: unixsocket.NewClient(socketPath(o.stateDir)), URL: unixsocket.URL}
+	server := decisions.Client{HTTP: unixsocket.NewClient(settings.SocketPath(o.stateDir)), URL: unixsocket.URL}
 	if o.watch {
 		return o.follow(ctx, p, server)
 	}
@@ -119,7 +120,7 @@ func (o *whyOptions) run(ctx context.Context, p *program) error {
 		return err
 	}
 	if len(found) == 0 {
-		return o.nothing(p.clusterID)
+		return o.nothing(p.ClusterID)
 	}
 	return nil
 }
@@ -138,14 +139,14 @@ func (o *whyOptions) find(ctx context.Context, p *program, server decisions.Clie
 
 func (o *whyOptions) pods(p *program) *pods.Pods {
 	return &pods.Pods{
-		Kubeconfig: o.cluster.kubeconfig, Context: o.cluster.context, Namespace: o.namespace, Selector: o.selector,
-		StateDir: o.stateDir, Timeout: o.cluster.timeout, Err: p.err,
+		Kubeconfig: o.cluster.kubectl.Kubeconfig, Context: o.cluster.kubectl.Context, Namespace: o.namespace, Selector: o.selector,
+		StateDir: o.stateDir, Timeout: o.cluster.kubectl.Timeout, Err: p.err,
 	}
 }
 
 // sayPods says why the pods are asked.
 func (o *whyOptions) sayPods(p *program) {
-	fmt.Fprintf(p.err, "authenticator: no server answers at %s: asking the authenticator's pods in the cluster\n", socketPath(o.stateDir))
+	fmt.Fprintf(p.err, "authenticator: no server answers at %s: asking the authenticator's pods in the cluster\n", settings.SocketPath(o.stateDir))
 }
 
 func (o *whyOptions) nothing(cluster string) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/decisions"
 	"github.com/kube-iam/authenticator/internal/encode"
+	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/internal/shell"
 )
 
@@ -140,8 +141,8 @@ func (o *whyOptions) whyNext(e decisions.Entry) (sentence, command string) {
 func (o *whyOptions) explain(e decisions.Entry, about ...string) string {
 	command := append([]string{"authenticator", "explain", "--cluster-id", e.Cluster}, about...)
 	if o.askPods {
-		command = append(command, o.cluster.words()...)
-	} else if o.stateDir != defaultStateDir {
+		command = append(command, o.cluster.kubectl.Flags()...)
+	} else if o.stateDir != settings.DefaultStateDir {
 		command = append(command, "--state-dir", o.stateDir)
 	}
 	for i, word := range command {

@@ -49,13 +49,6 @@ func readKubeconfig(ctx context.Context, path, master string) (*rest.Config, err
 	return clientcmd.NewDefaultClientConfig(*config, overrides).ClientConfig()
 }
 
-// UserConfig returns the configuration for the API server that kubectl would call: of a
-// context in a kubeconfig, both optional. Without a kubeconfig it is that of
-// $KUBECONFIG or the home directory.
-func UserConfig(kubeconfig, context string) (*rest.Config, error) {
-	return restConfig(userConfig(kubeconfig, context))
-}
-
 // UserCluster returns the entry of the cluster of a context in a kubeconfig. Its paths
 // are absolute.
 func UserCluster(kubeconfig, context string) (*api.Cluster, error) {
@@ -70,6 +63,9 @@ func UserCluster(kubeconfig, context string) (*api.Cluster, error) {
 	return raw.Clusters[raw.Contexts[context].Cluster], nil
 }
 
+// userConfig returns the configuration that kubectl would use: of a context in a
+// kubeconfig, both optional. Without a kubeconfig it is that of $KUBECONFIG or the home
+// directory.
 func userConfig(kubeconfig, context string) clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig

@@ -1,0 +1,110 @@
+// Package assembly makes the parts of a cluster from its settings: its sources, what asks
+// STS for it, and the guard of its aws-auth.
+package assembly
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/backendmode"
+	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/deny"
+	"github.com/kube-iam/authenticator/internal/limit"
+	"github.com/kube-iam/authenticator/internal/metrics"
+	"github.com/kube-iam/authenticator/internal/settings"
+	"github.com/kube-iam/authenticator/internal/skew"
+	"github.com/kube-iam/authenticator/internal/source"
+)
+
+// Shared is what all clusters of a server share.
+type Shared struct {
+	Limiter *limit.Limiter
+	Denied  *deny.File
+	Cache   authn.CacheConfig
+	Clocks  *skew.Meter
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+}
+
+// Parts are a cluster and what belongs to it.
+type Parts struct {
+	Cluster *cluster.Cluster
+	// Guard judges the edits of its aws-auth.
+	Guard *Guard
+	// Modes follows the file of the backend mode; nil if there is none.
+	Modes *backendmode.File
+}
+
+// New returns the parts of the cluster with some settings.
+func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
+	g := s.General
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	hosts, err := s.Hosts()
+	if err != nil {
+		return nil, err
+	}
+	making := Sources{General: g, Mapping: &s.Mapping, Partition: s.Partition, Metrics: a.Metrics, Log: a.Log}
+	modes := making.Modes(ctx)
+	names, warnings, err := making.Names(modes)
+	if err != nil {
+		return nil, err
+	}
+	usable := names
+	if modes != nil {
+		usable = append(settings.BackendNames(), names...)
+	}
+	reserved, more, err := g.ReservedPrefixes(usable)
+	if err != nil {
+		return nil, err
+	}
+	making.Reserved = reserved
+	warnings = append(warnings, more...)
+	owner, more, err := s.Owner(s.Partition)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range append(warnings, more...) {
+		a.Log.Warn(warning)
+	}
+	instances, err := making.instances()
+	if err != nil {
+		return nil, err
+	}
+	var sources []source.Source
+	for _, name := range names {
+		made, err := making.New(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, made)
+	}
+	config := cluster.Config{
+		ID:               g.ClusterID,
+		Hosts:            hosts,
+		Verifier:         a.Limiter,
+		Cache:            a.Cache,
+		SignedIn:         a.Limiter.SignedIn,
+		Denies:           Denies(a.Denied),
+		Owner:            owner,
+		Sources:          sources,
+		Follow:           making.follow(modes),
+		ReservedPrefixes: reserved,
+		Instances:        instances,
+		ScrubbedAccounts: g.File.ScrubbedAccounts,
+		Audit:            a.Log,
+		Suppressed:       a.Metrics.ObserveSuppressedLine(),
+		Clocks:           a.Clocks,
+	}
+	served, err := cluster.New(config)
+	if err != nil {
+		return nil, err
+	}
+	reading, err := g.Reading(settings.BackendEKSConfigMap, s.Partition, s.RolePaths)
+	if err != nil {
+		return nil, err
+	}
+	return &Parts{Cluster: served, Guard: newGuard(config, reading), Modes: modes}, nil
+}

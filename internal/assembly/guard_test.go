@@ -1,0 +1,45 @@
+package assembly
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+
+	"github.com/kube-iam/authenticator/internal/admission"
+	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/settings"
+	"github.com/kube-iam/authenticator/internal/source"
+	"github.com/kube-iam/authenticator/internal/source/configmap"
+	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+)
+
+// TestGuardFollowsTheSources switches the sources of a cluster, as the file of the backend
+// mode does: aws-auth is guarded only while it is one of them.
+func TestGuardFollowsTheSources(t *testing.T) {
+	t.Parallel()
+	options := awsauth.Options{Source: settings.BackendEKSConfigMap}
+	awsAuth, err := configmap.New(configmap.Config{REST: &rest.Config{Host: "http://127.0.0.1:1"}, Options: options})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := mapper.Owner("aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarding := newGuard(cluster.Config{ID: "c", Owner: owner}, options)
+	old := &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{
+		"mapRoles": "- rolearn: arn:aws:iam::231144931069:role/Admin\n  username: admin:{{SessionName}}\n  groups: [system:masters]\n",
+	}}}
+	for _, test := range []struct {
+		sources []source.Source
+		refused bool
+	}{{nil, false}, {[]source.Source{awsAuth}, true}, {nil, false}} {
+		verdict, err := guarding.With(test.sources).Judge(admission.Edit{Name: kube.AWSAuth, Old: old})
+		if err != nil || verdict.Refused() != test.refused {
+			t.Errorf("%d sources: refused is %v, want %v (%v)", len(test.sources), verdict.Refused(), test.refused, err)
+		}
+	}
+}

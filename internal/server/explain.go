@@ -1,0 +1,69 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/answer"
+	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/explain"
+)
+
+// An explainer answers questions with the live mappings of a server.
+type explainer func(context.Context, explain.Question) (explain.Explanation, error)
+
+// explainer returns the explainer of the server.
+func (c *clusters) explainer(because string) explainer {
+	return func(ctx context.Context, q explain.Question) (explanation explain.Explanation, err error) {
+		own := (*c.settings.Load())[c.idOf(q.Cluster)]
+		if own == nil {
+			return explanation, c.unknownCluster(q.Cluster)
+		}
+		err = c.Use(own.General.ClusterID, func(served *cluster.Cluster) {
+			facts := explain.Facts{
+				ClusterID: served.ID(), Partition: own.Partition, Regions: own.STSRegions,
+				From: "the running server", Because: because,
+				Note: q.Note, SessionUnknown: q.SessionUnknown, MapFlags: answer.MapFlags(&own.Mapping, served.Sources()), Now: time.Now(),
+			}
+			for _, s := range served.Sources() {
+				described := answer.Describe(own.General, &own.Mapping, s.Name())
+				described.Snapshot = s.Current()
+				facts.Sources = append(facts.Sources, described)
+			}
+			explanation = explain.New(facts, answer.Ask(ctx, served, q))
+		})
+		return explanation, err
+	}
+}
+
+// idOf returns the ID of the cluster that a question is about. A server of one cluster
+// is asked about that one.
+func (c *clusters) idOf(asked string) string {
+	if id, ok := c.Find(asked); ok {
+		return id
+	}
+	if !c.several {
+		id, _ := c.Find("")
+		return id
+	}
+	return ""
+}
+
+// maxNamed is how many clusters an error names.
+const maxNamed = 10
+
+func (c *clusters) unknownCluster(asked string) error {
+	var ids []string
+	for _, served := range c.Clusters() {
+		ids = append(ids, served.ID())
+	}
+	if len(ids) > maxNamed {
+		ids = append(ids[:maxNamed], "…")
+	}
+	if asked == "" {
+		return fmt.Errorf("the server serves several clusters: name one with --cluster-id (one of %s)", strings.Join(ids, ", "))
+	}
+	return fmt.Errorf("the server has no cluster %q (it serves %s)", asked, strings.Join(ids, ", "))
+}

@@ -1,0 +1,241 @@
+// Package server serves the TokenReviews of kube-apiservers.
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/kube-iam/authenticator/internal/assembly"
+	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/decisions"
+	"github.com/kube-iam/authenticator/internal/health"
+	"github.com/kube-iam/authenticator/internal/httpserver"
+	"github.com/kube-iam/authenticator/internal/limit"
+	"github.com/kube-iam/authenticator/internal/metrics"
+	"github.com/kube-iam/authenticator/internal/roots"
+	"github.com/kube-iam/authenticator/internal/settings"
+	"github.com/kube-iam/authenticator/internal/skew"
+	"github.com/kube-iam/authenticator/internal/webhook"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/verify"
+)
+
+// Config configures a server.
+type Config struct {
+	// Endpoint is where the kube-apiserver reaches it.
+	settings.Endpoint
+	// Cluster has the settings of the flags: those of the only cluster, or of several only
+	// the trusted STS endpoint.
+	settings.Cluster
+	// HealthPort is the port of /healthz and /readyz without TLS; 0 for none.
+	HealthPort int
+	// MetricsAddress is the address of a second /metrics without TLS; empty for none.
+	MetricsAddress string
+	// KubeconfigPregenerated is set if the kubeconfig of the kube-apiserver exists.
+	KubeconfigPregenerated bool
+	// ClientCA is the file of the CAs of the clients that may send reviews; empty for all.
+	ClientCA string
+	// CacheTTL is how long to cache a verification by STS.
+	CacheTTL time.Duration
+	// Plan is where to print what the server would do, instead of doing it; nil to serve.
+	Plan io.Writer
+
+	// NewLog returns the log, and what writes its last lines. It calls observeLost for each
+	// line that is lost.
+	NewLog func(observeLost func()) (log *slog.Logger, flush func(), err error)
+	Getenv func(string) string
+	// Hangups receives the SIGHUPs, as of [CatchHangups].
+	Hangups <-chan os.Signal
+	Version string
+}
+
+// check returns an error for an invalid flag, before the server does anything.
+func (c *Config) check() error {
+	if err := c.General.NeedClusters(); err != nil {
+		return err
+	}
+	if err := c.Endpoint.Check(); err != nil {
+		return err
+	}
+	if c.HealthPort != 0 {
+		if err := settings.CheckPort("--health-port", c.HealthPort); err != nil {
+			return err
+		}
+		if c.HealthPort == c.Port {
+			return cli.Usagef("--port and --health-port are both %d", c.Port)
+		}
+	}
+	if err := c.checkMetricsAddress(); err != nil {
+		return err
+	}
+	if c.CacheTTL < 0 {
+		return cli.Usagef("--verification-cache-ttl %s: must not be negative (0 turns the cache off)", c.CacheTTL)
+	}
+	if c.CacheTTL > token.Lifetime {
+		return cli.Usagef("--verification-cache-ttl %s is longer than a token is valid (%s)", c.CacheTTL, token.Lifetime)
+	}
+	return nil
+}
+
+func (c *Config) checkMetricsAddress() error {
+	if c.MetricsAddress == "" {
+		return nil
+	}
+	host, service, err := net.SplitHostPort(c.MetricsAddress)
+	port, notNumber := strconv.Atoi(service)
+	if err != nil || notNumber != nil || host != "" && net.ParseIP(host) == nil {
+		return cli.Usagef("--metrics-bind-address %q is not an IP address and a port (expected one like 10.0.0.5:21364)", c.MetricsAddress)
+	}
+	return settings.CheckPort("--metrics-bind-address", port)
+}
+
+// Run serves until ctx is done.
+func Run(ctx context.Context, c *Config) error {
+	defer runtime.KeepAlive(newBallast())
+	if err := c.check(); err != nil {
+		return err
+	}
+	metrics := metrics.New()
+	log, flush, err := c.NewLog(metrics.ObserveLostLine())
+	if err != nil {
+		return err
+	}
+	defer flush()
+	clusters := newClusters(&c.Cluster, log)
+	all, err := clusters.all(c.General.File)
+	if err != nil {
+		return err
+	}
+	hosts, regions := settings.NamedHosts(all)
+	sts, clocks, err := c.newVerifier(ctx, log, metrics, regions)
+	if err != nil {
+		return err
+	}
+	defer sts.Close()
+	denied, err := assembly.Denied(ctx, &c.Mapping, log)
+	if err != nil {
+		return err
+	}
+	limiter := limit.New(sts, hosts...)
+	if clusters.several {
+		limiter = limit.NewFair(sts, hosts...)
+	}
+	err = clusters.assemble(ctx, assembly.Shared{
+		Limiter: limiter, Denied: denied, Cache: authn.CacheConfig{TTL: c.CacheTTL}, Clocks: clocks, Metrics: metrics, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	if c.Plan != nil {
+		return c.printPlan(ctx, clusters, time.Now())
+	}
+	metrics.FollowLimits(limiter.Status)
+	if denied != nil {
+		metrics.FollowDenied(denied.Len)
+	}
+	certificates, err := c.certificates(ctx, clusters, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer rereadOnHangup(ctx, c.Hangups, func() []rereader { return append(clusters.rereaders(), certificates.rereaders()...) }, log)()
+	return c.serve(ctx, clusters, certificates, clocks, metrics, log)
+}
+
+// newVerifier returns the client of STS, which all clusters share, and what compares the
+// clocks.
+func (c *Config) newVerifier(ctx context.Context, log *slog.Logger, metrics *metrics.Metrics, regions []string) (*verify.STS, *skew.Meter, error) {
+	hosts, err := c.Hosts()
+	if err != nil {
+		return nil, nil, err
+	}
+	dial, err := c.DialAddresses()
+	if err != nil {
+		return nil, nil, err
+	}
+	if hosts.Endpoint() != "" {
+		log.Warn("trusting an STS endpoint that is not AWS's (--sts-endpoint): whoever controls it can sign in as anybody", "endpoint", hosts.Endpoint())
+	}
+	if len(dial) > 0 {
+		log.Warn("connecting to another address for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the network path can sign in as anybody", "address", c.STSEndpointDial)
+	}
+	roots.TrustPublic()
+	bundle, err := roots.Bundle(ctx, c.Getenv)
+	if err != nil {
+		return nil, nil, err
+	}
+	sts, clocks := assembly.NewServerClient(verify.Config{
+		MaxIdleConnections: limit.MaxPerHost, RootCAs: bundle, Dial: dial, UserAgent: c.General.UserAgent, Observe: metrics.ObserveSTS(regions...),
+	}, log, metrics)
+	return sts, clocks, nil
+}
+
+func (c *Config) serve(ctx context.Context, clusters *clusters, certificates *certificates, clocks *skew.Meter, metrics *metrics.Metrics, log *slog.Logger) error {
+	ignoreBrokenPipes()
+	ready := health.ReadyUntil(ctx, clusters.ready)
+	metrics.FollowReady(ready)
+	metrics.FollowClusters(clusters.forMetrics)
+	recorder := decisions.NewRecorder()
+	reviews, err := webhook.NewHandler(webhook.Config{
+		Authenticate: recorded(clusters, recorder), Find: clusters.Find, Fair: clusters.several, Metrics: metrics, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
+		Guard: clusters.judge, Find: clusters.Find, Fair: clusters.several, Observe: metrics.ObserveAdmission(), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	endpoints, err := c.listen(handlers{
+		webhook: certificates.protect(reviews), admission: certificates.protect(edits), health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), manyClients: clusters.several,
+	}, certificates)
+	if err != nil {
+		return err
+	}
+	server := httpserver.New(log, endpoints...)
+	metrics.FollowConnections(server.Status)
+	// The sources stop last: requests in flight still need them.
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var sources, local sync.WaitGroup
+	sources.Go(func() { certificates.run(following) })
+	sources.Go(func() { clusters.run(following) })
+	sources.Go(func() { clocks.Run(following) })
+	if denied := clusters.Denied; denied != nil {
+		sources.Go(func() { denied.Run(following) })
+	}
+	socket := &socketServer{path: settings.SocketPath(c.StateDir), handler: socketRoutes(recorder, clusters.explainer("its socket in "+c.StateDir)), log: log}
+	listener := socket.open()
+	asking, silence := context.WithCancel(ctx)
+	local.Go(func() { socket.serve(asking, listener) })
+	log.Info("serving", "address", endpoints[0].Listener.Addr().String(), "version", c.Version, "partition", c.Partition)
+	err = server.Serve(ctx)
+	silence()
+	local.Wait()
+	stop()
+	sources.Wait()
+	log.Info("stopped")
+	return err
+}
+
+// recorded returns the function that decides about a token and keeps the decision.
+func recorded(clusters *clusters, recorder *decisions.Recorder) func(context.Context, string, string) (authn.Decision, error) {
+	return func(ctx context.Context, id, bearer string) (authn.Decision, error) {
+		decision, err := clusters.Authenticate(ctx, id, bearer)
+		if err == nil {
+			recorder.Record(id, decision)
+			if parts := clusters.partsOf(id); parts != nil {
+				parts.Guard.Observe(decision)
+			}
+		}
+		return decision, err
+	}
+}

@@ -1,0 +1,35 @@
+package settings
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestNamedHosts(t *testing.T) {
+	for name, test := range map[string]struct {
+		options STS
+		want    []string
+	}{
+		"none": {STS{Partition: "aws"}, nil},
+		"a region": {STS{Partition: "aws", STSRegions: []string{"eu-west-2"}}, []string{
+			"sts.eu-west-2.amazonaws.com", "sts.eu-west-2.api.aws", "sts-fips.eu-west-2.amazonaws.com", "sts-fips.eu-west-2.api.aws",
+		}},
+		"regions, their plain hosts first": {STS{Partition: "aws", STSRegions: []string{"eu-west-2", "us-east-1"}}, []string{
+			"sts.eu-west-2.amazonaws.com", "sts.us-east-1.amazonaws.com",
+			"sts.eu-west-2.api.aws", "sts-fips.eu-west-2.amazonaws.com", "sts-fips.eu-west-2.api.aws",
+			"sts.amazonaws.com", "sts.us-east-1.api.aws", "sts-fips.us-east-1.amazonaws.com", "sts-fips.us-east-1.api.aws",
+		}},
+		"China": {STS{Partition: "aws-cn", STSRegions: []string{"cn-north-1"}}, []string{
+			"sts.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.api.amazonwebservices.com.cn",
+			"sts-fips.cn-north-1.amazonaws.com.cn", "sts-fips.cn-north-1.api.amazonwebservices.com.cn",
+		}},
+		"an endpoint": {STS{Partition: "aws", STSEndpoint: "http://127.0.0.1:4566/"}, []string{"127.0.0.1:4566"}},
+		"an endpoint beside a region": {STS{Partition: "aws-us-gov", STSRegions: []string{"us-gov-west-1"}, STSEndpoint: "https://sts.example.com"}, []string{
+			"sts.example.com", "sts.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws", "sts-fips.us-gov-west-1.api.aws",
+		}},
+	} {
+		if got := test.options.NamedHosts(); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
