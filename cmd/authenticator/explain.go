@@ -4,16 +4,23 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kube-iam/authenticator/internal/access"
 	"github.com/kube-iam/authenticator/internal/answer"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/roots"
 	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/internal/unixsocket"
+	"github.com/kube-iam/authenticator/pkg/token"
+	"github.com/kube-iam/authenticator/pkg/token/presign"
 )
 
 // exitNotMapped is the exit code of explain and whoami if the caller does not sign in.
@@ -102,17 +109,17 @@ func (o *explainOptions) run(ctx context.Context, p *program, args []string) err
 	if err != nil {
 		return err
 	}
-	allowed, failed := o.access.of(ctx, o.cluster.of(p), explanation, args)
+	allowed, failed := o.access.question(o.cluster.of(p), args).Of(ctx, explanation, o.access.canI, o.access.rights)
 	if format := o.output.String(); format == cli.JSON || format == cli.YAML {
 		if err := o.output.Print(p.out, explainedAccess{explanation, allowed}, nil); err != nil {
 			return err
 		}
-	} else if err := printExplanation(p.out, explanation, format == cli.Wide); err != nil {
+	} else if err := explanation.Print(p.out, format == cli.Wide); err != nil {
 		return err
-	} else if err := allowed.print(p.out, explanation); err != nil {
+	} else if err := allowed.Print(p.out, explanation); err != nil {
 		return err
 	}
-	return cmp.Or(failed, exitOf(explanation), allowed.exit())
+	return cmp.Or(failed, exitOf(explanation), allowed.Exit())
 }
 
 // exitOf returns the error that ends the program with the exit code of a result.
@@ -196,4 +203,146 @@ func (o *explainMappings) place(p *program) *answer.Place {
 		General: &p.General, Mapping: &o.Mapping, Filename: o.filename, Kubectl: o.cluster.of(p),
 		NoServer: o.noServer, Lenient: o.lenient, Files: p.mappings(), Err: p.err,
 	}
+}
+
+// explainedAccess is an explanation with what Kubernetes allows the caller.
+type explainedAccess struct {
+	explain.Explanation
+	access.Access
+}
+
+// runWho prints who may do what the arguments say.
+func (o *explainOptions) runWho(ctx context.Context, p *program, args []string) error {
+	read, err := o.place(p).Read(ctx, o.Partition)
+	if err != nil {
+		return err
+	}
+	found, err := o.access.question(o.cluster.of(p), args).Who(ctx, read, o.OwnerARNs)
+	if err != nil {
+		return err
+	}
+	if format := o.output.String(); format == cli.JSON || format == cli.YAML {
+		return o.output.Print(p.out, found, nil)
+	}
+	return found.Print(p.out)
+}
+
+// rightsOptions are the flags of explain that ask what Kubernetes allows. VERB and
+// RESOURCE are arguments, as for kubectl auth can-i.
+type rightsOptions struct {
+	canI, rights, who bool
+	namespace         string
+}
+
+func (o *rightsOptions) addFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.canI, "can-i", false, "ask the API server whether the caller may do VERB RESOURCE, two arguments as for kubectl auth can-i")
+	flags.BoolVar(&o.rights, "rights", false, "show what RBAC allows the caller, and the bindings that allow it")
+	flags.BoolVar(&o.who, "who", false, "show the AWS identities that RBAC allows to do VERB RESOURCE, each with its mapping and binding")
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace for --can-i, --rights and --who (default: all namespaces)")
+}
+
+// args checks the arguments, which are VERB and RESOURCE if a flag needs them.
+func (o *rightsOptions) args(cmd *cobra.Command, args []string) error {
+	if !o.canI && !o.who {
+		return cli.NoArgs(cmd, args)
+	}
+	if len(args) != 2 {
+		return cli.Usagef("--can-i and --who need two arguments, VERB RESOURCE, such as: get pods")
+	}
+	return nil
+}
+
+// check returns an error for flags that exclude each other.
+func (o *rightsOptions) check(hasSubject bool) error {
+	switch {
+	case o.who && (o.canI || o.rights):
+		return cli.Usagef("--who cannot be combined with --can-i or --rights")
+	case o.who && hasSubject:
+		return cli.Usagef("--who is about all AWS identities: omit --token, --arn and --as-me")
+	case o.namespace != "" && !o.who && !o.canI && !o.rights:
+		return cli.Usagef("--namespace requires --can-i, --rights or --who")
+	}
+	return nil
+}
+
+// question returns the question that the flags and arguments ask of a cluster.
+func (o *rightsOptions) question(kubectl *kube.Kubectl, args []string) access.Question {
+	return access.Question{Kubectl: kubectl, Action: args, Namespace: o.namespace}
+}
+
+// subjectOptions are the flags that say who an explanation is about.
+type subjectOptions struct {
+	token                string
+	arn, session, userID string
+	asMe                 bool
+	credentialOptions
+}
+
+// credentialOptions are the flags that select the AWS credentials of this shell.
+type credentialOptions struct {
+	profile, region, role string
+	cache                 bool
+}
+
+func (o *credentialOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.profile, "profile", "", "profile of the AWS configuration (default: $AWS_PROFILE, else default)")
+	flags.StringVar(&o.region, "region", "", "region of the STS endpoint to ask (default: the region of the environment, the profile or the instance, else us-east-1)")
+	flags.StringVarP(&o.role, "role", "r", "", "ARN of a role to assume first ($DEFAULT_ROLE)")
+	flags.BoolVar(&o.cache, "cache", false, cacheUsage)
+}
+
+func (o *subjectOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVarP(&o.token, "token", "t", "", "file with the token; - reads it from standard input")
+	flags.StringVar(&o.arn, "arn", "", "ARN of a user, a role, an assumed role, a federated user or root")
+	flags.StringVar(&o.session, "session", "", "session name, for the ARN of a role")
+	flags.StringVar(&o.userID, "user-id", "", "user ID as STS returns it, without the session (AIDA… or AROA…)")
+	flags.BoolVar(&o.asMe, "as-me", false, "explain the identity of the AWS credentials of this shell")
+	o.credentialOptions.addFlags(flags)
+}
+
+// question returns the question that the flags ask.
+func (o *subjectOptions) question(ctx context.Context, p *program) (explain.Question, error) {
+	switch {
+	case o.arn == "" && (o.session != "" || o.userID != ""):
+		return explain.Question{}, cli.Usagef("--session and --user-id require --arn")
+	case !o.asMe && (o.profile != "" || o.region != ""):
+		return explain.Question{}, cli.Usagef("--profile and --region require --as-me")
+	case o.arn != "":
+		return explain.PrincipalQuestion(o.arn, o.session, o.userID)
+	case o.token == "" && !o.asMe:
+		return explain.Question{}, cli.Usagef("the question is missing: name a token with --token - or --token FILE, an AWS identity with --arn, or yourself with --as-me")
+	}
+	if err := p.NeedClusterID(); err != nil {
+		return explain.Question{}, err
+	}
+	if o.asMe {
+		bearer, err := o.bearer(ctx, p)
+		return explain.Question{Token: bearer}, err
+	}
+	bearer, err := p.readToken(ctx, o.token)
+	return explain.Question{Token: bearer}, err
+}
+
+// bearer makes a token with the credentials of this shell, as the command token does.
+func (o *credentialOptions) bearer(ctx context.Context, p *program) (string, error) {
+	made, err := p.newCache(o.cache).Token(roots.WithPublic(ctx), presign.Config{
+		ClusterID: p.ClusterID, Profile: o.profile, Region: o.region, RoleARN: o.role, MFAToken: p.askMFA(ctx, execInfo{}),
+	})
+	return made.Token, err
+}
+
+// readToken reads a token from a file, or from standard input.
+func (p *program) readToken(ctx context.Context, name string) (string, error) {
+	if strings.HasPrefix(name, token.Prefix) {
+		return "", cli.Usagef("--token is the name of a file: write the token to standard input and use --token -, since other users of the machine can see arguments")
+	}
+	text, err := file.ReadInput(ctx, p.in, name, maxStdin)
+	if err != nil {
+		return "", cli.Usagef("reading the token: %w", err)
+	}
+	bearer := strings.TrimSpace(string(text))
+	if bearer == "" {
+		return "", cli.Usagef("reading the token: it is empty")
+	}
+	return bearer, nil
 }

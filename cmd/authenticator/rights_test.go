@@ -284,14 +284,14 @@ func TestWhoIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "many.yaml")
 	var many strings.Builder
 	many.WriteString("mapUsers:\n")
-	for i := range maxHolders + 1 {
+	for i := range 10_000 + 1 {
 		fmt.Fprintf(&many, "- {userarn: 'arn:aws:iam::231144931069:user/u%d', username: u, groups: [readers]}\n", i)
 	}
 	if err := os.WriteFile(path, []byte(many.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, code, _ := explainRights(t, url, "-f", path, "--who", "get", "pods")
-	if lines := strings.Count(out, "\n"); code != 0 || lines != maxHolders+3 || !strings.HasSuffix(out, "\nThese are the first 10000: there are more.\n") {
+	if lines := strings.Count(out, "\n"); code != 0 || lines != 10_000+3 || !strings.HasSuffix(out, "\nThese are the first 10000: there are more.\n") {
 		t.Errorf("exit code %d, %d lines", code, lines)
 	}
 }

@@ -133,11 +133,11 @@ func (w *whoami) print(out io.Writer) error {
 		row("TOKEN", "access key "+t.AccessKeyID+", expires "+t.Expires.Format(time.RFC3339))
 	}
 	if w.Rule != nil {
-		row("MAPPING", ruleText(*w.Rule))
+		row("MAPPING", w.Rule.Describe())
 	}
 	if w.User != nil {
 		row("USERNAME", w.User.Username)
-		row("GROUPS", groupsText(w.User.Groups))
+		row("GROUPS", explain.GroupsText(w.User.Groups))
 	}
 	row("API SERVER", w.APIServer.text())
 	_ = table.Flush() // the writer is in memory
@@ -156,5 +156,5 @@ func (a apiServerAnswer) text() string {
 	if a.Error != "" {
 		return "no answer: " + a.Error
 	}
-	return fmt.Sprintf("knows the user of the kubeconfig as %s (%s)", a.Username, groupsText(a.Groups))
+	return fmt.Sprintf("knows the user of the kubeconfig as %s (%s)", a.Username, explain.GroupsText(a.Groups))
 }

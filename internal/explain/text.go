@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"fmt"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/explain"
 )
 
 // These bounds make an explanation fit on a screen. Format wide has none.
@@ -18,9 +17,9 @@ const (
 	shownProblems   = 2
 )
 
-// printExplanation prints an explanation for people: the answer, who and where, what
+// Print prints an explanation for people: the answer, who and where, what
 // nearly matched, and last the sentence and the command that mends it.
-func printExplanation(out io.Writer, e explain.Explanation, wide bool) error {
+func (e Explanation) Print(out io.Writer, wide bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(e))
 	writeFacts(&b, e)
@@ -46,21 +45,21 @@ func printExplanation(out io.Writer, e explain.Explanation, wide bool) error {
 }
 
 // headline returns the answer.
-func headline(e explain.Explanation) string {
+func headline(e Explanation) string {
 	switch e.Result {
-	case explain.Mapped:
+	case Mapped:
 		if e.Foiled() {
 			return "MAPPED to " + cli.Printable(e.User.Username) + ", but only by a server that reads the file itself"
 		}
 		return "MAPPED to " + cli.Printable(e.User.Username)
-	case explain.NotMapped:
+	case NotMapped:
 		return "NOT MAPPED (" + string(e.Outcome) + ")"
 	default:
 		return "UNDECIDED"
 	}
 }
 
-func writeFacts(w io.Writer, e explain.Explanation) {
+func writeFacts(w io.Writer, e Explanation) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, text string) {
 		if text != "" {
@@ -87,17 +86,17 @@ func writeFacts(w io.Writer, e explain.Explanation) {
 		row("", sourceText(s, len(e.Mappings.Sources) > 1))
 	}
 	if e.Rule != nil {
-		row("RULE", ruleText(*e.Rule))
+		row("RULE", e.Rule.Describe())
 	}
 	if e.User != nil {
 		row("USERNAME", e.User.Username)
-		row("GROUPS", groupsText(e.User.Groups))
+		row("GROUPS", GroupsText(e.User.Groups))
 	}
 	_ = table.Flush() // the writer is in memory
 }
 
 // tokenProblem returns what is wrong with a token, or with a clock.
-func tokenProblem(t explain.Token) string {
+func tokenProblem(t Token) string {
 	if t.Problem == "" && t.Clocks != nil {
 		return t.Clocks.String()
 	}
@@ -111,7 +110,8 @@ func verifiedText(verified bool) string {
 	return ""
 }
 
-func groupsText(groups []string) string {
+// GroupsText returns groups for people.
+func GroupsText(groups []string) string {
 	if len(groups) == 0 {
 		return "none"
 	}
@@ -119,7 +119,7 @@ func groupsText(groups []string) string {
 }
 
 // tokenText describes a token.
-func tokenText(t explain.Token) string {
+func tokenText(t Token) string {
 	var parts []string
 	if t.AccessKeyID != "" {
 		parts = append(parts, "access key "+t.AccessKeyID)
@@ -145,7 +145,7 @@ func tokenText(t explain.Token) string {
 	return text
 }
 
-func sourceText(s explain.Source, named bool) string {
+func sourceText(s Source, named bool) string {
 	text := fmt.Sprintf("mappings: %d, errors: %d, warnings: %d", s.Mappings, s.Errors, s.Warnings)
 	if !s.Read {
 		text = "not read"
@@ -159,10 +159,11 @@ func sourceText(s explain.Source, named bool) string {
 	return text
 }
 
-// ruleText describes the place of a rule, and what it is for.
-func ruleText(r explain.Rule) string { return rulePlace(r) + " for " + r.For }
+// Describe describes the place of a rule, and what it is for.
+func (r Rule) Describe() string { return r.Position() + " for " + r.For }
 
-func rulePlace(r explain.Rule) string {
+// Position returns where a rule is.
+func (r Rule) Position() string {
 	switch {
 	case r.Section == "":
 		return r.Source
@@ -173,7 +174,7 @@ func rulePlace(r explain.Rule) string {
 	}
 }
 
-func writeNearMisses(w io.Writer, e explain.Explanation, wide bool) {
+func writeNearMisses(w io.Writer, e Explanation, wide bool) {
 	if len(e.NearMisses) == 0 {
 		return
 	}
@@ -183,15 +184,15 @@ func writeNearMisses(w io.Writer, e explain.Explanation, wide bool) {
 	}
 	fmt.Fprintln(w, "\nNear misses, the nearest first:")
 	for _, miss := range shown {
-		fmt.Fprintf(w, "  %s\n    %s\n", cli.Printable(ruleText(miss.Rule)), cli.Printable(miss.Why))
+		fmt.Fprintf(w, "  %s\n    %s\n", cli.Printable(miss.Rule.Describe()), cli.Printable(miss.Why))
 	}
 	if more := len(e.NearMisses) - len(shown); more > 0 {
 		fmt.Fprintf(w, "  and %d more (-o wide)\n", more)
 	}
 }
 
-func writeProblems(w io.Writer, e explain.Explanation, wide bool) {
-	shown := slices.DeleteFunc(slices.Clone(e.Problems), func(p explain.Problem) bool { return isNearMiss(e, p) })
+func writeProblems(w io.Writer, e Explanation, wide bool) {
+	shown := slices.DeleteFunc(slices.Clone(e.Problems), func(p Problem) bool { return isNearMiss(e, p) })
 	if len(shown) == 0 {
 		return
 	}
@@ -209,14 +210,14 @@ func writeProblems(w io.Writer, e explain.Explanation, wide bool) {
 }
 
 // isNearMiss reports whether a problem is described as a near miss already.
-func isNearMiss(e explain.Explanation, p explain.Problem) bool {
-	return slices.ContainsFunc(e.NearMisses, func(miss explain.NearMiss) bool {
+func isNearMiss(e Explanation, p Problem) bool {
+	return slices.ContainsFunc(e.NearMisses, func(miss NearMiss) bool {
 		return miss.Source == p.Source && miss.Section == p.Section && miss.Line == p.Line
 	})
 }
 
-func problemText(p explain.Problem) string {
-	place := rulePlace(explain.Rule{Source: p.Source, Section: p.Section, Line: p.Line})
+func problemText(p Problem) string {
+	place := Rule{Source: p.Source, Section: p.Section, Line: p.Line}.Position()
 	text := place + ": " + p.Message
 	if p.Effect != "" {
 		text += "; " + p.Effect
@@ -224,14 +225,14 @@ func problemText(p explain.Problem) string {
 	return text + " (" + p.Fix + ")"
 }
 
-func writeRules(w io.Writer, e explain.Explanation) {
+func writeRules(w io.Writer, e Explanation) {
 	fmt.Fprintf(w, "\nRules, in the order in which they were tried (%d):\n", e.RulesTried)
 	for _, r := range e.Rules {
 		why := "matches"
 		if !r.Matched {
 			why = r.Reason
 		}
-		fmt.Fprintf(w, "  %s\n    %s\n", cli.Printable(ruleText(r)), cli.Printable(why))
+		fmt.Fprintf(w, "  %s\n    %s\n", cli.Printable(r.Describe()), cli.Printable(why))
 	}
 	if more := e.RulesTried - len(e.Rules); more > 0 {
 		fmt.Fprintf(w, "  and %d more\n", more)

@@ -1,4 +1,4 @@
-package main
+package access
 
 import (
 	"cmp"
@@ -25,20 +25,14 @@ const rbacOnly = "by RBAC alone: other authorizers, such as Node or a webhook, m
 // mastersText says what the members of system:masters may do.
 const mastersText = rights.GroupMasters + " may do everything, whatever RBAC says"
 
-// explainedAccess is an explanation with what Kubernetes allows the caller.
-type explainedAccess struct {
-	explain.Explanation
-	access
-}
-
-// access is what Kubernetes allows a mapped caller.
-type access struct {
+// Access is what Kubernetes allows a mapped caller.
+type Access struct {
 	CanI   *canIView   `json:"canI,omitempty"`
 	Rights *rightsView `json:"rights,omitempty"`
 }
 
-// print prints the answers after an explanation.
-func (a access) print(w io.Writer, e explain.Explanation) error {
+// Print prints the answers after an explanation.
+func (a Access) Print(w io.Writer, e explain.Explanation) error {
 	if a.CanI != nil {
 		a.CanI.print(w, e.User.Username)
 	}
@@ -48,8 +42,8 @@ func (a access) print(w io.Writer, e explain.Explanation) error {
 	return nil
 }
 
-// exit returns the error with the exit code of the answers.
-func (a access) exit() error {
+// Exit returns the error with the exit code of the answers.
+func (a Access) Exit() error {
 	if a.CanI != nil && !a.CanI.Allowed {
 		return &cli.Error{Code: cli.ExitFailure}
 	}
@@ -207,10 +201,10 @@ func printRows(w io.Writer, rows func() cli.Rows) error {
 	return table.Print(w, nil, func(bool) cli.Rows { return rows() })
 }
 
-// whoView is who may do something.
-type whoView struct {
-	Action  actionView   `json:"action"`
-	Holders []holderView `json:"holders"`
+// Holders is who may do something.
+type Holders struct {
+	Action actionView   `json:"action"`
+	List   []holderView `json:"holders"`
 	// More is set if there are more holders than were listed.
 	More   bool `json:"more,omitempty"`
 	action rights.Action
@@ -242,22 +236,23 @@ func newHolderView(h rights.Holder) holderView {
 	return v
 }
 
-func (v whoView) print(w io.Writer) error {
+// Print prints the holders for people.
+func (v Holders) Print(w io.Writer) error {
 	v.action.Namespaced = false // some holders may do it in one namespace only
-	if len(v.Holders) == 0 {
+	if len(v.List) == 0 {
 		_, err := fmt.Fprintf(w, "No mapping results in a user who may %s (%s).\n", cli.Printable(v.action.String()), rbacOnly)
 		return err
 	}
 	fmt.Fprintf(w, "Who may %s (%s):\n", cli.Printable(v.action.String()), rbacOnly)
 	err := printRows(w, func() (rows cli.Rows) {
 		rows.Header = []string{"WHO", "USERNAME", "MAPPING", "NAMESPACE", "BY", "IF"}
-		for _, h := range v.Holders {
+		for _, h := range v.List {
 			by, namespace := "Group "+rights.GroupMasters, ""
 			if h.Grant != nil {
 				by = fmt.Sprintf("%s of %s to %s", h.Grant.Binding, h.Grant.Role, h.Grant.Subject)
 				namespace = h.Grant.Binding.Namespace
 			}
-			rows.Add(cmp.Or(accountText(h), h.Who), cmp.Or(h.Username, "its ARN"), rulePlace(h.Rule), everywhere(namespace), by, conditionText(h.If))
+			rows.Add(cmp.Or(accountText(h), h.Who), cmp.Or(h.Username, "its ARN"), h.Rule.Position(), everywhere(namespace), by, conditionText(h.If))
 		}
 		return rows
 	})
