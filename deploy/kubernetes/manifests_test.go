@@ -277,7 +277,7 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// TestGuard checks that the guard on aws-auth is asked about three ConfigMaps only, and
+// TestGuard checks that the guard is asked about three ConfigMaps and IAMIdentityMappings only, and
 // that a server that does not answer blocks nothing for long. All manifests agree but for
 // the address and the CA.
 func TestGuard(t *testing.T) {

@@ -1,9 +1,11 @@
-// Package admission judges edits of aws-auth and of the two ConfigMaps that belong to it,
-// before the API server makes them. It refuses an edit only for what that edit makes
-// worse, so that a broken aws-auth can be mended step by step.
+// Package admission judges edits of aws-auth, of the two ConfigMaps that belong to it and
+// of IAMIdentityMappings, before the API server makes them. It refuses an edit only for
+// what that edit makes worse, so that broken mappings can be mended step by step.
 package admission
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kube-iam/authenticator/internal/history"
@@ -13,7 +15,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// Config is the configuration of a [Guard]. The zero value guards everything but aws-auth.
+// Config is the configuration of a [Guard]. The zero value guards everything but the
+// mappings.
 type Config struct {
 	// Options are the options with which the server reads aws-auth.
 	Options awsauth.Options
@@ -21,13 +24,38 @@ type Config struct {
 	// parse keeps the content that it has there. It returns nil while there is none.
 	// A nil function means that the server does not read aws-auth: every edit is allowed.
 	Reading func() *awsauth.Result
-	// Otherwise maps whom aws-auth need not map, such as the cluster's owners. Nil maps
-	// nobody.
-	Otherwise mapper.Mapper
-	// Reserved are the prefixes that usernames in aws-auth must not have.
-	Reserved []string
+	// AWSAuth is what the cluster has besides aws-auth.
+	AWSAuth Besides
+
+	// MappingEdit returns what an edit of an IAMIdentityMapping does to all of them, see
+	// [MappingEdit]. Old is nil if it is created, and updated if it is deleted. It returns
+	// false until they are read. A nil function means that the server does not read them:
+	// every edit is allowed.
+	MappingEdit func(old, updated *unstructured.Unstructured) (MappingEdit, bool)
+	// Mappings is what the cluster has besides the IAMIdentityMappings.
+	Mappings Besides
+
 	// Nodes are the nodes that signed in.
 	Nodes lockout.Nodes
+}
+
+// Besides is what a cluster has besides the mappings of one source.
+type Besides struct {
+	// Mapper maps whom the source need not map, such as the cluster's owners. Nil maps
+	// nobody.
+	Mapper mapper.Mapper
+	// Masters is set if another source maps somebody to system:masters.
+	Masters bool
+	// Reserved are the prefixes that usernames of the source must not have.
+	Reserved []string
+}
+
+// A MappingEdit is what an edit of one IAMIdentityMapping does.
+type MappingEdit struct {
+	// Before and After are the mappings of all objects.
+	Before, After *mapper.Table
+	// Was and Is are the problems of the object.
+	Was, Is []mapper.Problem
 }
 
 // A Guard judges edits. It is safe for concurrent use.
@@ -36,9 +64,9 @@ type Guard struct{ config Config }
 // New returns a guard.
 func New(config Config) *Guard { return &Guard{config} }
 
-// An Edit is a change of a ConfigMap in kube-system.
+// An Edit is a change of a ConfigMap in kube-system, or of an IAMIdentityMapping.
 type Edit struct {
-	// Name is the name of the ConfigMap.
+	// Name is the name of the ConfigMap, or iamidentitymapping/NAME.
 	Name string
 	// Old is nil if the ConfigMap is created, and New if it is deleted.
 	Old, New *unstructured.Unstructured
@@ -61,14 +89,16 @@ type Verdict struct {
 // Refused reports whether the edit is refused.
 func (v Verdict) Refused() bool { return len(v.Losses) > 0 && !v.Overridden }
 
-// Judge judges an edit. The error says that a ConfigMap cannot be read at all.
+// Judge judges an edit. The error says that an object cannot be read at all.
 func (g *Guard) Judge(edit Edit) (v Verdict, err error) {
-	switch edit.Name {
-	case kube.AWSAuth:
+	switch {
+	case strings.HasPrefix(edit.Name, mappingPrefix):
+		v, err = g.judgeMapping(edit)
+	case edit.Name == kube.AWSAuth:
 		v, err = g.judgeAWSAuth(edit)
-	case kube.AWSAuthLastGood:
+	case edit.Name == kube.AWSAuthLastGood:
 		v = judgeContent(edit, kube.CheckLastGood, "a section of aws-auth that does not parse maps nobody once a server restarts")
-	case history.Name:
+	case edit.Name == history.Name:
 		v = judgeContent(edit, history.Check, `"authenticator map rollback" cannot undo earlier edits`)
 	}
 	v.Overridden = len(v.Losses) > 0 && overridden(edit)

@@ -296,6 +296,16 @@ func TestContent(t *testing.T) {
 	}
 }
 
+// TestMastersElsewhere checks that the last administrator of a source is not the last of
+// the cluster if another source has one.
+func TestMastersElsewhere(t *testing.T) {
+	t.Parallel()
+	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, AWSAuth: admission.Besides{Masters: true}})
+	if got := judge(t, guard, admission.Edit{Old: configMap(admin), New: configMap(dev)}); got.Refused() {
+		t.Errorf("refused: %q", got.Losses)
+	}
+}
+
 // TestOwner checks that whom a server maps without aws-auth does not need it.
 func TestOwner(t *testing.T) {
 	t.Parallel()
@@ -303,7 +313,7 @@ func TestOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, Otherwise: owner})
+	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, AWSAuth: admission.Besides{Mapper: owner}})
 	got := judge(t, guard, admission.Edit{Old: configMap(admin + other), New: configMap(other), Extra: ann()})
 	if diff := cmp.Diff([]string(nil), got.Losses); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -313,7 +323,7 @@ func TestOwner(t *testing.T) {
 // TestReserved checks that a reserved username is no access.
 func TestReserved(t *testing.T) {
 	t.Parallel()
-	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, Reserved: []string{"root"}})
+	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, AWSAuth: admission.Besides{Reserved: []string{"root"}}})
 	renamed := strings.Replace(admin, "admin:", "root:", 1)
 	got := judge(t, guard, admission.Edit{Old: configMap(admin), New: configMap(renamed), Extra: ann()})
 	if diff := cmp.Diff([]string{"you (arn:aws:iam::111122223333:role/Admin) would lose your own access"}, got.Losses); diff != "" {

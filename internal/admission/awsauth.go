@@ -31,23 +31,23 @@ func (g *Guard) judgeAWSAuth(edit Edit) (v Verdict, err error) {
 	before := awsauth.Parse(was, g.config.Reading(), g.config.Options)
 	if edit.New == nil {
 		none := mapper.NewTable(nil, nil, g.config.Options.RolePaths)
-		v.Losses = g.dangers(edit, before.Table, none, mapper.Diff(before.Table, none))
+		v.Losses = g.dangers(edit, before.Table, none, mapper.Diff(before.Table, none), g.config.AWSAuth)
 		v.Warnings = []string{"without aws-auth, nobody whom it mapped can sign in"}
 		return v, nil
 	}
 	after := awsauth.Parse(is, before, g.config.Options)
-	v.Warnings = warnings(after)
+	v.Warnings = warnings(after.Problems, `"authenticator lint --cluster"`)
 	if edit.Old == nil {
 		return v, nil // what was not there cannot get worse
 	}
 	delta := mapper.Diff(before.Table, after.Table)
-	v.Losses = slices.Concat(brokenSections(before, after), wrongEntries(before, after, delta), g.dangers(edit, before.Table, after.Table, delta))
+	v.Losses = slices.Concat(brokenSections(before, after), wrongEntries(before.Problems, after.Problems, delta), g.dangers(edit, before.Table, after.Table, delta, g.config.AWSAuth))
 	return v, nil
 }
 
-func (g *Guard) dangers(edit Edit, from, to *mapper.Table, delta mapper.Delta) []string {
+func (g *Guard) dangers(edit Edit, from, to *mapper.Table, delta mapper.Delta, besides Besides) []string {
 	return lockout.Dangers(from, to, delta, lockout.Facts{
-		Caller: lockout.Caller(edit.Extra), Otherwise: g.config.Otherwise, Reserved: g.config.Reserved, Nodes: g.config.Nodes,
+		Caller: lockout.Caller(edit.Extra), Otherwise: besides.Mapper, OtherMasters: besides.Masters, Reserved: besides.Reserved, Nodes: g.config.Nodes,
 	})
 }
 
@@ -92,20 +92,20 @@ func isWrong(p mapper.Problem) bool {
 // An error that is there in other words is not new: an entry with two mistakes can be
 // mended one by one. It counts as the same as long as nobody in its section loses or
 // changes access by the edit.
-func wrongEntries(before, after *awsauth.Result, delta mapper.Delta) (losses []string) {
-	if slices.ContainsFunc(before.Problems, func(p mapper.Problem) bool { return p.Code == mapper.MoreProblems }) {
+func wrongEntries(before, after []mapper.Problem, delta mapper.Delta) (losses []string) {
+	if slices.ContainsFunc(before, func(p mapper.Problem) bool { return p.Code == mapper.MoreProblems }) {
 		return nil // the list is not complete, so what is new in it may be old
 	}
 	gone := map[string]int{} // errors that the edit removes, by section
 	old := map[mistake]int{}
-	for _, p := range before.Problems {
+	for _, p := range before {
 		if isWrong(p) {
 			old[mistakeIn(p)]++
 			gone[p.Section]++
 		}
 	}
 	var found []mapper.Problem
-	for _, p := range after.Problems {
+	for _, p := range after {
 		if !isWrong(p) {
 			continue
 		}
@@ -149,17 +149,17 @@ const (
 	maxWarning  = 256
 )
 
-// warnings returns the problems of aws-auth, the errors first.
-func warnings(after *awsauth.Result) (list []string) {
+// warnings returns problems, the errors first. The command lists all of them.
+func warnings(problems []mapper.Problem, command string) (list []string) {
 	for _, severity := range []mapper.Severity{mapper.Error, mapper.Warning} {
-		for _, p := range after.Problems {
+		for _, p := range problems {
 			if p.Severity == severity {
 				list = append(list, p.String())
 			}
 		}
 	}
 	if more := len(list) - maxWarnings; more > 0 {
-		list = append(list[:maxWarnings-1], fmt.Sprintf(`%d more: "authenticator lint --cluster" lists them all`, more+1))
+		list = append(list[:maxWarnings-1], fmt.Sprintf("%d more: %s lists them all", more+1, command))
 	}
 	return list
 }

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Annotation is the annotation of a ConfigMap with which an edit is made in spite of its
-// losses. Its value is the [Hash] of the edit. It has no effect in a ConfigMap that has it
+// Annotation is the annotation of an object with which an edit is made in spite of its
+// losses. Its value is the [Hash] of the edit. It has no effect in an object that has it
 // already.
 const Annotation = "authenticator.kube-iam.dev/override"
 
@@ -23,15 +23,18 @@ func Hash(name string, old, new *unstructured.Unstructured) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func contentOf(configMap *unstructured.Unstructured) map[string]any {
-	if configMap == nil {
+func contentOf(object *unstructured.Unstructured) map[string]any {
+	if object == nil {
 		return nil
 	}
 	content := map[string]any{}
 	for _, field := range []string{"data", "binaryData"} {
-		if values, _, _ := unstructured.NestedStringMap(configMap.Object, field); len(values) > 0 {
+		if values, _, _ := unstructured.NestedStringMap(object.Object, field); len(values) > 0 {
 			content[field] = values
 		}
+	}
+	if spec, ok := object.Object["spec"]; ok {
+		content["spec"] = spec
 	}
 	return content
 }

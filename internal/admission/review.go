@@ -59,11 +59,15 @@ func (g *Guard) Review(body []byte) (Answer, error) {
 	a.answer.Kind, a.answer.APIVersion = reviewKind, reviewVersion
 	response := &a.answer.Response
 	response.UID, response.Allowed = request.UID, true
-	if !guarded(request, a.Name) {
+	read := readConfigMap
+	switch {
+	case isMapping(request):
+		a.Name, read = mappingPrefix+a.Name, readMapping
+	case !isGuarded(request, a.Name):
 		return a, nil
 	}
 	var verdict Verdict
-	edit, err := request.edit(a.Name)
+	edit, err := request.edit(a.Name, read)
 	if err == nil {
 		a.User = edit.user
 		verdict, err = g.Judge(edit)
@@ -98,12 +102,20 @@ func (a Answer) JSON() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// guarded reports whether a request edits one of our ConfigMaps. A webhook that is
+// isGuarded reports whether a request edits one of our ConfigMaps. A webhook that is
 // configured for more must not block anything else.
-func guarded(r request, name string) bool {
-	return r.Resource == resource{Version: "v1", Resource: "configmaps"} && r.SubResource == "" &&
-		r.Namespace == metav1.NamespaceSystem && slices.Contains([]string{kube.AWSAuth, kube.AWSAuthLastGood, history.Name}, name) &&
-		slices.Contains([]string{opCreate, opUpdate, opDelete}, r.Operation)
+func isGuarded(r request, name string) bool {
+	return r.edits(resource{Version: "v1", Resource: "configmaps"}) && r.Namespace == metav1.NamespaceSystem &&
+		slices.Contains([]string{kube.AWSAuth, kube.AWSAuthLastGood, history.Name}, name)
+}
+
+// isMapping reports whether a request edits an IAMIdentityMapping.
+func isMapping(r request) bool {
+	return r.edits(resource{Group: "iamauthenticator.k8s.aws", Version: "v1alpha1", Resource: "iamidentitymappings"})
+}
+
+func (r request) edits(kind resource) bool {
+	return r.Resource == kind && r.SubResource == "" && slices.Contains([]string{opCreate, opUpdate, opDelete}, r.Operation)
 }
 
 const (

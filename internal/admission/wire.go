@@ -90,19 +90,19 @@ func (r request) name() string {
 	return old.Metadata.Name
 }
 
-// edit returns the edit of a ConfigMap.
-func (r request) edit(name string) (edit Edit, err error) {
+// edit returns the edit of an object.
+func (r request) edit(name string, read func(text) (*unstructured.Unstructured, error)) (edit Edit, err error) {
 	edit.Name = name
 	if err := r.readUser(&edit); err != nil {
 		return edit, err
 	}
 	if r.Operation != opCreate {
-		if edit.Old, err = readConfigMap(r.OldObject); err != nil {
+		if edit.Old, err = read(r.OldObject); err != nil {
 			return edit, fmt.Errorf("reading the old object: %w", err)
 		}
 	}
 	if r.Operation != opDelete {
-		if edit.New, err = readConfigMap(r.Object); err != nil {
+		if edit.New, err = read(r.Object); err != nil {
 			return edit, fmt.Errorf("reading the new object: %w", err)
 		}
 	}

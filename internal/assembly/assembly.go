@@ -30,7 +30,7 @@ type Shared struct {
 // Parts are a cluster and what belongs to it.
 type Parts struct {
 	Cluster *cluster.Cluster
-	// Guard judges the edits of its aws-auth.
+	// Guard judges the edits of its mappings.
 	Guard *Guard
 	// Modes follows the file of the backend mode; nil if there is none.
 	Modes *backendmode.File

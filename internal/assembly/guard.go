@@ -5,17 +5,20 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/lockout"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/configmap"
+	"github.com/kube-iam/authenticator/internal/source/crd"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// A Guard judges the edits of the aws-auth of one cluster.
+// A Guard judges the edits of the mappings of one cluster.
 type Guard struct {
 	config cluster.Config
 	// options are those with which the cluster reads aws-auth.
@@ -31,16 +34,32 @@ func newGuard(config cluster.Config, options awsauth.Options) *Guard {
 // the backend mode can change.
 func (g *Guard) With(sources []source.Source) *admission.Guard {
 	judged := admission.Config{Options: g.options, Nodes: g.nodes}
-	others := g.config
-	others.Sources = slices.DeleteFunc(slices.Clone(sources), func(s source.Source) bool {
-		awsAuth, ok := s.(*configmap.ConfigMap)
-		if ok {
-			judged.Reading, judged.Reserved = awsAuth.Reading, g.config.ReservedPrefixes[s.Name()]
+	for i, s := range sources {
+		switch s := s.(type) {
+		case *configmap.ConfigMap:
+			judged.Reading, judged.AWSAuth = s.Reading, g.besides(sources, i)
+		case *crd.CRD:
+			judged.Mappings = g.besides(sources, i)
+			judged.MappingEdit = func(old, updated *unstructured.Unstructured) (admission.MappingEdit, bool) {
+				edit, read := s.Edit(old, updated)
+				return admission.MappingEdit(edit), read
+			}
 		}
-		return ok
-	})
-	judged.Otherwise = cluster.Mapper(others)
+	}
 	return admission.New(judged)
+}
+
+// besides returns what the cluster has besides one of its sources.
+func (g *Guard) besides(sources []source.Source, i int) admission.Besides {
+	others := g.config
+	others.Sources = slices.Delete(slices.Clone(sources), i, i+1)
+	return admission.Besides{
+		Mapper: cluster.Mapper(others), Reserved: g.config.ReservedPrefixes[sources[i].Name()],
+		Masters: slices.ContainsFunc(others.Sources, func(s source.Source) bool {
+			table := s.Current().Table
+			return table != nil && table.MapsTo(mapper.MastersGroup)
+		}),
+	}
 }
 
 // Observe remembers which node roles are in use.

@@ -12,12 +12,14 @@ import (
 	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/configmap"
+	"github.com/kube-iam/authenticator/internal/source/crd"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
 // TestGuardFollowsTheSources switches the sources of a cluster, as the file of the backend
-// mode does: aws-auth is guarded only while it is one of them.
+// mode does: aws-auth and the IAMIdentityMappings are guarded
+// only while they are one of them.
 func TestGuardFollowsTheSources(t *testing.T) {
 	t.Parallel()
 	options := awsauth.Options{Source: settings.BackendEKSConfigMap}
@@ -33,6 +35,17 @@ func TestGuardFollowsTheSources(t *testing.T) {
 	old := &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{
 		"mapRoles": "- rolearn: arn:aws:iam::231144931069:role/Admin\n  username: admin:{{SessionName}}\n  groups: [system:masters]\n",
 	}}}
+	mappings, err := crd.New(crd.Config{REST: &rest.Config{Host: "http://127.0.0.1:1"}, Options: awsauth.Options{Source: settings.BackendCRD}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "x"}}}
+	for _, sources := range [][]source.Source{nil, {awsAuth}, {awsAuth, mappings}} {
+		// It is not read yet, so that a guard of it cannot judge.
+		if _, err := guarding.With(sources).Judge(admission.Edit{Name: "iamidentitymapping/x", Old: mapping}); (err != nil) != (len(sources) == 2) {
+			t.Errorf("%d sources: an edit of an IAMIdentityMapping: %v", len(sources), err)
+		}
+	}
 	for _, test := range []struct {
 		sources []source.Source
 		refused bool

@@ -11,5 +11,9 @@ const IdentityMappingsCRD = "iamidentitymappings.iamauthenticator.k8s.aws"
 
 // IdentityMappings returns a client of the IAMIdentityMappings, which are cluster-scoped.
 func IdentityMappings(client dynamic.Interface) dynamic.ResourceInterface {
-	return client.Resource(schema.GroupVersionResource{Group: "iamauthenticator.k8s.aws", Version: "v1alpha1", Resource: "iamidentitymappings"})
+	return client.Resource(identityMappings())
+}
+
+func identityMappings() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: "iamauthenticator.k8s.aws", Version: "v1alpha1", Resource: "iamidentitymappings"}
 }

@@ -18,6 +18,8 @@ type Facts struct {
 	// Otherwise maps without the mappings that are edited, such as the cluster's owners.
 	// Nil maps nobody.
 	Otherwise mapper.Mapper
+	// OtherMasters is set if other mappings map somebody to system:masters.
+	OtherMasters bool
 	// Reserved are the prefixes that usernames must not have.
 	Reserved []string
 	// Nodes are the nodes of the cluster. Nil means that it has none.
@@ -32,7 +34,7 @@ func Dangers(from, to *mapper.Table, delta mapper.Delta, facts Facts) (dangers [
 			dangers = append(dangers, danger)
 		}
 	}
-	if delta.LosesLastMaster {
+	if delta.LosesLastMaster && !facts.OtherMasters {
 		dangers = append(dangers, "nobody would be left in "+mapper.MastersGroup)
 	}
 	if facts.Nodes == nil {

@@ -131,7 +131,7 @@ func (c *clusters) partsOf(id string) *assembly.Parts {
 	return nil
 }
 
-// judge returns what judges the edits of the aws-auth of the cluster with an ID; nil if
+// judge returns what judges the edits of the mappings of the cluster with an ID; nil if
 // there is no such cluster.
 func (c *clusters) judge(id string) (judging *admission.Guard) {
 	parts := c.partsOf(id)

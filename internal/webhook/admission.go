@@ -124,7 +124,7 @@ func (h *admissionHandler) record(ctx context.Context, a admission.Answer) {
 	if a.Result == admission.Allowed || !h.refusals.Allow() {
 		return
 	}
-	attributes := []any{"configMap", a.Name, "operation", a.Operation, "user", a.User, "dryRun", a.DryRun}
+	attributes := []any{"object", a.Name, "operation", a.Operation, "user", a.User, "dryRun", a.DryRun}
 	if a.Err != nil {
 		h.Log.ErrorContext(ctx, "an edit was allowed unchecked", append(attributes, "error", a.Err)...)
 		return

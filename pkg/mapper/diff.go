@@ -190,7 +190,7 @@ func Diff(from, to *Table) Delta {
 		}
 	}
 	sortChanges(delta.Changes)
-	delta.LosesLastMaster = from.mapsTo(MastersGroup) && !to.mapsTo(MastersGroup)
+	delta.LosesLastMaster = from.MapsTo(MastersGroup) && !to.MapsTo(MastersGroup)
 	return delta
 }
 
@@ -257,8 +257,8 @@ func (t *Table) grant(k key, target Target) *Grant {
 	return nil
 }
 
-// mapsTo reports whether an entry that applies has a group.
-func (t *Table) mapsTo(group string) bool {
+// MapsTo reports whether an entry that applies has a group.
+func (t *Table) MapsTo(group string) bool {
 	has := func(i int32) bool {
 		return slices.ContainsFunc(t.entries[i].Groups, func(g Template) bool { return g.String() == group })
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -52,6 +53,7 @@ type CRD struct {
 	objects  dynamic.ResourceInterface
 	store    *store
 	statuses *statusWriter
+	events   *kube.EventWriter
 
 	// relistAfter is the shortest time between two lists beyond the limits.
 	relistAfter time.Duration
@@ -92,7 +94,7 @@ func New(config Config) (*CRD, error) {
 	objects := kube.IdentityMappings(client)
 	return &CRD{
 		config: config, objects: objects, store: newStore(defaultLimits(), config.Options),
-		statuses: newStatusWriter(objects, config.Log, config.Now), relistAfter: 30 * time.Second,
+		statuses: newStatusWriter(objects, config.Log, config.Now), events: kube.NewEventWriter(client, config.Log), relistAfter: 30 * time.Second,
 	}, nil
 }
 
@@ -104,6 +106,7 @@ func (c *CRD) Name() string { return c.config.Options.Source }
 func (c *CRD) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { c.statuses.Run(ctx) })
+	running.Go(func() { c.events.Run(ctx) })
 	running.Go(func() { c.update(ctx) })
 	for ctx.Err() == nil {
 		c.follow(ctx)
@@ -170,7 +173,7 @@ func (c *CRD) use(read contents) {
 		c.judged = judgeAll(read, c.config.Options.RolePaths, c.config.ReservedPrefixes)
 		c.report(len(read.objects), before.problems)
 		if before.table != nil {
-			c.reportLosses(before.table)
+			c.reportLosses(read, before.table)
 		}
 		snapshot = source.Snapshot{Table: c.judged.table, Problems: c.judged.problems}
 	}
@@ -190,11 +193,17 @@ func (c *CRD) report(objects int, before []mapper.Problem) {
 	}
 }
 
-// reportLosses reports what a change takes away.
-func (c *CRD) reportLosses(before *mapper.Table) {
+// reportLosses reports what a change takes away, in an Event about the first object that
+// gave it.
+func (c *CRD) reportLosses(read contents, before *mapper.Table) {
 	losses := lockout.Losses(before, c.judged.table, "the source CRD", "if that was not intended, apply the object again")
 	for _, loss := range losses {
 		loss.Problem.Log(c.config.Log, "a change of the IAMIdentityMappings takes away what the cluster needs")
+		about := &metav1.ObjectMeta{Name: nameOf(mapper.Rule{Section: loss.Problem.Section})}
+		if i := slices.IndexFunc(read.objects, func(o *object) bool { return o.Name == about.Name }); i >= 0 {
+			about.UID = read.objects[i].UID
+		}
+		c.events.WarnOfMapping(about, string(loss.Problem.Code), loss.Problem.String())
 	}
 	c.config.OnEdit(lockout.Groups(losses))
 }

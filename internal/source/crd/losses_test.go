@@ -1,6 +1,7 @@
 package crd_test
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 )
 
 // TestLosses checks that a change that takes away what the cluster needs is an error in
-// the log, and counted.
+// the log, an Event, and counted.
 func TestLosses(t *testing.T) {
 	s := newAPIServer(t)
 	node := mapping{name: "node", arn: account + "role/Node", username: "system:node:{{EC2PrivateDNSName}}", groups: []string{"system:nodes"}}
@@ -43,6 +44,21 @@ func TestLosses(t *testing.T) {
 	admin.groups = []string{"viewers"}
 	s.apply(admin)
 	expect("system:masters")
+	for i, want := range []string{"node NodesLost", "admin AdminsLost"} {
+		eventually(t, "Event", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if len(s.reported) <= i {
+				return false
+			}
+			event := s.reported[i]
+			about, _ := event["involvedObject"].(map[string]any)
+			if got := fmt.Sprint(about["name"], " ", event["reason"]); got != want || about["kind"] != "IAMIdentityMapping" || about["namespace"] != nil || (about["uid"] != nil) != (i == 1) {
+				t.Errorf("Event %v, want %s", event, want)
+			}
+			return true
+		})
+	}
 	for _, want := range []string{
 		`code=NodesLost section=iamidentitymapping/node line=0 column=0 problem="no longer in system:nodes: role Node of account 231144931069"`,
 		`code=AdminsLost section=iamidentitymapping/admin`,

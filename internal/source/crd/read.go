@@ -47,6 +47,7 @@ func snapshotOf(list []any, options awsauth.Options, reserved []string) source.S
 // judgeAll judges what was read, and reports what was left out.
 func judgeAll(read contents, paths mapper.RolePaths, reserved []string) verdicts {
 	judged := judge(read.objects, paths, reserved)
+	judged.problems = first(judged.problems)
 	if read.leftOut > 0 {
 		judged.problems = append([]mapper.Problem{tooMany(read.leftOut, len(read.objects))}, judged.problems...)
 	}

@@ -32,7 +32,9 @@ type apiServer struct {
 	prunes  bool
 	lists   int
 	patches []string
-	gone    bool
+	// reported are the Events.
+	reported []map[string]any
+	gone     bool
 }
 
 func newAPIServer(t *testing.T) *apiServer {
@@ -58,6 +60,13 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case refusal != 0:
 		reason := map[int]string{http.StatusNotFound: "NotFound", http.StatusForbidden: "Forbidden"}[refusal]
 		fail(w, refusal, reason)
+	case r.Method == http.MethodPost && r.URL.Path == "/api/v1/namespaces/kube-system/events":
+		var event map[string]any
+		_ = json.NewDecoder(r.Body).Decode(&event)
+		s.mu.Lock()
+		s.reported = append(s.reported, event)
+		s.mu.Unlock()
+		_ = json.NewEncoder(w).Encode(event)
 	case !strings.HasPrefix(r.URL.Path, resource):
 		fail(w, http.StatusForbidden, "Forbidden")
 	case r.Method == http.MethodPatch && path.Base(r.URL.Path) == "status":

@@ -69,7 +69,6 @@ func judge(objects []*object, paths mapper.RolePaths, reserved []string) verdict
 		v.statuses[o.Name] = s
 		v.problems = append(v.problems, problems...)
 	}
-	v.problems = first(v.problems)
 	return v
 }
 
