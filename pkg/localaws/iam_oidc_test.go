@@ -124,3 +124,18 @@ func TestIdentityProvidersAreChecked(t *testing.T) {
 	}
 	expect(t, attempt{"provider 101", create("https://last.example.com", nil, nil), "LimitExceeded"})
 }
+
+// TestProviderWithTheDefaultPort does what eksctl utils associate-iam-oidc-provider
+// does twice: it creates the provider with the port, and looks for it without.
+func TestProviderWithTheDefaultPort(t *testing.T) {
+	client, ctx := iam.NewFromConfig(start(t, localaws.Config{}).SDK()), t.Context()
+	create := &iam.CreateOpenIDConnectProviderInput{Url: aws.String("https://oidc.eks.eu-west-2.amazonaws.com:443/id/ABC"), ClientIDList: []string{"sts.amazonaws.com"}}
+	made, err := client.CreateOpenIDConnectProvider(ctx, create)
+	must(t, err)
+	want := arn("oidc-provider/oidc.eks.eu-west-2.amazonaws.com/id/ABC")
+	if *made.OpenIDConnectProviderArn != want {
+		t.Errorf("got %s, want %s", *made.OpenIDConnectProviderArn, want)
+	}
+	must(t, errorOf(client.GetOpenIDConnectProvider(ctx, &iam.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: &want})))
+	wantCode(t, "EntityAlreadyExists", errorOf(client.CreateOpenIDConnectProvider(ctx, create)))
+}

@@ -62,7 +62,8 @@ func TestRoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *made.Role.Arn != arn("role/team/x/Node") || len(*made.Role.RoleId) != 21 || !strings.HasPrefix(*made.Role.RoleId, "AROA") || made.Role.CreateDate == nil {
+	if *made.Role.Arn != arn("role/team/x/Node") || len(*made.Role.RoleId) != 21 || !strings.HasPrefix(*made.Role.RoleId, "AROA") || made.Role.CreateDate == nil ||
+		made.Role.MaxSessionDuration != nil || made.Role.RoleLastUsed != nil {
 		t.Errorf("%+v", made.Role)
 	}
 	newRole(t, s, "other", byEC2())

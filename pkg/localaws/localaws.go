@@ -59,6 +59,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/gateway"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudformation"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudtrail"
@@ -133,8 +134,7 @@ type AWS struct {
 	secret         string // required for writes to the control endpoints
 	log            *slog.Logger
 
-	awsPolicies iam.Policies
-	apiServers  *eks.Servers // of clusters
+	apiServers *eks.Servers // of clusters
 
 	metadataListeners metadataListeners
 
@@ -190,9 +190,6 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 		secret:         account.NewSecret(),
 		log:            config.Log,
 	}
-	if a.awsPolicies, err = iam.AWSPolicies(partition); err != nil {
-		return nil, fmt.Errorf("creating a local AWS: %w", err)
-	}
 	services := listed(a)
 	parts := make([]account.Part, len(services))
 	for i, service := range services {
@@ -215,7 +212,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 func (a *AWS) services() []api.Service {
 	return []api.Service{
 		sts.New(),
-		iam.New(a.awsPolicies, a.administrators),
+		iam.New(managedpolicy.New(a.partition), a.administrators),
 		eks.New(a.apiServers),
 		{
 			Name: "ec2", Title: "EC2", Operations: define(ec2Operations()), Translate: translateEC2,

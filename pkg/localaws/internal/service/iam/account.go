@@ -120,8 +120,8 @@ func getAccountAuthorizationDetails(c *call) (any, error) {
 		}
 	}
 	for _, arn := range slices.Sorted(maps.Keys(used)) {
-		if m, ok := c.state.awsPolicies[arn]; ok && wants("AWSManagedPolicy") {
-			all = append(all, detail{"Policies", func() any { return m.detail(used[arn]) }})
+		if m, ok := c.state.awsPolicies.Get(arn); ok && wants("AWSManagedPolicy") {
+			all = append(all, detail{"Policies", func() any { return managedByAWS(m).detail(used[arn]) }})
 		}
 	}
 	onPage, more, err := page(c, all)
@@ -187,8 +187,8 @@ type xmlPolicyDetail struct {
 
 // detail returns all details of a managed policy except its tags.
 func (m *managedPolicy) detail(used usage) xmlPolicyDetail {
-	x := xmlPolicyDetail{xmlPolicy: m.xml(used, true)}
-	x.Tags = nil
+	x := xmlPolicyDetail{xmlPolicy: m.xml(used)}
+	x.Description = m.Description
 	for _, v := range m.Versions {
 		version := m.versionXML(v)
 		version.Document = percentEncoded(v.Document.Text)

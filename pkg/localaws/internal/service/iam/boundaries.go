@@ -11,7 +11,7 @@ func (c *call) boundary() (string, error) {
 		return "", err
 	}
 	if c.state.managedPolicy(arn) == nil {
-		return "", noSuchEntity("Scope ARN: " + arn + " does not exist or is not attachable.")
+		return "", c.state.noSuchPolicy(arn, "Scope ARN: "+arn+" does not exist or is not attachable.")
 	}
 	return arn, nil
 }

@@ -13,12 +13,13 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 )
 
 // New returns IAM. Administrators are the access keys of the users administrator, by
 // account ID; an account without one gets a new key.
-func New(awsPolicies Policies, administrators map[string]Key) api.Service {
+func New(awsPolicies *managedpolicy.Catalog, administrators map[string]Key) api.Service {
 	return api.Service{
 		Name: "iam", Title: "IAM", Translate: api.TranslateQuery, Bars: bars, Operations: define(operations()),
 		Protocol: protocol.Query{Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},

@@ -125,10 +125,11 @@ func (s *state) Profile(name string) (account.Profile, bool) {
 // Policy returns the default version of a managed policy; nil if the policy does not
 // exist.
 func (s *state) Policy(arn string) *policy.Document {
-	if m := s.managedPolicy(arn); m != nil {
-		if at := m.find(m.Default); at >= 0 {
-			return m.Versions[at].Document.Document
-		}
+	if m, ok := s.Policies[arn]; ok {
+		return m.Versions[m.find(m.Default)].Document.Document
+	}
+	if p, ok := s.awsPolicies.Get(arn); ok {
+		return p.Document
 	}
 	return nil
 }

@@ -55,7 +55,17 @@ func oidcProviderOperations() map[string]operation {
 // providerARN returns the ARN of a provider's URL, which it contains without the
 // scheme.
 func (c *call) providerARN(url string) string {
-	return c.ARN("iam", "", "oidc-provider/"+withoutScheme(url))
+	return c.ARN("iam", "", "oidc-provider/"+withoutScheme(withoutPort(url)))
+}
+
+// withoutPort drops the default port of a provider's URL, as AWS does: eksctl creates
+// the provider with it, and looks for it without.
+func withoutPort(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Port() != "443" {
+		return text
+	}
+	return strings.Replace(text, u.Host, strings.TrimSuffix(u.Host, ":443"), 1)
 }
 
 func withoutScheme(url string) string {
@@ -75,7 +85,7 @@ func (c *call) provider() (*oidcProvider, error) {
 }
 
 func createProvider(c *call) (any, error) {
-	provider := &oidcProvider{URL: c.Get("Url"), Created: c.Time}
+	provider := &oidcProvider{URL: withoutPort(c.Get("Url")), Created: c.Time}
 	if reason := checkIssuer(provider.URL); reason != "" {
 		return nil, validationError("Invalid Open ID Connect Provider URL " + strconv.Quote(provider.URL) + ": " + reason)
 	}

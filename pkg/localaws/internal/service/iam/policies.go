@@ -12,6 +12,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
 )
 
 // A managedPolicy is a policy of the account or of AWS that can be attached to
@@ -83,7 +84,36 @@ func (s *state) managedPolicy(arn string) *managedPolicy {
 	if m, ok := s.Policies[arn]; ok {
 		return m
 	}
-	return s.awsPolicies[arn]
+	if p, ok := s.awsPolicies.Get(arn); ok {
+		return managedByAWS(p)
+	}
+	return nil
+}
+
+// managedByAWS returns a policy of AWS.
+func managedByAWS(p *managedpolicy.Policy) *managedPolicy {
+	return &managedPolicy{
+		Name: p.Name, Path: p.Path, ID: p.ID, ARN: p.ARN, Description: p.Description, Created: p.Created, Updated: p.Created, Default: p.Version,
+		Versions: []policyVersion{{p.Version, document{Document: p.Document, Text: p.Text}, p.Created}},
+	}
+}
+
+// awsManaged returns the policies of AWS, by ARN.
+func (s *state) awsManaged() map[string]*managedPolicy {
+	all := map[string]*managedPolicy{}
+	for p := range s.awsPolicies.All() {
+		all[p.ARN] = managedByAWS(p)
+	}
+	return all
+}
+
+// noSuchPolicy returns the error for a managed policy that does not exist. Those of
+// AWS that localaws lacks exist elsewhere.
+func (s *state) noSuchPolicy(arn, message string) error {
+	if s.awsPolicies.Has(arn) {
+		return api.Refuse(http.StatusNotFound, "NoSuchEntity", message+" localaws has the AWS-managed policies that aws iam list-policies --scope AWS lists, and not this one.")
+	}
+	return noSuchEntity(message)
 }
 
 var policyARNPattern = regexp.MustCompile(`^arn:[\w-]+:iam::(aws|\d{12}):policy/.+$`)
@@ -111,7 +141,7 @@ func (c *call) policy() (*managedPolicy, error) {
 	}
 	m := c.state.managedPolicy(arn)
 	if m == nil {
-		return nil, noSuchEntity("Policy " + arn + " was not found.")
+		return nil, c.state.noSuchPolicy(arn, "Policy "+arn+" was not found.")
 	}
 	return m, nil
 }
@@ -120,7 +150,7 @@ func (c *call) policy() (*managedPolicy, error) {
 // read-only.
 func (c *call) ownPolicy() (*managedPolicy, error) {
 	m, err := c.policy()
-	if err == nil && c.state.Policies[m.ARN] != m {
+	if err == nil && c.state.Policies[m.ARN] == nil {
 		return nil, newError(http.StatusForbidden, api.CodeAccessDenied, "User: "+c.Caller.ARN+" is not authorized to perform: "+c.Action()+" on resource: "+m.ARN+" because AWS manages it")
 	}
 	return m, err
@@ -192,21 +222,13 @@ type xmlPolicy struct {
 	Tags                          *members[tag] `xml:",omitempty"`
 }
 
-// xml returns a policy. Lists omit its description and its tags.
-func (m *managedPolicy) xml(used usage, detailed bool) xmlPolicy {
-	x := xmlPolicy{
+// xml returns a policy without its description and its tags.
+func (m *managedPolicy) xml(used usage) xmlPolicy {
+	return xmlPolicy{
 		PolicyName: m.Name, PolicyID: m.ID, Arn: m.ARN, Path: m.Path, DefaultVersionID: m.Default,
 		AttachmentCount: used.attached, PermissionsBoundaryUsageCount: used.bounds, IsAttachable: true,
 		CreateDate: timestamp(m.Created), UpdateDate: timestamp(m.Updated),
 	}
-	if !detailed {
-		return x
-	}
-	x.Description = m.Description
-	if len(m.Tags) > 0 {
-		x.Tags = new(membersOf(m.Tags))
-	}
-	return x
 }
 
 type xmlPolicyVersion struct {
@@ -248,7 +270,11 @@ func createPolicy(c *call) (any, error) {
 	m.ARN = c.ARN("iam", "", "policy"+m.Path+m.Name)
 	m.Default = m.add(d, c.Time).ID
 	c.state.Policies[m.ARN] = m
-	return fields{element("Policy", m.xml(usage{}, true))}, nil
+	made := m.xml(usage{})
+	if len(m.Tags) > 0 {
+		made.Tags = new(membersOf(m.Tags))
+	}
+	return fields{element("Policy", made)}, nil
 }
 
 func getPolicy(c *call) (any, error) {
@@ -256,7 +282,9 @@ func getPolicy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields{element("Policy", m.xml(c.state.usage()[m.ARN], true))}, nil
+	found := m.xml(c.state.usage()[m.ARN])
+	found.Description, found.Tags = m.Description, new(membersOf(m.Tags))
+	return fields{element("Policy", found)}, nil
 }
 
 func listPolicies(c *call) (any, error) {
@@ -282,7 +310,7 @@ func listPolicies(c *call) (any, error) {
 		for _, arn := range slices.Sorted(maps.Keys(policies)) {
 			m, u := policies[arn], used[arn]
 			if strings.HasPrefix(m.Path, prefix) && (u.attached > 0 || !onlyAttached) && filter.lets(u.attached > 0, u.bounds > 0) {
-				all = append(all, m.xml(u, false))
+				all = append(all, m.xml(u))
 			}
 		}
 	}
@@ -290,7 +318,7 @@ func listPolicies(c *call) (any, error) {
 		list(c.state.Policies)
 	}
 	if scope != "Local" {
-		list(c.state.awsPolicies)
+		list(c.state.awsManaged())
 	}
 	return paged(c, "Policies", all)
 }
@@ -480,10 +508,13 @@ func attachmentOperations(k kind) map[string]operation {
 				return nil, err
 			}
 			if c.state.managedPolicy(arn) == nil {
-				return nil, noSuchEntity("Policy " + arn + " does not exist or is not attachable.")
+				return nil, c.state.noSuchPolicy(arn, "Policy "+arn+" does not exist or is not attachable.")
 			}
 			if slices.Contains(e.Attached, arn) {
 				return nil, nil
+			}
+			if p, ok := c.state.awsPolicies.Get(arn); ok && p.ServiceLinked() {
+				return nil, newError(http.StatusBadRequest, "PolicyNotAttachable", "Cannot attach a Service Role Policy to a Customer Role.")
 			}
 			if len(e.Attached) >= maxAttached {
 				return nil, limitExceeded("Cannot exceed quota for PoliciesPer" + k.name + ": " + strconv.Itoa(maxAttached))

@@ -78,7 +78,7 @@ type xmlRole struct {
 	CreateDate               timestamp
 	AssumeRolePolicyDocument string
 	Description              string `xml:",omitempty"`
-	MaxSessionDuration       int
+	MaxSessionDuration       int           `xml:",omitempty"`
 	PermissionsBoundary      *xmlBoundary  `xml:",omitempty"`
 	RoleLastUsed             *xmlLastUsed  `xml:",omitempty"`
 	Tags                     *members[tag] `xml:",omitempty"`
@@ -151,7 +151,15 @@ func createRole(c *call) (any, error) {
 	if err := c.addRole(r); err != nil {
 		return nil, err
 	}
-	return fields{element("Role", r.xml(true))}, nil
+	return fields{element("Role", r.createdXML())}, nil
+}
+
+// createdXML returns a role that was just created. Like AWS's, it lacks what nobody
+// has used or changed yet.
+func (r *role) createdXML() xmlRole {
+	x := r.xml(true)
+	x.MaxSessionDuration, x.RoleLastUsed = 0, nil
+	return x
 }
 
 // addRole adds a role and sets its ARN.

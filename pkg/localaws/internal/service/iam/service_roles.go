@@ -102,7 +102,7 @@ func createServiceLinkedRole(c *call) (any, error) {
 	if err := c.addRole(r); err != nil {
 		return nil, err
 	}
-	return fields{element("Role", r.xml(true))}, nil
+	return fields{element("Role", r.createdXML())}, nil
 }
 
 // deleteServiceLinkedRole deletes at once and keeps the task for status queries.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -30,11 +31,11 @@ type state struct {
 
 	keys          map[string]*accessKey // of users, by access key ID
 	members       memberships
-	awsPolicies   Policies
+	awsPolicies   *managedpolicy.Catalog
 	administrator Key
 }
 
-func newState(awsPolicies Policies) *state {
+func newState(awsPolicies *managedpolicy.Catalog) *state {
 	return &state{
 		Users: map[string]*user{}, Groups: map[string]*group{}, Roles: map[string]*role{}, Policies: map[string]*managedPolicy{},
 		Profiles: map[string]*instanceProfile{}, Providers: map[string]*oidcProvider{}, MFADevices: map[string]*mfaDevice{},

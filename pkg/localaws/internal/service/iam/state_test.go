@@ -3,12 +3,14 @@ package iam
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
 )
 
 // TestLink checks that references to roles and users survive writing and reading a
 // state.
 func TestLink(t *testing.T) {
-	s := newState(nil)
+	s := newState(managedpolicy.New("aws"))
 	u, r := &user{entity: entity{Name: "bob", ID: "AIDA1"}}, &role{entity: entity{Name: "r", ID: "AROA1"}, Trusted: map[string]string{"arn": "AIDA1"}}
 	if err := r.Trust.UnmarshalText([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)); err != nil {
 		t.Fatal(err)
@@ -21,7 +23,7 @@ func TestLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := newState(nil)
+	read := newState(managedpolicy.New("aws"))
 	if err := json.Unmarshal(text, read); err != nil {
 		t.Fatal(err)
 	}
