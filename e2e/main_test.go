@@ -48,6 +48,7 @@ func run(m *testing.M) (int, error) {
 		return 0, err
 	}
 	config.Kind.Nodes = 1
+	config.Accounts = []string{guestAccount}
 	if suite, err = lab.Up(context.Background(), config); err != nil {
 		return 0, err
 	}

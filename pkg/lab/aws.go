@@ -50,10 +50,20 @@ func (l *Lab) startAWS(ctx context.Context) error {
 			return err
 		}
 	}
+	var further []localaws.Account
+	for _, id := range l.config.Accounts {
+		of := localaws.Account{ID: id}
+		if l.takesUp() {
+			if of.Administrator, err = files.AdministratorOf(id); err != nil {
+				return err
+			}
+		}
+		further = append(further, of)
+	}
 	server := &awsServer{log: log, end: func() {}, ended: make(chan struct{})}
 	l.aws = server
 	server.aws, err = localaws.New(localaws.Config{
-		AccountID: Account, Region: Region, CA: ca, Administrator: administrator, StateFile: l.path(awsDir, "state.json"),
+		AccountID: Account, Region: Region, CA: ca, Administrator: administrator, Accounts: further, StateFile: l.path(awsDir, "state.json"),
 		Instances: append(l.workers(), localaws.Instance{ID: NodeInstanceID, PrivateDNSName: NodeName}),
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
 	})

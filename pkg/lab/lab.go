@@ -70,6 +70,9 @@ type Config struct {
 	Users    []User
 	Roles    []Role
 	Mappings []Mapping
+	// Accounts are the IDs of further AWS accounts, each with an administrator, whose
+	// profile is admin-ID. The cluster is in none of them.
+	Accounts []string
 	// Assets is the directory of kubectl and, for Envtest, of kube-apiserver and
 	// etcd. Empty means KUBEBUILDER_ASSETS, or else k8s beside this program.
 	Assets string
