@@ -109,14 +109,25 @@ func TestNestingEnds(t *testing.T) {
 	}
 }
 
-// TestWildcardsEnd checks that matching ends for a pattern on which backtracking
-// matchers take exponential time.
+// TestWildcardsEnd checks that matching ends for patterns on which backtracking
+// matchers take exponential time, or quadratic time that amounts to minutes.
 func TestWildcardsEnd(t *testing.T) {
 	t.Parallel()
-	pattern := "arn:aws:s3:::" + strings.Repeat("*a", 2000) + "b"
-	document := parse(t, policy.Parse, `{"Effect":"Allow","Action":"*","Resource":"`+pattern+`"}`)
-	request := policy.Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::" + strings.Repeat("a", 2000)}
-	if got := policy.Evaluate(request, document); got != policy.ImplicitDeny {
-		t.Error(got)
+	long := strings.Repeat("a", 1<<15)
+	for name, test := range map[string]struct{ pattern, value string }{
+		"stars":                {strings.Repeat("*a", 2000) + "b", strings.Repeat("a", 2000)},
+		"one star":             {"*" + long + "b", strings.Repeat(long, 4)},
+		"one star and a ?":     {"*?" + long + "b", strings.Repeat(long, 4)},
+		"a variable, repeated": {"*?" + strings.Repeat("${aws:PrincipalTag/a}", 256) + "b", strings.Repeat(long, 4)},
+	} {
+		document := parse(t, policy.Parse, `{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::`+test.pattern+`"}`)
+		request := policy.Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::" + test.value, Context: map[string][]string{"aws:principaltag/a": {long[:256]}}}
+		if got := policy.Evaluate(request, document); got != policy.ImplicitDeny {
+			t.Errorf("%s: %s", name, got)
+		}
+		request.Resource += "b"
+		if got := policy.Evaluate(request, document); got != policy.Allow {
+			t.Errorf("%s, with an end that matches: %s", name, got)
+		}
 	}
 }
