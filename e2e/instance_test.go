@@ -31,7 +31,7 @@ func TestInstanceProfile(t *testing.T) {
 			Name string `json:"PrivateDnsName"`
 		}
 	}
-	admin.decode("aws ec2 run-instances --image-id ami-0123456789abcdef0 --iam-instance-profile Name=Kubedemy_Node", &started)
+	admin.decode("aws ec2 run-instances --image-id resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64 --iam-instance-profile Name=Kubedemy_Node", &started)
 	instance := started.Instances[0]
 	t.Cleanup(func() { admin.run("aws ec2 terminate-instances --instance-ids " + instance.ID) })
 

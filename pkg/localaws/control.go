@@ -15,6 +15,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/gateway"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/ec2"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/iam"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
@@ -330,7 +331,7 @@ func (a *AWS) replaced(err error) (any, error) {
 		one.View(func(tx *account.Tx) {
 			users, groups, roles := iam.Count(tx)
 			for kind, n := range map[string]int{
-				"users": users, "groups": groups, "roles": roles, "clusters": a.apiServers.Count(tx), "instances": len(a.state.Instances),
+				"users": users, "groups": groups, "roles": roles, "clusters": a.apiServers.Count(tx), "instances": len(ec2.Instances(tx)),
 			} {
 				counts[kind] += n
 			}

@@ -2,6 +2,7 @@ package localaws_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
+	images "github.com/kube-iam/authenticator/pkg/localaws/internal/image"
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
@@ -44,7 +46,14 @@ func newProfile(t testing.TB, s *localawstest.Server, name, service string) (rol
 	return role
 }
 
-const image = "ami-0123456789abcdef0"
+// image is an image of eu-west-2.
+var image = amazonLinux("eu-west-2")
+
+// amazonLinux returns the image of Amazon Linux in a region.
+func amazonLinux(region string) string {
+	p, _ := images.Named(region, "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64")
+	return p.Value
+}
 
 // launch returns the minimal input of RunInstances, with changes.
 func launch(change ...func(*ec2.RunInstancesInput)) *ec2.RunInstancesInput {
@@ -111,7 +120,7 @@ func TestDescribeInstances(t *testing.T) {
 		}
 		return names, nil
 	}
-	const launched = "ip-10-0-0-4.eu-west-2.compute.internal"
+	const launched = "ip-172-31-0-4.eu-west-2.compute.internal"
 	filters := func(filters ...ec2types.Filter) ec2.DescribeInstancesInput {
 		return ec2.DescribeInstancesInput{Filters: filters}
 	}
@@ -130,7 +139,7 @@ func TestDescribeInstances(t *testing.T) {
 		"from nowhere":            {ec2.DescribeInstancesInput{NextToken: aws.String("!")}, nil, "InvalidNextToken"},
 		"by two filters":          {filters(filter("instance-id", "i-0123456789abcdef0", "i-0123456789abcdef1"), filter("instance-state-name", "running")), []string{"one"}, ""},
 		"without a match":         {filters(filter("instance-id", "i-0123456789abcdef9")), nil, ""},
-		"by another filter":       {filters(filter("vpc-id", "x")), nil, "InvalidParameterValue"},
+		"by another filter":       {filters(filter("spot-instance-request-id", "x")), nil, "InvalidParameterValue"},
 		"by too many values":      {filters(filter("instance-id", slices.Repeat([]string{"x"}, 201)...)), nil, "FilterLimitExceeded"},
 		"by the state's code":     {filters(filter("instance-state-code", "48")), []string{""}, ""},
 		"by name":                 {filters(filter("private-dns-name", launched)), []string{launched}, ""},
@@ -207,8 +216,8 @@ func TestRunInstances(t *testing.T) {
 			t.Errorf("launched: %+v", instance.State)
 		}
 		got := described(t, s, *instance.InstanceId)
-		ip := fmt.Sprintf("10.0.0.%d", 4+n)
-		if got.State.Name != "running" || *got.State.Code != 16 || *got.PrivateIpAddress != ip || *got.PrivateDnsName != "ip-10-0-0-"+ip[len("10.0.0."):]+".eu-west-2.compute.internal" ||
+		ip := fmt.Sprintf("172.31.0.%d", 4+n)
+		if got.State.Name != "running" || *got.State.Code != 16 || *got.PrivateIpAddress != ip || *got.PrivateDnsName != "ip-172-31-0-"+ip[len("172.31.0."):]+".eu-west-2.compute.internal" ||
 			*got.ImageId != image || got.InstanceType != "t3.micro" || *got.AmiLaunchIndex != int32(n) || *got.Placement.AvailabilityZone != "eu-west-2a" ||
 			*got.IamInstanceProfile.Arn != arn("instance-profile/node") || !strings.HasPrefix(*got.IamInstanceProfile.Id, "AIPA") ||
 			got.LaunchTime.IsZero() || got.MetadataOptions.HttpTokens != "required" || got.Architecture != "x86_64" {
@@ -218,22 +227,22 @@ func TestRunInstances(t *testing.T) {
 			t.Errorf("the tags are %+v", got.Tags)
 		}
 	}
-	elsewhere, err := client.RunInstances(t.Context(), launch(), func(o *ec2.Options) { o.Region = "us-east-1" })
+	elsewhere, err := client.RunInstances(t.Context(), launch(func(i *ec2.RunInstancesInput) { i.ImageId = aws.String(amazonLinux("us-east-1")) }), func(o *ec2.Options) { o.Region = "us-east-1" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *elsewhere.Instances[0].PrivateDnsName != "ip-10-0-0-4.ec2.internal" {
+	if *elsewhere.Instances[0].PrivateDnsName != "ip-172-31-0-4.ec2.internal" {
 		t.Errorf("in us-east-1: %s", *elsewhere.Instances[0].PrivateDnsName)
 	}
 	byARN := launch(func(i *ec2.RunInstancesInput) {
 		i.IamInstanceProfile = &ec2types.IamInstanceProfileSpecification{Arn: launched.Instances[0].IamInstanceProfile.Arn}
-		i.PrivateIpAddress = aws.String("172.18.0.7")
+		i.PrivateIpAddress = aws.String("172.31.0.77")
 	})
 	given, err := client.RunInstances(t.Context(), byARN)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *given.Instances[0].PrivateDnsName != "ip-172-18-0-7.eu-west-2.compute.internal" {
+	if *given.Instances[0].PrivateDnsName != "ip-172-31-0-77.eu-west-2.compute.internal" {
 		t.Errorf("with a given address: %s", *given.Instances[0].PrivateDnsName)
 	}
 	if _, err := client.RunInstances(t.Context(), byARN); code(err) != "InvalidIPAddress.InUse" {
@@ -257,15 +266,17 @@ func TestRunInstancesRefuses(t *testing.T) {
 		change     func(*ec2.RunInstancesInput)
 		code, want string
 	}{
-		"no image":            {func(i *ec2.RunInstancesInput) { i.ImageId = nil }, "MissingParameter", "ImageId"},
-		"an invalid image":    {func(i *ec2.RunInstancesInput) { i.ImageId = aws.String("debian") }, "InvalidAMIID.Malformed", "debian"},
-		"an invalid type":     {func(i *ec2.RunInstancesInput) { i.InstanceType = "big" }, "InvalidParameterValue", "big"},
-		"none at all":         {func(i *ec2.RunInstancesInput) { i.MinCount = aws.Int32(0) }, "InvalidParameterValue", "MinCount"},
-		"more than many":      {func(i *ec2.RunInstancesInput) { i.MinCount = aws.Int32(2) }, "InvalidParameterValue", "minCount"},
-		"too many":            {func(i *ec2.RunInstancesInput) { i.MinCount, i.MaxCount = aws.Int32(201), aws.Int32(201) }, "InstanceLimitExceeded", "limit of 200"},
-		"a public address":    {func(i *ec2.RunInstancesInput) { i.PrivateIpAddress = aws.String("8.8.8.8") }, "InvalidParameterValue", "8.8.8.8"},
-		"one address for two": {func(i *ec2.RunInstancesInput) { i.PrivateIpAddress, i.MaxCount = aws.String("10.0.0.9"), aws.Int32(2) }, "InvalidParameterCombination", "one instance"},
-		"no such profile":     {withProfile("nothing"), "InvalidParameterValue", "Invalid IAM Instance Profile name"},
+		"no image":         {func(i *ec2.RunInstancesInput) { i.ImageId = nil }, "MissingParameter", "ImageId"},
+		"an invalid image": {func(i *ec2.RunInstancesInput) { i.ImageId = aws.String("debian") }, "InvalidAMIID.Malformed", "debian"},
+		"an invalid type":  {func(i *ec2.RunInstancesInput) { i.InstanceType = "big" }, "InvalidParameterValue", "big"},
+		"none at all":      {func(i *ec2.RunInstancesInput) { i.MinCount = aws.Int32(0) }, "InvalidParameterValue", "MinCount"},
+		"more than many":   {func(i *ec2.RunInstancesInput) { i.MinCount = aws.Int32(2) }, "InvalidParameterValue", "minCount"},
+		"too many":         {func(i *ec2.RunInstancesInput) { i.MinCount, i.MaxCount = aws.Int32(201), aws.Int32(201) }, "InstanceLimitExceeded", "limit of 200"},
+		"a public address": {func(i *ec2.RunInstancesInput) { i.PrivateIpAddress = aws.String("8.8.8.8") }, "InvalidParameterValue", "8.8.8.8"},
+		"one address for two": {func(i *ec2.RunInstancesInput) {
+			i.PrivateIpAddress, i.MaxCount = aws.String("172.31.0.9"), aws.Int32(2)
+		}, "InvalidParameterCombination", "one instance"},
+		"no such profile": {withProfile("nothing"), "InvalidParameterValue", "Invalid IAM Instance Profile name"},
 		"no such profile's ARN": {func(i *ec2.RunInstancesInput) {
 			i.IamInstanceProfile = &ec2types.IamInstanceProfileSpecification{Arn: aws.String("arn:aws:iam::000000000000:instance-profile/node")}
 		}, "InvalidParameterValue", "Invalid IAM Instance Profile ARN"},
@@ -273,7 +284,7 @@ func TestRunInstancesRefuses(t *testing.T) {
 			i.IamInstanceProfile = &ec2types.IamInstanceProfileSpecification{Arn: aws.String("x"), Name: aws.String("node")}
 		}, "InvalidParameterCombination", "iamInstanceProfile.name"},
 		"an empty profile": {withProfile("empty"), "InvalidParameterValue", "has no associated IAM Roles"},
-		"tags of a volume": {tags("volume", tag("a", "b")), "InvalidParameterValue", "'volume' is not a valid taggable resource type"},
+		"tags of a subnet": {tags("subnet", tag("a", "b")), "InvalidParameterValue", "'subnet' is not a valid taggable resource type"},
 		"tags of nothing":  {tags("", tag("a", "b")), "InvalidParameterValue", "'' is not a valid taggable resource type"},
 		"a tag of AWS's":   {tags("instance", tag("aws:a", "b")), "InvalidParameterValue", "reserved"},
 		"a long tag":       {tags("instance", tag(strings.Repeat("x", 128), "b")), "InvalidParameterValue", "127"},
@@ -282,10 +293,29 @@ func TestRunInstancesRefuses(t *testing.T) {
 			i.MetadataOptions = &ec2types.InstanceMetadataOptionsRequest{HttpTokens: "some"}
 		}, "InvalidParameterValue", "HttpTokens"},
 		"a hop limit": {func(i *ec2.RunInstancesInput) {
-			i.MetadataOptions = &ec2types.InstanceMetadataOptionsRequest{HttpPutResponseHopLimit: aws.Int32(2)}
-		}, "ValidationError", "MetadataOptions.HttpPutResponseHopLimit"},
-		"a subnet":         {func(i *ec2.RunInstancesInput) { i.SubnetId = aws.String("subnet-1") }, "ValidationError", "SubnetId"},
-		"a token too long": {func(i *ec2.RunInstancesInput) { i.ClientToken = aws.String(strings.Repeat("x", 65)) }, "InvalidParameterValue", "clientToken"},
+			i.MetadataOptions = &ec2types.InstanceMetadataOptionsRequest{HttpPutResponseHopLimit: aws.Int32(65)}
+		}, "InvalidParameterValue", "HttpPutResponseHopLimit"},
+		"no subnet's ID":       {func(i *ec2.RunInstancesInput) { i.SubnetId = aws.String("subnet-1") }, "InvalidSubnetID.Malformed", "subnet-1"},
+		"no such subnet":       {func(i *ec2.RunInstancesInput) { i.SubnetId = aws.String("subnet-01234567") }, "InvalidSubnetID.NotFound", "subnet-01234567"},
+		"no such group":        {func(i *ec2.RunInstancesInput) { i.SecurityGroupIds = []string{"sg-01234567"} }, "InvalidGroup.NotFound", "sg-01234567"},
+		"no such image":        {func(i *ec2.RunInstancesInput) { i.ImageId = aws.String("ami-01234567") }, "InvalidAMIID.NotFound", "ami-01234567"},
+		"no such key":          {func(i *ec2.RunInstancesInput) { i.KeyName = aws.String("k") }, "InvalidKeyPair.NotFound", "'k'"},
+		"no such type":         {func(i *ec2.RunInstancesInput) { i.InstanceType = "t3.huge" }, "InvalidParameterValue", "t3.huge"},
+		"another architecture": {func(i *ec2.RunInstancesInput) { i.InstanceType = "t4g.micro" }, "InvalidParameterValue", "architecture 'arm64'"},
+		"an address elsewhere": {func(i *ec2.RunInstancesInput) { i.PrivateIpAddress = aws.String("172.31.16.9") }, "InvalidParameterValue", "does not fall within"},
+		"a reserved address":   {func(i *ec2.RunInstancesInput) { i.PrivateIpAddress = aws.String("172.31.0.3") }, "InvalidParameterValue", "reserved"},
+		"user data too long": {func(i *ec2.RunInstancesInput) {
+			i.UserData = aws.String(base64.StdEncoding.EncodeToString(make([]byte, 16385)))
+		}, "InvalidParameterValue", "16384"},
+		"user data in no base64": {func(i *ec2.RunInstancesInput) { i.UserData = aws.String("#!") }, "InvalidUserData.Malformed", "BASE64"},
+		"a small root volume": {func(i *ec2.RunInstancesInput) {
+			i.BlockDeviceMappings = []ec2types.BlockDeviceMapping{{DeviceName: aws.String("/dev/xvda"), Ebs: &ec2types.EbsBlockDevice{VolumeSize: aws.Int32(1)}}}
+		}, "InvalidBlockDeviceMapping", "expect size"},
+		"no such template": {func(i *ec2.RunInstancesInput) {
+			i.LaunchTemplate = &ec2types.LaunchTemplateSpecification{LaunchTemplateName: aws.String("none")}
+		}, "InvalidLaunchTemplateName.NotFoundException", "none"},
+		"no such parameter": {func(i *ec2.RunInstancesInput) { i.ImageId = aws.String("resolve:ssm:/none") }, "InvalidParameterValue", "/none"},
+		"a token too long":  {func(i *ec2.RunInstancesInput) { i.ClientToken = aws.String(strings.Repeat("x", 65)) }, "InvalidParameterValue", "clientToken"},
 	} {
 		_, err := ec2.NewFromConfig(s.SDK()).RunInstances(t.Context(), launch(test.change))
 		if code(err) != test.code || !strings.Contains(err.Error(), test.want) {
@@ -577,7 +607,7 @@ func TestInstanceTags(t *testing.T) {
 		{"too many", create(both, many...), "TagLimitExceeded", map[string]string{"a": "3", "A": "2"}},
 		{"none", create(both), "MissingParameter", map[string]string{"a": "3", "A": "2"}},
 		{"of nothing", create([]string{}, tag("a", "4")), "MissingParameter", map[string]string{"a": "3", "A": "2"}},
-		{"of a volume", create([]string{"vol-0123456789abcdef0"}, tag("a", "4")), "InvalidID", map[string]string{"a": "3", "A": "2"}},
+		{"of a volume", create([]string{"vol-0123456789abcdef0"}, tag("a", "4")), "InvalidVolume.NotFound", map[string]string{"a": "3", "A": "2"}},
 		{"of one that is not", create([]string{both[0], "i-0123456789abcdef9"}, tag("a", "4")), "InvalidInstanceID.NotFound", map[string]string{"a": "3", "A": "2"}},
 		{"delete by another value", remove(both, tag("a", "9")), "", map[string]string{"a": "3", "A": "2"}},
 		{"delete by value", remove(both, tag("a", "3")), "", map[string]string{"A": "2"}},

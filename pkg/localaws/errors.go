@@ -6,5 +6,3 @@ import (
 
 // Error is an error response of AWS.
 type Error = api.Error
-
-func newError(status int, code, message string) *Error { return api.NewError(status, code, message) }

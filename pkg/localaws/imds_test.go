@@ -149,9 +149,9 @@ func TestMetadata(t *testing.T) {
 		"/latest/meta-data/ami-launch-index":            "0",
 		"/latest/meta-data/instance-id":                 id,
 		"/latest/meta-data/instance-type":               "t3.micro",
-		"/latest/meta-data/local-hostname":              "ip-10-0-0-4.eu-west-2.compute.internal",
-		"/latest/meta-data/hostname":                    "ip-10-0-0-4.eu-west-2.compute.internal",
-		"/latest/meta-data/local-ipv4":                  "10.0.0.4",
+		"/latest/meta-data/local-hostname":              "ip-172-31-0-4.eu-west-2.compute.internal",
+		"/latest/meta-data/hostname":                    "ip-172-31-0-4.eu-west-2.compute.internal",
+		"/latest/meta-data/local-ipv4":                  "172.31.0.4",
 		"/latest/meta-data/placement/region":            "eu-west-2",
 		"/latest/meta-data/placement/availability-zone": "eu-west-2a",
 		"/latest/meta-data/services/partition":          "aws",
@@ -207,7 +207,7 @@ func TestMetadataClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := document.InstanceIdentityDocument; d.InstanceID != id || d.AccountID != account || d.PrivateIP != "10.0.0.4" || d.Region != "eu-west-2" ||
+	if d := document.InstanceIdentityDocument; d.InstanceID != id || d.AccountID != account || d.PrivateIP != "172.31.0.4" || d.Region != "eu-west-2" ||
 		d.AvailabilityZone != "eu-west-2a" || d.InstanceType != "t3.micro" || d.ImageID != image || d.Architecture != "x86_64" || d.PendingTime.IsZero() {
 		t.Errorf("%+v", d)
 	}

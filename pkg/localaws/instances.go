@@ -1,31 +1,63 @@
 package localaws
 
 import (
-	"maps"
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/ec2"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/imds"
+	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
-// The methods of [account.Instances]: what the metadata service asks of EC2.
+// Instance is an EC2 instance.
+type Instance = ec2.Instance
 
-var _ account.Instances = (*state)(nil)
+// IMDS returns the metadata service of an instance, as at 169.254.169.254. It hands
+// out credentials of the role in the instance's profile to every client, so its
+// listener must be reachable by the instance only.
+func (a *AWS) IMDS(instanceID string) (http.Handler, error) { return a.metadata.Handler(instanceID) }
 
-// Instance returns the instance with an ID.
-func (s *state) Instance(id string) (account.Instance, bool) {
-	i, ok := s.Instances[id]
-	if !ok {
-		return account.Instance{}, false
+// ServeIMDS serves the metadata of an instance (see [AWS.IMDS]) on a listener until
+// ctx ends. Clients must be on this machine or in one of the allowed networks.
+func (a *AWS) ServeIMDS(ctx context.Context, instanceID string, listener net.Listener, allow []netip.Prefix) error {
+	if err := CheckAllow(listener, allow); err != nil {
+		return err
 	}
-	return account.Instance{
-		ID: i.ID, State: i.State, Region: i.Region, Zone: i.zone(), Image: i.Image, Type: i.Type,
-		Reservation: i.Reservation, LaunchIndex: i.LaunchIndex, Launched: i.Launched, PrivateDNSName: i.PrivateDNSName, PrivateIP: i.PrivateIP,
-		Tags: maps.Clone(i.Tags), Profile: i.InstanceProfile, Metadata: i.Metadata, Session: i.Session,
-	}, true
+	handler, err := a.IMDS(instanceID)
+	if err != nil {
+		return err
+	}
+	return a.serve(ctx, proxy.Only(listener, allow, a.log), imds.ByAddress(handler))
 }
 
-// SetSession keeps the access key ID of an instance's credentials.
-func (s *state) SetSession(id, accessKeyID string) {
-	if i, ok := s.Instances[id]; ok {
-		i.Session = accessKeyID
+// An instanceJSON is an instance in the response of the control endpoint.
+type instanceJSON struct {
+	Instance
+	// MetadataEndpoint is the AWS_EC2_METADATA_SERVICE_ENDPOINT for clients that act
+	// as if on the instance.
+	MetadataEndpoint string `json:"metadataEndpoint,omitempty"`
+}
+
+// listInstances returns all instances in launch order, and their metadata addresses.
+func (a *AWS) listInstances() ([]instanceJSON, error) {
+	var all []instanceJSON
+	var ids []string
+	a.account.View(func(tx *account.Tx) {
+		for _, i := range ec2.Instances(tx) {
+			all, ids = append(all, instanceJSON{Instance: i}), append(ids, i.ID)
+		}
+	})
+	addresses, err := a.metadata.Addresses(ids)
+	if err != nil {
+		return nil, err
 	}
+	for i := range all {
+		if address, ok := addresses[all[i].ID]; ok {
+			all[i].MetadataEndpoint = "http://" + address + "/" // AWS CLI 2.9 breaks without the slash
+		}
+	}
+	return all, nil
 }

@@ -63,8 +63,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudformation"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudtrail"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/ec2"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/eks"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/iam"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/imds"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/organizations"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/ssm"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/sts"
@@ -84,7 +86,7 @@ type Config struct {
 	// Region is the default region of clients. Empty means us-east-1, or that of the
 	// partition's global services.
 	Region string
-	// Instances are the EC2 instances.
+	// Instances are the EC2 instances of the first account.
 	Instances []Instance
 	// Administrator is the access key of the user administrator, who has full
 	// access. The zero value means a new one.
@@ -136,10 +138,7 @@ type AWS struct {
 
 	apiServers *eks.Servers // of clusters
 
-	metadataListeners metadataListeners
-
-	// state is for transactions only.
-	state *state
+	metadata *imds.Service
 }
 
 // New creates a local AWS.
@@ -164,7 +163,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
-	if err := checkInstances(config.Instances); err != nil {
+	if err := ec2.Check(config.Instances); err != nil {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	if config.CA == nil {
@@ -202,6 +201,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	a.account = a.accounts.Default()
+	a.metadata = imds.New(a.account, config.Log)
 	a.gateway = gateway.New(gateway.Config{
 		Accounts: a.accounts, Clock: clock, Services: services, Unknown: protocol.Of, Trail: a.trail, Random: config.Random, Log: config.Log,
 	})
@@ -214,11 +214,7 @@ func (a *AWS) services() []api.Service {
 		sts.New(),
 		iam.New(managedpolicy.New(a.partition), a.administrators),
 		eks.New(a.apiServers),
-		{
-			Name: "ec2", Title: "EC2", Operations: define(ec2Operations()), Translate: translateEC2,
-			Protocol: protocol.EC2{Version: "2016-11-15", Namespace: "http://ec2.amazonaws.com/doc/2016-11-15/"},
-			State:    account.Part{New: func() account.Section { return newState(a) }, Begin: a.begin},
-		},
+		ec2.New(a.instances),
 		cloudtrail.New(a.trail),
 		ssm.New(),
 		cloudformation.New(),
@@ -226,11 +222,8 @@ func (a *AWS) services() []api.Service {
 	}
 }
 
-// begin adds the configured instances.
-func (a *AWS) begin(tx *account.Tx) {
-	a.state = account.Get[*state](tx)
-	a.addInstances(a.instances)
-}
+// ServeHTTP answers an API call to any of AWS's hosts.
+func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.gateway.ServeHTTP(w, r) }
 
 // Administrator returns the access key of the user administrator, who has full
 // access, of the first account.
@@ -275,7 +268,7 @@ func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Pr
 		return err
 	}
 	defer p.Close()
-	defer a.metadataListeners.serve()()
+	defer a.metadata.Serve()()
 	return a.serve(ctx, listener, p)
 }
 

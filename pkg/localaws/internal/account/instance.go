@@ -22,6 +22,7 @@ func (tx *Tx) Instances() Instances { return offered[Instances](tx.Account) }
 type Instance struct {
 	ID, State, Region, Zone string
 	Image, Type             string
+	Architecture            string
 	Reservation             string
 	LaunchIndex             int
 	Launched                time.Time
@@ -31,9 +32,14 @@ type Instance struct {
 	// Profile is the name of the instance profile; empty without one.
 	Profile  string
 	Metadata MetadataOptions
+	// UserData is what the instance was launched with.
+	UserData string
 	// Session is what SetSession set.
 	Session string
 }
+
+// HasMetadata reports whether the instance's state lets its metadata answer.
+func (i Instance) HasMetadata() bool { return i.State == "pending" || i.State == "running" }
 
 // MetadataOptions configure the metadata service of an instance.
 type MetadataOptions struct {
@@ -43,4 +49,6 @@ type MetadataOptions struct {
 	// tags.
 	Endpoint string `json:"httpEndpoint"`
 	Tags     string `json:"instanceMetadataTags"`
+	// HopLimit is how far tokens travel; zero means 1. Nothing here limits it.
+	HopLimit int `json:"httpPutResponseHopLimit,omitempty"`
 }

@@ -65,20 +65,74 @@ resource "aws_security_group" "nodes" {
 }
 
 resource "aws_launch_template" "nodes" {
-  name          = "nodes"
-  instance_type = "t3.medium"
-  description   = var.change
+  name                   = "nodes"
+  instance_type          = "t3.medium"
+  image_id               = data.aws_ami.nodes.id
+  user_data              = base64encode("#!/bin/sh")
+  vpc_security_group_ids = [aws_security_group.nodes.id]
+  block_device_mappings {
+    device_name = "/dev/xvda"
+    ebs {
+      volume_size = 30
+      encrypted   = true
+    }
+  }
+  tag_specifications {
+    resource_type = "instance"
+    tags          = { Name = var.change }
+  }
+  description = var.change
   metadata_options {
     http_tokens                 = "required"
     http_put_response_hop_limit = 2
   }
 }
 
+resource "aws_vpc_security_group_ingress_rule" "nodes" {
+  security_group_id            = aws_security_group.control.id
+  referenced_security_group_id = aws_security_group.nodes.id
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  description                  = var.change
+}
+
+resource "aws_security_group" "control" {
+  name   = "control"
+  vpc_id = aws_vpc.eks.id
+}
+
+resource "aws_ebs_volume" "data" {
+  availability_zone = data.aws_availability_zones.available.names[0]
+  size              = var.change == "before" ? 10 : 20
+  type              = "gp3"
+}
+
+resource "aws_key_pair" "nodes" {
+  key_name   = "nodes"
+  public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmhjKmwiM5Qnl5uzSmn9ER28VNuZVTlNiFgvUOVnyZs nodes"
+  tags       = { Name = var.change }
+}
+
+data "aws_ami" "nodes" {
+  owners      = ["amazon"]
+  most_recent = true
+  filter {
+    name   = "name"
+    values = ["amazon-eks-node-al2023-x86_64-standard-1.34-*"]
+  }
+}
+
 output "imports" {
   value = {
-    "aws_vpc.eks"              = aws_vpc.eks.id
-    "aws_subnet.eks[0]"        = aws_subnet.eks[0].id
-    "aws_internet_gateway.eks" = aws_internet_gateway.eks.id
-    "aws_security_group.nodes" = aws_security_group.nodes.id
+    "aws_vpc.eks"                               = aws_vpc.eks.id
+    "aws_subnet.eks[0]"                         = aws_subnet.eks[0].id
+    "aws_internet_gateway.eks"                  = aws_internet_gateway.eks.id
+    "aws_security_group.nodes"                  = aws_security_group.nodes.id
+    "aws_route_table.eks"                       = aws_route_table.eks.id
+    "aws_launch_template.nodes"                 = aws_launch_template.nodes.id
+    "aws_ebs_volume.data"                       = aws_ebs_volume.data.id
+    "aws_key_pair.nodes"                        = aws_key_pair.nodes.key_name
+    "aws_vpc_security_group_ingress_rule.nodes" = aws_vpc_security_group_ingress_rule.nodes.id
   }
 }

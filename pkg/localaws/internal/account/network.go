@@ -1,0 +1,16 @@
+package account
+
+// Networks is what EKS asks of EC2, which keeps subnets and security groups. EC2's
+// section implements it.
+type Networks interface {
+	// Subnet returns the subnet with an ID in a region.
+	Subnet(tx *Tx, region, id string) (Subnet, bool)
+	// SecurityGroup returns the VPC of a security group in a region.
+	SecurityGroup(tx *Tx, region, id string) (vpc string, ok bool)
+}
+
+// Networks returns the account's EC2.
+func (tx *Tx) Networks() Networks { return offered[Networks](tx.Account) }
+
+// A Subnet is a subnet as other services see it.
+type Subnet struct{ ID, VPC, Zone string }

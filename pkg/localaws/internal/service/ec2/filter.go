@@ -1,0 +1,112 @@
+package ec2
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A filter selects the things for which one value of a field matches one of its
+// patterns.
+type filter struct {
+	Name  string
+	Value []string
+}
+
+const maxFilterValues = 200
+
+// A field returns the values of a thing that a filter compares.
+type field[T any] func(T) []string
+
+// one returns a field that has one value.
+func one[T any](of func(T) string) field[T] {
+	return func(item T) []string { return []string{of(item)} }
+}
+
+// filtered returns the things that every filter matches; fields are by the names of
+// filters. With tags, those on tags are among them.
+func filtered[T any](filters []filter, all []T, by map[string]field[T], tags func(T) map[string]string) ([]T, error) {
+	for _, f := range filters {
+		values, err := fieldOf(f.Name, by, tags)
+		if err != nil {
+			return nil, err
+		}
+		if len(f.Value) > maxFilterValues {
+			return nil, refuse("FilterLimitExceeded", "The maximum number of filter values specified on a single call is "+strconv.Itoa(maxFilterValues))
+		}
+		matches := like(f.Value)
+		all = slices.DeleteFunc(slices.Clone(all), func(item T) bool { return !slices.ContainsFunc(values(item), matches) })
+	}
+	return all, nil
+}
+
+// fieldOf returns the field that a filter compares.
+func fieldOf[T any](name string, by map[string]field[T], tags func(T) map[string]string) (field[T], error) {
+	supported := slices.Sorted(maps.Keys(by))
+	if tags != nil {
+		if key, ok := strings.CutPrefix(name, "tag:"); ok {
+			return func(item T) []string {
+				if value, ok := tags(item)[key]; ok {
+					return []string{value}
+				}
+				return nil
+			}, nil
+		}
+		if name == "tag-key" {
+			return func(item T) []string { return slices.Collect(maps.Keys(tags(item))) }, nil
+		}
+		supported = append(supported, "tag:KEY", "tag-key")
+	}
+	// AWS also takes some names in camel case: isDefault.
+	for _, spelled := range []string{name, kebab(name)} {
+		if values, ok := by[spelled]; ok {
+			return values, nil
+		}
+	}
+	return nil, invalid("localaws does not support the filter '" + name + "' here (supported: " + strings.Join(supported, ", ") + ")")
+}
+
+func kebab(name string) string {
+	var b strings.Builder
+	for _, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			b.WriteByte('-')
+			c += 'a' - 'A'
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// like reports whether a value matches one of the patterns of a filter: * matches
+// any run of characters, ? any one, and a backslash takes the next one literally.
+func like(patterns []string) func(string) bool {
+	var compiled []*regexp.Regexp
+	for _, pattern := range patterns {
+		var b strings.Builder
+		literal := false
+		for _, c := range pattern {
+			switch {
+			case literal:
+				b.WriteString(regexp.QuoteMeta(string(c)))
+				literal = false
+			case c == '\\':
+				literal = true
+			case c == '*':
+				b.WriteString(".*")
+			case c == '?':
+				b.WriteString(".")
+			default:
+				b.WriteString(regexp.QuoteMeta(string(c)))
+			}
+		}
+		if expression, err := regexp.Compile(`(?s)\A` + b.String() + `\z`); err == nil {
+			compiled = append(compiled, expression)
+		}
+	}
+	return func(text string) bool {
+		return slices.ContainsFunc(compiled, func(expression *regexp.Regexp) bool { return expression.MatchString(text) })
+	}
+}

@@ -1,0 +1,31 @@
+package ec2
+
+import "github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+
+var _ account.Networks = (*state)(nil)
+
+// Subnet returns the subnet with an ID.
+func (s *state) Subnet(tx *account.Tx, regionName, id string) (account.Subnet, bool) {
+	r, err := s.region(tx, regionName)
+	if err != nil {
+		return account.Subnet{}, false
+	}
+	found, ok := r.Subnets[id]
+	if !ok {
+		return account.Subnet{}, false
+	}
+	return account.Subnet{ID: found.ID, VPC: found.VPC, Zone: found.Zone}, true
+}
+
+// SecurityGroup returns the VPC of the security group with an ID.
+func (s *state) SecurityGroup(tx *account.Tx, regionName, id string) (vpc string, ok bool) {
+	r, err := s.region(tx, regionName)
+	if err != nil {
+		return "", false
+	}
+	found, ok := r.Groups[id]
+	if !ok {
+		return "", false
+	}
+	return found.VPC, true
+}

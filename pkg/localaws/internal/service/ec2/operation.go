@@ -1,0 +1,184 @@
+package ec2
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
+)
+
+// A call is the transaction of an operation.
+type call struct {
+	*account.Tx
+	state  *state
+	region *region
+	form   api.Form
+	// dry reports that the call only asks whether it is permitted.
+	dry bool
+}
+
+// An input may have checks that need no state.
+type checked interface{ check() error }
+
+// dryRun is embedded in the inputs of operations that can only ask for permission.
+type dryRun struct{ DryRun bool }
+
+func (d dryRun) isDry() bool { return d.DryRun }
+
+// A request is the input of an operation, and the form that it was read from.
+type request[In any] struct {
+	form api.Form
+	in   In
+}
+
+// define makes an operation.
+func define[In any](name string, run func(*call, In) (any, error)) api.Definition[request[In]] {
+	return api.Definition[request[In]]{
+		Facts: api.Facts{Name: name, Accepts: accepts(reflect.TypeFor[In](), "")},
+		Decode: func(input api.Input) (request[In], error) {
+			in, err := decode[In](input.Form)
+			if c, ok := any(in).(checked); ok && err == nil {
+				err = c.check()
+			}
+			return request[In]{input.Form, in}, err
+		},
+		Run: func(tx *account.Tx, r request[In]) (any, error) {
+			c := &call{Tx: tx, state: account.Get[*state](tx), form: r.form}
+			var err error
+			if c.region, err = c.state.region(tx, tx.Region); err != nil {
+				return nil, err
+			}
+			if d, ok := any(r.in).(interface{ isDry() bool }); ok {
+				c.dry = d.isDry()
+			}
+			c.forgetInstances()
+			return run(c, r.in)
+		},
+	}
+}
+
+// change makes an operation that asks for its permissions itself, with [call.permit].
+func change[In any](name string, run func(*call, In) (any, error)) api.Operation {
+	return api.Define(define(name, run))
+}
+
+// describe makes an operation that lists things. Permission is for all or nothing.
+func describe[In any](name string, run func(*call, In) (any, error)) api.Operation {
+	d := define(name, func(c *call, in In) (any, error) {
+		if err := c.permit(); err != nil {
+			return nil, err
+		}
+		return run(c, in)
+	})
+	d.ReadOnly, d.Resource = true, api.Anything[request[In]]
+	return api.Define(d)
+}
+
+// A grant is one permission that a call needs.
+type grant struct {
+	action, resource string
+	keys             map[string][]string
+}
+
+// authorize checks permissions that a call needs.
+func (c *call) authorize(grants ...grant) error {
+	for _, g := range grants {
+		if err := c.Authorize("ec2:"+g.action, g.resource, g.keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// permit checks the last permissions that a call needs. It also returns an error if
+// the call asks for no more than that.
+func (c *call) permit(grants ...grant) error {
+	if err := c.authorize(grants...); err != nil {
+		return err
+	}
+	if c.dry {
+		return api.NewError(http.StatusPreconditionFailed, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+	}
+	return nil
+}
+
+// arn returns the ARN of a resource of the region: arn("instance", "*").
+func (c *call) arn(noun, id string) string { return c.ARN("ec2", c.Region, noun+"/"+id) }
+
+// digest returns a hash of the parameters of a call.
+func (c *call) digest() string {
+	asked := url.Values{}
+	for name, values := range c.form {
+		if !strings.HasPrefix(name, "X-Amz-") && name != "DryRun" {
+			asked[name] = values
+		}
+	}
+	sum := sha256.Sum256([]byte(asked.Encode()))
+	return hex.EncodeToString(sum[:])
+}
+
+type (
+	items[T any] = protocol.Items[T]
+	fields       = protocol.Fields
+	timestamp    = protocol.Timestamp
+)
+
+func itemsOf[T any](list []T) items[T] { return protocol.ItemsOf(list) }
+
+func element(name string, value any) protocol.Field { return protocol.Element(name, value) }
+
+// listing is embedded in the inputs of operations that list things.
+type listing struct {
+	dryRun
+	Filter []filter
+}
+
+// paging is embedded in the inputs of operations that return lists in pages.
+type paging struct {
+	MaxResults *int
+	NextToken  string
+}
+
+// page returns a page of a list, sorted by key, under a name, with the token of the
+// next page.
+func page[T, X any](p paging, name string, all []T, key func(T) string, xml func(T) X) (fields, error) {
+	some, next, err := pageOf(p, all, key)
+	if err != nil {
+		return nil, err
+	}
+	var listed items[X]
+	for _, item := range some {
+		listed.Item = append(listed.Item, xml(item))
+	}
+	return withNext(fields{element(name, listed)}, next), nil
+}
+
+// pageOf returns a page of a list, sorted by key, and the token of the next page.
+func pageOf[T any](p paging, all []T, key func(T) string) (page []T, next string, err error) {
+	limit := 1000
+	if p.MaxResults != nil {
+		if limit = *p.MaxResults; limit < 5 || limit > 1000 {
+			return nil, "", invalid("Value ( " + strconv.Itoa(limit) + " ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.")
+		}
+	}
+	page, next, ok := api.PageAfter(all, key, p.NextToken, limit)
+	if !ok {
+		return nil, "", refuse("InvalidNextToken", "The token is invalid.")
+	}
+	return page, next, nil
+}
+
+// withNext adds the token of the next page, if there is one.
+func withNext(response fields, next string) fields {
+	if next == "" {
+		return response
+	}
+	return append(response, element("nextToken", next))
+}

@@ -1,0 +1,546 @@
+package ec2
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
+)
+
+// launchData is what instances are launched with: by RunInstances, and in launch
+// templates, as in requests, in answers and in the state.
+type launchData struct {
+	ImageID        string             `ec2:"ImageId" xml:"imageId,omitempty" json:",omitzero"`
+	Type           string             `ec2:"InstanceType" xml:"instanceType,omitempty" json:",omitzero"`
+	KeyName        string             `xml:"keyName,omitempty" json:",omitzero"`
+	UserData       string             `xml:"userData,omitempty" json:",omitzero"`
+	EbsOptimized   *bool              `xml:"ebsOptimized" json:",omitzero"`
+	NoTermination  *bool              `ec2:"DisableApiTermination" xml:"disableApiTermination" json:",omitzero"`
+	NoStop         *bool              `ec2:"DisableApiStop" xml:"disableApiStop" json:",omitzero"`
+	Shutdown       string             `ec2:"InstanceInitiatedShutdownBehavior" xml:"instanceInitiatedShutdownBehavior,omitempty" json:",omitzero"`
+	Profile        *profileName       `ec2:"IamInstanceProfile" xml:"iamInstanceProfile" json:",omitzero"`
+	Metadata       *metadataInput     `ec2:"MetadataOptions" xml:"metadataOptions" json:",omitzero"`
+	Monitoring     *monitoringInput   `xml:"monitoring" json:",omitzero"`
+	Placement      *placementInput    `xml:"placement" json:",omitzero"`
+	Credit         *creditInput       `ec2:"CreditSpecification" xml:"creditSpecification" json:",omitzero"`
+	Groups         []string           `ec2:"SecurityGroupId" xml:"securityGroupIdSet>item" json:",omitzero"`
+	GroupNames     []string           `ec2:"SecurityGroup" xml:"securityGroupSet>item" json:",omitzero"`
+	Devices        []deviceInput      `ec2:"BlockDeviceMapping" xml:"blockDeviceMappingSet>item" json:",omitzero"`
+	Interfaces     []interfaceInput   `ec2:"NetworkInterface" xml:"networkInterfaceSet>item" json:",omitzero"`
+	Specifications []tagSpecification `ec2:"TagSpecification" xml:"tagSpecificationSet>item" json:",omitzero"`
+}
+
+type (
+	monitoringInput struct {
+		Enabled *bool `xml:"enabled"`
+	}
+	placementInput struct {
+		Zone    string `ec2:"AvailabilityZone" xml:"availabilityZone,omitempty" json:",omitzero"`
+		Tenancy string `xml:"tenancy,omitempty" json:",omitzero"`
+	}
+	creditInput struct {
+		CpuCredits string `xml:"cpuCredits"`
+	}
+	deviceInput struct {
+		Name string    `ec2:"DeviceName" xml:"deviceName,omitempty"`
+		EBS  *ebsInput `ec2:"Ebs" xml:"ebs"`
+	}
+	ebsInput struct {
+		DeleteOnTermination *bool  `xml:"deleteOnTermination" json:",omitzero"`
+		Encrypted           *bool  `xml:"encrypted" json:",omitzero"`
+		Iops                *int   `xml:"iops" json:",omitzero"`
+		Throughput          *int   `xml:"throughput" json:",omitzero"`
+		KmsKeyID            string `ec2:"KmsKeyId" xml:"kmsKeyId,omitempty" json:",omitzero"`
+		Size                *int   `ec2:"VolumeSize" xml:"volumeSize" json:",omitzero"`
+		Type                string `ec2:"VolumeType" xml:"volumeType,omitempty" json:",omitzero"`
+	}
+	interfaceInput struct {
+		Index       *int     `ec2:"DeviceIndex" xml:"deviceIndex" json:",omitzero"`
+		Public      *bool    `ec2:"AssociatePublicIpAddress" xml:"associatePublicIpAddress" json:",omitzero"`
+		Delete      *bool    `ec2:"DeleteOnTermination" xml:"deleteOnTermination" json:",omitzero"`
+		Subnet      string   `ec2:"SubnetId" xml:"subnetId,omitempty" json:",omitzero"`
+		PrivateIP   string   `ec2:"PrivateIpAddress" xml:"privateIpAddress,omitempty" json:",omitzero"`
+		Description string   `xml:"description,omitempty" json:",omitzero"`
+		Groups      []string `ec2:"SecurityGroupId" xml:"groupSet>groupId" json:",omitzero"`
+	}
+)
+
+// maxUserData bounds user data, before it is encoded in base64.
+const maxUserData = 16 * 1024
+
+// check validates what needs no state.
+func (d launchData) check() error {
+	if d.ImageID != "" && !strings.HasPrefix(d.ImageID, "resolve:ssm:") && !imageIDPattern.MatchString(d.ImageID) {
+		return refuse("InvalidAMIID.Malformed", fmt.Sprintf("Invalid id: %q (expecting \"ami-...\")", d.ImageID))
+	}
+	if d.Type != "" {
+		if _, ok := typeNamed(d.Type); !ok {
+			return refuse("InvalidParameterValue", "Invalid value '"+d.Type+"' for InstanceType. localaws has the types that DescribeInstanceTypes lists.")
+		}
+	}
+	data, err := base64.StdEncoding.DecodeString(d.UserData)
+	if err != nil {
+		return refuse("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
+	}
+	if len(data) > maxUserData {
+		return invalid("User data is limited to 16384 bytes")
+	}
+	if d.Metadata != nil {
+		if _, err := d.Metadata.options(); err != nil {
+			return err
+		}
+	}
+	for _, device := range d.Devices {
+		if device.EBS != nil {
+			if err := device.EBS.check(); err != nil {
+				return err
+			}
+		}
+	}
+	for _, values := range [][]string{{"instanceInitiatedShutdownBehavior", d.Shutdown, "stop", "terminate"}} {
+		if values[1] != "" && !slices.Contains(values[2:], values[1]) {
+			return invalid("Value (" + values[1] + ") for parameter " + values[0] + " is invalid. Expecting " + strings.Join(values[2:], " or ") + ".")
+		}
+	}
+	if len(d.Interfaces) > 1 {
+		return invalid("localaws gives an instance one network interface, not " + strconv.Itoa(len(d.Interfaces)) + ".")
+	}
+	return nil
+}
+
+// over returns the data with what other data has in its place.
+func (d launchData) over(other launchData) launchData {
+	own := reflect.ValueOf(d)
+	merged := reflect.ValueOf(&other).Elem()
+	for i := range own.NumField() {
+		if !own.Field(i).IsZero() {
+			merged.Field(i).Set(own.Field(i))
+		}
+	}
+	return other
+}
+
+// A template is a launch template.
+type template struct {
+	base
+	Name     string             `json:"name"`
+	Created  time.Time          `json:"created"`
+	Creator  string             `json:"creator"`
+	Default  int                `json:"default"`
+	Latest   int                `json:"latest"`
+	Versions []*templateVersion `json:"versions"`
+	// Token is the client token that makes creation idempotent, Request the digest of
+	// its parameters.
+	Token   string `json:"clientToken,omitempty"`
+	Request string `json:"request,omitempty"`
+}
+
+type templateVersion struct {
+	Number      int        `json:"number"`
+	Description string     `json:"description,omitempty"`
+	Created     time.Time  `json:"created"`
+	Creator     string     `json:"creator"`
+	Data        launchData `json:"data"`
+}
+
+// check validates a template that was read.
+func (t *template) check() error {
+	if slices.Contains(t.Versions, nil) {
+		return errNull
+	}
+	for _, number := range []int{t.Default, t.Latest} {
+		if t.version(number) == nil {
+			return fmt.Errorf("it has no version %d", number)
+		}
+	}
+	return nil
+}
+
+func (t *template) version(number int) *templateVersion {
+	for _, v := range t.Versions {
+		if v.Number == number {
+			return v
+		}
+	}
+	return nil
+}
+
+// Bounds, below AWS's quotas of 5000 templates with 10000 versions each.
+const (
+	maxTemplates        = 500
+	maxTemplateVersions = 100
+	maxTemplateBytes    = 32 * 1024
+)
+
+var templateNamePattern = pattern.New(`^[a-zA-Z0-9().\-/_]{3,128}$`)
+
+func templateOperations() []api.Operation {
+	return []api.Operation{
+		change("CreateLaunchTemplate", createTemplate), change("CreateLaunchTemplateVersion", createTemplateVersion),
+		change("ModifyLaunchTemplate", modifyTemplate), change("DeleteLaunchTemplate", deleteTemplate),
+		change("DeleteLaunchTemplateVersions", deleteTemplateVersions),
+		describe("DescribeLaunchTemplates", describeTemplates), describe("DescribeLaunchTemplateVersions", describeTemplateVersions),
+	}
+}
+
+func templateKind() kind[*template] {
+	return kind[*template]{
+		noun: "launch-template", prefix: "lt-", title: "launch template ID", malformed: "InvalidLaunchTemplateId.Malformed", absent: "InvalidLaunchTemplateId.NotFound",
+		of: func(c *call) map[string]*template { return c.region.Templates }, set: "launchTemplates", xml: func(_ *call, t *template) any { return xmlTemplateOf(t) },
+		filters: func(*call) map[string]field[*template] {
+			return map[string]field[*template]{
+				"create-time":          one(func(t *template) string { return t.Created.UTC().Format("2006-01-02T15:04:05.000Z") }),
+				"launch-template-name": one(func(t *template) string { return t.Name }),
+			}
+		},
+	}
+}
+
+type xmlTemplate struct {
+	ID      string         `xml:"launchTemplateId"`
+	Name    string         `xml:"launchTemplateName"`
+	Created timestamp      `xml:"createTime"`
+	Creator string         `xml:"createdBy"`
+	Default int            `xml:"defaultVersionNumber"`
+	Latest  int            `xml:"latestVersionNumber"`
+	Tags    *items[xmlTag] `xml:"tagSet"`
+}
+
+func xmlTemplateOf(t *template) xmlTemplate {
+	return xmlTemplate{t.ID, t.Name, timestamp(t.Created), t.Creator, t.Default, t.Latest, xmlTags(t.Tags)}
+}
+
+type xmlTemplateVersion struct {
+	ID          string     `xml:"launchTemplateId"`
+	Name        string     `xml:"launchTemplateName"`
+	Number      int        `xml:"versionNumber"`
+	Description string     `xml:"versionDescription,omitempty"`
+	Created     timestamp  `xml:"createTime"`
+	Creator     string     `xml:"createdBy"`
+	Default     bool       `xml:"defaultVersion"`
+	Data        launchData `xml:"launchTemplateData"`
+}
+
+func xmlVersionOf(t *template, v *templateVersion) xmlTemplateVersion {
+	return xmlTemplateVersion{t.ID, t.Name, v.Number, v.Description, timestamp(v.Created), v.Creator, v.Number == t.Default, v.Data}
+}
+
+// checkData checks the data of a template.
+func checkData(data launchData) error {
+	if err := data.check(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(data)
+	if err == nil && len(text) > maxTemplateBytes {
+		err = invalid(fmt.Sprintf("localaws keeps at most %d bytes of launch template data.", maxTemplateBytes))
+	}
+	return err
+}
+
+type createTemplateInput struct {
+	dryRun
+	Name          string             `ec2:"LaunchTemplateName,required"`
+	Description   string             `ec2:"VersionDescription"`
+	Data          launchData         `ec2:"LaunchTemplateData,required"`
+	Token         string             `ec2:"ClientToken"`
+	Specification []tagSpecification `ec2:"TagSpecification"`
+}
+
+func (in createTemplateInput) check() error {
+	if !templateNamePattern.MatchString(in.Name) {
+		return refuse("InvalidLaunchTemplateName.MalformedException", "The launch template name must have 3 to 128 letters, digits and the characters ().-/_.")
+	}
+	return cmp.Or(checkDescription(in.Description), checkToken(in.Token), checkData(in.Data))
+}
+
+func checkDescription(text string) error {
+	if len(text) > 255 {
+		return invalid("Expecting a description of at most 255 characters.")
+	}
+	return nil
+}
+
+func checkToken(token string) error {
+	if len(token) > 64 {
+		return invalid("The value for parameter clientToken has more than 64 characters.")
+	}
+	return nil
+}
+
+func createTemplate(c *call, in createTemplateInput) (any, error) {
+	made, err := templateKind().create(c, in.Specification, nil)
+	if err != nil {
+		return nil, err
+	}
+	digest := c.digest()
+	for _, t := range c.region.Templates {
+		if in.Token != "" && t.Token == in.Token {
+			if t.Request != digest {
+				return nil, mismatch()
+			}
+			return fields{element("launchTemplate", xmlTemplateOf(t))}, nil
+		}
+		if t.Name == in.Name {
+			return nil, refuse("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.")
+		}
+	}
+	if err := bounded(len(c.region.Templates), maxTemplates, "LaunchTemplateLimitExceeded", "launch templates"); err != nil {
+		return nil, err
+	}
+	t := &template{base: made, Name: in.Name, Created: c.Time, Creator: c.Caller.ARN, Default: 1, Token: in.Token, Request: digest}
+	t.add(c, in.Description, in.Data)
+	c.region.Templates[t.ID] = t
+	return fields{element("launchTemplate", xmlTemplateOf(t))}, nil
+}
+
+func mismatch() error {
+	return refuse("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+}
+
+// add adds a version.
+func (t *template) add(c *call, description string, data launchData) *templateVersion {
+	t.Latest++
+	v := &templateVersion{t.Latest, description, c.Time, c.Caller.ARN, data}
+	t.Versions = append(t.Versions, v)
+	return v
+}
+
+// A templateName names a launch template by ID or name.
+type templateName struct {
+	ID   string `ec2:"LaunchTemplateId"`
+	Name string `ec2:"LaunchTemplateName"`
+}
+
+func (n templateName) id(c *call) (string, error) {
+	switch {
+	case n.ID != "" && n.Name != "":
+		return "", invalidCombination("Expected either a launch template ID or a launch template name.")
+	case n.ID != "":
+		return n.ID, nil
+	case n.Name == "":
+		return "", missing("LaunchTemplateId")
+	}
+	for id, t := range c.region.Templates {
+		if t.Name == n.Name {
+			return id, nil
+		}
+	}
+	return "", refuse("InvalidLaunchTemplateName.NotFoundException", "The specified launch template, with template name "+n.Name+", does not exist.")
+}
+
+// taken returns the template, if the caller may act on it.
+func (n templateName) taken(c *call) (*template, error) {
+	id, err := n.id(c)
+	if err != nil {
+		if denied := c.authorize(grant{c.Operation, c.arn("launch-template", "*"), nil}); denied != nil {
+			return nil, denied
+		}
+		return nil, err
+	}
+	return templateKind().taken(c, id)
+}
+
+// numbered returns the version that a text names: a number, $Default, $Latest or
+// nothing, which is the default.
+func (t *template) numbered(text string) (*templateVersion, error) {
+	number := t.Default
+	switch text {
+	case "", "$Default":
+	case "$Latest":
+		number = t.Latest
+	default:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, refuse("InvalidLaunchTemplateId.VersionNotFound", "Could not find launch template version "+strconv.Quote(text)+".")
+		}
+		number = n
+	}
+	v := t.version(number)
+	if v == nil {
+		return nil, refuse("InvalidLaunchTemplateId.VersionNotFound", "Could not find the specified version "+strconv.Itoa(number)+" for the launch template with ID "+t.ID+".")
+	}
+	return v, nil
+}
+
+type createTemplateVersionInput struct {
+	dryRun
+	templateName
+	Source      string     `ec2:"SourceVersion"`
+	Description string     `ec2:"VersionDescription"`
+	Data        launchData `ec2:"LaunchTemplateData,required"`
+	Token       string     `ec2:"ClientToken"`
+}
+
+func (in createTemplateVersionInput) check() error {
+	return cmp.Or(checkDescription(in.Description), checkToken(in.Token), checkData(in.Data))
+}
+
+func createTemplateVersion(c *call, in createTemplateVersionInput) (any, error) {
+	t, err := in.taken(c)
+	if err != nil {
+		return nil, err
+	}
+	data := in.Data
+	if in.Source != "" {
+		source, err := t.numbered(in.Source)
+		if err != nil {
+			return nil, err
+		}
+		data = data.over(source.Data)
+		if err := checkData(data); err != nil {
+			return nil, err
+		}
+	}
+	if err := bounded(len(t.Versions), maxTemplateVersions, "LaunchTemplateVersionLimitExceeded", "versions of the launch template"); err != nil {
+		return nil, err
+	}
+	return fields{element("launchTemplateVersion", xmlVersionOf(t, t.add(c, in.Description, data)))}, nil
+}
+
+type modifyTemplateInput struct {
+	dryRun
+	templateName
+	Default string `ec2:"SetDefaultVersion,required"`
+	Token   string `ec2:"ClientToken"`
+}
+
+func modifyTemplate(c *call, in modifyTemplateInput) (any, error) {
+	t, err := in.taken(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := t.numbered(in.Default)
+	if err != nil {
+		return nil, err
+	}
+	t.Default = v.Number
+	return fields{element("launchTemplate", xmlTemplateOf(t))}, nil
+}
+
+type templateInput struct {
+	dryRun
+	templateName
+}
+
+func deleteTemplate(c *call, in templateInput) (any, error) {
+	t, err := in.taken(c)
+	if err != nil {
+		return nil, err
+	}
+	delete(c.region.Templates, t.ID)
+	return fields{element("launchTemplate", xmlTemplateOf(t))}, nil
+}
+
+type deleteTemplateVersionsInput struct {
+	dryRun
+	templateName
+	Versions []string `ec2:"LaunchTemplateVersion,required"`
+}
+
+type xmlDeletedVersion struct {
+	ID     string `xml:"launchTemplateId"`
+	Name   string `xml:"launchTemplateName"`
+	Number int    `xml:"versionNumber"`
+}
+
+func deleteTemplateVersions(c *call, in deleteTemplateVersionsInput) (any, error) {
+	t, err := in.taken(c)
+	if err != nil {
+		return nil, err
+	}
+	gone := map[int]bool{}
+	for _, text := range in.Versions {
+		v, err := t.numbered(text)
+		if err != nil {
+			return nil, err
+		}
+		if v.Number == t.Default {
+			return nil, invalid("The default version of a launch template cannot be deleted.")
+		}
+		gone[v.Number] = true
+	}
+	t.Versions = slices.DeleteFunc(t.Versions, func(v *templateVersion) bool { return gone[v.Number] })
+	var deleted items[xmlDeletedVersion]
+	for _, number := range slices.Sorted(maps.Keys(gone)) {
+		deleted.Item = append(deleted.Item, xmlDeletedVersion{t.ID, t.Name, number})
+	}
+	return fields{element("successfullyDeletedLaunchTemplateVersionSet", deleted), element("unsuccessfullyDeletedLaunchTemplateVersionSet", struct{}{})}, nil
+}
+
+type templatesInput struct {
+	listing
+	paging
+	IDs   []string `ec2:"LaunchTemplateId"`
+	Names []string `ec2:"LaunchTemplateName"`
+}
+
+func describeTemplates(c *call, in templatesInput) (any, error) {
+	for _, name := range in.Names {
+		id, err := templateName{Name: name}.id(c)
+		if err != nil {
+			return nil, err
+		}
+		in.IDs = append(in.IDs, id)
+	}
+	return templateKind().list(c, in.Filter, in.paging, in.IDs)
+}
+
+type templateVersionsInput struct {
+	listing
+	paging
+	templateName
+	Versions   []string `ec2:"LaunchTemplateVersion"`
+	MinVersion string
+	MaxVersion string
+}
+
+func describeTemplateVersions(c *call, in templateVersionsInput) (any, error) {
+	id, err := in.id(c)
+	if err != nil {
+		return nil, err
+	}
+	t, err := templateKind().find(c, id)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(t.Versions)
+	if len(in.Versions) > 0 {
+		wanted := map[int]bool{}
+		for _, text := range in.Versions {
+			v, err := t.numbered(text)
+			if err != nil {
+				return nil, err
+			}
+			wanted[v.Number] = true
+		}
+		all = slices.DeleteFunc(all, func(v *templateVersion) bool { return !wanted[v.Number] })
+	}
+	for text, outside := range map[string]func(n, bound int) bool{in.MinVersion: func(n, bound int) bool { return n < bound }, in.MaxVersion: func(n, bound int) bool { return n > bound }} {
+		if bound, err := strconv.Atoi(text); err == nil {
+			all = slices.DeleteFunc(all, func(v *templateVersion) bool { return outside(v.Number, bound) })
+		} else if text != "" {
+			return nil, invalid("Value (" + text + ") for a version is invalid. Expecting a number.")
+		}
+	}
+	all, err = filtered(in.Filter, all, map[string]field[*templateVersion]{
+		"create-time":        one(func(v *templateVersion) string { return v.Created.UTC().Format("2006-01-02T15:04:05.000Z") }),
+		"image-id":           one(func(v *templateVersion) string { return v.Data.ImageID }),
+		"instance-type":      one(func(v *templateVersion) string { return v.Data.Type }),
+		"is-default-version": yes(func(v *templateVersion) bool { return v.Number == t.Default }),
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	key := func(v *templateVersion) string { return fmt.Sprintf("%08d", 99999999-v.Number) } // the latest first
+	slices.SortFunc(all, func(a, b *templateVersion) int { return strings.Compare(key(a), key(b)) })
+	return page(in.paging, "launchTemplateVersionSet", all, key, func(v *templateVersion) xmlTemplateVersion { return xmlVersionOf(t, v) })
+}
