@@ -30,7 +30,7 @@ func TestEveryOtherOperationNeedsPermission(t *testing.T) {
 		device              = "SerialNumber=arn:aws:iam::" + account + ":mfa/x"
 		source              = "PolicySourceArn=arn:aws:iam::" + account + ":user/team/alice"
 	)
-	tests := map[string]struct{ form, resource string }{
+	tests := map[string]permissionTest{
 		"CreateRole":                              {"RoleName=new&Path=/x/", "role/x/new"},
 		"GetRole":                                 {role, "role/team/deployer"},
 		"ListRoles":                               {"PathPrefix=/team/", "role/team/"},
@@ -81,6 +81,7 @@ func TestEveryOtherOperationNeedsPermission(t *testing.T) {
 		"GetContextKeysForCustomPolicy":           {"", "*"},
 		"GetContextKeysForPrincipalPolicy":        {source, "user/team/alice"},
 	}
+	maps.Copy(tests, recordTests())
 	for _, action := range localaws.OperationsOf("iam") {
 		_, here := tests[action]
 		if _, there := entityTests("")[action]; !here && !there {

@@ -73,7 +73,7 @@ func TestSimulateCustomPolicy(t *testing.T) {
 		},
 		"only a deny is reported": {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{pretty}, ActionNames: []string{"s3:DeleteObject"}},
-			"s3:DeleteObject * explicitDeny by PolicyInputList.1 (IAM Policy) 8:7-13:6",
+			"s3:DeleteObject * explicitDeny by PolicyInputList.1 (IAM Policy) 8:6-13:6",
 		},
 		"nothing": {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{pretty}, ActionNames: []string{"ec2:RunInstances"}},
@@ -93,7 +93,7 @@ func TestSimulateCustomPolicy(t *testing.T) {
 		},
 		"a condition": {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{single}, ActionNames: []string{"ec2:RunInstances"}, ContextEntries: []iamtypes.ContextEntry{entry("aws:MultiFactorAuthPresent", "boolean", "true")}},
-			"ec2:RunInstances * allowed by PolicyInputList.1 (IAM Policy) 1:37-1:" + strconv.Itoa(len(single)),
+			"ec2:RunInstances * allowed by PolicyInputList.1 (IAM Policy) 1:38-1:" + strconv.Itoa(len(single)),
 		},
 		"a condition that does not hold": {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{single}, ActionNames: []string{"ec2:RunInstances"}, ContextEntries: []iamtypes.ContextEntry{entry("aws:MultiFactorAuthPresent", "boolean", "false")}},

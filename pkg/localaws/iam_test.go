@@ -119,7 +119,6 @@ func entityTests(key string) map[string]permissionTest {
 		"ListUsers":               {"PathPrefix=/team/", "user/team/"},
 		"UpdateUser":              {user + "&NewUserName=new", "user/team/alice"},
 		"DeleteUser":              {user, "user/team/alice"},
-		"GetLoginProfile":         {user, "user/team/alice"},
 		"CreateAccessKey":         {user, "user/team/alice"},
 		"ListAccessKeys":          {user, "user/team/alice"},
 		"UpdateAccessKey":         {user, "user/team/alice"},

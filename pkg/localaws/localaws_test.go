@@ -231,7 +231,7 @@ func TestUsersAndKeys(t *testing.T) {
 	refused("ValidationError", err)
 	_, err = client.GetUser(ctx, &iam.GetUserInput{UserName: aws.String("nobody")})
 	refused("NoSuchEntity", err)
-	_, err = client.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: name, Password: aws.String("x")})
+	_, err = client.CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{UserName: name, ServiceName: aws.String("x")})
 	refused("InvalidAction", err)
 
 	first, err := client.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name})

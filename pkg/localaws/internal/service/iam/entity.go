@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
 // An entity is what users, groups and roles have in common: a name and policies.
@@ -126,7 +128,7 @@ func move[T any](c *call, all map[string]T, e *entity, noun string, limit int) e
 		}
 	}
 	// A move needs permission for the old name and for the new one.
-	arn := c.ARN("iam", "", lower(noun)+path+name)
+	arn := strings.TrimSuffix(e.ARN, e.Path+e.Name) + path + name
 	if err := c.Authorize(c.Action(), arn, nil); err != nil {
 		return err
 	}
@@ -222,7 +224,7 @@ func inlinePolicyOperations(k kind) map[string]operation {
 			if err := checkName("policyName", c.Get("PolicyName"), 128); err != nil {
 				return nil, err
 			}
-			document, err := c.document("PolicyDocument")
+			document, err := c.document("PolicyDocument", policy.Parse)
 			if err != nil {
 				return nil, err
 			}

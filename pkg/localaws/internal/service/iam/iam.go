@@ -15,6 +15,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
+	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
 // New returns IAM. Administrators are the access keys of the users administrator, by
@@ -48,6 +49,7 @@ func operations() map[string]operation {
 	for _, group := range []map[string]operation{
 		userOperations(), accessKeyOperations(), groupOperations(), roleOperations(), managedPolicyOperations(),
 		serviceLinkedOperations(), instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(), simulationOperations(),
+		loginOperations(), sshKeyOperations(), certificateOperations(), samlOperations(), reportOperations(),
 	} {
 		maps.Copy(all, group)
 	}
@@ -62,7 +64,7 @@ func operations() map[string]operation {
 // needPermissionToTag makes creating a thing with tags need the permission to tag.
 func needPermissionToTag(operations map[string]operation) {
 	for name, create := range operations {
-		noun, creates := strings.CutPrefix(name, "Create")
+		noun, creates := strings.CutPrefix(strings.Replace(name, "Upload", "Create", 1), "Create")
 		action := "Tag" + strings.TrimPrefix(noun, "Virtual") // the action to tag an MFA device has no "Virtual"
 		if _, taggable := operations[action]; !creates || !taggable {
 			continue
@@ -126,6 +128,12 @@ func (s *state) tagsOf(arn string) []tag {
 	}
 	if device, ok := s.MFADevices[arn]; ok {
 		return device.Tags
+	}
+	if certificate, ok := s.ServerCertificates[name]; ok && certificate.ARN == arn {
+		return certificate.Tags
+	}
+	if provider, ok := s.SAMLProviders[arn]; ok {
+		return provider.Tags
 	}
 	if m, ok := s.Policies[arn]; ok {
 		return m.Tags
@@ -296,8 +304,8 @@ func (c *call) flag(name string) (bool, error) {
 // maxDocument is the maximum length of a policy that AWS reads.
 const maxDocument = 131072
 
-// document returns the identity policy in a call.
-func (c *call) document(name string) (document, error) {
+// document returns the policy in a call.
+func (c *call) document(name string, parse func([]byte) (*policy.Document, error)) (document, error) {
 	text := c.Get(name)
 	switch {
 	case text == "":
@@ -307,7 +315,7 @@ func (c *call) document(name string) (document, error) {
 	case !documentPattern.MatchString(text):
 		return document{}, validationError("The specified value for " + onWire(name) + " is invalid. It must contain only printable ASCII characters.")
 	}
-	return parseDocument(text)
+	return parseDocument(text, parse)
 }
 
 // onWire returns the name of a parameter in errors: policyName for PolicyName.

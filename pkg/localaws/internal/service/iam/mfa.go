@@ -1,14 +1,18 @@
 package iam
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/base64"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/qrcode"
 )
 
 // An mfaDevice makes the one-time codes of a user (RFC 6238: six digits, 30 s).
@@ -92,8 +96,8 @@ func (s *state) devicesOf(u *user) []*mfaDevice {
 	return found
 }
 
-// createMFADevice returns the seed as the Base64 of its Base32. No other call does.
-// The QR code is left out.
+// createMFADevice returns the seed as the Base64 of its Base32, and as a QR code for
+// apps. No other call does.
 func createMFADevice(c *call) (any, error) {
 	// A serial number has at most 256 characters.
 	if err := checkName("virtualMFADeviceName", c.Get("VirtualMFADeviceName"), 226); err != nil {
@@ -111,9 +115,17 @@ func createMFADevice(c *call) (any, error) {
 		return nil, alreadyExists("MFADevice entity at the same path and name already exists.")
 	}
 	_, _ = rand.Read(device.Seed) // never returns an error: the program crashes instead
+	seed := base32.StdEncoding.EncodeToString(device.Seed)
+	label := url.PathEscape(c.Get("VirtualMFADeviceName") + "@" + cmp.Or(c.state.Alias, c.Account.ID))
+	code, err := qrcode.PNG("otpauth://totp/Amazon%20Web%20Services:" + label + "?secret=" + seed + "&issuer=Amazon%20Web%20Services")
+	if err != nil {
+		return nil, err
+	}
 	c.state.MFADevices[device.Serial] = device
-	seed := base64.StdEncoding.EncodeToString([]byte(base32.StdEncoding.EncodeToString(device.Seed)))
-	made := fields{element("SerialNumber", device.Serial), element("Base32StringSeed", seed)}
+	made := fields{
+		element("SerialNumber", device.Serial), element("Base32StringSeed", base64.StdEncoding.EncodeToString([]byte(seed))),
+		element("QRCodePNG", base64.StdEncoding.EncodeToString(code)),
+	}
 	if len(device.Tags) > 0 {
 		made = append(made, element("Tags", membersOf(device.Tags)))
 	}

@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
+	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
 // A managedPolicy is a policy of the account or of AWS that can be attached to
@@ -158,13 +158,9 @@ func (c *call) ownPolicy() (*managedPolicy, error) {
 
 // managedDocument returns the document for a managed policy in a call.
 func (c *call) managedDocument() (document, error) {
-	d, err := c.document("PolicyDocument")
+	d, err := c.document("PolicyDocument", policy.ParseManaged)
 	if err != nil {
 		return document{}, err
-	}
-	var head struct{ Version string }
-	if err := json.Unmarshal([]byte(d.Text), &head); err != nil || head.Version != "2012-10-17" {
-		return document{}, newError(http.StatusBadRequest, "MalformedPolicyDocument", "Policy document must be version 2012-10-17 or greater.")
 	}
 	if lengthOf(d.Text) > maxPolicySize {
 		return document{}, limitExceeded("Cannot exceed quota for PolicySize: " + strconv.Itoa(maxPolicySize))

@@ -77,7 +77,7 @@ type xmlRole struct {
 	Arn                      string
 	CreateDate               timestamp
 	AssumeRolePolicyDocument string
-	Description              string `xml:",omitempty"`
+	Description              string        `xml:",omitempty"`
 	MaxSessionDuration       int           `xml:",omitempty"`
 	PermissionsBoundary      *xmlBoundary  `xml:",omitempty"`
 	RoleLastUsed             *xmlLastUsed  `xml:",omitempty"`

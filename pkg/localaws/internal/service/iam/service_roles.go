@@ -20,18 +20,37 @@ type serviceLinked struct {
 	suffixes bool
 }
 
-// serviceLinkedRoles returns the roles that the EKS guides name. No service uses
-// them here, so they have a trust policy and no others.
+// serviceLinkedRoles returns the roles that the EKS guides name, and common ones. No
+// service uses them here, so they have a trust policy and no others.
 func serviceLinkedRoles() []serviceLinked {
 	return []serviceLinked{
+		{"access-analyzer.amazonaws.com", "AWSServiceRoleForAccessAnalyzer", false},
 		{"autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", true},
+		{"backup.amazonaws.com", "AWSServiceRoleForBackup", false},
+		{"cloudtrail.amazonaws.com", "AWSServiceRoleForCloudTrail", false},
+		{"config.amazonaws.com", "AWSServiceRoleForConfig", false},
+		{"ecs.amazonaws.com", "AWSServiceRoleForECS", false},
 		{"eks.amazonaws.com", "AWSServiceRoleForAmazonEKS", false},
 		{"eks-connector.amazonaws.com", "AWSServiceRoleForAmazonEKSConnector", false},
 		{"eks-fargate.amazonaws.com", "AWSServiceRoleForAmazonEKSForFargate", false},
 		{"eks-nodegroup.amazonaws.com", "AWSServiceRoleForAmazonEKSNodegroup", false},
+		{"elasticache.amazonaws.com", "AWSServiceRoleForElastiCache", false},
+		{"elasticfilesystem.amazonaws.com", "AWSServiceRoleForAmazonElasticFileSystem", false},
 		{"elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing", false},
+		{"es.amazonaws.com", "AWSServiceRoleForAmazonElasticsearchService", false},
+		{"guardduty.amazonaws.com", "AWSServiceRoleForAmazonGuardDuty", false},
+		{"inspector2.amazonaws.com", "AWSServiceRoleForAmazonInspector2", false},
+		{"kafka.amazonaws.com", "AWSServiceRoleForKafka", false},
+		{"opensearchservice.amazonaws.com", "AWSServiceRoleForAmazonOpenSearchService", false},
+		{"organizations.amazonaws.com", "AWSServiceRoleForOrganizations", false},
+		{"rds.amazonaws.com", "AWSServiceRoleForRDS", false},
 		{"spot.amazonaws.com", "AWSServiceRoleForEC2Spot", false},
 		{"spotfleet.amazonaws.com", "AWSServiceRoleForEC2SpotFleet", false},
+		{"ssm.amazonaws.com", "AWSServiceRoleForAmazonSSM", false},
+		{"sso.amazonaws.com", "AWSServiceRoleForSSO", false},
+		{"support.amazonaws.com", "AWSServiceRoleForSupport", false},
+		{"transitgateway.amazonaws.com", "AWSServiceRoleForVPCTransitGateway", false},
+		{"trustedadvisor.amazonaws.com", "AWSServiceRoleForTrustedAdvisor", false},
 	}
 }
 
@@ -68,7 +87,7 @@ func (c *call) serviceLinked() (serviceLinked, error) {
 		for _, linked := range all {
 			known = append(known, linked.service)
 		}
-		return serviceLinked{}, invalidInput("AWSServiceName " + service + " is not a service with a service-linked role in localaws; supported: " + strings.Join(known, ", "))
+		return serviceLinked{}, api.Refuse(http.StatusBadRequest, "InvalidInput", "AWSServiceName "+service+" is not a service with a service-linked role in localaws; supported: "+strings.Join(known, ", "))
 	}
 	linked := all[at]
 	if suffix != "" && !linked.suffixes {

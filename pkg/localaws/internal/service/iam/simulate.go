@@ -1,13 +1,11 @@
 package iam
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
@@ -72,7 +70,7 @@ func (c *call) inputs(list string) ([]source, error) {
 	var all []source
 	for i, text := range c.List(list+".member", "") {
 		id := list + "." + strconv.Itoa(i+1)
-		document, err := parseDocument(text)
+		document, err := parseDocument(text, policy.Parse)
 		if err != nil {
 			return nil, invalidInput("Invalid policy " + id + ": " + api.ErrorOf(err).Message)
 		}
@@ -162,12 +160,25 @@ type xmlEvaluation struct {
 	MatchedStatements                 members[xmlMatched]
 	MissingContextValues              members[string]
 	PermissionsBoundaryDecisionDetail *xmlBoundaryDecision `xml:",omitempty"`
+	// EvalDecisionDetails is about other accounts: AWS returns it empty for a resource,
+	// and not at all for all of them.
+	EvalDecisionDetails     *struct{}                   `xml:",omitempty"`
+	ResourceSpecificResults *members[xmlResourceResult] `xml:",omitempty"`
+}
+
+// An xmlResourceResult repeats the evaluation of a resource that a call names.
+type xmlResourceResult struct {
+	EvalResourceName                  string
+	EvalResourceDecision              string
+	MatchedStatements                 members[xmlMatched]
+	MissingContextValues              members[string]
+	PermissionsBoundaryDecisionDetail *xmlBoundaryDecision `xml:",omitempty"`
 }
 
 type xmlMatched struct {
 	SourcePolicyID             string `xml:"SourcePolicyId"`
 	SourcePolicyType           string
-	StartPosition, EndPosition position
+	StartPosition, EndPosition policy.Position
 }
 
 type xmlBoundaryDecision struct{ AllowedByPermissionsBoundary bool }
@@ -214,7 +225,7 @@ func (c *call) simulate(s *simulation) (any, error) {
 	var results []xmlEvaluation
 	for _, request := range requests {
 		result := s.evaluate(request)
-		result.MissingContextValues.Member = absent
+		result.missing(absent)
 		results = append(results, result)
 	}
 	return append(fields{element("EvaluationResults", membersOf(results))}, more...), nil
@@ -297,13 +308,24 @@ func (s *simulation) evaluate(request policy.Request) xmlEvaluation {
 	for _, source := range s.all() {
 		for _, statement := range source.Matching(request) {
 			if statement.Deny == (decision == policy.ExplicitDeny) {
-				begin, end := bounds(source.document, statement.Index)
-				result.MatchedStatements.Member = append(result.MatchedStatements.Member,
-					xmlMatched{source.id, "IAM Policy", positionOf(source.Text[:begin]), positionOf(source.Text[:end])})
+				result.MatchedStatements.Member = append(result.MatchedStatements.Member, xmlMatched{source.id, "IAM Policy", statement.Start, statement.End})
 			}
 		}
 	}
 	return result
+}
+
+// missing sets the context keys that are missing: those of a resource that the call
+// names are with it.
+func (x *xmlEvaluation) missing(keys []string) {
+	if x.EvalResourceName == "*" {
+		x.MissingContextValues.Member = keys
+		return
+	}
+	x.EvalDecisionDetails = &struct{}{}
+	x.ResourceSpecificResults = new(membersOf([]xmlResourceResult{
+		{x.EvalResourceName, x.EvalDecision, x.MatchedStatements, membersOf(keys), x.PermissionsBoundaryDecisionDetail},
+	}))
 }
 
 // absent returns the keys that the policies use and the request lacks.
@@ -352,40 +374,4 @@ func contextKeysForPrincipalPolicy(c *call) (any, error) {
 		return nil, err
 	}
 	return fields{element("ContextKeyNames", membersOf(contextKeys(append(c.state.sources(kind, e), added...))))}, nil
-}
-
-// bounds returns where a statement begins and ends in the text of a parsed policy.
-// As in AWS, it begins right after the preceding token.
-func bounds(d document, index int) (begin, end int) {
-	decoder := json.NewDecoder(strings.NewReader(d.Text))
-	token := func() json.Token { token, _ := decoder.Token(); return token }
-	skip := func() { _ = decoder.Decode(new(json.RawMessage)) }
-	behind := func(mark byte) int {
-		at := int(decoder.InputOffset())
-		return at + strings.IndexByte(d.Text[at:], mark) + 1
-	}
-	token() // the brace
-	for name, ok := token().(string); ok && name != "Statement"; name, ok = token().(string) {
-		skip()
-	}
-	begin = behind(':')
-	if strings.HasPrefix(strings.TrimSpace(d.Text[begin:]), "[") {
-		token()
-		begin = int(decoder.InputOffset())
-		for range index {
-			skip()
-			begin = behind(',')
-		}
-	}
-	skip()
-	return begin, int(decoder.InputOffset())
-}
-
-// A position in a text; lines and columns count from 1.
-type position struct{ Line, Column int }
-
-// positionOf returns the position of what follows a text.
-func positionOf(text string) position {
-	line := strings.LastIndexByte(text, '\n') + 1
-	return position{strings.Count(text, "\n") + 1, utf8.RuneCountInString(text[line:]) + 1}
 }

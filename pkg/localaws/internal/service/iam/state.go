@@ -17,15 +17,20 @@ import (
 // A state is what IAM keeps in an account. Things refer to each other by ID, and by
 // unexported pointers that link sets.
 type state struct {
-	Alias      string                      `json:"alias,omitempty"`
-	Users      map[string]*user            `json:"users"`             // by name in lower case
-	Groups     map[string]*group           `json:"groups"`            // by name in lower case
-	Roles      map[string]*role            `json:"roles"`             // by name in lower case
-	Policies   map[string]*managedPolicy   `json:"policies"`          // the account's own, by ARN
-	Profiles   map[string]*instanceProfile `json:"instanceProfiles"`  // by name in lower case
-	Providers  map[string]*oidcProvider    `json:"identityProviders"` // by ARN
-	MFADevices map[string]*mfaDevice       `json:"mfaDevices"`        // by serial number
-	Sessions   map[string]*session         `json:"sessions"`          // by access key ID
+	Alias              string                        `json:"alias,omitempty"`
+	Users              map[string]*user              `json:"users"`                        // by name in lower case
+	Groups             map[string]*group             `json:"groups"`                       // by name in lower case
+	Roles              map[string]*role              `json:"roles"`                        // by name in lower case
+	Policies           map[string]*managedPolicy     `json:"policies"`                     // the account's own, by ARN
+	Profiles           map[string]*instanceProfile   `json:"instanceProfiles"`             // by name in lower case
+	Providers          map[string]*oidcProvider      `json:"identityProviders"`            // by ARN
+	MFADevices         map[string]*mfaDevice         `json:"mfaDevices"`                   // by serial number
+	Sessions           map[string]*session           `json:"sessions"`                     // by access key ID
+	ServerCertificates map[string]*serverCertificate `json:"serverCertificates,omitempty"` // by name in lower case
+	SAMLProviders      map[string]*samlProvider      `json:"samlProviders,omitempty"`      // by ARN
+	// PasswordPolicy is nil for AWS's default.
+	PasswordPolicy *passwordPolicy   `json:"passwordPolicy,omitempty"`
+	Report         *credentialReport `json:"credentialReport,omitempty"`
 	// Deletions are the tasks that deleted service-linked roles.
 	Deletions []string `json:"deletions,omitempty"`
 
@@ -39,6 +44,7 @@ func newState(awsPolicies *managedpolicy.Catalog) *state {
 	return &state{
 		Users: map[string]*user{}, Groups: map[string]*group{}, Roles: map[string]*role{}, Policies: map[string]*managedPolicy{},
 		Profiles: map[string]*instanceProfile{}, Providers: map[string]*oidcProvider{}, MFADevices: map[string]*mfaDevice{},
+		ServerCertificates: map[string]*serverCertificate{}, SAMLProviders: map[string]*samlProvider{},
 		Sessions: map[string]*session{}, keys: map[string]*accessKey{}, awsPolicies: awsPolicies,
 	}
 }
@@ -53,6 +59,8 @@ func (s *state) Check() error {
 		account.CheckAll("instance profile", s.Profiles, func(p *instanceProfile) (string, error) { return lower(p.Name), nil }),
 		account.CheckAll("identity provider", s.Providers, func(p *oidcProvider) (string, error) { return p.ARN, nil }),
 		account.CheckAll("MFA device", s.MFADevices, func(d *mfaDevice) (string, error) { return d.Serial, nil }),
+		account.CheckAll("server certificate", s.ServerCertificates, func(c *serverCertificate) (string, error) { return lower(c.Name), nil }),
+		account.CheckAll("SAML provider", s.SAMLProviders, func(p *samlProvider) (string, error) { return p.ARN, nil }),
 		account.CheckAll("session", s.Sessions, func(s *session) (string, error) { return s.AccessKeyID, nil }),
 	); err != nil {
 		return err
@@ -72,8 +80,13 @@ func (e *entity) check() error {
 }
 
 func (u *user) checkKeys() error {
-	if slices.Contains(u.Keys, nil) {
+	switch {
+	case slices.Contains(u.Keys, nil):
 		return errors.New("an access key is null")
+	case slices.Contains(u.SSHKeys, nil):
+		return errors.New("an SSH public key is null")
+	case slices.Contains(u.Certificates, nil):
+		return errors.New("a signing certificate is null")
 	}
 	return nil
 }
@@ -154,8 +167,8 @@ func (s *state) groupsOf(tx *account.Tx, userID string) []*group {
 
 type document = account.Document
 
-func parseDocument(text string) (document, error) {
-	parsed, err := policy.Parse([]byte(text))
+func parseDocument(text string, parse func([]byte) (*policy.Document, error)) (document, error) {
+	parsed, err := parse([]byte(text))
 	if err != nil {
 		return document{}, malformedPolicy(err)
 	}

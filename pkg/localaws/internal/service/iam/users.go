@@ -13,6 +13,10 @@ import (
 type user struct {
 	entity
 	Keys []*accessKey `json:"accessKeys,omitempty"`
+	// Login is nil for a user without a password.
+	Login        *loginProfile         `json:"loginProfile,omitempty"`
+	SSHKeys      []*sshKey             `json:"sshPublicKeys,omitempty"`
+	Certificates []*signingCertificate `json:"signingCertificates,omitempty"`
 }
 
 const (
@@ -23,12 +27,11 @@ const (
 func userOperations() map[string]operation {
 	users := func(c *call) string { return c.ARN("iam", "", "user"+orSlash(c.Get("PathPrefix"))) }
 	return map[string]operation{
-		"CreateUser":      write(userResource, createUser, "UserName", "Path", "PermissionsBoundary", "Tags.member.N.Key", "Tags.member.N.Value"),
-		"GetUser":         read(userResource, getUser, "UserName"),
-		"ListUsers":       read(users, listUsers, "PathPrefix", "MaxItems", "Marker"),
-		"UpdateUser":      write(userResource, updateUser, "UserName", "NewUserName", "NewPath"),
-		"DeleteUser":      write(userResource, deleteUser, "UserName"),
-		"GetLoginProfile": read(userResource, getLoginProfile, "UserName"),
+		"CreateUser": write(userResource, createUser, "UserName", "Path", "PermissionsBoundary", "Tags.member.N.Key", "Tags.member.N.Value"),
+		"GetUser":    read(userResource, getUser, "UserName"),
+		"ListUsers":  read(users, listUsers, "PathPrefix", "MaxItems", "Marker"),
+		"UpdateUser": write(userResource, updateUser, "UserName", "NewUserName", "NewPath"),
+		"DeleteUser": write(userResource, deleteUser, "UserName"),
 	}
 }
 
@@ -160,6 +163,12 @@ func deleteUser(c *call) (any, error) {
 		return nil, inUse("remove users from group")
 	case len(u.Keys) > 0:
 		return nil, deleteConflict("access keys")
+	case len(u.SSHKeys) > 0:
+		return nil, deleteConflict("SSH public keys")
+	case len(u.Certificates) > 0:
+		return nil, deleteConflict("signing certificates")
+	case u.Login != nil:
+		return nil, deleteConflict("login profile")
 	case len(c.state.devicesOf(u)) > 0:
 		return nil, deleteConflict("MFA device")
 	}
@@ -169,13 +178,4 @@ func deleteUser(c *call) (any, error) {
 	c.state.closeSessions(&u.entity)
 	delete(c.state.Users, lower(u.Name))
 	return nil, nil
-}
-
-// getLoginProfile always fails: no user here has a password.
-func getLoginProfile(c *call) (any, error) {
-	u, err := c.user()
-	if err != nil {
-		return nil, err
-	}
-	return nil, noSuchEntity("Login Profile for User " + u.Name + " cannot be found.")
 }

@@ -2,6 +2,7 @@ package sts
 
 import (
 	"cmp"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,6 +28,14 @@ func roleOperations() []api.Operation {
 			Facts: api.Facts{Name: "AssumeRoleWithWebIdentity", ReadOnly: true, Unsigned: true, Accepts: append(slices.Clone(shared),
 				"WebIdentityToken")},
 			Identify: issuers.identify, Decode: decodeAssumeRoleWithWebIdentity, Run: assumeRoleWithWebIdentity,
+		}),
+		api.Define(api.Definition[struct{}]{
+			Facts: api.Facts{Name: "AssumeRoleWithSAML", ReadOnly: true, Unsigned: true, Accepts: []string{
+				"RoleArn", "PrincipalArn", "SAMLAssertion", "DurationSeconds", "Policy", "PolicyArns.member.N.arn",
+			}},
+			Decode: func(api.Input) (none struct{}, err error) {
+				return none, api.Refuse(http.StatusBadRequest, "InvalidIdentityToken", "localaws verifies no SAML assertions. Use AssumeRoleWithWebIdentity or AssumeRole.")
+			},
 		}),
 	}
 }

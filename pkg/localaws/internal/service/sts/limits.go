@@ -33,7 +33,8 @@ func (l limits) parse(s *account.Session) error {
 	if l.text == "" {
 		return nil
 	}
-	err := s.Policy.UnmarshalText([]byte(l.text))
+	parsed, err := policy.Parse([]byte(l.text))
+	s.Policy = account.Document{Document: parsed, Text: l.text}
 	if malformed, ok := errors.AsType[*policy.MalformedError](err); ok {
 		return refuse("MalformedPolicyDocument", malformed.Reason)
 	}
