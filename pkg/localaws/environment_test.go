@@ -1,6 +1,7 @@
 package localaws_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -104,5 +105,34 @@ func TestFiles(t *testing.T) {
 	}
 	if key, err := files.Administrator(); err != nil || key != a.Administrator() {
 		t.Errorf("%v, %v", key, err)
+	}
+}
+
+// TestFilesOfSeveralAccounts checks that each account has a profile, which keeps its
+// key when the default changes.
+func TestFilesOfSeveralAccounts(t *testing.T) {
+	files := localaws.Files{Dir: t.TempDir()}
+	a, err := localaws.New(localaws.Config{AccountID: account, Accounts: []localaws.Account{{ID: otherAccount}}})
+	must(t, err)
+	must(t, files.Write(a))
+	must(t, files.WriteDefault(localaws.AccessKey{ID: "AKIABOB", Secret: "secret"}))
+	for _, one := range a.Accounts() {
+		if key, err := files.AdministratorOf(one.ID); err != nil || key != one.Administrator {
+			t.Errorf("%s: %v, %v", one.ID, key, err)
+		}
+	}
+	if key, err := files.AdministratorOf("999999999999"); err != nil || key != (localaws.AccessKey{}) {
+		t.Errorf("%v, %v", key, err)
+	}
+	text, err := os.ReadFile(files.Credentials())
+	must(t, err)
+	var sections []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "[") {
+			sections = append(sections, strings.TrimSpace(line))
+		}
+	}
+	if got := strings.Join(sections, " "); got != "[default] [admin] [admin-"+otherAccount+"]" {
+		t.Error(got)
 	}
 }

@@ -22,7 +22,8 @@
 // a secret require the header X-Localaws-Secret (see [AWS.ControlSecret]). Errors
 // are {"message": "…"}. Durations are in Go's format (1h30m), times in RFC 3339.
 //
-//	GET    health       {"status": "ok", "account": "231144931069", "region": "eu-west-2"}
+//	GET    health       {"status": "ok", "account": "231144931069", "region": "eu-west-2"},
+//	                    with all "accounts" if there are several
 //	GET    ca.pem       the certificate that clients trust
 //	GET    events       a line of JSON for each Event, the oldest first; ?since= a time
 //	                    or a duration before now; ?follow=true streams new events
@@ -38,10 +39,10 @@
 //	                    adds a Fault and returns it with its "id" and "struck", the
 //	                    number of calls hit; kind latency has a "latency": "2s"
 //	DELETE faults/{id}  removes one, DELETE faults all; both return the same as GET
-//	GET    state        all data of the account, with secrets; requires the secret
+//	GET    state        all data of all accounts, with secrets; requires the secret
 //	PUT    state        replaces the state with one that GET returned
-//	DELETE state        resets the state: only the administrator stays, with the same
-//	                    key. PUT and DELETE return {"users": 1, "groups": 0,
+//	DELETE state        resets the state: only the administrators stay, with the same
+//	                    keys. PUT and DELETE return {"users": 1, "groups": 0,
 //	                    "roles": 0, "clusters": 0, "instances": 0}
 package localaws
 

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -190,7 +191,7 @@ func checkRolePath(name, path string) (string, error) {
 	case !strings.HasPrefix(path, "/aws-reserved/"):
 		return path, nil
 	case !ssoPathPattern.MatchString(path):
-		return "", invalidInput("Path " + path + " is reserved: localaws supports only /aws-reserved/sso.amazonaws.com/ and /aws-reserved/sso.amazonaws.com/<region>/ under /aws-reserved/")
+		return "", api.Refuse(http.StatusBadRequest, "InvalidInput", "Path "+path+" is reserved: localaws supports only /aws-reserved/sso.amazonaws.com/ and /aws-reserved/sso.amazonaws.com/<region>/ under /aws-reserved/")
 	case !ssoNamePattern.MatchString(name):
 		return "", invalidInput("Role " + name + " cannot be under " + path + ": the name of an IAM Identity Center role is AWSReservedSSO_<permission set>_<16 hex digits>")
 	}
