@@ -51,7 +51,7 @@ func newFaultsAdd(where *place) *cobra.Command {
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			switch len(args) {
 			case 0:
-				return []string{"sts:", "iam:", "eks:", "ec2:", "cloudtrail:", "ssm:", "cloudformation:"}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+				return []string{"sts:", "iam:", "eks:", "ec2:", "cloudtrail:", "ssm:", "cloudformation:", "organizations:"}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 			case 1:
 				return kinds(), cobra.ShellCompDirectiveNoFileComp
 			}

@@ -40,16 +40,16 @@ func on[In any](name string, ids func(In) []string, run func(*account.Tx, *organ
 		Decode: decode[In],
 		Run: func(tx *account.Tx, in In) (any, error) {
 			o := of(tx)
+			if o != nil && tx.Account.ID != manager(tx) {
+				return nil, refuse("AccessDeniedException", "You don't have permissions to access this resource.")
+			}
 			for _, arn := range arns(tx, o, ids, in) {
 				if err := tx.Authorize(tx.Action(), arn, nil); err != nil {
 					return nil, err
 				}
 			}
-			switch {
-			case o == nil:
+			if o == nil {
 				return nil, notInUse()
-			case tx.Account.ID != manager(tx):
-				return nil, refuse("AccessDeniedException", "You don't have permissions to access this resource.")
 			}
 			return run(tx, o, in)
 		},
