@@ -15,9 +15,13 @@ import (
 	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 )
@@ -45,8 +49,68 @@ func calls() []call {
 		{"eks", "TagResource", json.RawMessage(`{"resourceArn":"arn:aws:eks:eu-west-2:231144931069:cluster/kubedemy","tags":{"a":"b"}}`), nil},
 		{"eks", "ListTagsForResource", json.RawMessage(`{"resourceArn":"arn:aws:eks:eu-west-2:231144931069:cluster/kubedemy"}`), []string{`"a":"b"`}},
 		{"ec2", "DescribeRegions", json.RawMessage(`{"RegionNames":["eu-west-2"]}`), []string{`"eu-west-2"`}},
+		{"ssm", "GetParameter", json.RawMessage(`{"Name":"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id","WithDecryption":true}`), []string{`"value":"ami-0`}},
+		{"ssm", "GetParameters", json.RawMessage(`{"Names":["/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended/image_id","/nothing"]}`), []string{`"value":"ami-0`, `"invalidparameters":["/nothing"]`}},
+		{"ssm", "GetParametersByPath", json.RawMessage(`{"Path":"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended"}`), []string{`recommended/release_version"`}},
+		{"ssm", "GetParameter", json.RawMessage(`{"Name":"/nothing"}`), []string{`ParameterNotFound`}},
+		{"cloudformation", "ListStacks", json.RawMessage(`{"StackStatusFilter":["CREATE_COMPLETE"]}`), nil},
+		{"cloudformation", "ListStackSets", json.RawMessage(`{}`), nil},
+		{"cloudformation", "ListExports", json.RawMessage(`{}`), nil},
+		{"cloudformation", "DescribeStacks", json.RawMessage(`{}`), nil},
+		{"cloudformation", "DescribeStacks", json.RawMessage(`{"StackName":"eksctl"}`), []string{`ValidationError`}},
+		{"cloudformation", "DescribeStackEvents", json.RawMessage(`{"StackName":"eksctl"}`), []string{`ValidationError`}},
+		{"cloudformation", "DescribeStackResource", json.RawMessage(`{"StackName":"eksctl","LogicalResourceId":"VPC"}`), []string{`ValidationError`}},
+		{"cloudformation", "DescribeStackResources", json.RawMessage(`{"StackName":"eksctl"}`), []string{`ValidationError`}},
+		{"cloudformation", "GetTemplate", json.RawMessage(`{"StackName":"eksctl"}`), []string{`ValidationError`}},
+		{"cloudformation", "ListChangeSets", json.RawMessage(`{"StackName":"eksctl"}`), []string{`ValidationError`}},
+		{"cloudformation", "ListStackResources", json.RawMessage(`{"StackName":"eksctl"}`), []string{`ValidationError`}},
+		{"cloudtrail", "CreateTrail", json.RawMessage(`{"Name":"audit","S3BucketName":"logs"}`), []string{`"arn:aws:cloudtrail:eu-west-2:231144931069:trail/audit"`}},
+		{"cloudtrail", "UpdateTrail", json.RawMessage(`{"Name":"audit","IsMultiRegionTrail":true}`), []string{`"ismultiregiontrail":true`}},
+		{"cloudtrail", "StartLogging", json.RawMessage(`{"Name":"audit"}`), nil},
+		{"cloudtrail", "GetTrailStatus", json.RawMessage(`{"Name":"audit"}`), []string{`"islogging":true`}},
+		{"cloudtrail", "StopLogging", json.RawMessage(`{"Name":"audit"}`), nil},
+		{"cloudtrail", "DescribeTrails", json.RawMessage(`{}`), []string{`"homeregion":"eu-west-2"`}},
+		{"cloudtrail", "GetTrail", json.RawMessage(`{"Name":"audit"}`), []string{`"s3bucketname":"logs"`}},
+		{"cloudtrail", "ListTrails", json.RawMessage(`{}`), []string{`"audit"`}},
+		{"cloudtrail", "PutEventSelectors", json.RawMessage(`{"TrailName":"audit","EventSelectors":[{"ReadWriteType":"WriteOnly"}]}`), []string{`"WriteOnly"`}},
+		{"cloudtrail", "GetEventSelectors", json.RawMessage(`{"TrailName":"audit"}`), []string{`"WriteOnly"`}},
+		{"cloudtrail", "AddTags", json.RawMessage(`{"ResourceId":"arn:aws:cloudtrail:eu-west-2:231144931069:trail/audit","TagsList":[{"Key":"a","Value":"b"}]}`), nil},
+		{"cloudtrail", "ListTags", json.RawMessage(`{"ResourceIdList":["arn:aws:cloudtrail:eu-west-2:231144931069:trail/audit"]}`), []string{`"key":"a"`}},
+		{"cloudtrail", "RemoveTags", json.RawMessage(`{"ResourceId":"arn:aws:cloudtrail:eu-west-2:231144931069:trail/audit","TagsList":[{"Key":"a"}]}`), nil},
+		{"cloudtrail", "LookupEvents", json.RawMessage(`{"LookupAttributes":[{"AttributeKey":"EventName","AttributeValue":"CreateTrail"}]}`), []string{`"eventname":"CreateTrail"`}},
+		{"cloudtrail", "DeleteTrail", json.RawMessage(`{"Name":"audit"}`), nil},
+		{"organizations", "DescribeOrganization", json.RawMessage(`{}`), []string{`AWSOrganizationsNotInUseException`}},
+		{"organizations", "CreateOrganization", json.RawMessage(`{}`), []string{`"masteraccountid":"231144931069"`}},
+		{"organizations", "DescribeOrganization", json.RawMessage(`{}`), []string{`"featureset":"ALL"`}},
+		{"organizations", "ListRoots", json.RawMessage(`{}`), []string{`"SERVICE_CONTROL_POLICY"`}},
+		{"organizations", "ListAccounts", json.RawMessage(`{}`), []string{`"id":"231144931069"`}},
+		{"organizations", "DescribeAccount", json.RawMessage(`{"AccountId":"231144931069"}`), []string{`"status":"ACTIVE"`}},
+		{"organizations", "ListParents", json.RawMessage(`{"ChildId":"231144931069"}`), []string{`"type":"ROOT"`}},
+		{"organizations", "EnablePolicyType", json.RawMessage(`{"RootId":"r-none","PolicyType":"SERVICE_CONTROL_POLICY"}`), []string{`RootNotFoundException`}},
+		{"organizations", "DisablePolicyType", json.RawMessage(`{"RootId":"r-none","PolicyType":"SERVICE_CONTROL_POLICY"}`), []string{`RootNotFoundException`}},
+		{"organizations", "CreateOrganizationalUnit", json.RawMessage(`{"ParentId":"r-none","Name":"dev"}`), []string{`ParentNotFoundException`}},
+		{"organizations", "UpdateOrganizationalUnit", json.RawMessage(`{"OrganizationalUnitId":"ou-none-12345678","Name":"dev"}`), []string{`OrganizationalUnitNotFoundException`}},
+		{"organizations", "DescribeOrganizationalUnit", json.RawMessage(`{"OrganizationalUnitId":"ou-none-12345678"}`), []string{`OrganizationalUnitNotFoundException`}},
+		{"organizations", "DeleteOrganizationalUnit", json.RawMessage(`{"OrganizationalUnitId":"ou-none-12345678"}`), []string{`OrganizationalUnitNotFoundException`}},
+		{"organizations", "ListOrganizationalUnitsForParent", json.RawMessage(`{"ParentId":"ou-none-12345678"}`), []string{`ParentNotFoundException`}},
+		{"organizations", "ListAccountsForParent", json.RawMessage(`{"ParentId":"ou-none-12345678"}`), []string{`ParentNotFoundException`}},
+		{"organizations", "ListChildren", json.RawMessage(`{"ParentId":"ou-none-12345678","ChildType":"ACCOUNT"}`), []string{`ParentNotFoundException`}},
+		{"organizations", "MoveAccount", json.RawMessage(`{"AccountId":"231144931069","SourceParentId":"ou-none-12345678","DestinationParentId":"ou-none-12345678"}`), []string{`SourceParentNotFoundException`}},
+		{"organizations", "CreatePolicy", json.RawMessage(`{"Name":"deny","Description":"","Type":"SERVICE_CONTROL_POLICY","Content":` + quoted(denyEKS) + `}`), []string{`"name":"deny"`}},
+		{"organizations", "ListPolicies", json.RawMessage(`{"Filter":"SERVICE_CONTROL_POLICY"}`), []string{`"p-FullAWSAccess"`}},
+		{"organizations", "DescribePolicy", json.RawMessage(`{"PolicyId":"p-FullAWSAccess"}`), []string{`"awsmanaged":true`}},
+		{"organizations", "UpdatePolicy", json.RawMessage(`{"PolicyId":"p-none12345","Name":"a"}`), []string{`PolicyNotFoundException`}},
+		{"organizations", "DeletePolicy", json.RawMessage(`{"PolicyId":"p-none12345"}`), []string{`PolicyNotFoundException`}},
+		{"organizations", "AttachPolicy", json.RawMessage(`{"PolicyId":"p-FullAWSAccess","TargetId":"231144931069"}`), []string{`DuplicatePolicyAttachmentException`}},
+		{"organizations", "DetachPolicy", json.RawMessage(`{"PolicyId":"p-FullAWSAccess","TargetId":"231144931069"}`), []string{`ConstraintViolationException`}},
+		{"organizations", "ListPoliciesForTarget", json.RawMessage(`{"TargetId":"231144931069","Filter":"SERVICE_CONTROL_POLICY"}`), []string{`"FullAWSAccess"`}},
+		{"organizations", "ListTargetsForPolicy", json.RawMessage(`{"PolicyId":"p-FullAWSAccess"}`), []string{`"targetid":"231144931069"`}},
+		{"organizations", "ListTagsForResource", json.RawMessage(`{"ResourceId":"231144931069"}`), nil},
+		{"organizations", "DeleteOrganization", json.RawMessage(`{}`), []string{`OrganizationNotEmptyException`}},
 	}
 }
+
+const denyEKS = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"eks:*","Resource":"*"}]}`
 
 const trustEKS = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
@@ -178,6 +242,8 @@ func callEach(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	services := map[string]any{
 		"sts": sts.NewFromConfig(loaded), "iam": iam.NewFromConfig(loaded), "eks": eks.NewFromConfig(loaded), "ec2": ec2.NewFromConfig(loaded),
+		"cloudformation": cloudformation.NewFromConfig(loaded), "cloudtrail": cloudtrail.NewFromConfig(loaded),
+		"organizations": organizations.NewFromConfig(loaded), "ssm": ssm.NewFromConfig(loaded),
 	}
 	results := make([]result, 0, len(made))
 	for _, one := range made {

@@ -13,7 +13,7 @@ import (
 
 // TestThereIsNoStack checks that lists are empty, and that no named stack exists.
 func TestThereIsNoStack(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	ctx, client, name := t.Context(), cloudformation.NewFromConfig(s.SDK()), aws.String("eksctl-c-cluster")
 	stacks, err := client.ListStacks(ctx, &cloudformation.ListStacksInput{StackStatusFilter: []types.StackStatus{"CREATE_COMPLETE", "DELETE_FAILED"}})
 	if err != nil || len(stacks.StackSummaries) != 0 || stacks.NextToken != nil {

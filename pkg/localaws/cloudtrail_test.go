@@ -27,11 +27,11 @@ func cloudTrailIn(s *localawstest.Server, region string) *cloudtrail.Client {
 // TestLookupIsOfOneRegion checks that each region has the events of its calls, and the
 // first region of the partition those of global services.
 func TestLookupIsOfOneRegion(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	ctx, config := t.Context(), s.SDK()
 	_, _ = eks.NewFromConfig(config).ListClusters(ctx, nil)
 	_, _ = sts.NewFromConfig(config).GetCallerIdentity(ctx, nil)
-	_, _ = iam.NewFromConfig(config).ListUsers(ctx, nil)
+	_, _ = iam.NewFromConfig(config, func(o *iam.Options) { o.BaseEndpoint = aws.String("https://localhost") }).ListUsers(ctx, nil)
 	config.Region = "us-east-1"
 	_, _ = eks.NewFromConfig(config).ListAccessPolicies(ctx, nil)
 	if _, err := s.Client().Get("https://sts.amazonaws.com/?Action=AssumeRoleWithWebIdentity&Version=2011-06-15"); err != nil {
@@ -55,7 +55,7 @@ func TestLookupIsOfOneRegion(t *testing.T) {
 }
 
 func TestTrails(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	ctx, client := t.Context(), cloudTrailIn(s, "eu-west-2")
 	s.Clock().Freeze()
 	at := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
@@ -136,7 +136,7 @@ func TestTrails(t *testing.T) {
 }
 
 func TestEventSelectors(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	ctx, client, name := t.Context(), cloudTrailIn(s, "eu-west-2"), aws.String("audit")
 	if _, err := client.CreateTrail(ctx, &cloudtrail.CreateTrailInput{Name: name, S3BucketName: aws.String("logs")}); err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func TestEventSelectors(t *testing.T) {
 }
 
 func TestTrailsThatAreRefused(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	ctx, client := t.Context(), cloudTrailIn(s, "eu-west-2")
 	for reason, test := range map[string]struct {
 		change func(*cloudtrail.CreateTrailInput)
@@ -248,7 +248,7 @@ func TestTrailsThatAreRefused(t *testing.T) {
 // TestTrailsAreInTheState checks that trails are there after a restart.
 func TestTrailsAreInTheState(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
-	config := localaws.Config{Region: "eu-west-2", StateFile: file}
+	config := localaws.Config{StateFile: file}
 	s := start(t, config)
 	if _, err := cloudTrailIn(s, "eu-west-2").CreateTrail(t.Context(), &cloudtrail.CreateTrailInput{Name: aws.String("audit"), S3BucketName: aws.String("logs"), KmsKeyId: aws.String("alias/a")}); err != nil {
 		t.Fatal(err)

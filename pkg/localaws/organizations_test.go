@@ -97,7 +97,7 @@ func TestOrganization(t *testing.T) {
 
 	accounts, err := client.ListAccounts(ctx, nil)
 	must(t, err)
-	if len(accounts.Accounts) != 2 || *accounts.Accounts[0].Id != account || *accounts.Accounts[1].Id != otherAccount || accounts.Accounts[1].Status != "ACTIVE" {
+	if len(accounts.Accounts) != 2 || *accounts.Accounts[0].Id != otherAccount || *accounts.Accounts[1].Id != account || accounts.Accounts[1].Status != "ACTIVE" {
 		t.Errorf("%+v", accounts.Accounts)
 	}
 	one, err := client.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: aws.String(otherAccount)})
@@ -267,7 +267,7 @@ func TestServiceControlPoliciesLimit(t *testing.T) {
 	deny := o.policy("deny", statement("Deny", "eks:ListClusters", "*"))
 	for _, target := range []string{o.root, dev, otherAccount} {
 		must(t, o.attach(deny, target))
-		wantMessage(t, "AccessDeniedException", "User: arn:aws:iam::"+otherAccount+":user/administrator is not authorized to perform: eks:ListClusters on resource: *"+
+		wantMessage(t, "AccessDeniedException", "User: arn:aws:iam::"+otherAccount+":user/administrator is not authorized to perform: eks:ListClusters on resource: arn:aws:eks:"+o.Region()+":"+otherAccount+":cluster/*"+
 			" with an explicit deny in a service control policy", list(o.member))
 		must(t, list(o.SDK())) // the account that manages the organization
 		must(t, o.detach(deny, target))

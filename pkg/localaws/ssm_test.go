@@ -15,7 +15,7 @@ import (
 const recommended = "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended"
 
 func TestGetParameter(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	client := ssm.NewFromConfig(s.SDK())
 	const linux = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 	for name, test := range map[string]struct{ value, code, message string }{
@@ -48,7 +48,7 @@ func TestGetParameter(t *testing.T) {
 }
 
 func TestGetParameters(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	client := ssm.NewFromConfig(s.SDK())
 	got, err := client.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{"b", recommended + "/image_id", "a", recommended + "/image_id"}})
 	if err != nil || len(got.Parameters) != 1 || *got.Parameters[0].Name != recommended+"/image_id" || !slices.Equal(got.InvalidParameters, []string{"b", "a"}) {
@@ -62,7 +62,7 @@ func TestGetParameters(t *testing.T) {
 }
 
 func TestGetParametersByPath(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	client := ssm.NewFromConfig(s.SDK())
 	for name, test := range map[string]struct {
 		path      string
@@ -106,7 +106,7 @@ func TestGetParametersByPath(t *testing.T) {
 // TestParametersNeedPermission checks the resources, of which AWS owns the public
 // ones.
 func TestParametersNeedPermission(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	ctx, path := t.Context(), "/aws/service/eks/optimized-ami/1.36"
 	public := ssm.NewFromConfig(s.SDKAs(s.NewUser(t, "public", statement("Allow", "ssm:GetParameter*", "arn:aws:ssm:*::parameter/aws/service/*")), ""))
 	own := ssm.NewFromConfig(s.SDKAs(s.NewUser(t, "own", statement("Allow", "ssm:GetParameter*", "arn:aws:ssm:*:"+account+":parameter/*")), ""))
@@ -148,7 +148,7 @@ func TestParametersNeedPermission(t *testing.T) {
 // TestParameterStoreIsNotMore checks that localaws refuses, in its name, what would
 // have no effect.
 func TestParameterStoreIsNotMore(t *testing.T) {
-	s := start(t, localaws.Config{Region: "eu-west-2"})
+	s := start(t, localaws.Config{})
 	client := ssm.NewFromConfig(s.SDK())
 	_, put := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("a"), Value: aws.String("b")})
 	_, filtered := client.GetParametersByPath(t.Context(), &ssm.GetParametersByPathInput{Path: aws.String("/aws"), ParameterFilters: []types.ParameterStringFilter{{Key: aws.String("Type")}}})

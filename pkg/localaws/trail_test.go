@@ -191,7 +191,7 @@ func TestTrailHoldsNoSecret(t *testing.T) {
 }
 
 func TestLookupEvents(t *testing.T) {
-	s := start(t, localaws.Config{})
+	s := localawstest.Start(t, localaws.Config{AccountID: account, Region: "us-east-1"})
 	ctx := t.Context()
 	bob := s.NewUser(t, "bob", "")
 	_, _ = sts.NewFromConfig(s.SDKAs(bob, "")).GetCallerIdentity(ctx, nil)
@@ -260,7 +260,7 @@ func TestLookupEvents(t *testing.T) {
 // TestLookupIsPaged checks that pages contain every event once, although each page
 // adds an event.
 func TestLookupIsPaged(t *testing.T) {
-	s := start(t, localaws.Config{})
+	s := localawstest.Start(t, localaws.Config{AccountID: account, Region: "us-east-1"})
 	for i := range 7 {
 		_, _ = iam.NewFromConfig(s.SDK()).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String(fmt.Sprintf("user%d", i))})
 	}

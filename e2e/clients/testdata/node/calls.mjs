@@ -20,7 +20,7 @@ const [first, second] = process.argv.slice(2);
 // client imports the package of a service and creates its client.
 async function client(service, endpoint) {
   const sdk = await import(`@aws-sdk/client-${service}`);
-  const Client = sdk[`${service.toUpperCase()}Client`];
+  const Client = sdk[Object.keys(sdk).find((name) => name.toLowerCase() === `${service}client`)];
   return { sdk, client: new Client(endpoint ? { endpoint } : {}) };
 }
 

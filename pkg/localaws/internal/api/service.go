@@ -13,8 +13,10 @@ type Service struct {
 	// Name is the service in host names, signatures and actions: "eks". Title is what
 	// people call it: "EKS".
 	Name, Title string
-	Protocol    Protocol
-	Operations  []Operation
+	// Global reports that all calls are made to one region, whatever their endpoint.
+	Global     bool
+	Protocol   Protocol
+	Operations []Operation
 	// State is what the service keeps in an account.
 	State account.Part
 	// Translate gives an error with a common code the service's own code and status.

@@ -82,6 +82,9 @@ func (g *Gateway) address(in received) addressed {
 	}
 	a.Region = cmp.Or(a.Region, g.accounts.Default().Region)
 	if a.service = g.find(a.Service); a.service != nil {
+		if a.service.Global {
+			a.Region = account.GlobalRegions()[g.accounts.Default().Partition]
+		}
 		a.protocol = a.service.Protocol
 		a.refused = in.unreadable
 		return a

@@ -22,7 +22,7 @@ import (
 // account ID; an account without one gets a new key.
 func New(awsPolicies *managedpolicy.Catalog, administrators map[string]Key) api.Service {
 	return api.Service{
-		Name: "iam", Title: "IAM", Translate: api.TranslateQuery, Bars: bars, Operations: define(operations()),
+		Name: "iam", Title: "IAM", Global: true, Translate: api.TranslateQuery, Bars: bars, Operations: define(operations()),
 		Protocol: protocol.Query{Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},
 		State: account.Part{
 			New: func() account.Section { return newState(awsPolicies) },

@@ -18,7 +18,7 @@ import (
 // New returns Organizations.
 func New() api.Service {
 	return api.Service{
-		Name: "organizations", Title: "Organizations", Translate: api.TranslateJSON11,
+		Name: "organizations", Title: "Organizations", Global: true, Translate: api.TranslateJSON11,
 		Protocol:   protocol.JSON11{Target: "AWSOrganizationsV20161128", Title: "Organizations"},
 		State:      account.Part{New: func() account.Section { return &state{} }},
 		Operations: slices.Concat(organizationOperations(), unitOperations(), accountOperations(), policyOperations(), attachmentOperations()),
