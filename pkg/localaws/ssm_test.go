@@ -103,7 +103,7 @@ func TestGetParametersByPath(t *testing.T) {
 	}
 }
 
-// TestParametersNeedPermission checks the resources, of which AWS owns the public
+// TestParametersNeedPermission checks the resources of parameters. AWS owns the public
 // ones.
 func TestParametersNeedPermission(t *testing.T) {
 	s := start(t, localaws.Config{})

@@ -13,7 +13,7 @@ type Organization interface {
 	Member(accountID string) (organization, path string)
 }
 
-// Accounts returns all accounts, the first of which manages an organization.
+// Accounts returns all accounts. The first one manages an organization.
 func (tx *Tx) Accounts() []*Account { return tx.Account.all.list }
 
 // Limits returns the service control policies of the account. They do not limit the

@@ -72,7 +72,7 @@ func ofStack(operation, before, after string, accepts ...string) api.Operation {
 	})
 }
 
-// stackARN returns the ARN that stands for the stack in a form.
+// stackARN returns the ARN of the stack in a form.
 func stackARN(tx *account.Tx, form api.Form) string {
 	if name := form.Get("StackName"); name != "" {
 		return tx.ARN("cloudformation", tx.Region, "stack/"+name+"/*")
