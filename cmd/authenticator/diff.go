@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/delta"
 	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -124,103 +125,16 @@ func (o *diffOptions) readCluster(ctx context.Context, p *program, opts awsauth.
 	return awsauth.Parse(data, awsauth.Parse(saved.TextsOf(configMap.GetUID(), broken), nil, opts), opts), nil
 }
 
-func (o *diffOptions) print(p *program, delta mapper.Delta) error {
+func (o *diffOptions) print(p *program, changes mapper.Delta) error {
 	if o.output.String() == formatText {
-		if _, err := fmt.Fprint(p.out, diffText(delta)); err != nil {
+		if _, err := fmt.Fprint(p.out, delta.Text(changes)); err != nil {
 			return fmt.Errorf("printing: %w", err)
 		}
-	} else if err := o.output.Print(p.out, diffObject(delta), nil); err != nil {
+	} else if err := o.output.Print(p.out, delta.New(changes), nil); err != nil {
 		return err
 	}
-	if alarms := alarmsOf(delta); len(alarms) > 0 {
+	if alarms := delta.Alarms(changes); len(alarms) > 0 {
 		return &cli.Error{Code: exitAlarm, Err: fmt.Errorf("%s", cli.Printable(strings.Join(alarms, "; ")))}
 	}
 	return nil
-}
-
-func diffText(delta mapper.Delta) string {
-	if len(delta.Changes) == 0 {
-		return "nobody gains, loses or changes access\n"
-	}
-	var b strings.Builder
-	for _, change := range delta.Changes {
-		fmt.Fprintln(&b, cli.Printable(change.String()))
-	}
-	return b.String()
-}
-
-// maxAlarms is the number of principals that one alarm names.
-const maxAlarms = 5
-
-// alarmsOf returns what in a change can lock people or nodes out.
-func alarmsOf(delta mapper.Delta) (alarms []string) {
-	for _, group := range []string{mapper.MastersGroup, mapper.NodesGroup} {
-		var who []string
-		for _, change := range delta.Leaving(group) {
-			who = append(who, change.For.String())
-		}
-		if more := len(who) - maxAlarms; more > 0 {
-			who = append(who[:maxAlarms], fmt.Sprintf("%d more", more))
-		}
-		if len(who) > 0 {
-			alarms = append(alarms, strings.Join(who, ", ")+" leaves "+group)
-		}
-	}
-	if delta.LosesLastMaster {
-		alarms = append(alarms, "nobody is left in "+mapper.MastersGroup)
-	}
-	return alarms
-}
-
-// The output of diff for programs.
-type (
-	diffResult struct {
-		Changes         []diffChange `json:"changes"`
-		Alarms          []string     `json:"alarms"`
-		LosesLastMaster bool         `json:"losesLastMaster"`
-	}
-	diffChange struct {
-		Kind      mapper.ChangeKind `json:"kind"`
-		Principal string            `json:"principal"`
-		ARN       string            `json:"arn,omitempty"`
-		UserID    string            `json:"userID,omitempty"`
-		SSO       *diffSSO          `json:"sso,omitempty"`
-		Account   string            `json:"account,omitempty"`
-		Old       *diffGrant        `json:"old,omitempty"`
-		New       *diffGrant        `json:"new,omitempty"`
-	}
-	diffSSO struct {
-		PermissionSet string `json:"permissionSetName"`
-		AccountID     string `json:"accountID"`
-		Partition     string `json:"partition,omitempty"`
-	}
-	diffGrant struct {
-		Username  string   `json:"username,omitempty"`
-		Groups    []string `json:"groups"`
-		Section   string   `json:"section"`
-		Line      int      `json:"line,omitempty"`
-		ByAccount bool     `json:"byAccount,omitempty"`
-	}
-)
-
-func diffObject(delta mapper.Delta) diffResult {
-	result := diffResult{Changes: []diffChange{}, Alarms: append([]string{}, alarmsOf(delta)...), LosesLastMaster: delta.LosesLastMaster}
-	for _, change := range delta.Changes {
-		c := diffChange{
-			Kind: change.Kind(), Principal: change.For.String(), ARN: change.For.ARN, UserID: change.For.UserID, Account: change.For.Account,
-			Old: grantObject(change.Old), New: grantObject(change.New),
-		}
-		if sso := change.For.SSO; sso != nil {
-			c.SSO = &diffSSO{sso.PermissionSet, sso.AccountID, sso.Partition}
-		}
-		result.Changes = append(result.Changes, c)
-	}
-	return result
-}
-
-func grantObject(grant *mapper.Grant) *diffGrant {
-	if grant == nil {
-		return nil
-	}
-	return &diffGrant{grant.Username, append([]string{}, grant.Groups...), grant.Rule.Section, grant.Rule.Line, grant.ByAccount}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/kubeconfig"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 )
 
 func newKubeconfig(p *program) *cobra.Command {
@@ -79,11 +80,11 @@ type kubeconfigOptions struct {
 
 // configured is what the command kubeconfig prints for programs.
 type configured struct {
-	File    string     `json:"file"`
-	Result  editResult `json:"result"`
-	Context string     `json:"context"`
-	Cluster string     `json:"cluster"`
-	User    string     `json:"user"`
+	File    string         `json:"file"`
+	Result  mapedit.Result `json:"result"`
+	Context string         `json:"context"`
+	Cluster string         `json:"cluster"`
+	User    string         `json:"user"`
 	// Kubeconfig is the merged file, with --dry-run.
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 }
@@ -107,22 +108,22 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 		if err != nil {
 			return fmt.Errorf("merging into the kubeconfig %s: %w", path, err)
 		}
-		is.Result, is.Kubeconfig = resultPlanned, string(merged)
+		is.Result, is.Kubeconfig = mapedit.Planned, string(merged)
 		return o.report(p, is, is.Kubeconfig)
 	}
 	text := "Updated context %s in %s\n"
-	is.Result = resultEdited
+	is.Result = mapedit.Edited
 	err = kubeconfig.Edit(ctx, path, func(text []byte) ([]byte, error) {
 		merged, added, err := kubeconfig.Merge(text, entry)
 		if added {
-			is.Result = resultCreated
+			is.Result = mapedit.Created
 		}
 		return merged, err
 	})
 	if err != nil {
 		return err
 	}
-	if is.Result == resultCreated {
+	if is.Result == mapedit.Created {
 		text = "Added new context %s to %s\n"
 	}
 	return o.report(p, is, fmt.Sprintf(text, cli.Printable(is.Context), is.File))

@@ -2,19 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"time"
+	"io"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/util/wait"
+	"golang.org/x/term"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/kube"
-	"github.com/kube-iam/authenticator/internal/lockout"
-	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
@@ -75,12 +74,12 @@ func (o *mapOptions) addClusterFlags(flags *pflag.FlagSet) {
 }
 
 // target returns where the mappings are.
-func (o *mapOptions) target(p *program) (mapTarget, error) {
+func (o *mapOptions) target(p *program) (mapedit.Target, error) {
 	if o.file != "" {
 		if o.kubectl.Kubeconfig != "" || o.kubectl.Context != "" {
 			return nil, cli.Usagef("--filename and --kubeconfig or --context exclude each other")
 		}
-		return &fileTarget{p: p, path: o.file}, nil
+		return &mapedit.File{Path: o.file, Stdin: p.in, Out: p.out}, nil
 	}
 	config, err := o.config(p)
 	if err != nil {
@@ -93,7 +92,7 @@ func (o *mapOptions) target(p *program) (mapTarget, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &clusterTarget{p: p, client: client}, nil
+	return &mapedit.Cluster{Client: client, Err: p.err}, nil
 }
 
 // read returns the mappings of a target.
@@ -106,22 +105,20 @@ func (o *mapOptions) read(ctx context.Context, p *program) (*awsauth.Result, edi
 	if err != nil {
 		return nil, nil, err
 	}
-	document, err := target.read(ctx)
+	document, err := target.Read(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	var result *awsauth.Result
-	if f, ok := target.(*fileTarget); !ok {
-		result, err = document.Read(options)
-	} else if f.isNew {
-		return nil, nil, fmt.Errorf("reading the mappings: file %s does not exist", f.path)
-	} else {
-		result, err = p.mappings().Parse(f.name(), []byte(f.was), nil, options)
+	if f, ok := target.(*mapedit.File); ok {
+		result, err = f.Parse(p.mappings(), options)
+	} else if result, err = document.Read(options); err != nil {
+		err = fmt.Errorf("%s: %w", target.Name(), err)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", target.name(), err)
+		return nil, nil, err
 	}
-	p.mappings().WarnOfSections(target.name(), result)
+	p.mappings().WarnOfSections(target.Name(), result)
 	return result, document, nil
 }
 
@@ -148,24 +145,8 @@ func (o *editOptions) addEditFlags(command *cobra.Command) {
 	flags.BoolVar(&o.force, "force", false, "make the edit even if it locks out you, the last administrator or a node")
 }
 
-// An edition is the result of a change of mappings.
-type edition struct {
-	document edit.Document
-	// unchanged says why nothing is to do; used if the document is the same.
-	unchanged string
-}
-
-// maxConflicts is how often an edit is tried that others get ahead of.
-const maxConflicts = 8
-
-// betweenConflicts returns the waits between tries. They are random, so that many who edit
-// at the same time do not try again at the same time.
-func betweenConflicts() wait.Backoff {
-	return wait.Backoff{Duration: 10 * time.Millisecond, Factor: 2, Jitter: 1, Steps: maxConflicts}
-}
-
-// change edits the mappings of a target. It starts again if somebody else was faster.
-func (o *editOptions) change(ctx context.Context, p *program, change func(edit.Document) (edition, error)) error {
+// change edits the mappings of the target.
+func (o *editOptions) change(ctx context.Context, p *program, change func(edit.Document) (mapedit.Edition, error)) error {
 	options, err := o.options(p, "aws-auth")
 	if err != nil {
 		return err
@@ -174,113 +155,66 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 	if err != nil {
 		return err
 	}
-	if target.prints() && o.output.String() != formatText {
+	if target.Prints() && o.output.String() != formatText {
 		return cli.Usagef("--output %s and --filename - exclude each other: both print to standard output", &o.output)
 	}
-	confirmed := ""
-	waits := betweenConflicts()
-	for try := range maxConflicts {
-		if try > 0 {
-			if err := sleep(ctx, waits.Step()); err != nil {
-				return err
-			}
-		}
-		before, err := target.read(ctx)
-		if err != nil {
-			return err
-		}
-		after, err := change(before)
-		if err != nil {
-			return err
-		}
-		if same(before, after.document) {
-			if target.prints() {
-				return target.write(ctx, before, false)
-			}
-			return o.report(p, edited{Target: target.name(), Result: resultUnchanged, ResourceVersion: target.version()}, cli.Printable(after.unchanged)+"\n")
-		}
-		from, to, err := readBoth(before, after.document, options)
-		if err != nil {
-			return fmt.Errorf("%s: %w", target.name(), err)
-		}
-		delta := mapper.Diff(from.Table, to.Table)
-		dangers := lockout.Dangers(from.Table, to.Table, delta, target.facts(ctx, delta))
-		is := newEdited(target, from, to, delta, dangers)
-		if o.dryRun {
-			is.Result, is.ResourceVersion = resultPlanned, target.version()
-			return o.report(p, is, planText(target.parts(before, after.document), delta, dangers))
-		}
-		if err := o.refuse(dangers); err != nil {
-			return err
-		}
-		if text := diffText(delta); (takesAway(delta) || o.askAlways) && !o.yes && text != confirmed {
-			if err := p.confirm(ctx, text, target); err != nil {
-				return err
-			}
-			confirmed = text
-		}
-		err = target.write(ctx, after.document, o.force)
-		if errors.Is(err, errConflict) {
-			continue
-		}
-		if err != nil || target.prints() {
-			return err
-		}
-		is.Result, is.ResourceVersion = target.done(), target.version()
-		return o.report(p, is, fmt.Sprintf("%s%s %s\n", diffText(delta), is.Result, target.name()))
+	editor := mapedit.Editor{
+		Target: target, Reading: options, DryRun: o.dryRun, Force: o.force, AskAlways: o.askAlways,
+		Report: func(r mapedit.Report, text string) error { return o.report(p, r, text) },
 	}
-	return fmt.Errorf("editing %s: others were faster %d times; try again", target.name(), maxConflicts)
+	if !o.yes {
+		editor.Confirm = func(ctx context.Context, text string) error { return p.confirm(ctx, text, target) }
+	}
+	return editor.Change(ctx, change)
 }
 
-// sleep returns after a duration, or the cause if ctx is done first.
-func sleep(ctx context.Context, duration time.Duration) error {
-	select {
-	case <-time.After(duration):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// report prints an edit for programs, or its text for people.
+func (o *editOptions) report(p *program, r mapedit.Report, text string) error {
+	if o.output.String() == formatText {
+		return p.printf(p.out, "%s", text)
 	}
+	return o.output.Print(p.out, r, nil)
 }
 
-func readBoth(before, after edit.Document, options awsauth.Options) (from, to *awsauth.Result, err error) {
-	if from, err = before.Read(options); err != nil {
-		return nil, nil, err
+// printf prints to a stream.
+func (p *program) printf(w io.Writer, format string, args ...any) error {
+	if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		return fmt.Errorf("printing: %w", err)
 	}
-	if to, err = after.Read(options); err != nil {
-		return nil, nil, err
-	}
-	return from, to, nil
+	return nil
 }
 
-func same(a, b edit.Document) bool {
-	if data, ok := a.(edit.Data); ok {
-		other, ok := b.(edit.Data)
-		return ok && maps.Equal(data, other)
-	}
-	return a == b
-}
-
-// takesAway reports whether somebody loses access or gets another one.
-func takesAway(delta mapper.Delta) bool {
-	for _, change := range delta.Changes {
-		if change.Kind() != mapper.Gains {
-			return true
+// confirm shows what an edit does, and asks whether to make it. It is an error if there is
+// no terminal, or ctx ends before the answer.
+func (p *program) confirm(ctx context.Context, text string, target mapedit.Target) error {
+	terminal, ok := p.in.(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) || target.Prints() {
+		return &cli.Error{
+			Code: cli.ExitUsage, Hint: "pass --yes to make the edit, or --dry-run to see all of it",
+			Err: fmt.Errorf("the edit changes who has access, and there is no terminal to ask on; without --yes nothing is changed: %s", beginning(text)),
 		}
 	}
-	return false
-}
-
-// hintForce says how to make an edit that is refused.
-const hintForce = "--force makes the edit anyway"
-
-// refuse returns an error for an edit that locks somebody out.
-func (o *editOptions) refuse(dangers []string) error {
-	if len(dangers) == 0 || o.force {
+	fmt.Fprintf(p.err, "%sEdit %s? [y/N] ", text, target.Name())
+	answer, err := readLine(ctx, terminal)
+	if err != nil {
+		fmt.Fprintln(p.err) // ends the line of the question
+		return fmt.Errorf("reading your answer: %w: nothing is changed", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
 		return nil
 	}
-	err := &cli.Error{Code: cli.ExitFailure, Hint: hintForce, Err: fmt.Errorf("refused: %s", cli.Printable(dangers[0]))}
-	for _, danger := range dangers[1:] {
-		err.Err = fmt.Errorf("%w; %s", err.Err, cli.Printable(danger))
+	return &cli.Error{Code: cli.ExitFailure, Err: fmt.Errorf("you did not confirm: nothing is changed")}
+}
+
+// maxLines is the number of changes in an error.
+const maxLines = 10
+
+// beginning returns the first lines of a text as one.
+func beginning(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if more := len(lines) - maxLines; more > 0 {
+		lines = append(lines[:maxLines], fmt.Sprintf("%d more", more))
 	}
-	return err
+	return strings.Join(lines, "; ")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
@@ -145,22 +146,22 @@ func (o *editOptions) add(ctx context.Context, p *program, m edit.Mapping) error
 	if err := o.check(p, m); err != nil {
 		return err
 	}
-	return o.change(ctx, p, func(document edit.Document) (edition, error) {
+	return o.change(ctx, p, func(document edit.Document) (mapedit.Edition, error) {
 		found, err := edit.Find(document, m.Principal)
 		if err != nil {
-			return edition{}, err
+			return mapedit.Edition{}, err
 		}
 		if len(found) == 0 {
 			added, err := edit.Add(document, m)
-			return edition{document: added}, err
+			return mapedit.Edition{Document: added}, err
 		}
 		changed := document
 		if m.Account == "" {
 			if changed, err = edit.Set(document, m); err != nil {
-				return edition{}, err
+				return mapedit.Edition{}, err
 			}
 		}
-		return edition{changed, fmt.Sprintf("unchanged: %s is mapped like this already", m.Principal)}, nil
+		return mapedit.Edition{Document: changed, Unchanged: fmt.Sprintf("unchanged: %s is mapped like this already", m.Principal)}, nil
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
@@ -47,8 +48,8 @@ a node.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			return o.change(cmd.Context(), p, func(edit.Document) (edition, error) {
-				return edition{document: data, unchanged: "unchanged: aws-auth is like this already"}, nil
+			return o.change(cmd.Context(), p, func(edit.Document) (mapedit.Edition, error) {
+				return mapedit.Edition{Document: data, Unchanged: "unchanged: aws-auth is like this already"}, nil
 			})
 		},
 	}

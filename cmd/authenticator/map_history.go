@@ -16,6 +16,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/encode"
 	"github.com/kube-iam/authenticator/internal/history"
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
@@ -63,9 +64,9 @@ The history is in the ConfigMap kube-system/aws-auth-history.`,
 				return err
 			}
 			if output.String() == cli.JSON {
-				return output.Print(p.out, newAWSAuth(entry.Data).Object, nil)
+				return output.Print(p.out, mapedit.NewAWSAuth(entry.Data).Object, nil)
 			}
-			text, err := encode.YAML(newAWSAuth(entry.Data).Object)
+			text, err := encode.YAML(mapedit.NewAWSAuth(entry.Data).Object)
 			if err != nil {
 				return fmt.Errorf("printing: %w", err)
 			}
@@ -94,15 +95,15 @@ access, and is in the history itself.`,
 			if err != nil {
 				return err
 			}
-			return o.change(cmd.Context(), p, func(current edit.Document) (edition, error) {
+			return o.change(cmd.Context(), p, func(current edit.Document) (mapedit.Edition, error) {
 				entry, err := before(entries, current)
 				if len(args) > 0 {
 					entry, err = numbered(entries, args[0])
 				}
 				if err != nil {
-					return edition{}, err
+					return mapedit.Edition{}, err
 				}
-				return edition{edit.Data(entry.Data), fmt.Sprintf("unchanged: aws-auth is as after edit %d already", entry.Number)}, nil
+				return mapedit.Edition{Document: edit.Data(entry.Data), Unchanged: fmt.Sprintf("unchanged: aws-auth is as after edit %d already", entry.Number)}, nil
 			})
 		},
 	}

@@ -3,46 +3,14 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/pkg/mapper"
-	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
-
-// mapping is what map list prints for programs.
-type mapping struct {
-	ARN       string   `json:"arn,omitempty"`
-	UserID    string   `json:"userID,omitempty"`
-	SSO       *diffSSO `json:"sso,omitempty"`
-	AccountID string   `json:"accountID,omitempty"`
-	Username  string   `json:"username,omitempty"`
-	Groups    []string `json:"groups"`
-	Section   string   `json:"section"`
-	Line      int      `json:"line"`
-	// Applies is false if the entry has no effect, such as a duplicate.
-	Applies bool `json:"applies"`
-}
-
-// principal returns the principal as the argument of map get and map remove.
-func (m mapping) principal() string {
-	switch {
-	case m.SSO != nil:
-		text := "permissionSetName=" + m.SSO.PermissionSet + ",accountID=" + m.SSO.AccountID
-		if m.SSO.Partition != "" && m.SSO.Partition != "aws" {
-			text += ",partition=" + m.SSO.Partition
-		}
-		return text
-	case m.AccountID != "":
-		return m.AccountID
-	}
-	return cmp.Or(m.ARN, m.UserID)
-}
 
 func newMapList(p *program) *cobra.Command {
 	var o mapOptions
@@ -59,7 +27,7 @@ func newMapList(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printMappings(p, &output, mappingsOf(result))
+			return printMappings(p, &output, mapedit.MappingsOf(result))
 		},
 	}
 	o.addFlags(command.Flags())
@@ -88,9 +56,9 @@ it has none. To see how an identity is mapped, run "authenticator explain".
 			if err != nil {
 				return err
 			}
-			var found []mapping
-			for _, m := range mappingsOf(result) {
-				if m.is(principal) {
+			var found []mapedit.Mapping
+			for _, m := range mapedit.MappingsOf(result) {
+				if m.Is(principal) {
 					found = append(found, m)
 				}
 			}
@@ -110,48 +78,7 @@ it has none. To see how an identity is mapped, run "authenticator explain".
 	return command
 }
 
-// is reports whether a mapping is for a principal.
-func (m mapping) is(p edit.Principal) bool {
-	other := mapping{ARN: p.ARN, AccountID: p.Account}
-	if p.SSO != nil {
-		other.SSO = &diffSSO{p.SSO.PermissionSet, p.SSO.AccountID, p.SSO.Partition}
-	}
-	return strings.EqualFold(m.principal(), other.principal())
-}
-
-func mappingsOf(result *awsauth.Result) []mapping {
-	mappings := []mapping{}
-	bySection := map[string][]mapping{}
-	for entry, applies := range result.Table.Entries() {
-		m := mapping{ARN: entry.ARN, UserID: entry.UserID, Username: entry.Username.String(), Groups: texts(entry.Groups), Section: entry.Rule.Section, Line: entry.Rule.Line, Applies: applies}
-		if entry.SSO != nil {
-			m.SSO = &diffSSO{entry.SSO.PermissionSet, entry.SSO.AccountID, entry.SSO.Partition}
-		}
-		bySection[m.Section] = append(bySection[m.Section], m)
-	}
-	for account, applies := range result.Table.Accounts() {
-		m := mapping{AccountID: account.ID, Groups: []string{}, Section: account.Rule.Section, Line: account.Rule.Line, Applies: applies}
-		bySection[m.Section] = append(bySection[m.Section], m)
-	}
-	for _, section := range awsauth.Sections() {
-		mappings = append(mappings, bySection[section]...)
-		delete(bySection, section)
-	}
-	for _, object := range slices.Sorted(maps.Keys(bySection)) {
-		mappings = append(mappings, bySection[object]...)
-	}
-	return mappings
-}
-
-func texts(templates []mapper.Template) []string {
-	list := make([]string, len(templates))
-	for i, template := range templates {
-		list[i] = template.String()
-	}
-	return list
-}
-
-func printMappings(p *program, output *cli.Output, mappings []mapping) error {
+func printMappings(p *program, output *cli.Output, mappings []mapedit.Mapping) error {
 	return output.Print(p.out, mappings, func(wide bool) cli.Rows {
 		rows := cli.Rows{Header: []string{"PRINCIPAL", "USERNAME", "GROUPS"}}
 		if wide {
@@ -166,7 +93,7 @@ func printMappings(p *program, output *cli.Output, mappings []mapping) error {
 			if groups == "" {
 				groups = "-"
 			}
-			cells := []any{m.principal(), username, groups}
+			cells := []any{m.Principal(), username, groups}
 			if wide {
 				cells = append(cells, cmp.Or(m.UserID, "-"), m.Section, m.Line, m.Applies)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
 
@@ -31,15 +32,15 @@ func newMapRemove(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.change(cmd.Context(), p, func(document edit.Document) (edition, error) {
+			return o.change(cmd.Context(), p, func(document edit.Document) (mapedit.Edition, error) {
 				for _, principal := range principals {
 					if document, err = edit.Remove(document, principal); errors.Is(err, edit.ErrNotFound) {
-						return edition{}, fmt.Errorf("%s is not mapped: nothing is removed", principal)
+						return mapedit.Edition{}, fmt.Errorf("%s is not mapped: nothing is removed", principal)
 					} else if err != nil {
-						return edition{}, err
+						return mapedit.Edition{}, err
 					}
 				}
-				return edition{document: document}, nil
+				return mapedit.Edition{Document: document}, nil
 			})
 		},
 	}

@@ -1,9 +1,10 @@
-package main
+package mapedit
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/cli"
@@ -23,37 +23,39 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
 
-// clusterTarget is the ConfigMap kube-system/aws-auth.
-type clusterTarget struct {
-	p      *program
-	client dynamic.Interface
+// Cluster is the ConfigMap kube-system/aws-auth.
+type Cluster struct {
+	Client kube.Client
+	// Err says what is waited for, and takes warnings.
+	Err io.Writer
+
 	// object is the ConfigMap as it was read; nil if there is none.
 	object  *unstructured.Unstructured
 	created bool
 	user    *kube.User
 }
 
-func (t *clusterTarget) name() string { return "ConfigMap kube-system/aws-auth" }
-func (t *clusterTarget) prints() bool { return false }
+func (t *Cluster) Name() string { return "ConfigMap kube-system/aws-auth" }
+func (t *Cluster) Prints() bool { return false }
 
-func (t *clusterTarget) done() editResult {
+func (t *Cluster) Done() Result {
 	if t.created {
-		return resultCreated
+		return Created
 	}
-	return resultEdited
+	return Edited
 }
 
-func (t *clusterTarget) version() string {
+func (t *Cluster) Version() string {
 	if t.object == nil {
 		return ""
 	}
 	return t.object.GetResourceVersion()
 }
 
-func (t *clusterTarget) read(ctx context.Context) (edit.Document, error) {
-	defer cli.Waiting(t.p.err, "authenticator: waiting for the API server")()
+func (t *Cluster) Read(ctx context.Context) (edit.Document, error) {
+	defer cli.Waiting(t.Err, "authenticator: waiting for the API server")()
 	var err error
-	if t.object, err = kube.GetAWSAuth(ctx, t.client); err != nil {
+	if t.object, err = kube.GetAWSAuth(ctx, t.Client); err != nil {
 		return nil, err
 	}
 	if t.object == nil {
@@ -72,16 +74,16 @@ func (t *clusterTarget) read(ctx context.Context) (edit.Document, error) {
 // manager is the field manager of our edits.
 const manager = "authenticator"
 
-func (t *clusterTarget) write(ctx context.Context, document edit.Document, force bool) error {
+func (t *Cluster) Write(ctx context.Context, document edit.Document, force bool) error {
 	data, ok := document.(edit.Data)
 	if !ok {
 		return errors.New("writing aws-auth: the mappings are not a ConfigMap's")
 	}
-	defer cli.Waiting(t.p.err, "authenticator: waiting for the API server")()
+	defer cli.Waiting(t.Err, "authenticator: waiting for the API server")()
 	if t.created = t.object == nil; t.created {
-		created, err := kube.ConfigMaps(t.client).Create(ctx, newAWSAuth(data), metav1.CreateOptions{FieldManager: manager})
+		created, err := kube.ConfigMaps(t.Client).Create(ctx, NewAWSAuth(data), metav1.CreateOptions{FieldManager: manager})
 		if apierrors.IsAlreadyExists(err) {
-			return errConflict
+			return ErrConflict
 		}
 		if err != nil {
 			return fmt.Errorf("creating ConfigMap kube-system/aws-auth: %w", kube.WithTimeout(err))
@@ -92,7 +94,7 @@ func (t *clusterTarget) write(ctx context.Context, document edit.Document, force
 	}
 	updated, err := t.update(ctx, data, force)
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return errConflict
+		return ErrConflict
 	}
 	if err != nil {
 		return fmt.Errorf("editing ConfigMap kube-system/aws-auth: %w", kube.WithTimeout(err))
@@ -104,13 +106,13 @@ func (t *clusterTarget) write(ctx context.Context, document edit.Document, force
 
 // update replaces the data of the ConfigMap. An override of the guard stays out of the
 // ConfigMap unless the guard demands it.
-func (t *clusterTarget) update(ctx context.Context, data map[string]string, force bool) (*unstructured.Unstructured, error) {
+func (t *Cluster) update(ctx context.Context, data map[string]string, force bool) (*unstructured.Unstructured, error) {
 	changed := t.object.DeepCopy()
 	unstructured.RemoveNestedField(changed.Object, "metadata", "annotations", admission.Annotation)
 	if err := unstructured.SetNestedStringMap(changed.Object, data, "data"); err != nil {
 		return nil, err
 	}
-	updated, err := kube.ConfigMaps(t.client).Update(ctx, changed, metav1.UpdateOptions{FieldManager: manager})
+	updated, err := kube.ConfigMaps(t.Client).Update(ctx, changed, metav1.UpdateOptions{FieldManager: manager})
 	if err == nil || !refusedByGuard(err) {
 		return updated, err
 	}
@@ -123,7 +125,7 @@ func (t *clusterTarget) update(ctx context.Context, data map[string]string, forc
 	}
 	annotations[admission.Annotation] = admission.Hash(kube.AWSAuth, t.object, changed)
 	changed.SetAnnotations(annotations)
-	return kube.ConfigMaps(t.client).Update(ctx, changed, metav1.UpdateOptions{FieldManager: manager})
+	return kube.ConfigMaps(t.Client).Update(ctx, changed, metav1.UpdateOptions{FieldManager: manager})
 }
 
 // refusedByGuard reports whether the error is a refusal of the webhook /validate, which
@@ -132,7 +134,8 @@ func refusedByGuard(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), admission.Annotation)
 }
 
-func newAWSAuth(data map[string]string) *unstructured.Unstructured {
+// NewAWSAuth returns aws-auth with some data.
+func NewAWSAuth(data map[string]string) *unstructured.Unstructured {
 	configMap := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": map[string]any{"name": kube.AWSAuth, "namespace": metav1.NamespaceSystem},
@@ -143,7 +146,7 @@ func newAWSAuth(data map[string]string) *unstructured.Unstructured {
 
 // record adds an edit to the history, and what was before it if no server did. Without a
 // history, the edit is still made.
-func (t *clusterTarget) record(ctx context.Context, before, after *unstructured.Unstructured) {
+func (t *Cluster) record(ctx context.Context, before, after *unstructured.Unstructured) {
 	// Ctrl-C comes too late for the edit, and must not make it one that cannot be undone.
 	ctx = context.WithoutCancel(ctx)
 	who := t.self(ctx)
@@ -156,17 +159,17 @@ func (t *clusterTarget) record(ctx context.Context, before, after *unstructured.
 		}
 		entry, err := history.New(state.object, state.who, time.Now())
 		if err == nil {
-			err = history.Record(ctx, t.client, entry)
+			err = history.Record(ctx, t.Client, entry)
 		}
 		if err != nil {
-			fmt.Fprintf(t.p.err, "authenticator: warning: the edit is not in the history, so \"map rollback\" cannot undo it: %s\n", cli.Printable(err.Error()))
+			fmt.Fprintf(t.Err, "authenticator: warning: the edit is not in the history, so \"map rollback\" cannot undo it: %s\n", cli.Printable(err.Error()))
 			return
 		}
 	}
 }
 
 // self returns who edits, as the history names them; empty if that is unknown.
-func (t *clusterTarget) self(ctx context.Context) string {
+func (t *Cluster) self(ctx context.Context) string {
 	user, err := t.whoami(ctx)
 	if err != nil {
 		return ""
@@ -177,9 +180,9 @@ func (t *clusterTarget) self(ctx context.Context) string {
 	return user.Username
 }
 
-func (t *clusterTarget) whoami(ctx context.Context) (kube.User, error) {
+func (t *Cluster) whoami(ctx context.Context) (kube.User, error) {
 	if t.user == nil {
-		user, err := kube.Self(ctx, t.client)
+		user, err := kube.Self(ctx, t.Client)
 		if err != nil {
 			return kube.User{}, err
 		}
@@ -188,7 +191,7 @@ func (t *clusterTarget) whoami(ctx context.Context) (kube.User, error) {
 	return *t.user, nil
 }
 
-func (t *clusterTarget) parts(before, after edit.Document) (parts []part) {
+func (t *Cluster) Parts(before, after edit.Document) (parts []Part) {
 	was, _ := before.(edit.Data)
 	is, _ := after.(edit.Data)
 	keys := maps.Clone(map[string]string(was))
@@ -197,23 +200,23 @@ func (t *clusterTarget) parts(before, after edit.Document) (parts []part) {
 	}
 	maps.Copy(keys, is)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		parts = append(parts, part{key, was[key], is[key]})
+		parts = append(parts, Part{key, was[key], is[key]})
 	}
 	return parts
 }
 
-func (t *clusterTarget) facts(ctx context.Context, delta mapper.Delta) (facts lockout.Facts) {
+func (t *Cluster) Facts(ctx context.Context, delta mapper.Delta) (facts lockout.Facts) {
 	if !takesAway(delta) {
 		return facts
 	}
 	user, err := t.whoami(ctx)
 	if err != nil {
-		fmt.Fprintf(t.p.err, "authenticator: warning: whether you lose your own access is unknown: %s\n", cli.Printable(err.Error()))
+		fmt.Fprintf(t.Err, "authenticator: warning: whether you lose your own access is unknown: %s\n", cli.Printable(err.Error()))
 	} else {
 		facts.Caller = lockout.Caller(user.Extra)
 	}
 	if len(delta.Leaving(mapper.NodesGroup)) > 0 {
-		ready, err := kube.ReadyWorkers(ctx, t.client)
+		ready, err := kube.ReadyWorkers(ctx, t.Client)
 		if facts.Nodes = lockout.ReadyNodes(ready); err != nil {
 			facts.Nodes = lockout.UnknownNodes{Reason: err}
 		}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -17,41 +15,17 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/history"
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
-
-// TestFileConflict checks that an edit of a file does not undo what somebody else wrote
-// after it was read.
-func TestFileConflict(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "aws-auth.yaml")
-	for _, content := range []string{"mapUsers: []\n", "mapUsers: [] # theirs\n"} {
-		target := fileTarget{p: &program{}, path: path} // the first time, the file is new
-		if _, err := target.read(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := target.write(t.Context(), edit.File("ours"), false); !errors.Is(err, errConflict) {
-			t.Errorf("got %v, want a conflict", err)
-		}
-		if _, err := target.read(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := target.write(t.Context(), edit.File(content+"# ours\n"), false); err != nil {
-			t.Errorf("after reading it again: %v", err)
-		}
-	}
-}
 
 // TestInterruptedEditIsRecorded checks that an edit is in the history although Ctrl-C came
 // right after it.
 func TestInterruptedEditIsRecorded(t *testing.T) {
 	t.Parallel()
 	api := &mapServer{objects: map[string]map[string]any{}, review: `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview","status":{"userInfo":{"username":"ann"}}}`}
-	api.put(kube.AWSAuth, newAWSAuth(map[string]string{"mapUsers": "[]"}).Object)
-	past := newAWSAuth(nil)
+	api.put(kube.AWSAuth, mapedit.NewAWSAuth(map[string]string{"mapUsers": "[]"}).Object)
+	past := mapedit.NewAWSAuth(nil)
 	past.SetName(history.Name)
 	api.put(history.Name, past.Object)
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -67,11 +41,11 @@ func TestInterruptedEditIsRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := &clusterTarget{p: &program{err: io.Discard}, client: client}
-	if _, err := target.read(ctx); err != nil {
+	target := &mapedit.Cluster{Client: client, Err: io.Discard}
+	if _, err := target.Read(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := target.write(ctx, edit.Data{"mapUsers": "[] # edited"}, false); err != nil {
+	if err := target.Write(ctx, edit.Data{"mapUsers": "[] # edited"}, false); err != nil {
 		t.Fatal(err)
 	}
 	entries, _, err := history.List(t.Context(), client)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/mapedit"
 )
 
 // openTerminal returns the two ends of a pseudo-terminal: that of a person, and that of a
@@ -58,7 +59,7 @@ func TestConfirm(t *testing.T) {
 		}
 		var said bytes.Buffer
 		p := &program{in: terminal, err: &said}
-		err := p.confirm(t.Context(), "loses access: bob\n", &fileTarget{path: "aws-auth.yaml"})
+		err := p.confirm(t.Context(), "loses access: bob\n", &mapedit.File{Path: "aws-auth.yaml"})
 		if got := fmt.Sprint(err); got != test.want && (err != nil || test.want != "") {
 			t.Errorf("%q: %s, want %q", test.typed, got, test.want)
 		}
@@ -82,7 +83,7 @@ func (a asked) Write(text []byte) (int, error) {
 func TestQuestionsAreInterrupted(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]func(context.Context, *program) error{
-		"an edit": func(ctx context.Context, p *program) error { return p.confirm(ctx, "", &fileTarget{path: "f"}) },
+		"an edit": func(ctx context.Context, p *program) error { return p.confirm(ctx, "", &mapedit.File{Path: "f"}) },
 		"the MFA code": func(ctx context.Context, p *program) error {
 			_, err := p.askMFA(ctx, execInfo{})()
 			return err
@@ -113,9 +114,9 @@ func TestConfirmNeedsTerminal(t *testing.T) {
 		"a file":        {in: file},
 		"a file to get": {in: terminal},
 	} {
-		target := &fileTarget{path: "f"}
+		target := &mapedit.File{Path: "f"}
 		if name == "a file to get" {
-			target.path = "-"
+			target.Path = "-"
 		}
 		err := p.confirm(t.Context(), "loses access: bob\n", target)
 		if coded, ok := errors.AsType[*cli.Error](err); !ok || coded.Code != cli.ExitUsage || !strings.Contains(err.Error(), "without --yes nothing is changed: loses access: bob") {
