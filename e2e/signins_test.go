@@ -79,11 +79,11 @@ func (s *signIns) collect(ctx context.Context, c client) {
 	}
 }
 
-// refusals say which clients did not sign in within their patience, in more than some
-// part of their tries.
-func (s *signIns) refusals(part float64) (refusals []string) {
+// refusals say which clients did not sign in within their patience: at all, or, if
+// always, each time.
+func (s *signIns) refusals(always bool) (refusals []string) {
 	for _, name := range slices.Sorted(maps.Keys(s.took)) {
-		if errs := s.errors[name]; float64(len(errs)) > part*float64(len(s.took[name])) {
+		if errs := s.errors[name]; len(errs) > 0 && (always || len(errs) == len(s.took[name])) {
 			refusals = append(refusals, fmt.Sprintf("%s did not sign in %d of %d times: %v", name, len(errs), len(s.took[name]), errs[0]))
 		}
 	}
