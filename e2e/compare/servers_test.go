@@ -5,7 +5,6 @@ package compare
 import (
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,8 +13,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/e2e/internal/apiserver"
-	"github.com/kube-iam/authenticator/internal/freeport"
-	"github.com/kube-iam/authenticator/internal/loadtest/program"
+	"github.com/kube-iam/authenticator/e2e/internal/webhook"
 	"github.com/kube-iam/authenticator/internal/loadtest/review"
 	"github.com/kube-iam/authenticator/internal/loadtest/sts"
 )
@@ -50,15 +48,7 @@ func newFixture(t *testing.T) *fixture {
 			t.Fatalf("%v (make e2e builds it)", err)
 		}
 	}
-	if f.sts, err = sts.New(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.sts.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	f.write(t, "ca.pem", string(f.sts.CA()))
+	f.sts = webhook.NewSTS(t)
 	f.kubernetes = apiserver.Start(t, filepath.Join(root, "bin", "k8s"))
 	definition := filepath.Join(root, "deploy", "kubernetes", "components", "crd", "definition.yaml")
 	f.kubernetes.Kubectl(t, "", "apply", "--filename", definition)
@@ -118,48 +108,21 @@ func (f *fixture) put(t *testing.T, b backend) (config string) {
 // serve starts a server on a backend until the test ends.
 func (f *fixture) serve(t *testing.T, name string, b backend, config string) *server {
 	t.Helper()
-	address, err := freeport.Address()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy, err := f.sts.Proxy()
-	if err != nil {
-		t.Fatal(err)
-	}
-	state := t.TempDir()
-	command := program.Command{
-		Path: f.program(name),
-		Args: []string{
-			"server", "--config", config, "--address", "127.0.0.1", "--port", port,
-			"--state-dir", state, "--generate-kubeconfig", filepath.Join(state, "kubeconfig.yaml"),
-		},
-		Env: []string{
-			"HOME=" + state, "PATH=" + os.Getenv("PATH"), "AWS_REGION=" + sts.Region, "HTTPS_PROXY=" + proxy, "NO_PROXY=127.0.0.1",
-			"SSL_CERT_FILE=" + filepath.Join(f.dir, "ca.pem"), "SSL_CERT_DIR=" + f.dir,
-			"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
-		},
-	}
+	flags := []string{"--config", config}
 	if b.name == configMap || b.name == crd {
-		command.Args = append(command.Args, "--kubeconfig", f.kubernetes.Kubeconfig)
+		flags = append(flags, "--kubeconfig", f.kubernetes.Kubeconfig)
 	}
 	if name == ours {
-		command.Args = append(command.Args, "--health-port", "0") // the peer has no such flag
+		flags = append(flags, "--health-port", "0") // the peer has no such flag
 	} else {
-		command.Args = append(command.Args, b.peerFlags...)
+		flags = append(flags, b.peerFlags...)
 	}
-	running, err := program.Serve(t.Context(), name, address, state, command)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(running.Stop)
+	running := webhook.New(t, name, f.program(name), f.sts)
+	running.Run(t, flags...)
 	// Both have self-signed certificates.
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: time.Minute}
 	t.Cleanup(client.CloseIdleConnections)
-	return &server{name: name, url: "https://" + address, log: filepath.Join(state, name+".log"), client: client}
+	return &server{name: name, url: "https://" + running.Address, log: running.Log(), client: client}
 }
 
 // awaitLog waits until the log of a server has a text.

@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,7 +21,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/e2e/internal/apiserver"
-	"github.com/kube-iam/authenticator/internal/freeport"
+	"github.com/kube-iam/authenticator/e2e/internal/webhook"
 	"github.com/kube-iam/authenticator/internal/loadtest/program"
 	"github.com/kube-iam/authenticator/internal/loadtest/review"
 	"github.com/kube-iam/authenticator/internal/loadtest/sts"
@@ -43,8 +42,8 @@ type fixture struct {
 	reviews    review.Maker
 	kubernetes *apiserver.Server
 	server     *program.Server
-	// program runs with the files in state, and serves address.
-	program, state, address string
+	// restartable is the server as it runs again.
+	restartable *webhook.Server
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -57,20 +56,9 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{kubernetes: apiserver.Start(t, filepath.Join(root, "bin", "k8s"))}
-	if f.sts, err = sts.New(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.sts.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	f.sts = webhook.NewSTS(t)
 	f.mapUsers(t, users)
-	f.program = filepath.Join(root, "bin", "authenticator")
-	if f.address, err = freeport.Address(); err != nil {
-		t.Fatal(err)
-	}
-	f.state = t.TempDir()
+	f.restartable = webhook.New(t, "authenticator", filepath.Join(root, "bin", "authenticator"), f.sts)
 	f.serve(t)
 	return f
 }
@@ -88,31 +76,7 @@ func (f *fixture) mapUsers(t *testing.T, count int) {
 // serve runs the server, and returns when it maps the first user.
 func (f *fixture) serve(t *testing.T) {
 	t.Helper()
-	_, port, err := net.SplitHostPort(f.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy, err := f.sts.Proxy()
-	if err != nil {
-		t.Fatal(err)
-	}
-	state := f.state
-	ca := filepath.Join(state, "sts-ca.pem")
-	if err := os.WriteFile(ca, f.sts.CA(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f.server, err = program.Serve(t.Context(), "authenticator", f.address, state, program.Command{
-		Path: f.program,
-		Args: []string{
-			"server", "--cluster-id", clusterID, "--backend-mode", "EKSConfigMap", "--kubeconfig", f.kubernetes.Kubeconfig, "--sts-region", sts.Region,
-			"--address", "127.0.0.1", "--port", port, "--health-port", "0", "--state-dir", state, "--generate-kubeconfig", filepath.Join(state, "kubeconfig.yaml"),
-		},
-		Env: []string{"HOME=" + state, "HTTPS_PROXY=" + proxy, "NO_PROXY=127.0.0.1", "SSL_CERT_FILE=" + ca, "SSL_CERT_DIR=" + state},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(f.server.Stop)
+	f.server = f.restartable.Run(t, "--cluster-id", clusterID, "--backend-mode", "EKSConfigMap", "--kubeconfig", f.kubernetes.Kubeconfig, "--sts-region", sts.Region, "--health-port", "0")
 	f.await(t, "the mappings", recovery, f.newToken(0), review.Yes)
 }
 
@@ -143,7 +107,7 @@ func (f *fixture) await(t *testing.T, what string, within time.Duration, next fu
 func (f *fixture) inFlight(t *testing.T) int {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
-	answer, err := client.Get("https://" + f.address + "/metrics")
+	answer, err := client.Get("https://" + f.restartable.Address + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
