@@ -35,9 +35,13 @@ type Cluster struct {
 	user    *kube.User
 }
 
+// Name fits [Target].
 func (t *Cluster) Name() string { return "ConfigMap kube-system/aws-auth" }
+
+// Prints fits [Target].
 func (t *Cluster) Prints() bool { return false }
 
+// Done fits [Target].
 func (t *Cluster) Done() Result {
 	if t.created {
 		return Created
@@ -45,6 +49,7 @@ func (t *Cluster) Done() Result {
 	return Edited
 }
 
+// Version fits [Target].
 func (t *Cluster) Version() string {
 	if t.object == nil {
 		return ""
@@ -52,6 +57,7 @@ func (t *Cluster) Version() string {
 	return t.object.GetResourceVersion()
 }
 
+// Read fits [Target].
 func (t *Cluster) Read(ctx context.Context) (edit.Document, error) {
 	defer cli.Waiting(t.Err, "authenticator: waiting for the API server")()
 	var err error
@@ -74,6 +80,7 @@ func (t *Cluster) Read(ctx context.Context) (edit.Document, error) {
 // manager is the field manager of our edits.
 const manager = "authenticator"
 
+// Write fits [Target].
 func (t *Cluster) Write(ctx context.Context, document edit.Document, force bool) error {
 	data, ok := document.(edit.Data)
 	if !ok {
@@ -191,6 +198,7 @@ func (t *Cluster) whoami(ctx context.Context) (kube.User, error) {
 	return *t.user, nil
 }
 
+// Parts fits [Target].
 func (t *Cluster) Parts(before, after edit.Document) (parts []Part) {
 	was, _ := before.(edit.Data)
 	is, _ := after.(edit.Data)
@@ -205,6 +213,7 @@ func (t *Cluster) Parts(before, after edit.Document) (parts []Part) {
 	return parts
 }
 
+// Facts fits [Target].
 func (t *Cluster) Facts(ctx context.Context, delta mapper.Delta) (facts lockout.Facts) {
 	if !takesAway(delta) {
 		return facts

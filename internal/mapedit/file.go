@@ -26,6 +26,7 @@ type File struct {
 	was   edit.File
 }
 
+// Name fits [Target].
 func (t *File) Name() string {
 	if t.Path == file.Stdin {
 		return "standard input"
@@ -33,8 +34,10 @@ func (t *File) Name() string {
 	return t.Path
 }
 
+// Prints fits [Target].
 func (t *File) Prints() bool { return t.Path == file.Stdin }
 
+// Done fits [Target].
 func (t *File) Done() Result {
 	if t.isNew {
 		return Created
@@ -42,8 +45,10 @@ func (t *File) Done() Result {
 	return Edited
 }
 
+// Version fits [Target].
 func (t *File) Version() string { return "" }
 
+// Read fits [Target].
 func (t *File) Read(ctx context.Context) (edit.Document, error) {
 	content, err := file.ReadInput(ctx, t.Stdin, t.Path, file.MaxMappings)
 	if t.isNew = errors.Is(err, fs.ErrNotExist); t.isNew {
@@ -57,6 +62,7 @@ func (t *File) Read(ctx context.Context) (edit.Document, error) {
 	return t.was, nil
 }
 
+// Write fits [Target].
 func (t *File) Write(ctx context.Context, document edit.Document, _ bool) error {
 	text, ok := document.(edit.File)
 	if !ok {
@@ -94,6 +100,7 @@ func (t *File) checkUnchanged(ctx context.Context) error {
 	return nil
 }
 
+// Parts fits [Target].
 func (t *File) Parts(before, after edit.Document) []Part {
 	text := func(d edit.Document) string {
 		f, _ := d.(edit.File)
@@ -102,6 +109,7 @@ func (t *File) Parts(before, after edit.Document) []Part {
 	return []Part{{t.Name(), text(before), text(after)}}
 }
 
+// Facts fits [Target].
 func (t *File) Facts(context.Context, mapper.Delta) lockout.Facts {
 	return lockout.Facts{Nodes: lockout.UnknownNodes{Reason: errNoCluster}}
 }

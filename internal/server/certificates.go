@@ -25,13 +25,13 @@ type certificates struct {
 }
 
 // kubeconfigs returns the kubeconfigs that the server writes.
-func (o *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig) {
-	if !clusters.several && !o.KubeconfigPregenerated {
-		written = append(written, o.Endpoint.Kubeconfig())
+func (c *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig) {
+	if !clusters.several && !c.KubeconfigPregenerated {
+		written = append(written, c.Endpoint.Kubeconfig())
 	}
 	if clusters.several {
 		for _, own := range *clusters.settings.Load() {
-			written = append(written, o.KubeconfigsOf(own)...)
+			written = append(written, c.KubeconfigsOf(own)...)
 		}
 	}
 	return written
@@ -39,45 +39,45 @@ func (o *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig)
 
 // certificates loads the certificates, and writes the kubeconfigs that trust them, also
 // those of clusters that are added later.
-func (o *Config) certificates(ctx context.Context, clusters *clusters, metrics *metrics.Metrics, log *slog.Logger) (*certificates, error) {
+func (c *Config) certificates(ctx context.Context, clusters *clusters, metrics *metrics.Metrics, log *slog.Logger) (*certificates, error) {
 	changed := func(trusted []byte) {
-		if err := settings.WriteKubeconfigs(o.kubeconfigs(clusters), trusted); err != nil {
+		if err := settings.WriteKubeconfigs(c.kubeconfigs(clusters), trusted); err != nil {
 			log.Error("the kubeconfig of a kube-apiserver cannot be written: it still trusts only the old certificates", "error", err)
 			return
 		}
 		log.Warn("the CA of the serving certificates has changed: a kube-apiserver trusts the new one once it restarts")
 	}
-	serving, err := o.Certificate(ctx, changed, log)
+	serving, err := c.Certificate(ctx, changed, log)
 	if err != nil {
 		return nil, err
 	}
-	c := &certificates{serving: serving, metrics: metrics, log: log}
-	if o.ClientCA != "" {
-		if c.clients, err = certificate.NewClients(ctx, o.ClientCA, nil, log); err != nil {
+	loaded := &certificates{serving: serving, metrics: metrics, log: log}
+	if c.ClientCA != "" {
+		if loaded.clients, err = certificate.NewClients(ctx, c.ClientCA, nil, log); err != nil {
 			return nil, err
 		}
 	}
-	written := o.kubeconfigs(clusters)
+	written := c.kubeconfigs(clusters)
 	if err := settings.WriteKubeconfigs(written, serving.Trusted()); err != nil {
 		return nil, err
 	}
 	clusters.writeKubeconfig = func(s *settings.Cluster) error {
-		return settings.WriteKubeconfigs(o.KubeconfigsOf(s), serving.Trusted())
+		return settings.WriteKubeconfigs(c.KubeconfigsOf(s), serving.Trusted())
 	}
-	for _, warning := range o.certificateWarnings(serving, written) {
+	for _, warning := range c.certificateWarnings(serving, written) {
 		log.Warn(warning)
 	}
 	metrics.FollowCertificate(serving.Expires)
-	return c, nil
+	return loaded, nil
 }
 
 // certificateWarnings returns warnings about the kubeconfigs that the server writes.
-func (o *Config) certificateWarnings(serving *certificate.Serving, written []settings.Kubeconfig) (warnings []string) {
+func (c *Config) certificateWarnings(serving *certificate.Serving, written []settings.Kubeconfig) (warnings []string) {
 	for _, k := range written {
-		if warning := o.RenewalWarning(serving, k.Path); warning != "" {
+		if warning := c.RenewalWarning(serving, k.Path); warning != "" {
 			warnings = append(warnings, warning)
 		}
-		if o.ClientCA != "" && k.NeedsNoCertificate() {
+		if c.ClientCA != "" && k.NeedsNoCertificate() {
 			warnings = append(warnings, "--client-ca-file refuses the kube-apiserver, whose kubeconfig "+k.Path+" has no client certificate: name one with --client-certificate-file and --client-key-file")
 		}
 	}
@@ -117,13 +117,13 @@ func (c *certificates) protect(next http.Handler) http.Handler {
 }
 
 // certificatePlan returns what the server would do with its certificate.
-func (o *Config) certificatePlan(ctx context.Context, clusters *clusters, now time.Time) (string, error) {
-	if o.ClientCA != "" {
-		if _, err := certificate.NewClients(ctx, o.ClientCA, nil, nil); err != nil {
+func (c *Config) certificatePlan(ctx context.Context, clusters *clusters, now time.Time) (string, error) {
+	if c.ClientCA != "" {
+		if _, err := certificate.NewClients(ctx, c.ClientCA, nil, nil); err != nil {
 			return "", err
 		}
 	}
-	files := o.Files()
+	files := c.Files()
 	pair, err := files.Load(ctx, now)
 	if err != nil {
 		return "", err
@@ -131,7 +131,7 @@ func (o *Config) certificatePlan(ctx context.Context, clusters *clusters, now ti
 	if pair == nil {
 		return "generates the CA " + files.Cert + ", which signs serving certificates", nil
 	}
-	serving, err := certificate.New(certificate.Config{Hostname: o.Hostname, Address: o.Address}, pair)
+	serving, err := certificate.New(certificate.Config{Hostname: c.Hostname, Address: c.Address}, pair)
 	if err != nil {
 		return "", err
 	}
@@ -140,7 +140,7 @@ func (o *Config) certificatePlan(ctx context.Context, clusters *clusters, now ti
 		plan = "signed by the CA " + files.Cert
 	}
 	plan = fmt.Sprintf("%s, valid until %s", plan, pair.Expires().Format(time.DateOnly))
-	warnings := append(o.certificateWarnings(serving, o.kubeconfigs(clusters)), serving.Ending())
+	warnings := append(c.certificateWarnings(serving, c.kubeconfigs(clusters)), serving.Ending())
 	if refused := serving.Refused(); refused != nil {
 		warnings = append(warnings, refused.Error())
 	}

@@ -19,6 +19,7 @@ type Dynamic struct {
 	BackendModeFile string
 }
 
+// AddFlags adds the flags of the files.
 func (o *Dynamic) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.DynamicFile, "dynamic-file", "", "file of backend DynamicFile: JSON with mapRoles, mapUsers and mapAccounts, watched for changes")
 	flags.BoolVar(&o.UserIDStrict, UserIDStrictFlag, false, "match the entries of backend DynamicFile by their userid, the unique ID of a user or role, and by their ARN too if there is one")

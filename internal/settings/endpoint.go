@@ -35,6 +35,7 @@ type Endpoint struct {
 	Client             kubeconfig.Client
 }
 
+// AddFlags adds the flags of an endpoint, with the defaults of two of them.
 func (e *Endpoint) AddFlags(flags *pflag.FlagSet, stateDir, kubeconfig string) {
 	flags.StringVar(&e.StateDir, "state-dir", stateDir, "directory of cert.pem and key.pem, the CA that signs the serving certificates, created if missing")
 	flags.StringVar(&e.GenerateKubeconfig, "generate-kubeconfig", kubeconfig, "file for the generated kubeconfig of the kube-apiserver (its --authentication-token-webhook-config-file)")

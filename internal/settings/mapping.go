@@ -57,6 +57,7 @@ type Mapping struct {
 	Dynamic
 }
 
+// AddFlags adds all flags of mappings.
 func (o *Mapping) AddFlags(flags *pflag.FlagSet) {
 	o.AddSourceFlags(flags)
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig for EKSConfigMap and CRD (default: the pod's service account)")

@@ -20,6 +20,7 @@ type STS struct {
 	STSEndpointDial string
 }
 
+// AddFlags adds the flags of STS.
 func (o *STS) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Partition, "partition", "aws", "AWS partition of the identities: "+strings.Join(partition.Names(), ", "))
 	flags.StringSliceVar(&o.STSRegions, "sts-region", nil, "region of the STS endpoints that tokens may name (repeatable; default: every region of the partition)")
@@ -27,6 +28,7 @@ func (o *STS) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.STSEndpointDial, "sts-endpoint-dial", "", "HOST:PORT to connect to instead of an http --sts-endpoint, for a server in a container; the connection is not encrypted, so use it only on a network of this machine")
 }
 
+// Hosts returns the hosts of the endpoints.
 func (o *STS) Hosts() (token.Hosts, error) {
 	hosts, err := token.NewHosts(o.Partition, o.STSRegions...)
 	if err != nil {
