@@ -2,6 +2,8 @@ package localaws
 
 import (
 	"maps"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -14,6 +16,9 @@ type Environment struct {
 	// Unset holds variables that would redirect clients or override the
 	// configuration.
 	Unset []string
+	// leaving keeps the endpoints that are not on this machine: whoever leaves a local AWS
+	// may have set them since.
+	leaving bool
 }
 
 // endpointPrefix is the prefix of the variables that set an endpoint, for one
@@ -66,16 +71,29 @@ func (f Files) Environment(hostPort, region string) Environment {
 }
 
 // unsets reports whether a variable must not be set.
-func (e Environment) unsets(name string) bool {
-	return slices.Contains(e.Unset, name) || strings.HasPrefix(name, endpointPrefix)
+func (e Environment) unsets(name, value string) bool {
+	if slices.Contains(e.Unset, name) {
+		return true
+	}
+	return strings.HasPrefix(name, endpointPrefix) && (!e.leaving || isHere(value))
+}
+
+// isHere reports whether the host of a URL is this machine.
+func isHere(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }
 
 // Apply returns the environment with this one applied; variables are NAME=value.
 func (e Environment) Apply(environ []string) []string {
 	applied := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
+		name, value, _ := strings.Cut(variable, "=")
 		_, set := e.Set[name]
-		return set || e.unsets(name)
+		return set || e.unsets(name, value)
 	})
 	for _, name := range slices.Sorted(maps.Keys(e.Set)) {
 		applied = append(applied, name+"="+e.Set[name])
@@ -83,10 +101,10 @@ func (e Environment) Apply(environ []string) []string {
 	return applied
 }
 
-// Inverse returns the environment that unsets what e sets. It does not restore the
-// values that e replaced.
+// Inverse returns the environment that unsets what e sets, and service endpoints on this
+// machine. It does not restore the values that e replaced.
 func (e Environment) Inverse() Environment {
-	return Environment{Unset: slices.Sorted(maps.Keys(e.Set))}
+	return Environment{Unset: slices.Sorted(maps.Keys(e.Set)), leaving: true}
 }
 
 // Shell returns text that a POSIX shell evaluates to set the environment. A shell
@@ -95,7 +113,7 @@ func (e Environment) Shell(environ []string) string {
 	var b strings.Builder
 	unset := slices.Clone(e.Unset)
 	for _, variable := range environ {
-		if name, _, _ := strings.Cut(variable, "="); e.unsets(name) && isName(name) {
+		if name, value, _ := strings.Cut(variable, "="); e.unsets(name, value) && isName(name) {
 			unset = append(unset, name)
 		}
 	}

@@ -70,12 +70,14 @@ func TestShellOverHostileEnvironment(t *testing.T) {
 	}
 }
 
-// TestInverse checks that leaving unsets every variable that was set, and an endpoint
-// that somebody set meanwhile.
+// TestInverse checks that leaving unsets every variable that was set, and the endpoints on
+// this machine that somebody set meanwhile. Other endpoints stay.
 func TestInverse(t *testing.T) {
-	in := append(environment().Apply([]string{"HOME=/home/me"}), "AWS_ENDPOINT_URL_STS=http://127.0.0.1:4566")
-	if left := environment().Inverse().Apply(in); !slices.Equal(left, []string{"HOME=/home/me"}) {
-		t.Errorf("%q remain", left)
+	stays := []string{"HOME=/home/me", "AWS_ENDPOINT_URL_S3=https://minio.example.com", "AWS_ENDPOINT_URL_SNS=http://[::2]", "AWS_ENDPOINT_URL_SQS=:"}
+	in := append(environment().Apply(nil), stays...)
+	in = append(in, "AWS_ENDPOINT_URL_STS=http://127.0.0.1:4566", "AWS_ENDPOINT_URL=http://localhost:4566", "AWS_ENDPOINT_URL_EKS=http://[::1]:4566")
+	if left := environment().Inverse().Apply(in); !slices.Equal(left, stays) {
+		t.Errorf("%q remain, want %q", left, stays)
 	}
 }
 
