@@ -6,8 +6,14 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/iam"
 )
 
-// Cluster describes a cluster of EKS.
-type Cluster = eks.Cluster
+type (
+	// Cluster describes a cluster of EKS.
+	Cluster = eks.Cluster
+	// AccessEntry maps a user or a role to a user of a cluster.
+	AccessEntry = eks.AccessEntry
+	// AccessPolicy is an access policy of EKS that is associated with an access entry.
+	AccessPolicy = eks.AccessPolicy
+)
 
 // RegisterCluster binds an API server to a cluster name: DescribeCluster returns its
 // URL and CA (in PEM), and the proxy dials it. If the cluster does not exist, the
@@ -30,6 +36,10 @@ func (a *AWS) Cluster(region, name string) (found Cluster, ok bool) {
 	a.account.View(func(tx *account.Tx) { found, ok = a.apiServers.Cluster(tx, region, name) })
 	return found, ok
 }
+
+// Changed returns a channel that is closed at the next change of an account. Whoever reads
+// the accounts after this call, and again when the channel is closed, misses no change.
+func (a *AWS) Changed() <-chan struct{} { return a.accounts.Changed() }
 
 // endpoint reports whether the proxy may dial a host besides AWS's, and its address.
 func (a *AWS) endpoint(hostPort string) (address string, ok bool) {

@@ -688,3 +688,49 @@ func FuzzEKS(f *testing.F) {
 		}
 	})
 }
+
+// TestClusterHasAccessEntries checks what an authenticator's control plane reads of a
+// cluster, and that it learns of each change.
+func TestClusterHasAccessEntries(t *testing.T) {
+	s := start(t, localaws.Config{})
+	role := newServiceRole(t, s, "eks", "eks")
+	client := eks.NewFromConfig(s.SDK())
+	if _, err := client.CreateCluster(t.Context(), &eks.CreateClusterInput{
+		Name: aws.String("c"), RoleArn: &role, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-0a", "subnet-0b"}},
+		AccessConfig: &ekstypes.CreateAccessConfigRequest{AuthenticationMode: ekstypes.AuthenticationModeApi, BootstrapClusterCreatorAdminPermissions: aws.Bool(false)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.NewUser(t, "bob", "")
+	changed := s.Changed()
+	select {
+	case <-changed:
+		t.Error("a change before there is one")
+	default:
+	}
+	bob := arn("user/bob")
+	if _, err := client.CreateAccessEntry(t.Context(), &eks.CreateAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: &bob, KubernetesGroups: []string{"dev"}}); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	const view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+	if _, err := client.AssociateAccessPolicy(t.Context(), &eks.AssociateAccessPolicyInput{
+		ClusterName: aws.String("c"), PrincipalArn: &bob, PolicyArn: aws.String(view),
+		AccessScope: &ekstypes.AccessScope{Type: ekstypes.AccessScopeTypeNamespace, Namespaces: []string{"dev-*"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, ok := s.Cluster("eu-west-2", "c")
+	if !ok || got.AuthenticationMode != "API" || len(got.AccessEntries) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	entry := got.AccessEntries[0]
+	if !strings.HasPrefix(entry.PrincipalID, "AIDA") {
+		t.Errorf("the unique ID of bob is %q", entry.PrincipalID)
+	}
+	entry.PrincipalID = ""
+	want := localaws.AccessEntry{PrincipalARN: bob, Username: bob, Groups: []string{"dev"}, Policies: []localaws.AccessPolicy{{ARN: view, Namespaces: []string{"dev-*"}}}}
+	if diff := cmp.Diff(want, entry); diff != "" {
+		t.Error(diff)
+	}
+}

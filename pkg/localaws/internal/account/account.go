@@ -38,6 +38,8 @@ type Accounts struct {
 
 	mu      sync.Mutex
 	changes uint64 // number of state changes so far
+	// changed is closed at the next change. It is nil while nobody waits.
+	changed chan struct{}
 }
 
 // An Account holds the state that its services keep.

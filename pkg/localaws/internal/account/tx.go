@@ -86,8 +86,25 @@ func (a *Account) Do(call Call, run func(*Tx) error) (change uint64, err error) 
 	if err := run(tx); err != nil || !*tx.changed {
 		return 0, err
 	}
-	a.all.changes++
-	return a.all.changes, nil
+	all := a.all
+	all.changes++
+	if all.changed != nil {
+		close(all.changed)
+		all.changed = nil
+	}
+	return all.changes, nil
+}
+
+// Changed returns a channel that is closed at the next change of an account. Whoever
+// reads the state after this call, and again when the channel is closed, misses no
+// change.
+func (a *Accounts) Changed() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.changed == nil {
+		a.changed = make(chan struct{})
+	}
+	return a.changed
 }
 
 // View runs a transaction that changes nothing.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,8 +55,32 @@ type Cluster struct {
 	// CreatorARN is the user, or the role without its path, that created the
 	// cluster. An authenticator for the cluster maps this ARN as the cluster owner.
 	CreatorARN string
-	Created    time.Time
-	Tags       map[string]string
+	// AuthenticationMode is CONFIG_MAP, API_AND_CONFIG_MAP or API.
+	AuthenticationMode string
+	// AccessEntries are sorted by their principals.
+	AccessEntries []AccessEntry
+	Created       time.Time
+	Tags          map[string]string
+}
+
+// AccessEntry maps a user or a role to a user of a cluster.
+type AccessEntry struct {
+	// PrincipalARN is the ARN of the user or the role, with its path. PrincipalID is its
+	// unique ID, empty for one of another account.
+	PrincipalARN, PrincipalID string
+	// Username may have placeholders, such as {{SessionName}}.
+	Username string
+	Groups   []string
+	// Policies are the associated access policies, sorted by their ARNs.
+	Policies []AccessPolicy
+}
+
+// AccessPolicy is an access policy of EKS that is associated with an access entry.
+type AccessPolicy struct {
+	ARN string
+	// Namespaces are the names of the namespaces for which it applies, in which * stands
+	// for any characters. Empty means the whole cluster.
+	Namespaces []string
 }
 
 // CheckServer validates the name of a cluster and the endpoint of its API server.
@@ -92,7 +117,20 @@ func (s *Servers) Cluster(tx *account.Tx, region, name string) (Cluster, bool) {
 	return Cluster{
 		Name: c.Name, Region: c.Region, ARN: c.ARN, Version: c.Version,
 		Endpoint: s.byARN[c.ARN].Endpoint, CreatorARN: c.Creator, Created: c.Created, Tags: maps.Clone(c.Tags),
+		AuthenticationMode: c.mode(), AccessEntries: c.accessEntries(),
 	}, true
+}
+
+func (c *cluster) accessEntries() []AccessEntry {
+	var all []AccessEntry
+	for _, e := range accessEntries().all(c) {
+		entry := AccessEntry{PrincipalARN: e.Principal, PrincipalID: e.PrincipalID, Username: e.Username, Groups: slices.Clone(e.Groups)}
+		for _, arn := range slices.Sorted(maps.Keys(e.Policies)) {
+			entry.Policies = append(entry.Policies, AccessPolicy{arn, slices.Clone(e.Policies[arn].Scope.Namespaces)})
+		}
+		all = append(all, entry)
+	}
+	return all
 }
 
 // Count returns the number of clusters in all regions.
