@@ -12,8 +12,8 @@ import (
 	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
-// TestKilledLab kills a lab with SIGKILL, and brings it up again in the same place. With
-// envtest, the lab is taken up: shells that use it go on.
+// TestKilledLab kills a lab with SIGKILL, and brings it up again in the same place. It is
+// taken up: shells that use it go on.
 func TestKilledLab(t *testing.T) {
 	t.Parallel()
 	config, err := newConfig("killed")
@@ -53,7 +53,6 @@ func TestKilledLab(t *testing.T) {
 	}
 	first := up()
 	cluster = strings.TrimSpace(s.run("kubectl --kubeconfig " + first.Kubeconfig + ` get nodes --output name | sed -n 's|node/\(.*\)-control-plane$|\1|p'`))
-	envtest := suite.Info().Provider != lab.Kind
 	used := func(command string) result {
 		return s.try(`eval "$(` + bin + "/lab env --dir " + dir + `)" && ` + command)
 	}
@@ -68,21 +67,60 @@ func TestKilledLab(t *testing.T) {
 	}
 	eventually(t, watchDelay, "known to be dead", func() bool {
 		r := run("status")
-		return r.err != nil && strings.Contains(r.stdout, "by a killed lab") && strings.Contains(r.stderr, "a killed one left ")
+		return r.err != nil && strings.Contains(r.stdout, "by a killed lab") && strings.Contains(r.stderr, "a killed one left ") &&
+			strings.Contains(r.stderr, "lab up takes up its state")
 	})
+	if cluster != "" { // one container has stopped too
+		docker(t, "stop", "--time", "0", cluster+"-worker")
+	}
 	again := up()
-	if again.PID == first.PID || (again.Endpoint == first.Endpoint) != envtest || (again.AWS == first.AWS) != envtest {
+	if again.PID == first.PID || again.Endpoint != first.Endpoint || again.AWS != first.AWS {
 		t.Errorf("the first lab has process %d, %s and %s, the second %d, %s and %s",
 			first.PID, first.Endpoint, first.AWS, again.PID, again.Endpoint, again.AWS)
 	}
 	for _, command := range []string{"aws iam get-user --user-name survivor", "kubectl get configmap survivor"} {
-		if r := s.try(environment + "\n" + command); (r.err == nil) != envtest {
+		if r := s.try(environment + "\n" + command); r.err != nil {
 			t.Errorf("%s, in a shell of the first lab: %v: %s", command, r.err, r.stderr)
 		}
+	}
+	if cluster != "" {
+		restartContainers(t, again, run)
 	}
 	output := s.run(bin + "/lab tour --dir " + dir)
 	if !strings.Contains(output, "[system:masters system:authenticated]") {
 		t.Errorf("nobody is signed in:\n%s", output)
+	}
+}
+
+// restartContainers stops the containers of a lab, first one and then all, which status sees
+// and restart mends.
+func restartContainers(t *testing.T, info lab.Info, run func(arguments string) result) {
+	t.Helper()
+	var names []string
+	for _, part := range info.Parts {
+		names = append(names, part.Name)
+	}
+	for _, stopped := range [][]string{names[:1], names} {
+		docker(t, append([]string{"stop", "--time", "0"}, stopped...)...)
+		r := run("status")
+		if r.err == nil || !strings.Contains(r.stdout, "ENDED") {
+			t.Errorf("status: %v: %s%s", r.err, r.stdout, r.stderr)
+		}
+		for _, name := range stopped {
+			if !strings.Contains(r.stderr, name) {
+				t.Errorf("status does not say that %s has ended: %s", name, r.stderr)
+			}
+		}
+		part := ""
+		if len(stopped) == 1 {
+			part = stopped[0]
+		}
+		if r := run("restart " + part); r.err != nil {
+			t.Fatalf("restart %s: %v: %s", part, r.err, r.stderr)
+		}
+		if r := run("status"); r.err != nil {
+			t.Errorf("after the restart: %v: %s", r.err, r.stderr)
+		}
 	}
 }
 
@@ -91,7 +129,7 @@ func TestKilledLab(t *testing.T) {
 func TestEndedPart(t *testing.T) {
 	t.Parallel()
 	if suite.Info().Provider == lab.Kind {
-		t.Skip("the parts of kind are containers, which its engine restarts")
+		t.Skip("TestKilledLab stops the containers of kind")
 	}
 	config, err := newConfig("parts")
 	if err != nil {

@@ -43,9 +43,8 @@ the source. ENVTEST_INDEX is the URL of another index; "off" disables downloads.
 a kube-controller-manager, ClusterRoles view, edit and admin have no rules.
 
 If a lab was killed, up takes it up: its cluster, its AWS account and its addresses are as
-before, so shells that use it go on. To start from scratch, run "lab down" first. A lab of
---provider kind is not taken up: up removes what it left. If a lab runs in the directory
-already, up does nothing.`,
+before, so shells that use it go on. To start from scratch, run "lab down" first. If a lab
+runs in the directory already, up does nothing.`,
 		Example: `  lab up
   lab up --foreground     # stay; Ctrl-C ends the lab
   lab up --dir /tmp/lab2  # a second one

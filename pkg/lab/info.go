@@ -28,6 +28,9 @@ type Info struct {
 
 	// Provider is [Envtest] or [Kind].
 	Provider string `json:"provider,omitempty"`
+	// ControlPlanes and Nodes are the numbers of nodes of the provider [Kind].
+	ControlPlanes int `json:"controlPlanes,omitempty"`
+	Nodes         int `json:"nodes,omitempty"`
 
 	Account  string `json:"account,omitempty"`
 	Region   string `json:"region,omitempty"`

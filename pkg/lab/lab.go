@@ -94,7 +94,7 @@ type Config struct {
 	// clients with AWS_ENDPOINT_URL.
 	TrustEndpoint bool
 	// TakeUp goes on with the cluster and the AWS account of a lab in Dir that was killed,
-	// if its provider was Envtest and the configuration has no Users, whose keys a killed
+	// if it had the same provider and the configuration has no Users, whose keys a killed
 	// lab does not leave. Otherwise, what it left is removed.
 	TakeUp bool
 	// Progress gets a line for each step. Nil discards them.
@@ -232,6 +232,9 @@ func Up(ctx context.Context, config Config) (_ *Lab, err error) {
 		User: username(), Since: lab.started.Round(time.Second),
 		Provider: config.Provider, Assets: config.Assets, Authenticator: config.Authenticator,
 	}
+	if config.Provider == Kind {
+		lab.info.ControlPlanes, lab.info.Nodes = max(1, config.Kind.ControlPlanes), config.Kind.Nodes
+	}
 	lab.info.Kubeconfig = lab.path(kubeconfigFile)
 	prepare := func() error { return lab.claim.clear(ctx, config.Progress) }
 	if config.TakeUp {
@@ -328,7 +331,7 @@ func (l *Lab) stop() error {
 		err = errors.Join(err, l.control.stop())
 	}
 	if l.cluster != nil {
-		err = errors.Join(err, l.cluster.Stop(!l.info.Running && !l.gaveUp))
+		err = errors.Join(err, l.cluster.Stop(!l.info.Running && (!l.gaveUp || l.takesUp())))
 	}
 	if l.aws != nil {
 		err = errors.Join(err, l.aws.stop())

@@ -14,7 +14,9 @@ import (
 
 // canBeTakenUp reports whether a lab that was killed can be taken up: it was ready, so its
 // files are complete, and all that it needs is in its directory.
-func (i Info) canBeTakenUp() bool { return i.Complete && i.Provider == Envtest }
+func (i Info) canBeTakenUp() bool {
+	return i.Complete && (i.Provider == Envtest || i.ControlPlanes > 0) // earlier versions did not record those
+}
 
 // takeUp prepares for a lab that goes on with the files of a killed one, if there is one
 // that can be taken up. It ends the programs that still run: their logs went through the
@@ -28,6 +30,9 @@ func (l *Lab) takeUp(ctx context.Context) error {
 	if !ok || !killed.canBeTakenUp() || killed.Provider != l.config.Provider || len(l.config.Users) > 0 {
 		return l.claim.clear(ctx, l.config.Progress)
 	}
+	if err := l.keepNodes(killed); err != nil {
+		return err
+	}
 	if err := endLeftovers(ctx, l.dir, l.config.Progress); err != nil {
 		return fmt.Errorf("ending what a killed lab left: %w", err)
 	}
@@ -36,6 +41,19 @@ func (l *Lab) takeUp(ctx context.Context) error {
 	// If this lab is killed before it is ready, or does not come up, the next one needs these.
 	l.info.Complete = true
 	l.info.Endpoint, l.info.AWS, l.info.Webhook, l.info.OwnerARN = killed.Endpoint, killed.AWS, killed.Webhook, killed.OwnerARN
+	return nil
+}
+
+// keepNodes configures the nodes that a killed lab has.
+func (l *Lab) keepNodes(killed Info) error {
+	if killed.Provider != Kind {
+		return nil
+	}
+	kind := &l.config.Kind
+	if kind.Nodes != killed.Nodes || max(1, kind.ControlPlanes) != killed.ControlPlanes {
+		return fmt.Errorf("the lab that was killed has %d control-plane nodes and %d workers, not %d and %d (to take it up, use --control-planes %[1]d --nodes %[2]d; to start from scratch, run lab down first)",
+			killed.ControlPlanes, killed.Nodes, max(1, kind.ControlPlanes), kind.Nodes)
+	}
 	return nil
 }
 

@@ -23,7 +23,9 @@ func TestTakeUp(t *testing.T) {
 	}
 	never, ofContainers := killed, killed
 	never.Complete = false
-	ofContainers.Provider = Kind
+	ofContainers.Provider = Kind // and of a version that did not record the nodes
+	ofNodes := ofContainers
+	ofNodes.ControlPlanes, ofNodes.Nodes = 1, 2
 	for name, test := range map[string]struct {
 		killed   *Info
 		provider string
@@ -33,6 +35,7 @@ func TestTakeUp(t *testing.T) {
 		"ready":                   {&killed, Envtest, nil, true},
 		"never ready":             {&never, Envtest, nil, false},
 		"of containers":           {&ofContainers, Kind, nil, false},
+		"of nodes":                {&ofNodes, Kind, nil, true},
 		"of another provider":     {&killed, Kind, nil, false},
 		"it ended or never began": {nil, Envtest, nil, false},
 		"with users to create":    {&killed, Envtest, []User{{Name: "alice"}}, false},
@@ -53,7 +56,7 @@ func TestTakeUp(t *testing.T) {
 			etcd.lives(t)
 			record(t, dir, etcd)
 			var progress bytes.Buffer
-			lab := &Lab{config: Config{Provider: test.provider, Users: test.users, Progress: &progress}, claim: claimed(t, dir)}
+			lab := &Lab{config: Config{Provider: test.provider, Kind: KindConfig{Nodes: 2}, Users: test.users, Progress: &progress}, claim: claimed(t, dir)}
 			lab.dir = lab.claim.dir
 			if err := lab.takeUp(t.Context()); err != nil {
 				t.Fatal(err)
@@ -67,6 +70,24 @@ func TestTakeUp(t *testing.T) {
 				t.Errorf("it says %q", &progress)
 			}
 		})
+	}
+}
+
+// TestTakeUpOtherNodes checks that a cluster with other nodes is not taken up, and stays.
+func TestTakeUpOtherNodes(t *testing.T) {
+	t.Parallel()
+	dir := privatetest.Path(t)
+	if err := publish(t, dir, Info{Complete: true, Provider: Kind, ControlPlanes: 1, Nodes: 2}).release(); err != nil {
+		t.Fatal(err)
+	}
+	lab := &Lab{config: Config{Provider: Kind, Kind: KindConfig{Nodes: 1}, Progress: &bytes.Buffer{}}, claim: claimed(t, dir)}
+	lab.dir = lab.claim.dir
+	err := lab.takeUp(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "use --control-planes 1 --nodes 2") || !strings.Contains(err.Error(), "run lab down first") {
+		t.Errorf("takeUp = %v", err)
+	}
+	if !slices.Contains(files(t, dir), infoFile) {
+		t.Error("the killed lab's files are gone")
 	}
 }
 

@@ -99,6 +99,7 @@ type Cluster interface {
 	Post(ctx context.Context, path string, body []byte) (status int, answer []byte, err error)
 	// AuthenticatorLog returns the last lines of the authenticator's log.
 	AuthenticatorLog(ctx context.Context) string
-	// Stop ends the cluster. If the cluster failed to come up, Stop first keeps its logs.
+	// Stop ends the cluster. If the cluster failed to come up, Stop first keeps its logs; if
+	// it could not be taken up, it stays.
 	Stop(failed bool) error
 }

@@ -23,6 +23,8 @@ func (c *Cluster) makeCertificate(ctx context.Context) error {
 			return err
 		}
 		c.webhook = "https://" + address
+	} else if err := checkFree("the authenticator", c.webhook); err != nil {
+		return err
 	}
 	return c.spec.InitAuthenticator(ctx, c.webhook)
 }

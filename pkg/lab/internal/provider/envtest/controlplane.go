@@ -96,6 +96,9 @@ func (c *Cluster) serveAsBefore() (err error) {
 	if c.spec.Earlier.Endpoint == "" {
 		return nil
 	}
+	if err := checkFree("kube-apiserver", c.spec.Earlier.Endpoint); err != nil {
+		return err
+	}
 	server := c.plane.APIServer
 	if server.Address, server.Port, err = net.SplitHostPort(strings.TrimPrefix(c.spec.Earlier.Endpoint, "https://")); err != nil {
 		return fmt.Errorf("reading the URL of the earlier kube-apiserver: %w", err)
@@ -104,6 +107,17 @@ func (c *Cluster) serveAsBefore() (err error) {
 		return fmt.Errorf("reading the CA of the earlier kube-apiserver: %w", err)
 	}
 	return nil
+}
+
+// checkFree returns an error if another program listens at the URL of a part of the earlier
+// cluster.
+func checkFree(part, url string) error {
+	address := strings.TrimPrefix(url, "https://")
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("%s of the lab that was killed listened on %s, which its clients know: %w (end the program that uses this address now, or start from scratch: lab down)", part, address, err)
+	}
+	return listener.Close()
 }
 
 func (p *controlPlane) stop() error {

@@ -21,7 +21,12 @@ func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) erro
 	if waitReady {
 		path = "/readyz"
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	return c.waitForAuthenticators(ctx, path)
+}
+
+// waitForAuthenticators waits until the authenticators answer a path with success.
+func (c *Cluster) waitForAuthenticators(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for _, node := range c.controlPlanes() {
 		err := poll(ctx, 100*time.Millisecond, func() bool {

@@ -322,7 +322,7 @@ func (c *Cluster) prepareAccess(ctx context.Context) error {
 	if err := c.spec.Prepare(ctx, c.admin); err != nil {
 		return err
 	}
-	c.spec.Progress("kube-apiserver answers at %s; aws-auth is created", c.admin.Host)
+	c.spec.Progress("kube-apiserver answers at %s", c.admin.Host)
 	return nil
 }
 

@@ -72,6 +72,9 @@ func newCluster(spec provider.Spec, config Config) *Cluster {
 // Up brings a cluster up.
 func Up(ctx context.Context, spec provider.Spec, config Config) (*Cluster, error) {
 	c := newCluster(spec, config)
+	if c.takesUp() {
+		return c.takeUp(ctx)
+	}
 	err := spec.Run(ctx,
 		provider.Step{Name: "finding a Docker engine", Run: c.findEngine},
 		provider.Step{Name: "finding the node image", Run: c.findNodeImage},
@@ -169,7 +172,7 @@ func nodeNames(first string, count int) []string {
 // them for inspection.
 func (c *Cluster) Stop(failed bool) error {
 	c.network.close()
-	if !c.made {
+	if !c.made || failed && c.takesUp() { // what could not be taken up stays for the next lab
 		return nil
 	}
 	if c.nodes && failed {

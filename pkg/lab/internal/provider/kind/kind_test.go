@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -301,7 +302,7 @@ func TestLeftover(t *testing.T) {
 		t.Fatal(err)
 	}
 	left, ok, err := leftoverOf(k.spec.Dir)
-	if want := (leftover{k.name, "unix:///somewhere.sock"}); err != nil || !ok || left != want {
+	if want := (leftover{Name: k.name, DockerHost: "unix:///somewhere.sock"}); err != nil || !ok || !reflect.DeepEqual(left, want) {
 		t.Errorf("leftoverOf = %+v, %v, %v, want %+v", left, ok, err, want)
 	}
 	write(t, k.spec.Path(leftoverFile), "{", 0o600)

@@ -25,14 +25,17 @@ type leftover struct {
 	Name string `json:"name"`
 	// DockerHost is the engine's address. `lab down` may run with another default.
 	DockerHost string `json:"dockerHost"`
+	// Addresses are those at which the containers find local AWS, by listener.
+	Addresses map[string]string `json:"addresses,omitempty"`
 }
 
-// declare writes the leftoverFile, before anything is created in the engine.
+// declare writes the leftoverFile, before anything is created in the engine, and again
+// when the addresses are known.
 func (c *Cluster) declare() error {
 	if err := c.spec.Dir.Mkdir(Dir); err != nil {
 		return fmt.Errorf("making the cluster's directory: %w", err)
 	}
-	text, err := json.Marshal(leftover{c.name, c.dockerHost})
+	text, err := json.Marshal(leftover{c.name, c.dockerHost, c.network.addresses})
 	if err != nil {
 		return err
 	}
@@ -100,11 +103,12 @@ func Running(ctx context.Context, dir *private.Dir) ([]string, error) {
 	return names, nil
 }
 
-// containers returns the names of the running containers of a cluster.
-func (e engine) containers(ctx context.Context, cluster string) ([]string, error) {
+// containers returns the names of the running containers of a cluster. With the flag
+// --all, it also returns those that have stopped.
+func (e engine) containers(ctx context.Context, cluster string, flags ...string) ([]string, error) {
 	var names []string
 	for _, label := range []string{clusterLabel, labLabel} {
-		found, err := e.run(ctx, "ps", "--filter", "label="+label+"="+cluster, "--format", "{{.Names}}")
+		found, err := e.run(ctx, append([]string{"ps", "--filter", "label=" + label + "=" + cluster, "--format", "{{.Names}}"}, flags...)...)
 		if err != nil {
 			return nil, err
 		}

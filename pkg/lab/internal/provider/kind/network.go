@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
@@ -23,6 +24,8 @@ type network struct {
 	subnet  netip.Prefix
 	// metadata is the URL of the instances' metadata service.
 	metadata string
+	// addresses are those of the listeners, by name.
+	addresses map[string]string
 
 	// services are the metadata services by instance ID. Each remembers the session
 	// tokens that it has issued.
@@ -59,6 +62,11 @@ func (c *Cluster) makeNetwork(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("creating network %s: %w", c.name, err)
 	}
+	return c.readNetwork(ctx)
+}
+
+// readNetwork reads the addresses of the network.
+func (c *Cluster) readNetwork(ctx context.Context) error {
 	text, err := c.engine.run(ctx, "network", "inspect", "--format", "{{json .IPAM.Config}}", c.name)
 	if err != nil {
 		return fmt.Errorf("reading network %s: %w", c.name, err)
@@ -86,31 +94,52 @@ func (c *Cluster) relayName() string { return c.name + "-aws" }
 // network, for the nodes and, through CoreDNS, for the pods. A relay has the names and
 // listens on port 443, for which a user of this machine may lack the privileges.
 func (c *Cluster) resolveToLocalAWS(ctx context.Context) error {
+	names := []string{metadataListener, tlsListener}
+	if c.spec.TrustEndpoint {
+		names = append(names, plainListener)
+	}
+	if err := c.serveContainers(ctx, names...); err != nil {
+		return err
+	}
+	if err := c.declare(); err != nil {
+		return err
+	}
+	relays := []string{":443=" + c.network.addresses[tlsListener]}
+	if c.spec.TrustEndpoint {
+		relays = append(relays, ":"+relayPort+"="+c.network.addresses[plainListener])
+	}
+	return c.runRelay(ctx, relays...)
+}
+
+// The listeners on the network's gateway.
+const (
+	metadataListener = "metadata" // the instances' metadata
+	tlsListener      = "tls"      // AWS's hostnames
+	plainListener    = "plain"    // local AWS's endpoint without TLS
+)
+
+// serveContainers serves local AWS to the containers of the network.
+func (c *Cluster) serveContainers(ctx context.Context, names ...string) error {
 	var serving context.Context
 	serving, c.network.end = context.WithCancel(context.WithoutCancel(ctx))
-	metadata, err := c.listen()
-	if err != nil {
-		return err
-	}
-	c.network.metadata = "http://" + metadata.Addr().String() + "/"
-	if err := c.serveMetadata(metadata); err != nil {
-		return err
-	}
-	tls, err := c.listen()
-	if err != nil {
-		return err
-	}
-	c.serveAWS(serving, c.spec.AWS.ServeTLS, tls)
-	relays := []string{":443=" + tls.Addr().String()}
-	if c.spec.TrustEndpoint {
-		plain, err := c.listen()
+	for _, name := range names {
+		listener, err := c.listen(name)
 		if err != nil {
 			return err
 		}
-		c.serveAWS(serving, c.spec.AWS.Serve, plain)
-		relays = append(relays, ":"+relayPort+"="+plain.Addr().String())
+		switch name {
+		case metadataListener:
+			c.network.metadata = "http://" + listener.Addr().String() + "/"
+			if err := c.serveMetadata(listener); err != nil {
+				return err
+			}
+		case tlsListener:
+			c.serveAWS(serving, c.spec.AWS.ServeTLS, listener)
+		case plainListener:
+			c.serveAWS(serving, c.spec.AWS.Serve, listener)
+		}
 	}
-	return c.runRelay(ctx, relays...)
+	return nil
 }
 
 // serveAWS serves the containers of the network until ctx is done.
@@ -122,12 +151,24 @@ func (c *Cluster) serveAWS(ctx context.Context, serve func(context.Context, net.
 	})
 }
 
-// listen listens on the network's gateway.
-func (c *Cluster) listen() (net.Listener, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(c.network.gateway.String(), "0"))
-	if err != nil {
+// listen listens on the network's gateway: at the address that the containers know, if the
+// cluster is taken up.
+func (c *Cluster) listen(name string) (net.Listener, error) {
+	address, known := c.network.addresses[name]
+	if !known {
+		address = net.JoinHostPort(c.network.gateway.String(), "0")
+	}
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && known:
+		return nil, fmt.Errorf("listening on the gateway of network %s: %w: the containers find local AWS at this address (end the program that uses it, or start from scratch: lab down)", c.name, err)
+	case err != nil:
 		return nil, fmt.Errorf("listening on the gateway of network %s: %w (the lab must run on the engine's machine: is the engine on another, or in a virtual one?)", c.name, err)
 	}
+	if c.network.addresses == nil {
+		c.network.addresses = map[string]string{}
+	}
+	c.network.addresses[name] = listener.Addr().String()
 	return listener, nil
 }
 

@@ -3,6 +3,7 @@ package kind
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Parts implements [provider.Cluster]. The parts are the containers.
@@ -16,8 +17,9 @@ func (c *Cluster) Parts(ctx context.Context) ([]string, error) {
 
 // Restart implements [provider.Cluster].
 func (c *Cluster) Restart(ctx context.Context, parts ...string) error {
+	since := time.Now()
 	if _, err := c.engine.run(ctx, append([]string{"restart"}, parts...)...); err != nil {
 		return fmt.Errorf("restarting containers: %w", err)
 	}
-	return c.waitUntilReady(ctx)
+	return c.waitUntilBack(ctx, since, parts)
 }

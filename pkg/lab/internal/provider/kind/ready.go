@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,6 +27,41 @@ func (c *Cluster) waitUntilReady(ctx context.Context) error {
 		return fmt.Errorf("%w; the authenticator's log says:\n%s", last, c.AuthenticatorLog(context.WithoutCancel(ctx)))
 	}
 	return err
+}
+
+// waitUntilBack waits until the containers that were started at a time are ready again.
+// Until their kubelets report, kube-apiserver has their state of before.
+func (c *Cluster) waitUntilBack(ctx context.Context, since time.Time, containers []string) error {
+	nodes := slices.DeleteFunc(append(c.controlPlanes(), c.workers()...), func(name string) bool { return !slices.Contains(containers, name) })
+	if len(nodes) > 0 {
+		if err := c.waitForAuthenticators(ctx, "/readyz"); err != nil {
+			return err
+		}
+		if err := c.waitForKubelets(ctx, since, nodes); err != nil {
+			return err
+		}
+	}
+	return c.waitUntilReady(ctx)
+}
+
+// waitForKubelets waits until the kubelets of nodes have reported since a time.
+func (c *Cluster) waitForKubelets(ctx context.Context, since time.Time, nodes []string) error {
+	client, err := c.kubernetes()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	for _, name := range nodes {
+		err := poll(ctx, 250*time.Millisecond, func() bool {
+			lease, err := client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, name, metav1.GetOptions{})
+			return err == nil && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(since)
+		})
+		if err != nil {
+			return fmt.Errorf("waiting for the kubelet of node %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (c *Cluster) nodesReady(ctx context.Context) error {

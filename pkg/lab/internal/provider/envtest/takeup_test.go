@@ -1,0 +1,29 @@
+package envtest
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestCheckFree checks that the error for an address in use names it and the remedy.
+func TestCheckFree(t *testing.T) {
+	t.Parallel()
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := other.Addr().String()
+	err = checkFree("kube-apiserver", "https://"+address)
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "kube-apiserver of the lab that was killed listened on "+address) || !strings.Contains(err.Error(), "lab down") {
+		t.Errorf("in use: %v", err)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkFree("kube-apiserver", "https://"+address); err != nil {
+		t.Errorf("free: %v", err)
+	}
+}
