@@ -1,6 +1,6 @@
 //go:build e2e
 
-// Package readme does what README.md, CONTRIBUTING.md and docs/migrating.md say,
+// Package readme does what README.md, CONTRIBUTING.md, docs/lab.md and docs/migrating.md say,
 // command by command.
 package readme
 
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/freeport"
+	"github.com/kube-iam/authenticator/pkg/lab"
 )
 
 // A section of a document, whose commands are run as typed, one after the other
@@ -80,6 +81,15 @@ func sections(t *testing.T) []section {
 			prints: []string{`(?m)^  test  `},
 		},
 		{
+			document: "docs/lab.md", heading: "Profiles", provider: "envtest", inLab: true,
+			prints: []string{`Added new context ` + lab.ClusterARN},
+		},
+		{
+			document: "docs/lab.md", heading: "Access entries", provider: "envtest", inLab: true,
+			before: "PATH=${PATH#*:}\n", // Debian's AWS CLI is too old
+			prints: []string{`"principalArn": "arn:aws:iam::231144931069:user/carol"`},
+		},
+		{
 			document: "docs/migrating.md", heading: "Check first", provider: "envtest", inLab: true,
 			before: administrator + `kubectl apply --filename e2e/readme/testdata/aws-iam-authenticator.yaml
 cd "$HOME"
@@ -139,7 +149,7 @@ func TestEveryCommandIsRun(t *testing.T) {
 	for _, s := range sections(t) {
 		tested = append(tested, s.document+" "+s.heading)
 	}
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/migrating.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/lab.md", "docs/migrating.md"} {
 		for _, heading := range headings(read(t, document)) {
 			if name := document + " " + heading; commands(t, document, heading) != "" && !slices.Contains(tested, name) {
 				t.Errorf("no test runs the commands of %q", name)

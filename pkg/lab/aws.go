@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,6 +30,8 @@ type awsServer struct {
 	end   context.CancelFunc
 	ended chan struct{}
 	err   error
+	// following counts what follows its state, until end.
+	following sync.WaitGroup
 }
 
 func (l *Lab) startAWS(ctx context.Context) error {
@@ -86,12 +89,19 @@ func (l *Lab) startAWS(ctx context.Context) error {
 	l.info.Account, l.info.Region = Account, Region
 	if l.takesUp() {
 		l.info.OwnerARN = l.earlier.OwnerARN
-		return errors.Join(files.WriteControlSecret(server.aws), files.Announce(listener.Addr().String()))
+		err = errors.Join(files.WriteControlSecret(server.aws), files.Announce(listener.Addr().String()))
+	} else if err = errors.Join(files.Write(server.aws), files.Announce(listener.Addr().String())); err == nil {
+		err = l.populateAWS(ctx)
 	}
-	if err := errors.Join(files.Write(server.aws), files.Announce(listener.Addr().String())); err != nil {
+	if err != nil {
 		return err
 	}
-	return l.populateAWS(ctx)
+	follow, err := (&accessHandover{lab: l}).start()
+	if err != nil {
+		return err
+	}
+	server.following.Go(func() { follow(serving) })
+	return nil
 }
 
 // listenOnLoopback listens only where other machines cannot connect, since the
@@ -111,6 +121,7 @@ func listenOnLoopback(address string) (net.Listener, error) {
 func (s *awsServer) stop() error {
 	s.end()
 	<-s.ended
+	s.following.Wait()
 	var err error
 	if s.aws != nil {
 		err = s.aws.Close()
@@ -232,6 +243,8 @@ func createCluster(ctx context.Context, configuration aws.Config, ownerARN, role
 	_, err := eks.NewFromConfig(owner).CreateCluster(ctx, &eks.CreateClusterInput{
 		Name: aws.String(ClusterName), RoleArn: &roleARN,
 		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: []string{"subnet-0a", "subnet-0b"}},
+		// As with eksctl. It can be changed to API.
+		AccessConfig: &types.CreateAccessConfigRequest{AuthenticationMode: types.AuthenticationModeApiAndConfigMap},
 	})
 	if err != nil {
 		return fmt.Errorf("creating cluster %s: %w", ClusterName, err)

@@ -202,7 +202,7 @@ func (c *claim) clear(ctx context.Context, progress io.Writer) error {
 // removeState removes a lab's files. It keeps the mark of a lab's directory, and the
 // log, which may explain a failure.
 func (c *claim) removeState() error {
-	return c.remove(infoFile, newInfoFile, controlSocket, processesFile, awsDir, provider.AuthenticatorDir, envtest.Dir, kind.Dir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir, callersDir)
+	return c.remove(infoFile, newInfoFile, controlSocket, processesFile, awsDir, provider.AuthenticatorDir, provider.AccessDir, envtest.Dir, kind.Dir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir, callersDir)
 }
 
 // remove removes files from the claimed directory. If the directory was replaced by

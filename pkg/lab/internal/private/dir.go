@@ -66,6 +66,16 @@ func (d *Dir) Mkdir(name string) error {
 	return made.Close()
 }
 
+// MkdirPublic makes a directory that containers of another user can enter too. On this
+// machine, other users still cannot reach it.
+func (d *Dir) MkdirPublic(name string) error {
+	made, err := d.descend(name, true)
+	if err != nil {
+		return err
+	}
+	return errors.Join(made.Chmod(".", 0o755), made.Close())
+}
+
 // Check returns an error for a file that Open refuses: a link, a device, a file
 // with a second name, or one that others can change. A missing file is not an error.
 // Use it for files that other programs open by path.
@@ -106,7 +116,14 @@ func create(parent *os.Root, base string, mode fs.FileMode) (*os.File, error) {
 	if err := parent.Remove(base); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return parent.OpenFile(base, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, mode)
+	file, err := parent.OpenFile(base, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Chmod(mode); err != nil { // whatever the umask is
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // ReadFile reads a file.

@@ -346,3 +346,19 @@ func TestChown(t *testing.T) {
 }
 
 func errorOf(_ any, err error) error { return err }
+
+// TestPublic checks that other users can read a public directory and a file in it, whatever
+// the umask is.
+func TestPublic(t *testing.T) {
+	t.Parallel()
+	d, _ := opened(t)
+	err := errors.Join(d.MkdirPublic("a"), d.MkdirPublic("a"), d.WriteFile("a/b", []byte("text"), 0o644), d.WriteFile("a/b", []byte("text"), 0o666))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]fs.FileMode{"a": 0o755, "a/b": 0o666} {
+		if state, err := os.Stat(d.Path(name)); err != nil || state.Mode().Perm() != want {
+			t.Errorf("%s is %v, %v, want %v", name, state.Mode(), err, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
@@ -25,6 +26,25 @@ const (
 	// WebhookKubeconfig is kube-apiserver's kubeconfig for it.
 	WebhookKubeconfig = AuthenticatorDir + "/webhook.yaml"
 )
+
+// The files in which the lab, as the control plane of EKS does, hands the access entries of
+// the cluster to the authenticator. Their directory is public: they have no secrets.
+const (
+	AccessDir = "access"
+	// EntriesFile is the DynamicFile, and BackendModeFile that of the backend mode.
+	EntriesFile     = "entries.json"
+	BackendModeFile = "backend-mode.json"
+)
+
+// AccessArguments returns the flags for the files of access entries in a directory. They
+// come with --backend-mode, which applies while the file of the backend mode is missing.
+func AccessArguments(dir string) []string {
+	return []string{
+		"--dynamic-file=" + path.Join(dir, EntriesFile),
+		"--dynamic-file-user-id-strict",
+		"--dynamic-backend-mode-file=" + path.Join(dir, BackendModeFile),
+	}
+}
 
 // InitAuthenticator runs `authenticator init` for the URL at which it will serve. That
 // creates the serving certificate and the webhook's kubeconfig, which both must exist

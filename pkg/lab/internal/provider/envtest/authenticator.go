@@ -43,6 +43,7 @@ func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) erro
 
 func (c *Cluster) runAuthenticator(ctx context.Context, waitReady bool) error {
 	arguments := append([]string{"server"}, c.spec.ServingArguments(c.webhook)...)
+	arguments = append(arguments, provider.AccessArguments(c.spec.Path(provider.AccessDir))...)
 	arguments = append(arguments,
 		"--backend-mode", "EKSConfigMap",
 		"--kubeconfig", c.spec.Path(provider.AuthenticatorKubeconfig),

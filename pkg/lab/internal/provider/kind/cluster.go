@@ -32,6 +32,8 @@ const (
 	authenticatorPod = "aws-iam-authenticator"
 	// nodeStateDir is the directory of the authenticator's files on a control-plane node.
 	nodeStateDir = "/etc/kubernetes/aws-iam-authenticator"
+	// nodeAccessDir is the directory of the files of access entries there, and in the pod.
+	nodeAccessDir = "/etc/kubernetes/eks-access-entries"
 )
 
 // writeFiles writes the files that are mounted into nodes.
@@ -99,6 +101,12 @@ func (c *Cluster) writeStaticPod(image string) error {
 	container := &pod.Spec.Containers[0]
 	container.Image = image
 	container.Args = append(container.Args, "--cluster-owner-arn="+c.spec.Owner)
+	container.Args = append(container.Args, provider.AccessArguments(nodeAccessDir)...)
+	const volume = "access-entries"
+	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: volume, MountPath: nodeAccessDir, ReadOnly: true})
+	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{
+		Name: volume, VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: nodeAccessDir, Type: new(corev1.HostPathDirectory)}},
+	})
 	if ttl := c.spec.VerificationCacheTTL; ttl > 0 {
 		container.Args = append(container.Args, "--verification-cache-ttl="+ttl.String())
 	}
@@ -153,6 +161,9 @@ func (c *Cluster) clusterConfig() (*v1alpha4.Cluster, error) {
 		}
 		mount.HostPath = ours
 	}
+	controlPlane.ExtraMounts = append(controlPlane.ExtraMounts, v1alpha4.Mount{
+		HostPath: c.spec.Path(provider.AccessDir), ContainerPath: nodeAccessDir, Readonly: true,
+	})
 	config.Nodes = nil
 	for i := range c.controlPlanes() {
 		node := *controlPlane.DeepCopy()
