@@ -70,7 +70,7 @@ func TestCallers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.admin = &rest.Config{TLSClientConfig: rest.TLSClientConfig{CAData: []byte("a CA")}}
+	l.admin = &rest.Config{Host: "https://127.0.0.1:1", TLSClientConfig: rest.TLSClientConfig{CAData: []byte("a CA"), CertData: []byte("a certificate"), KeyData: []byte("a key")}}
 	l.info.Endpoint, l.info.Authenticator = "https://127.0.0.1:1", "/bin/authenticator"
 	if err := l.createAccount(t.Context(), client); err != nil {
 		t.Fatal(err)
@@ -115,6 +115,16 @@ func TestCallers(t *testing.T) {
 		if got := lookup(environ, "KUBECONFIG"); got != caller.Kubeconfig {
 			t.Errorf("KUBECONFIG is %s, want %s", got, caller.Kubeconfig)
 		}
+	}
+	admin, err := l.Administrator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if profile, file := lookup(admin.Environ(nil), "AWS_PROFILE"), lookup(admin.Environ(nil), "KUBECONFIG"); profile != "admin" || file != admin.Kubeconfig {
+		t.Errorf("the administrator has profile %q and kubeconfig %s, want admin and %s", profile, file, admin.Kubeconfig)
+	}
+	if rest, err := admin.REST(); err != nil || string(rest.CertData) != "a certificate" || rest.Host != l.admin.Host {
+		t.Errorf("the administrator's kubeconfig is for %+v, %v", rest, err)
 	}
 	for _, err := range []error{second(l.User("Deployer")), second(l.Role("alice"))} {
 		if err == nil || !strings.Contains(err.Error(), "unknown ") {

@@ -22,8 +22,8 @@ import (
 type Caller struct {
 	// ARN is the ARN of the user or the role.
 	ARN string
-	// Kubeconfig is the path of a kubeconfig that signs in with the caller's own
-	// credentials. It works in any environment.
+	// Kubeconfig is the path of a kubeconfig that signs in as the caller. It works in any
+	// environment.
 	Kubeconfig string
 
 	info Info
@@ -47,6 +47,22 @@ func (l *Lab) Role(name string) (*Caller, error) {
 		return caller, nil
 	}
 	return nil, fmt.Errorf("unknown role %q (Config.Roles creates roles)", name)
+}
+
+// Administrator returns the administrator of the lab's AWS account, who is one of the
+// cluster too, by a client certificate.
+func (l *Lab) Administrator() (*Caller, error) {
+	const dir = callersDir + "/administrator"
+	err := l.dir.Mkdir(dir)
+	if err == nil {
+		err = kubeconfig.WriteCertificate(l.dir, dir+"/kubeconfig", administratorContext, l.admin)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("writing the files of the administrator: %w", err)
+	}
+	caller := &Caller{ARN: arnOfUser("administrator"), Kubeconfig: l.path(dir, "kubeconfig"), info: l.info, aws: l.info.awsEnvironment()}
+	caller.aws.Set["AWS_PROFILE"] = "admin"
+	return caller, nil
 }
 
 // writeCallers writes the files of all callers.

@@ -98,6 +98,12 @@ func (l *Lab) Role(name string) *lab.Caller {
 	return l.caller(l.Lab.Role(name))
 }
 
+// Administrator returns the administrator of the cluster and of the AWS account.
+func (l *Lab) Administrator() *lab.Caller {
+	l.t.Helper()
+	return l.caller(l.Lab.Administrator())
+}
+
 func (l *Lab) caller(caller *lab.Caller, err error) *lab.Caller {
 	l.t.Helper()
 	if err != nil {
