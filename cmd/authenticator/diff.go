@@ -35,9 +35,9 @@ the ConfigMap kube-system/aws-auth of the cluster. A section of the new file tha
 not parse keeps its content in the old one, as in the server. The file - is standard
 input.
 
-Exit codes: 0 whatever else differs; 1 a file or the cluster cannot be read; 2 invalid
-arguments; 3 somebody loses system:masters, nobody is left in it, or a mapping to
-system:nodes goes.`,
+Exit codes: 3 somebody loses system:masters, nobody is left in it, or a mapping to
+system:nodes is removed; 0 any other difference, or none; 1 a file or the cluster cannot
+be read; 2 invalid arguments.`,
 		Example: `  authenticator diff old.yaml new.yaml
   authenticator diff --cluster aws-auth.yaml
   git show main:aws-auth.yaml | authenticator diff - aws-auth.yaml`,

@@ -44,8 +44,8 @@ file (-f), from the server's configuration (--config), or from the cluster of a 
 (--kubeconfig, --context). Then give the flags of the server too, such as
 --cluster-owner-arn and --role-paths, so that the answer is the server's.
 
-What Kubernetes allows the caller is the question of --can-i VERB RESOURCE and --rights,
-and --who VERB RESOURCE asks which AWS identities may do something. The resource is
+--can-i VERB RESOURCE and --rights ask what Kubernetes allows the caller. --who VERB
+RESOURCE asks which AWS identities may do something. The resource is
 written as for kubectl: pods, deployments.apps, pods/NAME or /healthz; a subresource as
 in a role: pods/log. These flags ask the cluster of the kubeconfig, also with -f.
 

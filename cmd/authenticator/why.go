@@ -28,7 +28,7 @@ func newWhy(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "why [ID]",
 		Short: "Show why somebody could not sign in: the last denials of the server",
-		Long: `Show the last decisions of the server that signed nobody in, and why. ID is that of a
+		Long: `Show the server's last denied and undecided sign-ins, and why. ID is that of a
 denial, as in the server's log and in the log of the kube-apiserver. The server keeps
 its decisions in memory, and loses them when it stops.
 

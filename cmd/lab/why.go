@@ -16,8 +16,8 @@ func newWhy(env cli.Environment) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "why [ID]",
 		Short: "Show why somebody could not sign in: the last denials of the lab's authenticator",
-		Long: `Run "authenticator why" for the lab's authenticator: show its last decisions that signed
-nobody in, and why. ID is that of a denial, as in the logs. With --provider kind, it asks
+		Long: `Run "authenticator why" for the lab's authenticator: show its last denied and
+undecided sign-ins, and why. ID is that of a denial, as in the logs. With --provider kind, it asks
 the authenticator in each of its pods.
 
 Exit codes: 0 found; 1 nothing found, or no lab runs; 2 invalid flags or arguments.`,
