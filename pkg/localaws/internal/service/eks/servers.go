@@ -78,8 +78,8 @@ type AccessEntry struct {
 // AccessPolicy is an access policy of EKS that is associated with an access entry.
 type AccessPolicy struct {
 	ARN string
-	// Namespaces are the names of the namespaces for which it applies, in which * stands
-	// for any characters. Empty means the whole cluster.
+	// Namespaces are patterns of the namespaces for which it applies: * matches any
+	// characters. Empty means the whole cluster.
 	Namespaces []string
 }
 
