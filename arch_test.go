@@ -81,7 +81,7 @@ func leaves() map[string][]string {
 		"internal/decisions/pods": ours("internal/cli", "internal/decisions"),
 		"internal/unixsocket":     ours("internal/file"),
 		"internal/deny":           ours("internal/file", "pkg/identity", "pkg/mapper"),
-		"internal/limit":          append(ours("pkg/identity", "pkg/token", "pkg/token/verify"), "k8s.io/apimachinery/pkg/util/cache"),
+		"internal/limit":          ours("pkg/identity", "pkg/token", "pkg/token/verify"),
 		"internal/skew":           ours("pkg/token", "pkg/token/verify"),
 		"internal/authn":          append(ours("internal/limit", "internal/skew", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
 		"internal/explain":        ours("internal/authn", "internal/cli", "internal/shell", "internal/skew", "internal/source", "internal/spelling", "pkg/identity", "pkg/mapper", "pkg/partition", "pkg/token", "pkg/token/verify"),

@@ -18,20 +18,14 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/cache"
-
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
-const (
-	// maxWait is how long a request waits for a slot. Together with the time-out of a
-	// verification, it is below a kube-apiserver's time-out of 10 s.
-	maxWait = 5 * time.Second
-	// maxKeys bounds the known access keys.
-	maxKeys = 4096
-)
+// maxWait is how long a request waits for a slot. Together with the time-out of a
+// verification, it is below a kube-apiserver's time-out of 10 s.
+const maxWait = 5 * time.Second
 
 // ErrSaturated means that a request got no slot, because the queue was full or the
 // request waited too long. STS was not called.
@@ -52,7 +46,7 @@ type Limiter struct {
 	// that fills a pool does not block a probe.
 	probes *gate
 	// known are the keys that signed in within the last hour.
-	known *cache.LRUExpireCache
+	known *keys
 }
 
 // New returns a limiter. The named hosts are those that the operator expects, the
@@ -73,7 +67,7 @@ func newLimiter(verifier verify.Verifier, fair bool, named []string) *Limiter {
 		verifier: verifier,
 		hosts:    newHosts(fair, named),
 		probes:   newGate(bounds{slots: maxHosts, share: maxHosts}),
-		known:    cache.NewLRUExpireCache(maxKeys),
+		known:    newKeys(maxKeys),
 	}
 }
 
@@ -119,7 +113,7 @@ func (l *Limiter) SignedIn(clusterID string, req token.Request) {
 	}
 	l.hosts.prove(host, now)
 	// Without a copy, the map would keep the whole token in memory.
-	l.known.Add(knownKey{clusterID, host.name, strings.Clone(req.AccessKeyID())}, nil, provenFor)
+	l.known.add(knownKey{clusterID, host.name, strings.Clone(req.AccessKeyID())}, now)
 }
 
 func (l *Limiter) enter(ctx context.Context, key knownKey, req token.Request) (pass, error) {
@@ -139,7 +133,7 @@ func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) 
 	if host == nil {
 		return pass{}, nil, fmt.Errorf("%w, at %d STS hosts", ErrSaturated, maxHosts)
 	}
-	_, known := l.known.Get(key)
+	known := l.known.has(key, now)
 	general, reserved := pass{host: host, gate: host.pool.general, member: member{key.cluster, host.name}}, pass{host: host, gate: host.pool.reserved, member: member{key.cluster, key.accessKeyID}}
 	if host.breaker.isOpen() {
 		return l.admitToOpen(reserved, known, len(req.URL()), now)

@@ -495,7 +495,7 @@ func TestKnownKeysAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSTS(t, func(context.Context, token.Request) error { return nil })
 		l := limit.New(s)
-		const most = 4096
+		const most = 16_384
 		for key := range most {
 			signIn(t, l, own, key)
 		}
