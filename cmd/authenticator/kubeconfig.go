@@ -5,10 +5,13 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -179,6 +182,13 @@ func (o *kubeconfigOptions) copyCluster(p *program) error {
 		Server: from.Server, CAData: base64.StdEncoding.EncodeToString(from.CertificateAuthorityData),
 		TLSServerName: cmp.Or(o.cluster.TLSServerName, from.TLSServerName), ProxyURL: cmp.Or(o.cluster.ProxyURL, from.ProxyURL),
 		InsecureSkipTLSVerify: from.InsecureSkipTLSVerify, DisableCompression: from.DisableCompression,
+	}
+	for _, name := range slices.Sorted(maps.Keys(from.Extensions)) {
+		content, err := json.Marshal(from.Extensions[name])
+		if err != nil {
+			return fmt.Errorf("copying the extension %q of a cluster: %w", name, err)
+		}
+		o.cluster.Extensions = append(o.cluster.Extensions, kubeconfig.Extension{Name: name, Content: content})
 	}
 	return nil
 }

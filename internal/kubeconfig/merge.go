@@ -25,9 +25,27 @@ type Cluster struct {
 	CAData        string `yaml:"certificate-authority-data,omitempty"` // base64
 	TLSServerName string `yaml:"tls-server-name,omitempty"`
 	ProxyURL      string `yaml:"proxy-url,omitempty"`
-	// InsecureSkipTLSVerify and DisableCompression are those of the cluster that is copied.
-	InsecureSkipTLSVerify bool `yaml:"insecure-skip-tls-verify,omitempty"`
-	DisableCompression    bool `yaml:"disable-compression,omitempty"`
+	// InsecureSkipTLSVerify, DisableCompression and Extensions are those of the cluster that
+	// is copied.
+	InsecureSkipTLSVerify bool        `yaml:"insecure-skip-tls-verify,omitempty"`
+	DisableCompression    bool        `yaml:"disable-compression,omitempty"`
+	Extensions            []Extension `yaml:"extensions,omitempty"`
+}
+
+// An Extension is what another program keeps in an entry.
+type Extension struct {
+	Name    string `yaml:"name"`
+	Content JSON   `yaml:"extension"`
+}
+
+// JSON is text in JSON. In a kubeconfig it is YAML.
+type JSON []byte
+
+// MarshalYAML implements [yaml.Marshaler].
+func (j JSON) MarshalYAML() (any, error) {
+	var value any
+	err := yaml.Unmarshal(j, &value)
+	return value, err
 }
 
 // User is a user who signs in with a credential plugin.
