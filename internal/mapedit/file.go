@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/kube-iam/authenticator/internal/file"
+	"github.com/kube-iam/authenticator/internal/lint"
 	"github.com/kube-iam/authenticator/internal/lockout"
 	"github.com/kube-iam/authenticator/internal/mappings"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -98,6 +99,16 @@ func (t *File) checkUnchanged(ctx context.Context) error {
 		return ErrConflict
 	}
 	return nil
+}
+
+// checkUserIDs rejects a file of backend DynamicFile whose entries have a userid: whoever
+// they are for is not only a question of their ARN, and an edit would not see that.
+func (t *File) checkUserIDs() error {
+	report, err := lint.File([]byte(t.was), lint.Options{})
+	if err != nil || !report.IgnoresUserIDs() {
+		return nil // an edit reads the file itself, and says what is wrong
+	}
+	return fmt.Errorf("%s: its entries have a userid, which this command neither reads nor writes: change the file with the program that writes it", t.Name())
 }
 
 // Parts fits [Target].

@@ -66,6 +66,11 @@ func (e *Editor) Change(ctx context.Context, change func(edit.Document) (Edition
 		if err != nil {
 			return err
 		}
+		if f, ok := target.(*File); ok {
+			if err := f.checkUserIDs(); err != nil {
+				return err
+			}
+		}
 		after, err := change(before)
 		if err != nil {
 			return err
