@@ -257,7 +257,7 @@ func TestAuthenticatorStartsLight(t *testing.T) {
 	}
 	for _, dependency := range all[i].Deps {
 		if matchesAny(dependency, []string{
-			"k8s.io/client-go/kubernetes/...", "k8s.io/api/core/...", "sigs.k8s.io/controller-runtime/...", "golang.org/x/crypto/x509roots/fallback",
+			"k8s.io/client-go/kubernetes/...", "k8s.io/api/core/...", "k8s.io/api/admission/...", "k8s.io/api/authentication/...", "sigs.k8s.io/controller-runtime/...", "golang.org/x/crypto/x509roots/fallback",
 			"github.com/prometheus/...", "google.golang.org/protobuf/...", "runtime/metrics", "expvar",
 		}) {
 			t.Errorf("cmd/authenticator links %s", dependency)
