@@ -113,6 +113,9 @@ func TestMetadataTokens(t *testing.T) {
 		"another's":        {"GET", "/latest/meta-data/instance-id", newToken(t, other, "60"), 0, 401},
 		"for nothing":      {"GET", "/latest/meta-data/nothing", token, 0, 404},
 		"to change":        {"POST", "/latest/meta-data/instance-id", token, 0, 405},
+		"a token by GET":   {"GET", "/latest/api/token", token, 0, 405},
+		"a token by POST":  {"POST", "/latest/api/token", "", 0, 405},
+		"to delete":        {"DELETE", "/latest/meta-data/instance-id", "", 0, 405},
 		"to put elsewhere": {"PUT", "/latest/api/tokens", token, 0, 405},
 	} {
 		now = now.Add(test.later)

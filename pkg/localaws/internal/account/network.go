@@ -5,6 +5,8 @@ package account
 type Networks interface {
 	// Subnet returns the subnet with an ID in a region.
 	Subnet(tx *Tx, region, id string) (Subnet, bool)
+	// DefaultVPC returns the ID that the default VPC of a region has or had.
+	DefaultVPC(tx *Tx, region string) string
 	// SecurityGroup returns the VPC of a security group in a region.
 	SecurityGroup(tx *Tx, region, id string) (vpc string, ok bool)
 }

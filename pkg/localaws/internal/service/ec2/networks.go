@@ -17,6 +17,11 @@ func (s *state) Subnet(tx *account.Tx, regionName, id string) (account.Subnet, b
 	return account.Subnet{ID: found.ID, VPC: found.VPC, Zone: found.Zone}, true
 }
 
+// DefaultVPC returns the ID that the default VPC has or had.
+func (s *state) DefaultVPC(tx *account.Tx, regionName string) string {
+	return derivedID(tx, regionName, "vpc-", "")
+}
+
 // SecurityGroup returns the VPC of the security group with an ID.
 func (s *state) SecurityGroup(tx *account.Tx, regionName, id string) (vpc string, ok bool) {
 	r, err := s.region(tx, regionName)

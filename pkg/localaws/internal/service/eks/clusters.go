@@ -267,6 +267,9 @@ func (i *clusterInput) check(tx *account.Tx) error {
 	if err := i.VPC.check(); err != nil {
 		return err
 	}
+	if err := i.VPC.checkNetwork(tx); err != nil {
+		return err
+	}
 	if problem := checkTags(i.Tags); problem != "" {
 		return invalid(problem)
 	}
@@ -295,7 +298,7 @@ func (s service) describe(tx *account.Tx, c *cluster, status string) map[string]
 			vpcConfig
 			SecurityGroup string `json:"clusterSecurityGroupId"`
 			ID            string `json:"vpcId"`
-		}{c.VPC, "sg-0" + strings.ToLower(c.id()[:16]), vpcID(tx, c.Region)},
+		}{c.VPC, "sg-0" + strings.ToLower(c.id()[:16]), c.vpcID(tx)},
 	}, settings)
 	if !s.servers.bound(c) {
 		described["health"] = map[string]any{"issues": []any{map[string]any{
@@ -311,8 +314,13 @@ func (c *cluster) issuer(tx *account.Tx) string {
 	return "https://oidc.eks." + c.Region + "." + tx.Account.Domain() + "/id/" + c.id()
 }
 
-// vpcID returns the VPC of all clusters of a region: subnets are not looked up.
-func vpcID(tx *account.Tx, region string) string {
-	sum := sha256.Sum256([]byte(tx.Account.ID + region))
-	return "vpc-0" + hex.EncodeToString(sum[:8])
+// vpcID returns the VPC of the cluster's subnets. Subnets that EC2 does not know are taken
+// for some of the default VPC.
+func (c *cluster) vpcID(tx *account.Tx) string {
+	for _, id := range c.VPC.SubnetIDs {
+		if subnet, ok := tx.Networks().Subnet(tx, c.Region, id); ok {
+			return subnet.VPC
+		}
+	}
+	return tx.Networks().DefaultVPC(tx, c.Region)
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
@@ -52,6 +53,31 @@ func (v *vpcConfig) check() error {
 		if _, err := netip.ParsePrefix(text); err != nil {
 			return invalid("The CIDR '" + text + "' of publicAccessCidrs is not valid.")
 		}
+	}
+	return nil
+}
+
+// checkNetwork checks that the subnets are in one VPC, with the security groups, and in
+// two zones, as far as EC2 knows them.
+func (v *vpcConfig) checkNetwork(tx *account.Tx) error {
+	zones, vpcs := map[string]bool{}, map[string]bool{}
+	for _, id := range v.SubnetIDs {
+		subnet, ok := tx.Networks().Subnet(tx, tx.Region, id)
+		if !ok {
+			return nil
+		}
+		zones[subnet.Zone], vpcs[subnet.VPC] = true, true
+	}
+	if len(zones) < 2 {
+		return invalid("Subnets specified must be in at least two different AZs")
+	}
+	for _, id := range v.SecurityGroupIDs {
+		if vpc, ok := tx.Networks().SecurityGroup(tx, tx.Region, id); ok {
+			vpcs[vpc] = true
+		}
+	}
+	if len(vpcs) > 1 {
+		return invalid("Subnets and security groups must be in the same VPC.")
 	}
 	return nil
 }

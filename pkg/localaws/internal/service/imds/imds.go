@@ -21,6 +21,7 @@ import (
 const (
 	maxTokenTTL = 21600 // seconds
 
+	tokenPath   = "latest/api/token"
 	tokenHeader = "X-Aws-Ec2-Metadata-Token"
 	ttlHeader   = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
 )
@@ -98,9 +99,13 @@ func (h *handler) ask(tx *account.Tx, header http.Header, r *http.Request) (stat
 		return http.StatusNotFound, ""
 	case i.Metadata.Endpoint == "disabled":
 		return http.StatusForbidden, ""
-	case r.Method == http.MethodPut && path == "latest/api/token":
+	case path == tokenPath && r.Method == http.MethodPut:
 		return h.grant(header, r, tx.Time)
-	case r.Method != http.MethodGet:
+	case path == tokenPath:
+		header.Set("Allow", http.MethodPut)
+		return http.StatusMethodNotAllowed, ""
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		header.Set("Allow", "GET, HEAD")
 		return http.StatusMethodNotAllowed, ""
 	}
 	token := r.Header.Get(tokenHeader)
