@@ -52,6 +52,7 @@ func recordTests() map[string]permissionTest {
 		}},
 		"": {"*", []string{
 			"UpdateAccountPasswordPolicy", "GetAccountPasswordPolicy", "DeleteAccountPasswordPolicy", "GenerateCredentialReport", "GetCredentialReport",
+			"EnableOutboundWebIdentityFederation", "DisableOutboundWebIdentityFederation", "GetOutboundWebIdentityFederationInfo",
 		}},
 	} {
 		for _, action := range of.actions {

@@ -224,7 +224,11 @@ func (a *AWS) services() []api.Service {
 }
 
 // ServeHTTP answers an API call to any of AWS's hosts.
-func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.gateway.ServeHTTP(w, r) }
+func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !a.serveIssuer(w, r) {
+		a.gateway.ServeHTTP(w, r)
+	}
+}
 
 // Administrator returns the access key of the user administrator, who has full
 // access, of the first account.

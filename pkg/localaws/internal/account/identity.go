@@ -68,10 +68,16 @@ type Identities interface {
 	Policy(arn string) *policy.Document
 	// Provider returns the OpenID Connect provider of an issuer.
 	Provider(issuer string) (Provider, bool)
+	// TokenIssuer returns the issuer of tokens that STS makes for other services, and
+	// whether the account issues any.
+	TokenIssuer() (issuer string, enabled bool)
 	// MFA reports whether the caller has the device, and whether it accepts the code
 	// now. A code works once.
 	MFA(tx *Tx, serial, code string) (theirs, accepted bool)
 }
+
+// TokenIssuerSuffix ends the host names of issuers of tokens.
+const TokenIssuerSuffix = ".tokens.sts.global.api.aws"
 
 // Identities returns the account's IAM.
 func (tx *Tx) Identities() Identities { return offered[Identities](tx.Account) }

@@ -49,7 +49,7 @@ func operations() map[string]operation {
 	for _, group := range []map[string]operation{
 		userOperations(), accessKeyOperations(), groupOperations(), roleOperations(), managedPolicyOperations(),
 		serviceLinkedOperations(), instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(), simulationOperations(),
-		loginOperations(), sshKeyOperations(), certificateOperations(), samlOperations(), reportOperations(),
+		loginOperations(), sshKeyOperations(), certificateOperations(), samlOperations(), reportOperations(), outboundOperations(),
 	} {
 		maps.Copy(all, group)
 	}

@@ -31,6 +31,8 @@ type state struct {
 	// PasswordPolicy is nil for AWS's default.
 	PasswordPolicy *passwordPolicy   `json:"passwordPolicy,omitempty"`
 	Report         *credentialReport `json:"credentialReport,omitempty"`
+	// Outbound is nil until outbound federation is enabled for the first time.
+	Outbound *outbound `json:"outboundFederation,omitempty"`
 	// Deletions are the tasks that deleted service-linked roles.
 	Deletions []string `json:"deletions,omitempty"`
 

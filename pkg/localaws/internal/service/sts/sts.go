@@ -19,8 +19,9 @@ func Protocol() api.Protocol {
 // New returns STS.
 func New() api.Service {
 	return api.Service{
-		Name: "sts", Title: "STS", Protocol: Protocol(), Translate: api.TranslateQuery, Bars: bars,
-		Operations: slices.Concat(identityOperations(), roleOperations(), userOperations()),
+		State: account.Part{New: func() account.Section { return &state{} }},
+		Name:  "sts", Title: "STS", Protocol: Protocol(), Translate: api.TranslateQuery, Bars: bars,
+		Operations: slices.Concat(identityOperations(), roleOperations(), userOperations(), tokenOperations()),
 	}
 }
 
