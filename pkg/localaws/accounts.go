@@ -36,7 +36,7 @@ func (c Config) accounts() (ids []string, administrators map[string]AccessKey, e
 	keys := map[string]string{} // the account of each
 	for _, a := range append([]Account{{c.AccountID, c.Administrator}}, c.Accounts...) {
 		key := a.Administrator.ID
-		if other, taken := keys[key]; taken && key != "" {
+		if other, taken := keys[key]; taken && key != "" && other != a.ID {
 			return nil, nil, fmt.Errorf("access key %s is the administrator's of account %s and of %s", key, other, a.ID)
 		}
 		keys[key] = a.ID
