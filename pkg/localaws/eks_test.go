@@ -692,7 +692,7 @@ func FuzzEKS(f *testing.F) {
 // TestClusterHasAccessEntries checks what an authenticator's control plane reads of a
 // cluster, and that it learns of each change.
 func TestClusterHasAccessEntries(t *testing.T) {
-	s := start(t, localaws.Config{})
+	s, other := startTwo(t)
 	role := newServiceRole(t, s, "eks", "eks")
 	client := eks.NewFromConfig(s.SDK())
 	if _, err := client.CreateCluster(t.Context(), &eks.CreateClusterInput{
@@ -708,9 +708,14 @@ func TestClusterHasAccessEntries(t *testing.T) {
 		t.Error("a change before there is one")
 	default:
 	}
-	bob := arn("user/bob")
-	if _, err := client.CreateAccessEntry(t.Context(), &eks.CreateAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: &bob, KubernetesGroups: []string{"dev"}}); err != nil {
-		t.Fatal(err)
+	userOf(t, s, other, "eve", "")
+	bob, eve := arn("user/bob"), "arn:aws:iam::"+otherAccount+":user/eve"
+	<-changed // the user
+	changed = s.Changed()
+	for _, principal := range []string{bob, eve} {
+		if _, err := client.CreateAccessEntry(t.Context(), &eks.CreateAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: &principal, KubernetesGroups: []string{"dev"}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	<-changed
 	const view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
@@ -721,13 +726,15 @@ func TestClusterHasAccessEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, ok := s.Cluster("eu-west-2", "c")
-	if !ok || got.AuthenticationMode != "API" || len(got.AccessEntries) != 1 {
+	if !ok || got.AuthenticationMode != "API" || len(got.AccessEntries) != 2 {
 		t.Fatalf("%+v", got)
 	}
-	entry := got.AccessEntries[0]
-	if !strings.HasPrefix(entry.PrincipalID, "AIDA") {
-		t.Errorf("the unique ID of bob is %q", entry.PrincipalID)
+	for _, entry := range got.AccessEntries {
+		if !strings.HasPrefix(entry.PrincipalID, "AIDA") {
+			t.Errorf("the unique ID of %s is %q", entry.PrincipalARN, entry.PrincipalID)
+		}
 	}
+	entry := got.AccessEntries[slices.IndexFunc(got.AccessEntries, func(e localaws.AccessEntry) bool { return e.PrincipalARN == bob })]
 	entry.PrincipalID = ""
 	want := localaws.AccessEntry{PrincipalARN: bob, Username: bob, Groups: []string{"dev"}, Policies: []localaws.AccessPolicy{{ARN: view, Namespaces: []string{"dev-*"}}}}
 	if diff := cmp.Diff(want, entry); diff != "" {

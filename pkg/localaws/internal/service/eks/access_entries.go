@@ -15,7 +15,7 @@ type accessEntry struct {
 	record
 	entryConfig
 	// PrincipalID is the unique ID of the principal: a new user or role with the same ARN
-	// is another principal. It is empty for a principal of another account.
+	// is another principal. It is empty for one of an account that does not exist here.
 	PrincipalID string `json:"principalID,omitempty"`
 	// Policies are the associated access policies by ARN.
 	Policies map[string]*accessPolicy `json:"accessPolicies,omitempty"`
@@ -238,21 +238,22 @@ func checkUsername(name string) error {
 	return nil
 }
 
-// principal checks the principal of an entry, and returns who it is. One of another
-// account is not looked up.
+// principal checks the principal of an entry, and returns who it is. One of an account that
+// does not exist here is not looked up.
 func (t principalType) principal(tx *account.Tx, arn string) (account.Owner, error) {
 	parts := principalPattern.FindStringSubmatch(arn)
 	if parts == nil || len(arn) > 2048 || strings.Contains(arn, ":role/aws-service-role/") {
 		return account.Owner{}, invalidPrincipal()
 	}
-	if parts[2] != tx.Account.ID {
-		if t.node {
-			return account.Owner{}, invalid("The principalArn of an access entry of type " + t.name + " must be a role of the account of the cluster.")
-		}
+	in, ok := tx.In(parts[2])
+	switch {
+	case t.node && parts[2] != tx.Account.ID:
+		return account.Owner{}, invalid("The principalArn of an access entry of type " + t.name + " must be a role of the account of the cluster.")
+	case !ok:
 		return account.Owner{ARN: arn}, nil
 	}
 	if parts[3] == "role" {
-		role, ok := tx.Identities().Role(arn)
+		role, ok := in.Identities().Role(arn)
 		if !ok {
 			return account.Owner{}, invalidPrincipal()
 		}
@@ -261,7 +262,7 @@ func (t principalType) principal(tx *account.Tx, arn string) (account.Owner, err
 		}
 		return role.Owner, nil
 	}
-	user, ok := tx.Identities().User(arn)
+	user, ok := in.Identities().User(arn)
 	if !ok || t.node {
 		return account.Owner{}, invalidPrincipal()
 	}

@@ -66,7 +66,7 @@ type Cluster struct {
 // AccessEntry maps a user or a role to a user of a cluster.
 type AccessEntry struct {
 	// PrincipalARN is the ARN of the user or the role, with its path. PrincipalID is its
-	// unique ID, empty for one of another account.
+	// unique ID, empty for one of an account that does not exist here.
 	PrincipalARN, PrincipalID string
 	// Username may have placeholders, such as {{SessionName}}.
 	Username string
