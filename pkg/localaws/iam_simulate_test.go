@@ -279,3 +279,30 @@ func TestSimulationsAreChecked(t *testing.T) {
 		t.Errorf("in pages:\n%s\nwant\n%s", got, want)
 	}
 }
+
+// TestLargeSimulationsComeInPages checks that a page is shorter than the call wants if
+// every result could name many statements and missing keys.
+func TestLargeSimulationsComeInPages(t *testing.T) {
+	s := start(t, localaws.Config{})
+	client, ctx := iam.NewFromConfig(s.SDK()), t.Context()
+	statements := strings.Repeat(`{"Effect":"Allow","Action":"*","Resource":"*"},`, 999) +
+		`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}`
+	input := iam.SimulateCustomPolicyInput{
+		PolicyInputList: []string{`{"Version":"2012-10-17","Statement":[` + statements + `]}`}, MaxItems: aws.Int32(1000),
+	}
+	for i := range 50 {
+		input.ActionNames = append(input.ActionNames, "s3:A"+strconv.Itoa(i))
+	}
+	var pages []int
+	for {
+		answer, err := client.SimulateCustomPolicy(ctx, &input)
+		must(t, err)
+		pages = append(pages, len(answer.EvaluationResults))
+		if input.Marker = answer.Marker; !answer.IsTruncated {
+			break
+		}
+	}
+	if want := []int{19, 19, 12}; !slices.Equal(pages, want) { // 20000 / (1000 statements + 1 key)
+		t.Errorf("pages of %d results, want %d", pages, want)
+	}
+}

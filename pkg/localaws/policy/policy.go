@@ -112,6 +112,9 @@ type Statement struct {
 // count from 1.
 type Position struct{ Line, Column int }
 
+// Len returns the number of statements.
+func (d *Document) Len() int { return len(d.statements) }
+
 // Matching returns the statements that match a request, in their order.
 func (d *Document) Matching(r Request) []Statement {
 	var matching []Statement

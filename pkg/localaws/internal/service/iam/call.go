@@ -101,7 +101,10 @@ func paged[T any](c *call, name string, all []T) (fields, error) {
 
 // page returns the requested page of a list, and the fields that say whether there
 // is more. The marker is where the next page begins.
-func page[T any](c *call, all []T) ([]T, fields, error) {
+func page[T any](c *call, all []T) ([]T, fields, error) { return pageOf(c, all, len(all)) }
+
+// pageOf is page with at most so many items, even if the call wants more.
+func pageOf[T any](c *call, all []T, most int) ([]T, fields, error) {
 	start, limit := 0, 100
 	var err error
 	if text := c.Get("Marker"); text != "" {
@@ -114,7 +117,7 @@ func page[T any](c *call, all []T) ([]T, fields, error) {
 			return nil, nil, invalid("maxItems", "failed to satisfy constraint: Member must have value between 1 and 1000")
 		}
 	}
-	if end := start + limit; end < len(all) {
+	if end := start + min(limit, most); end < len(all) {
 		return all[start:end], fields{element("IsTruncated", true), element("Marker", strconv.Itoa(end))}, nil
 	}
 	return all[start:], fields{element("IsTruncated", false)}, nil

@@ -153,6 +153,11 @@ func (c *call) timeKeys() map[string][]string {
 // state is locked meanwhile.
 const maxSimulated = 10000
 
+// maxDetails bounds the statements and the missing context keys in one response. A
+// page is shorter than the call wants if its results could have more; AWS may shorten
+// pages too.
+const maxDetails = 20000
+
 type xmlEvaluation struct {
 	EvalActionName                    string
 	EvalResourceName                  string
@@ -217,11 +222,15 @@ func (c *call) simulate(s *simulation) (any, error) {
 			requests = append(requests, policy.Request{Action: action, Resource: resource, Context: s.context})
 		}
 	}
-	requests, more, err := page(c, requests)
+	absent := s.absent()
+	details := len(absent)
+	for _, source := range s.all() {
+		details += source.Len()
+	}
+	requests, more, err := pageOf(c, requests, max(1, maxDetails/max(1, details)))
 	if err != nil {
 		return nil, err
 	}
-	absent := s.absent()
 	var results []xmlEvaluation
 	for _, request := range requests {
 		result := s.evaluate(request)
