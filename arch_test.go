@@ -209,7 +209,7 @@ func importers() map[string][]string {
 		module + "/internal/authn":            {"internal/answer", "internal/assembly", "internal/cluster", "internal/decisions", "internal/explain", "internal/metrics", "internal/server", "internal/webhook", "cmd/authenticator"},
 		module + "/internal/config":           {"internal/assembly", "internal/lint", "internal/mappings", "internal/server", "internal/settings", "cmd/authenticator"},
 		module + "/internal/explain":          {"internal/access", "internal/answer", "internal/server", "cmd/authenticator"},
-		module + "/internal/lint":             {"internal/mappings", "cmd/authenticator"},
+		module + "/internal/lint":             {"internal/mapedit", "internal/mappings", "cmd/authenticator"},
 		module + "/internal/deny":             {"internal/assembly"},
 		module + "/internal/cluster":          {"internal/access", "internal/answer", "internal/assembly", "internal/server", "cmd/authenticator"},
 		module + "/internal/source":           {"internal/answer", "internal/assembly", "internal/cluster", "internal/explain", "internal/metrics", "internal/server", "internal/source/...", "cmd/authenticator"},
