@@ -149,8 +149,8 @@ func wildcard(pattern, value string, foldCase bool) bool {
 }
 
 // matchAll is wildcard in steps of at most the value's length times a 64th of the
-// pattern's. It follows all ways to match at once: bit i of a set stands for i tokens
-// of the pattern, which are characters and question marks.
+// pattern's. It follows all ways to match at once: bit i of a set is set where i tokens of the
+// pattern have matched, which are characters and question marks.
 func matchAll(pattern, value string, foldCase bool) bool {
 	size := len(pattern)/64 + 1
 	tokens, stars, anyOne := 0, make([]uint64, size), make([]uint64, size)

@@ -54,7 +54,7 @@ func tagLimitExceeded() error {
 	return refuse("TagLimitExceeded", fmt.Sprintf("A resource cannot have more than %d tags.", maxTags))
 }
 
-// A tagSpecification has the tags for what a call makes of a kind.
+// A tagSpecification has the tags for the resources of one type that a call makes.
 type tagSpecification struct {
 	Kind string `ec2:"ResourceType" xml:"resourceType"`
 	Tag  []tag  `xml:"tagSet>item"`
@@ -120,8 +120,8 @@ func (in taggingInput) tagged(c *call) ([]resource, map[string]string, error) {
 	return found, tags, c.permit()
 }
 
-// resource returns the resource with an ID, of any kind. With an error, the noun says
-// of which kind it would be.
+// resource returns the resource with an ID, of any kind. With an error, it has the noun
+// of its kind.
 func (c *call) resource(id string) (resource, error) {
 	for _, k := range kinds() {
 		if strings.HasPrefix(id, k.begins()) {
