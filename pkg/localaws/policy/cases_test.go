@@ -111,6 +111,9 @@ func TestOneOfSeveralErrors(t *testing.T) {
 		{s(`{"Effect":"Allow","NotAction":"s3s:ListBucket","Resource":"a:bsdf"}`), `Partition "bsdf" is not valid for resource "arn:bsdf:*:*:*:*".`},
 		{s(`{"Effect":"Allow","Action":"s3:ListBucket","Resource":["arn:error:s3:::b","arn:aws:s3::b"]}`), legacy},
 		{s(`{"Effect":"Allow","Action":"iam: a b ","Resource":"arn:aws:fdsasf"}`), ""},
+		// The version may follow a list, as terraform's jsonencode writes it.
+		{`{"Statement":[{"Action":"s3:ListBucket","Effect":"Allow","Resource":"*"}],"Version":"2012-10-17"}`, ""},
+		{`{"Statement":{"Action":"s3:ListBucket","Effect":"Allow","Resource":"*"},"Version":"2012-10-17"}`, legacy},
 	})
 }
 

@@ -185,9 +185,11 @@ func (p *parser) document(text []byte) *Document {
 		p.refuse(malformed(ofSyntax, p.version))
 	}
 	if p.kind == "" && !p.stored {
-		// The older parser takes nothing before the brace, and wants the version first.
+		// The older parser takes nothing before the brace, and wants the version before a
+		// statement without a list.
 		version, statement := slices.Index(decoder.names, "Version"), slices.Index(decoder.names, "Statement")
-		if text[0] != '{' || version > statement {
+		_, single := policy["Statement"].(object)
+		if text[0] != '{' || single && version > statement {
 			p.refuse(unreadable())
 		}
 	}

@@ -5,8 +5,9 @@ resource "aws_cloudtrail" "audit" {
   include_global_service_events = true
   is_multi_region_trail         = var.change == "after"
   tags                          = { owner = var.change }
+  # The provider does not read back the selector that every trail has by default.
   event_selector {
-    read_write_type           = var.change == "before" ? "All" : "WriteOnly"
+    read_write_type           = var.change == "before" ? "ReadOnly" : "WriteOnly"
     include_management_events = true
   }
 }
