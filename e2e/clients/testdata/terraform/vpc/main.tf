@@ -132,7 +132,6 @@ output "imports" {
     "aws_route_table.eks"                       = aws_route_table.eks.id
     "aws_launch_template.nodes"                 = aws_launch_template.nodes.id
     "aws_ebs_volume.data"                       = aws_ebs_volume.data.id
-    "aws_key_pair.nodes"                        = aws_key_pair.nodes.key_name
     "aws_vpc_security_group_ingress_rule.nodes" = aws_vpc_security_group_ingress_rule.nodes.id
   }
 }
