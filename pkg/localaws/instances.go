@@ -41,15 +41,18 @@ type instanceJSON struct {
 	MetadataEndpoint string `json:"metadataEndpoint,omitempty"`
 }
 
-// listInstances returns all instances in launch order, and their metadata addresses.
+// listInstances returns all instances, account by account in launch order, and their
+// metadata addresses.
 func (a *AWS) listInstances() ([]instanceJSON, error) {
 	var all []instanceJSON
 	var ids []string
-	a.account.View(func(tx *account.Tx) {
-		for _, i := range ec2.Instances(tx) {
-			all, ids = append(all, instanceJSON{Instance: i}), append(ids, i.ID)
-		}
-	})
+	for _, one := range a.accounts.All() {
+		one.View(func(tx *account.Tx) {
+			for _, i := range ec2.Instances(tx) {
+				all, ids = append(all, instanceJSON{Instance: i}), append(ids, i.ID)
+			}
+		})
+	}
 	addresses, err := a.metadata.Addresses(ids)
 	if err != nil {
 		return nil, err

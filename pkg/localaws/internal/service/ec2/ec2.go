@@ -40,7 +40,11 @@ func New(configured []Instance) api.Service {
 			New: func() account.Section {
 				return &state{Instances: map[string]*instance{}, Regions: map[string]*region{}}
 			},
-			Begin: func(tx *account.Tx) { account.Get[*state](tx).add(tx, configured) },
+			Begin: func(tx *account.Tx) {
+				if tx.Account == tx.Accounts()[0] {
+					account.Get[*state](tx).add(tx, configured)
+				}
+			},
 		},
 		Operations: slices.Concat(
 			instanceOperations(), profileOperations(), regionOperations(), tagOperations(), vpcOperations(), subnetOperations(), routeOperations(),

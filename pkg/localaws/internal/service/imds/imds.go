@@ -26,14 +26,14 @@ const (
 	ttlHeader   = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
 )
 
-// A Service is the metadata of all instances of an account.
+// A Service is the metadata of all instances of all accounts.
 type Service struct {
-	account   *account.Account
+	account   *account.Account // any
 	log       *slog.Logger
 	listeners listeners
 }
 
-// New returns the service.
+// New returns the service of an account and those beside it.
 func New(of *account.Account, log *slog.Logger) *Service { return &Service{account: of, log: log} }
 
 // Handler returns the metadata service of an instance. It hands out credentials of the
@@ -41,11 +41,22 @@ func New(of *account.Account, log *slog.Logger) *Service { return &Service{accou
 // the instance only.
 func (s *Service) Handler(instanceID string) (http.Handler, error) {
 	var ok bool
-	s.account.View(func(tx *account.Tx) { _, ok = tx.Instances().Instance(instanceID) })
+	s.account.View(func(tx *account.Tx) { _, _, ok = find(tx, instanceID) })
 	if !ok {
 		return nil, fmt.Errorf("instance %s does not exist", instanceID)
 	}
 	return s.handler(instanceID), nil
+}
+
+// find returns an instance, with the transaction in its account.
+func find(tx *account.Tx, id string) (in *account.Tx, i account.Instance, ok bool) {
+	for _, a := range tx.Accounts() {
+		in, _ := tx.In(a.ID)
+		if i, ok := in.Instances().Instance(id); ok {
+			return in, i, true
+		}
+	}
+	return tx, account.Instance{}, false
 }
 
 // A handler answers for one instance.
@@ -93,7 +104,7 @@ func (h *handler) answer(header http.Header, r *http.Request) (status int, text 
 // ask answers a request in a transaction.
 func (h *handler) ask(tx *account.Tx, header http.Header, r *http.Request) (status int, text string) {
 	path := strings.Trim(r.URL.Path, "/")
-	i, ok := tx.Instances().Instance(h.id)
+	tx, i, ok := find(tx, h.id)
 	switch {
 	case !ok || !i.HasMetadata():
 		return http.StatusNotFound, ""

@@ -60,7 +60,7 @@ func (l *listeners) retain(ids []string) {
 func (s *Service) Addresses(ids []string) (map[string]string, error) {
 	s.account.View(func(tx *account.Tx) {
 		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
-			i, ok := tx.Instances().Instance(id)
+			_, i, ok := find(tx, id)
 			return !ok || !i.HasMetadata()
 		})
 	})
