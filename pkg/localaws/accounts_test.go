@@ -9,7 +9,11 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -260,6 +264,39 @@ func TestWebIdentitiesOfTwoAccounts(t *testing.T) {
 	must(t, err)
 	if *who.Account != otherAccount {
 		t.Errorf("%s", *who.Arn)
+	}
+}
+
+// TestInstancesOfTwoAccounts checks that instances are of one account, and so are the
+// credentials in their metadata.
+func TestInstancesOfTwoAccounts(t *testing.T) {
+	const configured = "i-0123456789abcdef0"
+	s := start(t, localaws.Config{Accounts: []localaws.Account{{ID: otherAccount}}, Instances: []localaws.Instance{{ID: configured, PrivateDNSName: "one"}}})
+	other, ctx := s.SDKAs(s.Accounts()[1].Administrator, ""), t.Context()
+	client := iam.NewFromConfig(other)
+	trusted := aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)
+	must(t, errorOf(client.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("node"), AssumeRolePolicyDocument: trusted})))
+	must(t, errorOf(client.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{InstanceProfileName: aws.String("node")})))
+	must(t, errorOf(client.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("node"), RoleName: aws.String("node")})))
+	started, err := ec2.NewFromConfig(other).RunInstances(ctx, &ec2.RunInstancesInput{
+		ImageId: aws.String(image), MinCount: aws.Int32(1), MaxCount: aws.Int32(1), IamInstanceProfile: &ec2types.IamInstanceProfileSpecification{Name: aws.String("node")},
+	})
+	must(t, err)
+	id := *started.Instances[0].InstanceId
+	for want, admin := range map[string]aws.Config{configured: s.SDK(), id: other} {
+		found, err := ec2.NewFromConfig(admin).DescribeInstances(ctx, nil)
+		must(t, err)
+		if len(found.Reservations) != 1 || *found.Reservations[0].Instances[0].InstanceId != want {
+			t.Errorf("%+v, want %s alone", found.Reservations, want)
+		}
+	}
+	provider := ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = imds.New(imds.Options{Endpoint: metadata(t, s, id)}) })
+	node := other.Copy()
+	node.Credentials = provider
+	who, err := sts.NewFromConfig(node).GetCallerIdentity(ctx, nil)
+	must(t, err)
+	if want := "arn:aws:sts::" + otherAccount + ":assumed-role/node/" + id; *who.Arn != want {
+		t.Errorf("%s, want %s", *who.Arn, want)
 	}
 }
 

@@ -25,7 +25,7 @@ func (a *AWS) RegisterCluster(region, name, endpoint string, ca []byte) error {
 		return err
 	}
 	return a.account.Update(func(tx *account.Tx) error {
-		a.apiServers.Register(tx, region, name, eks.APIServer{Endpoint: endpoint, CA: ca}, a.arn("iam", "", "user/"+iam.AdministratorName))
+		a.apiServers.Register(tx, region, name, eks.APIServer{Endpoint: endpoint, CA: ca}, tx.ARN("iam", "", "user/"+iam.AdministratorName))
 		return nil
 	})
 }

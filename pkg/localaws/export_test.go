@@ -37,7 +37,7 @@ func (a *AWS) AddUsers(n int) (AccessKey, error) {
 	key := AccessKey{ID: "AKIAAAAAAAAAAAAAAAAA", Secret: "secret"}
 	for i := range n {
 		name := fmt.Sprintf("added-%d", i)
-		user := map[string]any{"name": name, "path": "/", "id": fmt.Sprintf("AIDA%017d", i), "arn": a.arn("iam", "", "user/"+name)}
+		user := map[string]any{"name": name, "path": "/", "id": fmt.Sprintf("AIDA%017d", i), "arn": a.account.ARN("iam", "", "user/"+name)}
 		if i == 0 {
 			user["accessKeys"] = []any{map[string]any{"id": key.ID, "secret": key.Secret, "active": true}}
 		}

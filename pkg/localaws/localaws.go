@@ -122,7 +122,6 @@ type Account struct {
 
 // AWS is a local AWS.
 type AWS struct {
-	accountID      string
 	region         string
 	partition      string
 	administrators map[string]AccessKey // in the configuration, by account ID
@@ -177,7 +176,6 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 	}
 	clock := account.NewClock(config.Now)
 	a := &AWS{
-		accountID:      config.AccountID,
 		region:         region,
 		partition:      partition,
 		administrators: administrators,
@@ -339,11 +337,6 @@ func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Han
 		return fmt.Errorf("stopping: %w", err)
 	}
 	return nil
-}
-
-// arn returns an ARN in the account: arn("iam", "", "user/bob").
-func (a *AWS) arn(service, region, resource string) string {
-	return "arn:" + a.partition + ":" + service + ":" + region + ":" + a.accountID + ":" + resource
 }
 
 // Events returns the last calls, the oldest first: 10 000, or fewer if they exceed
