@@ -79,11 +79,10 @@ func (s *signIns) collect(ctx context.Context, c client) {
 	}
 }
 
-// refusals say which clients did not sign in within their patience: at all, or, if
-// always, each time.
-func (s *signIns) refusals(always bool) (refusals []string) {
+// refusals say which clients did not sign in each time within their patience.
+func (s *signIns) refusals() (refusals []string) {
 	for _, name := range slices.Sorted(maps.Keys(s.took)) {
-		if errs := s.errors[name]; len(errs) > 0 && (always || len(errs) == len(s.took[name])) {
+		if errs := s.errors[name]; len(errs) > 0 {
 			refusals = append(refusals, fmt.Sprintf("%s did not sign in %d of %d times: %v", name, len(errs), len(s.took[name]), errs[0]))
 		}
 	}
