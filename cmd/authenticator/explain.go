@@ -88,7 +88,7 @@ type explainOptions struct {
 
 func (o *explainOptions) addFlags(flags *pflag.FlagSet) {
 	o.explainMappings.addFlags(flags)
-	o.STS.AddFlags(flags)
+	o.AddFlags(flags)
 }
 
 func (o *explainOptions) run(ctx context.Context, p *program, args []string) error {

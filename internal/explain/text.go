@@ -184,7 +184,7 @@ func writeNearMisses(w io.Writer, e Explanation, wide bool) {
 	}
 	fmt.Fprintln(w, "\nNear misses, the nearest first:")
 	for _, miss := range shown {
-		fmt.Fprintf(w, "  %s\n    %s\n", cli.Printable(miss.Rule.Describe()), cli.Printable(miss.Why))
+		fmt.Fprintf(w, "  %s\n    %s\n", cli.Printable(miss.Describe()), cli.Printable(miss.Why))
 	}
 	if more := len(e.NearMisses) - len(shown); more > 0 {
 		fmt.Fprintf(w, "  and %d more (-o wide)\n", more)

@@ -31,6 +31,7 @@ type Report struct {
 // Result is what became of an edit.
 type Result string
 
+// What becomes of an edit.
 const (
 	Created   Result = "created"
 	Edited    Result = "edited"

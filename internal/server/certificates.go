@@ -27,7 +27,7 @@ type certificates struct {
 // kubeconfigs returns the kubeconfigs that the server writes.
 func (c *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig) {
 	if !clusters.several && !c.KubeconfigPregenerated {
-		written = append(written, c.Endpoint.Kubeconfig())
+		written = append(written, c.Kubeconfig())
 	}
 	if clusters.several {
 		for _, own := range *clusters.settings.Load() {

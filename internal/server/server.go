@@ -62,7 +62,7 @@ func (c *Config) check() error {
 	if err := c.General.NeedClusters(); err != nil {
 		return err
 	}
-	if err := c.Endpoint.Check(); err != nil {
+	if err := c.Check(); err != nil {
 		return err
 	}
 	if c.HealthPort != 0 {

@@ -231,12 +231,12 @@ func TestImport(t *testing.T) {
 	}
 }
 
-func TestAccountOfARN(t *testing.T) {
+func TestOfARN(t *testing.T) {
 	for arn, want := range map[string]string{
 		"arn:aws:iam::111122223333:role/a": first, "arn:aws:eks:eu-west-2:111122223333:cluster/a:b": first,
 		"arn:aws:iam::aws:policy/a": "", "arn:aws:ec2:eu-west-2::image/ami-1": "", "*": "", "": "", "arn:aws:iam::1*:role/a": "",
 	} {
-		if got := account.AccountOfARN(arn); got != want {
+		if got := account.OfARN(arn); got != want {
 			t.Errorf("%s: %q", arn, got)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 func (tx *Tx) Authorize(action, resource string, keys map[string][]string) error {
 	tx.resource = cmp.Or(tx.resource, resource)
 	request := policy.Request{
-		Action: action, Resource: resource, Principal: tx.Caller.Principal, Account: AccountOfARN(resource), Context: tx.ConditionKeys(keys),
+		Action: action, Resource: resource, Principal: tx.Caller.Principal, Account: OfARN(resource), Context: tx.ConditionKeys(keys),
 	}
 	verdict := policy.Authorize(request, tx.Caller.Policies)
 	if verdict.Decision == policy.Allow {
@@ -69,7 +69,7 @@ type DeniedError struct {
 
 func (e *DeniedError) Error() string {
 	who := "User: " + e.caller.ARN + " is not authorized to perform: " + e.Action + " on resource: " + e.Resource
-	if owner := AccountOfARN(e.Resource); e.Verdict.By == policy.TrustPolicy && owner != "" && owner != e.caller.Principal.AccountID {
+	if owner := OfARN(e.Resource); e.Verdict.By == policy.TrustPolicy && owner != "" && owner != e.caller.Principal.AccountID {
 		return who // AWS says nothing of another account's role
 	}
 	why := " because no " + string(e.Verdict.By) + " allows the " + e.Action + " action"

@@ -68,8 +68,8 @@ func (tx *Tx) AccountOfKey(accessKeyID string) (id string, ok bool) {
 	return "", false
 }
 
-// AccountOfARN returns the ID of the account that an ARN names; empty if it names none.
-func AccountOfARN(arn string) string {
+// OfARN returns the ID of the account that an ARN names; empty if it names none.
+func OfARN(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 || !IDPattern().MatchString(parts[4]) {
 		return ""

@@ -137,7 +137,7 @@ func (g *Gateway) answer(c call, fault *api.Error) outcome {
 // unsigned call, that of the identity provider.
 func home(tx *account.Tx, c call, web *account.WebIdentity) string {
 	if web != nil {
-		return account.AccountOfARN(web.Provider)
+		return account.OfARN(web.Provider)
 	}
 	id, _ := tx.AccountOfKey(c.signature.key())
 	return id

@@ -60,7 +60,7 @@ func (g *Gateway) event(c call, o outcome) trail.Event {
 		resource = role
 	}
 	if kind := resourceType(resource); kind != "" {
-		owner := cmp.Or(account.AccountOfARN(resource), event.RecipientAccountID)
+		owner := cmp.Or(account.OfARN(resource), event.RecipientAccountID)
 		event.Resources = []trail.Resource{{ARN: resource, AccountID: owner, Type: kind}}
 		if _, served := g.accounts.Account(owner); served && c.operation != nil && c.operation.Unsigned {
 			event.RecipientAccountID = owner

@@ -70,7 +70,7 @@ func (c *call) launch(in launchInput) (l launch, err error) {
 	}
 	if len(data.Interfaces) == 1 { // as if its parameters were the instance's
 		with := data.Interfaces[0]
-		if in.Subnet != "" || in.PrivateIP != "" || len(in.launchData.Groups)+len(in.launchData.GroupNames) > 0 {
+		if in.Subnet != "" || in.PrivateIP != "" || len(in.Groups)+len(in.GroupNames) > 0 {
 			return l, invalidCombination("Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request")
 		}
 		in.Subnet, in.PrivateIP = with.Subnet, with.PrivateIP

@@ -208,7 +208,7 @@ var (
 	upperPattern  = regexp.MustCompile(`[A-Z]`)
 	lowerPattern  = regexp.MustCompile(`[a-z]`)
 	numberPattern = regexp.MustCompile(`[0-9]`)
-	symbolPattern = regexp.MustCompile("[!@#$%^&*()_+=\\[\\]{}|'-]")
+	symbolPattern = regexp.MustCompile(`[!@#$%^&*()_+=\[\]{}|'-]`)
 )
 
 // breach returns why a user may not have a password; empty if it is fine.

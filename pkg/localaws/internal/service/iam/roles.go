@@ -235,7 +235,7 @@ func (c *call) setTrust(r *role, text string) error {
 	}
 	trusted := map[string]string{}
 	for _, arn := range trust.PrincipalARNs() {
-		in, served := c.In(account.AccountOfARN(arn))
+		in, served := c.In(account.OfARN(arn))
 		if !served || !strings.HasPrefix(arn, in.ARN("iam", "", "")) {
 			continue
 		}

@@ -140,7 +140,7 @@ type taking struct {
 // take finds the role, and completes the session with what it inherits.
 func (a assumption) take(tx *account.Tx, action string) (*taking, error) {
 	t := &taking{assumption: a, in: tx, action: action, keys: tagKeys(a.session.Tags)}
-	if in, ok := tx.In(account.AccountOfARN(a.roleARN)); ok {
+	if in, ok := tx.In(account.OfARN(a.roleARN)); ok {
 		t.in = in
 	}
 	var err error

@@ -57,7 +57,7 @@ func (i *issuers) identify(ctx context.Context, accounts *account.Accounts, call
 		return nil, invalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token): " + err.Error())
 	}
 	// The role's account trusts the provider.
-	in, ok := accounts.Account(account.AccountOfARN(input.Form.Get("RoleArn")))
+	in, ok := accounts.Account(account.OfARN(input.Form.Get("RoleArn")))
 	if !ok {
 		in = accounts.Default()
 	}
