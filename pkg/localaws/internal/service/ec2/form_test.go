@@ -40,7 +40,7 @@ func TestDecode(t *testing.T) {
 		"SampleName=n&Size=2147483648":         {problem: "InvalidParameterValue: Invalid value '2147483648' for Size"},
 		"SampleName=n&DryRun=1":                {problem: "InvalidParameterValue: Value (1) for parameter DryRun"},
 		"SampleName=n&In.Deep.1.On=TRUE":       {problem: "for parameter In.Deep.1.On"},
-		"SampleName=n&kept=x&Other=y&Id.2=gap": {want: sample{Name: "n"}},
+		"SampleName=n&kept=x&Other=y&Id.2=gap": {want: sample{Name: "n", kept: ""}},
 	} {
 		form, err := url.ParseQuery(text)
 		if err != nil {
