@@ -81,14 +81,14 @@ that could not be determined or the answer of --can-i is no, and 2 for invalid f
 type explainOptions struct {
 	subject subjectOptions
 	explainMappings
-	settings.STS
+	sts    settings.STS
 	access rightsOptions
 	output cli.Output
 }
 
 func (o *explainOptions) addFlags(flags *pflag.FlagSet) {
 	o.explainMappings.addFlags(flags)
-	o.AddFlags(flags)
+	o.sts.AddFlags(flags)
 }
 
 func (o *explainOptions) run(ctx context.Context, p *program, args []string) error {
@@ -142,7 +142,7 @@ func (o *explainOptions) explain(ctx context.Context, p *program, q explain.Ques
 		q.Cluster = p.ClusterID
 		return explain.Ask(ctx, unixsocket.NewClient(settings.SocketPath(o.stateDir)), unixsocket.URL, q)
 	}
-	return answer.Explain(ctx, o.place(p), &o.STS, p.getenv, q)
+	return answer.Explain(ctx, o.place(p), &o.sts, p.getenv, q)
 }
 
 // explainMappings are the flags that name the mappings of explain: the server's flags,
@@ -213,7 +213,7 @@ type explainedAccess struct {
 
 // runWho prints who may do what the arguments say.
 func (o *explainOptions) runWho(ctx context.Context, p *program, args []string) error {
-	read, err := o.place(p).Read(ctx, o.Partition)
+	read, err := o.place(p).Read(ctx, o.sts.Partition)
 	if err != nil {
 		return err
 	}

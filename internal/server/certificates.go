@@ -27,11 +27,11 @@ type certificates struct {
 // kubeconfigs returns the kubeconfigs that the server writes.
 func (c *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig) {
 	if !clusters.several && !c.KubeconfigPregenerated {
-		written = append(written, c.Kubeconfig())
+		written = append(written, c.Endpoint.Kubeconfig())
 	}
 	if clusters.several {
 		for _, own := range *clusters.settings.Load() {
-			written = append(written, c.KubeconfigsOf(own)...)
+			written = append(written, c.Endpoint.KubeconfigsOf(own)...)
 		}
 	}
 	return written
@@ -47,7 +47,7 @@ func (c *Config) certificates(ctx context.Context, clusters *clusters, metrics *
 		}
 		log.Warn("the CA of the serving certificates has changed: a kube-apiserver trusts the new one once it restarts")
 	}
-	serving, err := c.Certificate(ctx, changed, log)
+	serving, err := c.Endpoint.Certificate(ctx, changed, log)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (c *Config) certificates(ctx context.Context, clusters *clusters, metrics *
 		return nil, err
 	}
 	clusters.writeKubeconfig = func(s *settings.Cluster) error {
-		return settings.WriteKubeconfigs(c.KubeconfigsOf(s), serving.Trusted())
+		return settings.WriteKubeconfigs(c.Endpoint.KubeconfigsOf(s), serving.Trusted())
 	}
 	for _, warning := range c.certificateWarnings(serving, written) {
 		log.Warn(warning)
@@ -74,7 +74,7 @@ func (c *Config) certificates(ctx context.Context, clusters *clusters, metrics *
 // certificateWarnings returns warnings about the kubeconfigs that the server writes.
 func (c *Config) certificateWarnings(serving *certificate.Serving, written []settings.Kubeconfig) (warnings []string) {
 	for _, k := range written {
-		if warning := c.RenewalWarning(serving, k.Path); warning != "" {
+		if warning := c.Endpoint.RenewalWarning(serving, k.Path); warning != "" {
 			warnings = append(warnings, warning)
 		}
 		if c.ClientCA != "" && k.NeedsNoCertificate() {
@@ -123,7 +123,7 @@ func (c *Config) certificatePlan(ctx context.Context, clusters *clusters, now ti
 			return "", err
 		}
 	}
-	files := c.Files()
+	files := c.Endpoint.Files()
 	pair, err := files.Load(ctx, now)
 	if err != nil {
 		return "", err
@@ -131,7 +131,7 @@ func (c *Config) certificatePlan(ctx context.Context, clusters *clusters, now ti
 	if pair == nil {
 		return "generates the CA " + files.Cert + ", which signs serving certificates", nil
 	}
-	serving, err := certificate.New(certificate.Config{Hostname: c.Hostname, Address: c.Address}, pair)
+	serving, err := certificate.New(certificate.Config{Hostname: c.Endpoint.Hostname, Address: c.Endpoint.Address}, pair)
 	if err != nil {
 		return "", err
 	}

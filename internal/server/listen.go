@@ -60,7 +60,7 @@ func (c *Config) listen(h handlers, certificates *certificates) ([]httpserver.En
 		handler             http.Handler
 		certificate         func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	}{
-		{"webhook", "--port", c.ListenAddress(), h.routes(), certificates.get},
+		{"webhook", "--port", c.Endpoint.ListenAddress(), h.routes(), certificates.get},
 		{"health", "--health-port", healthAddress, h.health, nil},
 		{"metrics", "--metrics-bind-address", c.MetricsAddress, h.metrics, nil},
 	} {

@@ -31,13 +31,13 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 	if c.STSEndpoint != "" {
 		row("STS endpoint", "%s is trusted too", c.STSEndpoint)
 	}
-	row("listens on", "%s", c.ListenAddress())
+	row("listens on", "%s", c.Endpoint.ListenAddress())
 	row("certificate", "%s", certificatePlan)
 	if c.ClientCA != "" {
 		row("clients", "need a certificate of %s for reviews", c.ClientCA)
 	}
 	if !clusters.several {
-		kubeconfig := "writes " + c.GenerateKubeconfig
+		kubeconfig := "writes " + c.Endpoint.GenerateKubeconfig
 		if c.KubeconfigPregenerated {
 			kubeconfig = "exists already (--kubeconfig-pregenerated)"
 		}
@@ -73,9 +73,9 @@ func (c *Config) printCluster(row rowFunc, s *settings.Cluster, parts *assembly.
 	row("cluster", "%s%s", id, note)
 	printSettings(row, s, parts)
 	if s.OwnKubeconfig != "" {
-		row("kubeconfig", "writes %s for %s", s.OwnKubeconfig, c.ClusterURL(id))
+		row("kubeconfig", "writes %s for %s", s.OwnKubeconfig, c.Endpoint.ClusterURL(id))
 	} else {
-		row("URL", "%s", c.ClusterURL(id))
+		row("URL", "%s", c.Endpoint.ClusterURL(id))
 	}
 	printOwners(row, s)
 }

@@ -17,7 +17,7 @@ func TestCertificateOfAClockAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Config{Endpoint: settings.Endpoint{StateDir: dir, Hostname: "localhost", Address: "127.0.0.1"}}
-	serving, err := o.Certificate(t.Context(), nil, nil)
+	serving, err := o.Endpoint.Certificate(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

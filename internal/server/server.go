@@ -31,7 +31,7 @@ import (
 // Config configures a server.
 type Config struct {
 	// Endpoint is where the kube-apiserver reaches it.
-	settings.Endpoint
+	Endpoint settings.Endpoint
 	// Cluster has the settings of the flags: those of the only cluster, or of several only
 	// the trusted STS endpoint.
 	settings.Cluster
@@ -62,15 +62,15 @@ func (c *Config) check() error {
 	if err := c.General.NeedClusters(); err != nil {
 		return err
 	}
-	if err := c.Check(); err != nil {
+	if err := c.Endpoint.Check(); err != nil {
 		return err
 	}
 	if c.HealthPort != 0 {
 		if err := settings.CheckPort("--health-port", c.HealthPort); err != nil {
 			return err
 		}
-		if c.HealthPort == c.Port {
-			return cli.Usagef("--port and --health-port are both %d", c.Port)
+		if c.HealthPort == c.Endpoint.Port {
+			return cli.Usagef("--port and --health-port are both %d", c.Endpoint.Port)
 		}
 	}
 	if err := c.checkMetricsAddress(); err != nil {
@@ -212,7 +212,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, certificates *ce
 	if denied := clusters.Denied; denied != nil {
 		sources.Go(func() { denied.Run(following) })
 	}
-	socket := &socketServer{path: settings.SocketPath(c.StateDir), handler: socketRoutes(recorder, clusters.explainer("its socket in "+c.StateDir)), log: log}
+	socket := &socketServer{path: settings.SocketPath(c.Endpoint.StateDir), handler: socketRoutes(recorder, clusters.explainer("its socket in "+c.Endpoint.StateDir)), log: log}
 	listener := socket.open()
 	asking, silence := context.WithCancel(ctx)
 	local.Go(func() { socket.serve(asking, listener) })

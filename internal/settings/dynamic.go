@@ -26,9 +26,9 @@ func (o *Dynamic) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.BackendModeFile, "dynamic-backend-mode-file", "", "JSON file with backendMode, watched for changes, which replaces --backend-mode while the server runs")
 }
 
-// check returns an error for backends that need a flag that is not given. The warnings
+// checkDynamic returns an error for backends that need a flag that is not given. The warnings
 // name flags that have no effect.
-func (o *Dynamic) check(names []string) (warnings []string, err error) {
+func (o *Dynamic) checkDynamic(names []string) (warnings []string, err error) {
 	isUsed := slices.Contains(names, BackendDynamicFile)
 	if isUsed && o.DynamicFile == "" {
 		return nil, cli.Usagef("backend DynamicFile needs --dynamic-file, or dynamicFilePath in the configuration file")

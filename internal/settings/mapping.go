@@ -105,7 +105,7 @@ func (o *Mapping) SourceNames(file *config.File) (names, warnings []string, err 
 		}
 		names = append(names, name)
 	}
-	if warnings, err = o.check(names); err != nil {
+	if warnings, err = o.checkDynamic(names); err != nil {
 		return nil, nil, err
 	}
 	if o.AWSAuthFile != "" {

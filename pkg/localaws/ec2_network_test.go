@@ -3,6 +3,7 @@ package localaws_test
 import (
 	"encoding/base64"
 	"encoding/xml"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
@@ -311,5 +314,39 @@ func TestUserData(t *testing.T) {
 	endpoint := metadata(t, s, id)
 	if status, body, _ := ask(t, http.MethodGet, endpoint+"/latest/user-data", map[string]string{tokenField: newToken(t, endpoint, "60")}); status != 200 || body != "#!/bin/sh" {
 		t.Errorf("%d %q", status, body)
+	}
+}
+
+// TestRegionsAreBounded changes something in as many regions as localaws keeps. Calls
+// that are denied, or that only read, keep nothing.
+func TestRegionsAreBounded(t *testing.T) {
+	const most = 64
+	s := start(t, localaws.Config{})
+	nobody := s.SDKAs(s.NewUser(t, "nobody", ""), "")
+	call := func(as aws.Config, operation string, region int, parameters string) string {
+		name := fmt.Sprintf("eu-test-%d", region)
+		return sendForm(t, s, as, "ec2."+name+".amazonaws.com", "Action="+operation+"&Version=2016-11-15&"+parameters, "ec2", name)
+	}
+	for region := range most + 1 {
+		if got := call(nobody, "CreateVpc", region, "CidrBlock=10.0.0.0/16"); !strings.Contains(got, "UnauthorizedOperation") {
+			t.Fatalf("region %d: somebody without permission is answered %s", region, got)
+		}
+		if got := call(s.SDK(), "DescribeVpcs", region, ""); !strings.Contains(got, "<isDefault>true") {
+			t.Fatalf("region %d: %s", region, got)
+		}
+	}
+	for region := range most {
+		if got := call(s.SDK(), "CreateVpc", region, "CidrBlock=10.0.0.0/16"); !strings.Contains(got, "<vpcId>") {
+			t.Fatalf("region %d: %s", region, got)
+		}
+	}
+	if got := call(s.SDK(), "CreateVpc", most, "CidrBlock=10.0.0.0/16"); !strings.Contains(got, "localaws keeps the resources of 64 regions at most") {
+		t.Errorf("one region more: %s", got)
+	}
+	if got := call(s.SDK(), "DescribeVpcs", most, ""); !strings.Contains(got, "<isDefault>true") {
+		t.Errorf("reading one region more: %s", got)
+	}
+	if got := call(s.SDK(), "CreateVpc", 0, "CidrBlock=10.1.0.0/16"); !strings.Contains(got, "<vpcId>") {
+		t.Errorf("a region that is kept: %s", got)
 	}
 }

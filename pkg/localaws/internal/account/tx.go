@@ -135,8 +135,8 @@ func (a *Account) Save(change uint64) error {
 // read-only for AWS, but they must be saved.
 func (tx *Tx) Change() { *tx.changed = true }
 
-// Changes returns the number of changes of all accounts before the transaction that calls it: what is
-// derived from the state stays true while it is the same.
+// Changes returns the number of changes of all accounts before the transaction that calls
+// it: what is derived from the state stays true while it is the same.
 func (a *Account) Changes() uint64 { return a.all.changes }
 
 // Resource returns the first resource that the call needed permission for; empty

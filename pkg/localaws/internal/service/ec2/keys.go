@@ -81,10 +81,6 @@ func (in newKeyInput) check() error {
 
 // make returns a new key pair without its key.
 func (in newKeyInput) make(c *call) (*keyPair, error) {
-	tags, err := specified(in.Specification, "key-pair")
-	if err != nil {
-		return nil, err
-	}
 	made, err := keyKind().create(c, in.Specification, map[string][]string{"ec2:keypairname": {in.Name}})
 	if err != nil {
 		return nil, err
@@ -92,7 +88,6 @@ func (in newKeyInput) make(c *call) (*keyPair, error) {
 	if c.keyNamed(in.Name) != nil {
 		return nil, refuse("InvalidKeyPair.Duplicate", "The keypair already exists")
 	}
-	made.Tags = tags["key-pair"]
 	return &keyPair{base: made, Name: in.Name, Created: c.Time}, bounded(len(c.region.KeyPairs), maxKeyPairs, "KeyPairLimitExceeded", "key pairs")
 }
 

@@ -6,11 +6,7 @@ var _ account.Networks = (*state)(nil)
 
 // Subnet returns the subnet with an ID.
 func (s *state) Subnet(tx *account.Tx, regionName, id string) (account.Subnet, bool) {
-	r, err := s.region(tx, regionName)
-	if err != nil {
-		return account.Subnet{}, false
-	}
-	found, ok := r.Subnets[id]
+	found, ok := s.region(tx, regionName).Subnets[id]
 	if !ok {
 		return account.Subnet{}, false
 	}
@@ -24,11 +20,7 @@ func (s *state) DefaultVPC(tx *account.Tx, regionName string) string {
 
 // SecurityGroup returns the VPC of the security group with an ID.
 func (s *state) SecurityGroup(tx *account.Tx, regionName, id string) (vpc string, ok bool) {
-	r, err := s.region(tx, regionName)
-	if err != nil {
-		return "", false
-	}
-	found, ok := r.Groups[id]
+	found, ok := s.region(tx, regionName).Groups[id]
 	if !ok {
 		return "", false
 	}

@@ -51,10 +51,7 @@ func define[In any](name string, run func(*call, In) (any, error)) api.Definitio
 		},
 		Run: func(tx *account.Tx, r request[In]) (any, error) {
 			c := &call{Tx: tx, state: account.Get[*state](tx), form: r.form}
-			var err error
-			if c.region, err = c.state.region(tx, tx.Region); err != nil {
-				return nil, err
-			}
+			c.region = c.state.region(tx, tx.Region)
 			if d, ok := any(r.in).(interface{ isDry() bool }); ok {
 				c.dry = d.isDry()
 			}
@@ -64,9 +61,19 @@ func define[In any](name string, run func(*call, In) (any, error)) api.Definitio
 	}
 }
 
-// change makes an operation that asks for its permissions itself, with [call.permit].
+// change makes an operation that asks for its permissions itself, with [call.permit]. What
+// succeeds keeps the region.
 func change[In any](name string, run func(*call, In) (any, error)) api.Operation {
-	return api.Define(define(name, run))
+	return api.Define(define(name, func(c *call, in In) (any, error) {
+		if err := c.state.hasRoomFor(c.Region); err != nil {
+			return nil, err
+		}
+		result, err := run(c, in)
+		if err == nil {
+			c.state.Regions[c.Region] = c.region
+		}
+		return result, err
+	}))
 }
 
 // describe makes an operation that lists things. Permission is for all or nothing.

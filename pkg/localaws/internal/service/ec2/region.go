@@ -3,9 +3,11 @@ package ec2
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"net/netip"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 // A region is what EC2 keeps in a region, besides instances. Every map is by ID.
@@ -21,7 +23,7 @@ type region struct {
 	KeyPairs    map[string]*keyPair    `json:"keyPairs"`
 }
 
-// maxRegions bounds the regions that something is kept in.
+// maxRegions bounds the regions that something was changed in, which are kept.
 const maxRegions = 64
 
 func newRegion() *region {
@@ -93,18 +95,22 @@ func (r *region) hasVPC(id string) error {
 	return nil
 }
 
-// region returns a region. A new one has the default VPC.
-func (s *state) region(tx *account.Tx, name string) (*region, error) {
+// region returns a region. One that is not kept has the default VPC alone.
+func (s *state) region(tx *account.Tx, name string) *region {
 	if r, ok := s.Regions[name]; ok {
-		return r, nil
-	}
-	if len(s.Regions) >= maxRegions {
-		return nil, refuse("UnsupportedOperation", fmt.Sprintf("localaws keeps the resources of %d regions at most.", maxRegions))
+		return r
 	}
 	r := newRegion()
 	r.addDefaultVPC(tx, name)
-	s.Regions[name] = r
-	return r, nil
+	return r
+}
+
+// hasRoomFor returns an error if a region is not kept and cannot be.
+func (s *state) hasRoomFor(name string) error {
+	if s.Regions[name] == nil && len(s.Regions) >= maxRegions {
+		return api.Refuse(http.StatusBadRequest, "UnsupportedOperation", fmt.Sprintf("localaws keeps the resources of %d regions at most.", maxRegions))
+	}
+	return nil
 }
 
 // addDefaultVPC adds the VPC that every region has, with a subnet in each zone.

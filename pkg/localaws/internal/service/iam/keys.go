@@ -62,11 +62,24 @@ type xmlAccessKey struct {
 }
 
 func (k *accessKey) xml() xmlAccessKey {
-	x := xmlAccessKey{UserName: k.user.Name, AccessKeyID: k.ID, Status: "Inactive", CreateDate: timestamp(k.Created)}
-	if k.Active {
-		x.Status = "Active"
+	return xmlAccessKey{UserName: k.user.Name, AccessKeyID: k.ID, Status: status(k.Active), CreateDate: timestamp(k.Created)}
+}
+
+// status is that of a key or a certificate.
+func status(active bool) string {
+	if active {
+		return "Active"
 	}
-	return x
+	return "Inactive"
+}
+
+// status returns the new status in a call.
+func (c *call) status() (active bool, err error) {
+	if !c.Has("Status") {
+		return false, missing("status")
+	}
+	word, err := c.word("Status", "Active", "Inactive")
+	return word == "Active", err
 }
 
 func createAccessKey(c *call) (any, error) {
@@ -133,14 +146,11 @@ func updateAccessKey(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Has("Status") {
-		return nil, missing("status")
-	}
-	status, err := c.word("Status", "Active", "Inactive")
+	active, err := c.status()
 	if err != nil {
 		return nil, err
 	}
-	key.Active = status == "Active"
+	key.Active = active
 	return nil, nil
 }
 

@@ -115,23 +115,6 @@ func (k *sshKey) xml(u *user) fields {
 	}
 }
 
-// status is that of a key or a certificate.
-func status(active bool) string {
-	if active {
-		return "Active"
-	}
-	return "Inactive"
-}
-
-// status returns the new status in a call.
-func (c *call) status() (active bool, err error) {
-	if !c.Has("Status") {
-		return false, missing("status")
-	}
-	word, err := c.word("Status", "Active", "Inactive")
-	return word == "Active", err
-}
-
 func uploadSSHKey(c *call) (any, error) {
 	u, err := c.namedUser()
 	if err != nil {
