@@ -1,4 +1,4 @@
-// Localaws is a local AWS (STS, IAM, EKS, EC2 and CloudTrail) for unmodified clients
+// Localaws is a local AWS (STS, IAM, EKS, EC2 and more) for unmodified clients
 // on this machine. It really checks signatures and policies.
 package main
 

@@ -16,9 +16,9 @@ func newRoot(env cli.Environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "localaws",
 		Short: "A local AWS that really checks signatures and policies",
-		Long: `A local AWS: STS, IAM, EKS, EC2 and CloudTrail's event history on loopback, for
-unmodified AWS CLIs and SDKs. It checks every signature, trust policy and
-permission, and never reaches the real AWS.`,
+		Long: `A local AWS: STS, IAM, EKS, EC2 and more on loopback, for unmodified AWS
+CLIs and SDKs. It checks every signature, trust policy and permission, and never
+reaches the real AWS.`,
 		Example: `  localaws serve &
   eval "$(localaws env)"
   aws sts get-caller-identity`,

@@ -1,5 +1,5 @@
 // Package assembly makes the parts of a cluster from its settings: its sources, what asks
-// STS for it, and the guard of its aws-auth.
+// STS for it, and the guard of its mappings.
 package assembly
 
 import (

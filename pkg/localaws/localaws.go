@@ -1,7 +1,7 @@
-// Package localaws is a local AWS: STS, IAM, EKS, EC2, CloudTrail, SSM's public
-// parameters and CloudFormation without stacks, as an http.Handler that really checks
-// signatures, trust policies and permissions, for one account or several, in memory or
-// in a state file.
+// Package localaws is a local AWS: STS, IAM, Organizations, EKS, EC2, CloudTrail, SSM's
+// public parameters and CloudFormation without stacks, as an http.Handler that really
+// checks signatures, trust policies and permissions, for one account or several, in
+// memory or in a state file.
 //
 // Unmodified clients reach it in one of three ways:
 //
