@@ -296,13 +296,8 @@ func TestTheFilesAreFollowed(t *testing.T) {
 	if err := b.configure(f); err != nil || b.listener != nil {
 		t.Fatalf("empty files: %v, listening at %v", err, b.listener)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	_ = free.Close()
-	if err := replace(f.listeners, "resources: [{address: {socket_address: {address: 127.0.0.1, port_value: "+port+"}}}]"); err != nil {
+	port := freePort(t)
+	if err := replace(f.listeners, fmt.Sprintf("resources: [{address: {socket_address: {address: 127.0.0.1, port_value: %d}}}]", port)); err != nil {
 		t.Fatal(err)
 	}
 	if err := replace(f.clusters, cluster(one)); err != nil || who() != "map[one:1]" {
@@ -318,6 +313,20 @@ func TestTheFilesAreFollowed(t *testing.T) {
 	if err := replace(f.listeners, "resources: []"); err != nil || b.listener != nil {
 		t.Errorf("no listener any more: %v, listening at %v", err, b.listener)
 	}
+}
+
+// freePort returns a port that nothing listens on, and that no socket gets without asking
+// for it by number: those start at 32768.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for port := 21400; port < 21500; port++ {
+		if listener, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			_ = listener.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free from 21400 to 21499")
+	return 0
 }
 
 // The API server's clients read until the end of a stream: exec does.

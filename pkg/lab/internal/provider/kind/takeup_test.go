@@ -42,13 +42,7 @@ func TestCannotTakeUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inUse.Close()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	const free = "127.0.0.1:0"
 	const engine = `
 "context inspect"*) echo unix:///somewhere.sock ;;
 "network inspect"*) echo '[{"Subnet":"127.0.0.0/8","Gateway":"127.0.0.1"}]' ;;`
@@ -58,13 +52,13 @@ func TestCannotTakeUp(t *testing.T) {
 	}{
 		"of an earlier version": {"", engine, []string{"made.json does not say where its containers find local AWS (lab down removes them)"}},
 		"in another engine": {
-			free.Addr().String(), `
+			free, `
 "context inspect"*) echo unix:///other.sock ;;`,
 			[]string{"in the engine at unix:///somewhere.sock", "the one at unix:///other.sock", "set DOCKER_HOST"},
 		},
 		"an address in use": {inUse.Addr().String(), engine, []string{inUse.Addr().String(), "address already in use", "lab down"}},
 		"a container is gone": {
-			free.Addr().String(), engine + `
+			free, engine + `
 "ps "*) echo kubedemy-control-plane ;;`,
 			[]string{"does not exist any more (start from scratch: lab down)"},
 		},
