@@ -195,7 +195,7 @@ func importers() map[string][]string {
 		module + "/internal/httpclient":       {"pkg/token/verify"},
 		module + "/internal/health":           {"internal/server"},
 		module + "/internal/jsonscan":         {"pkg/token/verify", "internal/webhook"},
-		module + "/internal/certificate":      {"internal/server", "internal/settings"},
+		module + "/internal/certificate":      {"internal/assembly", "internal/server", "internal/settings"},
 		module + "/internal/kubeconfig":       {"internal/settings", "cmd/authenticator"},
 		module + "/internal/log":              {"cmd/authenticator"},
 		module + "/internal/metrics":          {"internal/assembly", "internal/server", "internal/webhook", "cmd/authenticator"},

@@ -55,7 +55,7 @@ With clusters in the configuration file, it serves several clusters.`,
 	flags.BoolVar(&c.KubeconfigPregenerated, "kubeconfig-pregenerated", false, "use the existing kubeconfig of the kube-apiserver instead of writing it")
 	flags.IntVar(&c.HealthPort, "health-port", 21363, "port of /healthz and /readyz without TLS; 0 disables it")
 	flags.StringVar(&c.MetricsAddress, "metrics-bind-address", "", "IP address and port of a second /metrics without TLS (10.0.0.5:21364, or :21364 for every address), for a Prometheus that cannot reach --address")
-	flags.StringVar(&c.ClientCA, "client-ca-file", "", "file of the CAs of the clients that may send reviews, watched for changes; /healthz, /readyz and /metrics need no client certificate")
+	settings.AddClientCAFlag(flags, &c.ClientCA)
 	c.Cluster.AddFlags(flags)
 	flags.DurationVar(&c.CacheTTL, "verification-cache-ttl", time.Minute, "time to cache a verification by STS; 0 calls STS for every TokenReview")
 	flags.BoolVar(&checkConfig, "check-config", false, "read the flags and every file, print what the server would do, and exit; connect to nothing and write nothing")

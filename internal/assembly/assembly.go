@@ -3,11 +3,14 @@
 package assembly
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/backendmode"
+	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/deny"
 	"github.com/kube-iam/authenticator/internal/limit"
@@ -21,6 +24,9 @@ import (
 type Shared struct {
 	Limiter *limit.Limiter
 	Denied  *deny.File
+	// Clients verifies the clients of clusters without CAs of their own. Nil accepts every
+	// client.
+	Clients *certificate.Clients
 	Cache   authn.CacheConfig
 	Clocks  *skew.Meter
 	Metrics *metrics.Metrics
@@ -34,6 +40,8 @@ type Parts struct {
 	Guard *Guard
 	// Modes follows the file of the backend mode; nil if there is none.
 	Modes *backendmode.File
+	// Clients verifies its clients, with CAs of its own; nil if it has none.
+	Clients *certificate.Clients
 }
 
 // New returns the parts of the cluster with some settings.
@@ -81,6 +89,10 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 		}
 		sources = append(sources, made)
 	}
+	clients, err := NewClients(ctx, s.OwnClientCA, a.Log)
+	if err != nil {
+		return nil, err
+	}
 	config := cluster.Config{
 		ID:               g.ClusterID,
 		Hosts:            hosts,
@@ -90,7 +102,8 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 		Denies:           Denies(a.Denied),
 		Owner:            owner,
 		Sources:          sources,
-		Follow:           making.follow(modes),
+		VerifyClient:     verifyClient(cmp.Or(clients, a.Clients)),
+		Follow:           slices.Concat(making.follow(modes), followClients(clients)),
 		ReservedPrefixes: reserved,
 		Instances:        instances,
 		ScrubbedAccounts: g.File.ScrubbedAccounts,
@@ -106,5 +119,5 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Parts{Cluster: served, Guard: newGuard(config, reading), Modes: modes}, nil
+	return &Parts{Cluster: served, Guard: newGuard(config, reading), Modes: modes, Clients: clients}, nil
 }

@@ -154,14 +154,14 @@ func (s Sources) Names(modes *backendmode.File) (names, warnings []string, err e
 }
 
 // follow returns the function that switches the sources of a cluster when the backend mode
-// changes; nil if it never does.
-func (s Sources) follow(modes *backendmode.File) func(context.Context, *cluster.Cluster) {
+// changes; none if it never does.
+func (s Sources) follow(modes *backendmode.File) []func(context.Context, *cluster.Cluster) {
 	if modes == nil {
 		return nil
 	}
 	general, mapping := *s.General, *s.Mapping // the settings forget the item with the mappings
 	s.General, s.Mapping = &general, &mapping
-	return func(ctx context.Context, c *cluster.Cluster) {
+	return []func(context.Context, *cluster.Cluster){func(ctx context.Context, c *cluster.Cluster) {
 		modes.Run(ctx, func(ctx context.Context, backends []string) error {
 			names, _, err := mapping.WithModes(backends).SourceNames(general.File)
 			if err != nil {
@@ -169,7 +169,7 @@ func (s Sources) follow(modes *backendmode.File) func(context.Context, *cluster.
 			}
 			return c.Switch(ctx, names, func(name string) (source.Source, error) { return s.New(ctx, name) })
 		})
-	}
+	}}
 }
 
 // Denied returns the deny file of settings; nil if there is none.

@@ -90,6 +90,13 @@ func (c *Clients) Run(ctx context.Context) {
 // that is gone from the file, and a certificate that has expired, end the client's
 // access at once.
 func (c *Clients) Verify(connection *tls.ConnectionState) error {
+	if err := verifyClient(connection, c.pool.Load()); err != nil {
+		return fmt.Errorf("%w (expected a client certificate of the CAs in %s)", err, c.path)
+	}
+	return nil
+}
+
+func verifyClient(connection *tls.ConnectionState, cas *x509.CertPool) error {
 	if connection == nil || len(connection.PeerCertificates) == 0 {
 		return errors.New("the client has no certificate")
 	}
@@ -98,7 +105,7 @@ func (c *Clients) Verify(connection *tls.ConnectionState) error {
 	}
 	leaf := connection.PeerCertificates[0]
 	options := x509.VerifyOptions{
-		Roots: c.pool.Load(), Intermediates: x509.NewCertPool(), CurrentTime: time.Now(),
+		Roots: cas, Intermediates: x509.NewCertPool(), CurrentTime: time.Now(),
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	for _, sent := range connection.PeerCertificates[1:] {

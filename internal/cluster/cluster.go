@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,9 +42,11 @@ type Config struct {
 	Owner mapper.Mapper
 	// Sources are the sources of mappings, in the order of their precedence.
 	Sources []source.Source
-	// Follow runs with the cluster, and can switch its sources. Nil means that they never
-	// change.
-	Follow func(context.Context, *Cluster)
+	// VerifyClient verifies the client of a connection that sends a review. Nil accepts
+	// every client.
+	VerifyClient func(*tls.ConnectionState) error
+	// Follow run with the cluster, and can switch its sources.
+	Follow []func(context.Context, *Cluster)
 	// ReservedPrefixes are the prefixes that usernames must not have, by source.
 	ReservedPrefixes map[string][]string
 	// Instances finds the names of EC2 instances. Nil means that a mapping that
@@ -148,6 +151,15 @@ func (c *Cluster) ID() string { return c.id }
 // Sources returns the sources of mappings in force, in the order of their precedence.
 func (c *Cluster) Sources() []source.Source { return c.chain.Load().sources }
 
+// VerifyClient returns why the client of a connection may not send reviews for the
+// cluster; nil if it may.
+func (c *Cluster) VerifyClient(connection *tls.ConnectionState) error {
+	if c.config.VerifyClient == nil {
+		return nil
+	}
+	return c.config.VerifyClient(connection)
+}
+
 // Authenticate decides about a token.
 func (c *Cluster) Authenticate(ctx context.Context, bearer string) authn.Decision {
 	decision := c.authenticator.Authenticate(ctx, bearer)
@@ -192,8 +204,8 @@ func (c *Cluster) Run(ctx context.Context) {
 	c.ctx = ctx
 	c.mu.Unlock()
 	c.start(c.Sources())
-	if c.config.Follow != nil {
-		c.config.Follow(ctx, c)
+	for _, follow := range c.config.Follow {
+		c.running.Go(func() { follow(ctx, c) })
 	}
 	<-ctx.Done()
 	c.mu.Lock()

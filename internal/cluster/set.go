@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -328,6 +329,14 @@ func (s *Set) Use(id string, f func(*Cluster)) error {
 			return nil
 		}
 	}
+}
+
+// VerifyClient returns why the client of a connection may not send reviews for the
+// cluster with an ID; nil if it may.
+func (s *Set) VerifyClient(id string, connection *tls.ConnectionState) error {
+	var refused error
+	unknown := s.Use(id, func(c *Cluster) { refused = c.VerifyClient(connection) })
+	return errors.Join(unknown, refused)
 }
 
 // Authenticate decides about a token for the cluster with an ID.

@@ -41,7 +41,7 @@ const maxClusterID = 100
 // the same meaning.
 func clusterKeys() []string {
 	return []string{
-		"awsAuthFile", "backendMode", "clientCertificateFile", "clientKeyFile", "clusterOwnerARNs",
+		"awsAuthFile", "backendMode", "clientCAFile", "clientCertificateFile", "clientKeyFile", "clusterOwnerARNs",
 		"dynamicBackendModePath", "dynamicFilePath", "dynamicFileUserIDStrict", "ec2DescribeInstancesBurst", "ec2DescribeInstancesQps",
 		"ec2DescribeInstancesRoleARN", "generateKubeconfig", "kubeconfig", "mapAccounts", "mapRoles", "mapUsers", "master",
 		"partition", "reservedPrefixConfig", "rolePaths", "scrubbedAccounts", "sourceARN", "stsRegions",
@@ -49,11 +49,14 @@ func clusterKeys() []string {
 }
 
 // replaced returns the keys that a file with clusters must not have outside of their
-// items: they would be ignored, although a guard or an owner may be meant.
+// items: they would be ignored, although a guard or an owner may be meant. The CAs of the
+// server's clients are for the clusters without their own.
 func replaced() []string {
 	keys := []string{"clusterID"}
 	for _, key := range clusterKeys() {
-		keys = append(keys, "server."+key)
+		if key != "clientCAFile" {
+			keys = append(keys, "server."+key)
+		}
 	}
 	return keys
 }

@@ -12,6 +12,7 @@ func TestClusters(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	for name, test := range map[string]struct{ text, want string }{
 		"some":                    {"[{id: blue, default: true, stsRegions: [eu-west-2]}, {ID: green, mapRoles: []}]", "blue default [sts-region=eu-west-2], green mappings []"},
+		"a client CA":             {"[{id: blue, clientCAFile: ca.crt}]", "blue [client-ca-file=ca.crt]"},
 		"the longest ID":          {"[{id: " + long + "}]", long + " []"},
 		"every kind of character": {"[{id: 0.A_b-c}]", "0.A_b-c []"},
 		"a digit":                 {"[{id: 7}]", "7 []"},
@@ -82,6 +83,7 @@ func TestClustersReplaceTheSingleOne(t *testing.T) {
 		"server:\n  clusterOwnerARNs: [a]\n": "line 3: server.clusterOwnerARNs has no effect",
 		"server:\n  MAPROLES: []\n":          "line 3: server.mapRoles has no effect",
 		"server:\n  port: 1\n":               "<nil>",
+		"server:\n  clientCAFile: ca.crt\n":  "<nil>",
 	} {
 		if _, _, err := Parse([]byte("clusters: [{id: blue}]\n" + text)); !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)

@@ -88,7 +88,7 @@ func New() *Metrics {
 		clustersInvalid:   r.Gauge("clusters_config_invalid", "1 if the clusters in the configuration file are not in force, because the file is invalid."),
 		certificates:      newCertificates(r),
 		clock:             newClock(r),
-		clientsRefused:    r.Counter("clients_refused_total", "Requests that were refused because their client has no certificate of --client-ca-file."),
+		clientsRefused:    r.Counter("clients_refused_total", "Requests that were refused because their client has no certificate of the CAs of clients."),
 	}
 	ready := r.Family(exposition.Gauge, "ready", "1 if /readyz returns ok: the server has read its mappings and is not stopping.")
 	denied := r.Family(exposition.Gauge, "deny_entries", "Entries of the deny file in force.")

@@ -2,27 +2,14 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"sync"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/metrics"
 	"github.com/kube-iam/authenticator/internal/settings"
-	"github.com/kube-iam/authenticator/internal/webhook"
 )
-
-// certificates are the server's own, and those of its clients, which are nil unless
-// they need one.
-type certificates struct {
-	serving *certificate.Serving
-	clients *certificate.Clients
-	metrics *metrics.Metrics
-	log     *slog.Logger
-}
 
 // kubeconfigs returns the kubeconfigs that the server writes.
 func (c *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig) {
@@ -37,9 +24,9 @@ func (c *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig)
 	return written
 }
 
-// certificates loads the certificates, and writes the kubeconfigs that trust them, also
+// certificate loads the serving certificate, and writes the kubeconfigs that trust it, also
 // those of clusters that are added later.
-func (c *Config) certificates(ctx context.Context, clusters *clusters, metrics *metrics.Metrics, log *slog.Logger) (*certificates, error) {
+func (c *Config) certificate(ctx context.Context, clusters *clusters, metrics *metrics.Metrics, log *slog.Logger) (*certificate.Serving, error) {
 	changed := func(trusted []byte) {
 		if err := settings.WriteKubeconfigs(c.kubeconfigs(clusters), trusted); err != nil {
 			log.Error("the kubeconfig of a kube-apiserver cannot be written: it still trusts only the old certificates", "error", err)
@@ -50,12 +37,6 @@ func (c *Config) certificates(ctx context.Context, clusters *clusters, metrics *
 	serving, err := c.Endpoint.Certificate(ctx, changed, log)
 	if err != nil {
 		return nil, err
-	}
-	loaded := &certificates{serving: serving, metrics: metrics, log: log}
-	if c.ClientCA != "" {
-		if loaded.clients, err = certificate.NewClients(ctx, c.ClientCA, nil, log); err != nil {
-			return nil, err
-		}
 	}
 	written := c.kubeconfigs(clusters)
 	if err := settings.WriteKubeconfigs(written, serving.Trusted()); err != nil {
@@ -68,7 +49,7 @@ func (c *Config) certificates(ctx context.Context, clusters *clusters, metrics *
 		log.Warn(warning)
 	}
 	metrics.FollowCertificate(serving.Expires)
-	return loaded, nil
+	return serving, nil
 }
 
 // certificateWarnings returns warnings about the kubeconfigs that the server writes.
@@ -77,52 +58,28 @@ func (c *Config) certificateWarnings(serving *certificate.Serving, written []set
 		if warning := c.Endpoint.RenewalWarning(serving, k.Path); warning != "" {
 			warnings = append(warnings, warning)
 		}
-		if c.ClientCA != "" && k.NeedsNoCertificate() {
-			warnings = append(warnings, "--client-ca-file refuses the kube-apiserver, whose kubeconfig "+k.Path+" has no client certificate: name one with --client-certificate-file and --client-key-file")
+		if warning := c.refusalWarning(k); warning != "" {
+			warnings = append(warnings, warning)
 		}
 	}
 	return warnings
 }
 
-// rereaders returns what follows a file.
-func (c *certificates) rereaders() []rereader {
-	if c.clients == nil {
-		return []rereader{c.serving}
+// refusalWarning says that the server refuses the kube-apiserver of a kubeconfig; it is
+// empty if it does not.
+func (c *Config) refusalWarning(k settings.Kubeconfig) string {
+	refuses, names := "--client-ca-file", "--client-certificate-file and --client-key-file"
+	if k.ClientCA != "" {
+		refuses, names = "clientCAFile "+k.ClientCA, "clientCertificateFile and clientKeyFile"
 	}
-	return []rereader{c.serving, c.clients}
-}
-
-// run follows the files until ctx is done.
-func (c *certificates) run(ctx context.Context) {
-	var following sync.WaitGroup
-	following.Go(func() { c.serving.Run(ctx) })
-	if c.clients != nil {
-		following.Go(func() { c.clients.Run(ctx) })
+	if c.ClientCA == "" && k.ClientCA == "" || !k.NeedsNoCertificate() {
+		return ""
 	}
-	following.Wait()
-}
-
-// get fits [tls.Config].GetCertificate.
-func (c *certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return c.serving.Certificate(hello)
-}
-
-// protect returns a handler that refuses clients without a certificate, if they need
-// one.
-func (c *certificates) protect(next http.Handler) http.Handler {
-	if c.clients == nil {
-		return next
-	}
-	return webhook.RequireClient(c.clients.Verify, c.metrics.ObserveRefusedClient, c.log, next)
+	return fmt.Sprintf("%s refuses the kube-apiserver, whose kubeconfig %s has no client certificate: name one with %s", refuses, k.Path, names)
 }
 
 // certificatePlan returns what the server would do with its certificate.
 func (c *Config) certificatePlan(ctx context.Context, clusters *clusters, now time.Time) (string, error) {
-	if c.ClientCA != "" {
-		if _, err := certificate.NewClients(ctx, c.ClientCA, nil, nil); err != nil {
-			return "", err
-		}
-	}
 	files := c.Endpoint.Files()
 	pair, err := files.Load(ctx, now)
 	if err != nil {

@@ -205,6 +205,9 @@ func (c *clusters) rereaders() (files []rereader) {
 			if p.Modes != nil {
 				files = append(files, p.Modes)
 			}
+			if p.Clients != nil {
+				files = append(files, p.Clients)
+			}
 		}
 	}
 	for _, served := range c.Clusters() {
@@ -216,6 +219,9 @@ func (c *clusters) rereaders() (files []rereader) {
 	}
 	if c.Denied != nil {
 		files = append(files, c.Denied)
+	}
+	if c.Shared.Clients != nil {
+		files = append(files, c.Shared.Clients)
 	}
 	return files
 }

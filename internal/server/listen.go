@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/webhook"
 )
@@ -16,8 +17,11 @@ import (
 // handlers are what the server answers with.
 type handlers struct {
 	webhook, admission, health, metrics http.Handler
-	// manyClients is set if the webhook has a kube-apiserver for each of several clusters.
-	manyClients bool
+	// severalClusters is set if the webhook has a kube-apiserver for each of several
+	// clusters.
+	severalClusters bool
+	// asksClients is set if clients may need a certificate.
+	asksClients bool
 }
 
 // manyConnections is the limit of connections to the webhook of several clusters: two
@@ -25,7 +29,7 @@ type handlers struct {
 const manyConnections = 2048
 
 // routes is the handler of the port that the kube-apiserver connects to. Only reviews
-// need the client certificate of --client-ca-file.
+// may need a client certificate.
 //
 //	POST /authenticate                a TokenReview, for the default cluster
 //	POST /clusters/{id}/authenticate  a TokenReview
@@ -49,7 +53,7 @@ func (h handlers) routes() http.Handler {
 }
 
 // listen opens the endpoints that the flags ask for.
-func (c *Config) listen(h handlers, certificates *certificates) ([]httpserver.Endpoint, error) {
+func (c *Config) listen(h handlers, serving *certificate.Serving) ([]httpserver.Endpoint, error) {
 	healthAddress := ""
 	if c.HealthPort != 0 {
 		healthAddress = net.JoinHostPort("", strconv.Itoa(c.HealthPort))
@@ -60,7 +64,7 @@ func (c *Config) listen(h handlers, certificates *certificates) ([]httpserver.En
 		handler             http.Handler
 		certificate         func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	}{
-		{"webhook", "--port", c.Endpoint.ListenAddress(), h.routes(), certificates.get},
+		{"webhook", "--port", c.Endpoint.ListenAddress(), h.routes(), serving.Certificate},
 		{"health", "--health-port", healthAddress, h.health, nil},
 		{"metrics", "--metrics-bind-address", c.MetricsAddress, h.metrics, nil},
 	} {
@@ -75,12 +79,12 @@ func (c *Config) listen(h handlers, certificates *certificates) ([]httpserver.En
 			return nil, err
 		}
 		connections := 0
-		if wanted.name == "webhook" && h.manyClients {
+		if wanted.name == "webhook" && h.severalClusters {
 			connections = manyConnections
 		}
 		endpoints = append(endpoints, httpserver.Endpoint{
 			MaxConnections: connections, Name: wanted.name, Handler: wanted.handler, Listener: listener,
-			Certificate: wanted.certificate, AsksClients: certificates.clients != nil,
+			Certificate: wanted.certificate, AsksClients: h.asksClients,
 		})
 	}
 	return endpoints, nil

@@ -1,17 +1,20 @@
 package server
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
-	"github.com/kube-iam/authenticator/internal/certificate"
+	"github.com/kube-iam/authenticator/internal/admission"
+	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/metrics"
+	"github.com/kube-iam/authenticator/internal/webhook"
 )
 
 // TestRoutes holds which handler answers which path of the webhook's port.
@@ -33,28 +36,36 @@ func TestRoutes(t *testing.T) {
 
 // TestOnlyReviewsNeedAClientCertificate checks which paths --client-ca-file protects.
 func TestOnlyReviewsNeedAClientCertificate(t *testing.T) {
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	authority, err := certificate.StateFiles(t.TempDir()).LoadOrGenerate(t.Context(), "localhost", "127.0.0.1", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(ca, authority.Trusted(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	clients, err := certificate.NewClients(t.Context(), ca, nil, log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	refuse := &webhook.Clients{Verify: func(string, *tls.ConnectionState) error { return errors.New("no client") }, Refused: func() {}, Log: slog.New(slog.DiscardHandler)}
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	needs := &certificates{clients: clients, metrics: metrics.New(), log: log}
-	needsNone := &certificates{}
-	for path, want := range map[string]int{"/authenticate": http.StatusUnauthorized, "/clusters/c/authenticate": http.StatusUnauthorized, "/validate": http.StatusUnauthorized, "/clusters/c/validate": http.StatusUnauthorized, "/clusters/c/readyz": http.StatusOK, "/healthz": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusOK} {
-		for c, want := range map[*certificates]int{needs: want, needsNone: http.StatusOK} {
+	for path, want := range map[string]int{
+		"/authenticate": http.StatusUnauthorized, "/clusters/c/authenticate": http.StatusUnauthorized, "/validate": http.StatusUnauthorized, "/clusters/c/validate": http.StatusUnauthorized,
+		"/clusters/c/readyz": http.StatusOK, "/healthz": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusOK,
+	} {
+		for clients, want := range map[*webhook.Clients]int{refuse: want, nil: http.StatusOK} {
+			reviews, err := webhook.NewHandler(webhook.Config{
+				Authenticate: func(context.Context, string, string) (authn.Decision, error) {
+					return authn.Decision{Outcome: authn.Malformed}, nil
+				},
+				Metrics: metrics.New(), Clients: clients,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{Guard: func(string) *admission.Guard { return admission.New(admission.Config{}) }, Clients: clients})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := `{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"x"}}`
+			if strings.HasSuffix(path, "/validate") {
+				body = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u"}}`
+			}
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
 			w := httptest.NewRecorder()
-			handlers{webhook: c.protect(ok), admission: c.protect(ok), health: ok, metrics: ok}.routes().ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, nil))
+			handlers{webhook: reviews, admission: edits, health: ok, metrics: ok}.routes().ServeHTTP(w, r)
 			if w.Code != want {
-				t.Errorf("%s without a client certificate: %d, want %d", path, w.Code, want)
+				t.Errorf("%s without a client certificate: %d, want %d: %s", path, w.Code, want, w.Body)
 			}
 		}
 	}

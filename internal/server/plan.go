@@ -34,7 +34,7 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 	row("listens on", "%s", c.Endpoint.ListenAddress())
 	row("certificate", "%s", certificatePlan)
 	if c.ClientCA != "" {
-		row("clients", "need a certificate of %s for reviews", c.ClientCA)
+		printClients(row, c.ClientCA)
 	}
 	if !clusters.several {
 		kubeconfig := "writes " + c.Endpoint.GenerateKubeconfig
@@ -77,7 +77,14 @@ func (c *Config) printCluster(row rowFunc, s *settings.Cluster, parts *assembly.
 	} else {
 		row("URL", "%s", c.Endpoint.ClusterURL(id))
 	}
+	if s.OwnClientCA != "" {
+		printClients(row, s.OwnClientCA)
+	}
 	printOwners(row, s)
+}
+
+func printClients(row rowFunc, cas string) {
+	row("clients", "need a certificate of %s for reviews", cas)
 }
 
 func printSettings(row rowFunc, s *settings.Cluster, parts *assembly.Parts) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/assembly"
 	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/decisions"
 	"github.com/kube-iam/authenticator/internal/health"
@@ -41,7 +42,8 @@ type Config struct {
 	MetricsAddress string
 	// KubeconfigPregenerated is set if the kubeconfig of the kube-apiserver exists.
 	KubeconfigPregenerated bool
-	// ClientCA is the file of the CAs of the clients that may send reviews; empty for all.
+	// ClientCA is the file of the CAs of the clients that may send reviews; empty for every
+	// client. Each of several clusters may have its own.
 	ClientCA string
 	// CacheTTL is how long to cache a verification by STS.
 	CacheTTL time.Duration
@@ -128,8 +130,12 @@ func Run(ctx context.Context, c *Config) error {
 	if clusters.several {
 		limiter = limit.NewFair(sts, hosts...)
 	}
+	clients, err := assembly.NewClients(ctx, c.ClientCA, log)
+	if err != nil {
+		return err
+	}
 	err = clusters.assemble(ctx, assembly.Shared{
-		Limiter: limiter, Denied: denied, Cache: authn.CacheConfig{TTL: c.CacheTTL}, Clocks: clocks, Metrics: metrics, Log: log,
+		Limiter: limiter, Denied: denied, Clients: clients, Cache: authn.CacheConfig{TTL: c.CacheTTL}, Clocks: clocks, Metrics: metrics, Log: log,
 	})
 	if err != nil {
 		return err
@@ -141,12 +147,12 @@ func Run(ctx context.Context, c *Config) error {
 	if denied != nil {
 		metrics.FollowDenied(denied.Len)
 	}
-	certificates, err := c.certificates(ctx, clusters, metrics, log)
+	serving, err := c.certificate(ctx, clusters, metrics, log)
 	if err != nil {
 		return err
 	}
-	defer rereadOnHangup(ctx, c.Hangups, func() []rereader { return append(clusters.rereaders(), certificates.rereaders()...) }, log)()
-	return c.serve(ctx, clusters, certificates, clocks, metrics, log)
+	defer rereadOnHangup(ctx, c.Hangups, func() []rereader { return append(clusters.rereaders(), serving) }, log)()
+	return c.serve(ctx, clusters, serving, clocks, metrics, log)
 }
 
 // newVerifier returns the client of STS, which all clusters share, and what compares the
@@ -177,27 +183,30 @@ func (c *Config) newVerifier(ctx context.Context, log *slog.Logger, metrics *met
 	return sts, clocks, nil
 }
 
-func (c *Config) serve(ctx context.Context, clusters *clusters, certificates *certificates, clocks *skew.Meter, metrics *metrics.Metrics, log *slog.Logger) error {
+func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certificate.Serving, clocks *skew.Meter, metrics *metrics.Metrics, log *slog.Logger) error {
 	ignoreBrokenPipes()
 	ready := health.ReadyUntil(ctx, clusters.ready)
 	metrics.FollowReady(ready)
 	metrics.FollowClusters(clusters.forMetrics)
 	recorder := decisions.NewRecorder()
+	clients := &webhook.Clients{Verify: clusters.VerifyClient, Refused: metrics.ObserveRefusedClient, Log: log}
 	reviews, err := webhook.NewHandler(webhook.Config{
-		Authenticate: recorded(clusters, recorder), Find: clusters.Find, Fair: clusters.several, Metrics: metrics, Log: log,
+		Authenticate: recorded(clusters, recorder), Find: clusters.Find, Fair: clusters.several, Clients: clients, Metrics: metrics, Log: log,
 	})
 	if err != nil {
 		return err
 	}
 	edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
-		Guard: clusters.judge, Find: clusters.Find, Fair: clusters.several, Observe: metrics.ObserveAdmission(), Log: log,
+		Guard: clusters.judge, Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission(), Log: log,
 	})
 	if err != nil {
 		return err
 	}
 	endpoints, err := c.listen(handlers{
-		webhook: certificates.protect(reviews), admission: certificates.protect(edits), health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), manyClients: clusters.several,
-	}, certificates)
+		webhook: reviews, admission: edits, health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), severalClusters: clusters.several,
+		// A cluster that is added later may have CAs of its own.
+		asksClients: clusters.Clients != nil || clusters.several,
+	}, serving)
 	if err != nil {
 		return err
 	}
@@ -206,7 +215,10 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, certificates *ce
 	// The sources stop last: requests in flight still need them.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources, local sync.WaitGroup
-	sources.Go(func() { certificates.run(following) })
+	sources.Go(func() { serving.Run(following) })
+	if clients := clusters.Shared.Clients; clients != nil {
+		sources.Go(func() { clients.Run(following) })
+	}
 	sources.Go(func() { clusters.run(following) })
 	sources.Go(func() { clocks.Run(following) })
 	if denied := clusters.Denied; denied != nil {

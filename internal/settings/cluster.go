@@ -24,6 +24,9 @@ type Cluster struct {
 	// OwnClient the client certificate in it.
 	OwnKubeconfig string
 	OwnClient     kubeconfig.Client
+	// OwnClientCA is the file of the CAs of the clients that may send the reviews of an
+	// item; empty for those of the server.
+	OwnClientCA string
 }
 
 // AddFlags adds the flags of a cluster.
@@ -64,6 +67,7 @@ func (c *Cluster) of(item *config.Cluster) (*Cluster, error) {
 	own.AddFlags(flags)
 	flags.StringVar(&own.OwnKubeconfig, "generate-kubeconfig", "", "")
 	addClientFlags(flags, &own.OwnClient)
+	AddClientCAFlag(flags, &own.OwnClientCA)
 	for _, value := range item.Settings.Values {
 		if err := SetDefault(flags, value.Flag, value.Text); err != nil {
 			return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(value.Key, "server."), err)

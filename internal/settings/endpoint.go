@@ -52,6 +52,11 @@ func addClientFlags(flags *pflag.FlagSet, client *kubeconfig.Client) {
 	flags.StringVar(&client.Key, "client-key-file", "", "path of the key of --client-certificate-file, for the generated kubeconfig")
 }
 
+// AddClientCAFlag adds the flag of the CAs of clients.
+func AddClientCAFlag(flags *pflag.FlagSet, path *string) {
+	flags.StringVar(path, "client-ca-file", "", "file of the CAs of the clients that may send reviews, watched for changes; /healthz, /readyz and /metrics need no client certificate")
+}
+
 // Check returns an error for an invalid flag.
 func (e *Endpoint) Check() error {
 	if net.ParseIP(e.Address) == nil {
@@ -141,6 +146,8 @@ type Kubeconfig struct {
 	Path   string
 	url    string
 	client kubeconfig.Client
+	// ClientCA is the OwnClientCA of its cluster.
+	ClientCA string
 }
 
 // NeedsNoCertificate reports whether the kubeconfig has no client certificate.
@@ -148,7 +155,7 @@ func (k Kubeconfig) NeedsNoCertificate() bool { return k.client == (kubeconfig.C
 
 // Kubeconfig returns the kubeconfig of a server of one cluster.
 func (e *Endpoint) Kubeconfig() Kubeconfig {
-	return Kubeconfig{e.GenerateKubeconfig, e.URL(), e.Client}
+	return Kubeconfig{Path: e.GenerateKubeconfig, url: e.URL(), client: e.Client}
 }
 
 // KubeconfigsOf returns the kubeconfig of one of several clusters, if it has one.
@@ -156,7 +163,7 @@ func (e *Endpoint) KubeconfigsOf(c *Cluster) []Kubeconfig {
 	if c.OwnKubeconfig == "" {
 		return nil
 	}
-	return []Kubeconfig{{c.OwnKubeconfig, e.ClusterURL(c.General.ClusterID), c.OwnClient}}
+	return []Kubeconfig{{Path: c.OwnKubeconfig, url: e.ClusterURL(c.General.ClusterID), client: c.OwnClient, ClientCA: c.OwnClientCA}}
 }
 
 // WriteKubeconfigs writes kubeconfigs that trust some certificates.

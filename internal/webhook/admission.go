@@ -16,9 +16,10 @@ import (
 type AdmissionConfig struct {
 	// Guard returns the guard of a cluster; nil if there is no such cluster any more.
 	Guard func(clusterID string) *admission.Guard
-	// Find and Fair are those of [Config].
-	Find func(inPath string) (clusterID string, ok bool)
-	Fair bool
+	// Find, Fair and Clients are those of [Config].
+	Find    func(inPath string) (clusterID string, ok bool)
+	Fair    bool
+	Clients *Clients
 	// Observe is called with the result of every review. Nil means never.
 	Observe func(admission.Result)
 	// Log gets what is refused, overridden or failed. Nil discards it.
@@ -73,7 +74,9 @@ func admissionReview() body { return body{"an AdmissionReview", 20 << 20} }
 func (h *admissionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, bad := h.serve(w, r)
 	if bad != nil {
-		h.Observe(admission.Failed)
+		if !bad.refusesClient() {
+			h.Observe(admission.Failed)
+		}
 		bad.write(w)
 		return
 	}
@@ -84,6 +87,9 @@ func (h *admissionHandler) serve(w http.ResponseWriter, r *http.Request) (answer
 	clusterID, ok := h.Find(r.PathValue(PathCluster))
 	if !ok {
 		return nil, noCluster(r)
+	}
+	if bad := h.Clients.check(r, clusterID); bad != nil {
+		return nil, bad
 	}
 	content, held, bad := admissionReview().receive(w, r, h.budget, clusterID)
 	defer held.release()

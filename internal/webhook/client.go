@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,20 +12,37 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// RequireClient returns a handler that answers 401 to clients that verify refuses, and
-// passes others on. The answer does not say why; the log does, once a minute.
-func RequireClient(verify func(*tls.ConnectionState) error, refused func(), log *slog.Logger, next http.Handler) http.Handler {
-	seldom := rate.Sometimes{First: 1, Interval: time.Minute}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := verify(r.TLS)
-		if err == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		refused()
-		seldom.Do(func() {
-			log.Warn("a client is refused (--client-ca-file): the kube-apiserver's kubeconfig must name a client certificate of that CA", "client", r.RemoteAddr, "error", err)
-		})
-		(&failure{http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "a client certificate is required"}).write(w)
-	})
+// Clients refuses clients that may not send reviews for a cluster. Nil refuses none. The
+// fields must be set.
+type Clients struct {
+	// Verify returns why the client of a connection may not send reviews for a cluster.
+	Verify func(clusterID string, connection *tls.ConnectionState) error
+	// Refused is called for every refusal.
+	Refused func()
+	// Log gets a warning for each cluster, once a minute.
+	Log *slog.Logger
+
+	// seldom has a [rate.Sometimes] for each cluster that refused a client.
+	seldom sync.Map
 }
+
+// check returns the answer to a request whose client is refused; nil if it is not. The
+// answer does not say why; the log does.
+func (c *Clients) check(r *http.Request, clusterID string) *failure {
+	if c == nil {
+		return nil
+	}
+	err := c.Verify(clusterID, r.TLS)
+	if err == nil {
+		return nil
+	}
+	c.Refused()
+	seldom, _ := c.seldom.LoadOrStore(clusterID, &rate.Sometimes{First: 1, Interval: time.Minute})
+	seldom.(*rate.Sometimes).Do(func() {
+		c.Log.Warn("a client is refused: the kube-apiserver's kubeconfig must name a client certificate of these CAs", "cluster", clusterID, "client", r.RemoteAddr, "error", err)
+	})
+	return &failure{http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "a client certificate is required"}
+}
+
+// refusesClient reports whether the failure is that of [Clients].
+func (f *failure) refusesClient() bool { return f.status == http.StatusUnauthorized }

@@ -27,6 +27,9 @@ type Config struct {
 	// Fair keeps room for other clusters: the requests of one hold no more memory than
 	// is free.
 	Fair bool
+	// Clients refuses clients, before anything of their request's body is read. Nil
+	// refuses none.
+	Clients *Clients
 	// Metrics of the server.
 	Metrics *metrics.Metrics
 	// Log gets a warning when requests are turned away. Nil discards it.
@@ -69,6 +72,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	clusterID, ok := h.Find(r.PathValue(PathCluster))
 	if !ok {
 		h.fail(w, noCluster(r))
+		return
+	}
+	if bad := h.Clients.check(r, clusterID); bad != nil {
+		bad.write(w)
 		return
 	}
 	content, held, bad := tokenReview().receive(w, r, h.budget, clusterID)
