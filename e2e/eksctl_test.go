@@ -42,7 +42,7 @@ func TestEksctl(t *testing.T) {
 	}
 	const trust = `'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'`
 	s.run("aws iam create-role --role-name EksctlNode --assume-role-policy-document " + trust)
-	s.run("aws eks create-nodegroup --cluster-name kubedemy --nodegroup-name eksctl-workers --subnets subnet-0123456789abcdef0" +
+	s.run("aws eks create-nodegroup --cluster-name kubedemy --nodegroup-name eksctl-workers --subnets subnet-0474c160b06da3550" +
 		" --node-role arn:aws:iam::231144931069:role/EksctlNode --scaling-config minSize=1,maxSize=3,desiredSize=2")
 	s.run("aws eks create-addon --cluster-name kubedemy --addon-name coredns")
 	t.Cleanup(func() {

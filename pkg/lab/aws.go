@@ -200,7 +200,7 @@ func (l *Lab) populateAWS(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("adding the policy of role %s: %w", OwnerRole, err)
 	}
-	if err := createCluster(ctx, configuration, roles[OwnerRole], roles[clusterRole]); err != nil {
+	if err := l.createCluster(ctx, configuration, roles[OwnerRole], roles[clusterRole]); err != nil {
 		return err
 	}
 	if len(l.workers()) > 0 {
@@ -235,14 +235,14 @@ func (l *Lab) addOwnerProfile() error {
 	return nil
 }
 
-// createCluster creates the cluster as its owner. In EKS, the creator of a cluster
-// has full access to it without an entry in any ConfigMap.
-func createCluster(ctx context.Context, configuration aws.Config, ownerARN, roleARN string) error {
+// createCluster creates the cluster as its owner, in the default VPC. In EKS, the creator
+// of a cluster has full access to it without an entry in any ConfigMap.
+func (l *Lab) createCluster(ctx context.Context, configuration aws.Config, ownerARN, roleARN string) error {
 	owner := configuration.Copy()
 	owner.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(configuration), ownerARN)
 	_, err := eks.NewFromConfig(owner).CreateCluster(ctx, &eks.CreateClusterInput{
 		Name: aws.String(ClusterName), RoleArn: &roleARN,
-		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: []string{"subnet-0a", "subnet-0b"}},
+		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: l.aws.aws.DefaultSubnets(Region)},
 		// As with eksctl. It can be changed to API.
 		AccessConfig: &types.CreateAccessConfigRequest{AuthenticationMode: types.AuthenticationModeApiAndConfigMap},
 	})

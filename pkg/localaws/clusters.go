@@ -37,6 +37,17 @@ func (a *AWS) Cluster(region, name string) (found Cluster, ok bool) {
 	return found, ok
 }
 
+// DefaultSubnets returns the IDs of the default VPC's subnets in a region of the first
+// account, one for each availability zone. A cluster can be created in them.
+func (a *AWS) DefaultSubnets(region string) (ids []string) {
+	a.account.View(func(tx *account.Tx) {
+		for _, subnet := range tx.Networks().DefaultSubnets(tx, region) {
+			ids = append(ids, subnet.ID)
+		}
+	})
+	return ids
+}
+
 // Changed returns a channel that is closed at the next change of an account. Whoever reads
 // the accounts after this call, and again when the channel is closed, misses no change.
 func (a *AWS) Changed() <-chan struct{} { return a.accounts.Changed() }

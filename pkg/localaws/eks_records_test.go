@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -186,13 +187,121 @@ func TestClusterVersions(t *testing.T) {
 	}
 }
 
+// TestClusterNetwork checks that EKS looks up subnets and security groups in EC2.
+func TestClusterNetwork(t *testing.T) {
+	s := start(t, localaws.Config{})
+	client, network, ctx := eks.NewFromConfig(s.SDK()), ec2.NewFromConfig(s.SDK()), t.Context()
+	role, node, pods := newServiceRole(t, s, "eks", "eks"), newServiceRole(t, s, "node", "ec2"), newServiceRole(t, s, "pods", "eks-fargate-pods")
+	vpc, err := network.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	must(t, err)
+	subnetIn := func(zone, block string) string {
+		t.Helper()
+		made, err := network.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: vpc.Vpc.VpcId, AvailabilityZone: &zone, CidrBlock: &block})
+		must(t, err)
+		return *made.Subnet.SubnetId
+	}
+	groupIn := func(vpc *string) string {
+		t.Helper()
+		made, err := network.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("control-plane"), Description: aws.String("d"), VpcId: vpc})
+		must(t, err)
+		return *made.GroupId
+	}
+	one, sibling, two := subnetIn("eu-west-2a", "10.0.0.0/24"), subnetIn("eu-west-2a", "10.0.1.0/24"), subnetIn("eu-west-2b", "10.0.2.0/24")
+	near, far := groupIn(vpc.Vpc.VpcId), groupIn(nil)
+	const noSubnet, noGroup = "subnet-01234567", "sg-01234567"
+	absent := "The subnet ID '" + noSubnet + "' does not exist (Service: AmazonEC2; Status Code: 400; Error Code: InvalidSubnetID.NotFound; Request ID: "
+	groupless := "The security group '" + noGroup + "' does not exist (Service: AmazonEC2; Status Code: 400; Error Code: InvalidGroup.NotFound; Request ID: "
+	outside := "Specified subnets must belong to cluster's vpc " + *vpc.Vpc.VpcId
+	elsewhere := "Security group(s) [" + far + "] are not in the same VPC as the subnets. Please specify a security group that is associated with the VPC: " + *vpc.Vpc.VpcId + "."
+
+	create := func(network *ekstypes.VpcConfigRequest) error {
+		_, err := client.CreateCluster(ctx, &eks.CreateClusterInput{Name: aws.String("c"), RoleArn: &role, ResourcesVpcConfig: network})
+		return err
+	}
+	update := func(network *ekstypes.VpcConfigRequest) error {
+		_, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: aws.String("c"), ResourcesVpcConfig: network})
+		return err
+	}
+	networks := map[string]struct {
+		subnets, groups []string
+		want            string
+	}{
+		"no such subnet":         {[]string{one, noSubnet}, nil, absent},
+		"no such security group": {[]string{one, two}, []string{near, noGroup}, groupless},
+		"two VPCs":               {[]string{one, subnetB}, nil, outside},
+		"a group of another VPC": {[]string{one, two}, []string{near, far}, elsewhere},
+		"one zone":               {[]string{one, sibling}, nil, "Subnets specified must be in at least two different AZs"},
+	}
+	for name, test := range networks {
+		refused(t, "creating with "+name, create(&ekstypes.VpcConfigRequest{SubnetIds: test.subnets, SecurityGroupIds: test.groups}), "InvalidParameterException", test.want)
+	}
+	must(t, create(&ekstypes.VpcConfigRequest{SubnetIds: []string{one, two}, SecurityGroupIds: []string{near}}))
+	for name, test := range networks {
+		refused(t, "updating to "+name, update(&ekstypes.VpcConfigRequest{SubnetIds: test.subnets, SecurityGroupIds: test.groups}), "InvalidParameterException", test.want)
+	}
+	refused(t, "updating to another VPC", update(twoSubnets()), "InvalidParameterException", outside)
+	must(t, update(&ekstypes.VpcConfigRequest{SubnetIds: []string{sibling, two}}))
+	described, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String("c")})
+	must(t, err)
+	if got := described.Cluster.ResourcesVpcConfig; *got.VpcId != *vpc.Vpc.VpcId || !slices.Equal(got.SubnetIds, []string{sibling, two}) || !slices.Equal(got.SecurityGroupIds, []string{near}) {
+		t.Errorf("%+v", got)
+	}
+
+	for name, test := range map[string]struct{ subnet, group, want string }{
+		"no such subnet":         {noSubnet, near, absent},
+		"a subnet of another":    {subnetA, near, outside},
+		"no such security group": {one, noGroup, groupless},
+		"a group of another VPC": {one, far, elsewhere},
+		"what there is":          {one, near, ""},
+	} {
+		_, err := client.CreateNodegroup(ctx, &eks.CreateNodegroupInput{
+			ClusterName: aws.String("c"), NodegroupName: aws.String("g"), NodeRole: &node, Subnets: []string{test.subnet},
+			RemoteAccess: &ekstypes.RemoteAccessConfig{SourceSecurityGroups: []string{test.group}},
+		})
+		if test.want == "" {
+			must(t, err)
+			continue
+		}
+		refused(t, "a node group with "+name, err, "InvalidParameterException", test.want)
+	}
+	for name, test := range map[string]struct{ subnet, want string }{
+		"no such subnet": {noSubnet, absent}, "a subnet of another": {subnetA, outside}, "what there is": {one, ""},
+	} {
+		_, err := client.CreateFargateProfile(ctx, &eks.CreateFargateProfileInput{
+			ClusterName: aws.String("c"), FargateProfileName: aws.String("p"), PodExecutionRoleArn: &pods, Subnets: []string{test.subnet},
+			Selectors: []ekstypes.FargateProfileSelector{{Namespace: aws.String("n")}},
+		})
+		if test.want == "" {
+			must(t, err)
+			continue
+		}
+		refused(t, "a Fargate profile with "+name, err, "InvalidParameterException", test.want)
+	}
+}
+
+// TestRegisteredClusterHasSubnets checks that a cluster with an API server is in the
+// default VPC, so that its access can be updated.
+func TestRegisteredClusterHasSubnets(t *testing.T) {
+	s := start(t, localaws.Config{})
+	s.NewCluster(t, "c", "https://127.0.0.1:1", nil)
+	client, name := eks.NewFromConfig(s.SDK()), aws.String("c")
+	_, err := client.UpdateClusterConfig(t.Context(), &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true)}})
+	must(t, err)
+	described, err := client.DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: name})
+	must(t, err)
+	want := []string{subnetA, subnetB, subnetC}
+	if got := described.Cluster.ResourcesVpcConfig.SubnetIds; !slices.Equal(got, want) || !slices.Equal(s.DefaultSubnets("eu-west-2"), want) {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestNodegroups(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newCluster(t, s, s.SDK(), "c")
 	node, other := newServiceRole(t, s, "node", "ec2"), arn("role/eks")
 	client, ctx, cluster := eks.NewFromConfig(s.SDK()), t.Context(), aws.String("c")
 	input := func(name string) *eks.CreateNodegroupInput {
-		return &eks.CreateNodegroupInput{ClusterName: cluster, NodegroupName: &name, NodeRole: &node, Subnets: []string{"subnet-1"}, ClientRequestToken: aws.String("token-" + name)}
+		return &eks.CreateNodegroupInput{ClusterName: cluster, NodegroupName: &name, NodeRole: &node, Subnets: []string{subnetA}, ClientRequestToken: aws.String("token-" + name)}
 	}
 	for what, test := range map[string]struct {
 		change func(*eks.CreateNodegroupInput)
@@ -293,7 +402,7 @@ func TestNullLabels(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newCluster(t, s, s.SDK(), "c")
 	node := newServiceRole(t, s, "node", "ec2")
-	if status, body := askEKS(t, s, "POST", "/clusters/c/node-groups", `{"nodegroupName":"g","nodeRole":"`+node+`","subnets":["subnet-1"],"labels":null}`); status != http.StatusOK {
+	if status, body := askEKS(t, s, "POST", "/clusters/c/node-groups", `{"nodegroupName":"g","nodeRole":"`+node+`","subnets":["`+subnetA+`"],"labels":null}`); status != http.StatusOK {
 		t.Fatal(body)
 	}
 	if status, body := askEKS(t, s, "POST", "/clusters/c/node-groups/g/update-config", `{"labels":{"addOrUpdateLabels":{"a":"b"}}}`); status != http.StatusOK {
@@ -330,7 +439,7 @@ func TestFargateProfiles(t *testing.T) {
 		t.Errorf("%+v, %v", made, err)
 	}
 	described, err := client.DescribeFargateProfile(ctx, &eks.DescribeFargateProfileInput{ClusterName: input.ClusterName, FargateProfileName: input.FargateProfileName})
-	if err != nil || described.FargateProfile.Status != "ACTIVE" || !slices.Equal(described.FargateProfile.Subnets, []string{"subnet-1", "subnet-2"}) || *described.FargateProfile.Selectors[0].Namespace != "n" {
+	if err != nil || described.FargateProfile.Status != "ACTIVE" || !slices.Equal(described.FargateProfile.Subnets, []string{subnetA, subnetB}) || *described.FargateProfile.Selectors[0].Namespace != "n" {
 		t.Errorf("%+v, %v", described, err)
 	}
 	_, err = client.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: input.ClusterName})
@@ -616,7 +725,7 @@ func TestRecordsAreKept(t *testing.T) {
 	newCluster(t, s, s.SDK(), "c")
 	node, ctx, cluster := newServiceRole(t, s, "node", "ec2"), t.Context(), aws.String("c")
 	client := eks.NewFromConfig(s.SDK())
-	made, err := client.CreateNodegroup(ctx, &eks.CreateNodegroupInput{ClusterName: cluster, NodegroupName: aws.String("g"), NodeRole: &node, Subnets: []string{"subnet-1"}})
+	made, err := client.CreateNodegroup(ctx, &eks.CreateNodegroupInput{ClusterName: cluster, NodegroupName: aws.String("g"), NodeRole: &node, Subnets: []string{subnetA}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,8 +39,15 @@ func newCluster(t testing.TB, s *localawstest.Server, config aws.Config, name st
 	}
 }
 
+// The subnets of the account's default VPC in eu-west-2, in different zones.
+const (
+	subnetA = "subnet-0474c160b06da3550"
+	subnetB = "subnet-0d0a351c6de5834ef"
+	subnetC = "subnet-078f6c287518782b3"
+)
+
 func twoSubnets() *ekstypes.VpcConfigRequest {
-	return &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-1", "subnet-2"}}
+	return &ekstypes.VpcConfigRequest{SubnetIds: []string{subnetA, subnetB}}
 }
 
 func clusterARN(name string) string { return "arn:aws:eks:eu-west-2:" + account + ":cluster/" + name }
@@ -144,10 +151,10 @@ func TestCreateClusterRefuses(t *testing.T) {
 		"a name of dots":         {func(i *eks.CreateClusterInput) { i.Name = aws.String("a.b") }, "should match the regex"},
 		"a long name":            {func(i *eks.CreateClusterInput) { i.Name = aws.String(strings.Repeat("x", 101)) }, "should match the regex"},
 		"an unknown version":     {func(i *eks.CreateClusterInput) { i.Version = aws.String("1.12") }, "unsupported Kubernetes version 1.12"},
-		"one subnet":             {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1"} }, "at least two different AZs"},
-		"one subnet twice":       {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1", "subnet-1"} }, "at least two different AZs"},
-		"no subnet's ID":         {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{"subnet-1", "x"} }, "subnet ID 'x'"},
-		"no security group's ID": {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SecurityGroupIds = []string{"x"} }, "security group ID 'x'"},
+		"one subnet":             {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{subnetA} }, "at least two different AZs"},
+		"one subnet twice":       {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{subnetA, subnetA} }, "at least two different AZs"},
+		"no subnet's ID":         {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SubnetIds = []string{subnetA, "x"} }, "The subnet ID 'x' does not exist (Service: AmazonEC2; Status Code: 400; Error Code: InvalidSubnetID.NotFound; Request ID: "},
+		"no security group's ID": {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.SecurityGroupIds = []string{"x"} }, "The security group 'x' does not exist"},
 		"six security groups": {func(i *eks.CreateClusterInput) {
 			i.ResourcesVpcConfig.SecurityGroupIds = slices.Repeat([]string{"sg-1"}, 6)
 		}, "more than 5"},
@@ -281,7 +288,7 @@ func TestEKSPermissions(t *testing.T) {
 	entry := "arn:aws:eks:eu-west-2:" + account + ":access-entry/c/user/" + account + "/bob/*"
 	const noEntries, missing = "InvalidRequestException", "ResourceNotFoundException"
 	x, node := aws.String("x"), newServiceRole(t, s, "node", "ec2")
-	made, err := admin.CreateNodegroup(t.Context(), &eks.CreateNodegroupInput{ClusterName: name, NodegroupName: aws.String("g"), NodeRole: &node, Subnets: []string{"subnet-1"}, Tags: map[string]string{"team": "a"}})
+	made, err := admin.CreateNodegroup(t.Context(), &eks.CreateNodegroupInput{ClusterName: name, NodegroupName: aws.String("g"), NodeRole: &node, Subnets: []string{subnetA}, Tags: map[string]string{"team": "a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -582,8 +589,8 @@ func TestUpdateClusterConfig(t *testing.T) {
 		"Unsupported authentication mode update from CONFIG_MAP to API":               {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "API"}},
 		"Unsupported authentication mode update from CONFIG_MAP to CONFIG_MAP":        {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "CONFIG_MAP"}},
 		"Cluster is already at the desired configuration with endpointPrivateAccess:": {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPublicAccess: aws.Bool(true)}},
-		"cannot be updated at a time":                                                 {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), SubnetIds: []string{"subnet-3", "subnet-4"}}},
-		"at least two different AZs":                                                  {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-3"}}},
+		"cannot be updated at a time":                                                 {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), SubnetIds: []string{subnetB, subnetC}}},
+		"at least two different AZs":                                                  {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{subnetC}}},
 		"does not support the parameter controlPlaneScalingConfig":                    {ControlPlaneScalingConfig: &ekstypes.ControlPlaneScalingConfig{Tier: "standard"}},
 	} {
 		input.Name = name
@@ -603,14 +610,14 @@ func TestUpdateClusterConfig(t *testing.T) {
 	if again, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: access, ClientRequestToken: token}); err != nil || *again.Update.Id != *updated.Update.Id {
 		t.Errorf("the same request again: %+v, %v", again, err)
 	}
-	if _, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-3", "subnet-4"}}}); err != nil {
+	if _, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{subnetB, subnetC}}}); err != nil {
 		t.Fatal(err)
 	}
 	described, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if vpc := described.Cluster.ResourcesVpcConfig; !vpc.EndpointPublicAccess || !vpc.EndpointPrivateAccess || !slices.Equal(vpc.PublicAccessCidrs, access.PublicAccessCidrs) || !slices.Equal(vpc.SubnetIds, []string{"subnet-3", "subnet-4"}) {
+	if vpc := described.Cluster.ResourcesVpcConfig; !vpc.EndpointPublicAccess || !vpc.EndpointPrivateAccess || !slices.Equal(vpc.PublicAccessCidrs, access.PublicAccessCidrs) || !slices.Equal(vpc.SubnetIds, []string{subnetB, subnetC}) {
 		t.Errorf("%+v", vpc)
 	}
 	listed, err := client.ListUpdates(ctx, &eks.ListUpdatesInput{Name: name})
@@ -669,10 +676,10 @@ func askEKS(t *testing.T, s *localawstest.Server, method, path, body string) (st
 func FuzzEKS(f *testing.F) {
 	s := start(f, localaws.Config{})
 	newCluster(f, s, s.SDK(), "c")
-	f.Add("POST", "/clusters", `{"name":"x","roleArn":"y","resourcesVpcConfig":{"subnetIds":["subnet-1"]},"accessConfig":{"authenticationMode":"API"}}`)
+	f.Add("POST", "/clusters", `{"name":"x","roleArn":"y","resourcesVpcConfig":{"subnetIds":["`+subnetA+`"]},"accessConfig":{"authenticationMode":"API"}}`)
 	f.Add("POST", "/clusters/c/update-config", `{"logging":{"clusterLogging":[{}]}}`)
-	f.Add("POST", "/clusters", `{"name":"x","roleArn":"arn:aws:iam::`+account+`:role/eks","resourcesVpcConfig":{"subnetIds":["subnet-1","subnet-2"]},"logging":{"clusterLogging":[null]},"computeConfig":{"enabled":true},"encryptionConfig":[{}]}`)
-	f.Add("POST", "/clusters/c/node-groups", `{"nodegroupName":"g","nodeRole":"x","subnets":["subnet-1"],"taints":[{}],"updateConfig":{}}`)
+	f.Add("POST", "/clusters", `{"name":"x","roleArn":"arn:aws:iam::`+account+`:role/eks","resourcesVpcConfig":{"subnetIds":["`+subnetA+`","`+subnetB+`"]},"logging":{"clusterLogging":[null]},"computeConfig":{"enabled":true},"encryptionConfig":[{}]}`)
+	f.Add("POST", "/clusters/c/node-groups", `{"nodegroupName":"g","nodeRole":"x","subnets":["`+subnetA+`"],"taints":[{}],"updateConfig":{}}`)
 	f.Add("POST", "/clusters/c/addons", `{"addonName":"coredns","podIdentityAssociations":[{}]}`)
 	f.Add("POST", "/clusters/c/identity-provider-configs/describe", `{"identityProviderConfig":null}`)
 	f.Add("POST", "/clusters/c/update-config", `{"accessConfig":{"authenticationMode":"API_AND_CONFIG_MAP"}}`)
@@ -696,7 +703,7 @@ func TestClusterHasAccessEntries(t *testing.T) {
 	role := newServiceRole(t, s, "eks", "eks")
 	client := eks.NewFromConfig(s.SDK())
 	if _, err := client.CreateCluster(t.Context(), &eks.CreateClusterInput{
-		Name: aws.String("c"), RoleArn: &role, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-0a", "subnet-0b"}},
+		Name: aws.String("c"), RoleArn: &role, ResourcesVpcConfig: twoSubnets(),
 		AccessConfig: &ekstypes.CreateAccessConfigRequest{AuthenticationMode: ekstypes.AuthenticationModeApi, BootstrapClusterCreatorAdminPermissions: aws.Bool(false)},
 	}); err != nil {
 		t.Fatal(err)

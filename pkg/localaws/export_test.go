@@ -23,6 +23,15 @@ func OperationsOf(name string) (names []string) {
 	return names
 }
 
+// EditState replaces the state by an edited one.
+func (a *AWS) EditState(edit func([]byte) []byte) error {
+	text, err := a.accounts.Export()
+	if err != nil {
+		return err
+	}
+	return a.accounts.Import(edit(text))
+}
+
 // AddUsers adds users without permissions, faster than API calls would. It returns
 // the key of the first.
 func (a *AWS) AddUsers(n int) (AccessKey, error) {

@@ -2,6 +2,7 @@ package localaws_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"net/http"
@@ -11,9 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
+	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 	"github.com/kube-iam/authenticator/pkg/localaws/sigv4"
 )
 
@@ -100,6 +105,7 @@ func TestRecordedRequests(t *testing.T) {
 		Instances:     []localaws.Instance{{ID: "i-0123456789abcdef0"}},
 	})
 	s.NewRole(t, "eks", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`, nil)
+	nameSubnets(t, s, map[string]string{subnetA: "subnet-1", subnetB: "subnet-2"})
 	got := map[string][]int{}
 	for _, r := range recordedRequests(t) {
 		var request *http.Request
@@ -114,6 +120,22 @@ func TestRecordedRequests(t *testing.T) {
 	if diff := cmp.Diff(refused, got); diff != "" {
 		t.Errorf("failed requests (-want +got):\n%s", diff)
 	}
+}
+
+// nameSubnets gives default subnets the IDs that the recording has, which no change of
+// EC2 can do.
+func nameSubnets(t *testing.T, s *localawstest.Server, to map[string]string) {
+	t.Helper()
+	_, err := ec2.NewFromConfig(s.SDK()).ModifySubnetAttribute(t.Context(), &ec2.ModifySubnetAttributeInput{
+		SubnetId: aws.String(subnetA), MapPublicIpOnLaunch: &ec2types.AttributeBooleanValue{Value: aws.Bool(true)},
+	})
+	must(t, err) // the region is in the state now
+	must(t, s.EditState(func(state []byte) []byte {
+		for from, id := range to {
+			state = bytes.ReplaceAll(state, []byte(from), []byte(id))
+		}
+		return state
+	}))
 }
 
 // TestChangedRequests adds a byte to every recorded request, and checks that it is

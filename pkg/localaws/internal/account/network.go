@@ -7,6 +7,9 @@ type Networks interface {
 	Subnet(tx *Tx, region, id string) (Subnet, bool)
 	// DefaultVPC returns the ID that the default VPC of a region has or had.
 	DefaultVPC(tx *Tx, region string) string
+	// DefaultSubnets returns the default VPC's subnet of each zone of a region, in the
+	// order of the zones. Those that were deleted are missing.
+	DefaultSubnets(tx *Tx, region string) []Subnet
 	// SecurityGroup returns the VPC of a security group in a region.
 	SecurityGroup(tx *Tx, region, id string) (vpc string, ok bool)
 }

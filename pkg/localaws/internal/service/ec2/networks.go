@@ -1,6 +1,11 @@
 package ec2
 
-import "github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+)
 
 var _ account.Networks = (*state)(nil)
 
@@ -10,7 +15,21 @@ func (s *state) Subnet(tx *account.Tx, regionName, id string) (account.Subnet, b
 	if !ok {
 		return account.Subnet{}, false
 	}
-	return account.Subnet{ID: found.ID, VPC: found.VPC, Zone: found.Zone}, true
+	return found.subnet(), true
+}
+
+func (s *subnet) subnet() account.Subnet { return account.Subnet{ID: s.ID, VPC: s.VPC, Zone: s.Zone} }
+
+// DefaultSubnets returns the default VPC's subnet of each zone.
+func (s *state) DefaultSubnets(tx *account.Tx, regionName string) []account.Subnet {
+	var found []account.Subnet
+	for _, one := range s.region(tx, regionName).Subnets {
+		if one.Default {
+			found = append(found, one.subnet())
+		}
+	}
+	slices.SortFunc(found, func(a, b account.Subnet) int { return cmp.Compare(a.Zone, b.Zone) })
+	return found
 }
 
 // DefaultVPC returns the ID that the default VPC has or had.

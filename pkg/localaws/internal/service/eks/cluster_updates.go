@@ -61,7 +61,7 @@ func updateClusterConfig(tx *account.Tx, c *cluster, in request[configChange]) (
 		make  func() (update, error)
 	}
 	changes := []change{
-		{input.VPC != nil, func() (update, error) { return c.updateVPC(input.VPC) }},
+		{input.VPC != nil, func() (update, error) { return c.updateVPC(tx, input.VPC) }},
 		{input.Logging != nil, func() (update, error) { return c.updateLogging(input.Logging) }},
 		{input.Access != nil, func() (update, error) { return c.updateMode(input.Access.Mode) }},
 		{input.Upgrade != nil, func() (update, error) { return c.updateUpgradePolicy(*input.Upgrade) }},
@@ -88,7 +88,7 @@ func updateClusterConfig(tx *account.Tx, c *cluster, in request[configChange]) (
 }
 
 // updateVPC changes either the networks or the access to the endpoint.
-func (c *cluster) updateVPC(text []byte) (update, error) {
+func (c *cluster) updateVPC(tx *account.Tx, text []byte) (update, error) {
 	now := c.VPC
 	next := vpcConfig{
 		SubnetIDs: slices.Clone(now.SubnetIDs), SecurityGroupIDs: slices.Clone(now.SecurityGroupIDs),
@@ -106,6 +106,9 @@ func (c *cluster) updateVPC(text []byte) (update, error) {
 	case networks && access:
 		return update{}, invalid("The networks of a cluster and the access to its endpoint cannot be updated at a time.")
 	case networks:
+		if err := next.checkNetwork(tx, c.vpcID(tx)); err != nil {
+			return update{}, err
+		}
 		c.VPC = next
 		return update{Type: "VpcConfigUpdate", Params: []updateParam{{"Subnets", jsonOf(next.SubnetIDs)}, {"SecurityGroups", jsonOf(next.SecurityGroupIDs)}}}, nil
 	case access:

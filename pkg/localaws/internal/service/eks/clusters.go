@@ -267,7 +267,7 @@ func (i *clusterInput) check(tx *account.Tx) error {
 	if err := i.VPC.check(); err != nil {
 		return err
 	}
-	if err := i.VPC.checkNetwork(tx); err != nil {
+	if err := i.VPC.checkNetwork(tx, ""); err != nil {
 		return err
 	}
 	if problem := checkTags(i.Tags); problem != "" {
@@ -314,8 +314,8 @@ func (c *cluster) issuer(tx *account.Tx) string {
 	return "https://oidc.eks." + c.Region + "." + tx.Account.Domain() + "/id/" + c.id()
 }
 
-// vpcID returns the VPC of the cluster's subnets. Subnets that EC2 does not know are taken
-// for some of the default VPC.
+// vpcID returns the VPC of the cluster's subnets. Without any that exists, it is the
+// default VPC.
 func (c *cluster) vpcID(tx *account.Tx) string {
 	for _, id := range c.VPC.SubnetIDs {
 		if subnet, ok := tx.Networks().Subnet(tx, c.Region, id); ok {

@@ -63,6 +63,9 @@ func createFargateProfile(tx *account.Tx, c *cluster, in request[fargateInput]) 
 	if err := config.check(); err != nil {
 		return nil, err
 	}
+	if err := lookUpSubnets(tx, config.Subnets, c.vpcID(tx)); err != nil {
+		return nil, err
+	}
 	if config.Subnets == nil { // the cluster's
 		config.Subnets = c.VPC.SubnetIDs
 	}

@@ -113,6 +113,9 @@ func createNodegroup(tx *account.Tx, c *cluster, in request[nodegroupInput]) (an
 	if err := config.check(); err != nil {
 		return nil, err
 	}
+	if err := config.checkNetwork(tx, c.vpcID(tx)); err != nil {
+		return nil, err
+	}
 	role, ok := tx.Identities().Role(config.Role)
 	if !ok {
 		return nil, invalid("The role with ARN " + config.Role + " cannot be found.")
@@ -222,6 +225,18 @@ func (n *nodegroupConfig) check() error {
 		return invalid("sourceSecurityGroups cannot have more than 20 members.")
 	}
 	return n.checkDynamic()
+}
+
+// checkNetwork checks that EC2 has the subnets and the security groups, in the cluster's
+// VPC.
+func (n *nodegroupConfig) checkNetwork(tx *account.Tx, vpc string) error {
+	if err := lookUpSubnets(tx, n.Subnets, vpc); err != nil {
+		return err
+	}
+	if n.RemoteAccess == nil {
+		return nil
+	}
+	return lookUpGroups(tx, n.RemoteAccess.SecurityGroups, vpc)
 }
 
 const (

@@ -103,7 +103,7 @@ func (s *Servers) Register(tx *account.Tx, region, name string, server APIServer
 	if _, ok := clusters[arn]; !ok {
 		clusters[arn] = &cluster{
 			Name: name, Region: region, ARN: arn, Version: defaultVersion, Created: tx.Time, Tags: map[string]string{},
-			RoleARN: tx.ARN("iam", "", "role/eks-cluster-role"), VPC: defaultVPC(), Creator: creator,
+			RoleARN: tx.ARN("iam", "", "role/eks-cluster-role"), VPC: registeredVPC(tx, region), Creator: creator,
 		}
 	}
 }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
-	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A vpcConfig is the network of a cluster, as requested and described. It does not
@@ -23,22 +23,22 @@ func defaultVPC() vpcConfig {
 	return vpcConfig{SubnetIDs: []string{}, SecurityGroupIDs: []string{}, PublicAccess: true, PublicAccessCIDRs: []string{"0.0.0.0/0"}}
 }
 
-var (
-	subnetPattern        = pattern.New(`^subnet-[0-9a-f]+$`)
-	securityGroupPattern = pattern.New(`^sg-[0-9a-f]+$`)
-)
+// registeredVPC returns the network of a cluster that is registered: the default VPC.
+func registeredVPC(tx *account.Tx, region string) vpcConfig {
+	v := defaultVPC()
+	for _, subnet := range tx.Networks().DefaultSubnets(tx, region) {
+		v.SubnetIDs = append(v.SubnetIDs, subnet.ID)
+	}
+	return v
+}
 
+// check validates what needs no EC2.
 func (v *vpcConfig) check() error {
 	if err := checkSubnets(v.SubnetIDs, 0); err != nil {
 		return err
 	}
 	if distinct := slices.Compact(slices.Sorted(slices.Values(v.SubnetIDs))); len(distinct) < 2 {
 		return invalid("Subnets specified must be in at least two different AZs")
-	}
-	for _, id := range v.SecurityGroupIDs {
-		if !securityGroupPattern.MatchString(id) {
-			return invalid("The security group ID '" + id + "' is not valid: expected sg- and hex digits.")
-		}
 	}
 	if len(v.SecurityGroupIDs) > 5 {
 		return invalid("A cluster cannot have more than 5 security groups.")
@@ -57,29 +57,61 @@ func (v *vpcConfig) check() error {
 	return nil
 }
 
-// checkNetwork checks that the subnets are in one VPC, with the security groups, and in
-// two zones, as far as EC2 knows them.
-func (v *vpcConfig) checkNetwork(tx *account.Tx) error {
-	zones, vpcs := map[string]bool{}, map[string]bool{}
+// checkNetwork checks that EC2 has the subnets and the security groups, all in a VPC, and
+// that the subnets are in two zones. Without a VPC, it is that of the first subnet.
+func (v *vpcConfig) checkNetwork(tx *account.Tx, vpc string) error {
+	if first, ok := tx.Networks().Subnet(tx, tx.Region, v.SubnetIDs[0]); ok && vpc == "" {
+		vpc = first.VPC
+	}
+	if err := lookUpSubnets(tx, v.SubnetIDs, vpc); err != nil {
+		return err
+	}
+	zones := map[string]bool{}
 	for _, id := range v.SubnetIDs {
-		subnet, ok := tx.Networks().Subnet(tx, tx.Region, id)
-		if !ok {
-			return nil
-		}
-		zones[subnet.Zone], vpcs[subnet.VPC] = true, true
+		subnet, _ := tx.Networks().Subnet(tx, tx.Region, id)
+		zones[subnet.Zone] = true
 	}
 	if len(zones) < 2 {
 		return invalid("Subnets specified must be in at least two different AZs")
 	}
-	for _, id := range v.SecurityGroupIDs {
-		if vpc, ok := tx.Networks().SecurityGroup(tx, tx.Region, id); ok {
-			vpcs[vpc] = true
+	return lookUpGroups(tx, v.SecurityGroupIDs, vpc)
+}
+
+// lookUpSubnets checks that EC2 has the subnets, in a VPC.
+func lookUpSubnets(tx *account.Tx, ids []string, vpc string) error {
+	for _, id := range ids {
+		switch subnet, ok := tx.Networks().Subnet(tx, tx.Region, id); {
+		case !ok:
+			return unknown(tx, "subnet ID", id, "InvalidSubnetID.NotFound")
+		case subnet.VPC != vpc:
+			return invalid("Specified subnets must belong to cluster's vpc " + vpc)
 		}
 	}
-	if len(vpcs) > 1 {
-		return invalid("Subnets and security groups must be in the same VPC.")
+	return nil
+}
+
+// lookUpGroups checks that EC2 has the security groups, in a VPC.
+func lookUpGroups(tx *account.Tx, ids []string, vpc string) error {
+	var elsewhere []string
+	for _, id := range ids {
+		of, ok := tx.Networks().SecurityGroup(tx, tx.Region, id)
+		if !ok {
+			return unknown(tx, "security group", id, "InvalidGroup.NotFound")
+		}
+		if of != vpc {
+			elsewhere = append(elsewhere, id)
+		}
+	}
+	if len(elsewhere) > 0 {
+		return invalid("Security group(s) [" + strings.Join(elsewhere, ", ") + "] are not in the same VPC as the subnets. Please specify a security group that is associated with the VPC: " + vpc + ".")
 	}
 	return nil
+}
+
+// unknown returns the error for what EC2 does not have. EKS passes on the error of its
+// own call of EC2.
+func unknown(tx *account.Tx, what, id, code string) error {
+	return invalid("The " + what + " '" + id + "' does not exist (Service: AmazonEC2; Status Code: 400; Error Code: " + code + "; Request ID: " + tx.RequestID + "; Proxy: null)")
 }
 
 const (
@@ -87,18 +119,13 @@ const (
 	maxCIDRs   = 40
 )
 
-// checkSubnets checks at least this many IDs of subnets. No subnet is looked up.
+// checkSubnets checks the number of IDs of subnets.
 func checkSubnets(ids []string, least int) error {
 	if len(ids) < least {
 		return invalid("Subnets are required.")
 	}
 	if len(ids) > maxSubnets {
 		return invalid(fmt.Sprintf("Subnets cannot have more than %d members.", maxSubnets))
-	}
-	for _, id := range ids {
-		if !subnetPattern.MatchString(id) {
-			return invalid("The subnet ID '" + id + "' is not valid: expected subnet- and hex digits.")
-		}
 	}
 	return nil
 }
