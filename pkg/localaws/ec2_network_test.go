@@ -68,6 +68,9 @@ func TestDefaultVPC(t *testing.T) {
 		"DescribeSubnets":              {"subnetId", "cidrBlock", "availabilityZone", "availabilityZoneId"},
 		"DescribeRouteTables":          {"routeTableId", "routeTableAssociationId", "gatewayId"},
 		"DescribeInternetGateways":     {"internetGatewayId", "vpcId"},
+		"DescribeNatGateways":          {"natGatewayId"},
+		"DescribeAddresses":            {"allocationId"},
+		"DescribeAddressesAttribute":   {"allocationId"},
 		"DescribeNetworkAcls":          {"networkAclId", "networkAclAssociationId"},
 		"DescribeSecurityGroups":       {"groupId", "groupName"},
 		"DescribeSecurityGroupRules":   {"securityGroupRuleId"},
@@ -126,21 +129,39 @@ func TestNetworksAreKept(t *testing.T) {
 	}
 }
 
-// TestNetworks makes calls in order. A want is an error's code, or a part of the answer
-// that begins with "<"; $x is what a former call returned as x.
-func TestNetworks(t *testing.T) {
-	s := start(t, localaws.Config{})
-	known := map[string]string{}
+// An ec2Step is a call. A want is an error's code, or a part of the answer that begins with
+// "<"; $x is what a former call returned as x.
+type ec2Step struct {
+	operation, parameters, want string
+	keep                        string // "x=element"
+}
+
+// makeSteps makes calls in order, and returns what they kept.
+func makeSteps(t *testing.T, s *localawstest.Server, steps []ec2Step) (known map[string]string) {
+	t.Helper()
+	known = map[string]string{}
 	expand := func(text string) string {
 		for name, value := range known {
 			text = strings.ReplaceAll(text, "$"+name, value)
 		}
 		return text
 	}
-	for _, step := range []struct {
-		operation, parameters, want string
-		keep                        string // "x=element"
-	}{
+	for _, step := range steps {
+		parameters := strings.Fields(expand(step.parameters))
+		got := callEC2(t, s, step.operation, parameters...)
+		want := expand(step.want)
+		if strings.HasPrefix(want, "<") && !strings.Contains(got.text, want) || !strings.HasPrefix(want, "<") && got.code != want {
+			t.Errorf("%s %q: %s, want %q", step.operation, parameters, got.text, want)
+		}
+		if name, element, ok := strings.Cut(step.keep, "="); ok {
+			known[name] = got.first(element)
+		}
+	}
+	return known
+}
+
+func TestNetworks(t *testing.T) {
+	makeSteps(t, start(t, localaws.Config{}), []ec2Step{
 		{"CreateVpc", "CidrBlock=10.0.0.0/15", "InvalidVpc.Range", ""},
 		{"CreateVpc", "CidrBlock=x", "InvalidParameterValue", ""},
 		{"CreateVpc", "CidrBlock=10.0.0.0/16 AmazonProvidedIpv6CidrBlock=true", "InvalidParameterValue", ""},
@@ -256,17 +277,7 @@ func TestNetworks(t *testing.T) {
 		{"DescribeInstanceTypes", "InstanceType.1=m5.large", "<defaultVCpus>2<", ""},
 		{"DescribeInstanceTypeOfferings", "LocationType=availability-zone Filter.1.Name=instance-type Filter.1.Value.1=m5.large", "<location>eu-west-2c", ""},
 		{"DescribeAvailabilityZones", "ZoneName.1=x", "InvalidParameterValue", ""},
-	} {
-		parameters := strings.Fields(expand(step.parameters))
-		got := callEC2(t, s, step.operation, parameters...)
-		want := expand(step.want)
-		if strings.HasPrefix(want, "<") && !strings.Contains(got.text, want) || !strings.HasPrefix(want, "<") && got.code != want {
-			t.Errorf("%s %q: %s, want %q", step.operation, parameters, got.text, want)
-		}
-		if name, element, ok := strings.Cut(step.keep, "="); ok {
-			known[name] = got.first(element)
-		}
-	}
+	})
 }
 
 // TestKeyPairs checks keys with another implementation.

@@ -46,6 +46,40 @@ resource "aws_route_table_association" "eks" {
   route_table_id = aws_route_table.eks.id
 }
 
+resource "aws_eip" "nat" {
+  domain = "vpc"
+  tags   = { Name = var.change }
+}
+
+resource "aws_nat_gateway" "eks" {
+  allocation_id = aws_eip.nat.id
+  subnet_id     = aws_subnet.eks[0].id
+  tags          = { Name = var.change }
+  depends_on    = [aws_internet_gateway.eks]
+}
+
+resource "aws_subnet" "private" {
+  vpc_id            = aws_vpc.eks.id
+  cidr_block        = cidrsubnet(aws_vpc.eks.cidr_block, 8, 10)
+  availability_zone = data.aws_availability_zones.available.names[0]
+}
+
+resource "aws_route_table" "private" {
+  vpc_id = aws_vpc.eks.id
+  tags   = { Name = var.change }
+}
+
+resource "aws_route" "private" {
+  route_table_id         = aws_route_table.private.id
+  destination_cidr_block = "0.0.0.0/0"
+  nat_gateway_id         = aws_nat_gateway.eks.id
+}
+
+resource "aws_route_table_association" "private" {
+  subnet_id      = aws_subnet.private.id
+  route_table_id = aws_route_table.private.id
+}
+
 resource "aws_security_group" "nodes" {
   name   = "nodes"
   vpc_id = aws_vpc.eks.id
@@ -130,6 +164,10 @@ output "imports" {
     "aws_internet_gateway.eks"                  = aws_internet_gateway.eks.id
     "aws_security_group.nodes"                  = aws_security_group.nodes.id
     "aws_route_table.eks"                       = aws_route_table.eks.id
+    "aws_eip.nat"                               = aws_eip.nat.id
+    "aws_nat_gateway.eks"                       = aws_nat_gateway.eks.id
+    "aws_route.private"                         = "${aws_route_table.private.id}_0.0.0.0/0"
+    "aws_route_table_association.private"       = "${aws_subnet.private.id}/${aws_route_table.private.id}"
     "aws_launch_template.nodes"                 = aws_launch_template.nodes.id
     "aws_ebs_volume.data"                       = aws_ebs_volume.data.id
     "aws_vpc_security_group_ingress_rule.nodes" = aws_vpc_security_group_ingress_rule.nodes.id

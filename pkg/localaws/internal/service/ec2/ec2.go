@@ -48,7 +48,7 @@ func New(configured []Instance) api.Service {
 		},
 		Operations: slices.Concat(
 			instanceOperations(), profileOperations(), regionOperations(), tagOperations(), vpcOperations(), subnetOperations(), routeOperations(),
-			gatewayOperations(), groupOperations(), interfaceOperations(), templateOperations(), volumeOperations(), keyOperations(), typeOperations(),
+			gatewayOperations(), natGatewayOperations(), addressOperations(), groupOperations(), interfaceOperations(), templateOperations(), volumeOperations(), keyOperations(), typeOperations(),
 		),
 	}
 }

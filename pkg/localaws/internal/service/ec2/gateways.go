@@ -123,10 +123,8 @@ func attachGateway(c *call, in attachInput) (any, error) {
 	if g.VPC != "" {
 		return nil, refuse("Resource.AlreadyAssociated", "resource "+g.ID+" is already attached to network "+g.VPC)
 	}
-	for _, other := range c.region.Gateways {
-		if other.VPC == v.ID {
-			return nil, invalid("Network " + v.ID + " already has an internet gateway attached")
-		}
+	if c.internet(v.ID) != nil {
+		return nil, invalid("Network " + v.ID + " already has an internet gateway attached")
 	}
 	g.VPC = v.ID
 	return nil, nil
@@ -140,8 +138,23 @@ func detachGateway(c *call, in attachInput) (any, error) {
 	if g.VPC != v.ID {
 		return nil, refuse("Gateway.NotAttached", "resource "+g.ID+" is not attached to network "+v.ID)
 	}
+	for _, x := range c.interfaces() {
+		if x.VPC == v.ID && x.Association != nil {
+			return nil, refuse("DependencyViolation", "Network "+v.ID+" has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.")
+		}
+	}
 	g.VPC = ""
 	return nil, nil
+}
+
+// internet returns the internet gateway of a VPC; nil if it has none.
+func (c *call) internet(vpcID string) *gateway {
+	for _, g := range c.region.Gateways {
+		if g.VPC == vpcID {
+			return g
+		}
+	}
+	return nil
 }
 
 // An acl is the network ACL that a VPC has for all its subnets. It allows everything.

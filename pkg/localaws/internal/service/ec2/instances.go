@@ -318,6 +318,7 @@ type xmlInstance struct {
 		Tenancy string `xml:"tenancy"`
 	} `xml:"placement"`
 	PrivateIP    string              `xml:"privateIpAddress,omitempty"`
+	PublicIP     string              `xml:"ipAddress,omitempty"`
 	Subnet       string              `xml:"subnetId,omitempty"`
 	VPC          string              `xml:"vpcId,omitempty"`
 	Groups       items[xmlGroupName] `xml:"groupSet"`
@@ -377,6 +378,9 @@ func (c *call) xmlInstance(i *instance) xmlInstance {
 	x.RootType, x.Root, x.Key, x.Virtual, x.Hypervisor, x.Monitoring.State = "ebs", i.rootDevice(), i.KeyName, "hvm", "xen", "disabled"
 	if i.Subnet != "" && i.State != "terminated" {
 		x.Interfaces.Item = []xmlInterface{c.xmlInterface(i)}
+	}
+	if a := c.addressOf(i.interfaceID()); a != nil {
+		x.PublicIP, x.DNSName = a.IP.String(), c.publicName(a)
 	}
 	for _, v := range c.volumesOf(i) {
 		d := xmlDevice{Name: v.Device}
@@ -465,8 +469,23 @@ func (c *call) instanceFilters() map[string]field[*instance] {
 			return []string{value(i)}
 		}
 	}
+	public := func(value func(*address) string) field[*instance] {
+		return func(i *instance) []string {
+			if a := c.addressOf(i.interfaceID()); a != nil {
+				return []string{value(a)}
+			}
+			return nil
+		}
+	}
 	of := always[*instance]
 	return map[string]field[*instance]{
+		"dns-name":   public(c.publicName),
+		"ip-address": public(func(a *address) string { return a.IP.String() }),
+		"network-interface.association.allocation-id":   public((*address).id),
+		"network-interface.association.association-id":  public(func(a *address) string { return a.Association }),
+		"network-interface.association.ip-owner-id":     public(func(*address) string { return c.Account.ID }),
+		"network-interface.association.public-dns-name": public(c.publicName),
+		"network-interface.association.public-ip":       public(func(a *address) string { return a.IP.String() }),
 		"architecture": one((*instance).architecture),
 		"block-device-mapping.delete-on-termination": volumes(func(v *volume) string { return strconv.FormatBool(v.DeleteOnTermination) }),
 		"block-device-mapping.device-name":           volumes(func(v *volume) string { return v.Device }),
@@ -562,8 +581,12 @@ func (t transition) run(c *call, in transitionInput) (any, error) {
 	return fields{element("instancesSet", changes)}, nil
 }
 
-// release deletes the volumes of a terminated instance, and detaches those that stay.
+// release deletes the volumes of a terminated instance, and detaches those that stay, and
+// its Elastic IP address.
 func (c *call) release(i *instance) {
+	if i.State == "terminated" {
+		c.disassociate(i.interfaceID())
+	}
 	for id, v := range c.region.Volumes {
 		switch {
 		case i.State != "terminated" || v.Instance != i.ID:

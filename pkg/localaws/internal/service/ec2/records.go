@@ -186,7 +186,7 @@ func kinds() []interface {
 		resource(*call, string) (resource, error)
 		resources(*call) []resource
 	}{
-		instanceKind(), vpcKind(), subnetKind(), routeTableKind(), gatewayKind(), aclKind(), groupKind(), ruleKind(),
+		instanceKind(), vpcKind(), subnetKind(), routeTableKind(), gatewayKind(), natGatewayKind(), addressKind(), aclKind(), groupKind(), ruleKind(),
 		templateKind(), volumeKind(), keyKind(),
 	}
 }

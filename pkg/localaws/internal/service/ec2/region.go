@@ -16,6 +16,8 @@ type region struct {
 	Subnets     map[string]*subnet     `json:"subnets"`
 	RouteTables map[string]*routeTable `json:"routeTables"`
 	Gateways    map[string]*gateway    `json:"internetGateways"`
+	NATGateways map[string]*natGateway `json:"natGateways"`
+	Addresses   map[string]*address    `json:"addresses"`
 	ACLs        map[string]*acl        `json:"networkACLs"`
 	Groups      map[string]*group      `json:"securityGroups"`
 	Templates   map[string]*template   `json:"launchTemplates"`
@@ -38,6 +40,8 @@ func (r *region) fill() {
 	fill(&r.Subnets)
 	fill(&r.RouteTables)
 	fill(&r.Gateways)
+	fill(&r.NATGateways)
+	fill(&r.Addresses)
 	fill(&r.ACLs)
 	fill(&r.Groups)
 	fill(&r.Templates)
@@ -59,6 +63,8 @@ func (r *region) check() error {
 		account.CheckAll("subnet", r.Subnets, func(s *subnet) (string, error) { return s.ID, firstOf(checkBlock(s.CIDR), r.hasVPC(s.VPC)) }),
 		account.CheckAll("route table", r.RouteTables, func(t *routeTable) (string, error) { return t.ID, firstOf(r.hasVPC(t.VPC), t.check()) }),
 		account.CheckAll("internet gateway", r.Gateways, func(g *gateway) (string, error) { return g.ID, nil }),
+		account.CheckAll("NAT gateway", r.NATGateways, func(n *natGateway) (string, error) { return n.ID, firstOf(checkIP(n.IP), r.hasSubnet(n.Subnet)) }),
+		account.CheckAll("address", r.Addresses, func(a *address) (string, error) { return a.ID, checkIP(a.IP) }),
 		account.CheckAll("network ACL", r.ACLs, func(a *acl) (string, error) { return a.ID, r.hasVPC(a.VPC) }),
 		account.CheckAll("launch template", r.Templates, func(t *template) (string, error) { return t.ID, t.check() }),
 		account.CheckAll("volume", r.Volumes, func(v *volume) (string, error) { return v.ID, nil }),
@@ -88,9 +94,23 @@ func checkBlock(block netip.Prefix) error {
 	return nil
 }
 
+func checkIP(ip netip.Addr) error {
+	if !ip.Is4() {
+		return fmt.Errorf("%q is not an IPv4 address", ip)
+	}
+	return nil
+}
+
 func (r *region) hasVPC(id string) error {
 	if _, ok := r.VPCs[id]; !ok {
 		return fmt.Errorf("its VPC %q does not exist", id)
+	}
+	return nil
+}
+
+func (r *region) hasSubnet(id string) error {
+	if _, ok := r.Subnets[id]; !ok {
+		return fmt.Errorf("its subnet %q does not exist", id)
 	}
 	return nil
 }
@@ -129,7 +149,7 @@ func (r *region) addDefaultVPC(tx *account.Tx, name string) {
 	r.Gateways[g.ID] = g
 	r.equip(v, derived)
 	for _, table := range r.RouteTables {
-		table.Routes = append(table.Routes, &route{Destination: netip.MustParsePrefix("0.0.0.0/0"), Gateway: g.ID})
+		table.Routes = append(table.Routes, &route{Destination: netip.MustParsePrefix("0.0.0.0/0"), routeTarget: routeTarget{Gateway: g.ID}})
 	}
 }
 

@@ -31,10 +31,28 @@ func (t *routeTable) check() error {
 	return nil
 }
 
-// A route leads to an internet gateway.
+// A route leads to an internet gateway or a NAT gateway.
 type route struct {
 	Destination netip.Prefix `json:"destination"`
-	Gateway     string       `json:"gateway"`
+	routeTarget
+}
+
+// A routeTarget has the ID of one of them.
+type routeTarget struct {
+	Gateway    string `json:"gateway,omitempty" ec2:"GatewayId"`
+	NATGateway string `json:"natGateway,omitempty" ec2:"NatGatewayId"`
+}
+
+// vpc returns the ID of the VPC that a route can lead out of; empty if the target is
+// gone or detached.
+func (r routeTarget) vpc(c *call) string {
+	if g, ok := c.region.Gateways[r.Gateway]; ok {
+		return g.VPC
+	}
+	if n, ok := c.region.NATGateways[r.NATGateway]; ok {
+		return c.region.Subnets[n.Subnet].VPC
+	}
+	return ""
 }
 
 // AWS's quotas.
@@ -86,7 +104,7 @@ func routeTableKind() kind[*routeTable] {
 				"route.destination-cidr-block":           each(routes, func(r xmlRoute) string { return r.CIDR }),
 				"route.destination-ipv6-cidr-block":      each(routes, func(r xmlRoute) string { return r.IPv6 }),
 				"route.gateway-id":                       each(routes, func(r xmlRoute) string { return r.Gateway }),
-				"route.nat-gateway-id":                   func(*routeTable) []string { return nil },
+				"route.nat-gateway-id":                   each(routes, func(r xmlRoute) string { return r.NATGateway }),
 				"route.origin":                           each(routes, func(r xmlRoute) string { return r.Origin }),
 				"route.state":                            each(routes, func(r xmlRoute) string { return r.State }),
 				"vpc-id":                                 one((*routeTable).vpcID),
@@ -96,11 +114,12 @@ func routeTableKind() kind[*routeTable] {
 }
 
 type xmlRoute struct {
-	CIDR    string `xml:"destinationCidrBlock,omitempty"`
-	IPv6    string `xml:"destinationIpv6CidrBlock,omitempty"`
-	Gateway string `xml:"gatewayId"`
-	State   string `xml:"state"`
-	Origin  string `xml:"origin"`
+	CIDR       string `xml:"destinationCidrBlock,omitempty"`
+	IPv6       string `xml:"destinationIpv6CidrBlock,omitempty"`
+	Gateway    string `xml:"gatewayId,omitempty"`
+	NATGateway string `xml:"natGatewayId,omitempty"`
+	State      string `xml:"state"`
+	Origin     string `xml:"origin"`
 }
 
 type xmlRouteAssociation struct {
@@ -129,13 +148,13 @@ func (c *call) xmlRouteTable(t *routeTable) xmlRouteTable {
 	x := xmlRouteTable{ID: t.ID, VPC: t.VPC, Owner: c.Account.ID, Tags: xmlTags(t.Tags)}
 	x.Routes.Item = append(x.Routes.Item, xmlRoute{CIDR: c.region.VPCs[t.VPC].CIDR.String(), Gateway: "local", State: "active", Origin: "CreateRouteTable"})
 	for _, r := range t.Routes {
-		to := xmlRoute{Gateway: r.Gateway, State: "blackhole", Origin: "CreateRoute"}
+		to := xmlRoute{Gateway: r.Gateway, NATGateway: r.NATGateway, State: "blackhole", Origin: "CreateRoute"}
 		if r.Destination.Addr().Is4() {
 			to.CIDR = r.Destination.String()
 		} else {
 			to.IPv6 = r.Destination.String()
 		}
-		if g, ok := c.region.Gateways[r.Gateway]; ok && g.VPC == t.VPC {
+		if r.vpc(c) == t.VPC {
 			to.State = "active"
 		}
 		x.Routes.Item = append(x.Routes.Item, to)
@@ -224,7 +243,17 @@ func (t *routeTable) index(destination netip.Prefix) int {
 
 type routeInput struct {
 	destinationInput
-	Gateway string `ec2:"GatewayId,required"`
+	routeTarget
+}
+
+func (in routeInput) check() error {
+	switch {
+	case in.Gateway == "" && in.NATGateway == "":
+		return missing("GatewayId or NatGatewayId")
+	case in.Gateway != "" && in.NATGateway != "":
+		return invalidCombination("The parameter gatewayId cannot be used with the parameter natGatewayId")
+	}
+	return nil
 }
 
 // target returns the table, the destination and whether the table may have the route.
@@ -240,12 +269,14 @@ func (in routeInput) target(c *call) (*routeTable, netip.Prefix, error) {
 	if block := c.region.VPCs[t.VPC].CIDR; block.Contains(destination.Addr()) && destination.Bits() >= block.Bits() {
 		return nil, destination, invalid("The destination CIDR block " + destination.String() + " is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.")
 	}
-	g, ok := c.region.Gateways[in.Gateway]
-	if !ok {
-		return nil, destination, refuse("InvalidGatewayID.NotFound", "The gateway ID '"+in.Gateway+"' does not exist. localaws has routes to internet gateways.")
+	if _, ok := c.region.Gateways[in.Gateway]; !ok && in.Gateway != "" {
+		return nil, destination, refuse("InvalidGatewayID.NotFound", "The gateway ID '"+in.Gateway+"' does not exist. localaws has routes to internet gateways and NAT gateways.")
 	}
-	if g.VPC != t.VPC {
-		return nil, destination, invalid("route table " + t.ID + " and network gateway " + g.ID + " belong to different networks")
+	if _, ok := c.region.NATGateways[in.NATGateway]; !ok && in.NATGateway != "" {
+		return nil, destination, refuse("InvalidNatGatewayID.NotFound", "The natGateway ID '"+in.NATGateway+"' does not exist")
+	}
+	if in.vpc(c) != t.VPC {
+		return nil, destination, invalid("route table " + t.ID + " and network gateway " + in.Gateway + in.NATGateway + " belong to different networks")
 	}
 	return t, destination, nil
 }
@@ -255,7 +286,7 @@ func createRoute(c *call, in routeInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at := t.index(destination); at >= 0 && t.Routes[at].Gateway == in.Gateway {
+	if at := t.index(destination); at >= 0 && t.Routes[at].routeTarget == in.routeTarget {
 		return nil, nil
 	} else if at >= 0 {
 		return nil, refuse("RouteAlreadyExists", "The route identified by "+destination.String()+" already exists.")
@@ -263,7 +294,7 @@ func createRoute(c *call, in routeInput) (any, error) {
 	if err := bounded(len(t.Routes), maxRoutes, "RouteLimitExceeded", "routes of the route table"); err != nil {
 		return nil, err
 	}
-	t.Routes = append(t.Routes, &route{destination, in.Gateway})
+	t.Routes = append(t.Routes, &route{destination, in.routeTarget})
 	return nil, nil
 }
 
@@ -276,7 +307,7 @@ func replaceRoute(c *call, in routeInput) (any, error) {
 	if at < 0 {
 		return nil, refuse("InvalidParameterValue", "There is no route defined for '"+destination.String()+"' in the route table. Use CreateRoute instead.")
 	}
-	t.Routes[at].Gateway = in.Gateway
+	t.Routes[at].routeTarget = in.routeTarget
 	return nil, nil
 }
 

@@ -293,8 +293,13 @@ func (s *subnet) first() netip.Addr { return s.CIDR.Masked().Addr().Next().Next(
 func (c *call) usedAddresses(in *subnet) map[netip.Addr]bool {
 	used := map[netip.Addr]bool{}
 	for _, i := range c.instances() {
-		if i.Subnet == in.ID {
+		if i.Subnet == in.ID && i.PrivateIP.IsValid() {
 			used[i.PrivateIP] = true
+		}
+	}
+	for _, n := range c.region.NATGateways {
+		if n.Subnet == in.ID {
+			used[n.IP] = true
 		}
 	}
 	return used

@@ -301,11 +301,7 @@ func subnetKind() kind[*subnet] {
 
 // free returns the number of free addresses of a subnet. AWS reserves five.
 func (c *call) free(s *subnet) int {
-	n := 1<<(32-s.CIDR.Bits()) - 5
-	for _, i := range c.instances() {
-		n -= count(s.CIDR.Contains(i.PrivateIP) && i.Subnet == s.ID)
-	}
-	return max(n, 0)
+	return max(1<<(32-s.CIDR.Bits())-5-len(c.usedAddresses(s)), 0)
 }
 
 type xmlSubnet struct {
@@ -412,6 +408,11 @@ func deleteSubnet(c *call, in subnetInput) (any, error) {
 	}
 	for _, i := range c.instances() {
 		if i.Subnet == s.ID && i.State != "terminated" {
+			return nil, dependent("subnet", s.ID)
+		}
+	}
+	for _, n := range c.region.NATGateways {
+		if n.Subnet == s.ID {
 			return nil, dependent("subnet", s.ID)
 		}
 	}
