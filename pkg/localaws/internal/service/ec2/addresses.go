@@ -127,8 +127,8 @@ func allocateAddress(c *call, in allocateInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.region.Addresses) >= maxAddresses {
-		return nil, refuse("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+	if err := bounded(len(c.region.Addresses), maxAddresses, "AddressLimitExceeded", "addresses"); err != nil {
+		return nil, err
 	}
 	a := &address{base: made, IP: c.publicIP(made.ID)}
 	c.region.Addresses[a.ID] = a

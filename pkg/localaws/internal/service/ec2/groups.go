@@ -79,10 +79,9 @@ func allowAll(id, groupID string) *rule {
 	return &rule{base: base{ID: id}, Group: groupID, Egress: true, ruleSpec: ruleSpec{Protocol: anyProtocol, CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
 }
 
-// AWS's quotas, but for the groups of a region, which are 2500.
 const (
-	maxGroups = 500
-	maxRules  = 60 // of a group, in each direction
+	maxGroups = 500 // of a region; AWS's quota is 2500
+	maxRules  = 60  // of a group, in each direction: AWS's quota
 )
 
 func groupOperations() []api.Operation {
@@ -280,7 +279,7 @@ func createGroup(c *call, in createGroupInput) (any, error) {
 			return nil, refuse("InvalidGroup.Duplicate", "The security group '"+in.Name+"' already exists for VPC '"+v.ID+"'")
 		}
 	}
-	if err := bounded(len(c.region.Groups), maxGroups, "SecurityGroupLimitExceeded", "security groups"); err != nil {
+	if err := boundedHere(len(c.region.Groups), maxGroups, "SecurityGroupLimitExceeded", "security groups of a region"); err != nil {
 		return nil, err
 	}
 	g := &group{base: made, VPC: v.ID, Name: in.Name, Description: in.Description, Rules: map[string]*rule{}}

@@ -32,7 +32,7 @@ type keyPair struct {
 	Created     time.Time `json:"created"`
 }
 
-// maxKeyPairs bounds the key pairs of a region.
+// maxKeyPairs bounds the key pairs of a region. AWS's quota is 5000.
 const maxKeyPairs = 500
 
 func keyOperations() []api.Operation {
@@ -88,7 +88,7 @@ func (in newKeyInput) make(c *call) (*keyPair, error) {
 	if c.keyNamed(in.Name) != nil {
 		return nil, refuse("InvalidKeyPair.Duplicate", "The keypair already exists")
 	}
-	return &keyPair{base: made, Name: in.Name, Created: c.Time}, bounded(len(c.region.KeyPairs), maxKeyPairs, "KeyPairLimitExceeded", "key pairs")
+	return &keyPair{base: made, Name: in.Name, Created: c.Time}, boundedHere(len(c.region.KeyPairs), maxKeyPairs, "KeyPairLimitExceeded", "key pairs of a region")
 }
 
 // response describes a new key pair.

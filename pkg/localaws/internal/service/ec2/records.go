@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -117,12 +118,21 @@ func (c *call) creating(noun string, tags map[string]string, keys map[string][]s
 	return grants
 }
 
-// bounded returns an error if there are as many as there can be.
+// bounded returns an error if there are as many as AWS's quota allows.
 func bounded(have, limit int, code, what string) error {
 	if have < limit {
 		return nil
 	}
-	return refuse(code, fmt.Sprintf("The maximum number of %s has been reached: %d.", what, limit))
+	return refuse(code, "The maximum number of "+what+" has been reached.")
+}
+
+// boundedHere returns an error if there are as many as localaws keeps, which are fewer than
+// AWS's quota.
+func boundedHere(have, limit int, code, what string) error {
+	if have < limit {
+		return nil
+	}
+	return api.Refuse(http.StatusBadRequest, code, fmt.Sprintf("localaws keeps %d %s at most.", limit, what))
 }
 
 // sorted returns the records in the order of their IDs.

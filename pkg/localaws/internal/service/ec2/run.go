@@ -406,7 +406,7 @@ func (c *call) room(in launchInput, l *launch) (int, error) {
 	case in.Min > c.free(l.subnet):
 		return 0, refuse("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in subnet '"+l.Subnet+"' to satisfy the requested number of instances.")
 	case len(c.region.Volumes)+in.Min*len(l.volumes) > maxVolumes:
-		return 0, refuse("VolumeLimitExceeded", fmt.Sprintf("The maximum number of volumes has been reached: %d.", maxVolumes))
+		return 0, boundedHere(maxVolumes, maxVolumes, "VolumeLimitExceeded", "volumes of a region")
 	}
 	return min(in.Max, maxInstances-living, c.free(l.subnet), (maxVolumes-len(c.region.Volumes))/len(l.volumes)), nil
 }

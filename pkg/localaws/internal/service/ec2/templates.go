@@ -293,7 +293,7 @@ func createTemplate(c *call, in createTemplateInput) (any, error) {
 			return nil, refuse("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.")
 		}
 	}
-	if err := bounded(len(c.region.Templates), maxTemplates, "LaunchTemplateLimitExceeded", "launch templates"); err != nil {
+	if err := boundedHere(len(c.region.Templates), maxTemplates, "MaxTemplateLimitExceeded", "launch templates of a region"); err != nil {
 		return nil, err
 	}
 	t := &template{base: made, Name: in.Name, Created: c.Time, Creator: c.Caller.ARN, Default: 1, Token: in.Token, Request: digest}
@@ -400,7 +400,7 @@ func createTemplateVersion(c *call, in createTemplateVersionInput) (any, error) 
 			return nil, err
 		}
 	}
-	if err := bounded(len(t.Versions), maxTemplateVersions, "LaunchTemplateVersionLimitExceeded", "versions of the launch template"); err != nil {
+	if err := boundedHere(len(t.Versions), maxTemplateVersions, "MaxTemplateVersionLimitExceeded", "versions of a launch template"); err != nil {
 		return nil, err
 	}
 	return fields{element("launchTemplateVersion", xmlVersionOf(t, t.add(c, in.Description, data)))}, nil

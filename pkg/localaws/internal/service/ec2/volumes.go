@@ -252,7 +252,7 @@ func createVolume(c *call, in createVolumeInput) (any, error) {
 			return xmlFields(xmlVolumeOf(other)), nil
 		}
 	}
-	if err := bounded(len(c.region.Volumes), maxVolumes, "VolumeLimitExceeded", "volumes"); err != nil {
+	if err := boundedHere(len(c.region.Volumes), maxVolumes, "VolumeLimitExceeded", "volumes of a region"); err != nil {
 		return nil, err
 	}
 	c.region.Volumes[v.ID] = v
