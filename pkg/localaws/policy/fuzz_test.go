@@ -22,7 +22,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed, "s3:GetObject", "bob")
 	}
 	f.Fuzz(func(t *testing.T, text, action, value string) {
-		for _, parse := range []func([]byte) (*policy.Document, error){policy.Parse, policy.ParseTrust, policy.ParseResource} {
+		for _, parse := range []func([]byte) (*policy.Document, error){policy.Parse, policy.ParseTrust, policy.ParseStoredTrust, policy.ParseResource} {
 			document, err := parse([]byte(text))
 			if err != nil {
 				if document != nil || err.Error() == "" {

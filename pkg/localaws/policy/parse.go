@@ -105,14 +105,28 @@ func identityLanguage() language {
 }
 
 // ParseTrust parses the trust policy of a role.
-func ParseTrust(document []byte) (*Document, error) {
-	return parse(document, resourceLanguage(TrustPolicy, func(p *parser, s *statement, raw object) {
+func ParseTrust(document []byte) (*Document, error) { return parse(document, trustLanguage()) }
+
+// ParseStoredTrust is to ParseTrust what [ParseStored] is to Parse.
+func ParseStoredTrust(document []byte) (*Document, error) {
+	l := trustLanguage()
+	l.stored = true
+	return parse(document, l)
+}
+
+// trustLanguage returns the language of trust policies.
+func trustLanguage() language {
+	return resourceLanguage(TrustPolicy, func(p *parser, s *statement, raw object) {
 		refuse := func(reason string) { p.refuse(malformed(ofSyntax, reason)) }
-		if raw["NotPrincipal"] != nil {
-			refuse("AssumeRole policy must not contain NotPrincipal field.")
-		}
-		if raw["Principal"] == "*" {
-			refuse(`AssumeRolepolicy contained an invalid principal: "STAR":"*".`)
+		checkAction := checkAction
+		if !p.stored {
+			checkAction = checkTrustAction
+			if raw["NotPrincipal"] != nil {
+				refuse("AssumeRole policy must not contain NotPrincipal field.")
+			}
+			if raw["Principal"] == "*" {
+				refuse(`AssumeRolepolicy contained an invalid principal: "STAR":"*".`)
+			}
 		}
 		p.principals(s, raw)
 		// Without a condition anybody's identity pool could assume the role.
@@ -126,8 +140,8 @@ func ParseTrust(document []byte) (*Document, error) {
 			refuse("AssumeRole policy must not contain resources.")
 		}
 		s.resources.negated = true // everything except the empty string
-		p.actions(s, raw, checkTrustAction)
-	}))
+		p.actions(s, raw, checkAction)
+	})
 }
 
 // ParseResource parses the policy of a resource other than a role.

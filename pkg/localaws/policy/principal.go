@@ -118,7 +118,7 @@ func (p *parser) principals(s *statement, raw object) {
 	case value != nil && other != nil:
 		refuse(p.syntax)
 		return
-	case other != nil && !s.deny:
+	case other != nil && !s.deny && !p.stored:
 		refuse("Allow with NotPrincipal is not allowed.")
 		return
 	case other != nil:
@@ -148,7 +148,7 @@ func (p *parser) principals(s *statement, raw object) {
 			return
 		}
 		for _, value := range values {
-			if !s.principals.add(kind, value) {
+			if !s.principals.add(kind, value) && !p.stored { // a stored one names nobody
 				refuse(fmt.Sprintf("Invalid principal in policy: %q:%q", strings.ToUpper(kind), value))
 			}
 		}

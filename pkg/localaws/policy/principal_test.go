@@ -249,3 +249,45 @@ func TestPrincipalARNs(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestParseStoredTrust checks trust policies that the first version of this package
+// accepted: they still load, and allow what they did.
+func TestParseStoredTrust(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		statement string
+		want      policy.Decision
+	}{
+		"a wildcard":              {`"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:*"`, policy.Allow},
+		"an action in lower case": {`"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:assumerole"`, policy.Allow},
+		"another action":          {`"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:GetCallerIdentity"`, policy.ImplicitDeny},
+		"everyone":                {`"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"`, policy.Allow},
+		"everyone but Alice":      {`"Effect":"Allow","NotPrincipal":{"AWS":"arn:aws:iam::123456789012:user/Alice"},"Action":"sts:AssumeRole"`, policy.Allow},
+		"not for everyone but":    {`"Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::123456789012:user/Alice"},"Action":"sts:AssumeRole"`, policy.ExplicitDeny},
+		"a group":                 {`"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:group/Admins"},"Action":"sts:AssumeRole"`, policy.ImplicitDeny},
+		"a service that is none":  {`"Effect":"Allow","Principal":{"Service":"ec2","AWS":"123456789012"},"Action":"sts:AssumeRole"`, policy.Allow},
+	} {
+		text := []byte(`{"Version":"2012-10-17","Statement":{` + test.statement + `}}`)
+		if _, err := policy.ParseTrust(text); err == nil {
+			t.Errorf("%s: a new one was accepted", name)
+		}
+		document, err := policy.ParseStoredTrust(text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		request := policy.Request{Action: "sts:AssumeRole", Resource: "arn:aws:iam::123456789012:role/R", Principal: bob()}
+		if got := policy.Evaluate(request, document); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+	for _, statement := range []string{
+		`"Effect":"Allow","Action":"sts:AssumeRole"`,
+		`"Effect":"allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"`,
+		`"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole","Resource":"*"`,
+	} {
+		if _, err := policy.ParseStoredTrust([]byte(`{"Statement":{` + statement + `}}`)); err == nil {
+			t.Errorf("%s was accepted", statement)
+		}
+	}
+}

@@ -186,10 +186,10 @@ type trustDocument struct {
 // MarshalText returns the policy's text.
 func (d trustDocument) MarshalText() ([]byte, error) { return []byte(d.text), nil }
 
-// UnmarshalText parses the policy.
+// UnmarshalText parses the policy of a state, which was accepted before.
 func (d *trustDocument) UnmarshalText(text []byte) (err error) {
 	d.text = string(text)
-	d.Document, err = policy.ParseTrust(text)
+	d.Document, err = policy.ParseStoredTrust(text)
 	return err
 }
 

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
@@ -38,5 +39,22 @@ func TestLink(t *testing.T) {
 	}
 	if read.Roles["r"].Trusted["arn"] != "AIDA1" || read.Roles["r"].Trust.Document == nil || len(read.Deletions) != 1 {
 		t.Errorf("role %+v, deletions %q", read.Roles["r"], read.Deletions)
+	}
+}
+
+// TestStoredTrustPolicies checks that a trust policy that was accepted before loads,
+// even if a new one like it is refused.
+func TestStoredTrustPolicies(t *testing.T) {
+	const text = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:*"}]}`
+	encoded, err := json.Marshal(map[string]any{"roles": map[string]any{"r": map[string]string{"name": "r", "trust": text}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := newState(managedpolicy.New("aws"))
+	if err := errors.Join(json.Unmarshal(encoded, read), read.Check()); err != nil {
+		t.Fatal(err)
+	}
+	if got := read.Roles["r"].Trust.text; got != text {
+		t.Errorf("the policy is now %s", got)
 	}
 }
