@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
@@ -26,6 +27,9 @@ func lines(results []iamtypes.EvaluationResult) string {
 		}
 		if len(r.MissingContextValues) > 0 {
 			line += " without " + strings.Join(r.MissingContextValues, ", ")
+		}
+		if r.OrganizationsDecisionDetail != nil {
+			line += fmt.Sprint(" organization ", r.OrganizationsDecisionDetail.AllowedByOrganizations)
 		}
 		if r.PermissionsBoundaryDecisionDetail != nil {
 			line += fmt.Sprint(" boundary ", r.PermissionsBoundaryDecisionDetail.AllowedByPermissionsBoundary)
@@ -60,7 +64,13 @@ func TestSimulateCustomPolicy(t *testing.T) {
 }`
 	const first, second, boundary = "PolicyInputList.1", "PolicyInputList.2", "PermissionsBoundaryPolicyInputList.1"
 	object, get, all := statement("Allow", "s3:GetObject", "*"), statement("Allow", "s3:Get*", "*"), statement("Allow", "s3:*", "*")
-	denyGet := statement("Deny", "s3:Get*", "*")
+	denyGet, ec2 := statement("Deny", "s3:Get*", "*"), statement("Allow", "ec2:*", "*")
+	levels := func(all ...[]string) (levels []iamtypes.OrderedOrganizationPolicyType) {
+		for _, level := range all {
+			levels = append(levels, iamtypes.OrderedOrganizationPolicyType{ServiceControlPolicyInputList: level})
+		}
+		return levels
+	}
 	oneLine := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::ü/${aws:username}"}]}`
 	single := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}}`
 	for name, test := range map[string]struct {
@@ -106,6 +116,18 @@ func TestSimulateCustomPolicy(t *testing.T) {
 		"a boundary that denies": {
 			iam.SimulateCustomPolicyInput{PolicyInputList: []string{all}, PermissionsBoundaryPolicyInputList: []string{denyGet}, ActionNames: []string{"s3:GetObject"}},
 			"s3:GetObject * explicitDeny " + by(boundary, denyGet) + " boundary false",
+		},
+		"an organization that allows": {
+			iam.SimulateCustomPolicyInput{PolicyInputList: []string{get}, ActionNames: []string{"s3:GetObject"}, OrderedOrganizationPolicyInputList: levels([]string{object}, []string{ec2, all})},
+			"s3:GetObject * allowed " + by(first, get) + " organization true",
+		},
+		"an organization that denies": {
+			iam.SimulateCustomPolicyInput{PolicyInputList: []string{get}, ActionNames: []string{"s3:GetObject"}, OrderedOrganizationPolicyInputList: levels([]string{ec2}, []string{all, denyGet})},
+			"s3:GetObject * explicitDeny organization false",
+		},
+		"a level that allows nothing, whatever a policy denies": {
+			iam.SimulateCustomPolicyInput{PolicyInputList: []string{denyGet}, ActionNames: []string{"s3:GetObject"}, OrderedOrganizationPolicyInputList: levels([]string{ec2}, []string{all}), PermissionsBoundaryPolicyInputList: []string{all}},
+			"s3:GetObject * implicitDeny organization false",
 		},
 	} {
 		answer, err := client.SimulateCustomPolicy(ctx, &test.input)
@@ -174,6 +196,49 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 	}, "eks:ListClusters"), "eks:ListClusters * allowed "+by("role_deployer_eks", tagged)+" "+by("PermissionsBoundaryPolicyInputList.1", eks)+" boundary true")
 }
 
+// TestSimulationsInAnOrganization checks that the service control policies of the
+// account decide, and for whom.
+func TestSimulationsInAnOrganization(t *testing.T) {
+	s, other := startTwo(t)
+	ctx := t.Context()
+	everything := statement("Allow", "*", "*")
+	simulate := func(config aws.Config, source string, resources ...string) iamtypes.EvaluationResult {
+		t.Helper()
+		answer, err := iam.NewFromConfig(config).SimulatePrincipalPolicy(ctx, &iam.SimulatePrincipalPolicyInput{
+			PolicySourceArn: &source, ActionNames: []string{"eks:ListClusters"}, ResourceArns: resources, PolicyInputList: []string{everything},
+		})
+		must(t, err)
+		return answer.EvaluationResults[0]
+	}
+	const member = "arn:aws:iam::" + otherAccount + ":"
+	compare := func(config aws.Config, source, want string) {
+		t.Helper()
+		result := simulate(config, source)
+		result.MatchedStatements = nil
+		if got := lines([]iamtypes.EvaluationResult{result}); got != "eks:ListClusters * "+want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
+	compare(other, member+"user/administrator", "allowed") // without an organization
+	o := organizeAll(t, s, other)
+	compare(other, member+"user/administrator", "allowed organization true")
+	must(t, o.attach(o.policy("deny", statement("Deny", "eks:*", "*")), o.root))
+	compare(other, member+"user/administrator", "explicitDeny organization false")
+	compare(s.SDK(), arn("user/administrator"), "allowed organization true") // the account that manages the organization
+	must(t, errorOf(iam.NewFromConfig(other).CreateGroup(ctx, &iam.CreateGroupInput{GroupName: aws.String("devs")})))
+	compare(other, member+"group/devs", "explicitDeny organization false")
+	linked, err := iam.NewFromConfig(other).CreateServiceLinkedRole(ctx, &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String("eks.amazonaws.com")})
+	must(t, err)
+	compare(other, *linked.Role.Arn, "allowed organization true")
+
+	// No policy is evaluated after a denial.
+	if denied := simulate(other, member+"user/administrator", "arn:aws:eks:eu-west-2:"+otherAccount+":cluster/c"); denied.EvalDecisionDetails != nil || len(denied.MatchedStatements) > 0 {
+		t.Errorf("%+v", denied)
+	}
+	must(t, errorOf(o.manages.DisablePolicyType(ctx, &organizations.DisablePolicyTypeInput{RootId: &o.root, PolicyType: scp})))
+	compare(other, member+"user/administrator", "allowed organization true")
+}
+
 // by formats the only statement of a one-line policy. Real AWS responses have column
 // 38 for a policy with this beginning.
 func by(source, document string) string {
@@ -233,6 +298,9 @@ func TestSimulationsAreChecked(t *testing.T) {
 		attempt{"no policy", custom(func(i *iam.SimulateCustomPolicyInput) { i.PolicyInputList = []string{} }), "ValidationError"},
 		attempt{"a policy that is none", custom(func(i *iam.SimulateCustomPolicyInput) { i.PolicyInputList = []string{"{}"} }), "InvalidInput"},
 		attempt{"a boundary that is none", custom(func(i *iam.SimulateCustomPolicyInput) { i.PermissionsBoundaryPolicyInputList = []string{"{}"} }), "InvalidInput"},
+		attempt{"a service control policy that is none", custom(func(i *iam.SimulateCustomPolicyInput) {
+			i.OrderedOrganizationPolicyInputList = []iamtypes.OrderedOrganizationPolicyType{{ServiceControlPolicyInputList: []string{"{}"}}}
+		}), "InvalidInput"},
 		attempt{"two boundaries", custom(func(i *iam.SimulateCustomPolicyInput) {
 			i.PermissionsBoundaryPolicyInputList = []string{statement("Allow", "*", "*"), statement("Allow", "*", "*")}
 		}), "InvalidInput"},

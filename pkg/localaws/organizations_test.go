@@ -31,6 +31,12 @@ type organized struct {
 func organize(t *testing.T) organized {
 	t.Helper()
 	s, other := startTwo(t)
+	return organizeAll(t, s, other)
+}
+
+// organizeAll creates an organization of the two accounts of a local AWS.
+func organizeAll(t *testing.T, s *localawstest.Server, other aws.Config) organized {
+	t.Helper()
 	o := organized{Server: s, t: t, manages: organizations.NewFromConfig(s.SDK()), member: other}
 	_, err := o.manages.CreateOrganization(t.Context(), &organizations.CreateOrganizationInput{})
 	must(t, err)

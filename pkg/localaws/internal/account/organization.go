@@ -26,6 +26,11 @@ func (tx *Tx) Limits() [][]*policy.Document {
 	return nil
 }
 
+// InOrganization reports whether the account is in an organization.
+func (tx *Tx) InOrganization() bool {
+	return tx.Account.all.organizationKeys(tx.Account.ID) != nil
+}
+
 // organizationKeys returns the condition keys of an account's place in an
 // organization.
 func (a *Accounts) organizationKeys(accountID string) map[string][]string {

@@ -67,10 +67,17 @@ func (s *state) policiesOf(tx *account.Tx, e *entity) policy.Policies {
 	if e.Boundary != "" {
 		all.Boundary = cmp.Or(s.Policy(e.Boundary), &policy.Document{}) // a deleted boundary allows nothing
 	}
-	if !strings.HasPrefix(e.Path, serviceLinkedPath) { // AWS's services act with these roles
-		all.Organization = tx.Limits()
-	}
+	all.Organization = e.limits(tx)
 	return all
+}
+
+// limits returns the service control policies that limit an entity. AWS's services act
+// with service-linked roles, so none limits these.
+func (e *entity) limits(tx *account.Tx) [][]*policy.Document {
+	if strings.HasPrefix(e.Path, serviceLinkedPath) {
+		return nil
+	}
+	return tx.Limits()
 }
 
 // sessionPolicies returns the policies that limit a session. Nil means no limit

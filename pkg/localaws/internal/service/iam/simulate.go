@@ -11,6 +11,12 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
+// The parameters for a hierarchy of service control policies.
+const (
+	organizationInputs = "OrderedOrganizationPolicyInputList.member"
+	controlInputs      = "ServiceControlPolicyInputList"
+)
+
 func simulationOperations() map[string]operation {
 	all := func(*call) string { return "*" }
 	source := func(c *call) string { return c.Get("PolicySourceArn") }
@@ -20,7 +26,7 @@ func simulationOperations() map[string]operation {
 		"MaxItems", "Marker",
 	}
 	return map[string]operation{
-		"SimulateCustomPolicy":             read(all, simulateCustomPolicy, accepts...),
+		"SimulateCustomPolicy":             read(all, simulateCustomPolicy, append(accepts, organizationInputs+".N."+controlInputs+".member.N")...),
 		"SimulatePrincipalPolicy":          read(source, simulatePrincipalPolicy, append(accepts, "PolicySourceArn")...),
 		"GetContextKeysForCustomPolicy":    read(all, contextKeysForCustomPolicy, "PolicyInputList.member.N"),
 		"GetContextKeysForPrincipalPolicy": read(source, contextKeysForPrincipalPolicy, "PolicySourceArn", "PolicyInputList.member.N"),
@@ -101,6 +107,10 @@ type simulation struct {
 	policies []source
 	boundary *source // nil without one
 	context  map[string][]string
+	// organized reports that the account is in an organization, and limits are the
+	// organization's service control policies, a list a level.
+	organized bool
+	limits    [][]*policy.Document
 }
 
 func simulateCustomPolicy(c *call) (any, error) {
@@ -111,7 +121,30 @@ func simulateCustomPolicy(c *call) (any, error) {
 	if len(policies) == 0 {
 		return nil, missing("policyInputList")
 	}
-	return c.simulate(&simulation{policies: policies, context: c.timeKeys()})
+	limits, err := c.controlInputs()
+	if err != nil {
+		return nil, err
+	}
+	return c.simulate(&simulation{policies: policies, context: c.timeKeys(), organized: len(limits) > 0, limits: limits})
+}
+
+// controlInputs returns the service control policies in a call, a list a level.
+func (c *call) controlInputs() ([][]*policy.Document, error) {
+	var levels [][]*policy.Document
+	for {
+		level, err := c.inputs(organizationInputs + "." + strconv.Itoa(len(levels)+1) + "." + controlInputs)
+		if err != nil {
+			return nil, err
+		}
+		if len(level) == 0 {
+			return levels, nil
+		}
+		var documents []*policy.Document
+		for _, source := range level {
+			documents = append(documents, source.Document)
+		}
+		levels = append(levels, documents)
+	}
 }
 
 // simulatePrincipalPolicy sets the condition keys that a call by the user or role
@@ -125,7 +158,7 @@ func simulatePrincipalPolicy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &simulation{policies: append(c.state.sources(kind, e), added...), context: c.timeKeys()}
+	s := &simulation{policies: append(c.state.sources(kind, e), added...), context: c.timeKeys(), organized: c.InOrganization(), limits: e.limits(c.Tx)}
 	if boundary, ok := c.state.managedSource(e.Boundary); ok {
 		s.boundary = &boundary
 	}
@@ -153,8 +186,8 @@ func (c *call) timeKeys() map[string][]string {
 // state is locked meanwhile.
 const maxSimulated = 10000
 
-// maxDetails bounds the statements and the missing context keys in one response. A
-// page is shorter than the call wants if its results could have more; AWS may shorten
+// maxDetails bounds the statements that are evaluated for one response, and its missing
+// context keys. A page is shorter than the call wants if it needs more; AWS may shorten
 // pages too.
 const maxDetails = 20000
 
@@ -164,9 +197,10 @@ type xmlEvaluation struct {
 	EvalDecision                      string
 	MatchedStatements                 members[xmlMatched]
 	MissingContextValues              members[string]
-	PermissionsBoundaryDecisionDetail *xmlBoundaryDecision `xml:",omitempty"`
+	OrganizationsDecisionDetail       *xmlOrganizationDecision `xml:",omitempty"`
+	PermissionsBoundaryDecisionDetail *xmlBoundaryDecision     `xml:",omitempty"`
 	// EvalDecisionDetails is about other accounts: AWS returns it empty for a resource,
-	// and not at all for all of them.
+	// and not at all for all of them, or if a service control policy denies.
 	EvalDecisionDetails     *struct{}                   `xml:",omitempty"`
 	ResourceSpecificResults *members[xmlResourceResult] `xml:",omitempty"`
 }
@@ -187,6 +221,8 @@ type xmlMatched struct {
 }
 
 type xmlBoundaryDecision struct{ AllowedByPermissionsBoundary bool }
+
+type xmlOrganizationDecision struct{ AllowedByOrganizations bool }
 
 // simulate evaluates every action on every resource in a call.
 func (c *call) simulate(s *simulation) (any, error) {
@@ -226,6 +262,9 @@ func (c *call) simulate(s *simulation) (any, error) {
 	details := len(absent)
 	for _, source := range s.all() {
 		details += source.Len()
+	}
+	for _, document := range slices.Concat(s.limits...) {
+		details += document.Len()
 	}
 	requests, more, err := pageOf(c, requests, max(1, maxDetails/max(1, details)))
 	if err != nil {
@@ -300,11 +339,19 @@ func (s *simulation) all() []source {
 // evaluate evaluates a request and returns the statements that decide: the matching
 // ones, or only those that deny if any does.
 func (s *simulation) evaluate(request policy.Request) xmlEvaluation {
+	result := xmlEvaluation{EvalActionName: request.Action, EvalResourceName: request.Resource}
+	limited := s.organization(request)
+	if s.organized {
+		result.OrganizationsDecisionDetail = &xmlOrganizationDecision{limited == policy.Allow}
+	}
+	if limited != policy.Allow {
+		result.EvalDecision = limited.String()
+		return result
+	}
 	var policies policy.Policies
 	for _, source := range s.policies {
 		policies.Identity = append(policies.Identity, source.Document)
 	}
-	result := xmlEvaluation{EvalActionName: request.Action, EvalResourceName: request.Resource}
 	if s.boundary != nil {
 		policies.Boundary = s.boundary.Document
 		result.PermissionsBoundaryDecisionDetail = &xmlBoundaryDecision{policy.Evaluate(request, policies.Boundary) == policy.Allow}
@@ -324,6 +371,21 @@ func (s *simulation) evaluate(request policy.Request) xmlEvaluation {
 	return result
 }
 
+// organization returns the decision of the service control policies. Unless they allow
+// the request, AWS evaluates nothing else.
+func (s *simulation) organization(request policy.Request) policy.Decision {
+	decision := policy.Allow
+	for _, level := range s.limits {
+		switch policy.Evaluate(request, level...) {
+		case policy.ExplicitDeny:
+			return policy.ExplicitDeny
+		case policy.ImplicitDeny:
+			decision = policy.ImplicitDeny
+		}
+	}
+	return decision
+}
+
 // missing sets the context keys that are missing: those of a resource that the call
 // names are with it.
 func (x *xmlEvaluation) missing(keys []string) {
@@ -331,7 +393,9 @@ func (x *xmlEvaluation) missing(keys []string) {
 		x.MissingContextValues.Member = keys
 		return
 	}
-	x.EvalDecisionDetails = &struct{}{}
+	if o := x.OrganizationsDecisionDetail; o == nil || o.AllowedByOrganizations {
+		x.EvalDecisionDetails = &struct{}{}
+	}
 	x.ResourceSpecificResults = new(membersOf([]xmlResourceResult{
 		{x.EvalResourceName, x.EvalDecision, x.MatchedStatements, membersOf(keys), x.PermissionsBoundaryDecisionDetail},
 	}))
