@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
 
 // OperationsOf are the names of a service's operations.
@@ -56,4 +59,23 @@ func (a *AWS) AddUsers(n int) (AccessKey, error) {
 		return AccessKey{}, err
 	}
 	return key, a.accounts.Import(text)
+}
+
+// OpenSession opens a session of a role, as one of AWS's services does.
+func (a *AWS) OpenSession(roleARN string) (key AccessKey, token string, err error) {
+	owner, served := a.accounts.Account(account.OfARN(roleARN))
+	if !served {
+		return key, "", fmt.Errorf("no account of %s", roleARN)
+	}
+	err = owner.Update(func(tx *account.Tx) error {
+		role, ok := tx.Identities().Role(roleARN)
+		if !ok {
+			return fmt.Errorf("no role %s", roleARN)
+		}
+		opened := &account.Session{RoleID: role.ID, Name: "service"}
+		tx.Identities().OpenSession(tx, opened, time.Hour)
+		key, token = AccessKey{ID: opened.AccessKeyID, Secret: opened.Secret}, opened.Token
+		return nil
+	})
+	return key, token, err
 }

@@ -309,6 +309,31 @@ func TestServiceControlPoliciesLimit(t *testing.T) {
 	must(t, list(session))
 }
 
+// TestServiceControlPoliciesExempt checks that service control policies limit neither
+// service-linked roles nor the account that manages the organization: only the roles'
+// own policies count, and a service-linked role has none here.
+func TestServiceControlPoliciesExempt(t *testing.T) {
+	o := organize(t)
+	ctx := t.Context()
+	must(t, o.attach(o.policy("deny", statement("Deny", "eks:*", "*")), o.root))
+	for id, config := range map[string]aws.Config{account: o.SDK(), otherAccount: o.member} {
+		client := iam.NewFromConfig(config)
+		linked, err := client.CreateServiceLinkedRole(ctx, &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String("eks.amazonaws.com")})
+		must(t, err)
+		plain, err := client.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("plain"), AssumeRolePolicyDocument: trustOf(id, "{}")})
+		must(t, err)
+		limited := "with an explicit deny in a service control policy"
+		if id == account {
+			limited = "because no identity-based policy allows"
+		}
+		for role, want := range map[string]string{*linked.Role.Arn: "because no identity-based policy allows", *plain.Role.Arn: limited} {
+			key, token, err := o.OpenSession(role)
+			must(t, err)
+			wantMessage(t, "AccessDeniedException", want, errorOf(eks.NewFromConfig(o.SDKAs(key, token)).ListClusters(ctx, nil)))
+		}
+	}
+}
+
 // TestOrganizationsNeedPermission checks the resources.
 func TestOrganizationsNeedPermission(t *testing.T) {
 	o := organize(t)
