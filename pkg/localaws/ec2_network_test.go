@@ -318,6 +318,25 @@ func TestKeyPairs(t *testing.T) {
 	}
 }
 
+// TestKeyPairOnce creates key pairs of one name at a time: one is created.
+func TestKeyPairOnce(t *testing.T) {
+	s := start(t, localaws.Config{})
+	codes := make(chan string, 3)
+	for range cap(codes) {
+		go func() { codes <- callEC2(t, s, "CreateKeyPair", "KeyName=k", "KeyType=rsa").code }()
+	}
+	got := map[string]int{}
+	for range cap(codes) {
+		got[<-codes]++
+	}
+	if got[""] != 1 || got["InvalidKeyPair.Duplicate"] != 2 {
+		t.Errorf("%v", got)
+	}
+	if made := callEC2(t, s, "DescribeKeyPairs").all("keyName"); !slices.Equal(made, []string{"k"}) {
+		t.Errorf("%q", made)
+	}
+}
+
 // TestUserData reads user data from the metadata service.
 func TestUserData(t *testing.T) {
 	s := start(t, localaws.Config{})

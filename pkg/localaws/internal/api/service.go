@@ -67,6 +67,14 @@ type Decoded struct {
 	Run func(*account.Tx) (any, error)
 }
 
+// A Work is the error of a Run that needs what takes long to make, such as a key. The
+// gateway does it outside of any transaction, so that other calls are answered meanwhile,
+// and then runs the call again from its authentication on: state and permissions may be
+// others by then. A Run returns it once it has checked everything, and has changed nothing.
+type Work struct{ Do func() error }
+
+func (*Work) Error() string { return "the work that the call needs is not done" }
+
 // A Definition is an operation with an input of its own type. Its functions are as in
 // [Decoded], and get the input.
 type Definition[In any] struct {

@@ -5,6 +5,8 @@ package gateway
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -37,13 +39,19 @@ type Gateway struct {
 	trail    *trail.Trail
 	faults   *Faults
 	log      *slog.Logger
+	// working has a value for each [api.Work] that is being done.
+	working chan struct{}
 }
+
+// maxWorks bounds the works that are done at a time: they keep a core busy.
+const maxWorks = 1
 
 // New returns a gateway.
 func New(config Config) *Gateway {
 	return &Gateway{
 		accounts: config.Accounts, clock: config.Clock, services: config.Services, unknown: config.Unknown,
 		trail: config.Trail, faults: newFaults(config.Services, config.Random), log: config.Log,
+		working: make(chan struct{}, maxWorks),
 	}
 }
 
@@ -97,7 +105,7 @@ func (g *Gateway) answer(c call, fault *api.Error) outcome {
 			return outcome{failed: failed}
 		}
 	}
-	change, err := g.accounts.Default().Do(c.Call, func(tx *account.Tx) error {
+	change, err := g.transact(c, func(tx *account.Tx) error {
 		if home, ok := tx.In(home(tx, c, o.web)); ok {
 			tx = home
 			o.account = tx.Account.ID
@@ -131,6 +139,26 @@ func (g *Gateway) answer(c call, fault *api.Error) outcome {
 			"The change was made, but may not have been saved: it is lost if localaws stops now. The log of localaws says why. The next change saves it again.")
 	}
 	return o
+}
+
+// transact runs a transaction for a call, and again after the work that it asks for.
+func (g *Gateway) transact(c call, run func(*account.Tx) error) (change uint64, err error) {
+	change, err = g.accounts.Default().Do(c.Call, run)
+	work, ok := errors.AsType[*api.Work](err)
+	if !ok {
+		return change, err
+	}
+	select {
+	case g.working <- struct{}{}:
+	case <-c.request.Context().Done():
+		return 0, fmt.Errorf("waiting for other work: %w", c.request.Context().Err())
+	}
+	err = work.Do()
+	<-g.working
+	if err != nil {
+		return 0, err
+	}
+	return g.accounts.Default().Do(c.Call, run)
 }
 
 // home returns the ID of the account that a call is made in: that of the key or, for an

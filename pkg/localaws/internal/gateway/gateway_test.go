@@ -11,7 +11,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -101,6 +104,19 @@ func things() api.Service {
 	}
 }
 
+// works is the operation Work, which asks for a work of the test's the first time.
+func works(do func() error) api.Operation {
+	return api.Define(api.Definition[*bool]{
+		Facts: api.Facts{Name: "Work"}, Decode: func(api.Input) (*bool, error) { return new(bool), nil }, Resource: api.Anything[*bool],
+		Run: func(_ *account.Tx, done *bool) (any, error) {
+			if *done {
+				return "done", nil
+			}
+			return nil, &api.Work{Do: func() error { *done = true; return do() }}
+		},
+	})
+}
+
 // others is a service with JSON.
 func others() api.Service {
 	return api.Service{
@@ -118,10 +134,12 @@ type server struct {
 	trail *trail.Trail
 }
 
-func start(t testing.TB) server {
+// start starts a gateway; the service things also has the given operations.
+func start(t testing.TB, operations ...api.Operation) server {
 	t.Helper()
 	clock := account.NewClock(func() time.Time { return now })
 	services := []api.Service{things(), others()}
+	services[0].Operations = append(services[0].Operations, operations...)
 	opened, err := account.Open(account.Config{
 		IDs: []string{"111122223333", "444455556666"}, Region: "eu-west-2", Partition: "aws", Clock: clock, Parts: []account.Part{services[0].State},
 	})
@@ -143,11 +161,15 @@ type sent struct {
 	key, service, region string
 	token                string
 	at                   time.Time
+	ctx                  context.Context // nil is the test's
 }
 
 func (s server) answer(t testing.TB, what sent) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, what.url, strings.NewReader(what.body))
+	if what.ctx != nil {
+		r = r.WithContext(what.ctx)
+	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for name, value := range what.header {
 		r.Header.Set(name, value)
@@ -257,6 +279,74 @@ func TestSteps(t *testing.T) {
 
 // TestEventsSayWho checks who an event says that the caller is, and that it holds no
 // secret.
+// TestWorkIsOutsideTransactions makes a call while another one's work is done. A work is
+// done only for who may call the operation, and an error of it is the call's.
+func TestWorkIsOutsideTransactions(t *testing.T) {
+	var s server
+	failure, done := error(nil), 0
+	s = start(t, works(func() error {
+		done++
+		if other := s.answer(t, sent{url: regional, body: get, key: "ROOT", service: "sts", region: "eu-west-2"}); other.Code != http.StatusOK {
+			t.Errorf("a call meanwhile: %d %s", other.Code, other.Body)
+		}
+		return failure
+	}))
+	for _, test := range []struct {
+		key    string
+		failed error
+		status int
+		part   string
+		done   int
+	}{
+		{"NOBODY", nil, http.StatusForbidden, "AccessDenied", 0},
+		{"ROOT", nil, http.StatusOK, "done", 1},
+		{"ROOT", errors.New("no more entropy"), http.StatusInternalServerError, "no more entropy", 2},
+	} {
+		failure = test.failed
+		got := s.answer(t, sent{url: regional, body: "Action=Work&Version=2011-06-15", key: test.key, service: "sts", region: "eu-west-2"})
+		if got.Code != test.status || !strings.Contains(got.Body.String(), test.part) || done != test.done {
+			t.Errorf("%s: %d %s after %d works, want %d %s after %d", test.key, got.Code, got.Body, done, test.status, test.part, test.done)
+		}
+	}
+}
+
+// TestWorkIsBounded checks that one work is done at a time, and that a client that is gone
+// waits for none.
+func TestWorkIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var doing atomic.Int32
+		finish := make(chan struct{})
+		s := start(t, works(func() error {
+			doing.Add(1)
+			<-finish
+			doing.Add(-1)
+			return nil
+		}))
+		body := "Action=Work&Version=2011-06-15"
+		var all sync.WaitGroup
+		answers := make(chan int, 3)
+		gone, leave := context.WithCancel(t.Context())
+		for _, ctx := range []context.Context{t.Context(), t.Context(), gone} {
+			all.Go(func() {
+				answers <- s.answer(t, sent{url: regional, body: body, key: "ROOT", service: "sts", region: "eu-west-2", ctx: ctx}).Code
+			})
+			synctest.Wait()
+		}
+		if n := doing.Load(); n != 1 {
+			t.Errorf("%d works at a time, want 1", n)
+		}
+		leave()
+		if code := <-answers; code != http.StatusInternalServerError {
+			t.Errorf("the client that is gone: %d", code)
+		}
+		close(finish)
+		all.Wait()
+		if first, second := <-answers, <-answers; first != http.StatusOK || second != http.StatusOK {
+			t.Errorf("%d and %d", first, second)
+		}
+	})
+}
+
 func TestEventsSayWho(t *testing.T) {
 	s := start(t)
 	s.answer(t, sent{url: regional, body: get + "&SecretWord=mellon", key: "ROOT", service: "sts", region: "eu-west-2"})

@@ -125,30 +125,41 @@ func createKeyPair(c *call, in createKeyInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var private []byte
-	if in.Type == "ed25519" {
-		public, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		private = openSSH(public, key)
-		k.set("ssh-ed25519", wire([]byte("ssh-ed25519"), public))
-	} else {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			return nil, err
-		}
-		private = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-		k.set("ssh-rsa", wireRSA(&key.PublicKey))
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			return nil, err
-		}
-		sum := sha1.Sum(der) // as AWS does for keys that it creates
-		k.Fingerprint = colons(sum[:])
+	made, err := once(c, in.generate)
+	if err != nil {
+		return nil, err
+	}
+	k.set(made.algorithm, made.public)
+	if made.fingerprint != "" {
+		k.Fingerprint = made.fingerprint
 	}
 	c.region.KeyPairs[k.ID] = k
-	return k.response(string(private)), nil
+	return k.response(string(made.private)), nil
+}
+
+// A madeKey is a key that CreateKeyPair makes: the public one in SSH's encoding, and the
+// private one in PEM. An Ed25519 key has the usual fingerprint.
+type madeKey struct {
+	algorithm, fingerprint string
+	public, private        []byte
+}
+
+func (in createKeyInput) generate() (madeKey, error) {
+	if in.Type == "ed25519" {
+		public, key, err := ed25519.GenerateKey(rand.Reader)
+		return madeKey{algorithm: "ssh-ed25519", public: wire([]byte("ssh-ed25519"), public), private: openSSH(public, key)}, err
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return madeKey{}, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return madeKey{}, err
+	}
+	sum := sha1.Sum(der) // as AWS does for keys that it creates
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	return madeKey{"ssh-rsa", colons(sum[:]), wireRSA(&key.PublicKey), private}, nil
 }
 
 // set sets the public key, in SSH's encoding.

@@ -22,6 +22,8 @@ type call struct {
 	form   api.Form
 	// dry reports that the call only asks whether it is permitted.
 	dry bool
+	// made is what the call's work made, if it is done; see [once].
+	made *any
 }
 
 // An input may have checks that need no state.
@@ -36,6 +38,7 @@ func (d dryRun) isDry() bool { return d.DryRun }
 type request[In any] struct {
 	form api.Form
 	in   In
+	made *any
 }
 
 // define makes an operation.
@@ -47,10 +50,10 @@ func define[In any](name string, run func(*call, In) (any, error)) api.Definitio
 			if c, ok := any(in).(checked); ok && err == nil {
 				err = c.check()
 			}
-			return request[In]{input.Form, in}, err
+			return request[In]{input.Form, in, new(any)}, err
 		},
 		Run: func(tx *account.Tx, r request[In]) (any, error) {
-			c := &call{Tx: tx, state: account.Get[*state](tx), form: r.form}
+			c := &call{Tx: tx, state: account.Get[*state](tx), form: r.form, made: r.made}
 			c.region = c.state.region(tx, tx.Region)
 			if d, ok := any(r.in).(interface{ isDry() bool }); ok {
 				c.dry = d.isDry()
@@ -86,6 +89,20 @@ func describe[In any](name string, run func(*call, In) (any, error)) api.Operati
 	})
 	d.ReadOnly, d.Resource = true, api.Anything[request[In]]
 	return api.Define(d)
+}
+
+// once returns what takes long to make, as [api.Work]: the first time, its error ends the
+// transaction.
+func once[T any](c *call, build func() (T, error)) (T, error) {
+	if made, ok := (*c.made).(T); ok {
+		return made, nil
+	}
+	var none T
+	return none, &api.Work{Do: func() error {
+		made, err := build()
+		*c.made = made
+		return err
+	}}
 }
 
 // A grant is one permission that a call needs.
