@@ -29,11 +29,13 @@ import (
 func recordTests() map[string]permissionTest {
 	const user, ssh, certificate, saml = "UserName=alice", "UserName=alice&SSHPublicKeyId=x", "ServerCertificateName=new&Path=/x/", "SAMLProviderArn=arn:aws:iam::" + account + ":saml-provider/x"
 	tests := map[string]permissionTest{
-		"UploadServerCertificate": {certificate, "server-certificate/x/new"},
-		"ListServerCertificates":  {"PathPrefix=/x/", "server-certificate/x/"},
-		"CreateSAMLProvider":      {"Name=x", "saml-provider/x"},
-		"ListSAMLProviders":       {"", "saml-provider/"},
-		"ChangePassword":          {"", "user/nobody"},
+		"UploadServerCertificate":            {certificate, "server-certificate/x/new"},
+		"ListServerCertificates":             {"PathPrefix=/x/", "server-certificate/x/"},
+		"CreateSAMLProvider":                 {"Name=x", "saml-provider/x"},
+		"ListSAMLProviders":                  {"", "saml-provider/"},
+		"ChangePassword":                     {"", "user/nobody"},
+		"GenerateServiceLastAccessedDetails": {"Arn=arn:aws:iam::" + account + ":user/team/alice", "user/team/alice"},
+		"ListPoliciesGrantingServiceAccess":  {"Arn=arn:aws:iam::" + account + ":role/team/deployer", "role/team/deployer"},
 	}
 	for form, of := range map[string]struct {
 		resource string
@@ -52,6 +54,7 @@ func recordTests() map[string]permissionTest {
 		}},
 		"": {"*", []string{
 			"UpdateAccountPasswordPolicy", "GetAccountPasswordPolicy", "DeleteAccountPasswordPolicy", "GenerateCredentialReport", "GetCredentialReport",
+			"GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities",
 			"EnableOutboundWebIdentityFederation", "DisableOutboundWebIdentityFederation", "GetOutboundWebIdentityFederationInfo",
 		}},
 	} {

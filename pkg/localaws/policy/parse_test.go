@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
@@ -357,4 +358,31 @@ func TestParseResource(t *testing.T) {
 		{`{"Statement":{"Effect":"Allow","Principal":"*","Resource":"*"}}`, "Missing required field Action"},
 		{`{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject"}}`, "Policy statement must contain resources."},
 	})
+}
+
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ statement, named, granted string }{
+		{`"Effect":"Allow","Action":["S3:GetObject","ec2:*","s3:Put*"]`, "ec2 s3", "ec2 s3"},
+		{`"Effect":"Allow","Action":["s3:*","*"]`, "s3", "ec2 iam s3"},
+		{`"Effect":"Allow","NotAction":["iam:*","s3:GetObject"]`, "", "ec2 s3"},
+		{`"Effect":"Allow","NotAction":"*"`, "", ""},
+		{`"Effect":"Deny","Action":"s3:*"`, "", ""},
+		{`"Effect":"Deny","NotAction":"s3:*"`, "", ""},
+		{`"Effect":"Allow","Action":"s3:*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}`, "s3", "s3"},
+	} {
+		document := parse(t, policy.Parse, `[{`+test.statement+`,"Resource":"*"}]`)
+		if got := strings.Join(document.Services(), " "); got != test.named {
+			t.Errorf("%s names %q, want %q", test.statement, got, test.named)
+		}
+		var granted []string
+		for _, service := range []string{"EC2", "iam", "s3"} {
+			if document.Grants(service) {
+				granted = append(granted, strings.ToLower(service))
+			}
+		}
+		if got := strings.Join(granted, " "); got != test.granted {
+			t.Errorf("%s grants %q, want %q", test.statement, got, test.granted)
+		}
+	}
 }

@@ -115,6 +115,35 @@ type Position struct{ Line, Column int }
 // Len returns the number of statements.
 func (d *Document) Len() int { return len(d.statements) }
 
+// Grants reports whether a statement allows an action of a service, such as "s3",
+// whatever its resources and conditions.
+func (d *Document) Grants(service string) bool {
+	service = strings.ToLower(service)
+	every := func(action text) bool { return action.literal == "*" || action.literal == service+":*" }
+	some := func(action text) bool { return every(action) || strings.HasPrefix(action.literal, service+":") }
+	return slices.ContainsFunc(d.statements, func(s statement) bool {
+		if s.actions.negated {
+			return !s.deny && !slices.ContainsFunc(s.actions.list, every)
+		}
+		return !s.deny && slices.ContainsFunc(s.actions.list, some)
+	})
+}
+
+// Services returns the services that allowed actions name, in lower case. "*" and
+// NotAction name none.
+func (d *Document) Services() []string {
+	var services []string
+	for _, s := range d.statements {
+		for _, action := range s.actions.list {
+			if service, _, named := strings.Cut(action.literal, ":"); named && !s.deny && !s.actions.negated {
+				services = append(services, service)
+			}
+		}
+	}
+	slices.Sort(services)
+	return slices.Compact(services)
+}
+
 // Matching returns the statements that match a request, in their order.
 func (d *Document) Matching(r Request) []Statement {
 	var matching []Statement

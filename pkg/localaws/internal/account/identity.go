@@ -44,8 +44,9 @@ type Identities interface {
 	// Credentials returns the secret of an access key and its owner, or ErrNoKey or
 	// ErrExpired.
 	Credentials(tx *Tx, accessKeyID, sessionToken string) (secret string, caller *Caller, err error)
-	// NoteUse records that the caller's key signed the call.
-	NoteUse(tx *Tx)
+	// NoteUse records that the caller's key signed the call of an operation; empty if
+	// the service has no such operation.
+	NoteUse(tx *Tx, operation string)
 
 	// KeyExists reports whether a long-term key or a session has the ID.
 	KeyExists(accessKeyID string) bool

@@ -105,6 +105,15 @@ type call struct {
 	malformed *api.Error
 }
 
+// known returns the name of the operation; empty for an unknown one, whose name the
+// caller chose.
+func (c call) known() string {
+	if c.operation == nil {
+		return ""
+	}
+	return c.operation.Name
+}
+
 // decode finds the operation that a request is for, and reads its input.
 func decode(a addressed) call {
 	c := call{addressed: a}

@@ -114,7 +114,7 @@ func (g *Gateway) answer(c call, fault *api.Error) outcome {
 		caller, failed := authenticate(tx, c)
 		if caller != nil {
 			tx.AccessKeyID, tx.Caller, o.caller = c.signature.AccessKeyID, caller, caller
-			tx.Identities().NoteUse(tx)
+			tx.Identities().NoteUse(tx, c.known())
 		}
 		if failed := cmp.Or(fault, failed, c.malformed); failed != nil {
 			return failed

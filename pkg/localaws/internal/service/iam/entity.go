@@ -28,6 +28,8 @@ type entity struct {
 	// Boundary is the ARN of the managed policy that is its permissions boundary;
 	// empty without one. A group has none.
 	Boundary string `json:"permissionsBoundary,omitempty"`
+	// Accessed holds the last calls to each service. A group makes none.
+	Accessed map[string]access `json:"accessed,omitempty"`
 }
 
 // A kind is a kind of entity. Code that is the same for all three uses it.

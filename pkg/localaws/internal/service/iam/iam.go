@@ -49,7 +49,7 @@ func operations() map[string]operation {
 	for _, group := range []map[string]operation{
 		userOperations(), accessKeyOperations(), groupOperations(), roleOperations(), managedPolicyOperations(),
 		serviceLinkedOperations(), instanceProfileOperations(), oidcProviderOperations(), mfaDeviceOperations(), accountOperations(), simulationOperations(),
-		loginOperations(), sshKeyOperations(), certificateOperations(), samlOperations(), reportOperations(), outboundOperations(),
+		loginOperations(), sshKeyOperations(), certificateOperations(), samlOperations(), reportOperations(), accessOperations(), outboundOperations(),
 	} {
 		maps.Copy(all, group)
 	}
@@ -243,6 +243,10 @@ func tagOperations(noun, nameParameter string, resource func(*call) string, find
 // missing returns the error for a missing field; field is its name on the wire.
 func missing(field string) error {
 	return invalid(field, "failed to satisfy constraint: Member must not be null")
+}
+
+func tooShort(field string, limit int) error {
+	return invalid(field, "failed to satisfy constraint: Member must have length greater than or equal to "+strconv.Itoa(limit))
 }
 
 func tooLong(field string, limit int) error {

@@ -29,13 +29,17 @@ func (s *state) Credentials(tx *account.Tx, accessKeyID, sessionToken string) (s
 	return "", nil, account.ErrNoKey
 }
 
-// NoteUse records that a key signed a call, of a user or of a session of a role.
-func (s *state) NoteUse(tx *account.Tx) {
+// NoteUse records that a key signed a call, of a user or of a session.
+func (s *state) NoteUse(tx *account.Tx, operation string) {
 	use := keyUse{tx.Time, tx.Service, tx.Region}
 	if key, ok := s.keys[tx.AccessKeyID]; ok {
 		key.LastUse = use
+		key.user.noteAccess(tx, operation)
 	} else if opened := s.Sessions[tx.AccessKeyID]; opened.role != nil {
 		opened.role.LastUse = use
+		opened.role.noteAccess(tx, operation)
+	} else {
+		opened.user.noteAccess(tx, operation)
 	}
 }
 

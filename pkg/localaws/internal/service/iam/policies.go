@@ -118,16 +118,25 @@ func (s *state) noSuchPolicy(arn, message string) error {
 
 var policyARNPattern = regexp.MustCompile(`^arn:[\w-]+:iam::(aws|\d{12}):policy/.+$`)
 
-// checkPolicyARN checks an ARN; field is its name on the wire.
-func checkPolicyARN(field, arn string) error {
+// checkARN checks the length of an ARN; field is its name on the wire.
+func checkARN(field, arn string) error {
 	switch {
 	case arn == "":
 		return missing(field)
 	case len(arn) < 20:
-		return invalid(field, "failed to satisfy constraint: Member must have length greater than or equal to 20")
+		return tooShort(field, 20)
 	case len(arn) > 2048:
 		return tooLong(field, 2048)
-	case !policyARNPattern.MatchString(arn):
+	}
+	return nil
+}
+
+// checkPolicyARN checks the ARN of a managed policy; field is its name on the wire.
+func checkPolicyARN(field, arn string) error {
+	if err := checkARN(field, arn); err != nil {
+		return err
+	}
+	if !policyARNPattern.MatchString(arn) {
 		return invalidInput("ARN " + arn + " is not valid.")
 	}
 	return nil
@@ -347,6 +356,12 @@ func deletePolicy(c *call) (any, error) {
 	return nil, nil
 }
 
+// A holder is an entity that has a policy, with the name of its kind.
+type holder struct {
+	kind string
+	*entity
+}
+
 func listEntitiesForPolicy(c *call) (any, error) {
 	m, err := c.policy()
 	if err != nil {
@@ -363,10 +378,6 @@ func listEntitiesForPolicy(c *call) (any, error) {
 	prefix, err := c.pathPrefix()
 	if err != nil {
 		return nil, err
-	}
-	type holder struct {
-		kind string
-		*entity
 	}
 	var all []holder
 	for kind, e := range c.state.entities() {

@@ -37,13 +37,24 @@ func simulationOperations() map[string]operation {
 type source struct {
 	id string
 	document
+	of xmlSource // of an existing policy
+}
+
+// An xmlSource says which policy of which entity it is.
+type xmlSource struct {
+	PolicyName string
+	PolicyType string
+	PolicyArn  string `xml:",omitempty"`
+	EntityType string `xml:",omitempty"`
+	EntityName string `xml:",omitempty"`
 }
 
 // sources returns the policies of an entity and of a user's groups.
 func (s *state) sources(kind string, e *entity) []source {
 	var all []source
 	for _, inline := range e.Inline {
-		all = append(all, source{lower(kind) + "_" + e.Name + "_" + inline.Name, inline.Document})
+		of := xmlSource{PolicyName: inline.Name, PolicyType: "INLINE", EntityType: strings.ToUpper(kind), EntityName: e.Name}
+		all = append(all, source{lower(kind) + "_" + e.Name + "_" + inline.Name, inline.Document, of})
 	}
 	for _, arn := range e.Attached {
 		if managed, ok := s.managedSource(arn); ok {
@@ -68,7 +79,7 @@ func (s *state) managedSource(arn string) (source, bool) {
 	if at < 0 {
 		return source{}, false
 	}
-	return source{m.Name, m.Versions[at].Document}, true
+	return source{m.Name, m.Versions[at].Document, xmlSource{PolicyName: m.Name, PolicyType: "MANAGED", PolicyArn: m.ARN}}, true
 }
 
 // inputs returns the policies in a list parameter.
@@ -80,15 +91,13 @@ func (c *call) inputs(list string) ([]source, error) {
 		if err != nil {
 			return nil, invalidInput("Invalid policy " + id + ": " + api.ErrorOf(err).Message)
 		}
-		all = append(all, source{id, document})
+		all = append(all, source{id: id, document: document})
 	}
 	return all, nil
 }
 
-// simulated returns the user, group or role whose policies a call simulates, and the
-// name of its kind.
-func (c *call) simulated() (kind string, e *entity, err error) {
-	arn := c.Get("PolicySourceArn")
+// entity returns the user, group or role with an ARN, and the name of its kind.
+func (c *call) entity(arn string) (kind string, e *entity, err error) {
 	for kind, e := range c.state.entities() {
 		if e.ARN == arn {
 			return kind, e, nil
@@ -150,7 +159,7 @@ func (c *call) controlInputs() ([][]*policy.Document, error) {
 // simulatePrincipalPolicy sets the condition keys that a call by the user or role
 // would have, unless the call overrides them.
 func simulatePrincipalPolicy(c *call) (any, error) {
-	kind, e, err := c.simulated()
+	kind, e, err := c.entity(c.Get("PolicySourceArn"))
 	if err != nil {
 		return nil, err
 	}
@@ -438,7 +447,7 @@ func contextKeysForCustomPolicy(c *call) (any, error) {
 }
 
 func contextKeysForPrincipalPolicy(c *call) (any, error) {
-	kind, e, err := c.simulated()
+	kind, e, err := c.entity(c.Get("PolicySourceArn"))
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,8 @@ type state struct {
 	// Deletions are the tasks that deleted service-linked roles.
 	Deletions []string `json:"deletions,omitempty"`
 
+	// reports are the last reports of accesses, the oldest first. A restart loses them.
+	reports       []*accessReport
 	keys          map[string]*accessKey // of users, by access key ID
 	members       memberships
 	awsPolicies   *managedpolicy.Catalog

@@ -42,6 +42,19 @@ func TestLink(t *testing.T) {
 	}
 }
 
+// TestServicesHaveNames checks that reports of accesses name every service that an
+// AWS-managed policy grants.
+func TestServicesHaveNames(t *testing.T) {
+	names := serviceNames()
+	for p := range managedpolicy.New("aws").All() {
+		for _, service := range p.Document.Services() {
+			if names[service] == "" {
+				t.Errorf("%s, which %s grants, has no name", service, p.Name)
+			}
+		}
+	}
+}
+
 // TestStoredTrustPolicies checks that a trust policy that was accepted before loads,
 // even if a new one like it is refused.
 func TestStoredTrustPolicies(t *testing.T) {
