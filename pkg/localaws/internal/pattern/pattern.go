@@ -7,16 +7,24 @@ import (
 	"sync"
 )
 
-// Pattern is a regular expression.
-type Pattern struct{ compiled func() *regexp.Regexp }
+// Pattern is a regular expression. The zero Pattern matches every text.
+type Pattern struct {
+	expression string
+	compiled   func() *regexp.Regexp
+}
 
 // New returns a pattern, which must be valid.
 func New(expression string) Pattern {
-	return Pattern{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })}
+	return Pattern{expression, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })}
 }
 
 // MatchString reports whether a text contains a match.
-func (p Pattern) MatchString(text string) bool { return p.compiled().MatchString(text) }
+func (p Pattern) MatchString(text string) bool {
+	return p.compiled == nil || p.compiled().MatchString(text)
+}
+
+// String returns the expression.
+func (p Pattern) String() string { return p.expression }
 
 // FindStringSubmatch returns the first match and its groups; nil if there is none.
 func (p Pattern) FindStringSubmatch(text string) []string {

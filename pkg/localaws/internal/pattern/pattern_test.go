@@ -18,6 +18,12 @@ func TestPattern(t *testing.T) {
 			t.Errorf("groups %q", got)
 		}
 	}
+	if key.String() != `^(\w+)=(\w+)$` {
+		t.Errorf("the expression is %s", key)
+	}
+	if zero := (pattern.Pattern{}); !zero.MatchString("") || !zero.MatchString("a") {
+		t.Error("the zero Pattern does not match every text")
+	}
 }
 
 // A start compiles nothing.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/image"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // Instance is an EC2 instance.
@@ -75,7 +75,7 @@ const (
 	defaultImage        = "ami-00000000000000000"
 )
 
-var instanceIDPattern = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
+var instanceIDPattern = pattern.New(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
 func (i *instance) id() string                 { return i.ID }
 func (i *instance) tagged() *map[string]string { return &i.Tags }

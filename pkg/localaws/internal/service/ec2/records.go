@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A record is a resource in a region.
@@ -44,7 +44,7 @@ type kind[T record] struct {
 	xml     func(*call, T) any
 }
 
-var hexDigits = regexp.MustCompile(`^([0-9a-f]{8}|[0-9a-f]{17})$`)
+var hexDigits = pattern.New(`^([0-9a-f]{8}|[0-9a-f]{17})$`)
 
 // find returns the record with an ID.
 func (k kind[T]) find(c *call, id string) (T, error) {

@@ -3,12 +3,12 @@ package iam
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // An access is the last call to a service, and to each of its operations.
@@ -278,7 +278,7 @@ func (x xmlEntityAccess) time() time.Time {
 	return time.Time(*x.LastAuthenticated)
 }
 
-var namespacePattern = regexp.MustCompile(`^[\w-]*$`)
+var namespacePattern = pattern.New(`^[\w-]*$`)
 
 // checkNamespace checks the name of a service; field is its name on the wire.
 func checkNamespace(field, service string) error {

@@ -2,9 +2,10 @@ package iam
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // accountOperations returns the operations on the account as a whole.
@@ -20,8 +21,8 @@ func accountOperations() map[string]operation {
 }
 
 var (
-	aliasPattern     = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	accountIDPattern = regexp.MustCompile(`^\d{12}$`)
+	aliasPattern     = pattern.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	accountIDPattern = pattern.New(`^\d{12}$`)
 )
 
 // createAccountAlias replaces the existing alias: an account has one.

@@ -5,7 +5,6 @@ package iam
 import (
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
@@ -143,7 +143,7 @@ func (s *state) tagsOf(arn string) []tag {
 
 // tagPattern does not check the length: a counted pattern compiles to as many
 // copies, and this one is large.
-var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+var tagPattern = pattern.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 func isTag(text string, atLeast, atMost int) bool {
 	n := utf8.RuneCountInString(text)
@@ -254,10 +254,10 @@ func tooLong(field string, limit int) error {
 }
 
 var (
-	namePattern     = regexp.MustCompile(`^[\w+=,.@-]+$`)
-	pathPattern     = regexp.MustCompile(`^/([\x21-\x7E]+/)?$`)
-	prefixPattern   = regexp.MustCompile(`^/[\x21-\x7F]*$`)
-	documentPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{FF}]+$`)
+	namePattern     = pattern.New(`^[\w+=,.@-]+$`)
+	pathPattern     = pattern.New(`^/([\x21-\x7E]+/)?$`)
+	prefixPattern   = pattern.New(`^/[\x21-\x7F]*$`)
+	documentPattern = pattern.New(`^[\t\n\r\x{20}-\x{FF}]+$`)
 )
 
 // checkName checks the name of a user, role or policy; field is its name on the

@@ -1,12 +1,12 @@
 package iam
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // An accessKey is a long-term access key of a user.
@@ -110,7 +110,7 @@ func listAccessKeys(c *call) (any, error) {
 	return append(fields{element("UserName", u.Name)}, list...), err
 }
 
-var keyIDPattern = regexp.MustCompile(`^\w{16,128}$`)
+var keyIDPattern = pattern.New(`^\w{16,128}$`)
 
 // accessKey returns the access key that a call names, of any user.
 func (c *call) accessKey() (*accessKey, error) {

@@ -6,11 +6,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A loginProfile is a user's password for the console, which does not exist here. Only
@@ -205,10 +206,10 @@ func (s *state) passwordPolicy() passwordPolicy {
 }
 
 var (
-	upperPattern  = regexp.MustCompile(`[A-Z]`)
-	lowerPattern  = regexp.MustCompile(`[a-z]`)
-	numberPattern = regexp.MustCompile(`[0-9]`)
-	symbolPattern = regexp.MustCompile(`[!@#$%^&*()_+=\[\]{}|'-]`)
+	upperPattern  = pattern.New(`[A-Z]`)
+	lowerPattern  = pattern.New(`[a-z]`)
+	numberPattern = pattern.New(`[0-9]`)
+	symbolPattern = pattern.New(`[!@#$%^&*()_+=\[\]{}|'-]`)
 )
 
 // breach returns why a user may not have a password; empty if it is fine.

@@ -4,11 +4,12 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // An oidcProvider is an issuer whose tokens can assume roles.
@@ -153,7 +154,7 @@ func (o *oidcProvider) addClient(id string) error {
 	return nil
 }
 
-var thumbprintPattern = regexp.MustCompile(`^[0-9A-Fa-f]{40}$`)
+var thumbprintPattern = pattern.New(`^[0-9A-Fa-f]{40}$`)
 
 // thumbprints returns the thumbprints in a call: of certificates to trust when
 // fetching the keys of the issuer. Like AWS, localaws needs them only for

@@ -3,7 +3,6 @@ package iam
 import (
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -116,7 +116,7 @@ func (s *state) noSuchPolicy(arn, message string) error {
 	return noSuchEntity(message)
 }
 
-var policyARNPattern = regexp.MustCompile(`^arn:[\w-]+:iam::(aws|\d{12}):policy/.+$`)
+var policyARNPattern = pattern.New(`^arn:[\w-]+:iam::(aws|\d{12}):policy/.+$`)
 
 // checkARN checks the length of an ARN; field is its name on the wire.
 func checkARN(field, arn string) error {
@@ -424,7 +424,7 @@ func createPolicyVersion(c *call) (any, error) {
 	return fields{element("PolicyVersion", m.versionXML(v))}, nil
 }
 
-var versionPattern = regexp.MustCompile(`^v[1-9][0-9]*(\.[A-Za-z0-9-]*)?$`)
+var versionPattern = pattern.New(`^v[1-9][0-9]*(\.[A-Za-z0-9-]*)?$`)
 
 // version returns the index of the version that a call names.
 func (c *call) version(m *managedPolicy) (int, error) {

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -174,8 +174,8 @@ func (c *call) addRole(r *role) error {
 }
 
 var (
-	ssoPathPattern = regexp.MustCompile(`^/aws-reserved/sso\.amazonaws\.com/([a-z0-9-]+/)?$`)
-	ssoNamePattern = regexp.MustCompile(`^AWSReservedSSO_[\w+=,.@-]{1,32}_[0-9a-f]{16}$`)
+	ssoPathPattern = pattern.New(`^/aws-reserved/sso\.amazonaws\.com/([a-z0-9-]+/)?$`)
+	ssoNamePattern = pattern.New(`^AWSReservedSSO_[\w+=,.@-]{1,32}_[0-9a-f]{16}$`)
 )
 
 // checkRolePath also reserves AWS's own paths. On AWS only IAM Identity Center
@@ -198,7 +198,7 @@ func checkRolePath(name, path string) (string, error) {
 	return path, nil
 }
 
-var descriptionPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{7E}\x{A1}-\x{FF}]*$`)
+var descriptionPattern = pattern.New(`^[\t\n\r\x{20}-\x{7E}\x{A1}-\x{FF}]*$`)
 
 // description returns the description in a call.
 func (c *call) description() (string, error) {

@@ -3,13 +3,13 @@ package sts
 import (
 	"cmp"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -66,11 +66,11 @@ type assumeRoleInput struct {
 	mfa        proof
 }
 
-var roleARNPattern = regexp.MustCompile(`^arn:[\w-]+:iam::\d{12}:.`)
+var roleARNPattern = pattern.New(`^arn:[\w-]+:iam::\d{12}:.`)
 
 // assumption reads the parameters that all operations share.
 func (f *form) assumption() assumption {
-	a := assumption{roleARN: f.required("RoleArn", 20, 2048, nil)}
+	a := assumption{roleARN: f.required("RoleArn", 20, 2048, anyText)}
 	a.session.Name = f.required("RoleSessionName", 2, 64, sessionNamePattern)
 	a.duration = f.duration(43200, time.Hour)
 	a.limits = f.limits()

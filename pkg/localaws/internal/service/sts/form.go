@@ -1,7 +1,6 @@
 package sts
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,17 +9,19 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 var (
-	wordPattern          = regexp.MustCompile(`^\w*$`)
-	digitPattern         = regexp.MustCompile(`^\d*$`)
-	sessionNamePattern   = regexp.MustCompile(`^[\w+=,.@-]*$`)
-	externalIDPattern    = regexp.MustCompile(`^[\w+=,.@:/-]*$`)
-	sessionPolicyPattern = regexp.MustCompile(`^[\t\n\r\x{20}-\x{FF}]*$`)
+	anyText              pattern.Pattern
+	wordPattern          = pattern.New(`^\w*$`)
+	digitPattern         = pattern.New(`^\d*$`)
+	sessionNamePattern   = pattern.New(`^[\w+=,.@-]*$`)
+	externalIDPattern    = pattern.New(`^[\w+=,.@:/-]*$`)
+	sessionPolicyPattern = pattern.New(`^[\t\n\r\x{20}-\x{FF}]*$`)
 	// tagPattern does not check the length: a counted pattern compiles to as many
 	// copies, and this one is large.
-	tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	tagPattern = pattern.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
 // A form reads the parameters of a call, and collects those that break a constraint.
@@ -50,9 +51,9 @@ func (f *form) err() error {
 // onWire returns the name of a parameter in errors: roleArn for RoleArn.
 func onWire(name string) string { return strings.ToLower(name[:1]) + name[1:] }
 
-// optional returns a parameter after checking its length and its pattern (nil for
-// any), or an empty string if it is missing.
-func (f *form) optional(name string, least, most int, pattern *regexp.Regexp) string {
+// optional returns a parameter after checking its length and its pattern, or an empty
+// string if it is missing.
+func (f *form) optional(name string, least, most int, p pattern.Pattern) string {
 	value := f.Get(name)
 	if !f.Has(name) {
 		return ""
@@ -66,8 +67,8 @@ func (f *form) optional(name string, least, most int, pattern *regexp.Regexp) st
 	} else if length > most {
 		f.violate(name, quoted, "Member must have length less than or equal to "+strconv.Itoa(most))
 	}
-	if pattern != nil && !pattern.MatchString(value) {
-		f.violate(name, quoted, "Member must satisfy regular expression pattern: "+pattern.String()[1:len(pattern.String())-1])
+	if !p.MatchString(value) {
+		f.violate(name, quoted, "Member must satisfy regular expression pattern: "+strings.TrimSuffix(strings.TrimPrefix(p.String(), "^"), "$"))
 	}
 	return value
 }
@@ -76,11 +77,11 @@ func (f *form) optional(name string, least, most int, pattern *regexp.Regexp) st
 func isSecret(name string) bool { return name == "WebIdentityToken" || name == "TokenCode" }
 
 // required is like optional for a required parameter.
-func (f *form) required(name string, least, most int, pattern *regexp.Regexp) string {
+func (f *form) required(name string, least, most int, p pattern.Pattern) string {
 	if !f.Has(name) {
 		f.violate(name, "null", "Member must not be null")
 	}
-	return f.optional(name, least, most, pattern)
+	return f.optional(name, least, most, p)
 }
 
 // duration returns the duration that a call asks for, up to a number of seconds.
@@ -100,10 +101,10 @@ func (f *form) duration(most int, otherwise time.Duration) time.Duration {
 }
 
 // text returns a function that decodes the only parameter of an operation.
-func text(name string, least, most int, pattern *regexp.Regexp) func(api.Input) (string, error) {
+func text(name string, least, most int, p pattern.Pattern) func(api.Input) (string, error) {
 	return func(input api.Input) (string, error) {
 		f := form{Form: input.Form}
-		value := f.required(name, least, most, pattern)
+		value := f.required(name, least, most, p)
 		return value, f.err()
 	}
 }

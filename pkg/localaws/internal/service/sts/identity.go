@@ -18,7 +18,7 @@ func identityOperations() []api.Operation {
 		}),
 		api.Define(api.Definition[string]{
 			Facts:    api.Facts{Name: "DecodeAuthorizationMessage", ReadOnly: true, Accepts: []string{"EncodedMessage"}},
-			Decode:   text("EncodedMessage", 1, account.MaxEncoded, nil),
+			Decode:   text("EncodedMessage", 1, account.MaxEncoded, anyText),
 			Resource: api.Anything[string], Run: decodeAuthorizationMessage,
 		}),
 	}

@@ -23,7 +23,7 @@ type webIdentityResult struct {
 func decodeAssumeRoleWithWebIdentity(input api.Input) (a assumption, err error) {
 	f := form{Form: input.Form}
 	a = f.assumption()
-	f.required("WebIdentityToken", 4, jwt.MaxLength, nil)
+	f.required("WebIdentityToken", 4, jwt.MaxLength, anyText)
 	if err := f.err(); err != nil {
 		return a, err
 	}
