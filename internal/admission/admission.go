@@ -80,6 +80,8 @@ type Edit struct {
 type Verdict struct {
 	// Losses are what the edit makes worse.
 	Losses []string
+	// Hash is that of an edit with losses.
+	Hash string
 	// Overridden is set if the edit has the annotation that accepts the losses.
 	Overridden bool
 	// Warnings are mistakes that the edit leaves.
@@ -101,7 +103,10 @@ func (g *Guard) Judge(edit Edit) (v Verdict, err error) {
 	case edit.Name == history.Name:
 		v = judgeContent(edit, history.Check, `"authenticator map rollback" cannot undo earlier edits`)
 	}
-	v.Overridden = len(v.Losses) > 0 && overridden(edit)
+	if len(v.Losses) > 0 {
+		v.Hash = Hash(edit.Name, edit.Old, edit.New)
+		v.Overridden = overridden(edit, v.Hash)
+	}
 	return v, err
 }
 

@@ -39,10 +39,9 @@ func contentOf(object *unstructured.Unstructured) map[string]any {
 	return content
 }
 
-// overridden reports whether an edit has the annotation that accepts its losses. A deletion
-// has no new object, so the old one must have the annotation.
-func overridden(edit Edit) bool {
-	hash := Hash(edit.Name, edit.Old, edit.New)
+// overridden reports whether an edit with a hash has the annotation that accepts its losses.
+// A deletion has no new object, so the old one must have the annotation.
+func overridden(edit Edit, hash string) bool {
 	if edit.New == nil {
 		return edit.Old.GetAnnotations()[Annotation] == hash
 	}

@@ -35,7 +35,7 @@ type Answer struct {
 	// Name, Operation and User describe the edit, for a log.
 	Name, Operation, User string
 	DryRun                bool
-	// Hash is that of the edit, and Losses are what it makes worse.
+	// Losses are what the edit makes worse, and Hash is that of an edit with losses.
 	Hash   string
 	Losses []string
 	// Err is why the edit could not be judged; nil unless it failed.
@@ -77,7 +77,7 @@ func (g *Guard) Review(body []byte) (Answer, error) {
 		response.Warnings = []string{limited("the edit was not checked: "+err.Error(), maxWarning)}
 		return a, nil
 	}
-	a.Losses, a.Hash = verdict.Losses, Hash(edit.Name, edit.Old, edit.New)
+	a.Losses, a.Hash = verdict.Losses, verdict.Hash
 	switch {
 	case verdict.Refused():
 		a.Result, response.Allowed = Refused, false

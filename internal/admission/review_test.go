@@ -186,6 +186,9 @@ func TestReviewIsBounded(t *testing.T) {
 		body string
 		want admission.Result
 	}{
+		"the longest text":  {strings.Replace(good, `"object":null`, `"object":{"kind":"ConfigMap","data":{"a\"":null,"b":"`+strings.Repeat(`\u003c`, 1536<<10-3)+`"}}`, 1), admission.Refused},
+		"too long a text":   {strings.Replace(good, `"object":null`, `"object":{"kind":"ConfigMap","data":{"a\"":null,"b":"`+strings.Repeat(`\u003c`, 1536<<10-2)+`"}}`, 1), admission.Failed},
+		"too long texts":    {strings.Replace(good, `"object":null`, `"object":{"kind":"ConfigMap","data":{"a":"`+strings.Repeat(`<`, 1<<20)+`","b":"`+strings.Repeat(`<`, 1<<20)+`"}}`, 1), admission.Failed},
 		"the most values":   {strings.Replace(good, `"object":null`, `"object":{"kind":"ConfigMap","data":{`+values(100_000)+`}}`, 1), admission.Refused},
 		"too many values":   {strings.Replace(good, `"object":null`, `"object":{"kind":"ConfigMap","data":{`+values(100_001)+`}}`, 1), admission.Failed},
 		"a long user":       {strings.Replace(good, `"username":"admin:ann"`, `"username":"`+strings.Repeat("x", 1<<20-200)+`"`, 1), admission.Refused},

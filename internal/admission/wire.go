@@ -2,7 +2,6 @@ package admission
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -155,47 +154,76 @@ func readConfigMap(object text) (*unstructured.Unstructured, error) {
 	}}, nil
 }
 
-// maxValues is the maximum number of values in one field of an object. etcd holds fewer
-// in an object: of each it also holds its key, and who manages it.
-const maxValues = 100_000
+const (
+	// maxValues is the maximum number of values in one field of an object. etcd holds fewer
+	// in an object: of each it also holds its key, and who manages it.
+	maxValues = 100_000
+	// maxTexts is the maximum length of the texts in one field, with their names. etcd
+	// holds no longer object.
+	maxTexts = 1536 << 10
+)
 
 // values are texts by name. They are as unstructured objects have them, so that they need
 // not be copied.
 type values map[string]any
 
-// UnmarshalJSON implements [json.Unmarshaler].
+// UnmarshalJSON implements [json.Unmarshaler]. It decodes one text after the other, so that
+// an object beyond a limit takes next to no memory.
 func (v *values) UnmarshalJSON(object []byte) error {
 	if string(object) == "null" {
 		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(object))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+	if object[0] != '{' {
 		return errors.New("expected texts by name")
 	}
 	*v = values{}
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
+	left := maxTexts
+	for rest := after(object, 1); rest[0] != '}'; {
+		var name, value string
+		var err error
+		if name, rest, err = cutText(rest, &left); err != nil {
 			return err
 		}
-		value, err := decoder.Token()
-		if err != nil {
-			return err
-		}
-		switch value := value.(type) {
-		case string:
-			(*v)[name.(string)] = value // a name is always a text
-		case nil:
-			(*v)[name.(string)] = ""
+		switch rest[0] {
+		case '"':
+			value, rest, err = cutText(rest, &left)
+		case 'n':
+			rest = after(rest, len("null"))
 		default:
-			return fmt.Errorf("the value of %q is not text", limited(name.(string), 63))
+			err = fmt.Errorf("the value of %q is not text", limited(name, 63))
 		}
-		if len(*v) > maxValues {
+		if err != nil {
+			return err
+		}
+		if (*v)[name] = value; len(*v) > maxValues {
 			return fmt.Errorf("it has more than %d values", maxValues)
 		}
 	}
 	return nil
 }
+
+// cutText decodes the text at the start of valid JSON, and returns what follows it.
+func cutText(json []byte, left *int) (decoded string, rest []byte, err error) {
+	end := 1
+	for json[end] != '"' {
+		if json[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	const escaped = 6 // bytes for one, such as \u003c
+	if end/escaped <= *left {
+		err = strictjson.UnmarshalCaseSensitivePreserveInts(json[:end+1], &decoded)
+	}
+	if *left -= max(len(decoded), end/escaped); *left < 0 {
+		return "", nil, fmt.Errorf("its texts are longer than %d KiB", maxTexts>>10)
+	}
+	return decoded, after(json, end+1), err
+}
+
+// after returns valid JSON from a position, without the punctuation that precedes the next
+// name or value.
+func after(json []byte, position int) []byte { return bytes.TrimLeft(json[position:], ",: \t\r\n") }
 
 // A reviewAnswer is the AdmissionReview that answers one.
 type reviewAnswer struct {

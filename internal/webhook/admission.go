@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 
 	"golang.org/x/time/rate"
 
@@ -27,9 +28,12 @@ type AdmissionConfig struct {
 }
 
 // maxReviews is how many bytes the AdmissionReviews under way hold at most: that is room
-// for two of the largest. Only one is judged at a time, so that reviews of edits, which
-// are rare, leave the processors to those of tokens.
-const maxReviews = 2*(20<<20) + 1<<20
+// for largeReviews of the largest. Only one is judged at a time, so that reviews of edits,
+// which are rare, leave the processors to those of tokens.
+const (
+	largeReviews = 2
+	maxReviews   = largeReviews*maxReview + 1<<20
+)
 
 // NewAdmissionHandler returns the handler of the AdmissionReviews of edits.
 func NewAdmissionHandler(config AdmissionConfig) (http.Handler, error) {
@@ -45,8 +49,10 @@ func NewAdmissionHandler(config AdmissionConfig) (http.Handler, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
+	budget := newBudget(maxReviews, config.Fair)
+	budget.large = newBuffers(largeReviews)
 	return &admissionHandler{
-		AdmissionConfig: config, budget: newBudget(maxReviews, config.Fair), judging: make(chan struct{}, 1),
+		AdmissionConfig: config, budget: budget, judging: make(chan struct{}, 1),
 		refusals: rate.NewLimiter(refusalsPerSecond, refusalBurst),
 	}, nil
 }
@@ -64,11 +70,7 @@ type admissionHandler struct {
 	refusals *rate.Limiter
 }
 
-// admissionReview is the body of an AdmissionReview. It has an object before and after the
-// edit. etcd holds objects of up to 1.5 MiB, and JSON needs up to six bytes for one of
-// them, as for < and >. Together that is 18 MiB, and the user and the fields around it have
-// the rest.
-func admissionReview() body { return body{"an AdmissionReview", 20 << 20} }
+func admissionReview() body { return body{"an AdmissionReview", maxReview} }
 
 // ServeHTTP implements [http.Handler].
 func (h *admissionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -116,6 +118,11 @@ func (h *admissionHandler) review(ctx context.Context, guard *admission.Guard, c
 	answer, err := guard.Review(content)
 	if err != nil {
 		return nil, badRequest(err)
+	}
+	if len(content) > largeReview {
+		// It leaves several times its text behind. With the buffers in use, the heap would
+		// grow to twice all that before the next collection.
+		runtime.GC()
 	}
 	text, err := answer.JSON()
 	if err != nil {

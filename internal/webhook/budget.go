@@ -25,6 +25,9 @@ type budget struct {
 	max int
 	// fair keeps room for other clusters: the requests of one hold no more than is free.
 	fair bool
+	// large are the buffers of large bodies, each of which is charged for a whole one. Nil
+	// if no body is large.
+	large buffers
 
 	mu    sync.Mutex
 	held  int
@@ -49,6 +52,8 @@ type reservation struct {
 	cluster string
 	part    *part
 	held    int
+	// buffer is that of a large body; nil for others.
+	buffer *buffer
 	// abort ends the reading of the body. It is not called after
 	// [reservation.release].
 	abort    func()
@@ -137,6 +142,10 @@ func (r *reservation) release() {
 	r.leave()
 	r.budget.mu.Unlock()
 	r.aborting.Wait()
+	if r.buffer != nil {
+		r.budget.large.put(r.buffer)
+		r.buffer = nil
+	}
 }
 
 func (r *reservation) leave() {

@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"mime"
@@ -25,14 +27,27 @@ func (b body) receive(w http.ResponseWriter, r *http.Request, budget *budget, cl
 	if bad != nil {
 		return nil, nil, bad
 	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
 	abort := func() {
+		cancel()
 		// It fails where there is no connection whose reading could end.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+	}
+	isLarge := budget.large != nil && size > largeReview
+	if isLarge {
+		size = maxReview
 	}
 	if held = budget.reserve(cluster, size, abort); held == nil {
 		return nil, nil, noRoom()
 	}
-	if content, bad = b.read(r); !held.received() {
+	if isLarge {
+		// Only requests that were aborted can still have all buffers.
+		if held.buffer = budget.large.get(ctx); held.buffer == nil {
+			return nil, held, noRoom()
+		}
+	}
+	if content, bad = b.read(r, held.buffer); !held.received() {
 		bad = noRoom()
 	}
 	return content, held, bad
@@ -66,23 +81,27 @@ func isJSON(contentType string) bool {
 }
 
 // read reads a body of known size at once, because over HTTP/2 each piece costs a
-// switch between two goroutines.
-func (b body) read(r *http.Request) ([]byte, *failure) {
-	if r.ContentLength >= 0 {
+// switch between two goroutines. A large body is read into a buffer.
+func (b body) read(r *http.Request, large *buffer) ([]byte, *failure) {
+	if large == nil && r.ContentLength >= 0 {
 		content := make([]byte, r.ContentLength)
 		if _, err := io.ReadFull(r.Body, content); err != nil {
 			return nil, badRequest(errBody)
 		}
 		return content, nil
 	}
-	content, err := io.ReadAll(io.LimitReader(r.Body, int64(b.max)+1))
+	content := new(bytes.Buffer)
+	if large != nil {
+		content = bytes.NewBuffer(large[:0])
+	}
+	n, err := content.ReadFrom(io.LimitReader(r.Body, int64(b.max)+1))
 	switch {
 	case err != nil:
 		return nil, badRequest(errBody)
-	case len(content) > b.max:
+	case n > int64(b.max):
 		return nil, b.tooLarge()
 	}
-	return content, nil
+	return content.Bytes(), nil
 }
 
 func (b body) tooLarge() *failure {
