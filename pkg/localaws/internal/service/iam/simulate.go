@@ -40,7 +40,7 @@ type source struct {
 	of xmlSource // of an existing policy
 }
 
-// An xmlSource says which policy of which entity it is.
+// An xmlSource identifies a managed policy, or an inline policy of an entity.
 type xmlSource struct {
 	PolicyName string
 	PolicyType string
