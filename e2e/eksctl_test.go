@@ -42,7 +42,7 @@ func TestEksctl(t *testing.T) {
 	}
 	const trust = `'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'`
 	s.run("aws iam create-role --role-name EksctlNode --assume-role-policy-document " + trust)
-	s.run("aws eks create-nodegroup --cluster-name kubedemy --nodegroup-name eksctl-workers --subnets subnet-0474c160b06da3550" +
+	s.run("aws eks create-nodegroup --cluster-name kubedemy --nodegroup-name eksctl-workers --subnets $(aws ec2 describe-subnets --query Subnets[0].SubnetId --output text)" +
 		" --node-role arn:aws:iam::231144931069:role/EksctlNode --scaling-config minSize=1,maxSize=3,desiredSize=2")
 	s.run("aws eks create-addon --cluster-name kubedemy --addon-name coredns")
 	t.Cleanup(func() {
@@ -52,7 +52,8 @@ func TestEksctl(t *testing.T) {
 
 	says("eksctl get cluster", "kubedemy", "eu-west-2")
 	says("eksctl get cluster --name kubedemy", "kubedemy", "ACTIVE")
-	says("eksctl get nodegroup --cluster kubedemy", "eksctl-workers", "ACTIVE", "EksctlNode")
+	says("eksctl get nodegroup --cluster kubedemy", "eksctl-workers", "ACTIVE")
+	says("eksctl get nodegroup --cluster kubedemy --output yaml", "role/EksctlNode")
 	says("eksctl get addon --cluster kubedemy", "coredns", "ACTIVE")
 	says("eksctl delete addon --cluster kubedemy --name coredns", "coredns")
 	if left := s.run("aws eks list-addons --cluster-name kubedemy --output text"); strings.Contains(left, "coredns") {
