@@ -70,7 +70,7 @@ var roleARNPattern = pattern.New(`^arn:[\w-]+:iam::\d{12}:.`)
 
 // assumption reads the parameters that all operations share.
 func (f *form) assumption() assumption {
-	a := assumption{roleARN: f.required("RoleArn", 20, 2048, anyText)}
+	a := assumption{roleARN: f.required("RoleArn", 20, 2048, pattern.Pattern{})}
 	a.session.Name = f.required("RoleSessionName", 2, 64, sessionNamePattern)
 	a.duration = f.duration(43200, time.Hour)
 	a.limits = f.limits()

@@ -13,7 +13,6 @@ import (
 )
 
 var (
-	anyText              pattern.Pattern
 	wordPattern          = pattern.New(`^\w*$`)
 	digitPattern         = pattern.New(`^\d*$`)
 	sessionNamePattern   = pattern.New(`^[\w+=,.@-]*$`)

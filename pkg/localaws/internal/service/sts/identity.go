@@ -3,6 +3,7 @@ package sts
 import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 func identityOperations() []api.Operation {
@@ -18,7 +19,7 @@ func identityOperations() []api.Operation {
 		}),
 		api.Define(api.Definition[string]{
 			Facts:    api.Facts{Name: "DecodeAuthorizationMessage", ReadOnly: true, Accepts: []string{"EncodedMessage"}},
-			Decode:   text("EncodedMessage", 1, account.MaxEncoded, anyText),
+			Decode:   text("EncodedMessage", 1, account.MaxEncoded, pattern.Pattern{}),
 			Resource: api.Anything[string], Run: decodeAuthorizationMessage,
 		}),
 	}

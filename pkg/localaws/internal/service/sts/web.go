@@ -11,6 +11,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 	"github.com/kube-iam/authenticator/pkg/localaws/jwt"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
@@ -23,7 +24,7 @@ type webIdentityResult struct {
 func decodeAssumeRoleWithWebIdentity(input api.Input) (a assumption, err error) {
 	f := form{Form: input.Form}
 	a = f.assumption()
-	f.required("WebIdentityToken", 4, jwt.MaxLength, anyText)
+	f.required("WebIdentityToken", 4, jwt.MaxLength, pattern.Pattern{})
 	if err := f.err(); err != nil {
 		return a, err
 	}
