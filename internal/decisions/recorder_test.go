@@ -344,22 +344,23 @@ func TestConcurrency(t *testing.T) {
 	r := decisions.NewRecorder()
 	var all sync.WaitGroup
 	for range 4 {
+		_, w, err := r.Watch(decisions.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Stop()
+		all.Go(func() {
+			for range 100 {
+				<-w.Entries()
+				r.Find(decisions.Query{Limit: 10})
+			}
+		})
+	}
+	for range 4 {
 		all.Go(func() {
 			for i := range 200 {
 				r.Record("blue", about(t, authn.Mapped, "people", fmt.Sprint(i)))
 				r.Record("blue", about(t, authn.Unmapped, "people", fmt.Sprint(i)))
-			}
-		})
-		all.Go(func() {
-			_, w, err := r.Watch(decisions.Query{})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer w.Stop()
-			for range 100 {
-				<-w.Entries()
-				r.Find(decisions.Query{Limit: 10})
 			}
 		})
 	}
