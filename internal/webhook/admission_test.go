@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -31,10 +32,16 @@ func always(guard *admission.Guard) func(string) *admission.Guard {
 func guarded(t *testing.T) (http.Handler, *bytes.Buffer, map[admission.Result]int) {
 	t.Helper()
 	var log bytes.Buffer
+	var mu sync.Mutex // reviews are answered at the same time
 	counts := map[admission.Result]int{}
+	observe := func(result admission.Result) {
+		mu.Lock()
+		defer mu.Unlock()
+		counts[result]++
+	}
 	handler, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
 		Guard:   always(admission.New(admission.Config{Reading: func() *awsauth.Result { return nil }})),
-		Observe: func(result admission.Result) { counts[result]++ },
+		Observe: observe,
 		Log:     slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {
