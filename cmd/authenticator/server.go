@@ -37,13 +37,13 @@ With clusters in the configuration file, it serves several clusters.`,
 			return p.configure(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c.BackendModesGiven = cmd.Flags().Changed("backend-mode")
+			c.Cluster.BackendModesGiven = cmd.Flags().Changed("backend-mode")
 			if len(p.File.Clusters) > 0 {
 				if err := settings.CheckNoClusterFlags(cmd.Flags()); err != nil {
 					return err
 				}
 			}
-			c.General, c.NewLog, c.Getenv, c.Hangups, c.Version = &p.General, p.newLog, p.getenv, p.hangups, version
+			c.Cluster.General, c.NewLog, c.Getenv, c.Hangups, c.Version = &p.General, p.newLog, p.getenv, p.hangups, version
 			if checkConfig {
 				c.Plan = p.out
 			}

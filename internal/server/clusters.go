@@ -220,8 +220,8 @@ func (c *clusters) rereaders() (files []rereader) {
 	if c.Denied != nil {
 		files = append(files, c.Denied)
 	}
-	if c.Shared.Clients != nil {
-		files = append(files, c.Shared.Clients)
+	if c.Clients != nil {
+		files = append(files, c.Clients)
 	}
 	return files
 }

@@ -25,11 +25,11 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 	table := tabwriter.NewWriter(c.Plan, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	if !clusters.several {
-		row("cluster ID", "%s", c.General.ClusterID)
-		printSettings(row, &c.Cluster, clusters.partsOf(c.General.ClusterID))
+		row("cluster ID", "%s", c.Cluster.General.ClusterID)
+		printSettings(row, &c.Cluster, clusters.partsOf(c.Cluster.General.ClusterID))
 	}
-	if c.STSEndpoint != "" {
-		row("STS endpoint", "%s is trusted too", c.STSEndpoint)
+	if c.Cluster.STSEndpoint != "" {
+		row("STS endpoint", "%s is trusted too", c.Cluster.STSEndpoint)
 	}
 	row("listens on", "%s", c.Endpoint.ListenAddress())
 	row("certificate", "%s", certificatePlan)
@@ -45,7 +45,7 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 		printOwners(row, &c.Cluster)
 	}
 	if denied := clusters.Denied; denied != nil {
-		row("deny file", "%s, entries: %d", c.DenyPath, denied.Len())
+		row("deny file", "%s, entries: %d", c.Cluster.DenyPath, denied.Len())
 	}
 	fallback, _ := clusters.Find("")
 	for _, planned := range clusters.Clusters() {

@@ -35,7 +35,7 @@ type Config struct {
 	Endpoint settings.Endpoint
 	// Cluster has the settings of the flags: those of the only cluster, or of several only
 	// the trusted STS endpoint.
-	settings.Cluster
+	Cluster settings.Cluster
 	// HealthPort is the port of /healthz and /readyz without TLS; 0 for none.
 	HealthPort int
 	// MetricsAddress is the address of a second /metrics without TLS; empty for none.
@@ -61,7 +61,7 @@ type Config struct {
 
 // check returns an error for an invalid flag, before the server does anything.
 func (c *Config) check() error {
-	if err := c.General.NeedClusters(); err != nil {
+	if err := c.Cluster.General.NeedClusters(); err != nil {
 		return err
 	}
 	if err := c.Endpoint.Check(); err != nil {
@@ -112,7 +112,7 @@ func Run(ctx context.Context, c *Config) error {
 	}
 	defer flush()
 	clusters := newClusters(&c.Cluster, log)
-	all, err := clusters.all(c.General.File)
+	all, err := clusters.all(c.Cluster.General.File)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func Run(ctx context.Context, c *Config) error {
 		return err
 	}
 	defer sts.Close()
-	denied, err := assembly.Denied(ctx, &c.Mapping, log)
+	denied, err := assembly.Denied(ctx, &c.Cluster.Mapping, log)
 	if err != nil {
 		return err
 	}
@@ -158,11 +158,11 @@ func Run(ctx context.Context, c *Config) error {
 // newVerifier returns the client of STS, which all clusters share, and what compares the
 // clocks.
 func (c *Config) newVerifier(ctx context.Context, log *slog.Logger, metrics *metrics.Metrics, regions []string) (*verify.STS, *skew.Meter, error) {
-	hosts, err := c.Hosts()
+	hosts, err := c.Cluster.Hosts()
 	if err != nil {
 		return nil, nil, err
 	}
-	dial, err := c.DialAddresses()
+	dial, err := c.Cluster.DialAddresses()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -170,7 +170,7 @@ func (c *Config) newVerifier(ctx context.Context, log *slog.Logger, metrics *met
 		log.Warn("trusting an STS endpoint that is not AWS's (--sts-endpoint): whoever controls it can sign in as anybody", "endpoint", hosts.Endpoint())
 	}
 	if len(dial) > 0 {
-		log.Warn("connecting to another address for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the network path can sign in as anybody", "address", c.STSEndpointDial)
+		log.Warn("connecting to another address for that endpoint, unencrypted (--sts-endpoint-dial): whoever is on the network path can sign in as anybody", "address", c.Cluster.STSEndpointDial)
 	}
 	roots.TrustPublic()
 	bundle, err := roots.Bundle(ctx, c.Getenv)
@@ -178,7 +178,7 @@ func (c *Config) newVerifier(ctx context.Context, log *slog.Logger, metrics *met
 		return nil, nil, err
 	}
 	sts, clocks := assembly.NewServerClient(verify.Config{
-		MaxIdleConnections: limit.MaxPerHost, RootCAs: bundle, Dial: dial, UserAgent: c.General.UserAgent, Observe: metrics.ObserveSTS(regions...),
+		MaxIdleConnections: limit.MaxPerHost, RootCAs: bundle, Dial: dial, UserAgent: c.Cluster.General.UserAgent, Observe: metrics.ObserveSTS(regions...),
 	}, log, metrics)
 	return sts, clocks, nil
 }
@@ -216,7 +216,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var sources, local sync.WaitGroup
 	sources.Go(func() { serving.Run(following) })
-	if clients := clusters.Shared.Clients; clients != nil {
+	if clients := clusters.Clients; clients != nil {
 		sources.Go(func() { clients.Run(following) })
 	}
 	sources.Go(func() { clusters.run(following) })
@@ -228,7 +228,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	listener := socket.open()
 	asking, silence := context.WithCancel(ctx)
 	local.Go(func() { socket.serve(asking, listener) })
-	log.Info("serving", "address", endpoints[0].Listener.Addr().String(), "version", c.Version, "partition", c.Partition)
+	log.Info("serving", "address", endpoints[0].Listener.Addr().String(), "version", c.Version, "partition", c.Cluster.Partition)
 	err = server.Serve(ctx)
 	silence()
 	local.Wait()
