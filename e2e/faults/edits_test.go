@@ -28,8 +28,8 @@ const (
 	largestEdit = 20 << 20
 )
 
-// hostileEdits returns AdmissionReviews as large as they may be, each of which costs the
-// server more than its text in another way.
+// hostileEdits returns AdmissionReviews as large as they may be. Each costs the server more
+// than its text, in another way.
 func hostileEdits() map[string][]byte {
 	const (
 		before = `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u","resource":{"group":"","version":"v1","resource":"configmaps"},` +

@@ -25,7 +25,7 @@ type budget struct {
 	max int
 	// fair keeps room for other clusters: the requests of one hold no more than is free.
 	fair bool
-	// large are the buffers of large bodies, each of which is charged for a whole one. Nil
+	// large are the buffers of large bodies. A large body is charged for a whole buffer. Nil
 	// if no body is large.
 	large buffers
 
