@@ -16,6 +16,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/place"
 	"github.com/kube-iam/authenticator/internal/roots"
 	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/internal/unixsocket"
@@ -198,8 +199,8 @@ func (o *explainMappings) findSocket(flags *pflag.FlagSet, p *program) {
 }
 
 // place returns where the mappings are.
-func (o *explainMappings) place(p *program) *answer.Place {
-	return &answer.Place{
+func (o *explainMappings) place(p *program) *place.Place {
+	return &place.Place{
 		General: &p.General, Mapping: &o.Mapping, Filename: o.filename, Kubectl: o.cluster.of(p),
 		NoServer: o.noServer, Lenient: o.lenient, Files: p.mappings(), Err: p.err,
 	}
@@ -252,7 +253,7 @@ func (o *rightsOptions) args(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// check returns an error for flags that exclude each other.
+// check returns an error for flags that cannot be combined.
 func (o *rightsOptions) check(hasSubject bool) error {
 	switch {
 	case o.who && (o.canI || o.rights):

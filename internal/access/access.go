@@ -12,11 +12,11 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 
-	"github.com/kube-iam/authenticator/internal/answer"
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/place"
 	"github.com/kube-iam/authenticator/internal/rights"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
@@ -134,7 +134,7 @@ const maxHolders = 10_000
 
 // Who returns whose AWS identities may do the action, by mappings. Owners are the ARNs of
 // the cluster's owners.
-func (q Question) Who(ctx context.Context, read answer.Mappings, owners []string) (Holders, error) {
+func (q Question) Who(ctx context.Context, read place.Mappings, owners []string) (Holders, error) {
 	mappings := rights.Mappings{
 		Owners: owners,
 		Mapper: cluster.Mapper(cluster.Config{Denies: read.Denies, Owner: read.Owner, Sources: read.Sources, ReservedPrefixes: read.Reserved}),

@@ -1,11 +1,10 @@
-// Package answer answers the questions of explain as a server decides: with the mappings of
-// a place, read once, or with those of a cluster that is served.
+// Package answer answers the questions of explain with the server's own decision: about the
+// mappings of a place, or about those of a cluster that is served.
 package answer
 
 import (
 	"cmp"
 	"context"
-	"strings"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/assembly"
@@ -13,14 +12,14 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/explain"
-	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/place"
 	"github.com/kube-iam/authenticator/internal/roots"
 	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
 // Explain answers a question with the mappings of a place, and the STS that settings trust.
-func Explain(ctx context.Context, p *Place, sts *settings.STS, getenv func(string) string, q explain.Question) (explain.Explanation, error) {
+func Explain(ctx context.Context, p *place.Place, sts *settings.STS, getenv func(string) string, q explain.Question) (explain.Explanation, error) {
 	now := time.Now()
 	read, err := p.Read(ctx, sts.Partition)
 	if err != nil {
@@ -42,7 +41,7 @@ func Explain(ctx context.Context, p *Place, sts *settings.STS, getenv func(strin
 }
 
 // newCluster returns a cluster that decides with mappings as the server does.
-func newCluster(ctx context.Context, g *settings.General, s *settings.STS, getenv func(string) string, m Mappings, now func() time.Time) (decider *cluster.Cluster, done func(), err error) {
+func newCluster(ctx context.Context, g *settings.General, s *settings.STS, getenv func(string) string, m place.Mappings, now func() time.Time) (decider *cluster.Cluster, done func(), err error) {
 	hosts, err := s.Hosts()
 	if err != nil {
 		return nil, nil, err
@@ -74,14 +73,6 @@ func Ask(ctx context.Context, c *cluster.Cluster, q explain.Question) authn.Expl
 		return c.ExplainPrincipal(ctx, q.Principal)
 	}
 	return c.Explain(ctx, q.Token)
-}
-
-// because says why it is this cluster. NoServer says why no running server was asked.
-func because(kubectl *kube.Kubectl, noServer string) string {
-	if words := kubectl.Flags(); len(words) > 0 {
-		return strings.Join(words, " ")
-	}
-	return "its current context, since " + cmp.Or(noServer, "no flag names another place")
 }
 
 // unnamedInstances stands in for EC2, for which explain has no credentials.

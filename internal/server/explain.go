@@ -9,6 +9,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/answer"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/place"
 )
 
 // An explainer answers questions with the live mappings of a server.
@@ -25,10 +26,10 @@ func (c *clusters) explainer(because string) explainer {
 			facts := explain.Facts{
 				ClusterID: served.ID(), Partition: own.Partition, Regions: own.STSRegions,
 				From: "the running server", Because: because,
-				Note: q.Note, SessionUnknown: q.SessionUnknown, MapFlags: answer.MapFlags(&own.Mapping, served.Sources()), Now: time.Now(),
+				Note: q.Note, SessionUnknown: q.SessionUnknown, MapFlags: place.MapFlags(&own.Mapping, served.Sources()), Now: time.Now(),
 			}
 			for _, s := range served.Sources() {
-				described := answer.Describe(own.General, &own.Mapping, s.Name())
+				described := place.Describe(own.General, &own.Mapping, s.Name())
 				described.Snapshot = s.Current()
 				facts.Sources = append(facts.Sources, described)
 			}
