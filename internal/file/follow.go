@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -106,14 +105,12 @@ func (f *Follower) Run(ctx context.Context, changed func(content []byte, err err
 	}
 }
 
-// watch looks at the file after each change in its directory, and once in a
-// period. It watches the directory because editors, and the kubelet for a mounted
-// ConfigMap, replace the file. It restarts the watch each period, because the
-// directory may be replaced too.
+// watch looks at the file after each change, and once in a period. It restarts the
+// watch each period, because the directory of the file may be replaced too.
 func (f *Follower) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		one, cancel := context.WithTimeout(ctx, period)
-		err := f.config.Watch(one, filepath.Dir(f.config.Path), func() { signal(f.look) })
+		err := f.config.Watch(one, f.config.Path, func() { signal(f.look) })
 		if failed := err != nil && one.Err() == nil; failed != f.watchingFailed {
 			if f.watchingFailed = failed; failed {
 				f.config.Log.Warn("watching a file failed: changes take effect within a minute, or at SIGHUP", "file", f.config.Path, "error", err)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // A followed file is in a synctest bubble, whose clock stops while files are written.
@@ -280,7 +282,43 @@ func TestNotify(t *testing.T) {
 			t.Fatal("the change was not seen")
 		}
 	}
-	if err := Notify(ctx, path+"/none", func() {}); err == nil {
+	if err := Notify(ctx, filepath.Join(t.TempDir(), "none", "file"), func() {}); err == nil {
 		t.Error("Notify accepts a missing directory")
+	}
+}
+
+// TestConcerns checks that a file that is written to all the time, such as a log, is not
+// taken for a change of the file beside it.
+func TestConcerns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	write(t, file, "first.")
+	if err := os.Symlink("log", link); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		path, changed string
+		op            fsnotify.Op
+		want          bool
+	}{
+		"the file is written":               {file, "file", fsnotify.Write, true},
+		"its mode changes":                  {file, "file", fsnotify.Chmod, true},
+		"another is written":                {file, "log", fsnotify.Write, false},
+		"another's mode changes":            {file, "log", fsnotify.Chmod, false},
+		"another is created":                {file, "..data", fsnotify.Create, true},
+		"another is renamed":                {file, "..data_tmp", fsnotify.Rename, true},
+		"another is removed":                {file, "..data", fsnotify.Remove, true},
+		"what a link leads to is written":   {link, "log", fsnotify.Write, true},
+		"another is written, none is there": {filepath.Join(dir, "none"), "log", fsnotify.Write, true},
+		"another is created and written":    {file, "log", fsnotify.Create | fsnotify.Write, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			event := fsnotify.Event{Name: filepath.Join(dir, test.changed), Op: test.op}
+			if got := concerns(event, test.path); got != test.want {
+				t.Errorf("%v concerns %s: %v, want %v", event, test.path, got, test.want)
+			}
+		})
 	}
 }
