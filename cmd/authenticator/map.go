@@ -77,7 +77,7 @@ func (o *mapOptions) addClusterFlags(flags *pflag.FlagSet) {
 func (o *mapOptions) target(p *program) (mapedit.Target, error) {
 	if o.file != "" {
 		if o.kubectl.Kubeconfig != "" || o.kubectl.Context != "" {
-			return nil, cli.Usagef("--filename and --kubeconfig or --context exclude each other")
+			return nil, cli.Usagef("--filename cannot be combined with --kubeconfig or --context")
 		}
 		return &mapedit.File{Path: o.file, Stdin: p.in, Out: p.out}, nil
 	}
@@ -156,7 +156,7 @@ func (o *editOptions) change(ctx context.Context, p *program, change func(edit.D
 		return err
 	}
 	if target.Prints() && o.output.String() != formatText {
-		return cli.Usagef("--output %s and --filename - exclude each other: both print to standard output", &o.output)
+		return cli.Usagef("--output %s and --filename - cannot be combined: both print to standard output", &o.output)
 	}
 	editor := mapedit.Editor{
 		Target: target, Reading: options, DryRun: o.dryRun, Force: o.force, AskAlways: o.askAlways,

@@ -64,7 +64,7 @@ mapRoles. If it is mapped already, it gets the new username and groups.`,
 			case o.arn == "" && len(o.sso) == 0:
 				return cli.Usagef("the role is missing: name it with --rolearn, or a permission set with --sso")
 			case o.arn != "" && len(o.sso) > 0:
-				return cli.Usagef("--rolearn and --sso exclude each other")
+				return cli.Usagef("--rolearn and --sso cannot be combined")
 			case o.arn == "":
 				var err error
 				if m.SSO, err = permissionSet(o.sso); err != nil {

@@ -16,8 +16,8 @@ func newMapApply(p *program) *cobra.Command {
 	var o editOptions
 	command := &cobra.Command{
 		Use:   "apply FILE",
-		Short: "Replace the aws-auth of the cluster by a file's",
-		Long: `Replace the content of the ConfigMap kube-system/aws-auth by that of a file: a manifest,
+		Short: "Replace the cluster's aws-auth with the content of a file",
+		Long: `Replace the content of the ConfigMap kube-system/aws-auth with that of a file: a manifest,
 its bare data, or JSON. The file - is standard input. Unlike "kubectl apply", it names
 who loses access before it writes, and does not lock out you, the last administrator or
 a node.`,

@@ -83,9 +83,10 @@ func newMapRollback(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rollback [N]",
 		Short: "Restore aws-auth as it was before the last edit, or after an earlier one",
-		Long: `Restore aws-auth as it was before the last edit, or after the edit with a number that
-"authenticator map history" shows. It always asks, naming who loses and who gains
-access, and is in the history itself.`,
+		Long: `Restore aws-auth as it was before the last edit or, with N, as it was after edit N of
+"authenticator map history". It names who loses and who gains access, and asks first
+even if nobody loses access; --yes skips the question. The history records it as an
+edit too.`,
 		Example: `  authenticator map rollback
   authenticator map rollback 3 --dry-run`,
 		Args: maxOneNumber,

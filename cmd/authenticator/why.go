@@ -28,13 +28,13 @@ func newWhy(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "why [ID]",
 		Short: "Show why somebody could not sign in: the last denials of the server",
-		Long: `Show the server's last denied and undecided sign-ins, and why. ID is that of a
-denial, as in the server's log and in the log of the kube-apiserver. The server keeps
+		Long: `Show the server's last denied and undecided sign-ins, and why. ID is the ID
+of a denial: the server's log and the log of the kube-apiserver have it. The server keeps
 its decisions in memory, and loses them when it stops.
 
 On a control-plane node it asks the running server, through its socket in --state-dir.
-A server of several clusters is asked about all of them, or about that of --cluster-id.
-Elsewhere, or with --context, --kubeconfig, --namespace or --selector, it asks the server
+If the server has several clusters, the command shows the decisions of all of them, or
+of the one that --cluster-id names. Elsewhere, or with --context, --kubeconfig, --namespace or --selector, it asks the server
 in each of the cluster's authenticator pods, with kubectl exec.
 
 Exit codes: 0 found; 1 nothing found, or no server could be asked; 2 invalid flags or
@@ -58,7 +58,7 @@ arguments.`,
 	flags := command.Flags()
 	flags.StringVar(&o.arn, "arn", "", "only decisions about this user, role or session")
 	flags.BoolVar(&o.last, "last", false, "only the last decision")
-	flags.BoolVarP(&o.watch, "watch", "w", false, "print the decisions to come too, until interrupted")
+	flags.BoolVarP(&o.watch, "watch", "w", false, "also print new decisions as they are made, until interrupted")
 	flags.BoolVar(&o.untilStdinEnds, "until-stdin-ends", false, "end a watch with the standard input")
 	_ = flags.MarkHidden("until-stdin-ends") // for the watch of a pod
 	flags.StringVar(&o.stateDir, "state-dir", settings.DefaultStateDir, "directory of the running server's socket, also in a pod")
@@ -105,7 +105,7 @@ func (o *whyOptions) check() error {
 	case o.id != "" && (o.arn != "" || o.last || o.watch):
 		return cli.Usagef("--arn, --last and --watch are not for one ID")
 	case o.watch && o.last:
-		return cli.Usagef("--watch and --last exclude each other")
+		return cli.Usagef("--watch and --last cannot be combined")
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (o *whyOptions) nothing(cluster string) error {
 	return errors.New("the server has not denied anybody since it started")
 }
 
-// follow prints the decisions to come, of the server on this machine or of those in pods.
+// follow prints new decisions as they are made, of the server on this machine or of those in pods.
 func (o *whyOptions) follow(ctx context.Context, p *program, server decisions.Client) error {
 	if !o.askPods {
 		err := o.followHere(ctx, p, server)

@@ -17,7 +17,7 @@ func newLogs() *cobra.Command {
 		Long: `Print the log of a part of the lab. Without PART, list the parts that have a log in the
 lab's directory, and its path. A lab that did not come up keeps its logs.
 
-With --provider kind, the logs of the cluster's parts are on its nodes: kubectl logs
+In a lab of provider kind, the logs of the cluster's parts are on its nodes: kubectl logs
 prints them.`,
 		Example: `  lab logs
   lab logs authenticator --follow`,

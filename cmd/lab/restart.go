@@ -15,10 +15,10 @@ func newRestart() *cobra.Command {
 		Use:   "restart [PART]",
 		Short: "Restart a part of the lab, such as kube-apiserver, or all of them",
 		Long: `Restart a part of the lab's cluster, or start it if it has ended. Without PART, restart
-all of them. Their data and addresses stay. "lab status" lists the parts. With --provider
-kind, they are the containers of the cluster.
+all of them. Their data and addresses stay. "lab status" lists the parts. In a lab
+of provider kind, they are the containers of the cluster.
 
-A lab that was killed is not restarted: "lab up" takes it up.`,
+A lab that was killed is not restarted: "lab up" resumes it.`,
 		Example: `  lab restart kube-apiserver
   lab restart`,
 		Args: cobra.MaximumNArgs(1),

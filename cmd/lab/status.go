@@ -18,7 +18,7 @@ func newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Show whether the lab runs, with all its parts, and where its files and endpoints are",
 		Long: `Show whether the lab runs, which of its parts have ended, and where its files and
-endpoints are. A part is a program or, with --provider kind, a container. For a lab that
+endpoints are. A part is a program or, with provider kind, a container. For a lab that
 was killed, show what it left.
 
 The exit code is 0 if the lab runs with all its parts, and otherwise 1.`,

@@ -42,7 +42,7 @@ verifies their checksums. If that fails, it builds them, which needs Go and a cl
 the source. ENVTEST_INDEX is the URL of another index; "off" disables downloads. Without
 a kube-controller-manager, ClusterRoles view, edit and admin have no rules.
 
-If a lab was killed, up takes it up: its cluster, its AWS account and its addresses are as
+If a lab was killed, up resumes it: its cluster, its AWS account and its addresses are as
 before, so shells that use it go on. To start from scratch, run "lab down" first. If a lab
 runs in the directory already, up does nothing.`,
 		Example: `  lab up

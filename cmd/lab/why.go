@@ -17,8 +17,8 @@ func newWhy(env cli.Environment) *cobra.Command {
 		Use:   "why [ID]",
 		Short: "Show why somebody could not sign in: the last denials of the lab's authenticator",
 		Long: `Run "authenticator why" for the lab's authenticator: show its last denied and
-undecided sign-ins, and why. ID is that of a denial, as in the logs. With --provider kind, it asks
-the authenticator in each of its pods.
+undecided sign-ins, and why. ID is the ID of a denial, which the logs have too. In a lab
+of provider kind, the command asks every authenticator pod.
 
 Exit codes: 0 found; 1 nothing found, or no lab runs; 2 invalid flags or arguments.`,
 		Example: `  lab why
@@ -57,7 +57,7 @@ Exit codes: 0 found; 1 nothing found, or no lab runs; 2 invalid flags or argumen
 	flags := command.Flags()
 	flags.String("arn", "", "only decisions about this user, role or session")
 	flags.Bool("last", false, "only the last decision")
-	flags.BoolP("watch", "w", false, "print the decisions to come too, until interrupted; not with --provider kind")
+	flags.BoolP("watch", "w", false, "also print new decisions as they are made, until interrupted; not in a lab of provider kind")
 	var output cli.Output
 	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	return command

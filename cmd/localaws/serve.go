@@ -25,9 +25,9 @@ func newServe() *cobra.Command {
 		Long: `Serve a local AWS until interrupted. The user administrator has full access; the
 profiles default and admin use its key.
 
-With --account set several times, the accounts are apart, as on AWS: roles and
-their trust policies lead from one to the other. The profiles default and admin are
-for the first account, and admin-ID for each further one.
+With --account set several times, the accounts are separate, as on AWS: to work in
+another account, assume a role whose trust policy allows it. The profiles default and
+admin are for the first account, and admin-ID for each further one.
 
 The state is in memory and lost when the server stops, unless --state names a
 file: it then survives a restart, even after a crash. The file contains secrets,

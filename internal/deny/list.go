@@ -1,4 +1,4 @@
-// Package deny is the list of principals that are refused whatever maps them: the way
+// Package deny is the list of principals that are refused even if a mapping matches: the way
 // to lock out a leaked access key at once. It reads the list from a file and follows it.
 package deny
 

@@ -106,7 +106,7 @@ func Record(ctx context.Context, client dynamic.Interface, entry Entry) error {
 			return fmt.Errorf("writing the history: %w", context.Cause(ctx))
 		}
 	}
-	return fmt.Errorf("writing the history: others were faster %d times", maxTries)
+	return fmt.Errorf("writing the history: somebody else wrote it at the same time, %d times in a row", maxTries)
 }
 
 // add adds an entry to the ConfigMap, and reports whether that changed it.

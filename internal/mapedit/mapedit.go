@@ -111,7 +111,7 @@ func (e *Editor) Change(ctx context.Context, change func(edit.Document) (Edition
 		is.Result, is.ResourceVersion = target.Done(), target.Version()
 		return e.report(is, fmt.Sprintf("%s%s %s\n", delta.Text(changes), is.Result, target.Name()))
 	}
-	return fmt.Errorf("editing %s: others were faster %d times; try again", target.Name(), maxConflicts)
+	return fmt.Errorf("editing %s: somebody else edited it at the same time, %d times in a row; try again", target.Name(), maxConflicts)
 }
 
 // report reports an edit. Its lists are never null.

@@ -72,7 +72,7 @@ func (e *Endpoint) Check() error {
 		return cli.Usagef("--hostname %q is not a host name or an IP address", e.Hostname)
 	}
 	if (e.TLSCert == "") != (e.TLSKey == "") {
-		return cli.Usagef("--tls-cert-file and --tls-private-key-file need each other")
+		return cli.Usagef("--tls-cert-file and --tls-private-key-file must be set together")
 	}
 	return checkClient(e.Client)
 }
@@ -80,7 +80,7 @@ func (e *Endpoint) Check() error {
 // checkClient checks paths that only the kube-apiserver reads.
 func checkClient(client kubeconfig.Client) error {
 	if (client.Certificate == "") != (client.Key == "") {
-		return cli.Usagef("--client-certificate-file and --client-key-file need each other")
+		return cli.Usagef("--client-certificate-file and --client-key-file must be set together")
 	}
 	for flag, path := range map[string]string{"--client-certificate-file": client.Certificate, "--client-key-file": client.Key} {
 		if path != "" && !filepath.IsAbs(path) {

@@ -135,7 +135,7 @@ func (i Info) remedy() string {
 		text = "a killed one left " + strings.Join(running, ", ")
 	}
 	if i.Left.TakeUp {
-		return text + "; lab up takes up its state, lab down removes it"
+		return text + "; lab up resumes it, lab down removes it"
 	}
 	return text + "; lab up and lab down remove it"
 }

@@ -54,8 +54,8 @@ func TestInspectAKilledLab(t *testing.T) {
 	}{
 		"ended":          {"", false, false, false, "(lab up starts one)"},
 		"ready":          {`{"running":true,"complete":true,"provider":"envtest"}`, true, true, true, "a killed one left etcd (process "},
-		"nothing runs":   {`{"running":true,"complete":true,"provider":"envtest"}`, false, true, true, "(a killed one left its files; lab up takes up its state, lab down removes it)"},
-		"came up again":  {`{"complete":true,"provider":"envtest"}`, false, true, true, "lab up takes up its state"},
+		"nothing runs":   {`{"running":true,"complete":true,"provider":"envtest"}`, false, true, true, "(a killed one left its files; lab up resumes it, lab down removes it)"},
+		"came up again":  {`{"complete":true,"provider":"envtest"}`, false, true, true, "lab up resumes it"},
 		"coming up":      {`{"provider":"envtest"}`, true, true, false, "; lab up and lab down remove it)"},
 		"of containers":  {`{"running":true,"complete":true,"provider":"kind"}`, false, true, false, "; lab up and lab down remove it)"},
 		"on a full disk": {`{"runn`, false, true, false, "; lab up and lab down remove it)"},

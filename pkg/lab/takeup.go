@@ -36,7 +36,7 @@ func (l *Lab) takeUp(ctx context.Context) error {
 	if err := endLeftovers(ctx, l.dir, l.config.Progress); err != nil {
 		return fmt.Errorf("ending what a killed lab left: %w", err)
 	}
-	l.progress("taking up the lab that was killed (%s); to start from scratch, run lab down first", killed.owner())
+	l.progress("resuming the lab that was killed (%s); to start from scratch, run lab down first", killed.owner())
 	l.earlier = &killed
 	// If this lab is killed before it is ready, or does not come up, the next one needs these.
 	l.info.Complete = true

@@ -65,7 +65,7 @@ func TestTakeUp(t *testing.T) {
 			if lab.takesUp() != test.takesUp || slices.Contains(files(t, dir), awsDir) != test.takesUp {
 				t.Errorf("it takes up: %v, and there remain %q, want %v", lab.takesUp(), files(t, dir), test.takesUp)
 			}
-			says := strings.Contains(progress.String(), "lab: taking up the lab that was killed (alice, process 4711); to start from scratch, run lab down first\n")
+			says := strings.Contains(progress.String(), "lab: resuming the lab that was killed (alice, process 4711); to start from scratch, run lab down first\n")
 			if says != test.takesUp {
 				t.Errorf("it says %q", &progress)
 			}

@@ -43,7 +43,7 @@ func (r *reading) warnOfName(section, subject string, at *yaml.Node, text string
 	case strings.Contains(literal, "*"):
 		r.warn(mapper.Wildcard, section, at, fmt.Sprintf("the %s %s contains *, which Kubernetes takes literally", subject, quoted(text)), "write the whole name")
 	case odd >= 0:
-		r.warn(mapper.OddCharacter, section, at, fmt.Sprintf("the %s %s contains %q", subject, quoted(text), []rune(literal[odd:])[0]), "remove it, and bind the name that remains")
+		r.warn(mapper.OddCharacter, section, at, fmt.Sprintf("the %s %s contains %q", subject, quoted(text), []rune(literal[odd:])[0]), "remove it, and use the name without it in your RoleBindings")
 	case strings.TrimSpace(text) != text:
 		r.warn(mapper.OddCharacter, section, at, fmt.Sprintf("the %s %s starts or ends with a space", subject, quoted(text)), "remove the space")
 	}
