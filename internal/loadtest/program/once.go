@@ -20,7 +20,8 @@ type Once struct {
 
 // RunOnce runs a program to its end and discards its output. It starts the program
 // through a small launcher process: Linux counts the parent's resident memory in a
-// child's peak, and a load generator has much of it.
+// child's peak, and a load generator has much of it. The launcher runs the program
+// twice, because its own first start of a process takes it 2 ms. The second run counts.
 func RunOnce(ctx context.Context, launcher string, command Command) (Once, error) {
 	cmd := exec.CommandContext(ctx, launcher, append([]string{LaunchCommand, command.Path}, command.Args...)...)
 	cmd.Env = command.Env
@@ -41,22 +42,25 @@ func RunOnce(ctx context.Context, launcher string, command Command) (Once, error
 // LaunchCommand is the argument that makes this program call Launch.
 const LaunchCommand = "launch"
 
-// Launch runs a program and prints its cost.
+// Launch runs a program twice and prints the cost of the second run.
 func Launch(out, stderr io.Writer, args []string) error {
 	if len(args) == 0 {
 		return errors.New("launching: expected a program")
 	}
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Stderr = stderr
-	started := time.Now()
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("launching: %w", err)
+	var once Once
+	for range 2 {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Stderr = stderr
+		started := time.Now()
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("launching: %w", err)
+		}
+		once.Wall = time.Since(started)
+		usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+		if !ok {
+			return errors.New("launching: this system does not report the cost of a process")
+		}
+		once.Peak = float64(usage.Maxrss) / 1024
 	}
-	once := Once{Wall: time.Since(started)}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return errors.New("launching: this system does not report the cost of a process")
-	}
-	once.Peak = float64(usage.Maxrss) / 1024
 	return json.NewEncoder(out).Encode(once)
 }
