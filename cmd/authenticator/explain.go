@@ -33,17 +33,18 @@ func newExplain(p *program) *cobra.Command {
 		Use:   "explain",
 		Short: "Explain whether a token or an AWS identity signs in, and why",
 		Long: `Explain whether a token or an AWS identity signs in, and why: what the token says, who
-STS says it is, which mapping matches or nearly matches, and the command that mends it.
+STS says it is, which mapping matches or nearly matches, and the command that fixes it.
 It decides as the server does, and signs nobody in.
 
 The question is a token (--token), an AWS identity (--arn), or you, with the AWS
 credentials of this shell (--as-me).
 
 On a control-plane node, the running server answers with its live mappings, through its
-socket in --state-dir. Elsewhere, or with one of these flags, the mappings come from a
-file (-f), from the server's configuration (--config), or from the cluster of a kubeconfig
-(--kubeconfig, --context). Then give the flags of the server too, such as
---cluster-owner-arn and --role-paths, so that the answer is the server's.
+socket in --state-dir. Elsewhere, or with a flag about mappings, such as -f or
+--cluster-owner-arn, the mappings come from a file (-f), from the server's configuration
+(--config), or from the cluster of a kubeconfig (--kubeconfig, --context). Then give the
+flags of the server too, such as --cluster-owner-arn and --role-paths, so that the answer
+is the server's.
 
 --can-i VERB RESOURCE and --rights ask what Kubernetes allows the caller. --who VERB
 RESOURCE asks which AWS identities may do something. The resource is

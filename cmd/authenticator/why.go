@@ -58,7 +58,7 @@ arguments.`,
 	flags := command.Flags()
 	flags.StringVar(&o.arn, "arn", "", "only decisions about this user, role or session")
 	flags.BoolVar(&o.last, "last", false, "only the last decision")
-	flags.BoolVarP(&o.watch, "watch", "w", false, "also print new decisions as they are made, until interrupted")
+	flags.BoolVarP(&o.watch, "watch", "w", false, "also print new denials as they happen, until interrupted")
 	flags.BoolVar(&o.untilStdinEnds, "until-stdin-ends", false, "end a watch with the standard input")
 	_ = flags.MarkHidden("until-stdin-ends") // for the watch of a pod
 	flags.StringVar(&o.stateDir, "state-dir", settings.DefaultStateDir, "directory of the running server's socket, also in a pod")
@@ -167,7 +167,7 @@ func (o *whyOptions) nothing(cluster string) error {
 	return errors.New("the server has not denied anybody since it started")
 }
 
-// follow prints new decisions as they are made, of the server on this machine or of those in pods.
+// follow prints new denials as they happen, of the server on this machine or of those in pods.
 func (o *whyOptions) follow(ctx context.Context, p *program, server decisions.Client) error {
 	if !o.askPods {
 		err := o.followHere(ctx, p, server)

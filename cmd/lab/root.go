@@ -21,7 +21,7 @@ func newRoot(env cli.Environment) *cobra.Command {
 		Use:   "lab",
 		Short: "A Kubernetes cluster with AWS IAM sign-in on this machine, offline",
 		Long: `Lab brings up a local AWS, a real kube-apiserver with its etcd, and the
-authenticator as its token webhook. Everything it writes is in one directory;
+authenticator as its token webhook. Its data is in one directory;
 ~/.aws and ~/.kube are not touched.`,
 		Example: `  lab up                  # bring it up, in the background
   lab tour                # sign in with AWS IAM, step by step

@@ -17,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kube-iam/authenticator/e2e/internal/document"
 )
 
 // update writes the picture, after the output of the demo has changed:
@@ -29,7 +31,7 @@ func TestDemo(t *testing.T) {
 	skipUnless(t, "envtest")
 	const picture = "docs/images/demo.svg"
 	const command = "make demo"
-	if got := commands(t, "README.md", "authenticator"); got != command+"\n" {
+	if got := document.Commands(read(t, "README.md"), "authenticator"); got != command+"\n" {
 		t.Fatalf("the commands of README's first screen are %q, want %q", got, command)
 	}
 	if !strings.Contains(read(t, "README.md"), "]("+picture+")") {

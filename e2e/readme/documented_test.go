@@ -1,7 +1,6 @@
 //go:build e2e
 
-// Package readme does what README.md, CONTRIBUTING.md, docs/lab.md and docs/migrating.md say,
-// command by command.
+// Package readme does what README.md, CONTRIBUTING.md and docs say, command by command.
 package readme
 
 import (
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kube-iam/authenticator/e2e/internal/document"
 	"github.com/kube-iam/authenticator/internal/freeport"
 	"github.com/kube-iam/authenticator/pkg/lab"
 )
@@ -45,6 +45,13 @@ func sections(t *testing.T) []section {
 		// administrator maps who has the lab's environment.
 		administrator = `kubectl --namespace kube-system patch configmap aws-auth --patch '{"data":{"mapUsers":"[{userarn: \"'"$(aws sts get-caller-identity --query Arn --output text)"'\", username: admin}]"}}'
 `
+		// clusterOfLab sets the URL of the lab's API server, and writes its CA.
+		clusterOfLab = `SERVER=$(kubectl config view --minify --output 'jsonpath={.clusters[0].cluster.server}')
+kubectl config view --raw --minify --output 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 --decode > "$HOME/ca.crt"
+`
+		// logsOfPods prints the logs of authenticators in pods; that of a lab is a program.
+		logsOfPods = `kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system logs --selector app.kubernetes.io/name=authenticator \
+  --prefix`
 	)
 	address := freeAddress(t)
 	state := t.TempDir()
@@ -90,6 +97,43 @@ func sections(t *testing.T) []section {
 			prints: []string{`"principalArn": "arn:aws:iam::231144931069:user/carol"`},
 		},
 		{
+			document: "docs/signin.md", heading: "Add a cluster", provider: "envtest", inLab: true,
+			before:  administrator + clusterOfLab,
+			instead: []string{"https://10.0.0.1:6443", `"$SERVER"`, "ca.crt", `"$HOME/ca.crt"`, "--cluster-id my-cluster", "--cluster-id kubedemy"},
+			prints:  []string{`(?m)^Username +admin$`},
+		},
+		{
+			document: "docs/mapping.md", heading: "IAMIdentityMappings", provider: "envtest", inLab: true,
+			// The second command would fail in the moment in which the API server takes up the definition.
+			before: "kubectl apply --filename deploy/kubernetes/components/crd/definition.yaml\nkubectl wait --for condition=established crd --all\n",
+			prints: []string{`clusterrole.rbac.authorization.k8s.io/\S+ created`, `No resources found`},
+		},
+		{
+			document: "docs/mapping.md", heading: "Editing aws-auth", provider: "envtest", inLab: true,
+			before:  administrator,
+			instead: []string{"map rollback", "map rollback --yes"}, // there is no terminal to ask on
+			prints:  []string{`role/KubedemyNode`, `(?m)^gains access: role Viewer `, `(?m)^-- rolearn: \S+:role/Viewer$`, `(?m)^loses access: role Viewer `},
+		},
+		{
+			document: "docs/operations.md", heading: "One user cannot sign in", provider: "envtest", inLab: true,
+			before: administrator + `authenticator map add role --rolearn arn:aws:iam::111122223333:role/admin --username admin:{{SessionName}} --groups view
+` + clusterOfLab + `authenticator kubeconfig --cluster-id kubedemy --server "$SERVER" --certificate-authority "$HOME/ca.crt" --kubeconfig "$HOME/config"
+kubectl --kubeconfig "$HOME/config" auth whoami
+`,
+			instead: []string{"--cluster-id my-cluster", "--cluster-id kubedemy", logsOfPods + " --since 10m --tail=-1", "lab logs authenticator"},
+			prints:  []string{`admin:alice`, `(?m)^arn:aws:iam::231144931069:user/`, `access granted.* username=admin `, `"canonicalArn"|user/administrator`},
+		},
+		{
+			document: "docs/operations.md", heading: "From an audit line to a decision", provider: "envtest", inLab: true,
+			before: administrator + clusterOfLab + `authenticator kubeconfig --cluster-id kubedemy --server "$SERVER" --certificate-authority "$HOME/ca.crt" --kubeconfig "$HOME/config"
+kubectl --kubeconfig "$HOME/config" auth whoami
+export KEY="$(aws configure get aws_access_key_id)"
+sed "s/AKIATLABCDEFGHIJKLMN/$KEY/" e2e/readme/testdata/audit.log > "$HOME/audit.log"
+`,
+			instead: []string{"audit.log", `"$HOME/audit.log"`, `"AKIATLABCDEFGHIJKLMN"`, "env.KEY", "AKIATLABCDEFGHIJKLMN", `"$KEY"`, logsOfPods + " --tail=-1", "lab logs authenticator"},
+			prints:  []string{`update\talice\t`, `access granted.* username=admin `, `(?m)\tdelete\t/api/v1/namespaces/default/pods/web$`},
+		},
+		{
 			document: "docs/migrating.md", heading: "Check first", provider: "envtest", inLab: true,
 			before: administrator + `kubectl apply --filename e2e/readme/testdata/aws-iam-authenticator.yaml
 cd "$HOME"
@@ -98,10 +142,7 @@ cd "$HOME"
 		},
 		{
 			document: "docs/migrating.md", heading: "A DaemonSet", provider: "envtest", inLab: true,
-			before: administrator + `kubectl apply --filename e2e/readme/testdata/aws-iam-authenticator.yaml
-SERVER=$(kubectl config view --minify --output 'jsonpath={.clusters[0].cluster.server}')
-kubectl config view --raw --minify --output 'jsonpath={.clusters[0].cluster.certificate-authority-data}' | base64 --decode > "$HOME/ca.crt"
-`,
+			before:  administrator + "kubectl apply --filename e2e/readme/testdata/aws-iam-authenticator.yaml\n" + clusterOfLab,
 			instead: []string{"https://NODE:6443", `"$SERVER"`, "/etc/kubernetes/pki/ca.crt", `"$HOME/ca.crt"`, "--cluster-id my-cluster", "--cluster-id kubedemy"},
 			prints:  []string{`daemonset.apps/aws-iam-authenticator image updated`, `(?m)^Username +admin$`},
 		},
@@ -117,7 +158,7 @@ func TestDocumentedCommands(t *testing.T) {
 	for _, s := range sections(t) {
 		t.Run(strings.ReplaceAll(s.document+" "+s.heading, "/", "-"), func(t *testing.T) {
 			skipUnless(t, s.provider)
-			script := commands(t, s.document, s.heading)
+			script := document.Commands(read(t, s.document), s.heading)
 			if script == "" {
 				t.Fatal("no commands")
 			}
@@ -145,54 +186,33 @@ func TestDocumentedCommands(t *testing.T) {
 // section to the list above.
 func TestEveryCommandIsRun(t *testing.T) {
 	t.Parallel()
-	tested := []string{"README.md authenticator"} // by TestDemo
+	tested := []string{
+		"README.md authenticator",                     // by TestDemo
+		"docs/operations.md Connections and requests", // they run a test of e2e/faults
+	}
+	for _, heading := range document.OnNode() { // by TestOperationsOnNode of e2e
+		tested = append(tested, "docs/operations.md "+heading)
+	}
 	for _, s := range sections(t) {
 		tested = append(tested, s.document+" "+s.heading)
 	}
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/lab.md", "docs/migrating.md"} {
-		for _, heading := range headings(read(t, document)) {
-			if name := document + " " + heading; commands(t, document, heading) != "" && !slices.Contains(tested, name) {
+	pages, err := filepath.Glob(filepath.Join(root(t), "docs", "*.md"))
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("docs has the pages %q, %v", pages, err)
+	}
+	for i, page := range pages {
+		pages[i] = "docs/" + filepath.Base(page)
+	}
+	for _, page := range append(pages, "README.md", "CONTRIBUTING.md") {
+		if page == "docs/localaws.md" {
+			continue // TestDocumentedCommands of e2e/clients runs them all
+		}
+		for _, heading := range document.Headings(read(t, page)) {
+			if name := page + " " + heading; document.Commands(read(t, page), heading) != "" && !slices.Contains(tested, name) {
 				t.Errorf("no test runs the commands of %q", name)
 			}
 		}
 	}
-}
-
-var (
-	headingLine = regexp.MustCompile(`^#+ +(.+)\n$`)
-	fence       = regexp.MustCompile("^( *)```(\\w*)\n$")
-)
-
-func headings(document string) (found []string) {
-	for line := range strings.Lines(document) {
-		if match := headingLine.FindStringSubmatch(line); match != nil {
-			found = append(found, match[1])
-		}
-	}
-	return found
-}
-
-// commands are those of a section, up to the next heading: its blocks of sh. A
-// block in a list is indented.
-func commands(t *testing.T, document, heading string) string {
-	t.Helper()
-	var script strings.Builder
-	current, language, indentation := "", "", ""
-	for line := range strings.Lines(read(t, document)) {
-		switch match := fence.FindStringSubmatch(line); {
-		case match != nil && language != "":
-			language = ""
-		case match != nil:
-			indentation, language = match[1], cmp.Or(match[2], "none")
-		case language == "sh" && current == heading:
-			script.WriteString(strings.TrimPrefix(line, indentation))
-		case language == "":
-			if match := headingLine.FindStringSubmatch(line); match != nil {
-				current = match[1]
-			}
-		}
-	}
-	return script.String()
 }
 
 // run runs a script as a user who has built the programs, in a home of its own, and

@@ -81,7 +81,7 @@ func triedCandidate(tried mapper.Tried, who subject) (candidate, bool) {
 		return candidate{}, false
 	}
 	if tried.Entry.Inert == mapper.MissAssumedRole {
-		found = append(found, difference{AssumedRole, 1, "its ARN is that of a session", false})
+		found = append(found, difference{NoEffect, 1, "its ARN is that of a session", false})
 	}
 	c.describe(found)
 	return c, true

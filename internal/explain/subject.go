@@ -14,19 +14,17 @@ type Kind string
 
 // The kinds of near misses. Codes are stable.
 const (
-	NoEffect    Kind = "NoEffect"    // the rule names the caller, but has no effect
-	UserID      Kind = "UserID"      // the rule names the caller, but has another unique ID: for example, the role was created again
-	Dropped     Kind = "Dropped"     // the entry names the caller, but is ignored for a mistake
-	Spelling    Kind = "Spelling"    // the name is a letter or two off
-	OtherKind   Kind = "Kind"        // a user instead of a role, or the reverse
-	Account     Kind = "Account"     // another account
-	Partition   Kind = "Partition"   // another partition
-	RolePath    Kind = "RolePath"    // a role's path
-	UserPath    Kind = "UserPath"    // another path of a user
-	AssumedRole Kind = "AssumedRole" // the ARN of a session of a role
-	Group       Kind = "Group"       // an IAM group
-	Wildcard    Kind = "Wildcard"    // a pattern that would match, if patterns were supported
-	SSOName     Kind = "SSOName"     // a role of IAM Identity Center, named by its permission set or with another suffix
+	NoEffect  Kind = "NoEffect"  // the rule names the caller, but has no effect: a role's path, for example
+	UserID    Kind = "UserID"    // the rule names the caller, but has another unique ID: for example, the role was created again
+	Dropped   Kind = "Dropped"   // the entry names the caller, but is ignored for a mistake
+	Spelling  Kind = "Spelling"  // the name is a letter or two off
+	OtherKind Kind = "Kind"      // a user instead of a role, or the reverse
+	Account   Kind = "Account"   // another account
+	Partition Kind = "Partition" // another partition
+	UserPath  Kind = "UserPath"  // another path of a user
+	Group     Kind = "Group"     // an IAM group
+	Wildcard  Kind = "Wildcard"  // a pattern that would match, if patterns were supported
+	SSOName   Kind = "SSOName"   // a role of IAM Identity Center, named by its permission set or with another suffix
 )
 
 // A subject is what an ARN names. It is read leniently, since the ARNs of ignored
@@ -139,7 +137,7 @@ func differences(its, who subject) (found []difference, near bool) {
 	switch {
 	case strings.EqualFold(its.path, who.path):
 	case who.kind == "role":
-		add(RolePath, 1, "its role has the path %s, which AWS never returns", its.path)
+		add(NoEffect, 1, "its role has the path %s, which AWS never returns", its.path)
 	default:
 		add(UserPath, 1, "its path is /%s, not /%s", its.path, who.path)
 	}

@@ -1,0 +1,51 @@
+// Package document reads the commands in README and docs, which tests run as typed.
+package document
+
+import (
+	"cmp"
+	"regexp"
+	"strings"
+)
+
+// OnNode are the sections of docs/operations.md whose commands are for a control-plane
+// node.
+func OnNode() []string {
+	return []string{"Paged? Three commands", "No line in the log", "AuthenticatorAbsent", "AuthenticatorMappingProblems"}
+}
+
+var (
+	headingLine = regexp.MustCompile(`^#+ +(.+)\n$`)
+	fence       = regexp.MustCompile("^( *)```(\\w*)\n$")
+)
+
+// Headings returns the headings of a document.
+func Headings(document string) (found []string) {
+	for line := range strings.Lines(document) {
+		if match := headingLine.FindStringSubmatch(line); match != nil {
+			found = append(found, match[1])
+		}
+	}
+	return found
+}
+
+// Commands returns the commands of a section, up to the next heading: its blocks of sh.
+// A block in a list is indented.
+func Commands(document, heading string) string {
+	var script strings.Builder
+	current, language, indentation := "", "", ""
+	for line := range strings.Lines(document) {
+		switch match := fence.FindStringSubmatch(line); {
+		case match != nil && language != "":
+			language = ""
+		case match != nil:
+			indentation, language = match[1], cmp.Or(match[2], "none")
+		case language == "sh" && current == heading:
+			script.WriteString(strings.TrimPrefix(line, indentation))
+		case language == "":
+			if match := headingLine.FindStringSubmatch(line); match != nil {
+				current = match[1]
+			}
+		}
+	}
+	return script.String()
+}
