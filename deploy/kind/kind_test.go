@@ -1,6 +1,7 @@
 package kind_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/kube-iam/authenticator/deploy/kind"
 	"github.com/kube-iam/authenticator/internal/gobuild"
+	"github.com/kube-iam/authenticator/internal/story"
 )
 
 // stateDir is where a node has what is in run.
@@ -293,5 +295,31 @@ func script(t *testing.T, dir, commands string) {
 	command.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
+	}
+}
+
+// TestStory checks that the README tells the story of the tour: the same steps in the
+// same order, the same policy, and the commands that need no other words here.
+func TestStory(t *testing.T) {
+	t.Parallel()
+	text := readme(t)
+	next := func(part string) {
+		t.Helper()
+		_, after, found := strings.Cut(text, part)
+		if !found {
+			t.Fatalf("README.md lacks %q, or has it in another place", part)
+		}
+		text = after
+	}
+	for i, step := range story.Steps() {
+		next(fmt.Sprintf("# %d. %s", i+1, step.Title))
+		if i == 1 {
+			next(strings.TrimSpace(story.Policy))
+		}
+		for _, command := range step.Commands {
+			if strings.HasPrefix(command, "aws eks") || strings.HasPrefix(command, "aws iam create-user") || strings.HasPrefix(command, "kubectl auth") {
+				next(command + "\n")
+			}
+		}
 	}
 }
