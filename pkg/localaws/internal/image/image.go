@@ -152,9 +152,9 @@ func kubernetesImages(r release) []entry {
 		architecture, _, _ := strings.Cut(kind, "/")
 		add("amazon-linux-2023/"+kind, "amazon-eks-node-al2023-"+strings.ReplaceAll(kind, "/", "-"), "Amazon Linux 2023", architecture)
 	}
-	for _, variant := range []string{"aws-k8s-" + r.minor, "aws-k8s-" + r.minor + "-nvidia"} {
+	for _, variant := range []string{"", "-nvidia", "-fips", "-nvidia-fips"} {
 		for _, architecture := range []string{"x86_64", "arm64"} {
-			all = append(all, bottlerocket(variant, architecture))
+			all = append(all, bottlerocket("aws-k8s-"+r.minor+variant, architecture))
 		}
 	}
 	return all

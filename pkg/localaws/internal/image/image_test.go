@@ -43,6 +43,7 @@ func TestParameters(t *testing.T) {
 		"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/arm64/standard/amazon-eks-node-al2023-arm64-standard-1.36-v20260615/release_version": "1.36.0-20260615",
 		"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard/recommended":                                                         `{"schema_version":"2","image_id":"` + idOf("eu-west-2", "amazon-eks-node-al2023-x86_64-standard-1.36-v20260615") + `","image_name":"amazon-eks-node-al2023-x86_64-standard-1.36-v20260615","release_version":"1.36.0-20260615"}`,
 		"/aws/service/bottlerocket/aws-k8s-1.36/arm64/latest/image_version":                                                                         "1.49.0-7a3f10c2",
+		"/aws/service/bottlerocket/aws-k8s-1.36-fips/x86_64/latest/image_version":                                                                   "1.49.0-7a3f10c2",
 		"/aws/service/bottlerocket/aws-k8s-1.36/arm64/1.49.0/image_id":                                                                              idOf("eu-west-2", "bottlerocket-aws-k8s-1.36-arm64-v1.49.0-7a3f10c2"),
 		"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64":                                                                     idOf("eu-west-2", "al2023-ami-2023.12.20260615.0-kernel-6.1-x86_64"),
 		"/aws/service/ami-amazon-linux-latest/amzn2-ami-kernel-5.10-hvm-arm64-gp2":                                                                  idOf("eu-west-2", "amzn2-ami-kernel-5.10-hvm-2.0.20260615.0-arm64-gp2"),
