@@ -102,7 +102,8 @@ e2e: ## end-to-end tests with a real kube-apiserver and the real AWS CLI (PROVID
 	PROVIDER=$(PROVIDER) $(GO) test -tags e2e -count=1 -p 1 -timeout 40m -v ./e2e/...
 	cd examples/e2e && LAB_PROVIDER=$(PROVIDER) $(GO) test -count=1 -timeout 20m -v ./...
 
-e2e-long: ## tests that take too long for CI: twenty clusters on one server, and one of them is flooded
+e2e-long: ## tests that take too long for CI: a million pairs of mappings and callers; twenty clusters on one server, one of them flooded
+	MODEL_MAPS=1000 $(GO) test -count=1 -run TestModel -v ./internal/explain
 	$(GO) test -tags e2elong -count=1 -timeout 20m -v ./e2e/long
 
 clean: ## remove everything that make built
