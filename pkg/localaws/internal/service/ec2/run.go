@@ -79,7 +79,7 @@ func (c *call) launch(in launchInput) (l launch, err error) {
 		}
 	}
 	if data.NoTermination != nil && *data.NoTermination || data.NoStop != nil && *data.NoStop {
-		return l, invalid("localaws does not support instances that cannot be stopped or terminated.")
+		return l, unsupported("InvalidParameterValue", "localaws does not support instances that cannot be stopped or terminated.")
 	}
 	l.instance = instance{
 		Instance: Instance{State: "pending", Region: c.Region}, Type: cmp.Or(data.Type, defaultInstanceType), Reservation: account.NewHexID("r-"),
@@ -155,7 +155,7 @@ func (c *call) launchedImage(id string) (image.Image, error) {
 	if name, ok := strings.CutPrefix(id, "resolve:ssm:"); ok {
 		parameters := c.Parameters()
 		if parameters == nil {
-			return image.Image{}, invalid("localaws has no Systems Manager here to resolve " + id + ".")
+			return image.Image{}, unsupported("InvalidParameterValue", "localaws has no Systems Manager here to resolve "+id+".")
 		}
 		if id, ok = parameters.Parameter(c.Region, name); !ok {
 			return image.Image{}, invalid("Unable to resolve the parameter " + name + ": it does not exist.")
@@ -230,7 +230,7 @@ func (l *launch) disks(devices []deviceInput, tags map[string]string) ([]volume,
 		case d.Name == "":
 			return nil, missing("BlockDeviceMapping.N.DeviceName")
 		case d.EBS == nil:
-			return nil, refuse("InvalidBlockDeviceMapping", "localaws maps devices to volumes: the device "+d.Name+" has no Ebs.")
+			return nil, unsupported("InvalidBlockDeviceMapping", "localaws maps devices to volumes: the device "+d.Name+" has no Ebs.")
 		case d.Name == root.Name:
 			all[0] = d
 		default:

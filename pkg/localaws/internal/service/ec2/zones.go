@@ -116,7 +116,7 @@ func describeAttributes(c *call, in attributesInput) (any, error) {
 		}
 	}
 	if len(in.Names) > len(all) {
-		return nil, invalid("localaws does not have all of the attributes " + strings.Join(in.Names, ", ") + ".")
+		return nil, unsupported("InvalidParameterValue", "localaws does not have all of the attributes "+strings.Join(in.Names, ", ")+".")
 	}
 	return fields{element("accountAttributeSet", itemsOf(all))}, nil
 }
