@@ -373,6 +373,8 @@ func TestListEntitiesForPolicy(t *testing.T) {
 
 func TestAWSManagedPolicies(t *testing.T) {
 	wanted := []string{
+		"AWSPrivateCAConnectorForKubernetesPolicy", "AmazonEKSBlockStoragePolicy", "AmazonEKSComputePolicy", "AmazonEKSLoadBalancingPolicy",
+		"AmazonEKSLocalOutpostClusterPolicy", "AmazonEKSNetworkingPolicy", "service-role/AmazonEBSCSIDriverPolicy", "service-role/AmazonEFSCSIDriverPolicy",
 		"AdministratorAccess", "AmazonEC2ContainerRegistryPullOnly", "AmazonEC2ContainerRegistryReadOnly", "AmazonEC2FullAccess",
 		"AmazonEC2ReadOnlyAccess", "AmazonEKSClusterPolicy", "AmazonEKSFargatePodExecutionRolePolicy", "AmazonEKSServicePolicy",
 		"AmazonEKSVPCResourceController", "AmazonEKSWorkerNodeMinimalPolicy", "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy",
