@@ -507,7 +507,9 @@ func TestAddons(t *testing.T) {
 	_, err = client.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: cluster, AddonName: aws.String("x")})
 	refused(t, "an unknown add-on", err, "ResourceNotFoundException", "localaws has no add-on x (supported: amazon-cloudwatch-observability")
 	_, err = client.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: cluster, AddonName: name, AddonVersion: aws.String("v0")})
-	refused(t, "an unknown version", err, "InvalidParameterException", "Addon version specified is not supported")
+	refused(t, "an unknown version", err, "InvalidParameterException", "Addon version specified is not supported: v0 (localaws has "+*known.Addons[0].AddonVersions[1].AddonVersion+", "+newest+")")
+	_, err = client.DescribeAddonConfiguration(ctx, &eks.DescribeAddonConfigurationInput{AddonName: name, AddonVersion: aws.String("v0")})
+	refused(t, "the values of an unknown version", err, "InvalidParameterException", "Addon version specified is not supported: v0 (localaws has ")
 	_, err = client.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: cluster, AddonName: name, ConfigurationValues: aws.String(`{"a":`)})
 	refused(t, "not JSON", err, "InvalidParameterException", "not in valid JSON or YAML format")
 
