@@ -340,6 +340,28 @@ func TestAccountsThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestGlobalEndpoints checks that a signature for a global endpoint names the region of
+// its partition.
+func TestGlobalEndpoints(t *testing.T) {
+	for partition, test := range map[string]struct{ host, region, other string }{
+		"aws":        {"iam.amazonaws.com", "us-east-1", "eu-west-2"},
+		"aws-cn":     {"iam.amazonaws.com.cn", "cn-north-1", "cn-northwest-1"},
+		"aws-us-gov": {"iam.us-gov.amazonaws.com", "us-gov-west-1", "us-gov-east-1"},
+	} {
+		s := localawstest.Start(t, localaws.Config{Partition: partition})
+		for region, want := range map[string]string{test.region: "", test.other: "SignatureDoesNotMatch"} {
+			text := sendForm(t, s, s.SDK(), test.host, "Action=ListUsers&Version=2010-05-08", "iam", region)
+			got := ""
+			if !strings.Contains(text, "ListUsersResult") {
+				got, _ = failureOf(t, text)
+			}
+			if got != want {
+				t.Errorf("%s, signed for %s: %q, want %q: %s", test.host, region, got, want, text)
+			}
+		}
+	}
+}
+
 // TestPartitions checks that a local AWS serves one partition.
 func TestPartitions(t *testing.T) {
 	s := localawstest.Start(t, localaws.Config{Partition: "aws-cn"})

@@ -388,6 +388,43 @@ func askEC2(t testing.TB, s *localawstest.Server, form string) (code string) {
 	return failure.Code
 }
 
+// TestEC2Refusals checks that what localaws does not support is refused in its name, and
+// marked in the trail.
+func TestEC2Refusals(t *testing.T) {
+	s := start(t, localaws.Config{})
+	group := callEC2(t, s, "CreateSecurityGroup", "GroupName=a", "GroupDescription=a").first("groupId")
+	table := callEC2(t, s, "DescribeRouteTables").first("routeTableId")
+	for call, want := range map[string]string{
+		"DescribeInstances Filter.1.Name=spot-instance-request-id Filter.1.Value.1=x": "InvalidParameterValue",
+		"DescribeSecurityGroups Filter.1.Name=no-such-filter Filter.1.Value.1=x":      "InvalidParameterValue",
+		"CreateVpc CidrBlock=10.0.0.0/16 AmazonProvidedIpv6CidrBlock=true":            "InvalidParameterValue",
+		"DescribeAccountAttributes AttributeName.1=a":                                 "InvalidParameterValue",
+		"DescribeInstanceTypes InstanceType.1=z9.large":                               "InvalidInstanceType",
+		"RunInstances MinCount=1 MaxCount=1 TagSpecification.1.ResourceType=network-interface TagSpecification.1.Tag.1.Key=a ImageId=" + amazonLinux("eu-west-2"): "InvalidParameterValue",
+		"RunInstances MinCount=1 MaxCount=1 ImageId=resolve:ssm:/aws/service/ami-windows-latest/Windows_Server-2025-English-Core-Base":                            "InvalidParameterValue",
+		"RunInstances MinCount=1 MaxCount=1 Placement.AvailabilityZone=eu-west-2d ImageId=" + amazonLinux("eu-west-2"):                                            "InvalidParameterValue",
+		"DescribeAvailabilityZones ZoneName.1=eu-west-2d":                                                                          "InvalidParameterValue",
+		"CreateSubnet AvailabilityZone=eu-west-2f CidrBlock=172.31.200.0/24 VpcId=" + callEC2(t, s, "DescribeVpcs").first("vpcId"): "InvalidParameterValue",
+		"CreateKeyPair KeyName=a KeyFormat=ppk":                                                                                    "InvalidParameterValue",
+		"ImportKeyPair KeyName=a PublicKeyMaterial=eA==":                                                                           "InvalidKey.Format",
+		"AllocateAddress NetworkBorderGroup=eu-west-2-wl1-lon-wlz-1":                                                               "InvalidParameterValue",
+		"CreateTags ResourceId.1=pl-0123456789abcdef0 Tag.1.Key=a":                                                                 "InvalidID",
+		"CreateLaunchTemplate LaunchTemplateName=abc LaunchTemplateData.InstanceType=z9.large":                                     "InvalidParameterValue",
+		"CreateRoute GatewayId=vgw-0123456789abcdef0 DestinationCidrBlock=10.0.0.0/8 RouteTableId=" + table:                        "InvalidGatewayID.NotFound",
+		"RunInstances MinCount=1 MaxCount=1 DisableApiTermination=true ImageId=" + amazonLinux("eu-west-2"):                        "InvalidParameterValue",
+		"AuthorizeSecurityGroupIngress IpPermissions.1.IpProtocol=-1 IpPermissions.1.Groups.1.GroupId=" + group +
+			" IpPermissions.1.Groups.1.UserId=111122223333 GroupId=" + group: "InvalidGroup.NotFound",
+		"RunInstances MinCount=1 MaxCount=1 BlockDeviceMapping.1.DeviceName=/dev/sdb ImageId=" +
+			amazonLinux("eu-west-2"): "InvalidBlockDeviceMapping",
+	} {
+		words := strings.Fields(call)
+		got, marked := callEC2(t, s, words[0], words[1:]...), last(t, s).AdditionalEventData["localaws"]
+		if got.code != want || !strings.Contains(got.message, "localaws") || marked != "refused" {
+			t.Errorf("%s: %s: %s, marked %q; want %s", call, got.code, got.message, marked, want)
+		}
+	}
+}
+
 // TestInstanceStates checks every transition between the states of an instance.
 func TestInstanceStates(t *testing.T) {
 	now := time.Now()

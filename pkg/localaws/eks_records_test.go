@@ -93,7 +93,7 @@ func TestClusterSettings(t *testing.T) {
 		StorageConfig:           &ekstypes.StorageConfigRequest{BlockStorage: &ekstypes.BlockStorage{Enabled: aws.Bool(true)}},
 		UpgradePolicy:           &ekstypes.UpgradePolicyRequest{SupportType: "STANDARD"}, ZonalShiftConfig: &ekstypes.ZonalShiftConfigRequest{Enabled: aws.Bool(true)},
 		RemoteNetworkConfig: &ekstypes.RemoteNetworkConfigRequest{RemoteNodeNetworks: []ekstypes.RemoteNodeNetwork{{Cidrs: []string{"10.200.0.0/16"}}}},
-		DeletionProtection:  aws.Bool(true),
+		DeletionProtection:  aws.Bool(true), ControlPlaneScalingConfig: &ekstypes.ControlPlaneScalingConfig{Tier: "tier-xl"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +102,8 @@ func TestClusterSettings(t *testing.T) {
 	if c.AccessConfig.AuthenticationMode != "API" || !*c.ComputeConfig.Enabled || !*c.StorageConfig.BlockStorage.Enabled || *c.EncryptionConfig[0].Provider.KeyArn != key ||
 		c.UpgradePolicy.SupportType != "STANDARD" || !*c.ZonalShiftConfig.Enabled || *c.KubernetesNetworkConfig.ServiceIpv4Cidr != "10.100.0.0/16" ||
 		c.RemoteNetworkConfig.RemoteNodeNetworks[0].Cidrs[0] != "10.200.0.0/16" || !slices.Equal(c.Logging.ClusterLogging[0].Types, []ekstypes.LogType{"api", "audit"}) ||
-		*c.KubernetesNetworkConfig.ElasticLoadBalancing.Enabled != true || *c.DeletionProtection != true {
+		*c.KubernetesNetworkConfig.ElasticLoadBalancing.Enabled != true || *c.DeletionProtection != true ||
+		c.ControlPlaneScalingConfig.Tier != "tier-xl" || c.ResourcesVpcConfig.ControlPlaneEgressMode != "AWS_MANAGED" {
 		t.Errorf("%+v", c)
 	}
 	_, err = client.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: name})
@@ -127,6 +128,10 @@ func TestClusterSettings(t *testing.T) {
 	update("ZonalShiftConfigUpdate", eks.UpdateClusterConfigInput{ZonalShiftConfig: &ekstypes.ZonalShiftConfigRequest{Enabled: off}})
 	update("RemoteNetworkConfigUpdate", eks.UpdateClusterConfigInput{RemoteNetworkConfig: &ekstypes.RemoteNetworkConfigRequest{RemoteNodeNetworks: []ekstypes.RemoteNodeNetwork{}}})
 	update("DeletionProtectionUpdate", eks.UpdateClusterConfigInput{DeletionProtection: off})
+	update("ControlPlaneScalingConfigUpdate", eks.UpdateClusterConfigInput{ControlPlaneScalingConfig: &ekstypes.ControlPlaneScalingConfig{Tier: "standard"}})
+	update("ControlPlaneEgressUpdate", eks.UpdateClusterConfigInput{ResourcesVpcConfig: &ekstypes.VpcConfigRequest{ControlPlaneEgressMode: "CUSTOMER_ROUTED"}})
+	_, err = client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{ControlPlaneEgressMode: "AWS_MANAGED"}})
+	refused(t, "egress back", err, "InvalidParameterException", "Unsupported control plane egress mode update from CUSTOMER_ROUTED to AWS_MANAGED")
 	update("AutoModeUpdate", eks.UpdateClusterConfigInput{
 		ComputeConfig: &ekstypes.ComputeConfigRequest{Enabled: off}, StorageConfig: &ekstypes.StorageConfigRequest{BlockStorage: &ekstypes.BlockStorage{Enabled: off}},
 		KubernetesNetworkConfig: &ekstypes.KubernetesNetworkConfigRequest{ElasticLoadBalancing: &ekstypes.ElasticLoadBalancing{Enabled: off}},
@@ -145,11 +150,32 @@ func TestClusterSettings(t *testing.T) {
 		t.Errorf("%+v, %v", updated, err)
 	}
 	after, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: name})
-	if err != nil || *after.Cluster.Version != "1.34" || *after.Cluster.ComputeConfig.Enabled || *after.Cluster.DeletionProtection || !slices.Equal(after.Cluster.Logging.ClusterLogging[0].Types, []ekstypes.LogType{"audit"}) {
+	if err != nil || *after.Cluster.Version != "1.34" || *after.Cluster.ComputeConfig.Enabled || *after.Cluster.DeletionProtection ||
+		after.Cluster.ControlPlaneScalingConfig.Tier != "standard" || after.Cluster.ResourcesVpcConfig.ControlPlaneEgressMode != "CUSTOMER_ROUTED" || !slices.Equal(after.Cluster.Logging.ClusterLogging[0].Types, []ekstypes.LogType{"audit"}) {
 		t.Errorf("%+v, %v", after, err)
 	}
 	if _, err := client.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: name}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAssociateEncryptionConfig(t *testing.T) {
+	s := start(t, localaws.Config{})
+	newCluster(t, s, s.SDK(), "c")
+	client, ctx, name := eks.NewFromConfig(s.SDK()), t.Context(), aws.String("c")
+	key := "arn:aws:kms:eu-west-2:" + account + ":key/k"
+	config := []ekstypes.EncryptionConfig{{Resources: []string{"secrets"}, Provider: &ekstypes.Provider{KeyArn: &key}}}
+	made, err := client.AssociateEncryptionConfig(ctx, &eks.AssociateEncryptionConfigInput{ClusterName: name, EncryptionConfig: config})
+	must(t, err)
+	update, err := client.DescribeUpdate(ctx, &eks.DescribeUpdateInput{Name: name, UpdateId: made.Update.Id})
+	must(t, err)
+	if u := update.Update; u.Type != "AssociateEncryptionConfig" || u.Status != "Successful" || len(u.Params) != 1 || u.Params[0].Type != "EncryptionConfig" || !strings.Contains(*u.Params[0].Value, key) {
+		t.Errorf("%+v", u)
+	}
+	after, err := client.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: name})
+	must(t, err)
+	if on := after.Cluster.EncryptionConfig; len(on) != 1 || *on[0].Provider.KeyArn != key || !slices.Equal(on[0].Resources, []string{"secrets"}) {
+		t.Errorf("%+v", on)
 	}
 }
 
@@ -481,7 +507,9 @@ func TestAddons(t *testing.T) {
 	_, err = client.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: cluster, AddonName: aws.String("x")})
 	refused(t, "an unknown add-on", err, "ResourceNotFoundException", "localaws has no add-on x (supported: amazon-cloudwatch-observability")
 	_, err = client.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: cluster, AddonName: name, AddonVersion: aws.String("v0")})
-	refused(t, "an unknown version", err, "InvalidParameterException", "Addon version specified is not supported")
+	refused(t, "an unknown version", err, "InvalidParameterException", "Addon version specified is not supported: v0 (localaws has "+*known.Addons[0].AddonVersions[1].AddonVersion+", "+newest+")")
+	_, err = client.DescribeAddonConfiguration(ctx, &eks.DescribeAddonConfigurationInput{AddonName: name, AddonVersion: aws.String("v0")})
+	refused(t, "the values of an unknown version", err, "InvalidParameterException", "Addon version specified is not supported: v0 (localaws has ")
 	_, err = client.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: cluster, AddonName: name, ConfigurationValues: aws.String(`{"a":`)})
 	refused(t, "not JSON", err, "InvalidParameterException", "not in valid JSON or YAML format")
 

@@ -175,6 +175,17 @@ func TestCreateClusterRefuses(t *testing.T) {
 		"what localaws cannot do": {func(i *eks.CreateClusterInput) {
 			i.OutpostConfig = &ekstypes.OutpostConfigRequest{OutpostArns: []string{"x"}, ControlPlaneInstanceType: aws.String("m5.large")}
 		}, "localaws does not support the parameter outpostConfig"},
+		"other flags of the scheduler": {func(i *eks.CreateClusterInput) {
+			i.KubeSchedulerConfig = &ekstypes.KubeSchedulerConfigRequest{}
+		}, "localaws does not support the parameter kubeSchedulerConfig"},
+		"other flags of the controllers": {func(i *eks.CreateClusterInput) {
+			i.KubeControllerManagerConfig = &ekstypes.KubeControllerManagerConfigRequest{}
+		}, "localaws does not support the parameter kubeControllerManagerConfig"},
+		"an unknown tier": {func(i *eks.CreateClusterInput) {
+			i.ControlPlaneScalingConfig = &ekstypes.ControlPlaneScalingConfig{Tier: "tier-3xl"}
+		}, `tier "tier-3xl" is not valid (supported: standard, tier-xl, tier-2xl, tier-4xl, tier-8xl)`},
+		"an unknown way out": {func(i *eks.CreateClusterInput) { i.ResourcesVpcConfig.ControlPlaneEgressMode = "X" },
+			`controlPlaneEgressMode "X" is not valid (supported: AWS_MANAGED, CUSTOMER_ROUTED, CUSTOMER_ISOLATED)`},
 		"a public service CIDR": {func(i *eks.CreateClusterInput) {
 			i.KubernetesNetworkConfig = &ekstypes.KubernetesNetworkConfigRequest{ServiceIpv4Cidr: aws.String("8.8.0.0/16")}
 		}, "service CIDR 8.8.0.0/16 is not valid"},
@@ -589,9 +600,11 @@ func TestUpdateClusterConfig(t *testing.T) {
 		"Unsupported authentication mode update from CONFIG_MAP to API":               {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "API"}},
 		"Unsupported authentication mode update from CONFIG_MAP to CONFIG_MAP":        {AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "CONFIG_MAP"}},
 		"Cluster is already at the desired configuration with endpointPrivateAccess:": {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPublicAccess: aws.Bool(true)}},
-		"cannot be updated at a time":                                                 {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), SubnetIds: []string{subnetB, subnetC}}},
+		"The networks of a cluster, the access to its endpoint":                       {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), SubnetIds: []string{subnetB, subnetC}}},
 		"at least two different AZs":                                                  {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{subnetC}}},
-		"does not support the parameter controlPlaneScalingConfig":                    {ControlPlaneScalingConfig: &ekstypes.ControlPlaneScalingConfig{Tier: "standard"}},
+		`tier "x" is not valid (supported: standard, tier-xl,`:                        {ControlPlaneScalingConfig: &ekstypes.ControlPlaneScalingConfig{Tier: "x"}},
+		"its egress mode cannot be updated at a time":                                 {ResourcesVpcConfig: &ekstypes.VpcConfigRequest{EndpointPrivateAccess: aws.Bool(true), ControlPlaneEgressMode: "CUSTOMER_ROUTED"}},
+		"localaws does not support the parameter kubeApiServerConfig":                 {KubeApiServerConfig: &ekstypes.KubeApiServerConfigRequest{EventTtl: aws.String("1h")}},
 	} {
 		input.Name = name
 		if _, err := client.UpdateClusterConfig(ctx, &input); code(err) != "InvalidParameterException" || !strings.Contains(err.Error(), want) {

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
 	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
@@ -371,6 +373,8 @@ func TestListEntitiesForPolicy(t *testing.T) {
 
 func TestAWSManagedPolicies(t *testing.T) {
 	wanted := []string{
+		"AWSPrivateCAConnectorForKubernetesPolicy", "AmazonEKSBlockStoragePolicy", "AmazonEKSComputePolicy", "AmazonEKSLoadBalancingPolicy",
+		"AmazonEKSLocalOutpostClusterPolicy", "AmazonEKSNetworkingPolicy", "service-role/AmazonEBSCSIDriverPolicy", "service-role/AmazonEFSCSIDriverPolicy",
 		"AdministratorAccess", "AmazonEC2ContainerRegistryPullOnly", "AmazonEC2ContainerRegistryReadOnly", "AmazonEC2FullAccess",
 		"AmazonEC2ReadOnlyAccess", "AmazonEKSClusterPolicy", "AmazonEKSFargatePodExecutionRolePolicy", "AmazonEKSServicePolicy",
 		"AmazonEKSVPCResourceController", "AmazonEKSWorkerNodeMinimalPolicy", "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy",
@@ -439,18 +443,20 @@ func TestAWSManagedPoliciesThatLocalawsLacks(t *testing.T) {
 	s := start(t, localaws.Config{})
 	newUser(t, s, "bob", "")
 	client, ctx, lacking := iam.NewFromConfig(s.SDK()), t.Context(), aws.String("arn:aws:iam::aws:policy/AmazonSQSFullAccess")
-	for name, err := range map[string]error{
-		"attach": errorOf(client.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: aws.String("bob"), PolicyArn: lacking})),
-		"get":    errorOf(client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: lacking})),
-		"bound":  errorOf(client.PutUserPermissionsBoundary(ctx, &iam.PutUserPermissionsBoundaryInput{UserName: aws.String("bob"), PermissionsBoundary: lacking})),
+	const message = "localaws has the AWS-managed policies that"
+	for _, err := range []error{
+		errorOf(client.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: aws.String("bob"), PolicyArn: lacking})),
+		errorOf(client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: lacking})),
+		errorOf(client.PutUserPermissionsBoundary(ctx, &iam.PutUserPermissionsBoundaryInput{UserName: aws.String("bob"), PermissionsBoundary: lacking})),
 	} {
-		if code(err) != "NoSuchEntity" || !strings.Contains(err.Error(), "localaws has the AWS-managed policies that") {
-			t.Errorf("%s: %v", name, err)
-		}
+		wantMessage(t, "NoSuchEntity", message, err)
 	}
-	events := s.Events()
-	if last := events[len(events)-1]; len(last.AdditionalEventData) == 0 {
-		t.Errorf("the trail does not mark the refusal: %+v", last)
+	_, err := sts.NewFromConfig(s.SDK()).GetFederationToken(ctx, &sts.GetFederationTokenInput{
+		Name: aws.String("bob"), PolicyArns: []ststypes.PolicyDescriptorType{{Arn: lacking}},
+	})
+	wantMessage(t, "MalformedPolicyDocument", message, err)
+	if marked := last(t, s).AdditionalEventData["localaws"]; marked != "refused" {
+		t.Errorf("marked %q", marked)
 	}
 	wantCode(t, "PolicyNotAttachable", errorOf(client.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{
 		UserName: aws.String("bob"), PolicyArn: aws.String("arn:aws:iam::aws:policy/aws-service-role/AmazonEKSServiceRolePolicy"),

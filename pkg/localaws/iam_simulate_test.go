@@ -374,3 +374,16 @@ func TestLargeSimulationsComeInPages(t *testing.T) {
 		t.Errorf("pages of %d results, want %d", pages, want)
 	}
 }
+
+// TestSimulationIsBounded checks that a simulation that would hold the state for long is
+// refused in localaws's name.
+func TestSimulationIsBounded(t *testing.T) {
+	s := start(t, localaws.Config{})
+	input := iam.SimulateCustomPolicyInput{PolicyInputList: []string{statement("Allow", "s3:*", "*")}}
+	for n := range 101 {
+		input.ActionNames = append(input.ActionNames, fmt.Sprintf("s3:Get%d", n))
+		input.ResourceArns = append(input.ResourceArns, fmt.Sprintf("arn:aws:s3:::%d", n))
+	}
+	_, err := iam.NewFromConfig(s.SDK()).SimulateCustomPolicy(t.Context(), &input)
+	wantMessage(t, "InvalidInput", "localaws simulates at most 10000 pairs", err)
+}

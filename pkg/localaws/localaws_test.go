@@ -35,7 +35,21 @@ const account = "231144931069"
 func start(t testing.TB, config localaws.Config) *localawstest.Server {
 	t.Helper()
 	config.AccountID, config.Region = account, "eu-west-2"
-	return localawstest.Start(t, config)
+	s := localawstest.Start(t, config)
+	t.Cleanup(func() { wantMarks(t, s.Events()) })
+	return s
+}
+
+// wantMarks checks that the trail marks each error that says "localaws", and no other. A
+// failure to save the state is no refusal, and faults have a mark of their own.
+func wantMarks(t testing.TB, events []localaws.Event) {
+	t.Helper()
+	for _, e := range events {
+		says, marked := strings.Contains(e.ErrorMessage, "localaws"), e.AdditionalEventData["localaws"]
+		if marked != "fault" && e.ErrorCode != "ServiceFailure" && says != (marked == "refused") {
+			t.Errorf("%s: marked %q: %s: %s", e.EventName, marked, e.ErrorCode, e.ErrorMessage)
+		}
+	}
 }
 
 // code returns the code of an AWS error.

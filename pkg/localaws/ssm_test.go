@@ -54,6 +54,8 @@ func TestGetParameters(t *testing.T) {
 	if err != nil || len(got.Parameters) != 1 || *got.Parameters[0].Name != recommended+"/image_id" || !slices.Equal(got.InvalidParameters, []string{"b", "a"}) {
 		t.Errorf("%+v, %v", got, err)
 	}
+	_, err = client.GetParameters(t.Context(), &ssm.GetParametersInput{Names: []string{recommended, "/aws/service/global-infrastructure/regions"}})
+	wantMessage(t, "ParameterNotFound", "localaws does not have the public parameter /aws/service/global", err)
 	for _, n := range []int{0, 11} {
 		if _, err := client.GetParameters(t.Context(), &ssm.GetParametersInput{Names: make([]string, n)}); code(err) != "ValidationException" {
 			t.Errorf("%d names: %v", n, err)
@@ -75,6 +77,8 @@ func TestGetParametersByPath(t *testing.T) {
 		"all below":                {"/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/x86_64/standard", true, 8},
 		"several pages":            {"/aws/service/eks/optimized-ami/1.31/amazon-linux-2023", true, 40},
 		"the account's parameters": {"/", true, 0},
+		"above all":                {"/aws/service", false, 0},
+		"one's own":                {"/awsome", true, 0},
 	} {
 		pages, n := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{Path: &test.path, Recursive: &test.recursive}), 0
 		for pages.HasMorePages() {
@@ -92,10 +96,11 @@ func TestGetParametersByPath(t *testing.T) {
 		input ssm.GetParametersByPathInput
 		code  string
 	}{
-		"not a path":   {ssm.GetParametersByPathInput{Path: aws.String("aws")}, "ValidationException"},
-		"none":         {ssm.GetParametersByPathInput{Path: aws.String("/aws"), MaxResults: aws.Int32(0)}, "ValidationException"},
-		"too many":     {ssm.GetParametersByPathInput{Path: aws.String("/aws"), MaxResults: aws.Int32(11)}, "ValidationException"},
-		"from nowhere": {ssm.GetParametersByPathInput{Path: aws.String("/aws"), NextToken: aws.String("!")}, "InvalidNextToken"},
+		"not a path":          {ssm.GetParametersByPathInput{Path: aws.String("aws")}, "ValidationException"},
+		"none":                {ssm.GetParametersByPathInput{Path: aws.String("/aws"), MaxResults: aws.Int32(0)}, "ValidationException"},
+		"too many":            {ssm.GetParametersByPathInput{Path: aws.String("/aws"), MaxResults: aws.Int32(11)}, "ValidationException"},
+		"what localaws lacks": {ssm.GetParametersByPathInput{Path: aws.String("/aws/service/ami-windows-latest")}, "ValidationException"},
+		"from nowhere":        {ssm.GetParametersByPathInput{Path: aws.String("/aws"), NextToken: aws.String("!")}, "InvalidNextToken"},
 	} {
 		if _, err := client.GetParametersByPath(t.Context(), &test.input); code(err) != test.code {
 			t.Errorf("%s: %v, want %s", name, err, test.code)

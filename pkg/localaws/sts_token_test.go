@@ -1,9 +1,12 @@
 package localaws_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,4 +80,49 @@ func TestGetWebIdentityToken(t *testing.T) {
 	if w.Code != http.StatusNotFound {
 		t.Errorf("a disabled issuer answers %d", w.Code)
 	}
+}
+
+// TestClaimsOfWebIdentityToken checks what a token says besides the caller, and the
+// bounds of a token.
+func TestClaimsOfWebIdentityToken(t *testing.T) {
+	s := start(t, localaws.Config{})
+	admin, ctx := iam.NewFromConfig(s.SDK()), t.Context()
+	must(t, errorOf(admin.EnableOutboundWebIdentityFederation(ctx, &iam.EnableOutboundWebIdentityFederationInput{})))
+	bob := newUser(t, s, "bob", anything)
+	must(t, errorOf(admin.TagUser(ctx, &iam.TagUserInput{UserName: aws.String("bob"), Tags: tags("team", "blue")})))
+	newRole(t, s, "r", trust(`{"AWS":"`+arn("user/bob")+`"}`))
+	allowAll(t, s, "r")
+	session := assumed(t, s, bob, "r", sts.AssumeRoleInput{DurationSeconds: aws.Int32(900)})
+	request := func(seconds int32, tags ...string) *sts.GetWebIdentityTokenInput {
+		return &sts.GetWebIdentityTokenInput{
+			Audience: []string{"a", "b"}, SigningAlgorithm: aws.String("ES384"), DurationSeconds: &seconds, Tags: passing(tags...),
+		}
+	}
+	made, err := sts.NewFromConfig(bob).GetWebIdentityToken(ctx, request(3600, "ticket", "7"))
+	must(t, err)
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(*made.WebIdentityToken, ".")[1])
+	must(t, err)
+	var got struct {
+		Audience []string       `json:"aud"`
+		Details  map[string]any `json:"https://sts.amazonaws.com/"`
+	}
+	must(t, json.Unmarshal(payload, &got))
+	want := map[string]any{
+		"aws_account": account, "source_region": "eu-west-2", "principal_id": arn("user/bob"),
+		"principal_tags": map[string]any{"team": "blue"}, "request_tags": map[string]any{"ticket": "7"},
+	}
+	if len(got.Audience) != 2 || !reflect.DeepEqual(got.Details, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+
+	must(t, errorOf(sts.NewFromConfig(session).GetWebIdentityToken(ctx, request(600))))
+	wantCode(t, "SessionDurationEscalationException", errorOf(sts.NewFromConfig(session).GetWebIdentityToken(ctx, request(3600))))
+	var many []string
+	for n := range 50 {
+		many = append(many, strings.Repeat("k", 100)+strconv.Itoa(n), strings.Repeat("v", 256))
+	}
+	wantCode(t, "JWTPayloadSizeExceededException", errorOf(sts.NewFromConfig(bob).GetWebIdentityToken(ctx, request(600, many...))))
+	global := bob.Copy()
+	global.Region, global.BaseEndpoint = "us-east-1", aws.String("https://sts.amazonaws.com")
+	wantMessage(t, "InvalidAction", "not available on the global endpoint", errorOf(sts.NewFromConfig(global).GetWebIdentityToken(ctx, request(600))))
 }

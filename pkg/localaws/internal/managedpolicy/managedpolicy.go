@@ -1,6 +1,8 @@
 // Package managedpolicy has AWS-managed policies: those that the guides of EKS,
 // Karpenter and the AWS Load Balancer Controller, eksctl and terraform-aws-eks name,
-// and common ones for people.
+// and common ones for people. Three that EKS's guide names are missing:
+// AmazonEKSLocalOutpostServiceRolePolicy, AmazonFSxFullAccess and
+// CloudWatchNetworkFlowMonitorAgentPublishPolicy.
 //
 // A policy is a file in policies, at its path and name. It has the statements of the
 // version that AWS had on its date, and no earlier version. The few that would have

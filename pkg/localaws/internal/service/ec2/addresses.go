@@ -3,7 +3,6 @@ package ec2
 import (
 	"cmp"
 	"encoding/hex"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -121,7 +120,7 @@ func (in allocateInput) check() error {
 
 func allocateAddress(c *call, in allocateInput) (any, error) {
 	if in.Border != "" && in.Border != c.Region {
-		return nil, invalid("Value (" + in.Border + ") for parameter networkBorderGroup is invalid. localaws has the network border group " + c.Region + " here.")
+		return nil, unsupported("InvalidParameterValue", "Value ("+in.Border+") for parameter networkBorderGroup is invalid. localaws has the network border group "+c.Region+" here.")
 	}
 	made, err := addressKind().create(c, in.Specification, map[string][]string{"ec2:domain": {"vpc"}})
 	if err != nil {
@@ -245,7 +244,7 @@ func (in associateAddressInput) to(c *call) (xmlInterface, error) {
 	case i.State == "terminated":
 		return xmlInterface{}, refuse("IncorrectInstanceState", "The instance '"+i.ID+"' is not in a state from which it can be associated with an address.")
 	case i.Subnet == "":
-		return xmlInterface{}, api.Refuse(http.StatusBadRequest, "UnsupportedOperation", "localaws: instance "+i.ID+" is configured, and has no network interface.")
+		return xmlInterface{}, unsupported("UnsupportedOperation", "localaws: instance "+i.ID+" is configured, and has no network interface.")
 	}
 	return c.xmlInterface(i), nil
 }

@@ -80,6 +80,12 @@ func translate(e *api.Error) *api.Error {
 
 func refuse(code, message string) error { return api.NewError(http.StatusBadRequest, code, message) }
 
+// unsupported returns the error for what localaws does not do, unlike AWS; the message
+// says "localaws".
+func unsupported(code, message string) error {
+	return api.Refuse(http.StatusBadRequest, code, message)
+}
+
 // invalid returns the error for an invalid value of a parameter.
 func invalid(message string) error { return refuse("InvalidParameterValue", message) }
 

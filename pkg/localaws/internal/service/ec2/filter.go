@@ -65,7 +65,7 @@ func fieldOf[T any](name string, by map[string]field[T], tags func(T) map[string
 			return values, nil
 		}
 	}
-	return nil, invalid("localaws does not support the filter '" + name + "' here (supported: " + strings.Join(supported, ", ") + ")")
+	return nil, unsupported("InvalidParameterValue", "localaws does not support the filter '"+name+"' here (supported: "+strings.Join(supported, ", ")+")")
 }
 
 func kebab(name string) string {

@@ -146,7 +146,7 @@ func decodeFields(into reflect.Value, from *node, name string) error {
 		}
 		switch {
 		case ok && p.off && next.value != "false":
-			return invalid("localaws does not support the value '" + next.value + "' of the parameter " + joined(name, p.name) + " (supported: false).")
+			return unsupported("InvalidParameterValue", "localaws does not support the value '"+next.value+"' of the parameter "+joined(name, p.name)+" (supported: false).")
 		case ok:
 			if err := decodeInto(into.Field(p.index), next, joined(name, p.name)); err != nil {
 				return err

@@ -463,7 +463,7 @@ func (in permissionInput) permissions(c *call, of *group) ([]permission, error) 
 // peer returns the ID of a group that a rule of another names.
 func (c *call) peer(name groupName, owner string, of *group) (string, error) {
 	if owner != "" && owner != c.Account.ID {
-		return "", refuse("InvalidGroup.NotFound", "The security group '"+cmp.Or(name.ID, name.Name)+"' does not exist: localaws has no groups of account "+owner+".")
+		return "", unsupported("InvalidGroup.NotFound", "The security group '"+cmp.Or(name.ID, name.Name)+"' does not exist: localaws has no groups of account "+owner+".")
 	}
 	id, err := name.id(c)
 	if err != nil {

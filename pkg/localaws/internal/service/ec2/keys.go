@@ -111,7 +111,7 @@ type createKeyInput struct {
 
 func (in createKeyInput) check() error {
 	if in.Format != "" && in.Format != "pem" {
-		return invalid("localaws does not support the key format '" + in.Format + "' (supported: pem).")
+		return unsupported("InvalidParameterValue", "localaws does not support the key format '"+in.Format+"' (supported: pem).")
 	}
 	if !slices.Contains([]string{"", "rsa", "ed25519"}, in.Type) {
 		return invalid("Invalid value '" + in.Type + "' for keyType. Expecting rsa or ed25519.")
@@ -226,7 +226,7 @@ func importKeyPair(c *call, in importKeyInput) (any, error) {
 		return nil, refuse("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
 	}
 	if err := k.parse(string(text)); err != nil {
-		return nil, refuse("InvalidKey.Format", "Key is not in valid OpenSSH public key format: "+err.Error()+" (localaws takes a line that begins with ssh-rsa or ssh-ed25519)")
+		return nil, unsupported("InvalidKey.Format", "Key is not in valid OpenSSH public key format: "+err.Error()+" (localaws takes a line that begins with ssh-rsa or ssh-ed25519)")
 	}
 	c.region.KeyPairs[k.ID] = k
 	return k.response(""), nil

@@ -3,7 +3,6 @@ package ec2
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"time"
 
@@ -113,7 +112,7 @@ func (in createNATInput) private() bool { return in.Connectivity == "private" }
 func (in createNATInput) check() error {
 	switch {
 	case in.Mode != "" && in.Mode != "zonal":
-		return api.Refuse(http.StatusBadRequest, "InvalidParameterValue", "localaws does not support the value '"+in.Mode+"' of the parameter AvailabilityMode (supported: zonal).")
+		return unsupported("InvalidParameterValue", "localaws does not support the value '"+in.Mode+"' of the parameter AvailabilityMode (supported: zonal).")
 	case cmp.Or(in.Connectivity, "public") != "public" && !in.private():
 		return invalid("Value (" + in.Connectivity + ") for parameter connectivityType is invalid. Expecting public or private.")
 	case in.private() && in.Allocation != "":

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,7 +131,7 @@ func boundedHere(have, limit int, code, what string) error {
 	if have < limit {
 		return nil
 	}
-	return api.Refuse(http.StatusBadRequest, code, fmt.Sprintf("localaws keeps %d %s at most.", limit, what))
+	return unsupported(code, fmt.Sprintf("localaws keeps %d %s at most.", limit, what))
 }
 
 // sorted returns the records in the order of their IDs.

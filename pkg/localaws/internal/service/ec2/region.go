@@ -3,11 +3,9 @@ package ec2
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"net/netip"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
-	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
 // A region is what EC2 keeps in a region, besides instances. Every map is by ID.
@@ -128,7 +126,7 @@ func (s *state) region(tx *account.Tx, name string) *region {
 // hasRoomFor returns an error if a region is not kept and cannot be.
 func (s *state) hasRoomFor(name string) error {
 	if s.Regions[name] == nil && len(s.Regions) >= maxRegions {
-		return api.Refuse(http.StatusBadRequest, "UnsupportedOperation", fmt.Sprintf("localaws keeps the resources of %d regions at most.", maxRegions))
+		return unsupported("UnsupportedOperation", fmt.Sprintf("localaws keeps the resources of %d regions at most.", maxRegions))
 	}
 	return nil
 }

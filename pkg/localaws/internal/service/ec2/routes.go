@@ -270,7 +270,7 @@ func (in routeInput) target(c *call) (*routeTable, netip.Prefix, error) {
 		return nil, destination, invalid("The destination CIDR block " + destination.String() + " is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance.")
 	}
 	if _, ok := c.region.Gateways[in.Gateway]; !ok && in.Gateway != "" {
-		return nil, destination, refuse("InvalidGatewayID.NotFound", "The gateway ID '"+in.Gateway+"' does not exist. localaws has routes to internet gateways and NAT gateways.")
+		return nil, destination, unsupported("InvalidGatewayID.NotFound", "The gateway ID '"+in.Gateway+"' does not exist. localaws has routes to internet gateways and NAT gateways.")
 	}
 	if _, ok := c.region.NATGateways[in.NATGateway]; !ok && in.NATGateway != "" {
 		return nil, destination, refuse("InvalidNatGatewayID.NotFound", "The natGateway ID '"+in.NATGateway+"' does not exist")

@@ -79,7 +79,7 @@ func (c *call) launch(in launchInput) (l launch, err error) {
 		}
 	}
 	if data.NoTermination != nil && *data.NoTermination || data.NoStop != nil && *data.NoStop {
-		return l, invalid("localaws does not support instances that cannot be stopped or terminated.")
+		return l, unsupported("InvalidParameterValue", "localaws does not support instances that cannot be stopped or terminated.")
 	}
 	l.instance = instance{
 		Instance: Instance{State: "pending", Region: c.Region}, Type: cmp.Or(data.Type, defaultInstanceType), Reservation: account.NewHexID("r-"),
@@ -123,6 +123,11 @@ func (c *call) launch(in launchInput) (l launch, err error) {
 	if l.Metadata, err = cmp.Or(data.Metadata, &metadataInput{}).options(); err != nil {
 		return l, err
 	}
+	for _, s := range data.Specifications {
+		if s.Kind == "network-interface" || s.Kind == "spot-instances-request" {
+			return l, unsupported("InvalidParameterValue", "localaws does not support tags of the resource type '"+s.Kind+"' here (supported: instance, volume).")
+		}
+	}
 	tags, err := specified(data.Specifications, "instance", "volume")
 	if err != nil {
 		return l, err
@@ -155,9 +160,13 @@ func (c *call) launchedImage(id string) (image.Image, error) {
 	if name, ok := strings.CutPrefix(id, "resolve:ssm:"); ok {
 		parameters := c.Parameters()
 		if parameters == nil {
-			return image.Image{}, invalid("localaws has no Systems Manager here to resolve " + id + ".")
+			return image.Image{}, unsupported("InvalidParameterValue", "localaws has no Systems Manager here to resolve "+id+".")
 		}
-		if id, ok = parameters.Parameter(c.Region, name); !ok {
+		id, ok = parameters.Parameter(c.Region, name)
+		switch {
+		case !ok && strings.HasPrefix(name, "/aws/"):
+			return image.Image{}, unsupported("InvalidParameterValue", "Unable to resolve the parameter "+name+": localaws does not have this public parameter.")
+		case !ok:
 			return image.Image{}, invalid("Unable to resolve the parameter " + name + ": it does not exist.")
 		}
 	}
@@ -173,7 +182,7 @@ func (c *call) launchedImage(id string) (image.Image, error) {
 // launchedSubnet returns the subnet with an ID, or the one of the default VPC in a zone.
 func (c *call) launchedSubnet(id, zone string) (*subnet, error) {
 	if zone != "" && !slices.Contains(zonesOf(c.Region), zone) {
-		return nil, invalid("Invalid availability zone: [" + zone + "]")
+		return nil, c.noSuchZone(zone, "Invalid availability zone: ["+zone+"]")
 	}
 	if id == "" {
 		for _, s := range subnetKind().sorted(c) {
@@ -230,7 +239,7 @@ func (l *launch) disks(devices []deviceInput, tags map[string]string) ([]volume,
 		case d.Name == "":
 			return nil, missing("BlockDeviceMapping.N.DeviceName")
 		case d.EBS == nil:
-			return nil, refuse("InvalidBlockDeviceMapping", "localaws maps devices to volumes: the device "+d.Name+" has no Ebs.")
+			return nil, unsupported("InvalidBlockDeviceMapping", "localaws maps devices to volumes: the device "+d.Name+" has no Ebs.")
 		case d.Name == root.Name:
 			all[0] = d
 		default:

@@ -128,7 +128,7 @@ func (c *call) resource(id string) (resource, error) {
 			return k.resource(c, id)
 		}
 	}
-	return resource{}, refuse("InvalidID", "The ID '"+id+"' is not valid: localaws has no such kind of resource with tags.")
+	return resource{}, unsupported("InvalidID", "The ID '"+id+"' is not valid: localaws has no such kind of resource with tags.")
 }
 
 func createTags(c *call, in taggingInput) (any, error) {

@@ -84,7 +84,7 @@ func (d launchData) check() error {
 	}
 	if d.Type != "" {
 		if _, ok := typeNamed(d.Type); !ok {
-			return refuse("InvalidParameterValue", "Invalid value '"+d.Type+"' for InstanceType. localaws has the types that DescribeInstanceTypes lists.")
+			return unsupported("InvalidParameterValue", "Invalid value '"+d.Type+"' for InstanceType. localaws has the types that DescribeInstanceTypes lists.")
 		}
 	}
 	data, err := base64.StdEncoding.DecodeString(d.UserData)
@@ -112,7 +112,7 @@ func (d launchData) check() error {
 		}
 	}
 	if len(d.Interfaces) > 1 {
-		return invalid("localaws gives an instance one network interface, not " + strconv.Itoa(len(d.Interfaces)) + ".")
+		return unsupported("InvalidParameterValue", "localaws gives an instance one network interface, not "+strconv.Itoa(len(d.Interfaces))+".")
 	}
 	return nil
 }
@@ -241,7 +241,7 @@ func checkData(data launchData) error {
 	}
 	text, err := json.Marshal(data)
 	if err == nil && len(text) > maxTemplateBytes {
-		err = invalid(fmt.Sprintf("localaws keeps at most %d bytes of launch template data.", maxTemplateBytes))
+		err = unsupported("InvalidParameterValue", fmt.Sprintf("localaws keeps at most %d bytes of launch template data.", maxTemplateBytes))
 	}
 	return err
 }

@@ -186,7 +186,7 @@ func describeTypes(c *call, in typesInput) (any, error) {
 			}
 		}
 		if len(absent) > 0 {
-			return nil, refuse("InvalidInstanceType", "The following supplied instance types do not exist: ["+strings.Join(absent, ", ")+"] (in localaws)")
+			return nil, unsupported("InvalidInstanceType", "The following supplied instance types do not exist: ["+strings.Join(absent, ", ")+"] (in localaws)")
 		}
 		all = slices.DeleteFunc(all, func(t instanceType) bool { return !slices.Contains(in.Names, t.name) })
 	}

@@ -355,7 +355,7 @@ func (c *call) zoneNamed(name, id string) (string, error) {
 			return zone, nil
 		}
 	}
-	return "", invalid("Value (" + name + id + ") for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: " + strings.Join(zonesOf(c.Region), ", ") + ".")
+	return "", c.noSuchZone(name, "Value ("+name+id+") for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: "+strings.Join(zonesOf(c.Region), ", ")+".")
 }
 
 func createSubnet(c *call, in createSubnetInput) (any, error) {

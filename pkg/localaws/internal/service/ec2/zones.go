@@ -8,6 +8,15 @@ import (
 // zonesOf returns the availability zones of a region: three of them.
 func zonesOf(region string) []string { return []string{region + "a", region + "b", region + "c"} }
 
+// noSuchZone returns the error for a zone that localaws lacks. A region of AWS can have
+// more than three.
+func (c *call) noSuchZone(name, message string) error {
+	if letter, ok := strings.CutPrefix(name, c.Region); ok && len(letter) == 1 && "d" <= letter && letter <= "z" {
+		return unsupported("InvalidParameterValue", message+" (localaws has "+strings.Join(zonesOf(c.Region), ", ")+")")
+	}
+	return invalid(message)
+}
+
 // zoneID returns the ID of a zone, which is the same in all accounts: euw2-az1.
 func zoneID(zone string) string {
 	region, letter := zone[:len(zone)-1], zone[len(zone)-1]
@@ -56,7 +65,7 @@ func describeZones(c *call, in zonesInput) (any, error) {
 	}
 	for _, name := range in.Names {
 		if !slices.Contains(names, name) {
-			return nil, invalid("Invalid availability zone: [" + name + "]")
+			return nil, c.noSuchZone(name, "Invalid availability zone: ["+name+"]")
 		}
 	}
 	for _, id := range in.IDs {
@@ -116,7 +125,7 @@ func describeAttributes(c *call, in attributesInput) (any, error) {
 		}
 	}
 	if len(in.Names) > len(all) {
-		return nil, invalid("localaws does not have all of the attributes " + strings.Join(in.Names, ", ") + ".")
+		return nil, unsupported("InvalidParameterValue", "localaws does not have all of the attributes "+strings.Join(in.Names, ", ")+".")
 	}
 	return fields{element("accountAttributeSet", itemsOf(all))}, nil
 }

@@ -139,8 +139,12 @@ func describeAddonConfiguration(_ *account.Tx, _ none, in request[none]) (any, e
 	if !ok {
 		return nil, unknownAddon(name)
 	}
-	if !slices.ContainsFunc(versions(), func(v version) bool { return slices.Contains(a.versionsFor(v), wanted) }) {
-		return nil, unsupportedAddonVersion(wanted)
+	var all []string
+	for _, v := range versions() {
+		all = append(all, a.versionsFor(v)...)
+	}
+	if !slices.Contains(all, wanted) {
+		return nil, unsupportedAddonVersion(wanted, all)
 	}
 	return map[string]any{
 		"addonName": name, "addonVersion": wanted, "configurationSchema": `{"$schema":"http://json-schema.org/draft-06/schema#","type":"object"}`,
@@ -157,6 +161,8 @@ func unknownAddon(name string) error {
 	return api.Refuse(http.StatusNotFound, "ResourceNotFoundException", "localaws has no add-on "+name+" (supported: "+strings.Join(names, ", ")+")")
 }
 
-func unsupportedAddonVersion(name string) error {
-	return invalid("Addon version specified is not supported: " + name)
+// unsupportedAddonVersion lists the versions, since localaws has not all of AWS's.
+func unsupportedAddonVersion(name string, supported []string) error {
+	supported = slices.Compact(slices.Sorted(slices.Values(supported)))
+	return unsupported("Addon version specified is not supported: " + name + " (localaws has " + strings.Join(supported, ", ") + ")")
 }

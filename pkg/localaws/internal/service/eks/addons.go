@@ -131,8 +131,8 @@ func (a *addonConfig) check(c *cluster) error {
 		return unknownAddon(a.Name)
 	}
 	kubernetes, _ := versionOf(c.Version)
-	if !slices.Contains(known.versionsFor(kubernetes), a.Version) {
-		return unsupportedAddonVersion(a.Version)
+	if supported := known.versionsFor(kubernetes); !slices.Contains(supported, a.Version) {
+		return unsupportedAddonVersion(a.Version, supported)
 	}
 	if len(a.Configuration) > maxConfiguration {
 		return invalid(fmt.Sprintf("configurationValues cannot have more than %d bytes.", maxConfiguration))

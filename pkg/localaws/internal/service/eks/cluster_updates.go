@@ -28,6 +28,7 @@ type configChange struct {
 		Mode string `json:"authenticationMode"`
 	} `json:"accessConfig"`
 	Upgrade    *upgradePolicy  `json:"upgradePolicy"`
+	Scaling    *controlPlane   `json:"controlPlaneScalingConfig"`
 	ZonalShift *toggle         `json:"zonalShiftConfig"`
 	Remote     *remoteNetworks `json:"remoteNetworkConfig"`
 	Protection *bool           `json:"deletionProtection"`
@@ -65,6 +66,7 @@ func updateClusterConfig(tx *account.Tx, c *cluster, in request[configChange]) (
 		{input.Logging != nil, func() (update, error) { return c.updateLogging(input.Logging) }},
 		{input.Access != nil, func() (update, error) { return c.updateMode(input.Access.Mode) }},
 		{input.Upgrade != nil, func() (update, error) { return c.updateUpgradePolicy(*input.Upgrade) }},
+		{input.Scaling != nil, func() (update, error) { return c.updateScaling(*input.Scaling) }},
 		{input.ZonalShift != nil, func() (update, error) { return c.updateZonalShift(*input.ZonalShift) }},
 		{input.Remote != nil, func() (update, error) { return c.updateRemoteNetworks(input.Remote) }},
 		{input.Protection != nil, func() (update, error) { return c.updateProtection(*input.Protection) }},
@@ -87,12 +89,12 @@ func updateClusterConfig(tx *account.Tx, c *cluster, in request[configChange]) (
 	return nil, invalid("Only one type of update can be made at a time.")
 }
 
-// updateVPC changes either the networks or the access to the endpoint.
+// updateVPC changes the networks, the access to the endpoint or the egress mode.
 func (c *cluster) updateVPC(tx *account.Tx, text []byte) (update, error) {
 	now := c.VPC
 	next := vpcConfig{
 		SubnetIDs: slices.Clone(now.SubnetIDs), SecurityGroupIDs: slices.Clone(now.SecurityGroupIDs),
-		PublicAccess: now.PublicAccess, PrivateAccess: now.PrivateAccess, PublicAccessCIDRs: slices.Clone(now.PublicAccessCIDRs),
+		PublicAccess: now.PublicAccess, PrivateAccess: now.PrivateAccess, PublicAccessCIDRs: slices.Clone(now.PublicAccessCIDRs), Egress: now.Egress,
 	}
 	if err := decodeJSON(text, &next); err != nil {
 		return update{}, err
@@ -102,9 +104,15 @@ func (c *cluster) updateVPC(tx *account.Tx, text []byte) (update, error) {
 	}
 	networks := !slices.Equal(next.SubnetIDs, now.SubnetIDs) || !slices.Equal(next.SecurityGroupIDs, now.SecurityGroupIDs)
 	access := next.PublicAccess != now.PublicAccess || next.PrivateAccess != now.PrivateAccess || !slices.Equal(next.PublicAccessCIDRs, now.PublicAccessCIDRs)
+	egress := next.egress() != now.egress()
 	switch {
-	case networks && access:
-		return update{}, invalid("The networks of a cluster and the access to its endpoint cannot be updated at a time.")
+	case networks && access || egress && (networks || access):
+		return update{}, invalid("The networks of a cluster, the access to its endpoint and its egress mode cannot be updated at a time.")
+	case egress && next.egress() == awsManaged:
+		return update{}, invalid("Unsupported control plane egress mode update from " + now.Egress + " to " + awsManaged)
+	case egress:
+		c.VPC = next
+		return update{Type: "ControlPlaneEgressUpdate", Params: []updateParam{{"ControlPlaneEgressMode", next.Egress}}}, nil
 	case networks:
 		if err := next.checkNetwork(tx, c.vpcID(tx)); err != nil {
 			return update{}, err
@@ -151,6 +159,15 @@ func (c *cluster) updateUpgradePolicy(next upgradePolicy) (update, error) {
 	}
 	c.Upgrade = next
 	return update{Type: "UpgradePolicyUpdate", Params: []updateParam{{"UpgradePolicy", jsonOf(next)}}}, nil
+}
+
+func (c *cluster) updateScaling(next controlPlane) (update, error) {
+	if err := next.check(); err != nil {
+		return update{}, err
+	}
+	params := []updateParam{{"PreviousTier", c.complete().Scaling.Tier}, {"UpdatedTier", next.Tier}}
+	c.Scaling = next
+	return update{Type: "ControlPlaneScalingConfigUpdate", Params: params}, nil
 }
 
 func (c *cluster) updateZonalShift(next toggle) (update, error) {

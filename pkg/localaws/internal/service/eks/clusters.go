@@ -284,7 +284,8 @@ func (i *clusterInput) check(tx *account.Tx) error {
 
 // describe returns the answer that describes a cluster.
 func (s service) describe(tx *account.Tx, c *cluster, status string) map[string]any {
-	settings, server := c.complete(), s.servers.of(c)
+	settings, server, vpc := c.complete(), s.servers.of(c), c.VPC
+	vpc.Egress = vpc.egress()
 	v, _ := versionOf(c.Version)
 	described := with(map[string]any{
 		"name": c.Name, "arn": c.ARN, "version": c.Version, "createdAt": protocol.Timestamp(c.Created), "status": status, "roleArn": c.RoleARN,
@@ -298,7 +299,7 @@ func (s service) describe(tx *account.Tx, c *cluster, status string) map[string]
 			vpcConfig
 			SecurityGroup string `json:"clusterSecurityGroupId"`
 			ID            string `json:"vpcId"`
-		}{c.VPC, "sg-0" + strings.ToLower(c.id()[:16]), c.vpcID(tx)},
+		}{vpc, "sg-0" + strings.ToLower(c.id()[:16]), c.vpcID(tx)},
 	}, settings)
 	if !s.servers.bound(c) {
 		described["health"] = map[string]any{"issues": []any{map[string]any{

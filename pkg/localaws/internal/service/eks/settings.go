@@ -41,6 +41,7 @@ type settings struct {
 	Network            networkConfig   `json:"kubernetesNetworkConfig,omitzero"`
 	Encryption         []encryption    `json:"encryptionConfig,omitempty"`
 	Upgrade            upgradePolicy   `json:"upgradePolicy,omitzero"`
+	Scaling            controlPlane    `json:"controlPlaneScalingConfig,omitzero"`
 	ZonalShift         *toggle         `json:"zonalShiftConfig,omitempty"`
 	Compute            *computeConfig  `json:"computeConfig,omitempty"`
 	Storage            *storageConfig  `json:"storageConfig,omitempty"`
@@ -54,6 +55,9 @@ type (
 	}
 	upgradePolicy struct {
 		Support string `json:"supportType"`
+	}
+	controlPlane struct {
+		Tier string `json:"tier"`
 	}
 	networkConfig struct {
 		IPv4CIDR      string  `json:"serviceIpv4Cidr,omitempty"`
@@ -89,6 +93,7 @@ type (
 // lacks.
 func (s settings) complete() settings {
 	s.Upgrade.Support = cmp.Or(s.Upgrade.Support, "EXTENDED")
+	s.Scaling.Tier = cmp.Or(s.Scaling.Tier, "standard")
 	s.Network.Family = cmp.Or(s.Network.Family, "ipv4")
 	if s.Network.Family == "ipv4" {
 		s.Network.IPv4CIDR = cmp.Or(s.Network.IPv4CIDR, "172.20.0.0/16")
@@ -107,6 +112,11 @@ func (s *settings) check(tx *account.Tx) error {
 			return err
 		}
 	}
+	if s.Scaling.Tier != "" {
+		if err := s.Scaling.check(); err != nil {
+			return err
+		}
+	}
 	if len(s.Encryption) > 0 {
 		if err := checkEncryption(s.Encryption); err != nil {
 			return err
@@ -121,6 +131,10 @@ func (s *settings) check(tx *account.Tx) error {
 		}
 	}
 	return s.checkAutoMode(tx)
+}
+
+func (p controlPlane) check() error {
+	return oneOf("tier", p.Tier, []string{"standard", "tier-xl", "tier-2xl", "tier-4xl", "tier-8xl"})
 }
 
 func (n *networkConfig) check() error {

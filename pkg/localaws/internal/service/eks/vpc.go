@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -17,7 +18,14 @@ type vpcConfig struct {
 	PublicAccess      bool     `json:"endpointPublicAccess"`
 	PrivateAccess     bool     `json:"endpointPrivateAccess"`
 	PublicAccessCIDRs []string `json:"publicAccessCidrs"`
+	// Egress is the way of the control plane to other networks; empty means awsManaged.
+	Egress string `json:"controlPlaneEgressMode,omitempty"`
 }
+
+// awsManaged is the egress mode that a cluster has until it gets another, for good.
+const awsManaged = "AWS_MANAGED"
+
+func (v *vpcConfig) egress() string { return cmp.Or(v.Egress, awsManaged) }
 
 func defaultVPC() vpcConfig {
 	return vpcConfig{SubnetIDs: []string{}, SecurityGroupIDs: []string{}, PublicAccess: true, PublicAccessCIDRs: []string{"0.0.0.0/0"}}
@@ -45,6 +53,11 @@ func (v *vpcConfig) check() error {
 	}
 	if !v.PublicAccess && !v.PrivateAccess {
 		return invalid("Private and public endpoint access cannot be false")
+	}
+	if v.Egress != "" {
+		if err := oneOf("controlPlaneEgressMode", v.Egress, []string{awsManaged, "CUSTOMER_ROUTED", "CUSTOMER_ISOLATED"}); err != nil {
+			return err
+		}
 	}
 	if len(v.PublicAccessCIDRs) > maxCIDRs {
 		return invalid(fmt.Sprintf("publicAccessCidrs cannot have more than %d members.", maxCIDRs))

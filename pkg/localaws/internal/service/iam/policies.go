@@ -136,7 +136,10 @@ func checkPolicyARN(field, arn string) error {
 	if err := checkARN(field, arn); err != nil {
 		return err
 	}
-	if !policyARNPattern.MatchString(arn) {
+	switch {
+	case !strings.HasPrefix(arn, "arn:"):
+		return validationError("Invalid ARN:  Could not be parsed!")
+	case !policyARNPattern.MatchString(arn):
 		return invalidInput("ARN " + arn + " is not valid.")
 	}
 	return nil

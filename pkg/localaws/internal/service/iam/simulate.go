@@ -2,6 +2,7 @@ package iam
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -259,7 +260,7 @@ func (c *call) simulate(s *simulation) (any, error) {
 		return nil, err
 	}
 	if len(actions)*len(resources) > maxSimulated {
-		return nil, invalidInput("Expected at most " + strconv.Itoa(maxSimulated) + " pairs of an action and a resource.")
+		return nil, api.Refuse(http.StatusBadRequest, "InvalidInput", "localaws simulates at most "+strconv.Itoa(maxSimulated)+" pairs of an action and a resource in one call.")
 	}
 	var requests []policy.Request
 	for _, action := range actions {

@@ -3,6 +3,7 @@
 package ssm
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -179,7 +180,8 @@ func getOne(tx *account.Tx, in getParameter) (any, error) {
 	return map[string]any{"Parameter": found}, nil
 }
 
-// getSome returns the parameters that exist, and the names of those that do not.
+// getSome returns the parameters that exist, and the names of those that do not. A public
+// one that localaws lacks is an error, because it exists on AWS.
 func getSome(tx *account.Tx, in getParameters) (any, error) {
 	for _, name := range in.Names {
 		if err := tx.Authorize(tx.Action(), parse(tx, name).arn(tx), nil); err != nil {
@@ -191,10 +193,15 @@ func getSome(tx *account.Tx, in getParameters) (any, error) {
 		if slices.Contains(in.Names[:i], name) {
 			continue
 		}
-		if p, err := parse(tx, name).find(tx); err != nil {
-			invalid = append(invalid, name)
-		} else {
+		p, err := parse(tx, name).find(tx)
+		failed, _ := errors.AsType[*api.Error](err)
+		switch {
+		case err == nil:
 			found = append(found, p)
+		case failed != nil && failed.Refused:
+			return nil, err
+		default:
+			invalid = append(invalid, name)
 		}
 	}
 	return map[string]any{"Parameters": found, "InvalidParameters": invalid}, nil
@@ -208,6 +215,10 @@ func getByPath(tx *account.Tx, in getParametersByPath) (any, error) {
 		names = image.Under(in.Path)
 	}
 	path := strings.TrimSuffix(in.Path, "/") + "/"
+	has := func(public string) bool { return strings.HasPrefix(public, path) || strings.HasPrefix(path, public) }
+	if strings.HasPrefix(path, "/aws/") && !slices.ContainsFunc(paths(), has) {
+		return nil, api.Refuse(http.StatusBadRequest, "ValidationException", "localaws does not have the public parameters under "+in.Path+" (it has those under "+strings.Join(paths(), ", ")+").")
+	}
 	if !in.Recursive {
 		names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name[len(path):], "/") })
 	}

@@ -50,6 +50,8 @@ type issuerKeys struct {
 // unreachableError means that an identity provider did not answer.
 type unreachableError struct{ error }
 
+func (e *unreachableError) Unwrap() error { return e.error }
+
 // verify verifies that the provider signed a token, with cached keys or, if those do
 // not match, with new ones.
 func (i *issuers) verify(ctx context.Context, provider account.Provider, token *jwt.Token, now time.Time) error {

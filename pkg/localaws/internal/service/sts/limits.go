@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/policy"
 )
 
@@ -49,8 +51,13 @@ const packedRoom = 2048
 // they and the session tags use; 0 without any.
 func (l limits) packed(tx *account.Tx, tags []account.Tag) (percent int, err error) {
 	for _, arn := range l.arns {
-		if tx.Identities().Policy(arn) == nil {
-			return 0, refuse("MalformedPolicyDocument", "The session policy "+arn+" does not exist.")
+		lacks := "The session policy " + arn + " does not exist."
+		switch {
+		case tx.Identities().Policy(arn) != nil:
+		case strings.HasPrefix(arn, "arn:"+tx.Account.Partition+":iam::aws:policy/"):
+			return 0, api.Refuse(http.StatusBadRequest, "MalformedPolicyDocument", lacks+" localaws has the AWS-managed policies that aws iam list-policies --scope AWS lists, and not this one.")
+		default:
+			return 0, refuse("MalformedPolicyDocument", lacks)
 		}
 	}
 	policies := l.text != "" || len(l.arns) > 0

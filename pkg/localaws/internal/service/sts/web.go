@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -77,6 +78,8 @@ func (i *issuers) identify(ctx context.Context, accounts *account.Accounts, call
 	}
 	var unreachable *unreachableError
 	switch err := i.verify(ctx, provider, token, call.Time); {
+	case errors.Is(err, errNotLoopback):
+		return nil, api.Refuse(http.StatusBadRequest, "IDPCommunicationError", "The identity provider could not be reached: "+err.Error())
 	case errors.As(err, &unreachable):
 		return nil, refuse("IDPCommunicationError", "The identity provider could not be reached: "+err.Error())
 	case errors.Is(err, jwt.ErrSignature):
