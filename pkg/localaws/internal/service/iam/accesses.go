@@ -333,6 +333,7 @@ func serviceNames() map[string]string {
 	return map[string]string{
 		"account":              "AWS Account Management",
 		"acm":                  "AWS Certificate Manager",
+		"acm-pca":              "AWS Private Certificate Authority",
 		"apigateway":           "Amazon API Gateway",
 		"aps":                  "Amazon Managed Service for Prometheus",
 		"arc-zonal-shift":      "Amazon Application Recovery Controller - Zonal Shift",
