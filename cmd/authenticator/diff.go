@@ -10,7 +10,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/delta"
 	"github.com/kube-iam/authenticator/internal/file"
-	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/place"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
@@ -94,35 +94,12 @@ func (o *diffOptions) run(ctx context.Context, p *program, args []string) error 
 	return o.print(p, mapper.Diff(before.Table, after.Table))
 }
 
-// readCluster reads aws-auth as a server does that starts now: a section that does not
-// parse has its last good content from ConfigMap aws-auth-last-good.
 func (o *diffOptions) readCluster(ctx context.Context, p *program, opts awsauth.Options) (*awsauth.Result, error) {
 	client, err := o.client(p)
 	if err != nil {
 		return nil, err
 	}
-	configMap, err := kube.GetAWSAuth(ctx, client)
-	if err != nil {
-		return nil, err
-	}
-	if configMap == nil {
-		return awsauth.Parse(nil, nil, opts), nil
-	}
-	data, err := kube.Data(configMap)
-	if err != nil {
-		return nil, err
-	}
-	result := awsauth.Parse(data, nil, opts)
-	broken := result.Broken()
-	if len(broken) == 0 {
-		return result, nil
-	}
-	saved, err := kube.GetLastGood(ctx, kube.ConfigMaps(client))
-	if err != nil {
-		fmt.Fprintf(p.err, "authenticator: warning: a running server may have earlier content of %s: %s\n", strings.Join(broken, ", "), cli.Printable(err.Error()))
-		return result, nil
-	}
-	return awsauth.Parse(data, awsauth.Parse(saved.TextsOf(configMap.GetUID(), broken), nil, opts), opts), nil
+	return place.ReadAWSAuth(ctx, client, opts, p.mappings().Warn)
 }
 
 func (o *diffOptions) print(p *program, changes mapper.Delta) error {

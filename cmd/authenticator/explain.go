@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,11 +41,11 @@ The question is a token (--token), an AWS identity (--arn), or you, with the AWS
 credentials of this shell (--as-me).
 
 On a control-plane node, the running server answers with its live mappings, through its
-socket in --state-dir. Elsewhere, or with a flag about mappings, such as -f or
---cluster-owner-arn, the mappings come from a file (-f), from the server's configuration
-(--config), or from the cluster of a kubeconfig (--kubeconfig, --context). Then give the
-flags of the server too, such as --cluster-owner-arn and --role-paths, so that the answer
-is the server's.
+socket in --state-dir. Elsewhere, or with -f or a flag of the server, such as
+--cluster-owner-arn or --deny-file, the mappings come from a file (-f), from the server's
+configuration (--config), or from the cluster of a kubeconfig (--kubeconfig, --context).
+Then give all flags of the server that change its decisions, so that the answer is the
+server's.
 
 --can-i VERB RESOURCE and --rights ask what Kubernetes allows the caller. --who VERB
 RESOURCE asks which AWS identities may do something. The resource is
@@ -176,17 +177,15 @@ func (o *explainMappings) addFlags(flags *pflag.FlagSet) {
 	o.AddSourceFlags(flags)
 }
 
-// findSocket decides whether to ask the running server: a flag that says where mappings
-// come from, or how they are read, asks for those.
+// findSocket decides whether to ask the running server, which decides with its own flags:
+// a flag of the server that is given asks for its own answer.
 func (o *explainMappings) findSocket(flags *pflag.FlagSet, p *program) {
-	for _, name := range []string{"filename", "kubeconfig", "context", "backend-mode", "aws-auth-file", "dynamic-file", "dynamic-file-user-id-strict", "dynamic-backend-mode-file", "cluster-owner-arn", "role-paths"} {
-		if flags.Changed(name) {
-			o.noServer = "--" + name + " is given"
-			return
-		}
-	}
 	if p.ConfigPath != "" {
 		o.noServer = "--config is given"
+		return
+	}
+	if name := givenServerFlag(flags); name != "" {
+		o.noServer = "--" + name + " is given"
 		return
 	}
 	path := settings.SocketPath(o.stateDir)
@@ -197,6 +196,21 @@ func (o *explainMappings) findSocket(flags *pflag.FlagSet, p *program) {
 	}
 	_ = conn.Close()
 	o.useSocket = true
+}
+
+// givenServerFlag returns the first flag that is given and that says where mappings come
+// from, or how a server reads them and decides; empty if there is none.
+func givenServerFlag(flags *pflag.FlagSet) (given string) {
+	ofServer := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(settings.Mapping).AddSourceFlags(ofServer)
+	new(settings.STS).AddFlags(ofServer)
+	flags.Visit(func(flag *pflag.Flag) {
+		isPlace := slices.Contains([]string{"filename", "kubeconfig", "context", "feature-gates"}, flag.Name)
+		if given == "" && (isPlace || ofServer.Lookup(flag.Name) != nil) {
+			given = flag.Name
+		}
+	})
+	return given
 }
 
 // place returns where the mappings are.

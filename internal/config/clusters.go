@@ -64,10 +64,10 @@ func replaced() []string {
 // readClusters reads the list of clusters.
 func (r *reading) readClusters(name string, value *yaml.Node) error {
 	if value.Kind != yaml.SequenceNode || len(value.Content) == 0 {
-		return problemf(value.Line, "%s: expected a list of clusters, each with an id", name)
+		return problemf(value, "write - id: ID for each cluster", "%s: expected a list of clusters, each with an id", name)
 	}
 	if len(value.Content) > maxClusters {
-		return problemf(value.Line, "%s: %d clusters are more than one server serves (at most %d): run another server for the others", name, len(value.Content), maxClusters)
+		return problemf(value, "run another server for the others", "%s: %d clusters are more than one server serves (at most %d)", name, len(value.Content), maxClusters)
 	}
 	for _, item := range value.Content {
 		read, err := r.readCluster(item)
@@ -77,9 +77,9 @@ func (r *reading) readClusters(name string, value *yaml.Node) error {
 		for _, other := range r.file.Clusters {
 			switch {
 			case other.ID == read.ID:
-				return problemf(read.Line, "%s: the ID %q is on line %d already (give each cluster its own ID)", name, read.ID, other.Line)
+				return problemf(item, "give each cluster its own ID", "%s: the ID %q is on line %d already", name, read.ID, other.Line)
 			case other.Default && read.Default:
-				return problemf(read.Line, "%s: clusters %q and %q are both the default (set default: true on one of them)", name, other.ID, read.ID)
+				return problemf(item, "set default: true on one of them", "%s: clusters %q and %q are both the default", name, other.ID, read.ID)
 			}
 		}
 		r.file.Clusters = append(r.file.Clusters, read)
@@ -89,21 +89,21 @@ func (r *reading) readClusters(name string, value *yaml.Node) error {
 }
 
 func (r *reading) readCluster(item *yaml.Node) (*Cluster, error) {
-	line := item.Line
+	at := item
 	if item.Kind == yaml.AliasNode {
 		item = item.Alias
 	}
 	if item.Kind != yaml.MappingNode {
-		return nil, problemf(line, "clusters: expected a mapping with the key id")
+		return nil, problemf(at, "write id: ID, with the ID that its tokens are signed for", "clusters: expected a mapping with the key id")
 	}
-	c := &Cluster{Line: line}
+	c := &Cluster{Line: at.Line}
 	settings := reading{file: &File{}}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(item.Content); i += 2 {
 		key, value := item.Content[i], item.Content[i+1]
 		lower := strings.ToLower(key.Value)
 		if first, twice := seen[lower]; twice {
-			return nil, problemf(key.Line, "clusters: %s is set on line %d already", key.Value, first)
+			return nil, problemf(key, "remove one of them", "clusters: %s is set on line %d already", key.Value, first)
 		}
 		seen[lower] = key.Line
 		if value.Kind == yaml.AliasNode {
@@ -114,7 +114,7 @@ func (r *reading) readCluster(item *yaml.Node) (*Cluster, error) {
 		}
 	}
 	if c.ID == "" {
-		return nil, problemf(line, "clusters: the cluster has no id (add id: with the ID that its tokens are signed for)")
+		return nil, problemf(at, "add id: with the ID that its tokens are signed for", "clusters: the cluster has no id")
 	}
 	settings.file.HasMappings = settings.mappings != nil
 	c.Settings, c.Mappings, c.Version = settings.file, settings.mappings, r.version(item)
@@ -128,18 +128,18 @@ func (r *reading) readClusterKey(c *Cluster, key, value, item *yaml.Node) (err e
 			return err
 		}
 		if len(c.ID) > maxClusterID || !clusterID().MatchString(c.ID) {
-			return problemf(key.Line, "clusters: id %q cannot be in a URL path (expected 1 to 100 letters, digits, dots, underscores and hyphens, the first a letter or a digit)", c.ID)
+			return problemf(value, "expected 1 to 100 letters, digits, dots, underscores and hyphens, the first a letter or a digit", "clusters: id %q cannot be in a URL path", c.ID)
 		}
 		return nil
 	case lower == "default":
 		if err := value.Decode(&c.Default); err != nil || value.Kind != yaml.ScalarNode {
-			return problemf(key.Line, "clusters: default: expected true or false")
+			return problemf(value, "write true or false", "clusters: default: expected true or false")
 		}
 		return nil
 	case slices.ContainsFunc(clusterKeys(), func(known string) bool { return strings.EqualFold(known, key.Value) }):
 		return r.readKey("server."+key.Value, key, value, item)
 	default:
-		return problemf(key.Line, "clusters: unknown key %s (supported: id, default, %s)", key.Value, strings.Join(clusterKeys(), ", "))
+		return problemf(key, "supported: id, default, "+strings.Join(clusterKeys(), ", "), "clusters: unknown key %s", key.Value)
 	}
 }
 
@@ -149,8 +149,8 @@ func (r *reading) checkClusters() error {
 		return nil
 	}
 	for _, key := range replaced() {
-		if line, ok := r.lines[strings.ToLower(key)]; ok {
-			return problemf(line, "%s has no effect in a file with clusters: move it into the items of clusters", key)
+		if at, ok := r.keys[strings.ToLower(key)]; ok {
+			return problemf(at, "move it into the items of clusters", "%s has no effect in a file with clusters", key)
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func TestClustersAreBounded(t *testing.T) {
 // be ignored, are errors beside clusters.
 func TestClustersReplaceTheSingleOne(t *testing.T) {
 	for text, want := range map[string]string{
-		"clusterID: c\n":                     "line 2: clusterID has no effect in a file with clusters: move it into the items of clusters",
+		"clusterID: c\n":                     "line 2: clusterID has no effect in a file with clusters (move it into the items of clusters)",
 		"server:\n  clusterOwnerARNs: [a]\n": "line 3: server.clusterOwnerARNs has no effect",
 		"server:\n  MAPROLES: []\n":          "line 3: server.mapRoles has no effect",
 		"server:\n  port: 1\n":               "<nil>",

@@ -6,6 +6,7 @@ package config
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,24 +37,26 @@ type File struct {
 	Warnings []*Problem
 }
 
-// A Problem is an error or a warning, with its line in the file.
+// A Problem is an error or a warning, with its place in the file.
 type Problem struct {
-	Line int
-	Err  error
+	Line, Column int
+	Err          error
+	// Fix says what to write instead.
+	Fix string
 }
 
-func (p *Problem) Error() string { return fmt.Sprintf("line %d: %v", p.Line, p.Err) }
+func (p *Problem) Error() string { return fmt.Sprintf("line %d: %v (%s)", p.Line, p.Err, p.Fix) }
 func (p *Problem) Unwrap() error { return p.Err }
 
-func problemf(line int, format string, args ...any) *Problem {
-	return &Problem{line, fmt.Errorf(format, args...)}
+func problemf(at *yaml.Node, fix, format string, args ...any) *Problem {
+	return &Problem{at.Line, at.Column, fmt.Errorf(format, args...), fix}
 }
 
 // Value is the value of a key that sets a flag.
 type Value struct {
-	// Key is the key as the file spells it, and Line its line.
-	Key  string
-	Line int
+	// Key is the key as the file spells it. Line and Column are the place of the value.
+	Key          string
+	Line, Column int
 	// Flag is the flag to set, and Command the command to set it for; empty means
 	// every command that has the flag.
 	Flag, Command string
@@ -79,9 +82,9 @@ func Parse(content []byte) (*File, *yaml.Node, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r := reading{file: &File{}, sum: sha256.Sum256(content), lines: map[string]int{}}
+	r := reading{file: &File{}, sum: sha256.Sum256(content), keys: map[string]*yaml.Node{}}
 	if unread != nil {
-		r.file.Warnings = append(r.file.Warnings, problemf(unread.Line, "%s; %s", unread.Cause, unread.Fix))
+		r.file.Warnings = append(r.file.Warnings, &Problem{unread.Line, unread.Column, errors.New(unread.Cause), unread.Fix})
 	}
 	if root != nil {
 		if err = r.readMap(root, ""); err == nil {
@@ -97,8 +100,8 @@ type reading struct {
 	file     *File
 	mappings *yaml.Node
 	sum      [sha256.Size]byte // of the file
-	// lines are those of the keys, by their full names in lower case.
-	lines map[string]int
+	// keys are those of the file, by their full names in lower case.
+	keys map[string]*yaml.Node
 }
 
 func (r *reading) readMap(node *yaml.Node, prefix string) error {
@@ -106,7 +109,7 @@ func (r *reading) readMap(node *yaml.Node, prefix string) error {
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return problemf(node.Line, "expected a mapping")
+		return problemf(node, "write KEY: VALUE", "expected a mapping")
 	}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -117,9 +120,9 @@ func (r *reading) readMap(node *yaml.Node, prefix string) error {
 			return unknownKey(key, name)
 		}
 		if first, twice := seen[lower]; twice {
-			return problemf(key.Line, "%s is set on line %d already", name, first)
+			return problemf(key, "remove one of them", "%s is set on line %d already", name, first)
 		}
-		seen[lower], r.lines[lower] = key.Line, key.Line
+		seen[lower], r.keys[lower] = key.Line, key
 		if value.Kind == yaml.AliasNode {
 			value = value.Alias
 		}
@@ -140,11 +143,11 @@ func (r *reading) readKey(name string, key, value, parent *yaml.Node) (err error
 		if s.flag == "backend-mode" && value.Kind == yaml.ScalarNode {
 			text = strings.Join(strings.Fields(text), ",") // aws-iam-authenticator accepts a list with spaces
 		}
-		r.file.Values = append(r.file.Values, Value{Key: name, Line: value.Line, Flag: s.flag, Command: s.command, Text: text})
+		r.file.Values = append(r.file.Values, Value{Key: name, Line: value.Line, Column: value.Column, Flag: s.flag, Command: s.command, Text: text})
 		return nil
 	}
-	if why, ok := withoutEffect()[lower]; ok {
-		r.file.Warnings = append(r.file.Warnings, problemf(key.Line, "%s %s", name, why))
+	if instead, ok := withoutEffect()[lower]; ok {
+		r.file.Warnings = append(r.file.Warnings, problemf(key, instead, "%s has no effect, as in aws-iam-authenticator", name))
 		return nil
 	}
 	switch lower {
@@ -180,7 +183,7 @@ func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 	}
 	for _, account := range accounts {
 		if len(account) != 12 || strings.Trim(account, "0123456789") != "" {
-			r.file.Warnings = append(r.file.Warnings, problemf(value.Line, "%s: %q has no effect: expected the 12 digits of an account", name, account))
+			r.file.Warnings = append(r.file.Warnings, problemf(value, "write the 12 digits of an account", "%s: %q has no effect: it is not an account", name, account))
 		}
 	}
 	r.file.ScrubbedAccounts = accounts
@@ -189,13 +192,15 @@ func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 
 func unknownKey(key *yaml.Node, name string) error {
 	if parent, child, ok := strings.Cut(key.Value, "."); ok {
-		return problemf(key.Line, "unknown key %q: a key cannot contain a dot (write %s below %s)", key.Value, child, parent)
+		return problemf(key, fmt.Sprintf("write %s below %s", child, parent), "unknown key %q: a key cannot contain a dot", key.Value)
 	}
 	if nearest := spelling.Nearest(name, spelled()); nearest != "" {
-		return problemf(key.Line, "unknown key %s (did you mean %s?)", name, nearest)
+		return problemf(key, fmt.Sprintf("did you mean %s?", nearest), "unknown key %s", name)
 	}
-	return problemf(key.Line, "unknown key %s", name)
+	return problemf(key, "remove it", "unknown key %s", name)
 }
+
+const reservedPrefixFix = "write backendMode: SOURCE and usernamePrefixReserveList: [PREFIX, …]"
 
 // readReservedPrefixes reads a list. Like aws-iam-authenticator, it also accepts a
 // single item instead of a list, and prefixes separated by commas in one text.
@@ -209,7 +214,7 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 	}
 	for _, item := range list {
 		if item.Kind != yaml.MappingNode {
-			return problemf(item.Line, "%s: expected a mapping with backendMode and usernamePrefixReserveList", name)
+			return problemf(item, reservedPrefixFix, "%s: expected a mapping with backendMode and usernamePrefixReserveList", name)
 		}
 		reserved := ReservedPrefixes{Line: item.Line}
 		for i := 0; i+1 < len(item.Content); i += 2 {
@@ -225,14 +230,14 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 					reserved.Prefixes, err = stringList(key.Value, value)
 				}
 			default:
-				err = fmt.Errorf("unknown key %s (supported: backendMode, usernamePrefixReserveList)", key.Value)
+				err = fmt.Errorf("unknown key %s", key.Value)
 			}
 			if err != nil {
-				return problemf(key.Line, "%s: %w", name, err)
+				return problemf(key, reservedPrefixFix, "%s: %w", name, err)
 			}
 		}
 		if reserved.Source == "" || len(reserved.Prefixes) == 0 || slices.Contains(reserved.Prefixes, "") {
-			return problemf(item.Line, "%s: backendMode and usernamePrefixReserveList must not be empty", name)
+			return problemf(item, reservedPrefixFix, "%s: backendMode and usernamePrefixReserveList must not be empty", name)
 		}
 		f.ReservedPrefixes = append(f.ReservedPrefixes, reserved)
 	}
@@ -250,7 +255,7 @@ func flagText(name string, value *yaml.Node) (string, error) {
 
 func stringValue(name string, value *yaml.Node) (string, error) {
 	if value.Kind != yaml.ScalarNode {
-		return "", problemf(value.Line, "%s: expected one value", name)
+		return "", problemf(value, "write a text, a number, true or false", "%s: expected one value", name)
 	}
 	if value.Tag == "!!null" {
 		return "", nil
@@ -260,7 +265,7 @@ func stringValue(name string, value *yaml.Node) (string, error) {
 
 func stringList(name string, value *yaml.Node) ([]string, error) {
 	if value.Kind != yaml.SequenceNode {
-		return nil, problemf(value.Line, "%s: expected a list", name)
+		return nil, problemf(value, "write [VALUE, …]", "%s: expected a list", name)
 	}
 	var list []string
 	for _, item := range value.Content {

@@ -27,10 +27,10 @@ func TestFileKeepsNoNodes(t *testing.T) {
 func TestUnreadText(t *testing.T) {
 	for name, test := range map[string]struct{ text, warning string }{
 		"nothing":                               {"---\nclusterID: c\n...\n# the end\n", ""},
-		"a second document":                     {"# first\nclusterID: c\n---\nserver:\n  mapAccounts: []\n", "line 3: a second YAML document starts here, but only the first one is read; remove the line ---"},
+		"a second document":                     {"# first\nclusterID: c\n---\nserver:\n  mapAccounts: []\n", "line 3: a second YAML document starts here, but only the first one is read (remove the line ---"},
 		"a second document that does not parse": {"clusterID: c\n---\n[\n", "line 2: a second YAML document"},
 		"a first document that is empty":        {"---\n---\nclusterID: c\n", "line 2: a second YAML document"},
-		"a line indented less than the first":   {"  clusterID: c\nserver:\n  port: 1\n", "line 2: this line is indented by 0 spaces, but line 1, which it seems to belong with, by 2, and nothing below it is read; indent"},
+		"a line indented less than the first":   {"  clusterID: c\nserver:\n  port: 1\n", "line 2: this line is indented by 0 spaces, but line 1, which it seems to belong with, by 2, and nothing below it is read (indent"},
 	} {
 		file, mappings, err := Parse([]byte(test.text))
 		if err != nil || mappings != nil {

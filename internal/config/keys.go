@@ -76,11 +76,11 @@ func Flags() map[string][]string {
 }
 
 // withoutEffect returns the keys that are accepted for compatibility but never read,
-// each with its warning.
+// each with what to do instead.
 func withoutEffect() map[string]string {
 	return map[string]string{
-		"defaultrole":   "has no effect, as in aws-iam-authenticator: role names the role to assume",
-		"feature-gates": "has no effect, as in aws-iam-authenticator: only the flag --feature-gates is read",
+		"defaultrole":   "remove it: role names the role to assume",
+		"feature-gates": "remove it: only the flag --feature-gates is read",
 	}
 }
 

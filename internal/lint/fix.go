@@ -88,7 +88,7 @@ func (f *fixer) try(problems []mapper.Problem) bool {
 			return false
 		}
 	}
-	changes := mapper.Diff(f.report.Table(), report.Table()).Changes
+	changes := f.report.Changes(report)
 	switch {
 	case len(changes) == 0:
 	case !f.grants || len(problems) > 1 || slices.ContainsFunc(changes, takes):

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kube-iam/authenticator/internal/lint"
-	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
 // entryA is an entry without problems, in lines 2 and 3 of a file.
@@ -146,7 +145,7 @@ func checkFix(t *testing.T, content []byte, grants bool) int {
 	if err != nil || after.Kind != before.Kind && before.Kind != lint.Mappings {
 		t.Fatalf("the fixed file is %+v, %v:\n%s", after, err, fixed)
 	}
-	for _, change := range mapper.Diff(before.Table(), after.Table()).Changes {
+	for _, change := range before.Changes(after) {
 		byAccount := change.Old != nil && change.Old.ByAccount
 		if !grants || change.New == nil || change.Old != nil && !byAccount && change.Old.Username != change.New.Username {
 			t.Errorf("grants: %v: %s\n%s\n->\n%s", grants, change, content, fixed)

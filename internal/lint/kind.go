@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -84,12 +85,25 @@ func detect(content string) (Kind, *yaml.Node, error) {
 			return DynamicFile, root, nil
 		}
 		return Mappings, root, nil
-	case hasAny(root, "users", "contexts", "clusters"):
+	case hasAny(root, "users", "contexts"):
 		return Kubeconfig, root, nil
-	case hasAny(root, "server", "clusterid"):
+	case hasAny(root, "server", "clusterid") || hasClusters(root):
 		return ServerConfig, root, nil
+	case hasAny(root, "clusters"):
+		return Kubeconfig, root, nil
 	}
 	return "", nil, errors.New("the kind of the file is unknown: " + expected)
+}
+
+// hasClusters reports whether a file has the clusters of a server, which have IDs. Those of
+// a kubeconfig have names.
+func hasClusters(root *yaml.Node) bool {
+	for key, list := range keys(root) {
+		if strings.EqualFold(key, "clusters") && slices.ContainsFunc(list.Content, func(item *yaml.Node) bool { return hasAny(item, "id") }) {
+			return true
+		}
+	}
+	return false
 }
 
 // isDynamicFile reports whether a file of mappings is JSON with lists. Text instead of a
@@ -110,7 +124,7 @@ func guess(content string) Kind {
 		return Objects
 	case regexp.MustCompile(`(?m)^kind: *ConfigMap\b`).MatchString(content):
 		return Manifest
-	case regexp.MustCompile(`(?mi)^(server|clusterID):`).MatchString(content):
+	case regexp.MustCompile(`(?mi)^((server|clusterID):| *- id:)`).MatchString(content):
 		return ServerConfig
 	case regexp.MustCompile(`(?m)^(kind: *Config|users:|contexts:|current-context:)`).MatchString(content):
 		return Kubeconfig

@@ -50,30 +50,47 @@ type Report struct {
 	Kind     Kind
 	Problems []mapper.Problem
 
-	// mappings is the reading of the mappings; nil if there are none.
-	mappings *awsauth.Result
+	// readings are those of the mappings, as for [Report.Tables].
+	readings []*awsauth.Result
 	// texts are the texts that the lines of the problems count in, by section; that of a
 	// file is that of section "".
 	texts map[string]string
 }
 
-// Table returns the mappings of the file; nil if it has none.
-func (r *Report) Table() *mapper.Table {
-	if r.mappings == nil {
-		return nil
+// Changes returns what changes if another version of the file replaces this one.
+func (r *Report) Changes(next *Report) (changes []mapper.Change) {
+	before, after := r.Tables(), next.Tables()
+	for i := range max(len(before), len(after)) {
+		var from, to *mapper.Table
+		if i < len(before) {
+			from = before[i]
+		}
+		if i < len(after) {
+			to = after[i]
+		}
+		changes = append(changes, mapper.Diff(from, to).Changes...)
 	}
-	return r.mappings.Table
+	return changes
+}
+
+// Tables returns the mappings of the file: one table, but of a configuration file one for
+// each cluster that has some.
+func (r *Report) Tables() (tables []*mapper.Table) {
+	for _, read := range r.readings {
+		tables = append(tables, read.Table)
+	}
+	return tables
 }
 
 // IgnoresUserIDs reports whether entries of a DynamicFile have a userid that has no effect.
 func (r *Report) IgnoresUserIDs() bool {
-	return r.Kind == DynamicFile && r.mappings != nil && r.mappings.IgnoresUserIDs()
+	return r.Kind == DynamicFile && len(r.readings) > 0 && r.readings[0].IgnoresUserIDs()
 }
 
 // count returns how many problems have a code, listed or not.
 func (r *Report) count(code mapper.Code) (n int) {
-	if r.mappings != nil {
-		n = r.mappings.Count(code)
+	for _, read := range r.readings {
+		n += read.Count(code)
 	}
 	if n > 0 {
 		return n
@@ -116,7 +133,7 @@ func File(content []byte, opts Options) (*Report, error) {
 			r.addInvalid(FileInvalid, err, effect)
 			break
 		}
-		r.Problems, r.mappings = result.Problems, result
+		r.Problems, r.readings = result.Problems, []*awsauth.Result{result}
 	}
 	slices.SortStableFunc(r.Problems, func(a, b mapper.Problem) int { return cmp.Compare(a.Line, b.Line) })
 	return r, nil
@@ -125,7 +142,7 @@ func File(content []byte, opts Options) (*Report, error) {
 // ConfigMap checks the data of the ConfigMap aws-auth.
 func ConfigMap(data map[string]string, opts Options) *Report {
 	result := awsauth.Parse(data, nil, opts.Mappings)
-	return &Report{Kind: Manifest, Problems: result.Problems, mappings: result, texts: data}
+	return &Report{Kind: Manifest, Problems: result.Problems, readings: []*awsauth.Result{result}, texts: data}
 }
 
 // DropWarnings removes the warnings.
@@ -141,7 +158,7 @@ func (r *Report) addInvalid(code mapper.Code, err error, effect string) {
 	if syntax, ok := errors.AsType[*awsauth.SyntaxError](err); ok {
 		p.Line, p.Column, p.Message, p.Fix, p.Edit = syntax.Line, syntax.Column, syntax.Cause, syntax.Fix, syntax.Edit
 	} else if problem, ok := errors.AsType[*config.Problem](err); ok {
-		p.Line, p.Message = problem.Line, problem.Err.Error()
+		p.Line, p.Column, p.Message, p.Fix = problem.Line, problem.Column, problem.Err.Error(), problem.Fix
 	}
 	r.add(p)
 }

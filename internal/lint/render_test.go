@@ -21,8 +21,8 @@ func TestText(t *testing.T) {
 			"f.yaml:2:12: error: \"bob\" is not an ARN, which starts with arn: (EntryInvalidARN)\n  2 | - rolearn: bob # who\n    |            ^\n  effect: the entry is ignored\n",
 		},
 		{
-			"no column", "mapAccounts:\n  - '111122223333'\n  - '111122223333'\n",
-			"f.yaml:2: warning: account 111122223333 is listed again in line 3 (DuplicateEntry)\n  2 |   - '111122223333'\n    |   ^\n",
+			"an item of a list", "mapAccounts:\n  - '111122223333'\n  - '111122223333'\n",
+			"f.yaml:2:5: warning: account 111122223333 is listed again in line 3 (DuplicateEntry)\n  2 |   - '111122223333'\n    |     ^\n",
 		},
 		{
 			"wide numbers", strings.Repeat("\n", 10) + "mapRoles: [x]\n",

@@ -1,6 +1,10 @@
 package lint
 
 import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
 	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/source/mountedfile"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -15,17 +19,27 @@ func (r *Report) checkServerConfig(content []byte, opts Options) {
 		r.addInvalid(ConfigInvalid, err, doesNotStart)
 		return
 	}
-	for _, warning := range file.Warnings {
-		r.add(mapper.Problem{Code: ConfigNoEffect, Severity: mapper.Warning, Line: warning.Line, Message: warning.Err.Error(), Fix: "remove it"})
+	for _, w := range file.Warnings {
+		r.add(mapper.Problem{Code: ConfigNoEffect, Severity: mapper.Warning, Line: w.Line, Column: w.Column, Message: w.Err.Error(), Fix: w.Fix})
 	}
-	// The server reads its mappings with the values in the same file.
+	r.checkSettings(file.Values, mappings, "", opts)
+	for _, cluster := range file.Clusters {
+		// The keys of an item are those below server.
+		r.checkSettings(cluster.Settings.Values, cluster.Mappings, "server.", opts)
+	}
+}
+
+// checkSettings checks the values of a configuration, and its mappings as the server reads
+// them with those values. The prefix is that of keys which the file does not have.
+func (r *Report) checkSettings(values []config.Value, mappings *yaml.Node, prefix string, opts Options) {
 	read := opts.Mappings
 	read.AssumedRoles = awsauth.AssumedRolesAsRole
-	for _, value := range file.Values {
+	for _, value := range values {
 		if opts.CheckValue != nil {
 			if err := opts.CheckValue(value); err != nil {
 				r.add(mapper.Problem{
-					Code: ConfigInvalid, Severity: mapper.Error, Line: value.Line, Message: value.Key + ": " + err.Error(), Effect: doesNotStart,
+					Code: ConfigInvalid, Severity: mapper.Error, Line: value.Line, Column: value.Column,
+					Message: strings.TrimPrefix(value.Key, prefix) + ": " + err.Error(), Effect: doesNotStart,
 					Fix: "correct the value",
 				})
 			}
@@ -43,7 +57,7 @@ func (r *Report) checkServerConfig(content []byte, opts Options) {
 		return
 	}
 	result := awsauth.ParseNode(mappings, nil, read)
-	r.mappings = result
+	r.readings = append(r.readings, result)
 	for _, p := range result.Problems {
 		if mountedfile.Stops(p.Code) {
 			p.Effect = doesNotStart + ", and a running server keeps its last good mappings"

@@ -3,17 +3,16 @@ package place
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/crd"
-	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
@@ -41,9 +40,9 @@ func (p *Place) readFile(ctx context.Context, options awsauth.Options) (source.S
 // source is one that was not read yet: an owner signs in all the same.
 func (p *Place) readConfigMap(ctx context.Context, options awsauth.Options, m *Mappings) (source.Source, error) {
 	m.Facts.MapFlags = p.Kubectl.Flags()
-	var configMap *unstructured.Unstructured
+	var result *awsauth.Result
 	asked, err := p.ask(ctx, m, func(ctx context.Context, client kube.Client) (err error) {
-		configMap, err = kube.GetAWSAuth(ctx, client)
+		result, err = ReadAWSAuth(ctx, client, options, p.Files.Warn)
 		return err
 	})
 	if err != nil {
@@ -54,15 +53,35 @@ func (p *Place) readConfigMap(ctx context.Context, options awsauth.Options, m *M
 		m.Facts.Forbidden = apierrors.IsForbidden(reason) || apierrors.IsUnauthorized(reason)
 		return &fixedSource{name: options.Source}, nil
 	}
+	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: slices.Clone(result.Problems)}}, nil
+}
+
+// ReadAWSAuth reads aws-auth as a server does that starts now: a section that does not
+// parse has its last good content from ConfigMap aws-auth-last-good. If that cannot be
+// read, it warns.
+func ReadAWSAuth(ctx context.Context, client kube.Client, options awsauth.Options, warn func(text string)) (*awsauth.Result, error) {
+	configMap, err := kube.GetAWSAuth(ctx, client)
+	if err != nil {
+		return nil, err
+	}
 	if configMap == nil {
-		return &fixedSource{options.Source, source.Snapshot{Table: mapper.NewTable(nil, nil, options.RolePaths)}}, nil
+		return awsauth.Parse(nil, nil, options), nil
 	}
 	data, err := kube.Data(configMap)
 	if err != nil {
 		return nil, err
 	}
 	result := awsauth.Parse(data, nil, options)
-	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: slices.Clone(result.Problems)}}, nil
+	broken := result.Broken()
+	if len(broken) == 0 {
+		return result, nil
+	}
+	saved, err := kube.GetLastGood(ctx, kube.ConfigMaps(client))
+	if err != nil {
+		warn(fmt.Sprintf("a running server may have earlier content of %s: %v", strings.Join(broken, ", "), err))
+		return result, nil
+	}
+	return awsauth.Parse(data, awsauth.Parse(saved.TextsOf(configMap.GetUID(), broken), nil, options), options), nil
 }
 
 // readCRD reads the IAMIdentityMappings from the cluster of a kubeconfig once. If that

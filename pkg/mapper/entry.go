@@ -18,6 +18,8 @@ type Entry struct {
 	// Groups may be shared between entries: read only.
 	Groups []Template
 	Rule   Rule
+	// Column is the column of the entry in the line of its rule; 0 if it is unknown.
+	Column int
 	// AssumedRole is set if the entry has the ARN of a session and matches its whole
 	// role. It never wins over an entry for the role itself.
 	AssumedRole bool
@@ -35,8 +37,9 @@ type SSO struct {
 
 // Account maps every principal of an account to its canonical ARN, without groups.
 type Account struct {
-	ID   string
-	Rule Rule
+	ID     string
+	Rule   Rule
+	Column int // as that of an entry
 }
 
 // RolePaths is the treatment of a path in an entry's role ARN. STS never returns the

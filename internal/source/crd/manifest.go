@@ -28,7 +28,8 @@ func Judge(manifests []Manifest, options awsauth.Options) source.Snapshot {
 		o.spec.Places = m.Places
 		if before := byName[o.Name]; before != nil {
 			replaced = append(replaced, mapper.Problem{
-				Code: mapper.DuplicateEntry, Severity: mapper.Warning, Section: sectionOf(o.Name), Line: before.spec.Places.Object.Line, Principal: before.spec.ARN,
+				Code: mapper.DuplicateEntry, Severity: mapper.Warning, Section: sectionOf(o.Name), Principal: before.spec.ARN,
+				Line: before.spec.Places.Object.Line, Column: before.spec.Places.Object.Column,
 				Message: fmt.Sprintf("the object in line %d has the same name and replaces it", m.Places.Object.Line), Fix: "remove one of them, or give it another name",
 			})
 		}

@@ -158,7 +158,7 @@ func (o *object) parse(options awsauth.Options) (p parsed) {
 		return p
 	}
 	p.problems = []mapper.Problem{{
-		Code: mapper.EntryWrongType, Severity: mapper.Error, Section: rule.Section, Line: rule.Line, Principal: o.spec.ARN,
+		Code: mapper.EntryWrongType, Severity: mapper.Error, Section: rule.Section, Line: rule.Line, Column: o.spec.Places.Object.Column, Principal: o.spec.ARN,
 		Message: o.fault, Effect: "the entry is ignored", Fix: "write spec.arn, spec.username and a list spec.groups",
 	}}
 	return p

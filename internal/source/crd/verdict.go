@@ -80,7 +80,7 @@ func nameOf(rule mapper.Rule) string {
 // overridden returns why an entry is not in force although it is valid.
 func overridden(entry, winner *mapper.Entry) mapper.Problem {
 	p := mapper.Problem{
-		Code: mapper.DuplicateEntry, Severity: mapper.Warning, Section: entry.Rule.Section, Line: entry.Rule.Line, Principal: entry.ARN,
+		Code: mapper.DuplicateEntry, Severity: mapper.Warning, Section: entry.Rule.Section, Line: entry.Rule.Line, Column: entry.Column, Principal: entry.ARN,
 		Effect: "this object has no effect", Fix: "remove one of them",
 	}
 	switch {
@@ -105,7 +105,7 @@ func reservedProblem(entry *mapper.Entry, reserved []string) (mapper.Problem, bo
 	for _, prefix := range reserved {
 		if strings.HasPrefix(literal, prefix) {
 			return mapper.Problem{
-				Code: reasonReserved, Severity: mapper.Error, Section: entry.Rule.Section, Line: entry.Rule.Line, Principal: entry.ARN,
+				Code: reasonReserved, Severity: mapper.Error, Section: entry.Rule.Section, Line: entry.Rule.Line, Column: entry.Column, Principal: entry.ARN,
 				Message: fmt.Sprintf("the username starts with %q, which reservedPrefixConfig reserves", prefix),
 				Effect:  "sign-ins are denied", Fix: "write another username",
 			}, true

@@ -65,7 +65,8 @@ func (r *reading) readEntry(name string, item *yaml.Node, shared *sharedUsername
 	if !ok {
 		return mapper.Entry{}, false
 	}
-	entry := mapper.Entry{Rule: r.rule(name, item)}
+	entry := mapper.Entry{}
+	entry.Rule, entry.Column = r.rule(name, item)
 	if r.opts.UserIDs && !r.readUserID(&entry, name, f.userID) {
 		return mapper.Entry{}, false
 	}

@@ -30,7 +30,7 @@ type Place struct{ Line, Column int }
 // its place. It reports whether the entry is kept: a kept entry may still be inert.
 func ParseObject(o Object, rule mapper.Rule, opts Options) (entry mapper.Entry, kept bool, problems []mapper.Problem) {
 	r := newReading(nil, opts)
-	entry.Rule = rule
+	entry.Rule, entry.Column = rule, o.Places.Object.Column
 	kept = r.readObject(&entry, o)
 	if o.Places.Object == (Place{}) {
 		for i := range r.problems {

@@ -150,9 +150,10 @@ func (r *reading) tooLarge(name string, at *yaml.Node, excess string) {
 	r.keepLast(mapper.SectionTooLarge, name, at, excess, "split it, or map many people by one role or account")
 }
 
-func (r *reading) rule(section string, at *yaml.Node) mapper.Rule {
-	line, _ := r.text.origin.place(at.Line, at.Column)
-	return mapper.Rule{Source: r.opts.Source, Section: section, Line: line}
+// rule returns the rule at a node, and its column.
+func (r *reading) rule(section string, at *yaml.Node) (rule mapper.Rule, column int) {
+	line, column := r.text.origin.place(at.Line, at.Column)
+	return mapper.Rule{Source: r.opts.Source, Section: section, Line: line}, column
 }
 
 // result returns the table of the mappings that were read, and the problems.
@@ -191,18 +192,18 @@ func (r *reading) reportOverridden(table *mapper.Table) {
 		switch {
 		case r.sections[entry.Rule.Section].kept:
 		case winner == nil:
-			r.add(problemAt(mapper.RolePath, mapper.Error, entry.Rule,
+			r.add(problemAt(mapper.RolePath, mapper.Error, entry.Rule, entry.Column,
 				"another entry is for a role of the same name, and AWS does not return the paths that distinguish them", "none of them applies", "keep the entry of the role that exists"))
 		case r.opts.EKS && entry.Rule.Section == winner.Rule.Section && entry.ARN != winner.ARN:
-			r.add(problemAt(mapper.NotOnEKS, mapper.Error, entry.Rule,
+			r.add(problemAt(mapper.NotOnEKS, mapper.Error, entry.Rule, entry.Column,
 				fmt.Sprintf("%s line %d is for the same principal in another case", winner.Rule.Section, winner.Rule.Line), "on EKS, either of them may apply", "remove one of them"))
 		default:
-			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, "the entry has no effect: "+r.whyOverridden(entry, winner), "", "remove one of them"))
+			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, entry.Column, "the entry has no effect: "+r.whyOverridden(entry, winner), "", "remove one of them"))
 		}
 	}
 	for account, winner := range table.OverriddenAccounts() {
 		if !r.sections[mapAccounts].kept {
-			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, account.Rule, fmt.Sprintf("account %s is listed again in line %d", account.ID, winner.Rule.Line), "", "remove one of them"))
+			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, account.Rule, account.Column, fmt.Sprintf("account %s is listed again in line %d", account.ID, winner.Rule.Line), "", "remove one of them"))
 		}
 	}
 }
@@ -229,8 +230,8 @@ func hasPath(arn string) bool {
 	return path != ""
 }
 
-func problemAt(code mapper.Code, severity mapper.Severity, rule mapper.Rule, message, effect, fix string) mapper.Problem {
-	p := mapper.Problem{Code: code, Severity: severity, Section: rule.Section, Line: rule.Line, Message: message, Effect: effect, Fix: fix}
+func problemAt(code mapper.Code, severity mapper.Severity, rule mapper.Rule, column int, message, effect, fix string) mapper.Problem {
+	p := mapper.Problem{Code: code, Severity: severity, Section: rule.Section, Line: rule.Line, Column: column, Message: message, Effect: effect, Fix: fix}
 	if code == mapper.DuplicateEntry {
 		p.Edit = mapper.Edit{Kind: mapper.Remove, Line: rule.Line}
 	}

@@ -98,7 +98,8 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 			r.drop(mapper.InvalidAccountID, mapAccounts, item, what, `write the account's 12 digits in quotes, like "012345678901"`)
 			continue
 		}
-		accounts = append(accounts, mapper.Account{ID: item.Value, Rule: r.rule(mapAccounts, item)})
+		rule, column := r.rule(mapAccounts, item)
+		accounts = append(accounts, mapper.Account{ID: item.Value, Rule: rule, Column: column})
 	}
 	return accounts
 }
