@@ -27,7 +27,7 @@ func TestOperationsOnNode(t *testing.T) {
 	prints := map[string][]string{
 		"Paged? Three commands":        {`(?m)^ok$`, `access denied.* outcome=unmapped`, `authenticate_latency_seconds_count\{result="unmapped"\} [1-9]`},
 		"No line in the log":           {`Unable to authenticate the request`},
-		"AuthenticatorAbsent":          {`(?m)^authenticator-\S+ +1/1 +Running`},
+		"AuthenticatorAbsent":          {`(?m)^(aws-iam-)?authenticator-\S+ +1/1 +Running`},
 		"AuthenticatorMappingProblems": nil, // there may be no event
 	}
 	for _, heading := range document.OnNode() {
