@@ -55,7 +55,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{kubernetes: apiserver.Start(t, filepath.Join(root, "bin", "k8s"))}
+	f := &fixture{kubernetes: apiserver.Start(t, filepath.Join(root, "bin", "k8s"), "")}
 	f.sts = webhook.NewSTS(t)
 	f.mapUsers(t, users)
 	f.restartable = webhook.New(t, "authenticator", filepath.Join(root, "bin", "authenticator"), f.sts)
