@@ -23,7 +23,7 @@ import (
 // has read its kubeconfig once, never refuses anybody.
 func TestRenewedCertificateUnderLoad(t *testing.T) {
 	if suite.Info().Provider == "kind" {
-		t.Skip("the certificate is inside of the node")
+		t.Skip("the certificate is inside of the node: TestRenewedCertificateOnNode renews it")
 	}
 	const clients, renewals = 4, 5
 	user := newUser(t, "renewed")

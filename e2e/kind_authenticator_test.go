@@ -4,9 +4,11 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -128,6 +130,54 @@ func TestAuthenticatorUpgraded(t *testing.T) {
 	if running := plane.run("crictl", "inspect", plane.authenticatorContainer()); !strings.Contains(running, after) {
 		t.Errorf("it is not the new image that runs: %s", running)
 	}
+}
+
+// TestRenewedCertificateOnNode has the node's authenticator sign new serving certificates
+// while people sign in with a new token at each request: nobody is refused.
+func TestRenewedCertificateOnNode(t *testing.T) {
+	onKind(t)
+	const clients, renewals = 4, 5
+	plane := controlPlane(t)
+	_, user := mapped(t, "renewed-on-node")
+	person := newBearer(t, user)
+	var container struct{ Info struct{ PID int } }
+	plane.decode(&container, "crictl", "inspect", plane.authenticatorContainer())
+	// The time has the precision of a second.
+	expires := func() string {
+		found := regexp.MustCompile(`(?m)^aws_iam_authenticator_certificate_expiration_timestamp_seconds (\S+)$`).
+			FindStringSubmatch(plane.run("curl", "--silent", "--fail", "--insecure", "https://127.0.0.1:21362/metrics"))
+		if found == nil {
+			t.Fatal("the metrics do not say when the certificate expires")
+		}
+		return found[1]
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var signedIn atomic.Int64
+	var working sync.WaitGroup
+	for range clients {
+		working.Go(func() {
+			for ctx.Err() == nil {
+				if err := person.signIn(t.Context()); err != nil {
+					t.Errorf("after %d sign-ins: %v", signedIn.Load(), err)
+					return
+				}
+				signedIn.Add(1)
+			}
+		})
+	}
+	for range renewals {
+		old, before := expires(), signedIn.Load()
+		eventually(t, watchDelay, "another certificate", func() bool {
+			plane.run("sh", "-c", fmt.Sprintf("kill -HUP %d", container.Info.PID))
+			return expires() != old
+		})
+		eventually(t, watchDelay, "people signing in", func() bool { return signedIn.Load() > before+10 })
+	}
+	stop()
+	working.Wait()
+	t.Logf("%d renewals, %d signed in", renewals, signedIn.Load())
 }
 
 // newImage returns an archive of the authenticator's image with another name and a

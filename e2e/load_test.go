@@ -29,8 +29,14 @@ type bearer struct {
 
 func newBearer(t *testing.T, user accessKey) *bearer {
 	t.Helper()
-	b := &bearer{tokens: newTokens(t, user)}
-	config, err := clientcmd.BuildConfigFromFlags("", suite.Info().Kubeconfig)
+	return newBearerOf(t, suite.Info().Kubeconfig, newTokens(t, user))
+}
+
+// newBearerOf returns a client of a kubeconfig's cluster.
+func newBearerOf(t *testing.T, kubeconfig string, tokens func() string) *bearer {
+	t.Helper()
+	b := &bearer{tokens: tokens}
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +62,17 @@ func (b *bearerTransport) RoundTrip(request *http.Request) (*http.Response, erro
 
 // signIn asks who is calling.
 func (b *bearer) signIn(ctx context.Context) error {
-	_, err := b.client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	_, err := b.whoami(ctx)
 	return err
+}
+
+// whoami returns who is calling.
+func (b *bearer) whoami(ctx context.Context) (authenticationv1.UserInfo, error) {
+	review, err := b.client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil {
+		return authenticationv1.UserInfo{}, err
+	}
+	return review.Status.UserInfo, nil
 }
 
 // TestLoadWhileAWSAuthChanges edits aws-auth repeatedly while people sign in with a

@@ -27,7 +27,9 @@ import (
 type server struct {
 	t        *testing.T
 	url, log string
-	client   *http.Client
+	// kubeconfig is the path of the kubeconfig for a kube-apiserver.
+	kubeconfig string
+	client     *http.Client
 }
 
 // serve runs `authenticator` with arguments until the test ends, and returns when it is
@@ -40,12 +42,12 @@ func serve(s *shell, arguments ...string) *server {
 	}
 	s.t.Cleanup(release)
 	dir, port, health := s.t.TempDir(), strconv.Itoa(ports[0]), strconv.Itoa(ports[1])
-	v := &server{t: s.t, url: "https://127.0.0.1:" + port, log: filepath.Join(dir, "log")}
+	v := &server{t: s.t, url: "https://127.0.0.1:" + port, log: filepath.Join(dir, "log"), kubeconfig: filepath.Join(dir, "webhook.yaml")}
 	log, err := os.Create(v.log)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	arguments = append(arguments, "--state-dir="+dir, "--generate-kubeconfig="+filepath.Join(dir, "webhook.yaml"),
+	arguments = append(arguments, "--state-dir="+dir, "--generate-kubeconfig="+v.kubeconfig,
 		"--address=127.0.0.1", "--hostname=127.0.0.1", "--port="+port, "--health-port="+health)
 	ctx, cancel := context.WithCancel(context.Background())
 	command := s.command(ctx, suite.Info().Authenticator, arguments...)

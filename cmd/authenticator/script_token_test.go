@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -33,6 +34,9 @@ func sessions(ts *testscript.TestScript, _ bool, _ []string) {
 		switch {
 		case r.URL.Path == "/federation/credentials":
 			portal(w, r)
+			return
+		case r.URL.Path == "/v1/token":
+			renewLogin(w, r)
 			return
 		case r.URL.Path == "/container":
 			fmt.Fprintf(w, machineCredentials, "container-"+r.Header.Get("Authorization"))
@@ -85,6 +89,18 @@ func portal(w http.ResponseWriter, r *http.Request) {
 	}
 	fmt.Fprintf(w, `{"roleCredentials":{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","secretAccessKey":"s","sessionToken":"sso-%s","expiration":%d}}`,
 		r.FormValue("role_name"), time.Now().Add(time.Hour).UnixMilli())
+}
+
+// renewLogin renews the credentials of aws login.
+func renewLogin(w http.ResponseWriter, r *http.Request) {
+	var asked struct{ RefreshToken string }
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || asked.RefreshToken != "logged-in" {
+		w.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error":"TOKEN_EXPIRED","message":"the token has expired"}`)
+		return
+	}
+	fmt.Fprint(w, `{"accessToken":{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","secretAccessKey":"s","sessionToken":"login-renewed"},"tokenType":"aws_sigv4","expiresIn":900,"refreshToken":"logged-in"}`)
 }
 
 // machineCredentials are what a container or an instance receives, with a session token.

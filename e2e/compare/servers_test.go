@@ -49,7 +49,7 @@ func newFixture(t *testing.T) *fixture {
 		}
 	}
 	f.sts = webhook.NewSTS(t)
-	f.kubernetes = apiserver.Start(t, filepath.Join(root, "bin", "k8s"))
+	f.kubernetes = apiserver.Start(t, filepath.Join(root, "bin", "k8s"), "")
 	definition := filepath.Join(root, "deploy", "kubernetes", "components", "crd", "definition.yaml")
 	f.kubernetes.Kubectl(t, "", "apply", "--filename", definition)
 	f.kubernetes.Kubectl(t, "", "wait", "--for=condition=Established", "--filename", definition)

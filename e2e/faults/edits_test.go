@@ -97,7 +97,7 @@ func TestFloodOfEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.server = f.restartable.Run(t, "--cluster-id", clusterID, "--backend-mode", "EKSConfigMap", "--kubeconfig", kubeconfig, "--sts-region", sts.Region, "--health-port", "0")
-	f.await(t, "the mappings", recovery, f.newToken(0), review.Yes)
+	f.await(t, "the mappings", patience, f.newToken(0), review.Yes)
 
 	stop := f.load(t)
 	for _, senders := range []int{2, 16} { // of two, the server judges nearly all edits

@@ -26,8 +26,9 @@ type Server struct {
 }
 
 // Start starts a kube-apiserver until the test ends. Assets is the directory of its
-// programs, bin/k8s.
-func Start(t *testing.T, assets string) *Server {
+// programs, bin/k8s. A webhook is the path of the kubeconfig of its token webhook; it may
+// be empty.
+func Start(t *testing.T, assets, webhook string) *Server {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(assets, "kube-apiserver")); err != nil {
 		t.Fatalf("%v (make e2e builds it)", err)
@@ -39,6 +40,10 @@ func Start(t *testing.T, assets string) *Server {
 			CertDir: t.TempDir(), // a restarted server keeps its certificates
 		},
 	}}
+	if webhook != "" {
+		s.plane.APIServer.Configure().Append("authentication-token-webhook-config-file", webhook).
+			Append("authentication-token-webhook-version", "v1").Append("authentication-token-webhook-cache-ttl", "1s")
+	}
 	if err := s.plane.Start(); err != nil {
 		t.Fatal(err)
 	}

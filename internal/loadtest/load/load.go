@@ -43,6 +43,15 @@ func NewClientOf(address, path string) *Client {
 	return &Client{"https://" + address, path, &http.Client{Transport: transport, Timeout: Timeout}}
 }
 
+// NewHTTP1Client returns a client of a server's address that keeps connections of HTTP/1.1.
+func NewHTTP1Client(address string) *Client {
+	c := NewClient(address)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: new(http.Protocols)}
+	transport.Protocols.SetHTTP1(true)
+	c.http.Transport = transport
+	return c
+}
+
 // Close closes the connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -43,6 +44,36 @@ func serve(t *testing.T) (*load.Client, *atomic.Int64) {
 	client := load.NewClient(strings.TrimPrefix(server.URL, "https://"))
 	t.Cleanup(client.Close)
 	return client, &most
+}
+
+// TestHTTP1Client asks a server that has HTTP/2, too, on one connection.
+func TestHTTP1Client(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 1 {
+			t.Errorf("%s, not HTTP/1.1", r.Proto)
+		}
+		_, _ = io.WriteString(w, `{"status":{"authenticated":true}}`)
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	client := load.NewHTTP1Client(strings.TrimPrefix(server.URL, "https://"))
+	t.Cleanup(client.Close)
+	for range 3 {
+		if answer, status := client.Ask(t.Context(), []byte("yes")); answer != review.Yes {
+			t.Errorf("answered %s, HTTP status %d", answer, status)
+		}
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
 }
 
 // alternating sends yes, and every other time something else.
