@@ -16,7 +16,7 @@ func TestNodeRoleRemoved(t *testing.T) {
 	setAWSAuth(t, map[string]string{"mapRoles": node})
 	s := newShell(t, awsCLIs(t)[0])
 	server := serve(s, "server", "--cluster-id=kubedemy", "--backend-mode=EKSConfigMap", "--kubeconfig="+accountOfTheManifests(s))
-	const losses = `mapping_losses_total{group="system:nodes"}`
+	const losses = `mapping_losses_total{cluster="kubedemy",group="system:nodes"}`
 	if n := server.metric(losses); n != 0 {
 		t.Fatalf("before: %v losses", n)
 	}

@@ -69,7 +69,7 @@ func (s Sources) newConfigMap(ctx context.Context, options awsauth.Options) (sou
 		return nil, err
 	}
 	return configmap.New(configmap.Config{
-		REST: config, Options: options, OnFailure: s.Metrics.ObserveWatchFailure(), OnEdit: s.Metrics.ObserveEdit(), Log: s.Log,
+		REST: config, Options: options, OnFailure: s.Metrics.ObserveWatchFailure(), OnEdit: s.Metrics.ObserveEdit(s.General.ClusterID), Log: s.Log,
 	})
 }
 
@@ -80,7 +80,7 @@ func (s Sources) newCRD(ctx context.Context, options awsauth.Options) (source.So
 	}
 	return crd.New(crd.Config{
 		REST: config, Options: options, ReservedPrefixes: s.Reserved[options.Source],
-		OnFailure: s.Metrics.ObserveWatchFailure(), OnEdit: s.Metrics.ObserveLosses(), Log: s.Log,
+		OnFailure: s.Metrics.ObserveWatchFailure(), OnEdit: s.Metrics.ObserveLosses(s.General.ClusterID), Log: s.Log,
 	})
 }
 

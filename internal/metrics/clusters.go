@@ -27,6 +27,7 @@ type clusters struct {
 	entries, problems, age *exposition.Family
 	reviews, ready         *exposition.Family
 	dynamic, dynamicOnly   *exposition.Family
+	counts                 *counts
 	each                   atomic.Pointer[func(func(Cluster))]
 }
 
@@ -43,6 +44,7 @@ func newClusters(r *exposition.Registry) *clusters {
 		dynamic:     gauge("dynamic_file_enabled", "1 if backend DynamicFile is in force in a cluster, alone or with others."),
 		dynamicOnly: gauge("dynamic_file_only", "1 if backend DynamicFile alone is in force in every cluster."),
 		ready:       gauge("cluster_ready", "1 if the server has read all mappings of the cluster.", "cluster"),
+		counts:      newCounts(r),
 	}
 	r.Collect(c.collect)
 	return c
@@ -53,10 +55,10 @@ func (c *clusters) collect(sample exposition.Sampler) {
 	if each == nil {
 		return
 	}
-	all, with, alone := 0, 0, 0
+	ids, with, alone := map[string]bool{}, 0, 0
 	(*each)(func(of Cluster) {
 		c.collectOne(sample, of)
-		all++
+		ids[of.ID()] = true
 		if sources := of.Sources(); slices.ContainsFunc(sources, func(s source.Source) bool { return s.Name() == dynamicFile }) {
 			with++
 			if len(sources) == 1 {
@@ -65,11 +67,13 @@ func (c *clusters) collect(sample exposition.Sampler) {
 		}
 	})
 	sample(c.dynamic, flag(with > 0))
-	sample(c.dynamicOnly, flag(all > 0 && alone == all))
+	sample(c.dynamicOnly, flag(len(ids) > 0 && alone == len(ids)))
+	c.counts.keep(ids)
 }
 
 func (c *clusters) collectOne(sample exposition.Sampler, of Cluster) {
 	sample(c.ready, flag(of.Ready() == nil), of.ID())
+	c.counts.collect(sample, of.ID())
 	for _, outcome := range authn.Outcomes() {
 		sample(c.reviews, float64(of.Decided(outcome)), of.ID(), string(outcome))
 	}

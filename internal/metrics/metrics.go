@@ -7,12 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/exposition"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
-	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
 )
 
@@ -44,11 +42,7 @@ type Metrics struct {
 	describeInstances *exposition.Value
 	certificates      *certificates
 	clock             *clock
-	clientsRefused    *exposition.Value
 	watchFailures     *exposition.Value
-	edits             *exposition.Value
-	losses            *exposition.Vector[*exposition.Value]
-	admissions        *exposition.Vector[*exposition.Value]
 	linesLost         *exposition.Value
 	linesSuppressed   *exposition.Value
 }
@@ -80,15 +74,11 @@ func New() *Metrics {
 		limits:            newLimits(r, regions),
 		clusters:          newClusters(r),
 		watchFailures:     r.Counter("configmap_watch_failures_total", "Failed attempts to list or watch aws-auth."),
-		edits:             r.Counter("aws_auth_edits_total", "Edits of aws-auth that the server read, and deletions."),
-		losses:            r.Counters("mapping_losses_total", "Edits of aws-auth or IAMIdentityMappings that removed a mapping to system:nodes, or the last one to system:masters, by group.", "group"),
-		admissions:        r.Counters("admission_reviews_total", "Edits of aws-auth, its ConfigMaps and IAMIdentityMappings that the guard reviewed, by result.", "result"),
 		linesLost:         r.Counter("log_lines_lost_total", "Lines of the log that were lost because standard error was blocked or failed."),
 		linesSuppressed:   r.Counter("log_lines_suppressed_total", "Decisions without a line in the log, because they exceeded the limit on such lines."),
 		clustersInvalid:   r.Gauge("clusters_config_invalid", "1 if the clusters in the configuration file are not in force, because the file is invalid."),
 		certificates:      newCertificates(r),
 		clock:             newClock(r),
-		clientsRefused:    r.Counter("clients_refused_total", "Requests that were refused because their client has no certificate of the CAs of clients."),
 	}
 	ready := r.Family(exposition.Gauge, "ready", "1 if /readyz returns ok: the server has read its mappings and is not stopping.")
 	denied := r.Family(exposition.Gauge, "deny_entries", "Entries of the deny file in force.")
@@ -96,12 +86,6 @@ func New() *Metrics {
 		sample(ready, m.isReady())
 		sample(denied, m.countDenied())
 	})
-	for _, group := range []string{mapper.NodesGroup, mapper.MastersGroup} {
-		m.losses.With(group)
-	}
-	for _, result := range admission.Results() {
-		m.admissions.With(string(result))
-	}
 	for _, outcome := range authn.Outcomes() {
 		m.latency.With(string(outcome))
 	}
@@ -194,9 +178,6 @@ func (m *Metrics) FollowCertificate(expires func() (leaf, authority time.Time)) 
 	m.certificates.expires.Store(&expires)
 }
 
-// ObserveRefusedClient counts a request of a client without a valid certificate.
-func (m *Metrics) ObserveRefusedClient() { m.clientsRefused.Inc() }
-
 // FollowClusters has every scrape show the clusters for which each calls a function.
 func (m *Metrics) FollowClusters(each func(func(Cluster))) { m.clusters.each.Store(&each) }
 
@@ -214,30 +195,6 @@ func (m *Metrics) FollowDenied(entries func() int) { m.denied.Store(&entries) }
 
 // ObserveWatchFailure counts a try to list or watch aws-auth that failed.
 func (m *Metrics) ObserveWatchFailure() func() { return m.watchFailures.Inc }
-
-// ObserveEdit counts an edit of aws-auth, and the groups from which it takes the
-// mappings that a cluster needs.
-func (m *Metrics) ObserveEdit() func(lost []string) {
-	return func(lost []string) {
-		m.edits.Inc()
-		m.ObserveLosses()(lost)
-	}
-}
-
-// ObserveLosses counts the groups from which an edit of any mappings takes those that a
-// cluster needs.
-func (m *Metrics) ObserveLosses() func(lost []string) {
-	return func(lost []string) {
-		for _, group := range lost {
-			m.losses.With(group).Inc()
-		}
-	}
-}
-
-// ObserveAdmission counts the review of an edit.
-func (m *Metrics) ObserveAdmission() func(admission.Result) {
-	return func(result admission.Result) { m.admissions.With(string(result)).Inc() }
-}
 
 // ObserveLostLine counts a line of the log that is lost.
 func (m *Metrics) ObserveLostLine() func() { return m.linesLost.Inc }

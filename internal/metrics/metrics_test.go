@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/limit"
@@ -45,15 +46,15 @@ func everyMetric() string {
 		fixed("AWSAuthFile", source.Snapshot{}))
 	m.FollowCertificate(func() (leaf, authority time.Time) { return time.Unix(1_000, 0), time.Unix(2_000, 0) })
 	m.FollowClock(func() (time.Duration, bool) { return -90 * time.Second, true })
-	m.ObserveRefusedClient()
+	m.ObserveRefusedClient("blue")
 	m.FollowConnections(func() []httpserver.Status {
 		return []httpserver.Status{{Listener: "webhook", Open: 5, ClosedQuiet: 6, ClosedSlow: 7}, {Listener: "health", Open: 8}}
 	})
 	m.FollowDenied(func() int { return 9 })
 	m.SetClustersInvalid(true)
 	m.ObserveTurnedAway()
-	m.ObserveEdit()([]string{mapper.NodesGroup})
-	m.ObserveEdit()(nil)
+	m.ObserveEdit("blue")([]string{mapper.NodesGroup})
+	m.ObserveEdit("blue")(nil)
 	m.ObserveLostLine()()
 	m.ObserveSuppressedLine()()
 	return scrape(m)
@@ -101,6 +102,47 @@ func scrape(m *metrics.Metrics) string {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return w.Body.String()
+}
+
+// TestCountsEndWithTheirCluster counts in one of two clusters, which is then removed and
+// added again.
+func TestCountsEndWithTheirCluster(t *testing.T) {
+	t.Parallel()
+	m := metrics.New()
+	blue := []string{
+		`aws_iam_authenticator_aws_auth_edits_total{cluster="blue"} 1`, `aws_iam_authenticator_mapping_losses_total{cluster="blue",group="system:masters"} 2`,
+		`aws_iam_authenticator_admission_reviews_total{cluster="blue",result="refused"} 1`, `aws_iam_authenticator_clients_refused_total{cluster="blue"} 1`,
+	}
+	m.ObserveEdit("blue")([]string{mapper.MastersGroup})
+	m.ObserveLosses("blue")([]string{mapper.MastersGroup})
+	m.ObserveAdmission("blue", admission.Refused)
+	m.ObserveRefusedClient("blue")
+	for _, step := range []struct {
+		clusters []string
+		value    string // of blue; empty if it has no series
+	}{{[]string{"blue", "green"}, "counted"}, {[]string{"green"}, ""}, {[]string{"blue", "green"}, "0"}} {
+		m.FollowClusters(func(f func(metrics.Cluster)) {
+			for _, id := range step.clusters {
+				f(served{id: id})
+			}
+		})
+		text := scrape(m)
+		for _, want := range blue {
+			series, _, _ := strings.Cut(want, "} ")
+			if step.value == "0" {
+				want = series + "} 0"
+			}
+			if has := strings.Contains(text, "\n"+want+"\n"); has != (step.value != "") {
+				t.Errorf("clusters %v: has %s: %v", step.clusters, want, has)
+			}
+			if step.value == "" && strings.Contains(text, series) {
+				t.Errorf("clusters %v: has %s", step.clusters, series)
+			}
+			if green := strings.ReplaceAll(series, "blue", "green") + "} 0"; !strings.Contains(text, "\n"+green+"\n") {
+				t.Errorf("clusters %v: has no %s", step.clusters, green)
+			}
+		}
+	}
 }
 
 // TestMetricsAreDocumented holds the table of docs/operations.md to what is
@@ -164,12 +206,12 @@ func TestGauges(t *testing.T) {
 		`aws_iam_authenticator_connections_closed_total{listener="webhook",reason="slow"} 7`,
 		`aws_iam_authenticator_connections_closed_total{listener="health",reason="quiet"} 0`,
 		"aws_iam_authenticator_requests_turned_away_total 1", `aws_iam_authenticator_authenticate_latency_seconds_count{result="saturated"} 1`,
-		"aws_iam_authenticator_aws_auth_edits_total 2", `aws_iam_authenticator_mapping_losses_total{group="system:nodes"} 1`,
-		`aws_iam_authenticator_mapping_losses_total{group="system:masters"} 0`,
+		`aws_iam_authenticator_aws_auth_edits_total{cluster="blue"} 2`, `aws_iam_authenticator_mapping_losses_total{cluster="blue",group="system:nodes"} 1`,
+		`aws_iam_authenticator_mapping_losses_total{cluster="blue",group="system:masters"} 0`,
 		`aws_iam_authenticator_mapping_last_good_age_seconds{cluster="blue",source="EKSConfigMap"} 0`,
 		"aws_iam_authenticator_log_lines_lost_total 1", "aws_iam_authenticator_log_lines_suppressed_total 1", "aws_iam_authenticator_deny_entries 9",
 		"aws_iam_authenticator_certificate_expiration_timestamp_seconds 1000", "aws_iam_authenticator_certificate_authority_expiration_timestamp_seconds 2000",
-		"aws_iam_authenticator_clock_ahead_seconds -90", "aws_iam_authenticator_clients_refused_total 1", "aws_iam_authenticator_ready 0",
+		"aws_iam_authenticator_clock_ahead_seconds -90", `aws_iam_authenticator_clients_refused_total{cluster="blue"} 1`, "aws_iam_authenticator_ready 0",
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("/metrics lacks %s", want)

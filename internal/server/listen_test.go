@@ -36,7 +36,7 @@ func TestRoutes(t *testing.T) {
 
 // TestOnlyReviewsNeedAClientCertificate checks which paths --client-ca-file protects.
 func TestOnlyReviewsNeedAClientCertificate(t *testing.T) {
-	refuse := &webhook.Clients{Verify: func(string, *tls.ConnectionState) error { return errors.New("no client") }, Refused: func() {}, Log: slog.New(slog.DiscardHandler)}
+	refuse := &webhook.Clients{Verify: func(string, *tls.ConnectionState) error { return errors.New("no client") }, Refused: func(string) {}, Log: slog.New(slog.DiscardHandler)}
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for path, want := range map[string]int{
 		"/authenticate": http.StatusUnauthorized, "/clusters/c/authenticate": http.StatusUnauthorized, "/validate": http.StatusUnauthorized, "/clusters/c/validate": http.StatusUnauthorized,

@@ -21,8 +21,8 @@ type AdmissionConfig struct {
 	Find    func(inPath string) (clusterID string, ok bool)
 	Fair    bool
 	Clients *Clients
-	// Observe is called with the result of every review. Nil means never.
-	Observe func(admission.Result)
+	// Observe is called with the result of every review for a cluster. Nil means never.
+	Observe func(clusterID string, result admission.Result)
 	// Log gets what is refused, overridden or failed. Nil discards it.
 	Log *slog.Logger
 }
@@ -44,7 +44,7 @@ func NewAdmissionHandler(config AdmissionConfig) (http.Handler, error) {
 		config.Find = func(string) (string, bool) { return "", true }
 	}
 	if config.Observe == nil {
-		config.Observe = func(admission.Result) {}
+		config.Observe = func(string, admission.Result) {}
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -74,10 +74,15 @@ func admissionReview() body { return body{"an AdmissionReview", maxReview} }
 
 // ServeHTTP implements [http.Handler].
 func (h *admissionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, bad := h.serve(w, r)
+	clusterID, ok := h.Find(r.PathValue(PathCluster))
+	if !ok {
+		noCluster(r).write(w)
+		return
+	}
+	answer, bad := h.serve(w, r, clusterID)
 	if bad != nil {
 		if !bad.refusesClient() {
-			h.Observe(admission.Failed)
+			h.Observe(clusterID, admission.Failed)
 		}
 		bad.write(w)
 		return
@@ -85,11 +90,7 @@ func (h *admissionHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (h *admissionHandler) serve(w http.ResponseWriter, r *http.Request) (answer []byte, bad *failure) {
-	clusterID, ok := h.Find(r.PathValue(PathCluster))
-	if !ok {
-		return nil, noCluster(r)
-	}
+func (h *admissionHandler) serve(w http.ResponseWriter, r *http.Request, clusterID string) (answer []byte, bad *failure) {
 	if bad := h.Clients.check(r, clusterID); bad != nil {
 		return nil, bad
 	}
@@ -102,13 +103,13 @@ func (h *admissionHandler) serve(w http.ResponseWriter, r *http.Request) (answer
 	if guard == nil {
 		return nil, noCluster(r)
 	}
-	httpserver.Busy(r.Context(), func() { answer, bad = h.review(r.Context(), guard, content) })
+	httpserver.Busy(r.Context(), func() { answer, bad = h.review(r.Context(), clusterID, guard, content) })
 	return answer, bad
 }
 
 // review returns the answer to a review. The kube-apiserver gives up after the timeout
 // of its configuration.
-func (h *admissionHandler) review(ctx context.Context, guard *admission.Guard, content []byte) ([]byte, *failure) {
+func (h *admissionHandler) review(ctx context.Context, clusterID string, guard *admission.Guard, content []byte) ([]byte, *failure) {
 	select {
 	case h.judging <- struct{}{}:
 		defer func() { <-h.judging }()
@@ -128,7 +129,7 @@ func (h *admissionHandler) review(ctx context.Context, guard *admission.Guard, c
 	if err != nil {
 		return nil, &failure{http.StatusInternalServerError, "InternalError", err.Error()}
 	}
-	h.Observe(answer.Result)
+	h.Observe(clusterID, answer.Result)
 	h.record(ctx, answer)
 	return text, nil
 }

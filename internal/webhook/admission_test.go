@@ -34,7 +34,7 @@ func guarded(t *testing.T) (http.Handler, *bytes.Buffer, map[admission.Result]in
 	var log bytes.Buffer
 	var mu sync.Mutex // reviews are answered at the same time
 	counts := map[admission.Result]int{}
-	observe := func(result admission.Result) {
+	observe := func(_ string, result admission.Result) {
 		mu.Lock()
 		defer mu.Unlock()
 		counts[result]++

@@ -18,7 +18,7 @@ type Clients struct {
 	// Verify returns why the client of a connection may not send reviews for a cluster.
 	Verify func(clusterID string, connection *tls.ConnectionState) error
 	// Refused is called for every refusal.
-	Refused func()
+	Refused func(clusterID string)
 	// Log gets a warning for each cluster, once a minute.
 	Log *slog.Logger
 
@@ -36,7 +36,7 @@ func (c *Clients) check(r *http.Request, clusterID string) *failure {
 	if err == nil {
 		return nil
 	}
-	c.Refused()
+	c.Refused(clusterID)
 	seldom, _ := c.seldom.LoadOrStore(clusterID, &rate.Sometimes{First: 1, Interval: time.Minute})
 	seldom.(*rate.Sometimes).Do(func() {
 		c.Log.Warn("a client is refused: the kube-apiserver's kubeconfig must name a client certificate of these CAs", "cluster", clusterID, "client", r.RemoteAddr, "error", err)

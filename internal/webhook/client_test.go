@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,7 +22,7 @@ import (
 func TestClientsOfClusters(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	refused, judged := 0, 0
+	refused, judged := map[string]int{}, map[string]int{}
 	m := metrics.New()
 	clients := &webhook.Clients{
 		Verify: func(id string, connection *tls.ConnectionState) error {
@@ -30,7 +31,7 @@ func TestClientsOfClusters(t *testing.T) {
 			}
 			return errors.New("no client of " + id)
 		},
-		Refused: func() { refused++ },
+		Refused: func(id string) { refused[id]++ },
 		Log:     slog.New(slog.NewTextHandler(&log, nil)),
 	}
 	find := findIn("blue", "green", "open")
@@ -40,7 +41,7 @@ func TestClientsOfClusters(t *testing.T) {
 	}
 	edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
 		Guard: always(admission.New(admission.Config{Reading: func() *awsauth.Result { return nil }})), Find: find, Clients: clients,
-		Observe: func(admission.Result) { judged++ },
+		Observe: func(id string, _ admission.Result) { judged[id]++ },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,8 +74,11 @@ func TestClientsOfClusters(t *testing.T) {
 			}
 		}
 	}
-	if refused != 6 || judged != 5 {
-		t.Errorf("counted %d refused clients and %d edits, want 6 and 5", refused, judged)
+	if want := map[string]int{"blue": 4, "green": 2}; !maps.Equal(refused, want) {
+		t.Errorf("counted refused clients %v, want %v", refused, want)
+	}
+	if want := map[string]int{"blue": 1, "green": 1, "open": 2}; !maps.Equal(judged, want) {
+		t.Errorf("counted edits %v, want %v", judged, want)
 	}
 	for _, want := range []string{`cluster=blue client=192.0.2.1:1234 error="no client of blue"`, `cluster=green client=192.0.2.1:1234 error="no client of green"`} {
 		if strings.Count(log.String(), want) != 1 {

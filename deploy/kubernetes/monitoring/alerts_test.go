@@ -51,13 +51,13 @@ func healthy() []string {
 			`aws_iam_authenticator_connections_closed_total{job="authenticator",listener="webhook",reason="slow"%s} 0x%d`,
 			`aws_iam_authenticator_requests_turned_away_total{job="authenticator"%s} 0x%d`,
 			`aws_iam_authenticator_log_lines_lost_total{job="authenticator"%s} 0x%d`,
-			`aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap"%s} 12x%d`,
-			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error"%s} 0x%d`,
-			`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="warning"%s} 3x%d`,
-			`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",source="EKSConfigMap"%s} 0x%d`,
-			`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:nodes"%s} 0x%d`,
-			`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:masters"%s} 0x%d`,
-			`aws_iam_authenticator_aws_auth_edits_total{job="authenticator"%s} 7x%d`,
+			`aws_iam_authenticator_mapping_entries{job="authenticator",cluster="blue",source="EKSConfigMap"%s} 12x%d`,
+			`aws_iam_authenticator_mapping_problems{job="authenticator",cluster="blue",source="EKSConfigMap",severity="error"%s} 0x%d`,
+			`aws_iam_authenticator_mapping_problems{job="authenticator",cluster="blue",source="EKSConfigMap",severity="warning"%s} 3x%d`,
+			`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",cluster="blue",source="EKSConfigMap"%s} 0x%d`,
+			`aws_iam_authenticator_mapping_losses_total{job="authenticator",cluster="blue",group="system:nodes"%s} 0x%d`,
+			`aws_iam_authenticator_mapping_losses_total{job="authenticator",cluster="blue",group="system:masters"%s} 0x%d`,
+			`aws_iam_authenticator_aws_auth_edits_total{job="authenticator",cluster="blue"%s} 7x%d`,
 			`aws_iam_authenticator_certificate_expiration_timestamp_seconds{job="authenticator"%s} 950400x%d`,            // 11 days
 			`aws_iam_authenticator_certificate_authority_expiration_timestamp_seconds{job="authenticator"%s} 8000000x%d`, // 92 days
 		} {
@@ -163,31 +163,31 @@ func TestAlerts(t *testing.T) {
 			[]string{`aws_iam_authenticator_clock_ahead_seconds{job="authenticator",instance="a"} 0x1440 50x59`}, nil,
 		},
 		"a mistake in aws-auth": {
-			[]string{`aws_iam_authenticator_mapping_problems{job="authenticator",source="EKSConfigMap",severity="error",instance="a"} 0x1440 1x59`}, []string{"AuthenticatorMappingProblems"},
+			[]string{`aws_iam_authenticator_mapping_problems{job="authenticator",cluster="blue",source="EKSConfigMap",severity="error",instance="a"} 0x1440 1x59`}, []string{"AuthenticatorMappingProblems"},
 		},
 		"an edit removed the nodes 10 minutes ago": {
-			[]string{`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:nodes",instance="a"} 0x1489 1x10`}, []string{"AuthenticatorLostMappings"},
+			[]string{`aws_iam_authenticator_mapping_losses_total{job="authenticator",cluster="blue",group="system:nodes",instance="a"} 0x1489 1x10`}, []string{"AuthenticatorLostMappings"},
 		},
 		"an edit removed the last administrator, and both servers saw it": {
 			[]string{
-				`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:masters",instance="a"} 0x1489 1x10`,
-				`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:masters",instance="b"} 0x1489 1x10`,
+				`aws_iam_authenticator_mapping_losses_total{job="authenticator",cluster="blue",group="system:masters",instance="a"} 0x1489 1x10`,
+				`aws_iam_authenticator_mapping_losses_total{job="authenticator",cluster="blue",group="system:masters",instance="b"} 0x1489 1x10`,
 			}, []string{"AuthenticatorLostMappings"},
 		},
 		"an edit removed the nodes an hour ago": {
-			[]string{`aws_iam_authenticator_mapping_losses_total{job="authenticator",group="system:nodes",instance="a"} 0x1430 1x69`}, nil,
+			[]string{`aws_iam_authenticator_mapping_losses_total{job="authenticator",cluster="blue",group="system:nodes",instance="a"} 0x1430 1x69`}, nil,
 		},
 		"a section is broken for an hour": {
-			[]string{`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",source="EKSConfigMap",instance="a"} 0x1440 0+60x59`}, []string{"AuthenticatorKeepsLastGood"},
+			[]string{`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",cluster="blue",source="EKSConfigMap",instance="a"} 0x1440 0+60x59`}, []string{"AuthenticatorKeepsLastGood"},
 		},
 		"a section is broken for 20 minutes": {
-			[]string{`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",source="EKSConfigMap",instance="a"} 0x1480 0+60x19`}, nil,
+			[]string{`aws_iam_authenticator_mapping_last_good_age_seconds{job="authenticator",cluster="blue",source="EKSConfigMap",instance="a"} 0x1480 0+60x19`}, nil,
 		},
 		"aws-auth was edited 3 minutes ago": {
-			[]string{`aws_iam_authenticator_aws_auth_edits_total{job="authenticator",instance="a"} 7x1496 8x3`}, []string{"AuthenticatorMappingsEdited"},
+			[]string{`aws_iam_authenticator_aws_auth_edits_total{job="authenticator",cluster="blue",instance="a"} 7x1496 8x3`}, []string{"AuthenticatorMappingsEdited"},
 		},
 		"aws-auth is deleted": {
-			[]string{`aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap",instance="a"} 12x1440 0x59`, `aws_iam_authenticator_mapping_entries{job="authenticator",source="EKSConfigMap",instance="b"} 12x1440 0x59`}, []string{"AuthenticatorMapsNobody"},
+			[]string{`aws_iam_authenticator_mapping_entries{job="authenticator",cluster="blue",source="EKSConfigMap",instance="a"} 12x1440 0x59`, `aws_iam_authenticator_mapping_entries{job="authenticator",cluster="blue",source="EKSConfigMap",instance="b"} 12x1440 0x59`}, []string{"AuthenticatorMapsNobody"},
 		},
 		"somebody tries tokens": {
 			[]string{decisions + `{job="authenticator",result="malformed",instance="a"} 0x1440 0+600x59`}, []string{"AuthenticatorRejectsMany"},
