@@ -330,18 +330,27 @@ func lineText(line int) string {
 // if there is none.
 func (o *whyOptions) whyNext(e decisions.Entry) (sentence, command string) {
 	if e.Clocks != nil {
-		return e.Clocks.Remedy(), ""
+		if sentence, command = e.Clocks.Remedy(); command != "" {
+			return sentence, command
+		}
 	}
-	switch e.Outcome {
-	case authn.Unmapped, authn.Denied:
-		return "Find the mapping that nearly matches:", o.explain(e, "--arn", cmp.Or(e.ARN, e.CanonicalARN))
-	case authn.Malformed, authn.Expired, authn.Refused:
-		return "Ask for a new token, and check it:",
-			"authenticator token --cluster-id " + shell.Quote(e.Cluster) + " --token-only | " + o.explain(e, "--token", "-")
-	case authn.MappingUnknown:
-		return "Check that the server has read its mappings: GET /readyz on its health port says which source is missing.", ""
+	newToken := "authenticator token --cluster-id " + shell.Quote(e.Cluster) + " --token-only | " + o.explain(e, "--token", "-")
+	arn := cmp.Or(e.ARN, e.CanonicalARN)
+	switch {
+	case e.Outcome == authn.MappingUnknown && arn != "":
+		return "Find out whether the server can decide now, and what is missing:", o.explain(e, "--arn", arn)
+	case arn != "":
+		return "Find the mapping that nearly matches, or the rule that denies:", o.explain(e, "--arn", arn)
+	case e.Outcome == authn.Unreachable:
+		host := "sts.amazonaws.com"
+		if e.Unverified != nil {
+			host = cmp.Or(e.Unverified.Host, host)
+		}
+		return "The server could not reach STS. Check the network from its machine:", "curl --head " + shell.Quote("https://"+host)
+	case e.Outcome == authn.Throttled || e.Outcome == authn.Saturated:
+		return "Try again in a few seconds, with a new token:", newToken
 	default:
-		return "The server could not ask STS. Check the network to it, and the metrics of the server.", ""
+		return "Ask for a new token, and check it:", newToken
 	}
 }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +34,8 @@ The exit code is 0 if the lab runs with all its parts, and otherwise 1.`,
 			if err != nil {
 				return err
 			}
-			if err := output.Print(cmd.OutOrStdout(), info, func(wide bool) cli.Rows { return statusRows(info, wide) }); err != nil {
+			s := status{info, logOf(dir)}
+			if err := output.Print(cmd.OutOrStdout(), s, s.rows); err != nil {
 				return err
 			}
 			return info.Ready()
@@ -45,7 +46,24 @@ The exit code is 0 if the lab runs with all its parts, and otherwise 1.`,
 	return command
 }
 
-func statusRows(info lab.Info, wide bool) (rows cli.Rows) {
+// status is what the command prints.
+type status struct {
+	lab.Info
+	// Log is the path of the lab's log; empty if there is none.
+	Log string `json:"log,omitempty"`
+}
+
+// logOf returns the path of the log of the lab in a directory; empty if there is none.
+func logOf(dir string) string {
+	logs, err := lab.Logs(dir)
+	if i := slices.IndexFunc(logs, func(log lab.Log) bool { return log.Part == "lab" }); err == nil && i >= 0 {
+		return logs[i].Path
+	}
+	return ""
+}
+
+func (s status) rows(wide bool) (rows cli.Rows) {
+	info := s.Info
 	rows.Add("RUNNING", info.Running)
 	if info.Running {
 		rows.Add("CLUSTER", info.Cluster)
@@ -73,8 +91,8 @@ func statusRows(info lab.Info, wide bool) (rows cli.Rows) {
 		rows.Add("READY AFTER", fmt.Sprintf("%.1f s", info.StartSeconds))
 	}
 	rows.Add("DIRECTORY", info.Dir)
-	if wide {
-		rows.Add("LOG", filepath.Join(info.Dir, lab.LogFile))
+	if s.Log != "" {
+		rows.Add("LOG", s.Log)
 	}
 	return rows
 }

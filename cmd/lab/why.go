@@ -57,7 +57,7 @@ Exit codes: 0 found; 1 nothing found, or no lab runs; 2 invalid flags or argumen
 	flags := command.Flags()
 	flags.String("arn", "", "only decisions about this user, role or session")
 	flags.Bool("last", false, "only the last decision")
-	flags.BoolP("watch", "w", false, "also print new denials as they happen, until interrupted; not in a lab of provider kind")
+	flags.BoolP("watch", "w", false, "also print new denials as they happen, until interrupted")
 	var output cli.Output
 	output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	return command

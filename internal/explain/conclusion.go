@@ -84,10 +84,9 @@ func concludeToken(facts Facts, explained authn.Explained) (sentence, command st
 // mendClock returns the command that mends a wrong clock. again makes a new token.
 func mendClock(reading skew.Reading, again string) string {
 	switch reading.Fault() {
-	case skew.Machine, skew.Maker:
-		return "timedatectl set-ntp true"
-	case skew.Unknown:
-		return "date --utc; curl --silent --head https://sts.amazonaws.com | grep -i ^date"
+	case skew.Machine, skew.Maker, skew.Unknown:
+		_, command := reading.Remedy()
+		return command
 	default:
 		return again
 	}
@@ -108,10 +107,12 @@ func concludeHost(facts Facts, parts token.Parts, again string) (sentence, comma
 	return fmt.Sprintf("The token is not valid: its host %s is not an STS endpoint of AWS.", strconv.Quote(parts.Host)), again
 }
 
+// whoCalls prints the identity of AWS credentials.
+const whoCalls = "aws sts get-caller-identity"
+
 // concludeRefused is about a token that STS does not accept.
 func concludeRefused(facts Facts, explained authn.Explained) (sentence, command string) {
 	again := freshToken(facts)
-	const check = "aws sts get-caller-identity"
 	code := ""
 	if refused, ok := errors.AsType[*verify.RefusedError](explained.Decision.Err); ok {
 		code = refused.Code
@@ -123,18 +124,23 @@ func concludeRefused(facts Facts, explained authn.Explained) (sentence, command 
 	case "SignatureDoesNotMatch":
 		return fmt.Sprintf("STS refused the token (%s): it was made for another cluster than %s, or with a wrong secret access key.", code, facts.ClusterID), again
 	case "InvalidClientTokenId":
-		return fmt.Sprintf("STS refused the token (%s): access key %s is inactive or deleted, or belongs to another partition.", code, explained.Token.AccessKeyID), check
+		return fmt.Sprintf("STS refused the token (%s): access key %s is inactive or deleted, or belongs to another partition.", code, explained.Token.AccessKeyID), whoCalls
 	case "ExpiredToken", "ExpiredTokenException":
 		return fmt.Sprintf("STS refused the token (%s): the AWS session that signed it has expired. Log in to AWS again.", code), "aws sso login"
 	}
-	return fmt.Sprintf("STS refused the token: %s.", code), check
+	return fmt.Sprintf("STS refused the token: %s.", code), whoCalls
 }
 
 // concludeDenied is about a mapping that matches, but results in no user.
 func concludeDenied(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
 	arn := e.Principal.CanonicalARN
 	if e.Rule == nil {
-		return fmt.Sprintf("%s does not sign in: %s.", arn, explained.Decision.Err), ""
+		line := explained.Decision.Rule.Line
+		sentence = fmt.Sprintf("%s does not sign in: %s, in line %d of %s. Remove the line only if it may sign in again.", arn, explained.Decision.Err, line, facts.DenyFile.Place)
+		if facts.DenyFile.Edit != nil {
+			command = facts.DenyFile.Edit(line)
+		}
+		return sentence, command
 	}
 	if e.Result == Undecided {
 		return fmt.Sprintf("Whether %s signs in depends on its session: %s is for EC2 instances, whose session name is the instance ID.", arn, place(facts, *e.Rule)),
@@ -142,10 +148,12 @@ func concludeDenied(facts Facts, explained authn.Explained, e Explanation) (sent
 	}
 	sentence = fmt.Sprintf("%s matches %s, but does not sign in: %s.", arn, place(facts, *e.Rule), explained.Decision.Err)
 	if tried := decidedBy(explained); tried.Entry != nil {
-		// A node has to sign in from its instance: no other username makes it one.
-		if username, groups := templates(tried.Entry); !strings.Contains(username, "{{EC2PrivateDNSName}}") {
-			command = mapAdd(facts, *e.Principal, grant{groups: groups})
+		username, groups := templates(tried.Entry)
+		if strings.Contains(username, "{{EC2PrivateDNSName}}") && !isInstance(*e.Principal) {
+			// No other username makes it a node.
+			return sentence + " A node uses the credentials of its instance, for which this prints an ARN that ends in the instance ID:", whoCalls
 		}
+		command = mapAdd(facts, *e.Principal, grant{groups: groups})
 	}
 	return sentence, command
 }
@@ -235,9 +243,9 @@ func concludeUndecided(facts Facts, explained authn.Explained, e Explanation) (s
 	decision := explained.Decision
 	switch decision.Outcome {
 	case authn.Throttled:
-		return "The server could not decide: AWS STS throttles its requests. Try again in a few seconds.", ""
+		return "The server could not decide: AWS STS throttles its requests. Try again in a few seconds:", freshToken(facts)
 	case authn.Saturated:
-		return "The server could not decide: too many tokens wait for AWS STS. Try again in a few seconds.", ""
+		return "The server could not decide: too many tokens wait for AWS STS. Try again in a few seconds:", freshToken(facts)
 	case authn.Unreachable:
 		return fmt.Sprintf("The server could not decide: %s.", decision.Err), "curl --head https://" + explained.Token.Host
 	}
@@ -251,7 +259,12 @@ func concludeUndecided(facts Facts, explained authn.Explained, e Explanation) (s
 	case notRead:
 		return "The server could not decide: its mappings have not been read yet.", ready
 	}
-	return fmt.Sprintf("The server could not decide: %s.", decision.Err), ""
+	sentence = fmt.Sprintf("The server could not decide: %s.", decision.Err)
+	if tried := decidedBy(explained); tried != nil && tried.Miss == mapper.MissUndecided && isInstance(*e.Principal) {
+		return sentence + " With the AWS credentials of the server, this must print the name of the instance:",
+			words([]string{"aws", "ec2", "describe-instances", "--instance-ids", e.Principal.SessionName, "--query", "Reservations[].Instances[].PrivateDnsName"})
+	}
+	return sentence, ready
 }
 
 func clusterOf(facts Facts) string {

@@ -24,6 +24,8 @@ type Facts struct {
 	From, Because string
 	// Sources are the sources in the order of their precedence.
 	Sources []SourceFacts
+	// DenyFile is the file of denied principals; zero if there is none.
+	DenyFile SourceFacts
 	// Note says in which way the principal is not the one that was asked about; empty
 	// if it is.
 	Note string

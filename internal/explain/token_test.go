@@ -9,6 +9,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/explain"
+	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
@@ -87,7 +88,8 @@ func TestToken(t *testing.T) {
 		{"an expired session", token.Encode(good), "", 0, refuses("ExpiredToken"), authn.Refused,
 			"STS refused the token (ExpiredToken): the AWS session that signed it has expired.", "aws sso login", ""},
 		{"another code", token.Encode(good), "", 0, refuses("AccessDenied"), authn.Refused, "STS refused the token: AccessDenied.", "aws sts get-caller-identity", ""},
-		{"throttled", token.Encode(good), "", 0, fails(&verify.ThrottledError{Status: 400, Code: "Throttling"}), authn.Throttled, "The server could not decide: AWS STS throttles its requests.", "", ""},
+		{"throttled", token.Encode(good), "", 0, fails(&verify.ThrottledError{Status: 400, Code: "Throttling"}), authn.Throttled, "The server could not decide: AWS STS throttles its requests. Try again in a few seconds:", again, ""},
+		{"saturated", token.Encode(good), "", 0, fails(limit.ErrSaturated), authn.Saturated, "The server could not decide: too many tokens wait for AWS STS. Try again in a few seconds:", again, ""},
 		{"unreachable", token.Encode(good), "", 0, fails(&verify.UnreachableError{Err: errors.New("no route")}), authn.Unreachable, "The server could not decide: reaching STS: no route.", "curl --head https://sts.eu-west-2.amazonaws.com", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

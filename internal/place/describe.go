@@ -29,6 +29,14 @@ func Describe(g *settings.General, m *settings.Mapping, name string) explain.Sou
 	}
 }
 
+// DescribeDenyFile returns the place of the deny file of a server.
+func DescribeDenyFile(m *settings.Mapping) explain.SourceFacts {
+	if m.DenyPath == "" {
+		return explain.SourceFacts{}
+	}
+	return explain.SourceFacts{Place: m.DenyPath, Edit: editFile(m.DenyPath)}
+}
+
 // editFile returns the command that edits a line of a file.
 func editFile(path string) func(line int) string {
 	return func(line int) string {

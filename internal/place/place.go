@@ -52,7 +52,7 @@ func (p *Place) Read(ctx context.Context, partition string) (m Mappings, err err
 	if err != nil {
 		return m, err
 	}
-	m.Denies = assembly.Denies(denied)
+	m.Denies, m.Facts.DenyFile = assembly.Denies(denied), DescribeDenyFile(p.Mapping)
 	if m.Owner, warnings, err = p.Owner(partition); err != nil {
 		return m, err
 	}

@@ -25,7 +25,7 @@ func (c *clusters) explainer(because string) explainer {
 		err = c.Use(own.General.ClusterID, func(served *cluster.Cluster) {
 			facts := explain.Facts{
 				ClusterID: served.ID(), Partition: own.Partition, Regions: own.STSRegions,
-				From: "the running server", Because: because,
+				From: "the running server", Because: because, DenyFile: place.DescribeDenyFile(&own.Mapping),
 				Note: q.Note, SessionUnknown: q.SessionUnknown, MapFlags: place.MapFlags(&own.Mapping, served.Sources()), Now: time.Now(),
 			}
 			for _, s := range served.Sources() {

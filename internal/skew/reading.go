@@ -91,8 +91,9 @@ func (r Reading) String() string {
 	}
 }
 
-// Remedy returns what to do, as sentences.
-func (r Reading) Remedy() string {
+// Remedy returns what to do, and the command that does it; both are empty if no clock is
+// wrong.
+func (r Reading) Remedy() (sentence, command string) {
 	const maker = "the machine that made the token"
 	switch r.Fault() {
 	case Machine:
@@ -103,15 +104,19 @@ func (r Reading) Remedy() string {
 	case Maker:
 		return set(maker)
 	case Old:
-		return "Make a new token. If it is refused too: " + set("the machine that makes it")
+		return "Make a new token. If it is refused too, set the clock of the machine that makes it:", setClock
 	case Unknown:
-		return "Compare both clocks with that of AWS STS: date --utc; curl --silent --head https://sts.amazonaws.com | grep -i ^date"
+		return "Compare both clocks with that of AWS STS:", "date --utc; curl --silent --head https://sts.amazonaws.com | grep -i ^date"
 	default:
-		return ""
+		return "", ""
 	}
 }
 
-func set(machine string) string { return "Set the clock of " + machine + ": timedatectl set-ntp true" }
+const setClock = "timedatectl set-ntp true"
+
+func set(machine string) (sentence, command string) {
+	return "Set the clock of " + machine + ":", setClock
+}
 
 func (r Reading) age() time.Duration { return time.Duration(r.AgeSeconds) * time.Second }
 
