@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -71,6 +72,38 @@ func TestStateIsKept(t *testing.T) {
 	}
 	if text, err := os.ReadFile(file); err != nil || strings.Contains(string(text), session.ID) || !strings.Contains(string(text), bob.ID) {
 		t.Errorf("the file has the expired session, or lacks the key: %v", err)
+	}
+}
+
+// TestStateOfEarlierVersion loads a state file that localaws wrote when it was not yet
+// made of services.
+func TestStateOfEarlierVersion(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "state-1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "state.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, localaws.Config{StateFile: file, Region: "eu-west-2"})
+	alice := s.SDKAs(localaws.AccessKey{ID: "AKIA45ZPSO3ILQ4QB5BK", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}, "")
+	if described, err := eks.NewFromConfig(alice).DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: aws.String("blue")}); err != nil || described.Cluster.Status != "ACTIVE" {
+		t.Errorf("her policy and the cluster: %+v, %v", described, err)
+	}
+	if listed, err := iam.NewFromConfig(alice).ListUsers(t.Context(), &iam.ListUsersInput{}); err != nil || len(listed.Users) != 2 {
+		t.Errorf("the policy of her group, and the users: %+v, %v", listed, err)
+	}
+	admin := iam.NewFromConfig(s.SDK())
+	if got, err := admin.GetInstanceProfile(t.Context(), &iam.GetInstanceProfileInput{InstanceProfileName: aws.String("Node")}); err != nil || *got.InstanceProfile.Roles[0].RoleName != "Node" {
+		t.Errorf("the instance profile and its role: %+v, %v", got, err)
+	}
+	if got, err := admin.ListOpenIDConnectProviders(t.Context(), &iam.ListOpenIDConnectProvidersInput{}); err != nil || len(got.OpenIDConnectProviderList) != 1 {
+		t.Errorf("the OIDC provider: %+v, %v", got, err)
+	}
+	described, err := ec2.NewFromConfig(s.SDK()).DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{"i-037f50bc0fb5f6c38"}})
+	if err != nil || !strings.HasSuffix(*described.Reservations[0].Instances[0].IamInstanceProfile.Arn, ":instance-profile/Node") {
+		t.Errorf("the instance: %+v, %v", described, err)
 	}
 }
 
