@@ -17,6 +17,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/yaml"
 
@@ -247,6 +248,44 @@ func standIn(t *testing.T, script string) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "docker"), "#!/bin/sh\n"+script, 0o700)
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// TestNodeImage checks which image the nodes get, and that one that cannot be pulled is an
+// error with the command that builds one.
+func TestNodeImage(t *testing.T) {
+	for name, test := range map[string]struct {
+		config            Config
+		environment, has  string
+		built, want, says string
+	}{
+		"kind's own":          {has: defaults.Image, want: defaults.Image},
+		"one that was built":  {has: "kube-iam/kind-node:v1.36.3", built: "kube-iam/kind-node:v1.36.3", want: "kube-iam/kind-node:v1.36.3"},
+		"of the environment":  {environment: "mine:1", has: "mine:1", want: "mine:1"},
+		"of a version":        {config: Config{KubernetesVersion: "v1.35.1"}, environment: "mine:1", has: "kube-iam/kind-node:v1.35.1", want: "kube-iam/kind-node:v1.35.1"},
+		"of the flag":         {config: Config{NodeImage: "flag:1"}, environment: "mine:1", has: "flag:1", want: "flag:1"},
+		"none, no registry":   {says: "pulling image " + defaults.Image + ": "},
+		"missing, of a flag":  {config: Config{NodeImage: "flag:1"}, has: "mine:1", says: "pulling image flag:1: "},
+		"another was built":   {config: Config{KubernetesVersion: "v1.35.1"}, has: "kube-iam/kind-node:v1.36.3", says: "pulling image kindest/node:v1.35.1: "},
+		"missing in its env.": {environment: "mine:1", says: "pulling image mine:1: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KIND_NODE_IMAGE", test.environment)
+			standIn(t, `case "$*" in
+"image inspect"*"}} `+test.has+`") echo sha256:1 ;;
+"image ls"*) echo '`+test.built+`' ;;
+"image inspect"*|pull*) echo "no such host" >&2; exit 1 ;;
+esac`)
+			k := testCluster(t, test.config, 0)
+			err := k.findNodeImage(t.Context())
+			if test.says != "" {
+				says(t, err, test.says, "no such host", "make -C authenticator kind-node-image", "KIND_NODE_IMAGE")
+				return
+			}
+			if err != nil || k.config.NodeImage != test.want {
+				t.Errorf("image %q, %v, want %q", k.config.NodeImage, err, test.want)
+			}
+		})
+	}
 }
 
 // TestUnusableEngine checks that one sentence says what is wrong and what to do.
