@@ -26,6 +26,8 @@ var (
 	ErrReused = errors.New("another process has its PID now")
 	// ErrUnproven means that the identity has no start time or executable.
 	ErrUnproven = errors.New("its start time and executable were not recorded")
+	// errEnding means that the process does not run any more, but may have open files.
+	errEnding = fmt.Errorf("its files may be open: %w", os.ErrProcessDone)
 )
 
 // Of returns the identity of the process that has the PID now. The error is
@@ -70,7 +72,8 @@ func (i Identity) Signal(signal os.Signal) error {
 	return handle.Signal(signal)
 }
 
-// Kill kills the process and waits until it has ended.
+// Kill kills the process and waits until it has ended, so that what it listened on is
+// free.
 func (i Identity) Kill(ctx context.Context) error {
 	if err := i.Signal(syscall.SIGKILL); err != nil {
 		return err
@@ -79,6 +82,7 @@ func (i Identity) Kill(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		switch err := i.Verify(); {
+		case errors.Is(err, errEnding):
 		case errors.Is(err, os.ErrProcessDone) || errors.Is(err, ErrReused):
 			return nil
 		case err != nil:

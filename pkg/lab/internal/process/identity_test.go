@@ -2,24 +2,42 @@ package process
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
-// roleVariable makes the test's program echo what it reads.
-const roleVariable = "PROCESS_TEST_ECHO"
+const (
+	// roleVariable makes the test's program echo what it reads.
+	roleVariable = "PROCESS_TEST_ECHO"
+	// addressVariable makes it listen at an address, and use much memory.
+	addressVariable = "PROCESS_TEST_ADDRESS"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleVariable) != "" {
+		var memory []byte
+		if address := os.Getenv(addressVariable); address != "" {
+			if _, err := net.Listen("tcp", address); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			memory = bytes.Repeat([]byte{1}, 256<<20)
+		}
+		defer runtime.KeepAlive(memory)
 		_, _ = io.Copy(os.Stdout, os.Stdin)
 		return
 	}
@@ -179,6 +197,28 @@ func TestKill(t *testing.T) {
 	if err := identity.Verify(); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("after Kill: Verify = %v, want os.ErrProcessDone", err)
 	}
+}
+
+// TestKillFreesAddresses kills a process whose memory takes long to free: the address it
+// listened on must be free when it has ended.
+func TestKillFreesAddresses(t *testing.T) {
+	address, err := freeport.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(addressVariable, address)
+	identity, err := Of(start(t, self(t), "listener").Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := identity.Kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
 }
 
 // TestNewBuild checks that a process keeps its identity when its program's file is

@@ -25,8 +25,12 @@ func inspect(pid int) (_ Identity, parent int, err error) {
 	if err != nil {
 		return Identity{}, 0, endedOr(pid, err)
 	}
-	// A zombie has a PID but no program.
+	// A zombie has a PID but no program. Before it is one, the kernel frees its memory,
+	// and only then closes its files.
 	if executable == "" {
+		if state.State != "Z" || state.NumThreads > 1 {
+			return Identity{}, 0, errEnding
+		}
 		return Identity{}, 0, os.ErrProcessDone
 	}
 	// The kernel counts the start time from the boot.
