@@ -312,8 +312,8 @@ func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Han
 		Handler: handler,
 		// Calls that wait, for a fault or for events, end with ctx.
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       gateway.RequestTimeout,
+		ReadHeaderTimeout: time.Minute, // clients open connections that they use only later
+		ReadTimeout:       time.Minute + gateway.RequestTimeout,
 		WriteTimeout:      gateway.RequestTimeout,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 * 1024,

@@ -169,9 +169,11 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 // terminate terminates TLS and answers the API calls inside.
 func (p *Proxy) terminate(connection net.Conn, host string) {
 	server := &http.Server{
-		Handler:           p.config.AWS,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
+		Handler: p.config.AWS,
+		// Clients open connections that they use only later. A request on a new one that
+		// the server has closed is not sent again.
+		ReadHeaderTimeout: time.Minute,
+		ReadTimeout:       90 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 * 1024,

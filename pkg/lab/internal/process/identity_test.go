@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 			}
 			memory = bytes.Repeat([]byte{1}, 256<<20)
 		}
-		defer runtime.KeepAlive(memory)
 		_, _ = io.Copy(os.Stdout, os.Stdin)
+		runtime.KeepAlive(memory)
 		return
 	}
 	os.Exit(m.Run())

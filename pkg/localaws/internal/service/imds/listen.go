@@ -97,8 +97,8 @@ func listen(handler http.Handler, log *slog.Logger) (*listener, error) {
 		address: on.Addr().String(),
 		server: &http.Server{
 			Handler:           ByAddress(handler),
-			ReadHeaderTimeout: 10 * time.Second,
-			ReadTimeout:       30 * time.Second,
+			ReadHeaderTimeout: time.Minute, // clients open connections that they use only later
+			ReadTimeout:       90 * time.Second,
 			WriteTimeout:      30 * time.Second,
 			IdleTimeout:       time.Minute,
 			MaxHeaderBytes:    64 * 1024,
