@@ -2,8 +2,10 @@ package decisions
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,11 +13,42 @@ import (
 )
 
 const (
-	// maxResponse and maxLine bound what a client reads: of a list, and of one line of
-	// a watch.
-	maxResponse = 32 << 20
-	maxLine     = 1 << 20
+	// MaxList and MaxLine bound what a client reads, in bytes: a list, and one line of a
+	// watch.
+	MaxList = 8 << 20
+	MaxLine = 1 << 20
+	// maxEntries bounds the decisions in a list. A short one takes more memory than text.
+	maxEntries = 1000
 )
+
+// ErrTooLarge means that no server answers as much.
+var ErrTooLarge = errors.New("the answer is too large: it is not that of a server")
+
+// A List is decisions as JSON. A client reads a bounded number.
+type List []Entry
+
+// UnmarshalJSON fits [json.Unmarshaler].
+func (l *List) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('[') {
+		return fmt.Errorf("expected a list of decisions, not %.20q", text)
+	}
+	*l = List{}
+	for decoder.More() {
+		if len(*l) == maxEntries {
+			return ErrTooLarge
+		}
+		var e Entry
+		if err := decoder.Decode(&e); err != nil {
+			return fmt.Errorf("decision %d: %w", len(*l)+1, err)
+		}
+		*l = append(*l, e)
+	}
+	return nil
+}
 
 // A Client asks a server for its decisions.
 type Client struct {
@@ -33,7 +66,12 @@ func (c Client) Find(ctx context.Context, q Query) ([]Entry, error) {
 	}
 	defer body.Close()
 	var found list
-	if err := json.NewDecoder(io.LimitReader(body, maxResponse)).Decode(&found); err != nil {
+	limited := &io.LimitedReader{R: body, N: MaxList}
+	err = json.NewDecoder(limited).Decode(&found)
+	if err != nil && limited.N == 0 {
+		err = ErrTooLarge
+	}
+	if err != nil {
 		return nil, fmt.Errorf("reading the decisions: %w", err)
 	}
 	return found.Decisions, nil
@@ -49,7 +87,7 @@ func (c Client) Watch(ctx context.Context, q Query, observe func(e Entry, lost i
 	}
 	defer body.Close()
 	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, maxLine)
+	lines.Buffer(nil, MaxLine)
 	lost := 0
 	for lines.Scan() {
 		var e event
@@ -68,6 +106,8 @@ func (c Client) Watch(ctx context.Context, q Query, observe func(e Entry, lost i
 	switch err := lines.Err(); {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("reading the decisions: %w", ErrTooLarge)
 	case err != nil:
 		return fmt.Errorf("reading the decisions: %w", err)
 	default:

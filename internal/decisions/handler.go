@@ -12,7 +12,7 @@ const writeTimeout = 10 * time.Second
 
 // A list is the response to a query.
 type list struct {
-	Decisions []Entry `json:"decisions"`
+	Decisions List `json:"decisions"`
 }
 
 // An event is a line of the response to a watch: a decision, or how many were lost

@@ -73,7 +73,7 @@ func (e *Editor) Change(ctx context.Context, change func(edit.Document) (Edition
 		}
 		after, err := change(before)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", target.Name(), err)
 		}
 		if same(before, after.Document) {
 			if target.Prints() {

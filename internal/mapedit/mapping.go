@@ -50,11 +50,15 @@ func (m Mapping) Is(p edit.Principal) bool {
 	return strings.EqualFold(m.Principal(), other.Principal())
 }
 
-// MappingsOf returns the mappings that were read, by section.
+// MappingsOf returns the mappings that were read, by section. An entry that matches nobody
+// for a mistake, such as the ARN of a session, is not one.
 func MappingsOf(result *awsauth.Result) []Mapping {
 	mappings := []Mapping{}
 	bySection := map[string][]Mapping{}
 	for entry, applies := range result.Table.Entries() {
+		if entry.Inert != "" {
+			continue
+		}
 		m := Mapping{ARN: entry.ARN, UserID: entry.UserID, Username: entry.Username.String(), Groups: texts(entry.Groups), Section: entry.Rule.Section, Line: entry.Rule.Line, Applies: applies}
 		if entry.SSO != nil {
 			m.SSO = ssoOf(entry.SSO)

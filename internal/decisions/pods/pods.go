@@ -3,7 +3,6 @@
 package pods
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -132,7 +131,7 @@ func (p *Pods) ask(ctx context.Context, kubectl, pod string, q decisions.Query) 
 		command = append(command, "--", q.ID)
 	}
 	output, err := p.kubectl(ctx, kubectl, command...)
-	var found []decisions.Entry
+	var found decisions.List
 	// A server that found nothing prints an empty list, and its command fails.
 	if decoding := json.Unmarshal(output, &found); decoding != nil {
 		if err == nil {
@@ -159,11 +158,15 @@ func whyCommand(stateDir string, q decisions.Query) []string {
 func (p *Pods) kubectl(ctx context.Context, kubectl string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	command := p.command(ctx, kubectl, args...)
-	var said bytes.Buffer
-	command.Stderr = &said
+	answer := &answer{tooLarge: func() { stop(decisions.ErrTooLarge) }}
+	said := &head{limit: 64 * maxSaid} // with lines of the log, which are not shown
+	command.Stdout, command.Stderr = answer, said
 	command.WaitDelay = stopWait // a credential plugin outlives a kubectl that is killed
-	output, err := command.Output()
+	err := command.Run()
+	output := answer.text
 	switch {
 	case err == nil || errors.Is(err, exec.ErrWaitDelay): // kubectl has ended well
 		return output, nil
@@ -173,6 +176,21 @@ func (p *Pods) kubectl(ctx context.Context, kubectl string, args ...string) ([]b
 		err = context.Cause(ctx)
 	}
 	return output, failedBecause(args[0], err, said.String())
+}
+
+// answer keeps what kubectl prints, up to a limit.
+type answer struct {
+	text     []byte
+	tooLarge func()
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	if len(a.text)+len(p) > decisions.MaxList {
+		a.tooLarge()
+		return 0, decisions.ErrTooLarge
+	}
+	a.text = append(a.text, p...)
+	return len(p), nil
 }
 
 // command returns a command of kubectl.

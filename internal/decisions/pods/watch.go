@@ -2,7 +2,6 @@ package pods
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,8 +20,6 @@ const (
 	// period is how often a watch looks for pods that came, and asks those again whose
 	// stream ended.
 	period = 5 * time.Second
-	// maxLine bounds a decision that a pod sends.
-	maxLine = 1 << 20
 	// stopWait is how long kubectl may take to stop.
 	stopWait = 2 * time.Second
 )
@@ -103,7 +100,7 @@ func (p *Pods) stream(ctx context.Context, kubectl, pod string, q decisions.Quer
 
 func readEntries(r io.Reader, observe func(decisions.Entry)) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxLine)
+	lines.Buffer(nil, decisions.MaxLine)
 	for lines.Scan() {
 		var e decisions.Entry
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
@@ -111,22 +108,29 @@ func readEntries(r io.Reader, observe func(decisions.Entry)) error {
 		}
 		observe(e)
 	}
-	if err := lines.Err(); err != nil {
+	err := lines.Err()
+	if errors.Is(err, bufio.ErrTooLong) {
+		err = decisions.ErrTooLarge
+	}
+	if err != nil {
 		return fmt.Errorf("reading its decisions: %w", err)
 	}
 	return nil
 }
 
-// head keeps the first bytes that are written to it.
+// head keeps the first bytes that are written to it. It is no bytes.Buffer, whose ReadFrom
+// has no limit.
 type head struct {
-	bytes.Buffer
+	text  []byte
 	limit int
 }
 
 func (h *head) Write(p []byte) (int, error) {
-	h.Buffer.Write(p[:min(len(p), h.limit-h.Len())])
+	h.text = append(h.text, p[:min(len(p), h.limit-len(h.text))]...)
 	return len(p), nil
 }
+
+func (h *head) String() string { return string(h.text) }
 
 // A watch follows the decisions of pods that come and go.
 type watch struct {

@@ -109,9 +109,9 @@ func TestWatchOfPods(t *testing.T) {
 func TestPodLines(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"id":"A"}` + "\n" + `{"id":"B"}` + "\n":     "A B <nil>",
-		`{"id":"A"}` + "\nError from server\n":        "A reading its decisions: invalid character 'E'",
-		`{"id":"` + strings.Repeat("x", maxLine) + "": "reading its decisions: bufio.Scanner: token too long",
+		`{"id":"A"}` + "\n" + `{"id":"B"}` + "\n":               "A B <nil>",
+		`{"id":"A"}` + "\nError from server\n":                  "A reading its decisions: invalid character 'E'",
+		`{"id":"` + strings.Repeat("x", decisions.MaxLine) + "": "reading its decisions: the answer is too large",
 	} {
 		got := ""
 		err := readEntries(strings.NewReader(text), func(e decisions.Entry) { got += e.ID + " " })
