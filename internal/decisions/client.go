@@ -13,12 +13,13 @@ import (
 )
 
 const (
-	// MaxList and MaxLine bound what a client reads, in bytes: a list, and one line of a
-	// watch.
-	MaxList = 8 << 20
+	// MaxList is what a client reads of a list at most, in bytes.
+	MaxList = 32 << 20
+	// MaxLine is the longest line of a watch, in bytes.
 	MaxLine = 1 << 20
 	// maxEntries bounds the decisions in a list. A short one takes more memory than text.
-	maxEntries = 1000
+	// A server keeps about 1,500.
+	maxEntries = 4096
 )
 
 // ErrTooLarge means that no server answers as much.

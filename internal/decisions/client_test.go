@@ -26,7 +26,7 @@ func TestHostileAnswers(t *testing.T) {
 		"another type": {func() io.Reader { return strings.NewReader("{\"decisions\": {}, \"decision\": 1}\n") }, `expected a list of decisions, not "{}"`, "cannot unmarshal number"},
 		"no decision":  {func() io.Reader { return strings.NewReader("{\"decisions\": [{}, 1]}\n") }, "decision 2: json: cannot unmarshal number", "unexpected EOF: the server has stopped"},
 		"a long list": {func() io.Reader {
-			return strings.NewReader("{\"decisions\": [{}" + strings.Repeat(",{}", 1000) + "]}\n")
+			return strings.NewReader("{\"decisions\": [{}" + strings.Repeat(",{}", 4096) + "]}\n")
 		}, "too large", "the server has stopped"},
 		"a list for all": {func() io.Reader { return start(`{"decisions": [{}`, ",{}") }, "too large", "too large"},
 		"a long text":    {func() io.Reader { return start(`{"decision": {"error": "`, "A") }, "too large", "too large"},

@@ -211,8 +211,8 @@ func TestSilentClientsAreHungUpOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _ = io.Copy(io.Discard, client)
-			if took := time.Since(begun); took != 10*time.Second {
-				t.Errorf("%s: disconnected after %v, want 10 s", name, took)
+			if took := time.Since(begun); took != 30*time.Second {
+				t.Errorf("%s: disconnected after %v, want 30 s", name, took)
 			}
 			cancel()
 			if err := <-ended; err != nil {
