@@ -48,9 +48,10 @@ Then give all flags of the server that change its decisions, so that the answer 
 server's.
 
 --can-i VERB RESOURCE and --rights ask what Kubernetes allows the caller. --who VERB
-RESOURCE asks which AWS identities may do something. The resource is
-written as for kubectl: pods, deployments.apps, pods/NAME or /healthz; a subresource as
-in a role: pods/log. These flags ask the cluster of the kubeconfig, also with -f.
+RESOURCE asks which AWS identities may do something; it never asks the running server,
+so give it the server's flags. The resource is written as for kubectl: pods,
+deployments.apps, pods/NAME or /healthz; a subresource as in a role: pods/log. These
+flags ask the cluster of the kubeconfig, also with -f.
 
 The exit code is 0 if the caller is mapped to a Kubernetes user, 3 if it is not, 1 if
 that could not be determined or the answer of --can-i is no, and 2 for invalid flags.`,

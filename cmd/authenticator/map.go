@@ -46,7 +46,7 @@ func newAdd(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "add",
 		Short:   "Add a mapping to aws-auth, as aws-iam-authenticator does",
-		Long:    `Add a mapping to aws-auth, with the flags of aws-iam-authenticator. It is the same as "authenticator map add".`,
+		Long:    `Add a mapping to aws-auth, with the flags of aws-iam-authenticator. It is the same as "authenticator map add", without accounts.`,
 		Example: "  authenticator add user --userarn arn:aws:iam::111122223333:user/bob --username bob --groups people",
 	}
 	command.AddCommand(newAddUser(p, "authenticator add"), newAddRole(p, "authenticator add"))

@@ -15,7 +15,7 @@ func newLogs() *cobra.Command {
 		Use:   "logs [PART]",
 		Short: "Print the log of a part of the lab, such as the authenticator",
 		Long: `Print the log of a part of the lab. Without PART, list the parts that have a log in the
-lab's directory, and its path. A lab that did not come up keeps its logs.
+lab's directory, with the path of each. A lab that did not come up keeps its logs.
 
 In a lab of provider kind, the logs of the cluster's parts are on its nodes: kubectl logs
 prints them.`,
