@@ -34,7 +34,7 @@ Entries of the same names are replaced, but a context keeps its namespace. Every
 else in the file stays, comments too.
 
 The file is that of --kubeconfig. Without the flag, it is the file in $KUBECONFIG that
-has the cluster already, or the first file there. Without both, it is ~/.kube/config.`,
+has the cluster already, or the first file there. Without either, it is ~/.kube/config.`,
 		Example: `  authenticator kubeconfig --cluster-id my-cluster --server https://10.0.0.1:6443 --certificate-authority ca.crt
   authenticator kubeconfig --cluster-id my-cluster --from-context kubernetes-admin@kubernetes --alias prod
   authenticator kubeconfig --cluster-id my-cluster --server https://k8s.example.com --profile work \

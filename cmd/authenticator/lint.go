@@ -48,8 +48,8 @@ reads mappings with the server's parser.
 
 --fix corrects files, and keeps everything else in them byte for byte. It makes only
 fixes with which nobody gains, loses or changes access. With --grants it also makes
-fixes that give access, such as to an entry that matches nobody because of a mistake,
-and prints who gains access.
+fixes that give access: an entry that matches nobody because of a mistake then maps
+whom it was meant for. It prints who gains access.
 
 Exit codes: 0 no problems; 1 problems, which include warnings unless --errors-only is
 given; 2 invalid arguments, or a file that cannot be read; 3 the cluster cannot be read.`,

@@ -34,8 +34,9 @@ its decisions in memory, and loses them when it stops.
 
 On a control-plane node it asks the running server, through its socket in --state-dir.
 If the server has several clusters, the command shows the decisions of all of them, or
-of the one that --cluster-id names. Elsewhere, or with --context, --kubeconfig, --namespace or --selector, it asks the server
-in each of the cluster's authenticator pods, with kubectl exec.
+of the one that --cluster-id names. Elsewhere, or with --context, --kubeconfig,
+--namespace or --selector, it asks the server in each of the cluster's authenticator
+pods, with kubectl exec.
 
 Exit codes: 0 found; 1 nothing found, or no server could be asked; 2 invalid flags or
 arguments.`,

@@ -1,6 +1,7 @@
 package localaws_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -211,8 +212,8 @@ func TestSilentClientsAreHungUpOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _ = io.Copy(io.Discard, client)
-			if took := time.Since(begun); took != 30*time.Second {
-				t.Errorf("%s: disconnected after %v, want 30 s", name, took)
+			if took := time.Since(begun); took != 10*time.Second {
+				t.Errorf("%s: disconnected after %v, want 10 s", name, took)
 			}
 			cancel()
 			if err := <-ended; err != nil {
@@ -220,6 +221,35 @@ func TestSilentClientsAreHungUpOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUnusedConnectionsStayOpen checks that a connection without a request stays open
+// after its handshake: clients do not send again on a new one that the server has closed.
+func TestUnusedConnectionsStayOpen(t *testing.T) {
+	const name = "sts.us-east-1.amazonaws.com"
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, localaws.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		pipes := &pipeListener{accepted: make(chan net.Conn, 1), closed: make(chan struct{})}
+		go func() {
+			ended <- s.ServeTLS(ctx, from{pipes, "127.0.0.1:1"}, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
+		}()
+		pipe, server := net.Pipe()
+		pipes.accepted <- server
+		client := tls.Client(pipe, &tls.Config{ServerName: name, RootCAs: trusted(t, s)})
+		must(t, client.Handshake())
+		time.Sleep(45 * time.Second)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+name+"/", nil)
+		must(t, err)
+		must(t, request.Write(client))
+		answer, err := http.ReadResponse(bufio.NewReader(client), request)
+		must(t, err)
+		must(t, answer.Body.Close())
+		must(t, client.Close())
+		cancel()
+		must(t, <-ended)
+	})
 }
 
 // A pipeListener accepts pipes instead of sockets, so that synctest controls their

@@ -11,7 +11,6 @@ package proxy
 
 import (
 	"bufio"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -184,8 +183,8 @@ func (p *Proxy) terminate(connection net.Conn, host string) {
 		return
 	}
 	defer p.untrack(server)
-	secure := func(connection net.Conn) net.Conn { return tls.Server(connection, p.tlsConfig(host)) }
-	_ = server.Serve(newSingleListener(connection, secure)) // returns when the connection closes
+	overTLS := func(connection net.Conn) net.Conn { return secure(connection, p.tlsConfig(host)) }
+	_ = server.Serve(newSingleListener(connection, overTLS)) // returns when the connection closes
 }
 
 // tunnel copies bytes between the client and a registered cluster.

@@ -6,13 +6,43 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // ListenTLS terminates TLS on a listener, as behind CONNECT, for clients that DNS
 // sends here. It closes connections of clients that are not allowed, or that ask for
 // another name than AWS's.
 func (p *Proxy) ListenTLS(listener net.Listener) net.Listener {
-	return tls.NewListener(Only(listener, p.config.Allow, p.config.Log), p.tlsConfig(""))
+	return &tlsListener{Only(listener, p.config.Allow, p.config.Log), p.tlsConfig("")}
+}
+
+// A tlsListener terminates TLS on the connections of a listener.
+type tlsListener struct {
+	net.Listener
+	config *tls.Config
+}
+
+func (l *tlsListener) Accept() (net.Conn, error) {
+	connection, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return secure(connection, l.config), nil
+}
+
+// handshakeTimeout bounds a handshake. net/http alone would give it as long as a
+// connection may wait for its first request.
+const handshakeTimeout = 10 * time.Second
+
+// A handshake is a connection that closes unless its TLS handshake is done in time.
+type handshake struct {
+	net.Conn
+	late *time.Timer
+}
+
+// secure returns the server's side of a TLS connection, with a config of tlsConfig.
+func secure(connection net.Conn, config *tls.Config) net.Conn {
+	return tls.Server(&handshake{connection, time.AfterFunc(handshakeTimeout, func() { _ = connection.Close() })}, config)
 }
 
 // ServeTLS serves such a listener, as behind CONNECT. It does not serve control
@@ -30,7 +60,7 @@ func (p *Proxy) ServeTLS(w http.ResponseWriter, r *http.Request) {
 // tlsConfig has a certificate for the name that a client asks for; for host if it
 // asks for none, as clients that dial an address do.
 func (p *Proxy) tlsConfig(host string) *tls.Config {
-	return &tls.Config{
+	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"http/1.1"},
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -45,4 +75,13 @@ func (p *Proxy) tlsConfig(host string) *tls.Config {
 			return p.config.CA.Certificate(name)
 		},
 	}
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		one := config.Clone()
+		one.VerifyConnection = func(tls.ConnectionState) error {
+			hello.Conn.(*handshake).late.Stop()
+			return nil
+		}
+		return one, nil
+	}
+	return config
 }
