@@ -53,7 +53,9 @@ func TestAttack(t *testing.T) {
 		{"the same parameter twice", add("Action=GetCallerIdentity"), token.ErrRepeated},
 		{"the session token twice", add("X-Amz-Security-Token=A&X-Amz-Security-Token=B"), token.ErrRepeated},
 		// Pairs that lenient parsers drop.
-		{"a malformed value", replaced(t, "X-Amz-Expires=60", "X-Amz-Expires=60%gh"), nil},
+		{"a malformed value", replaced(t, "X-Amz-Expires=60", "X-Amz-Expires=60%gh"), token.ErrParameterValue},
+		{"a cut escape", add("X-Amz-Security-Token=a%2"), token.ErrParameterValue},
+		{"a byte beyond ASCII that is escaped", replaced(t, "Action=Get", "Action=%C3%A9Get"), token.ErrAction},
 		{"a semicolon", add("a;b=c"), nil},
 		{"a semicolon between pairs", replaced(t, "&Version", ";Version"), nil},
 		{"an empty pair", add(""), token.ErrQuery},

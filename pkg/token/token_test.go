@@ -235,7 +235,8 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%q parses, and is %q again", candidate, request.String())
 			}
 			// Whoever sends the request reads the URL as Parse does.
-			if u, urlErr := url.Parse(request.URL()); err == nil && (urlErr != nil || u.Host != request.Host() || u.User != nil || u.Path != "/") {
+			if u, urlErr := url.Parse(request.URL()); err == nil && (urlErr != nil || u.Host != request.Host() || u.User != nil || u.Path != "/" ||
+				!strings.HasPrefix(u.Query().Get("X-Amz-Credential"), request.AccessKeyID()+"/")) {
 				t.Errorf("%q is for %q; net/url reads %+v, %v", request.URL(), request.Host(), u, urlErr)
 			}
 			if err != nil && !isRule(err) {
