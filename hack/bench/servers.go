@@ -75,7 +75,9 @@ func (b *bench) start(name, config string, args ...string) (*program.Server, err
 	if err != nil {
 		return nil, err
 	}
-	state := filepath.Join(b.dir, name)
+	// No log in the directory of the configuration: ours would be told of every line.
+	dir := filepath.Join(b.dir, name)
+	state := filepath.Join(dir, "state")
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (b *bench) start(name, config string, args ...string) (*program.Server, err
 		command.Path = b.ours
 		command.Args = append(command.Args, "--health-port", "0") // the peer has no such flag
 	}
-	return program.Serve(b.ctx, name, address, b.dir, command)
+	return program.Serve(b.ctx, name, address, dir, command)
 }
 
 // serveFloor starts the floor, with or without STS.
