@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,9 @@ lab left behind. It prints whose lab it ends, and adds to the lab's log who ende
 				fmt.Fprintln(cmd.ErrOrStderr(), "lab: down")
 			} else {
 				fmt.Fprintln(cmd.ErrOrStderr(), "lab: none was running")
+			}
+			if os.Getenv(lab.DirVariable) == dir {
+				fmt.Fprintf(cmd.ErrOrStderr(), "lab: this shell still has the lab's variables; to leave: eval \"$(%s)\"\n", typed(cmd, "env --unset"))
 			}
 			return nil
 		},

@@ -1,19 +1,23 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
 func newEnv(env cli.Environment) *cobra.Command {
@@ -50,6 +54,9 @@ These clients ignore the proxy; give them AWS_ENDPOINT_URL=http://HOST:PORT:
 			if err != nil {
 				return err
 			}
+			if err := where.checkCA(cmd.Context(), files); err != nil {
+				return err
+			}
 			fmt.Fprint(cmd.OutOrStdout(), files.Environment(dialed(where.listen), region).Shell(env))
 			return nil
 		},
@@ -58,6 +65,32 @@ These clients ignore the proxy; give them AWS_ENDPOINT_URL=http://HOST:PORT:
 	command.Flags().BoolVar(&leave, "unset", false, "print what unsets the variables instead; needs no server")
 	return command
 }
+
+// checkCA returns an error if the files are not of the server that answers: with the CA
+// or the keys of another one, every call fails.
+func (p *place) checkCA(ctx context.Context, files localaws.Files) error {
+	answer, err := p.ask(ctx, http.MethodGet, "ca.pem", nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	served, err := io.ReadAll(io.LimitReader(answer.Body, maxCA))
+	if err != nil {
+		return fmt.Errorf("reading the CA of the server on %s: %w", p.listen, err)
+	}
+	ours, err := os.ReadFile(files.CA())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the CA: %w", err)
+	}
+	if !bytes.Equal(ours, served) {
+		return fmt.Errorf("the files in %s are not of the localaws that answers on %s (name its directory with --state-dir, or unset %s if it is of one that has ended)",
+			files.Dir, p.listen, localaws.DirVariable)
+	}
+	return nil
+}
+
+// maxCA is more than a CA's certificate takes.
+const maxCA = 64 << 10
 
 // dialed returns the address at which clients on this machine reach a server that
 // listens on an address.
