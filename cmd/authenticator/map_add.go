@@ -128,9 +128,9 @@ func newAddAccount(p *program) *cobra.Command {
 	var o editOptions
 	command := &cobra.Command{
 		Use:   "account ID",
-		Short: "Map all principals of an account to their ARNs, without groups",
-		Long: `Map all principals of an account that have no mapping of their own to their ARNs,
-without groups, in mapAccounts.`,
+		Short: "Map every principal of an account: its username is its ARN",
+		Long: `Map every principal of an account that has no mapping of its own, in mapAccounts. The
+username is the principal's ARN, and there are no groups.`,
 		Example: "  authenticator map add account 111122223333",
 		Args:    cli.NamedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -18,7 +18,7 @@ func newMapList(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List the mappings",
-		Long:  "List the mappings in aws-auth. Entries that are dropped for a mistake are not listed: see \"authenticator lint\".",
+		Long:  "List the mappings in aws-auth. Entries that are ignored because of a mistake are not listed: see \"authenticator lint\".",
 		Example: `  authenticator map list
   authenticator map list -f aws-auth.yaml -o wide`,
 		Args: cli.NoArgs,

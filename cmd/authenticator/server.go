@@ -24,6 +24,8 @@ kube-apiserver (--authentication-token-webhook-config-file). It needs no AWS
 credentials, unless a mapping uses {{EC2PrivateDNSName}}, which needs
 ec2:DescribeInstances.
 
+It reads files with mappings, denials and certificates again when they change.
+
 With clusters in the configuration file, it serves several clusters.`,
 		Example: `  authenticator server --cluster-id my-cluster --backend-mode EKSConfigMap --kubeconfig /etc/kubernetes/admin.conf
   authenticator server --cluster-id my-cluster --aws-auth-file aws-auth.yaml

@@ -29,8 +29,9 @@ func newWhy(p *program) *cobra.Command {
 		Use:   "why [ID]",
 		Short: "Show why somebody could not sign in: the last denials of the server",
 		Long: `Show the server's last denied and undecided sign-ins, and why. ID is the ID
-of a denial: the server's log and the log of the kube-apiserver have it. The server keeps
-its decisions in memory, and loses them when it stops.
+of a denial: the server's log has it, and so has the log of the kube-apiserver, unless
+the token is malformed or expired. The server keeps its decisions in memory, and loses
+them when it stops.
 
 On a control-plane node it asks the running server, through its socket in --state-dir.
 If the server has several clusters, the command shows the decisions of all of them, or

@@ -14,10 +14,14 @@ func newEnv(env cli.Environment) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "env",
 		Short: "Print what a shell needs to use the lab",
-		Long: `Print POSIX shell commands that make aws and kubectl use the lab: they set
-the variables with which AWS clients use only the local AWS (localaws env --help
-says which clients ignore them), a KUBECONFIG with an administrator's context, a
-PATH with kubectl, and LAB_DIR, so that the lab commands of the shell use this lab.
+		Long: `Print POSIX shell commands that make aws and kubectl use the lab. They set:
+
+  - the variables that point AWS clients at the local AWS
+    (localaws env --help says which clients ignore them)
+  - KUBECONFIG, with an administrator's context
+  - PATH, with kubectl
+  - LAB_DIR, so that the lab commands of the shell use this lab
+
 --unset prints how to leave; it does not restore what was set before.`,
 		Example: `  eval "$(lab env)"
   aws sts get-caller-identity

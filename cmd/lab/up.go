@@ -93,7 +93,7 @@ runs in the directory already, up does nothing.`,
 	flags.BoolVar(&config.Kind.Keep, "keep", false, "kind: keep the containers when the cluster does not come up")
 	flags.BoolVar(&admission, "admission", true, "guard aws-auth: refuse edits that lock people out")
 	flags.StringVar(&config.Listen, "listen", "", "address of the local AWS (default: a free port of 127.0.0.1)")
-	flags.StringVar(&config.Assets, "assets", "", "directory of kube-apiserver, etcd and kubectl (default: $KUBEBUILDER_ASSETS, k8s beside this program, or downloaded)")
+	flags.StringVar(&config.Assets, "assets", "", "directory of kube-apiserver, etcd, kubectl and kube-controller-manager (default: $KUBEBUILDER_ASSETS, k8s beside this program, or downloaded)")
 	flags.StringVar(&config.Authenticator, "authenticator", "", "path of the authenticator (default: beside this program, or on PATH)")
 	flags.DurationVar(&config.WebhookCacheTTL, "webhook-cache-ttl", 0, "how long kube-apiserver caches the webhook's answers (default: kube-apiserver's own 2m)")
 	flags.DurationVar(&config.VerificationCacheTTL, "verification-cache-ttl", 0, "how long the authenticator caches STS's answers (default: the authenticator's own 60s)")

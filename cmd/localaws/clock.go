@@ -20,7 +20,7 @@ signatures. It follows real time until you change it, and again after resume.
 
 SDKs that correct for clock skew succeed at their second attempt. The AWS CLI does
 not correct: its signatures are rejected when the clocks differ by more than 15
-minutes, so advance the clock, look, and resume.`,
+minutes. So advance the clock, check its effect with another client, and resume.`,
 		Example: `  localaws clock advance 14m
   localaws clock freeze
   localaws clock set 2026-11-23T08:00:00Z

@@ -26,9 +26,9 @@ func newEnv(env cli.Environment) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "env",
 		Short: "Print the shell variables that point AWS clients at the local AWS",
-		Long: `Print the variables that point AWS clients at the local AWS, for a POSIX shell to
-evaluate, and unset those that would point them elsewhere. Your ~/.aws is never
-changed. --unset prints how to leave; it does not restore what was set before.
+		Long: `Print POSIX shell commands. They set the variables that point AWS clients at the
+local AWS, and unset those that point elsewhere. Your ~/.aws is never changed.
+--unset prints how to leave; it does not restore what was set before.
 
 The variables name a proxy, its CA, and the directory of this server, which the
 other localaws commands of the shell then use. Clients that honor HTTPS_PROXY never

@@ -29,8 +29,8 @@ func newRelay() *cobra.Command {
 		Use:   "relay LISTEN=HOST:PORT...",
 		Short: "Relay TCP connections to a local AWS that listens elsewhere",
 		Long: `Relay TCP connections from each LISTEN address to its HOST:PORT until
-interrupted. In a container that has AWS's hostnames on a container network, the
-relay connects the clients of that network to a local AWS on the host.
+interrupted. Run it in a container whose names on its network are AWS's hostnames:
+it then connects the clients of that network to a local AWS on the host.
 
 The local AWS sees all connections come from the relay: its --allow admits the
 relay, and the relay admits every client that reaches it.`,

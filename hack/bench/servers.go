@@ -75,7 +75,7 @@ func (b *bench) start(name, config string, args ...string) (*program.Server, err
 	if err != nil {
 		return nil, err
 	}
-	// No log in the directory of the configuration: ours would be told of every line.
+	// The logs are elsewhere: ours watches the directory of its configuration.
 	dir := filepath.Join(b.dir, name)
 	state := filepath.Join(dir, "state")
 	if err := os.MkdirAll(state, 0o700); err != nil {

@@ -60,7 +60,7 @@ func (r Reader) Parse(name string, content []byte, last *awsauth.Result, options
 
 // WarnOfUserIDs warns that entries of a DynamicFile are read without their userid.
 func (r Reader) WarnOfUserIDs(name string) {
-	r.Warn(fmt.Sprintf("%s: entries have a userid, which has no effect here: give --%s for a server with dynamicfileUserIDStrict", name, settings.UserIDStrictFlag))
+	r.Warn(fmt.Sprintf("%s: entries have a userid, which has no effect here: give --%s for a server with dynamicFileUserIDStrict", name, settings.UserIDStrictFlag))
 }
 
 // WarnOfSections warns that a section or a manifest does not count as it is written.

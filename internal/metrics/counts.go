@@ -34,7 +34,7 @@ func newCounts(r *exposition.Registry) *counts {
 		admissions: counter("admission_reviews_total",
 			"Edits of aws-auth, its ConfigMaps and IAMIdentityMappings that the guard reviewed, by cluster and result.", "cluster", "result"),
 		clientsRefused: counter("clients_refused_total",
-			"Requests that were refused because their client has no certificate of the CAs of clients, by cluster.", "cluster"),
+			"Requests that were refused because the client has no valid certificate from a CA of --client-ca-file, by cluster.", "cluster"),
 		of: map[string]*count{},
 	}
 }

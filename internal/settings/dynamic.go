@@ -21,9 +21,9 @@ type Dynamic struct {
 
 // AddFlags adds the flags of the files.
 func (o *Dynamic) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.DynamicFile, "dynamic-file", "", "file of backend DynamicFile: JSON with mapRoles, mapUsers and mapAccounts, watched for changes")
+	flags.StringVar(&o.DynamicFile, "dynamic-file", "", "file of backend DynamicFile: JSON with mapRoles, mapUsers and mapAccounts")
 	flags.BoolVar(&o.UserIDStrict, UserIDStrictFlag, false, "match the entries of backend DynamicFile by their userid, the unique ID of a user or role, and by their ARN too if there is one")
-	flags.StringVar(&o.BackendModeFile, "dynamic-backend-mode-file", "", "JSON file with backendMode, watched for changes, which replaces --backend-mode while the server runs")
+	flags.StringVar(&o.BackendModeFile, "dynamic-backend-mode-file", "", "JSON file with backendMode, which replaces --backend-mode")
 }
 
 // checkDynamic returns an error for backends that need a flag that is not given. The warnings

@@ -40,9 +40,9 @@ func (e *Endpoint) AddFlags(flags *pflag.FlagSet, stateDir, kubeconfig string) {
 	flags.StringVar(&e.StateDir, "state-dir", stateDir, "directory of cert.pem and key.pem, the CA that signs the serving certificates, created if missing")
 	flags.StringVar(&e.GenerateKubeconfig, "generate-kubeconfig", kubeconfig, "file for the generated kubeconfig of the kube-apiserver (its --authentication-token-webhook-config-file)")
 	flags.StringVar(&e.Hostname, "hostname", "localhost", "host name at which the kube-apiserver reaches the server")
-	flags.StringVar(&e.Address, "address", "127.0.0.1", "IP address to listen on")
-	flags.IntVar(&e.Port, "port", 21362, "port to listen on")
-	flags.StringVar(&e.TLSCert, "tls-cert-file", "", "certificate to use instead of cert.pem of --state-dir, watched for changes and never created: a serving certificate, or a CA that signs serving certificates")
+	flags.StringVar(&e.Address, "address", "127.0.0.1", "IP address that the server listens on")
+	flags.IntVar(&e.Port, "port", 21362, "port that the server listens on")
+	flags.StringVar(&e.TLSCert, "tls-cert-file", "", "certificate to use instead of cert.pem of --state-dir, never created: a serving certificate, or a CA that signs serving certificates")
 	flags.StringVar(&e.TLSKey, "tls-private-key-file", "", "key of --tls-cert-file")
 	addClientFlags(flags, &e.Client)
 }
@@ -54,7 +54,7 @@ func addClientFlags(flags *pflag.FlagSet, client *kubeconfig.Client) {
 
 // AddClientCAFlag adds the flag of the CAs of clients.
 func AddClientCAFlag(flags *pflag.FlagSet, path *string) {
-	flags.StringVar(path, "client-ca-file", "", "file of the CAs of the clients that may send reviews, watched for changes; /healthz, /readyz and /metrics need no client certificate")
+	flags.StringVar(path, "client-ca-file", "", "file of the CAs of the clients that may send reviews; /healthz, /readyz and /metrics need no client certificate")
 }
 
 // Check returns an error for an invalid flag.

@@ -70,9 +70,9 @@ func (o *Mapping) AddFlags(flags *pflag.FlagSet) {
 func (o *Mapping) AddSourceFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.BackendModes, "backend-mode", []string{BackendMountedFile}, "sources of mappings, in order: MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth), DynamicFile (the file of --dynamic-file), CRD (IAMIdentityMappings)")
 	o.Dynamic.AddFlags(flags)
-	flags.StringVar(&o.AWSAuthFile, "aws-auth-file", "", "file of mappings in the format of aws-auth, watched for changes; its source comes after those of --backend-mode")
+	flags.StringVar(&o.AWSAuthFile, "aws-auth-file", "", "file of mappings in the format of aws-auth; its source comes after those of --backend-mode")
 	flags.StringSliceVar(&o.OwnerARNs, "cluster-owner-arn", nil, "ARN of a user or role that maps to kubernetes-admin in system:masters, whatever the mappings say (repeatable)")
-	flags.StringVar(&o.DenyPath, DenyFlag, "", "file of principals that are denied even if a mapping matches, watched for changes: ARNs, unique IDs and access key IDs, one a line")
+	flags.StringVar(&o.DenyPath, DenyFlag, "", "file of principals that are denied even if a mapping matches: ARNs, unique IDs and access key IDs, one a line")
 	flags.StringVar(&o.RolePaths, "role-paths", "ignore", "treatment of a role path in rolearn: ignore (the entry never matches, as on EKS) or strip (the entry matches the role by its name)")
 }
 

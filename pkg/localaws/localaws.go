@@ -339,7 +339,7 @@ func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Han
 	return nil
 }
 
-// Events returns the last calls, the oldest first: 10 000, or fewer if they exceed
+// Events returns the last calls, the oldest first: 10,000, or fewer if they exceed
 // 16 MiB in all. They are in memory only.
 func (a *AWS) Events() []Event { return a.trail.Events() }
 
