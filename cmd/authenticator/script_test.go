@@ -20,6 +20,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
@@ -55,6 +57,7 @@ func TestScript(t *testing.T) {
 			"concat":      concat,
 			"awsauth":     awsAuthServer,
 			"localaws":    localAWS,
+			"makerole":    makeRole,
 			"kubeapi":     kubeAPI,
 			"mapapi":      mapAPI,
 			"fetch":       fetch,
@@ -109,6 +112,18 @@ func localAWS(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("aws-ca.pem"), a.CA(), 0o600))
 	ts.Setenv("AWS", "http://"+listener.Addr().String())
 	ts.Setenv("ADDRESS", listener.Addr().String())
+}
+
+// makeRole creates a role in the local AWS that everybody in the account may assume:
+// makerole NAME.
+func makeRole(ts *testscript.TestScript, _ bool, args []string) {
+	client := iam.New(iam.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(ts.Getenv("AWS")),
+		Credentials: credentials.NewStaticCredentialsProvider(exampleKey().ID, exampleKey().Secret, ""),
+	})
+	_, err := client.CreateRole(context.Background(), &iam.CreateRoleInput{RoleName: &args[0], AssumeRolePolicyDocument: aws.String(
+		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "231144931069"}, "Action": "sts:AssumeRole"}]}`)})
+	ts.Check(err)
 }
 
 // duration returns the duration in the only argument; 0 if there is none.

@@ -15,11 +15,15 @@ import (
 )
 
 // TrustPublic makes TLS fall back to the public CAs where the system has none, as
-// in a scratch image. Call it once per process.
+// in a scratch image.
 //
 // Importing x509roots/fallback would do the same at the start of every command,
 // and parsing the CAs takes longer than making a token.
-func TrustPublic() {
+func TrustPublic() { _ = trustPublic() }
+
+// trustPublic acts once, since a process can set its fallback once. A command that makes
+// a token and then verifies it has two reasons to.
+var trustPublic = sync.OnceValue(func() *x509.CertPool {
 	pool := x509.NewCertPool()
 	for root := range bundle.Roots() {
 		certificate, err := x509.ParseCertificate(root.Certificate)
@@ -32,7 +36,8 @@ func TrustPublic() {
 		}
 	}
 	x509.SetFallbackRoots(pool)
-}
+	return pool
+})
 
 // WithPublic returns a context in which the first TLS handshake calls
 // TrustPublic. Most tokens are made without a request.
