@@ -251,8 +251,12 @@ func concludeUndecided(facts Facts, explained authn.Explained, e Explanation) (s
 	}
 	switch notRead := errors.Is(decision.Err, mapper.ErrNotSynced); {
 	case notRead && facts.Forbidden:
+		arn := e.Principal.ARN
+		if facts.SessionUnknown {
+			arn = e.Principal.CanonicalARN
+		}
 		return fmt.Sprintf("Whether %s signs in is unknown, since you may not read the mappings: send this line to an administrator of %s.", e.Principal.CanonicalARN, clusterOf(facts)),
-			words([]string{"authenticator", "explain", "--arn", e.Principal.ARN})
+			words([]string{"authenticator", "explain", "--arn", arn})
 	case notRead && facts.Unreadable != nil:
 		return fmt.Sprintf("Whether %s signs in is unknown, since the mappings cannot be read: %s.", e.Principal.CanonicalARN, facts.Unreadable),
 			words(append(append([]string{"kubectl"}, facts.MapFlags...), "cluster-info"))
