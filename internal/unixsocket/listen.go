@@ -61,7 +61,7 @@ func checkFree(path string) error {
 // to path once its mode is right: between bind and chmod, a socket has a mode that
 // depends on the umask.
 func listen(path string) (net.Listener, error) {
-	private, err := os.MkdirTemp(filepath.Dir(path), ".socket-") // mode 0700
+	private, err := os.MkdirTemp(filepath.Dir(path), ".s-") // mode 0700, and short: a path has about 100 bytes
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,18 @@ func TestNoSocket(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// The longest path that a client can use is long enough for the server.
+	longest := filepath.Join(os.TempDir(), "longest-socket-"+strings.Repeat("x", len(syscall.RawSockaddrUnix{}.Path)-1-len(os.TempDir())-len("/longest-socket-/authenticator.sock")))
+	if err := os.Mkdir(longest, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(longest) }()
+	listener, err := unixsocket.Listen(filepath.Join(longest, "authenticator.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+
 	long := filepath.Join(dir, strings.Repeat("x", 100))
 	if err := os.Mkdir(long, 0o700); err != nil {
 		t.Fatal(err)
