@@ -29,7 +29,7 @@ func Headings(document string) (found []string) {
 }
 
 // Commands returns the commands of a section, up to the next heading: its blocks of sh.
-// A block in a list is indented.
+// A block in a list is indented. Without a heading, it returns those of all sections.
 func Commands(document, heading string) string {
 	var script strings.Builder
 	current, language, indentation := "", "", ""
@@ -39,7 +39,7 @@ func Commands(document, heading string) string {
 			language = ""
 		case match != nil:
 			indentation, language = match[1], cmp.Or(match[2], "none")
-		case language == "sh" && current == heading:
+		case language == "sh" && (current == heading || heading == ""):
 			script.WriteString(strings.TrimPrefix(line, indentation))
 		case language == "":
 			if match := headingLine.FindStringSubmatch(line); match != nil {
