@@ -11,21 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kube-iam/authenticator/e2e/internal/document"
 	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
 // TestDocumentedCommands runs the commands of docs/localaws.md as typed, one after
 // the other in one shell.
 func TestDocumentedCommands(t *testing.T) {
-	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "localaws.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "localaws.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := "set -e\ntrap 'kill $!' EXIT\n"
-	for _, block := range strings.Split(string(document), "\n```sh\n")[1:] {
-		commands, _, _ := strings.Cut(block, "\n```\n")
-		script += commands + "\n"
-	}
+	script := "set -e\ntrap 'kill $!' EXIT\n" + document.Commands(string(page), "")
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
