@@ -4,13 +4,11 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,40 +40,26 @@ func TestRenewedCertificateUnderLoad(t *testing.T) {
 	}
 	t.Cleanup(func() { replace(t, files.Cert, authority) })
 
-	ctx, stop := context.WithCancel(t.Context())
-	var signedIn atomic.Int64
-	var working sync.WaitGroup
-	for range clients {
-		working.Go(func() {
-			for ctx.Err() == nil {
-				if err := person.signIn(t.Context()); err != nil {
-					t.Errorf("after %d sign-ins: %v", signedIn.Load(), err)
-					return
-				}
-				signedIn.Add(1)
-			}
-		})
-	}
 	leaf := servedLeaf(t, authority)
-	for n := range renewals {
-		// The file that trusts another CA too, and then does not: each time the server
-		// reads it and signs a new certificate.
-		content := authority
-		if n%2 == 0 {
-			content = append(bytes.Clone(authority), next.Trusted()...)
+	person.signsIn(t, clients, func(signedIn *atomic.Int64) {
+		for n := range renewals {
+			// The file that trusts another CA too, and then does not: each time the server
+			// reads it and signs a new certificate.
+			content := authority
+			if n%2 == 0 {
+				content = append(bytes.Clone(authority), next.Trusted()...)
+			}
+			replace(t, files.Cert, content)
+			eventually(t, watchDelay, "another certificate served", func() bool {
+				now := servedLeaf(t, authority)
+				defer func() { leaf = now }()
+				return !bytes.Equal(now, leaf)
+			})
+			before := signedIn.Load()
+			eventually(t, watchDelay, "people signing in", func() bool { return signedIn.Load() > before+10 })
 		}
-		replace(t, files.Cert, content)
-		eventually(t, watchDelay, "another certificate served", func() bool {
-			now := servedLeaf(t, authority)
-			defer func() { leaf = now }()
-			return !bytes.Equal(now, leaf)
-		})
-		before := signedIn.Load()
-		eventually(t, watchDelay, "people signing in", func() bool { return signedIn.Load() > before+10 })
-	}
-	stop()
-	working.Wait()
-	t.Logf("%d renewals, %d signed in", renewals, signedIn.Load())
+		t.Logf("%d renewals, %d signed in", renewals, signedIn.Load())
+	})
 
 	if err := suite.RestartAuthenticator(t.Context(), true); err != nil {
 		t.Fatal(err)

@@ -91,9 +91,37 @@ func TestControlPlaneRestarted(t *testing.T) {
 	t.Logf("all ready %.1f s after the restart", time.Since(restarted).Seconds())
 }
 
-// TestAuthenticatorUpgraded sets another image in the static pod, as an operator who
-// upgrades does; the stories after it use that image. The kubelet checks the file
+// rolls is how long the kubelet may take to replace the static pod. It checks the file
 // every 20 s.
+const rolls = 20*time.Second + 2*time.Minute
+
+// mounted returns the path on this machine of a file or directory of the node.
+func (n node) mounted(path string) string {
+	n.t.Helper()
+	return docker(n.t, "inspect", "--format", fmt.Sprintf("{{range .Mounts}}{{if eq .Destination %q}}{{.Source}}{{end}}{{end}}", path), n.name)
+}
+
+// editManifest replaces texts in the manifest of the node's static pod, each of which
+// it has once.
+func (n node) editManifest(pairs ...string) {
+	n.t.Helper()
+	path := n.mounted("/etc/kubernetes/manifests/aws-iam-authenticator.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if strings.Count(string(text), pairs[i]) != 1 {
+			n.t.Fatalf("the manifest does not have %q once:\n%s", pairs[i], text)
+		}
+	}
+	if err := os.WriteFile(path, []byte(strings.NewReplacer(pairs...).Replace(string(text))), 0o644); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// TestAuthenticatorUpgraded sets another image in the static pod, as an operator who
+// upgrades does; the stories after it use that image.
 func TestAuthenticatorUpgraded(t *testing.T) {
 	onKind(t)
 	plane := controlPlane(t)
@@ -105,21 +133,10 @@ func TestAuthenticatorUpgraded(t *testing.T) {
 		}
 		return pod.Spec.Containers[0].Image
 	}
-	const rolls = 20*time.Second + 2*time.Minute
 	before := image()
 	after := before + "-next"
 	plane.load(newImage(t, after))
-	manifest := docker(t, "inspect", "--format", `{{range .Mounts}}{{if eq .Destination "/etc/kubernetes/manifests/aws-iam-authenticator.yaml"}}{{.Source}}{{end}}{{end}}`, plane.name)
-	text, err := os.ReadFile(manifest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	edit := func() {
-		edited := strings.Replace(string(text), "image: "+before+"\n", "image: "+after+"\n", 1)
-		if err := os.WriteFile(manifest, []byte(edited), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	edit := func() { plane.editManifest("image: "+before+"\n", "image: "+after+"\n") }
 	old := plane.authenticatorContainer()
 	begun := time.Now()
 	took := refusals(t, user, edit, rolls, "signed in by the new image", func() bool {
@@ -152,32 +169,17 @@ func TestRenewedCertificateOnNode(t *testing.T) {
 		return found[1]
 	}
 
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	var signedIn atomic.Int64
-	var working sync.WaitGroup
-	for range clients {
-		working.Go(func() {
-			for ctx.Err() == nil {
-				if err := person.signIn(t.Context()); err != nil {
-					t.Errorf("after %d sign-ins: %v", signedIn.Load(), err)
-					return
-				}
-				signedIn.Add(1)
-			}
-		})
-	}
-	for range renewals {
-		old, before := expires(), signedIn.Load()
-		eventually(t, watchDelay, "another certificate", func() bool {
-			plane.run("sh", "-c", fmt.Sprintf("kill -HUP %d", container.Info.PID))
-			return expires() != old
-		})
-		eventually(t, watchDelay, "people signing in", func() bool { return signedIn.Load() > before+10 })
-	}
-	stop()
-	working.Wait()
-	t.Logf("%d renewals, %d signed in", renewals, signedIn.Load())
+	person.signsIn(t, clients, func(signedIn *atomic.Int64) {
+		for range renewals {
+			old, before := expires(), signedIn.Load()
+			eventually(t, watchDelay, "another certificate", func() bool {
+				plane.run("sh", "-c", fmt.Sprintf("kill -HUP %d", container.Info.PID))
+				return expires() != old
+			})
+			eventually(t, watchDelay, "people signing in", func() bool { return signedIn.Load() > before+10 })
+		}
+		t.Logf("%d renewals, %d signed in", renewals, signedIn.Load())
+	})
 }
 
 // newImage returns an archive of the authenticator's image with another name and a

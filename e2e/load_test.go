@@ -66,6 +66,29 @@ func (b *bearer) signIn(ctx context.Context) error {
 	return err
 }
 
+// signsIn signs in all the time, with some clients at once, while f runs; signedIn counts
+// how often. Nobody may be refused.
+func (b *bearer) signsIn(t *testing.T, clients int, f func(signedIn *atomic.Int64)) {
+	t.Helper()
+	var working sync.WaitGroup
+	defer working.Wait()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var signedIn atomic.Int64
+	for range clients {
+		working.Go(func() {
+			for ctx.Err() == nil {
+				if err := b.signIn(t.Context()); err != nil {
+					t.Errorf("after %d sign-ins: %v", signedIn.Load(), err)
+					return
+				}
+				signedIn.Add(1)
+			}
+		})
+	}
+	f(&signedIn)
+}
+
 // whoami returns who is calling.
 func (b *bearer) whoami(ctx context.Context) (authenticationv1.UserInfo, error) {
 	review, err := b.client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
