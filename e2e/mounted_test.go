@@ -19,7 +19,7 @@ import (
 // mappings in force.
 func TestMountedFile(t *testing.T) {
 	if suite.Info().Provider == lab.Kind {
-		t.Skip("PROVIDER=envtest runs it")
+		t.Skip("TestMountedFileOnNode tests it in a cluster of kind")
 	}
 	user, role := newUser(t, "configured"), newRole(t, "Configured")
 	s := signIn(t, "")
