@@ -19,6 +19,7 @@ import (
 // reading should stay in force.
 func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	r := newReading(last, opts)
+	r.isAWSAuth = !opts.SectionsInAnyCase // otherwise it is a DynamicFile
 	whole := string(content)
 	r.text.content = whole
 	if excess := textExceeds(whole); excess != "" {
