@@ -65,7 +65,7 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 	case kind == nil:
 		return root, nil
 	case strings.HasSuffix(kind.Value, "List"):
-		return nil, fmt.Errorf("line %d: the file is a %s: expected the manifest of one ConfigMap", kind.Line, kind.Value)
+		return nil, fmt.Errorf("line %d: the file is a %s: expected the manifest of one ConfigMap", kind.Line, quoted(kind.Value))
 	case kind.Value != "ConfigMap":
 		return nil, fmt.Errorf("line %d: the file is the manifest of a %s: expected a ConfigMap", kind.Line, quoted(kind.Value))
 	}
