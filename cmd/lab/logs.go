@@ -43,7 +43,7 @@ prints them.`,
 			var parts []string
 			for _, log := range logs {
 				if log.Part == args[0] {
-					return log.Copy(cmd.Context(), cmd.OutOrStdout(), follow)
+					return log.Copy(cmd.Context(), cli.PrintableTo(cmd.OutOrStdout()), follow)
 				}
 				parts = append(parts, log.Part)
 			}
