@@ -40,11 +40,12 @@ func onEKS(facts Facts, explained authn.Explained) (differences []string) {
 			add("EKS does not have reservedPrefixConfig: this entry maps the caller there.")
 		}
 	}
+	isClear := hasOwnPlace(tried, explained.Trace)
 	for _, s := range facts.Sources {
 		for _, p := range s.Snapshot.Problems {
 			isRules := tried != nil && tried.Entry != nil && s.Name == tried.Rule.Source && p.Section == tried.Rule.Section
 			switch {
-			case isRules && (concernsEntry(p, tried, arn) || isRival(p, explained.Trace, tried.Rule.Source)),
+			case isRules && isClear && (concernsEntry(p, tried, arn) || isRival(p, explained.Trace, tried.Rule.Source)),
 				p.Code == mapper.SectionTooLarge && p.OnEKS != "" && (tried == nil || isRules):
 				add("%s", textOnEKS(p))
 			case isRules && (p.Code == mapper.SectionSyntax || p.Code == mapper.SectionNotList):
@@ -117,6 +118,15 @@ func precedes(p mapper.Problem, section string, line, column int) bool {
 func concernsEntry(p mapper.Problem, tried *mapper.Tried, arn string) bool {
 	return p.OnEKS != "" && !dropsEntry(p.Code) && p.Section == tried.Rule.Section && strings.EqualFold(p.Principal, arn) &&
 		cmp.Or(cmp.Compare(p.Line, tried.Rule.Line), cmp.Compare(p.Column, tried.Entry.Column)) >= 0
+}
+
+// hasOwnPlace reports whether no other entry for the caller has the place of the entry that
+// decided, as all entries of a section in quotes have. Otherwise it is unknown which of them
+// a mistake is in.
+func hasOwnPlace(decided *mapper.Tried, trace mapper.Trace) bool {
+	return decided == nil || decided.Entry == nil || !slices.ContainsFunc(trace.Tried, func(tried mapper.Tried) bool {
+		return tried.Miss == mapper.MissOverridden && tried.Entry != nil && tried.Rule == decided.Rule && tried.Entry.Column == decided.Entry.Column
+	})
 }
 
 // isRival reports whether a problem is that of an entry for the caller that another one

@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -105,6 +106,21 @@ func TestOnEKSInOtherFiles(t *testing.T) {
 		}
 		if len(read.Problems) != 1 || said != test.want {
 			t.Errorf("%s: %+v", name, read.Problems)
+		}
+	}
+}
+
+// TestOnEKSInQuotes checks that nothing is said of an entry if it is unknown which entry has
+// the mistake: all entries of a section in quotes have one place.
+func TestOnEKSInQuotes(t *testing.T) {
+	const arn = users + "bob"
+	for section, want := range map[string]int{
+		"- userarn: " + arn + "\n  username: x\n  groups: [5]\n":                                        1,
+		"- userarn: " + arn + "\n  username: x\n  groups: [5]\n- userarn: " + arn + "\n  username: z\n": 0,
+		"- userarn: " + arn + "\n  username: 5\n- userarn: " + arn + "\n  username: z\n":                0,
+	} {
+		if e := explainFile(t, []byte("mapUsers: "+strconv.Quote(section)+"\n"), arn); e.Result != explain.Mapped || len(e.EKS) != want {
+			t.Errorf("%q: %s, %q", section, e.Sentence, e.EKS)
 		}
 	}
 }
