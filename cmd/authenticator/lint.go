@@ -109,7 +109,7 @@ func (o *lintOptions) run(ctx context.Context, p *program, names []string) error
 		if err != nil {
 			err = cli.Usagef("checking %s: %w", cli.Printable(name), err)
 			if unreadable != nil {
-				fmt.Fprintln(p.err, "authenticator:", unreadable)
+				fmt.Fprintln(p.err, "authenticator:", cli.Indented(unreadable.Error()))
 			}
 			unreadable = err
 			continue

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,11 +16,12 @@ func newLogs() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "logs [PART]",
 		Short: "Print the log of a part of the lab, such as the authenticator",
-		Long: `Print the log of a part of the lab. Without PART, list the parts that have a log in the
-lab's directory, with the path of each. A lab that did not come up keeps its logs.
+		Long: `Print the log of a part of the lab. Without PART, list the parts that have a log: in the
+lab's directory, with the path of each, or in pods. A lab that did not come up keeps the
+logs in its directory.
 
-In a lab of provider kind, the logs of the cluster's parts are on its nodes: kubectl logs
-prints them.`,
+In a lab of provider kind, the parts of the control planes are pods. If there are several
+control planes, each line begins with the name of its pod.`,
 		Example: `  lab logs
   lab logs authenticator --follow`,
 		Args: cobra.MaximumNArgs(1),
@@ -38,13 +41,20 @@ prints them.`,
 				return fmt.Errorf("no logs are in %s (lab up starts a lab)", dir)
 			}
 			if len(args) == 0 {
-				return listLogs(cmd, logs)
+				return listLogs(cmd, dir, logs)
+			}
+			if log, ok := logOfPart(logs, args[0]); ok {
+				return log.Copy(cmd.Context(), cli.PrintableTo(cmd.OutOrStdout()), follow)
+			}
+			inPods, err := podLogs(cmd, dir)
+			if err != nil {
+				return err
+			}
+			if log, ok := logOfPart(inPods, args[0]); ok {
+				return log.Copy(cmd.Context(), cli.PrintableTo(cmd.OutOrStdout()), follow)
 			}
 			var parts []string
-			for _, log := range logs {
-				if log.Part == args[0] {
-					return log.Copy(cmd.Context(), cmd.OutOrStdout(), follow)
-				}
+			for _, log := range append(logs, inPods...) {
 				parts = append(parts, log.Part)
 			}
 			return cli.Unknown("part", args[0], parts)
@@ -55,12 +65,39 @@ prints them.`,
 	return command
 }
 
-func listLogs(cmd *cobra.Command, logs []lab.Log) error {
+func logOfPart(logs []lab.Log, part string) (lab.Log, bool) {
+	i := slices.IndexFunc(logs, func(log lab.Log) bool { return log.Part == part })
+	if i < 0 {
+		return lab.Log{}, false
+	}
+	return logs[i], true
+}
+
+// podLogs returns the logs in pods of the lab in a directory; none if it does not run.
+func podLogs(cmd *cobra.Command, dir string) ([]lab.Log, error) {
+	info, err := lab.Status(dir)
+	if err != nil {
+		return nil, err
+	}
+	return info.PodLogs(cmd.Context())
+}
+
+// listLogs lists the logs in the directory and those in pods.
+func listLogs(cmd *cobra.Command, dir string, logs []lab.Log) error {
+	inPods, err := podLogs(cmd, dir)
+	if err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "lab: warning: the logs in pods are not listed:", cli.Indented(err.Error()))
+	}
+	logs = append(logs, inPods...)
 	var output cli.Output
 	return output.Print(cmd.OutOrStdout(), logs, func(bool) cli.Rows {
 		rows := cli.Rows{Header: []string{"PART", "LOG"}}
 		for _, log := range logs {
-			rows.Add(log.Part, log.Path)
+			where := log.Path
+			if len(log.Pods) > 0 {
+				where = "pod kube-system/" + strings.Join(log.Pods, ", kube-system/")
+			}
+			rows.Add(log.Part, where)
 		}
 		return rows
 	})

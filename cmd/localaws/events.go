@@ -65,16 +65,15 @@ type printer func(out io.Writer, events io.Reader) error
 func printers() map[string]printer {
 	return map[string]printer{
 		cli.JSON: func(out io.Writer, events io.Reader) error {
-			_, err := io.Copy(out, events)
-			return err
+			return eachEvent(events, func(event json.RawMessage) error { return cli.PrintLine(out, event) })
 		},
 		cli.Table: columns("%-20s  %-31s  %-31s  %s\n", []any{"TIME", "CALL", "WHO", "RESULT"}, func(event localaws.Event) []any {
 			return []any{event.EventTime.Format(time.RFC3339), call(event), who(event), cmp.Or(event.ErrorCode, "ok")}
 		}),
 		cli.Wide: columns("%-20s  %-31s  %-31s  %-21s  %-15s  %-21s  %s\n", []any{"TIME", "CALL", "WHO", "KEY", "FROM", "RESULT", "MESSAGE"}, func(event localaws.Event) []any {
 			return []any{
-				event.EventTime.Format(time.RFC3339), call(event), who(event), cli.Printable(event.UserIdentity.AccessKeyID), event.SourceIPAddress,
-				cmp.Or(event.ErrorCode, "ok"), cli.Printable(event.ErrorMessage),
+				event.EventTime.Format(time.RFC3339), call(event), who(event), event.UserIdentity.AccessKeyID, event.SourceIPAddress,
+				cmp.Or(event.ErrorCode, "ok"), event.ErrorMessage,
 			}
 		}),
 	}
@@ -84,26 +83,40 @@ func printers() map[string]printer {
 func columns(format string, header []any, row func(localaws.Event) []any) printer {
 	return func(out io.Writer, events io.Reader) error {
 		fmt.Fprintf(out, format, header...)
-		for decoder := json.NewDecoder(events); ; {
-			var event localaws.Event
-			if err := decoder.Decode(&event); errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
-				return err
+		return eachEvent(events, func(event localaws.Event) error {
+			cells := row(event)
+			for i, cell := range cells {
+				cells[i] = cli.Printable(fmt.Sprint(cell))
 			}
-			fmt.Fprintf(out, format, row(event)...)
+			_, err := fmt.Fprintf(out, format, cells...)
+			return err
+		})
+	}
+}
+
+// eachEvent calls print for each event.
+func eachEvent[E any](events io.Reader, print func(E) error) error {
+	for decoder := json.NewDecoder(events); ; {
+		var event E
+		if err := decoder.Decode(&event); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := print(event); err != nil {
+			return err
 		}
 	}
 }
 
 func call(event localaws.Event) string {
-	return cli.Printable(strings.TrimSuffix(event.EventSource, ".amazonaws.com") + ":" + event.EventName)
+	return strings.TrimSuffix(event.EventSource, ".amazonaws.com") + ":" + event.EventName
 }
 
 // who returns the caller without the account, which is always the same.
 func who(event localaws.Event) string {
 	if parts := strings.SplitN(event.UserIdentity.ARN, ":", 6); len(parts) == 6 {
-		return cli.Printable(parts[5])
+		return parts[5]
 	}
 	return "unknown"
 }

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/freeport"
@@ -79,4 +81,22 @@ func says(t *testing.T, log io.Reader, want string) {
 		}
 	}
 	t.Fatalf("the log ended without %q", want)
+}
+
+// TestHostileEvents checks that no text of an event controls the terminal: callers choose
+// their user agents, and what they ask for.
+func TestHostileEvents(t *testing.T) {
+	const hostile = "x\\r\\nFORGED\\u001b[31m\u009b31m\u007f\u202eRTL\u2028FORGED"
+	event := fmt.Sprintf(`{"eventSource":"%[1]s","eventName":"%[1]s","userAgent":"%[1]s","sourceIPAddress":"%[1]s","errorCode":"%[1]s","errorMessage":"%[1]s","userIdentity":{"arn":"a:a:a:a:a:%[1]s","accessKeyId":"%[1]s"}}`, hostile)
+	for format, print := range printers() {
+		var out strings.Builder
+		if err := print(&out, strings.NewReader(event+"\n"+event+"\n")); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Count(out.String(), "\n")
+		isHidden := func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' }
+		if strings.ContainsFunc(out.String(), isHidden) || !strings.Contains(out.String(), "FORGED") || lines > 3 {
+			t.Errorf("%s: %q", format, out.String())
+		}
+	}
 }

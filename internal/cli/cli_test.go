@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,11 +27,11 @@ func TestReport(t *testing.T) {
 		"plain":          {errors.New("reading x: gone"), false, ExitFailure, "lab: reading x: gone\n"},
 		"usage":          {Usagef("--port %d", 0), false, ExitUsage, "lab: --port 0\n"},
 		"wrapped":        {fmt.Errorf("starting: %w", &Error{Code: ExitUndecided, Hint: "try again", Err: io.EOF}), false, ExitUndecided, "lab: starting: EOF\nhint: try again\n"},
-		"from elsewhere": {&Error{Code: ExitFailure, Hint: "a\x1b[2J", Err: errors.New("x\x1b]0;y\a\r\nsecond")}, false, ExitFailure, "lab: x\uFFFD]0;y\uFFFD\uFFFD\nsecond\nhint: a\uFFFD[2J\n"},
+		"from elsewhere": {&Error{Code: ExitFailure, Hint: "a\x1b[2J", Err: errors.New("x\x1b]0;y\a\r\nsecond")}, false, ExitFailure, "lab: x\uFFFD]0;y\uFFFD\uFFFD\n  second\nhint: a\uFFFD[2J\n"},
 		"on a terminal":  {&Error{Code: ExitUsage, Hint: "try again", Err: io.EOF}, true, ExitUsage, "lab: EOF\n\x1b[1mhint:\x1b[0m try again\n"},
 	} {
 		var out bytes.Buffer
-		if code := report(&out, "lab", test.err, test.colored); code != test.code || out.String() != test.want {
+		if code := Report(&out, "lab", test.err, test.colored); code != test.code || out.String() != test.want {
 			t.Errorf("%s: exit code %d, %q, want %d, %q", name, code, out.String(), test.code, test.want)
 		}
 	}
@@ -227,3 +228,29 @@ func TestHelpListsExitCodes(t *testing.T) {
 		t.Errorf("the help is %s", out.String())
 	}
 }
+
+// TestPrintableTo checks that text is made printable however it is split.
+func TestPrintableTo(t *testing.T) {
+	t.Parallel()
+	const text = "é日👩\tx\x1b[31m\u202e\u009b\xff\xe6\x97\nend\xf0\x9f"
+	want := strings.TrimSuffix(PrintableLines(text), "\uFFFD\uFFFD") // the character at the end is incomplete
+	for size := range len(text) {
+		var out bytes.Buffer
+		w := PrintableTo(&out)
+		for chunk := range slices.Chunk([]byte(text), size+1) {
+			if n, err := w.Write(chunk); err != nil || n != len(chunk) {
+				t.Fatalf("%d, %v", n, err)
+			}
+		}
+		if out.String() != want {
+			t.Errorf("in parts of %d: %q, want %q", size+1, out.String(), want)
+		}
+	}
+	if _, err := PrintableTo(failing{}).Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("an error of the writer is %v", err)
+	}
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

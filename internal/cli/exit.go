@@ -76,19 +76,19 @@ func exitCode(err error) int {
 	return ExitFailure
 }
 
-// report prints an error and its hint, and returns the exit code.
-func report(w io.Writer, program string, err error, colored bool) int {
+// Report prints an error and its hint, and returns the exit code.
+func Report(w io.Writer, program string, err error, colored bool) int {
 	e, ok := errors.AsType[*Error](err)
 	if ok && e.Err == nil {
 		return e.Code
 	}
-	fmt.Fprintf(w, "%s: %s\n", program, PrintableLines(err.Error()))
+	fmt.Fprintf(w, "%s: %s\n", program, Indented(err.Error()))
 	if ok && e.Hint != "" {
 		label := "hint:"
 		if colored {
 			label = "\x1b[1m" + label + "\x1b[0m"
 		}
-		fmt.Fprintln(w, label, PrintableLines(e.Hint))
+		fmt.Fprintln(w, label, Indented(e.Hint))
 	}
 	return exitCode(err)
 }

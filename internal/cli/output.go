@@ -88,6 +88,18 @@ func (o *Output) print(w io.Writer, value any, rows func(wide bool) Rows) error 
 	return err
 }
 
+// PrintLine prints a value as a line of JSON, for values that come one after the other.
+func PrintLine(w io.Writer, value any) error {
+	text, err := encode.JSONLine(value)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	if err != nil {
+		return fmt.Errorf("printing: %w", err)
+	}
+	return nil
+}
+
 func (r Rows) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.Header) > 0 {

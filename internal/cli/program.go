@@ -26,5 +26,5 @@ func Main(name string, run Program, signals ...os.Signal) int {
 	if err == nil {
 		return 0
 	}
-	return report(os.Stderr, name, err, colored(isTerminal(os.Stderr), env))
+	return Report(os.Stderr, name, err, colored(isTerminal(os.Stderr), env))
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -51,6 +52,12 @@ func Printable(text string) string {
 	}, text)
 }
 
+// Indented is [PrintableLines] for the rest of a line: further lines are indented, since
+// text from elsewhere must not look like a line of the program.
+func Indented(text string) string {
+	return strings.ReplaceAll(strings.TrimRight(PrintableLines(text), "\n"), "\n", "\n  ")
+}
+
 // PrintableLines is [Printable] for a text of several lines, and keeps tabs.
 func PrintableLines(text string) string {
 	return strings.Map(func(r rune) rune {
@@ -59,4 +66,30 @@ func PrintableLines(text string) string {
 		}
 		return unicode.ReplacementChar
 	}, text)
+}
+
+// PrintableTo returns a writer of text of several lines, which it writes to w as
+// [PrintableLines] returns it.
+func PrintableTo(w io.Writer) io.Writer { return &printableWriter{w: w} }
+
+type printableWriter struct {
+	w io.Writer
+	// begun is the start of a character whose other bytes are still to come.
+	begun []byte
+}
+
+func (p *printableWriter) Write(text []byte) (int, error) {
+	all := slices.Concat(p.begun, text)
+	end := len(all)
+	for i := max(0, end-utf8.UTFMax+1); i < len(all); i++ {
+		if utf8.RuneStart(all[i]) && !utf8.FullRune(all[i:]) {
+			end = i
+			break
+		}
+	}
+	p.begun = all[end:]
+	if _, err := io.WriteString(p.w, PrintableLines(string(all[:end]))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }

@@ -103,7 +103,7 @@ func (r *reading) readCluster(item *yaml.Node) (*Cluster, error) {
 		key, value := item.Content[i], item.Content[i+1]
 		lower := strings.ToLower(key.Value)
 		if first, twice := seen[lower]; twice {
-			return nil, problemf(key, "remove one of them", "clusters: %s is set on line %d already", key.Value, first)
+			return nil, problemf(key, "remove one of them", "clusters: %q is set on line %d already", key.Value, first)
 		}
 		seen[lower] = key.Line
 		if value.Kind == yaml.AliasNode {
@@ -139,7 +139,7 @@ func (r *reading) readClusterKey(c *Cluster, key, value, item *yaml.Node) (err e
 	case slices.ContainsFunc(clusterKeys(), func(known string) bool { return strings.EqualFold(known, key.Value) }):
 		return r.readKey("server."+key.Value, key, value, item)
 	default:
-		return problemf(key, "supported: id, default, "+strings.Join(clusterKeys(), ", "), "clusters: unknown key %s", key.Value)
+		return problemf(key, "supported: id, default, "+strings.Join(clusterKeys(), ", "), "clusters: unknown key %q", key.Value)
 	}
 }
 

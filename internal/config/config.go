@@ -120,7 +120,7 @@ func (r *reading) readMap(node *yaml.Node, prefix string) error {
 			return unknownKey(key, name)
 		}
 		if first, twice := seen[lower]; twice {
-			return problemf(key, "remove one of them", "%s is set on line %d already", name, first)
+			return problemf(key, "remove one of them", "%q is set on line %d already", name, first)
 		}
 		seen[lower], r.keys[lower] = key.Line, key
 		if value.Kind == yaml.AliasNode {
@@ -192,12 +192,12 @@ func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 
 func unknownKey(key *yaml.Node, name string) error {
 	if parent, child, ok := strings.Cut(key.Value, "."); ok {
-		return problemf(key, fmt.Sprintf("write %s below %s", child, parent), "unknown key %q: a key cannot contain a dot", key.Value)
+		return problemf(key, fmt.Sprintf("write %q below %q", child, parent), "unknown key %q: a key cannot contain a dot", key.Value)
 	}
 	if nearest := spelling.Nearest(name, spelled()); nearest != "" {
-		return problemf(key, fmt.Sprintf("did you mean %s?", nearest), "unknown key %s", name)
+		return problemf(key, fmt.Sprintf("did you mean %s?", nearest), "unknown key %q", name)
 	}
-	return problemf(key, "remove it", "unknown key %s", name)
+	return problemf(key, "remove it", "unknown key %q", name)
 }
 
 const reservedPrefixFix = "write backendMode: SOURCE and usernamePrefixReserveList: [PREFIX, …]"
@@ -230,7 +230,7 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 					reserved.Prefixes, err = stringList(key.Value, value)
 				}
 			default:
-				err = fmt.Errorf("unknown key %s", key.Value)
+				err = fmt.Errorf("unknown key %q", key.Value)
 			}
 			if err != nil {
 				return problemf(key, reservedPrefixFix, "%s: %w", name, err)

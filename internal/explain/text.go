@@ -53,7 +53,7 @@ func headline(e Explanation) string {
 		}
 		return "MAPPED to " + cli.Printable(e.User.Username)
 	case NotMapped:
-		return "NOT MAPPED (" + string(e.Outcome) + ")"
+		return "NOT MAPPED (" + cli.Printable(string(e.Outcome)) + ")"
 	default:
 		return "UNDECIDED"
 	}

@@ -176,7 +176,7 @@ func TestFixOfSeveralClusters(t *testing.T) {
 
 // TestEKS checks what only EKS's rules report.
 func TestEKS(t *testing.T) {
-	const bob = "  username: bob:{{SessionName}}\n"
+	const bob, person = "  username: bob:{{SessionName}}\n", "arn:aws:iam::111122223333:user/"
 	for _, test := range []struct {
 		name, content string
 		here, onEKS   []string
@@ -184,8 +184,10 @@ func TestEKS(t *testing.T) {
 	}{
 		{"nothing", "mapRoles:\n- rolearn: " + role + "A\n" + bob, nil, nil, ""},
 		{"sso", "mapRoles:\n- sso: {permissionSetName: Admin, accountID: '111122223333'}\n" + bob, nil, []string{"2:8 error NotOnEKS"}, "on EKS, the entry matches nobody"},
-		{"another case", "mapRoles:\n- rolearn: " + role + "A\n" + bob + "- rolearn: " + role + "a\n" + bob, []string{"2:3 warning DuplicateEntry"}, []string{"2:3 error NotOnEKS"}, "either of them"},
+		{"a user in another case", "mapUsers:\n- userarn: " + person + "a\n" + bob + "- userarn: " + person + "A\n" + bob, []string{"2:3 warning DuplicateEntry"}, []string{"2:3 error NotOnEKS"}, "either of them"},
+		{"a role in another case", "mapRoles:\n- rolearn: " + role + "A\n" + bob + "- rolearn: " + role + "a\n" + bob, []string{"2:3 warning DuplicateEntry"}, []string{"2:3 warning DuplicateEntry"}, ""},
 		{"the same case", "mapRoles:\n- rolearn: " + role + "A\n" + bob + "- rolearn: " + role + "A\n" + bob, []string{"2:3 warning DuplicateEntry"}, []string{"2:3 warning DuplicateEntry"}, ""},
+		{"a placeholder", "mapRoles:\n- rolearn: " + role + "A\n  username: '{{User}}'\n", []string{"3:13 error EntryTemplate"}, []string{"3:13 error EntryTemplate"}, "on EKS, the entry is not ignored"},
 		{"a list in a ConfigMap", "kind: ConfigMap\ndata:\n  mapRoles:\n  - rolearn: " + role + "A\n  " + bob, []string{"4:3 error SectionNotText"}, []string{"4:3 error SectionNotText"}, "the cluster rejects the manifest"},
 		{"a section that does not parse", "mapRoles: |\n  - rolearn: " + role + "A\n    username: {{SessionName}}\n", []string{"3:16 error SectionSyntax"}, []string{"3:16 error SectionSyntax"}, "so do the nodes"},
 	} {

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+
 	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/provider/envtest"
 )
@@ -15,12 +17,16 @@ import (
 // A Log is the log of a part of the lab.
 type Log struct {
 	Part string `json:"part"`
-	Path string `json:"path"`
+	// Path is that of a log in the lab's directory. Otherwise, Pods are the pods in
+	// kube-system that have the log.
+	Path string   `json:"path,omitempty"`
+	Pods []string `json:"pods,omitempty"`
 
 	dir, name string
+	client    kubernetes.Interface
 }
 
-// Logs returns the logs that the lab in dir has, whether it runs or not: a lab that
+// Logs returns the logs that the lab in dir has there, whether it runs or not: a lab that
 // failed to come up keeps them.
 func Logs(dir string) ([]Log, error) {
 	opened, err := openDir(dir)
@@ -51,12 +57,16 @@ func Logs(dir string) ([]Log, error) {
 	return logs, nil
 }
 
-// followEvery is how often a log that is followed is read.
+// followEvery is how often a log that is followed is read, or opened again if its pod has
+// ended it.
 const followEvery = 200 * time.Millisecond
 
 // Copy writes the log to w. If follow is set, it also writes what is added, until ctx
 // is done.
 func (l Log) Copy(ctx context.Context, w io.Writer, follow bool) error {
+	if len(l.Pods) > 0 {
+		return l.copyPods(ctx, w, follow)
+	}
 	dir, err := openDir(l.dir)
 	if err != nil {
 		return err

@@ -111,6 +111,9 @@ type Problem struct {
 	// Effect is the consequence, such as that the entry is ignored; empty if there is
 	// none, or if Message describes it.
 	Effect string
+	// OnEKS is what EKS does with the mistake instead, such as that the entry is not
+	// ignored; empty if it does the same, or if that is not known.
+	OnEKS string
 	// Fix says what to write instead.
 	Fix string
 	// Excerpt is the line of an error in syntax or indentation and the lines around

@@ -131,6 +131,7 @@ func (r *Result) With(other *Result) *Result {
 // previous reading: a section that does not parse keeps its content in it.
 func Parse(data map[string]string, last *Result, opts Options) *Result {
 	r := newReading(last, opts)
+	r.isAWSAuth = true
 	for _, name := range sectionNames() {
 		if text := data[name]; !isEmpty(text) {
 			r.readText(name, text, origin{})

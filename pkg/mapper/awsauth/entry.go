@@ -153,15 +153,18 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 		case "sso":
 			if name != mapRoles {
 				r.drop(mapper.EntryWrongField, name, key, "sso is for roles, not for "+name, "move the entry to mapRoles")
+				r.onEKSIgnored(item, key, arnField)
 				return f, false
 			}
 			field, before = &f.sso, &spelled.sso
 		case otherField:
 			r.drop(mapper.EntryWrongField, name, key, fmt.Sprintf("entries of %s have %s, not %s", name, arnField, key.Value),
 				fmt.Sprintf("write %s, or move the entry to the other section", arnField))
+			r.onEKSIgnored(item, key, arnField)
 			return f, false
 		case "<<":
 			r.drop(mapper.MergeKey, name, key, "YAML's merge key is not supported", "write the fields out")
+			r.onEKS(key, "the entry is not ignored: its fields are merged")
 			return f, false
 		case "userid": // a field of aws-iam-authenticator's DynamicFile
 			if !r.opts.UserIDs {
@@ -178,6 +181,17 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 		}
 	}
 	return f, r.checkFields(name, f)
+}
+
+// onEKSIgnored adds to the problem of a field of the other section that EKS ignores only
+// the field, if the entry has its own ARN.
+func (r *reading) onEKSIgnored(item, key *yaml.Node, arnField string) {
+	for other, value := range pairs(item) {
+		if value = resolve(value); strings.EqualFold(other.Value, arnField) && isText(value) && value.Value == r.principal {
+			r.onEKS(key, "the entry is not ignored, but only its field "+key.Value)
+			return
+		}
+	}
 }
 
 // repeated reports whether a field replaces an earlier one, if there is one. EKS sorts

@@ -19,6 +19,7 @@ import (
 // reading should stay in force.
 func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	r := newReading(last, opts)
+	r.isAWSAuth = !opts.SectionsInAnyCase // otherwise it is a DynamicFile
 	whole := string(content)
 	r.text.content = whole
 	if excess := textExceeds(whole); excess != "" {
@@ -64,7 +65,7 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 	case kind == nil:
 		return root, nil
 	case strings.HasSuffix(kind.Value, "List"):
-		return nil, fmt.Errorf("line %d: the file is a %s: expected the manifest of one ConfigMap", kind.Line, kind.Value)
+		return nil, fmt.Errorf("line %d: the file is a %s: expected the manifest of one ConfigMap", kind.Line, quoted(kind.Value))
 	case kind.Value != "ConfigMap":
 		return nil, fmt.Errorf("line %d: the file is the manifest of a %s: expected a ConfigMap", kind.Line, quoted(kind.Value))
 	}

@@ -70,6 +70,8 @@ func (r *reading) dropGroup(code mapper.Code, name string, at *yaml.Node, messag
 	r.report(code, mapper.Error, name, at, message, "the group is ignored; the entry applies without it", fix)
 }
 
+const emptyGroup = "the entry has an empty group instead"
+
 func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Template, bool) {
 	switch {
 	case item.Kind == yaml.MappingNode && isEntry(item):
@@ -83,11 +85,16 @@ func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Temp
 	case isNone(item) || isText(item) && item.Value == "":
 		r.dropGroup(mapper.GroupEmpty, name, item, "a group is empty", "write the group or remove the line")
 		r.suggest(item, mapper.Edit{Kind: mapper.Remove})
+		r.onEKS(item, emptyGroup)
 	case !isText(item):
 		r.dropGroup(mapper.GroupNotText, name, item, "a group is not text but "+described(item), "put it in quotes")
 		r.suggestText(item, item.Value)
+		if isZeroOnEKS(item) {
+			r.onEKS(item, emptyGroup)
+		}
 	case len(item.Value) > maxName:
 		r.dropGroup(mapper.GroupTooLong, name, item, fmt.Sprintf("a group has %d bytes (at most %d)", len(item.Value), maxName), "write a shorter one")
+		r.onEKS(item, "the group is not ignored: there is no such limit")
 	default:
 		return r.readGroupName(name, item)
 	}
@@ -102,6 +109,7 @@ func (r *reading) readGroupName(name string, item *yaml.Node) (mapper.Template, 
 	if err != nil {
 		r.dropGroup(mapper.GroupTemplate, name, item, err.Error(), fixTemplate(item.Value))
 		r.suggestText(item, correctTemplate(item.Value))
+		r.onEKS(item, "the group is not ignored, and what is not a known placeholder stays in it as text")
 		return group, false
 	}
 	r.warnOfName(name, "group", item, item.Value)

@@ -19,5 +19,11 @@ func FileData(root *yaml.Node) (data *yaml.Node, isConfigMap bool, err error) {
 	return data, data != root, err
 }
 
+// PlacesOf returns where the lines and columns of a section that is text are in the file
+// that has it.
+func PlacesOf(section *yaml.Node, file string) func(line, column int) (int, int) {
+	return originOf(section, file).place
+}
+
 // Sections returns the names of the sections, in the order in which they are read.
 func Sections() []string { return sectionNames() }

@@ -132,8 +132,12 @@ func (m *meter) exceeds(name string, list *yaml.Node, at origin) string {
 		item = resolve(item)
 		for key, value := range pairs(item) {
 			if n := len(resolve(value).Content); n > maxGroups && strings.EqualFold(key.Value, "groups") {
-				line, _ := at.shown(item.Line, 0)
-				return fmt.Sprintf("the entry in line %d has %d groups (at most %d)", line, n, maxGroups)
+				line, of := item.Line, " of the text"
+				if !at.folded {
+					line, _ = at.place(line, 0)
+					of = ""
+				}
+				return fmt.Sprintf("the entry in line %d%s has %d groups (at most %d)", line, of, n, maxGroups)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -192,5 +193,21 @@ func TestHostileTextsCostLittle(t *testing.T) {
 			}
 			runtime.KeepAlive(result)
 		})
+	}
+}
+
+// TestLineOfTooManyGroups checks that the message has the line of the file, or says that it
+// is one of the text.
+func TestLineOfTooManyGroups(t *testing.T) {
+	t.Parallel()
+	section := "- userarn: x\n- userarn: x\n  groups: [" + strings.Repeat("x,", 501) + "]\n"
+	for file, want := range map[string]string{
+		"mapUsers: |\n  " + strings.ReplaceAll(section, "\n", "\n  "): "the entry in line 3 has",
+		"mapUsers: " + strconv.Quote(section):                         "the entry in line 2 of the text has",
+	} {
+		result, err := awsauth.ParseFile([]byte(file), nil, awsauth.Options{})
+		if err != nil || len(result.Problems) != 1 || !strings.HasPrefix(result.Problems[0].Message, want) {
+			t.Errorf("%+v, %v, want %s", result, err, want)
+		}
 	}
 }

@@ -12,10 +12,12 @@ import (
 
 // A reading collects the mappings and problems of one reading of a source.
 type reading struct {
-	opts     Options
-	last     *Result
-	sections map[string]section
-	broken   map[string]bool
+	opts Options
+	// isAWSAuth is set for the text of an aws-auth, which EKS reads too.
+	isAWSAuth bool
+	last      *Result
+	sections  map[string]section
+	broken    map[string]bool
 	// parsed has the texts of sections for the next reading.
 	parsed   map[string]*parsed
 	problems []mapper.Problem
@@ -103,6 +105,22 @@ func (r *reading) suggest(at *yaml.Node, edit mapper.Edit) {
 	last.Edit = edit
 }
 
+// onEKS adds what EKS does instead to the problem reported last, if it is listed.
+func (r *reading) onEKS(at *yaml.Node, what string) {
+	var line, column int
+	if at != nil {
+		line, column = r.text.origin.place(at.Line, at.Column)
+	}
+	last := &r.problems[len(r.problems)-1]
+	if !r.isAWSAuth || last.Line != line || last.Column != column {
+		return
+	}
+	last.OnEKS = what
+	if r.opts.EKS {
+		last.Effect = "on EKS, " + what
+	}
+}
+
 // suggestText suggests another text for a value, if there is one.
 func (r *reading) suggestText(at *yaml.Node, text string) {
 	if text != "" && at.Kind == yaml.ScalarNode {
@@ -148,6 +166,7 @@ func (r *reading) lastGood(name string) (section, bool) {
 
 func (r *reading) tooLarge(name string, at *yaml.Node, excess string) {
 	r.keepLast(mapper.SectionTooLarge, name, at, excess, "split it, or map many people by one role or account")
+	r.onEKS(at, "the section applies: there is no such limit")
 }
 
 // rule returns the rule at a node, and its column.
@@ -194,11 +213,15 @@ func (r *reading) reportOverridden(table *mapper.Table) {
 		case winner == nil:
 			r.add(problemAt(mapper.RolePath, mapper.Error, entry.Rule, entry.Column,
 				"another entry is for a role of the same name, and AWS does not return the paths that distinguish them", "none of them applies", "keep the entry of the role that exists"))
-		case r.opts.EKS && entry.Rule.Section == winner.Rule.Section && entry.ARN != winner.ARN:
+		case r.opts.EKS && isAmbiguous(entry, winner):
 			r.add(problemAt(mapper.NotOnEKS, mapper.Error, entry.Rule, entry.Column,
 				fmt.Sprintf("%s line %d is for the same principal in another case", winner.Rule.Section, winner.Rule.Line), "on EKS, either of them may apply", "remove one of them"))
 		default:
-			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, entry.Column, "the entry has no effect: "+r.whyOverridden(entry, winner), "", "remove one of them"))
+			p := problemAt(mapper.DuplicateEntry, mapper.Warning, entry.Rule, entry.Column, "the entry has no effect: "+r.whyOverridden(entry, winner), "", "remove one of them")
+			if r.isAWSAuth && isAmbiguous(entry, winner) {
+				p.OnEKS = fmt.Sprintf("either this entry or that in line %d may apply", winner.Rule.Line)
+			}
+			r.add(p)
 		}
 	}
 	for account, winner := range table.OverriddenAccounts() {
@@ -206,6 +229,12 @@ func (r *reading) reportOverridden(table *mapper.Table) {
 			r.add(problemAt(mapper.DuplicateEntry, mapper.Warning, account.Rule, account.Column, fmt.Sprintf("account %s is listed again in line %d", account.ID, winner.Rule.Line), "", "remove one of them"))
 		}
 	}
+}
+
+// isAmbiguous reports whether either of two entries for one user may apply on EKS: it
+// finds users by their ARN as it is written, but compares in any case.
+func isAmbiguous(entry, winner *mapper.Entry) bool {
+	return entry.Rule.Section == mapUsers && winner.Rule.Section == mapUsers && entry.ARN != winner.ARN
 }
 
 func (r *reading) whyOverridden(entry, winner *mapper.Entry) string {

@@ -36,6 +36,17 @@ func isTruthWord(word string) bool {
 	return false
 }
 
+// isZeroOnEKS reports whether EKS reads a value as empty text, since it is not text. It
+// does not read one with an unknown tag so.
+func isZeroOnEKS(node *yaml.Node) bool {
+	switch node.Tag {
+	case "!!int", "!!float", "!!bool":
+		return true
+	default:
+		return node.Kind != yaml.ScalarNode
+	}
+}
+
 // convertSection returns a section of the configuration file as a list. Like
 // aws-iam-authenticator, it also accepts a single entry, and accounts in one text.
 func (r *reading) convertSection(name string, value *yaml.Node) *yaml.Node {

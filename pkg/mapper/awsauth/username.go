@@ -17,6 +17,9 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 		if !isText(f.username) {
 			r.drop(mapper.EntryWrongType, name, f.username, "username is not text but "+described(f.username), "put it in quotes")
 			r.suggestText(f.username, f.username.Value)
+			if isZeroOnEKS(f.username) {
+				r.onEKS(f.username, "the entry is not ignored, and has an empty username")
+			}
 			return false
 		}
 		text = f.username.Value
@@ -32,17 +35,20 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 			return false
 		}
 		r.warn(mapper.NoUsername, name, f.at, fmt.Sprintf("the entry has no username, so it gets EKS's default: %s", template), "add username")
+		r.onEKS(f.at, "the entry has an empty username: only access entries have a default")
 		entry.Username = template
 		return true
 	}
 	if len(text) > maxName {
 		r.drop(mapper.EntryTooLong, name, f.username, fmt.Sprintf("username has %d bytes (at most %d)", len(text), maxName), "write a shorter one")
+		r.onEKS(f.username, "the entry is not ignored: there is no such limit")
 		return false
 	}
 	template, err := mapper.ParseTemplate(text)
 	if err != nil {
 		r.drop(mapper.EntryTemplate, name, f.username, err.Error(), fixTemplate(text))
 		r.suggestText(f.username, correctTemplate(text))
+		r.onEKS(f.username, "the entry is not ignored, and what is not a known placeholder stays in its username as text")
 		return false
 	}
 	entry.Username = template

@@ -31,7 +31,7 @@ func (s source) blockItems(list *yaml.Node, limit int) ([]item, error) {
 			return nil, err
 		}
 		if strings.TrimLeft(s.text[s.lineStart(dash):dash], " ") != "" || i > 0 && s.indent(dash) != s.indent(items[0].lead) {
-			return nil, refuse("line %d does not start with the dash of an item", s.line(dash)+1)
+			return nil, refuse("%s does not start with the dash of an item", s.at(s.line(dash)+1))
 		}
 		items[i] = item{lead: dash, start: start}
 	}
@@ -48,7 +48,7 @@ func (s source) blockPairs(mapping *yaml.Node, limit int) ([]item, error) {
 			return nil, err
 		}
 		if before := strings.TrimLeft(s.text[s.lineStart(start):start], " "); i > 0 && before != "" {
-			return nil, refuse("line %d does not start with a field", s.line(start)+1)
+			return nil, refuse("%s does not start with a field", s.at(s.line(start)+1))
 		}
 		items = append(items, item{lead: start, start: start})
 	}
@@ -84,7 +84,7 @@ func (s source) dash(start int) (int, error) {
 			break
 		}
 	}
-	return 0, refuse("line %d does not start with the dash of an item", s.line(start)+1)
+	return 0, refuse("%s does not start with the dash of an item", s.at(s.line(start)+1))
 }
 
 // isBlankBefore reports whether the line above an offset is blank.

@@ -195,7 +195,7 @@ func (o opened) isNative() bool {
 
 // textOf returns the text of a new section.
 func textOf(section string, change func(*place) ([]splice, error)) (string, error) {
-	p, err := openText(section, "")
+	p, err := openText(section, newSource(""))
 	if err != nil {
 		return "", err
 	}
@@ -232,7 +232,7 @@ func (o opened) flowValue(section string, change func(*place) ([]splice, error))
 		text, err := textOf(section, change)
 		return doubleQuoted(text), err
 	}
-	p, err := openText(section, "[]")
+	p, err := openText(section, newSource("[]"))
 	if err != nil {
 		return "", err
 	}

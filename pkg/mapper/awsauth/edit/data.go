@@ -14,10 +14,16 @@ func (d Data) Read(opts awsauth.Options) (*awsauth.Result, error) {
 	return awsauth.Parse(d, nil, opts), nil
 }
 
+func (d Data) source(section string) source {
+	s := newSource(d[section])
+	s.inSection = true
+	return s
+}
+
 func (d Data) lists() (map[string]*place, error) {
 	places := map[string]*place{}
 	for _, section := range awsauth.Sections() {
-		p, err := openText(section, d[section])
+		p, err := openText(section, d.source(section))
 		if err != nil {
 			p = brokenPlace(section, d[section], err)
 		}
@@ -27,7 +33,7 @@ func (d Data) lists() (map[string]*place, error) {
 }
 
 func (d Data) edit(section string, change func(*place) ([]splice, error)) (Document, error) {
-	p, err := openText(section, d[section])
+	p, err := openText(section, d.source(section))
 	if err != nil {
 		return nil, err
 	}

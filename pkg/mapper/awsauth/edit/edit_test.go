@@ -199,11 +199,11 @@ func TestRemove(t *testing.T) {
 		{name: "the middle in brackets", text: "[{userarn: a}, {userarn: '" + arnBob + "', groups: ['[', \"]\", it's]}, {userarn: b}]", want: "[{userarn: a}, {userarn: b}]"},
 		{name: "the last in brackets", text: "[\n  {userarn: a}, # a\n  {userarn: '" + arnBob + "'} # bob\n]", want: "[\n  {userarn: a} # a\n]"},
 		{name: "with a comment of the next", text: "[\n  {userarn: '" + arnBob + "'}, # bob\n  # a\n  {userarn: a}\n]", want: "[\n  # a\n  {userarn: a}\n]"},
-		{name: "that others refer to", text: "- userarn: " + arnBob + "\n  groups: &g [a]\n- userarn: a\n  groups: *g\n", error: "cannot edit mapUsers safely: the entry on line 1 has the anchor &g, which others may refer to"},
+		{name: "that others refer to", text: "- userarn: " + arnBob + "\n  groups: &g [a]\n- userarn: a\n  groups: *g\n", error: "cannot edit mapUsers safely: the entry on line 1 of the section has the anchor &g, which others may refer to"},
 		{name: "nobody", text: "- userarn: a\n", error: "no such mapping"},
-		{name: "from a broken section", text: "- userarn: a\n  username: {{SessionName}}:y\n", error: "cannot edit mapUsers safely: it does not parse: line 2"},
+		{name: "from a broken section", text: "- userarn: a\n  username: {{SessionName}}:y\n", error: "cannot edit mapUsers safely: it does not parse: line 2 of the section, column 13: "},
 		{name: "from a mapping", text: "userarn: " + arnBob + "\n", error: "cannot edit mapUsers safely: it is not a list of entries"},
-		{name: "from two documents", text: "- userarn: " + arnBob + "\n---\n- userarn: b\n", error: "cannot edit mapUsers safely: line 2: a second YAML document starts here"},
+		{name: "from two documents", text: "- userarn: " + arnBob + "\n---\n- userarn: b\n", error: "cannot edit mapUsers safely: line 2 of the section: a second YAML document starts here"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -241,7 +241,7 @@ func TestSet(t *testing.T) {
 		{name: "groups that are text", text: "- userarn: " + arnBob + "\n  username: x\n  groups: b\n", want: "- userarn: " + arnBob + "\n  username: bob\n  groups: [b, c]\n"},
 		{name: "JSON", text: `[{"userarn":"` + arnBob + `","groups":["a"]}]`, want: `[{"userarn":"` + arnBob + `","groups":["b","c"],"username":"bob"}]`},
 		{name: "a duplicate: the one that applies", text: "- userarn: " + arnBob + "\n  username: 1\n- userarn: " + arnBob + "\n  username: y\n  groups: [b, c]\n", want: "- userarn: " + arnBob + "\n  username: 1\n- userarn: " + arnBob + "\n  username: bob\n  groups: [b, c]\n"},
-		{name: "shared groups", text: "- userarn: a\n  username: a\n  groups: &g [a]\n- userarn: " + arnBob + "\n  username: bob\n  groups: *g\n", error: "cannot edit mapUsers safely: the groups on line 6 are shared with other entries by an alias"},
+		{name: "shared groups", text: "- userarn: a\n  username: a\n  groups: &g [a]\n- userarn: " + arnBob + "\n  username: bob\n  groups: *g\n", error: "cannot edit mapUsers safely: the groups on line 6 of the section are shared with other entries by an alias"},
 		{name: "a repeated field", text: "- userarn: " + arnBob + "\n  userName: a\n  username: b\n  Username: c\n", error: "cannot edit mapUsers safely: a field of the entry occurs twice"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

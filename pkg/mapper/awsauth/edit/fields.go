@@ -8,18 +8,28 @@ import (
 )
 
 // set returns the splices of the next step that gives an item the username and groups
-// of a mapping; none if it has them.
+// of a mapping; none if it has them. The first step finds what cannot be changed: later
+// ones see the text of the steps before, whose lines nobody knows.
 func (p *place) set(index int, m Mapping) ([]splice, error) {
 	node := p.list.Content[index]
 	if node.Kind != yaml.MappingNode {
-		return nil, refuse("the entry on line %d is an alias", node.Line)
+		return nil, refuse("the entry on %s is an alias", p.at(node.Line))
 	}
 	is := mappingOf(p.section, node)
 	st := p.styleOf(p.section, &yaml.Node{Kind: yaml.SequenceNode, Style: p.list.Style, Content: []*yaml.Node{node}})
-	if is.Username != m.Username || p.field(node, fieldUsername) < 0 {
-		text := func(inFlow bool, q quote) string { return scalar(m.Username, q, inFlow) }
-		return p.setField(index, fieldUsername, st, text)
+	groups, err := p.setAllGroups(index, st, is, m)
+	if err != nil || is.Username == m.Username && p.field(node, fieldUsername) >= 0 {
+		return groups, err
 	}
+	st = p.styleOf(p.section, &yaml.Node{Kind: yaml.SequenceNode, Style: p.list.Style, Content: []*yaml.Node{node}})
+	text := func(inFlow bool, q quote) string { return scalar(m.Username, q, inFlow) }
+	return p.setField(index, fieldUsername, st, text)
+}
+
+// setAllGroups returns the splices of the next step that gives an item the groups of a
+// mapping; none if it has them.
+func (p *place) setAllGroups(index int, st style, is, m Mapping) ([]splice, error) {
+	node := p.list.Content[index]
 	if sameGroups(is.Groups, m.Groups) {
 		return nil, nil
 	}
@@ -64,7 +74,7 @@ func (p *place) setField(index int, field string, st style, text func(inFlow boo
 		}
 		colon := key.end + len(p.text[key.end:]) - len(strings.TrimLeft(p.text[key.end:], " \t"))
 		if colon >= len(p.text) || p.text[colon] != ':' {
-			return nil, refuse("the colon after %s on line %d is not on its line", entry.Content[i].Value, entry.Content[i].Line)
+			return nil, refuse("the colon after %s on %s is not on its line", entry.Content[i].Value, p.at(entry.Content[i].Line))
 		}
 		return []splice{{colon + 1, colon + 1, " " + text(inFlow, quoteOf(value))}}, nil
 	}
@@ -122,12 +132,12 @@ func (p *place) itemLimit(index int) (int, error) {
 // none, remove the first one that is too many.
 func (p *place) setGroups(index int, list *yaml.Node, st style, is, want []string) ([]splice, error) {
 	if list.Kind != yaml.SequenceNode || list.Anchor != "" {
-		return nil, refuse("the groups on line %d are shared with other entries by an alias", list.Line)
+		return nil, refuse("the groups on %s are shared with other entries by an alias", p.at(list.Line))
 	}
 	add := slices.IndexFunc(want, func(group string) bool { return !slices.Contains(is, group) })
 	remove := slices.IndexFunc(list.Content, func(item *yaml.Node) bool { return item.Kind != yaml.ScalarNode || !slices.Contains(want, item.Value) })
 	if add < 0 && remove < 0 {
-		return nil, refuse("the groups on line %d cannot be changed", list.Line)
+		return nil, refuse("the groups on %s cannot be changed", p.at(list.Line))
 	}
 	if list.Style&yaml.FlowStyle != 0 {
 		f, err := p.flow(list)

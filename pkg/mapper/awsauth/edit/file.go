@@ -115,9 +115,15 @@ func (o opened) place(section string) (*place, error) {
 	case value == nil:
 		return nil, nil
 	case isText(value):
-		return openText(section, value.Value)
+		// The problems have the lines of the file, and so do their messages.
+		if err := o.unreadable(section, o.read); err != nil {
+			return nil, err
+		}
+		text := newSource(value.Value)
+		text.inFile = awsauth.PlacesOf(value, o.text)
+		return openText(section, text)
 	case value.Kind == yaml.SequenceNode:
-		if err := unreadable(section, o.read); err != nil {
+		if err := o.unreadable(section, o.read); err != nil {
 			return nil, err
 		}
 		limit, err := o.after(o.data, section, o.limit)
@@ -225,6 +231,7 @@ func (o opened) listText(section string) (string, error) {
 		return "", err
 	}
 	var text string
+	line, column := p.list.Line, p.list.Column
 	if p.isFlow() {
 		f, err := p.flow(p.list)
 		if err != nil {
@@ -242,7 +249,9 @@ func (o opened) listText(section string) (string, error) {
 		}
 		text += "\n"
 	}
-	same, err := openText(section, text)
+	listed := newSource(text)
+	listed.inFile = func(l, c int) (int, int) { return l + line - 1, c + column - 1 }
+	same, err := openText(section, listed)
 	if err != nil {
 		return "", err
 	}

@@ -1,8 +1,11 @@
 package edit_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -119,7 +122,7 @@ func TestFileIsRefused(t *testing.T) {
 	for _, test := range []struct{ name, file, want string }{
 		{"does not parse", "mapUsers: [", "parsing mappings: line 1, column 11: "},
 		{"another kind", "kind: Secret\n", "parsing mappings: line 1: the file is the manifest of a \"Secret\": expected a ConfigMap"},
-		{"a broken section", "mapUsers: |\n  - userarn: {{x}}: y\n", "cannot edit mapUsers safely: it does not parse: line 1, column 12: "},
+		{"a broken section", "mapUsers: |\n  - userarn: {{x}}: y\n", "cannot edit mapUsers safely: line 2: the YAML does not parse: a value starts with {{"},
 		{"folded lines", "mapUsers: >\n  - userarn: x\n  - userarn: y\n", "cannot edit mapUsers safely: "},
 		{"lines in single quotes", "mapUsers: '- userarn: x\n\n  '\n", "cannot edit mapUsers safely: "},
 		{"an anchor", "x: &x\n- userarn: x\nmapUsers: *x\n", "cannot edit mapUsers safely: "},
@@ -205,4 +208,54 @@ func isSame(before, after edit.Document, section string) bool {
 	was, err := before.Read(awsauth.Options{})
 	is, err2 := after.Read(awsauth.Options{})
 	return err == nil && err2 == nil && was.Table.Len() == is.Table.Len() && len(after.(edit.File)) > 0
+}
+
+// TestLines checks that an error has the line that a person sees: that of a file, or of a
+// ConfigMap that of the section.
+func TestLines(t *testing.T) {
+	t.Parallel()
+	const head = "kind: ConfigMap\n# Two lines.\ndata:\n  mapRoles: ''\n  mapUsers: |\n\n" // 6 lines
+	bob := "- userarn: " + arnBob + "\n  username: bob\n"
+	for _, test := range []struct {
+		name, section string
+		line          int    // in the section
+		before, after string // the line, in the error
+	}{
+		{"broken", bob + "- userarn: x\n  username: {{SessionName}}:y\n", 4, "", "a value starts with {{"},
+		{"a quote", bob + "- userarn: \"x\n", 3, "", "the quote opened here is never closed"},
+		{"an entry in a mapping", bob + "x: y\n", 3, "", "this line is indented by "},
+		{"a second document", bob + "---\n- userarn: x\n", 3, "", "a second YAML document starts here"},
+		{"too many groups", bob + "- userarn: x\n  groups: [" + strings.Repeat("x,", 501) + "]\n", 1, "", "the entry in line "},
+		{"an anchor", "- userarn: x\n  groups: &g [a]\n- userarn: " + arnBob + "\n  username: bob\n  groups: *g\n", 5, "the groups on ", " are shared"},
+		{"an anchor and another username", "- userarn: x\n  groups: &g [a]\n- userarn: " + arnBob + "\n  groups: *g\n", 4, "the groups on ", " are shared"},
+		{"an alias", "- &b\n  userarn: " + arnBob + "\n  username: a\n- *b\n", 4, "the entry on ", " is an alias"},
+		{"a tag", "- userarn: x\n- userarn: " + arnBob + "\n  username: !!str a\n", 3, "the value on ", " is not plain text"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			set := user(arnBob, "bob", "new")
+			list := head + "    " + strings.ReplaceAll(strings.TrimSuffix(test.section, "\n"), "\n", "\n    ") + "\n"
+			for where, in := range map[string]struct {
+				document edit.Document
+				line     string
+			}{
+				"a ConfigMap":      {edit.Data{"mapUsers": test.section}, fmt.Sprintf("line %d of the section", test.line)},
+				"a manifest":       {edit.File(list), fmt.Sprintf("line %d", test.line+6)},
+				"a quoted section": {edit.File("kind: ConfigMap\ndata:\n  mapUsers: " + strconv.Quote(test.section) + "\n"), "line 3"},
+			} {
+				_, err := edit.Set(in.document, set)
+				if errors.Is(err, edit.ErrNotFound) {
+					_, err = edit.Find(in.document, edit.Principal{ARN: arnBob})
+				}
+				if err == nil {
+					_, err = edit.Add(in.document, user("x", "x"))
+				}
+				said := fmt.Sprint(err)
+				before, after, found := strings.Cut(said, test.before+in.line)
+				if !found || strings.HasPrefix(after, "0") || !strings.HasPrefix(before, "cannot edit mapUsers safely: ") || !strings.Contains(after, test.after) {
+					t.Errorf("%s: %s, want %s%s%s", where, said, test.before, in.line, test.after)
+				}
+			}
+		})
+	}
 }

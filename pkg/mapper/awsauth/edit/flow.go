@@ -30,11 +30,11 @@ func (s source) flow(node *yaml.Node) (flow, error) {
 		step = 2
 	}
 	if !ok || len(f.items)*step != len(node.Content) {
-		return flow{}, refuse("the brackets on line %d cannot be matched", node.Line)
+		return flow{}, refuse("the brackets on %s cannot be matched", s.at(node.Line))
 	}
 	for i, item := range f.items {
 		if start, err := s.offset(node.Content[i*step]); err != nil || start != item.start {
-			return flow{}, refuse("the values on line %d are not where they are expected", node.Line)
+			return flow{}, refuse("the values on %s are not where they are expected", s.at(node.Line))
 		}
 	}
 	return f, nil

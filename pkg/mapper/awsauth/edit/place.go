@@ -39,8 +39,9 @@ func brokenPlace(section, text string, err error) *place {
 }
 
 // openText returns the place of a section that is text.
-func openText(section, text string) (*place, error) {
-	p := &place{source: newSource(text), section: section, limit: len(text), begin: appendItem}
+func openText(section string, s source) (*place, error) {
+	text := s.text
+	p := &place{source: s, section: section, limit: len(text), begin: appendItem}
 	if !utf8.ValidString(text) || strings.HasPrefix(text, "\ufeff") {
 		return nil, refuse("it is not UTF-8, or starts with a byte order mark")
 	}
@@ -50,17 +51,20 @@ func openText(section, text string) (*place, error) {
 		return p, nil
 	}
 	root, unread, err := awsauth.ParseYAML(text)
+	invalid, isSyntax := errors.AsType[*awsauth.SyntaxError](err)
 	switch {
+	case isSyntax:
+		return nil, refuse("it does not parse: %s", s.syntax(invalid))
 	case err != nil:
 		return nil, refuse("it does not parse: %w", err)
 	case unread != nil:
-		return nil, refuse("%w", unread)
+		return nil, refuse("%s", s.syntax(unread))
 	case root == nil || root.Kind == yaml.ScalarNode && root.Value == "" && root.Style == 0 && root.Anchor == "":
 		return p, nil
 	case root.Kind != yaml.SequenceNode:
 		return nil, refuse("it is not a list of entries")
 	}
-	if err := unreadable(section, awsauth.Parse(map[string]string{section: text}, nil, awsauth.Options{})); err != nil {
+	if err := s.unreadable(section, awsauth.Parse(map[string]string{section: text}, nil, awsauth.Options{})); err != nil {
 		return nil, err
 	}
 	p.list = root
@@ -68,12 +72,16 @@ func openText(section, text string) (*place, error) {
 }
 
 // unreadable returns an error for a section that keeps its last good content.
-func unreadable(section string, result *awsauth.Result) error {
+func (s source) unreadable(section string, result *awsauth.Result) error {
 	for _, problem := range result.Problems {
 		switch problem.Code {
 		case mapper.SectionSyntax, mapper.SectionNotList, mapper.SectionTooLarge:
-			if problem.Section == section {
-				return refuse("line %d: %s (%s)", problem.Line, problem.Message, problem.Fix)
+			switch {
+			case problem.Section != section:
+			case problem.Line == 0: // of the section as a whole
+				return refuse("%s (%s)", problem.Message, problem.Fix)
+			default:
+				return refuse("%s: %s (%s)", s.at(problem.Line), problem.Message, problem.Fix)
 			}
 		}
 	}
@@ -155,7 +163,7 @@ func (p *place) firstItem(m Mapping, indent string) string {
 // remove returns the splices that remove an item.
 func (p *place) remove(index int) ([]splice, error) {
 	if anchor := anchorIn(p.list.Content[index]); anchor != "" {
-		return nil, refuse("the entry on line %d has the anchor &%s, which others may refer to", p.list.Content[index].Line, anchor)
+		return nil, refuse("the entry on %s has the anchor &%s, which others may refer to", p.at(p.list.Content[index].Line), anchor)
 	}
 	if p.isFlow() {
 		f, err := p.flow(p.list)

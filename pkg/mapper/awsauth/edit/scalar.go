@@ -95,7 +95,7 @@ func (s source) scalarSpan(node *yaml.Node) (span, error) {
 	if err != nil {
 		return span{}, err
 	}
-	unsafe := refuse("the value on line %d is not plain text", node.Line)
+	unsafe := refuse("the value on %s is not plain text", s.at(node.Line))
 	if node.Kind != yaml.ScalarNode || node.Anchor != "" || node.Style&(yaml.TaggedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return span{}, unsafe
 	}

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
 // A source is a YAML text in which nodes can be found: a node has only a line and a
@@ -16,10 +18,15 @@ type source struct {
 	text string
 	// lines has the offset of the start of each line.
 	lines []int
+	// inFile returns where a line and column of the text are in the file; nil if the text
+	// is the whole file, or is in none.
+	inFile func(line, column int) (int, int)
+	// inSection is set if the text is in no file: then people see its own lines.
+	inSection bool
 }
 
 func newSource(text string) source {
-	s := source{text, []int{0}}
+	s := source{text: text, lines: []int{0}}
 	for i := 0; i < len(text); {
 		n := lineBreak(text[i:])
 		if n > 0 {
@@ -43,16 +50,40 @@ func lineBreak(text string) int {
 	return 0
 }
 
+// at names a line of the text, as people find it: in the file or, of a ConfigMap, in the
+// section.
+func (s source) at(line int) string {
+	if s.inSection {
+		return fmt.Sprintf("line %d of the section", line)
+	}
+	if s.inFile != nil {
+		line, _ = s.inFile(line, 0)
+	}
+	return fmt.Sprintf("line %d", line)
+}
+
+// syntax describes an error in the syntax of the text.
+func (s source) syntax(err *awsauth.SyntaxError) string {
+	if err.Column <= 1 { // 1 also means that the column is unknown
+		return fmt.Sprintf("%s: %s; %s", s.at(err.Line), err.Cause, err.Fix)
+	}
+	column := err.Column
+	if s.inFile != nil {
+		_, column = s.inFile(err.Line, column)
+	}
+	return fmt.Sprintf("%s, column %d: %s; %s", s.at(err.Line), column, err.Cause, err.Fix)
+}
+
 // offset returns the place of a node's start.
 func (s source) offset(node *yaml.Node) (int, error) {
 	if node.Line < 1 || node.Line > len(s.lines) || node.Column < 1 {
-		return 0, refuse("the place of a value on line %d is unknown", node.Line)
+		return 0, refuse("the place of a value on %s is unknown", s.at(node.Line))
 	}
 	at := s.lines[node.Line-1]
 	for range node.Column - 1 {
 		_, n := utf8.DecodeRuneInString(s.text[at:])
 		if n == 0 || lineBreak(s.text[at:]) > 0 {
-			return 0, refuse("the place of a value on line %d is unknown", node.Line)
+			return 0, refuse("the place of a value on %s is unknown", s.at(node.Line))
 		}
 		at += n
 	}
