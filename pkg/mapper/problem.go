@@ -60,6 +60,7 @@ const (
 	NoUsername         Code = "NoUsername"
 	WrongSection       Code = "WrongSection" // a user's ARN in mapRoles, or a role's in mapUsers
 	UnknownField       Code = "UnknownField"
+	WrongField         Code = "WrongField" // a field of the other section, beside the entry's own ARN
 	SharedUsername     Code = "SharedUsername"
 	NodeNameOnUserRole Code = "NodeNameOnUserRole"
 	SystemGroup        Code = "SystemGroup"

@@ -152,15 +152,19 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 			field, before = &f.groups, &spelled.groups
 		case "sso":
 			if name != mapRoles {
+				if r.wrongField(name, item, key, arnField) {
+					continue
+				}
 				r.drop(mapper.EntryWrongField, name, key, "sso is for roles, not for "+name, "move the entry to mapRoles")
-				r.onEKSIgnored(item, key, arnField)
 				return f, false
 			}
 			field, before = &f.sso, &spelled.sso
 		case otherField:
+			if r.wrongField(name, item, key, arnField) {
+				continue
+			}
 			r.drop(mapper.EntryWrongField, name, key, fmt.Sprintf("entries of %s have %s, not %s", name, arnField, key.Value),
 				fmt.Sprintf("write %s, or move the entry to the other section", arnField))
-			r.onEKSIgnored(item, key, arnField)
 			return f, false
 		case "<<":
 			r.drop(mapper.MergeKey, name, key, "YAML's merge key is not supported", "write the fields out")
@@ -183,15 +187,20 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	return f, r.checkFields(name, f)
 }
 
-// onEKSIgnored adds to the problem of a field of the other section that EKS ignores only
-// the field, if the entry has its own ARN.
-func (r *reading) onEKSIgnored(item, key *yaml.Node, arnField string) {
+// wrongField ignores a field of the other section in an entry that has its own ARN, as EKS
+// does, and reports whether it did. With one in its configuration file, aws-iam-authenticator
+// does not start.
+func (r *reading) wrongField(name string, item, key *yaml.Node, arnField string) bool {
+	if r.weaklyTyped {
+		return false
+	}
 	for other, value := range pairs(item) {
-		if value = resolve(value); strings.EqualFold(other.Value, arnField) && isText(value) && value.Value == r.principal {
-			r.onEKS(key, "the entry is not ignored, but only its field "+key.Value)
-			return
+		if strings.EqualFold(other.Value, arnField) && !isAbsent(resolve(value)) {
+			r.warn(mapper.WrongField, name, key, fmt.Sprintf("entries of %s have no %s, so it is ignored", name, key.Value), "remove it, or move it to an entry of the other section")
+			return true
 		}
 	}
+	return false
 }
 
 // repeated reports whether a field replaces an earlier one, if there is one. EKS sorts

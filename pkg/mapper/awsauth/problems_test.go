@@ -24,6 +24,7 @@ func TestProblems(t *testing.T) {
 		{"an entry that is text", "mapRoles", alice + "- " + role + "Bob\n", mapper.EntryNotMap, mapper.Error, 3, "rolearn"},
 		{"no ARN", "mapRoles", alice + "- username: bob\n", mapper.EntryNoARN, mapper.Error, 3, "rolearn"},
 		{"userarn under mapRoles", "mapRoles", alice + "- userarn: " + user + "bob\n  username: bob\n", mapper.EntryWrongField, mapper.Error, 3, "rolearn"},
+		{"userarn beside rolearn", "mapRoles", alice + "- rolearn: " + role + "B\n  userarn: " + user + "bob\n  username: b:{{SessionName}}\n", mapper.WrongField, mapper.Warning, 4, "remove it"},
 		{"rolearn and sso", "mapRoles", alice + "- rolearn: " + role + "B\n  sso: {permissionSetName: A, accountID: '231144931069'}\n", mapper.EntryWrongField, mapper.Error, 3, "keep one"},
 		{"not an ARN", "mapRoles", alice + "- rolearn: bob\n  username: bob\n", mapper.EntryInvalidARN, mapper.Error, 3, "arn:aws:iam"},
 		{"a group's ARN", "mapUsers", "- userarn: arn:aws:iam::231144931069:group/people\n  username: bob\n", mapper.EntryInvalidARN, mapper.Error, 1, "map the users"},
