@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -51,6 +52,22 @@ func TestFollowLog(t *testing.T) {
 			t.Errorf("Copy = %v after an interruption, want nil", err)
 		}
 	})
+}
+
+// TestLogsBesideThePods lists the other logs of a lab of kind, where root has given the
+// authenticator's directory to the user of its pod.
+func TestLogsBesideThePods(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory to others")
+	}
+	path := privatetest.Path(t)
+	write(t, path+"/"+LogFile, "one\n")
+	if err := errors.Join(os.Mkdir(path+"/authenticator", 0o700), os.Chown(path+"/authenticator", 10000, 10000)); err != nil {
+		t.Fatal(err)
+	}
+	if logs, err := Logs(path); err != nil || len(logs) != 1 || logs[0].Part != "lab" {
+		t.Errorf("Logs = %v, %v, want the lab's", logs, err)
+	}
 }
 
 // TestWhyCommand checks where each provider's authenticator is asked.
