@@ -19,7 +19,7 @@ type part struct {
 func (c *Cluster) parts() []part {
 	parts := []part{
 		{"etcd", c.plane.Etcd.Stop, func(ctx context.Context) error { return c.spec.Start(ctx, c.plane.Etcd.Start) }},
-		{"kube-apiserver", c.plane.APIServer.Stop, func(ctx context.Context) error { return c.spec.Start(ctx, c.plane.APIServer.Start) }},
+		{"kube-apiserver", c.plane.stopAPIServer, func(ctx context.Context) error { return c.spec.Start(ctx, c.plane.APIServer.Start) }},
 	}
 	if c.controllers != nil {
 		parts = append(parts, part{controlplane.ControllerManager, c.controllers.stop, c.restartControllers})
