@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 
@@ -164,7 +166,7 @@ func TestTourCanBeTakenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	walk := &tour{info: l.info, dir: l.dir, iam: client}
-	for range 2 {
+	for range 3 {
 		if err := walk.startOver(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -202,5 +204,32 @@ func TestTourCanBeTakenAgain(t *testing.T) {
 		if first, _, _ := strings.Cut(string(text), "[admin]"); !strings.Contains(first, walk.key.ID) {
 			t.Errorf("the default profile is not the new user's:\n%s", first)
 		}
+		attachAll(t, client)
+	}
+}
+
+// attachAll attaches to the story's user what people attach to users. IAM deletes no user
+// that has any of it.
+func attachAll(t *testing.T, client *iam.Client) {
+	t.Helper()
+	user, group := aws.String(story.User), aws.String("people")
+	_, err := client.CreateGroup(t.Context(), &iam.CreateGroupInput{GroupName: group})
+	if _, again := errors.AsType[*types.EntityAlreadyExistsException](err); again {
+		err = nil
+	}
+	if err == nil {
+		_, err = client.AddUserToGroup(t.Context(), &iam.AddUserToGroupInput{GroupName: group, UserName: user})
+	}
+	if err == nil {
+		_, err = client.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: user, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess")})
+	}
+	if err == nil {
+		_, err = client.CreateLoginProfile(t.Context(), &iam.CreateLoginProfileInput{UserName: user, Password: aws.String("Ab1!efgh-ijkl")})
+	}
+	if err == nil {
+		_, err = client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: user})
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
