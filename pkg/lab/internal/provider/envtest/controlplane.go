@@ -26,7 +26,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	plane := &controlPlane{}
 	c.plane = plane
 	plane.KubectlPath = filepath.Join(c.spec.Assets, "kubectl")
-	plane.Etcd = &envtest.Etcd{Path: filepath.Join(c.spec.Assets, "etcd"), DataDir: c.spec.Path(Dir, "etcd"), StartTimeout: time.Minute}
+	plane.Etcd = &envtest.Etcd{Path: filepath.Join(c.spec.Assets, "etcd"), DataDir: c.spec.Path(EtcdDir), StartTimeout: time.Minute}
 	plane.APIServer = &envtest.APIServer{Path: filepath.Join(c.spec.Assets, "kube-apiserver"), CertDir: c.spec.Path(Dir, "apiserver"), StartTimeout: 2 * time.Minute, StopTimeout: apiServerStopTimeout}
 	if err := c.serveAsBefore(); err != nil {
 		return err
