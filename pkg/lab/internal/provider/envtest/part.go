@@ -2,6 +2,7 @@ package envtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -40,7 +41,8 @@ func (c *Cluster) Parts(context.Context) ([]string, error) {
 func (c *Cluster) Restart(ctx context.Context, names ...string) error {
 	parts := slices.DeleteFunc(c.parts(), func(p part) bool { return !slices.Contains(names, p.name) })
 	for _, part := range slices.Backward(parts) {
-		if err := part.stop(); err != nil {
+		// A program that hangs is a reason to restart it.
+		if err := part.stop(); err != nil && !errors.Is(err, errKilled) {
 			return fmt.Errorf("stopping %s: %w", part.name, err)
 		}
 	}
