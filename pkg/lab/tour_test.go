@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/story"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 )
 
 // TestSDKHasEveryCommand checks that the tour can do without the AWS CLI.
@@ -147,6 +149,22 @@ func TestKeepAccessKey(t *testing.T) {
 				t.Errorf("the error shows the secret: %v", err)
 			}
 		})
+	}
+}
+
+// TestInterruptedTour checks that the error says why a command was ended.
+func TestInterruptedTour(t *testing.T) {
+	t.Parallel()
+	dir := privatetest.Open(t, privatetest.Path(t))
+	if err := dir.Mkdir(tourDir); err != nil {
+		t.Fatal(err)
+	}
+	interrupted := errors.New("interrupt signal received")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(interrupted)
+	walk := &tour{dir: dir}
+	if _, err := walk.output(ctx, story.Step{}, "exit 0"); !errors.Is(err, interrupted) {
+		t.Errorf("the error is %v", err)
 	}
 }
 
