@@ -16,7 +16,8 @@ user, allow it to describe the cluster, create its access key, map it in aws-aut
 configure the CLI, and get a kubeconfig and sign in.
 
 The commands run as they are printed. If the AWS CLI is not installed, the tour
-uses the AWS SDK instead. The tour can be repeated.`,
+uses the AWS SDK instead. The tour can be repeated: it first deletes its user, and
+replaces mapRoles and mapUsers of aws-auth, with all that you added to them.`,
 		Example: "  lab up && lab tour",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

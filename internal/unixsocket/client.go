@@ -32,6 +32,8 @@ func NewClient(path string) *http.Client {
 			switch {
 			case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 				return nil, fmt.Errorf("%w with socket %s", ErrNoServer, path)
+			case errors.Is(err, syscall.EINVAL):
+				return nil, fmt.Errorf("connecting to socket %s: %w", path, errTooLong)
 			case err != nil:
 				return nil, fmt.Errorf("connecting to socket %s: %w", path, withoutPath(err))
 			}

@@ -59,3 +59,16 @@ func TestOwner(t *testing.T) {
 		t.Errorf("without a socket: %v", err)
 	}
 }
+
+// TestClientOfALongPath checks that the error says what is wrong with the path.
+func TestClientOfALongPath(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	response, err := NewClient(path).Get(URL)
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	if err == nil || !strings.HasSuffix(err.Error(), "connecting to socket "+path+": the path is too long for a socket (choose a shorter directory)") {
+		t.Errorf("the client: %v", err)
+	}
+}

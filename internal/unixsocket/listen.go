@@ -18,6 +18,9 @@ import (
 // ErrInUse means that another process serves on the socket.
 var ErrInUse = errors.New("another server uses it")
 
+// errTooLong is what the system calls an invalid argument.
+var errTooLong = errors.New("the path is too long for a socket (choose a shorter directory)")
+
 // Listen listens on a new socket at path with mode 0600. It replaces a socket that a
 // killed process left. The error matches [ErrInUse] if another process serves on it,
 // and names what is at path if that is not a socket. Closing the listener removes the
@@ -69,7 +72,7 @@ func listen(path string) (net.Listener, error) {
 	made := filepath.Join(private, "s")
 	inner, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
 	if errors.Is(err, syscall.EINVAL) {
-		return nil, errors.New("the path is too long for a socket (choose a shorter directory)")
+		return nil, errTooLong
 	}
 	if err != nil {
 		return nil, err

@@ -205,6 +205,10 @@ func (c *claim) removeState() error {
 	return c.remove(infoFile, newInfoFile, controlSocket, processesFile, awsDir, provider.AuthenticatorDir, provider.AccessDir, envtest.Dir, kind.Dir, kubeconfigFile, ownerKubeconfigFile, "kube-cache", tourDir, callersDir)
 }
 
+// removeData removes what is of no use without a running lab, and large. The other files
+// show what the lab has done.
+func (c *claim) removeData() error { return c.remove(processesFile, envtest.EtcdDir) }
+
 // remove removes files from the claimed directory. If the directory was replaced by
 // another one, which may be another lab's, that one's files stay.
 func (c *claim) remove(names ...string) error {

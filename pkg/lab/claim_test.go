@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -255,6 +256,46 @@ func TestRemoveState(t *testing.T) {
 	}
 	if got, want := files(t, dir), []string{lockFile, LogFile, "mine.txt"}; !slices.Equal(got, want) {
 		t.Errorf("there remain %q, want %q", got, want)
+	}
+}
+
+// TestClose checks which files Close keeps.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		prepare func(*Lab)
+		want    []string
+	}{
+		"as usual":       {func(*Lab) {}, []string{lockFile}},
+		"with its files": {(*Lab).KeepFiles, []string{"authenticator/log", "controlplane/etcd.log", lockFile}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := privatetest.Path(t)
+			claim := claimed(t, dir)
+			for _, name := range []string{"authenticator/log", "controlplane/etcd.log", "controlplane/etcd/member/wal", processesFile} {
+				write(t, filepath.Join(dir, name), "")
+			}
+			if err := claim.publish(Info{}); err != nil {
+				t.Fatal(err)
+			}
+			l := &Lab{claim: claim, dir: claim.dir, info: Info{Running: true}}
+			test.prepare(l)
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var left []string
+			err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+				if err == nil && !entry.IsDir() {
+					path, err = filepath.Rel(dir, path)
+					left = append(left, path)
+				}
+				return err
+			})
+			if err != nil || !slices.Equal(left, test.want) {
+				t.Errorf("there remain %q, %v, want %q", left, err, test.want)
+			}
+		})
 	}
 }
 

@@ -113,6 +113,26 @@ func Down(ctx context.Context, dir string, progress io.Writer) (was bool, err er
 	return was, claim.clear(ctx, progress)
 }
 
+// EndKilled cleans up what a killed lab left behind in dir, and reports whether one was
+// killed there. If a lab runs there, or the last one ended by itself, it does nothing.
+func EndKilled(ctx context.Context, dir string, progress io.Writer) (killed bool, err error) {
+	if ok, err := isALabs(dir); err != nil || !ok {
+		return false, err
+	}
+	claim, err := claimDir(dir)
+	if errors.Is(err, ErrRunning) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, claim.release()) }()
+	if _, killed, err = abandoned(claim.dir); err != nil || !killed {
+		return false, err
+	}
+	return true, claim.clear(ctx, progress)
+}
+
 // claimFromLab claims the directory. If a lab holds it, it asks the lab to end and
 // waits.
 func claimFromLab(ctx context.Context, dir string, progress io.Writer) (_ *claim, was bool, err error) {

@@ -163,6 +163,39 @@ func TestDownAfterAKill(t *testing.T) {
 	}
 }
 
+// TestEndKilled checks that EndKilled ends what a killed lab left, and touches neither a
+// running lab nor what one that ended has kept.
+func TestEndKilled(t *testing.T) {
+	t.Parallel()
+	dir := privatetest.Path(t)
+	leftover := start(t, "echo", "etcd", "--data-dir="+filepath.Join(dir, "controlplane"))
+	leftover.lives(t)
+	running := startLab(t, dir)
+	record(t, dir, leftover)
+	write(t, filepath.Join(dir, "controlplane", "etcd.log"), "kept")
+	if killed, err := EndKilled(t.Context(), dir, io.Discard); killed || err != nil {
+		t.Errorf("a running lab: %v, %v", killed, err)
+	}
+	leftover.lives(t)
+	running.kill(t)
+	if killed, err := EndKilled(t.Context(), dir, io.Discard); !killed || err != nil {
+		t.Errorf("a killed lab: %v, %v", killed, err)
+	}
+	<-leftover.ended
+	write(t, filepath.Join(dir, "controlplane", "etcd.log"), "kept")
+	if killed, err := EndKilled(t.Context(), dir, io.Discard); killed || err != nil {
+		t.Errorf("a lab that has ended: %v, %v", killed, err)
+	}
+	if got, want := files(t, dir), []string{"controlplane", lockFile}; !slices.Equal(got, want) {
+		t.Errorf("there remain %q, want %q", got, want)
+	}
+	for _, other := range []string{t.TempDir(), filepath.Join(dir, "missing")} {
+		if killed, err := EndKilled(t.Context(), other, io.Discard); killed || err != nil {
+			t.Errorf("%s: %v, %v", other, killed, err)
+		}
+	}
+}
+
 // TestDownOfALabThatIsNotProven checks that Down does not signal a process that
 // might belong to something else.
 func TestDownOfALabThatIsNotProven(t *testing.T) {

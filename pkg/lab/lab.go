@@ -149,8 +149,9 @@ type Lab struct {
 	// configured users and roles by ARN.
 	keys    map[string]localaws.AccessKey
 	callers map[string]*Caller
-	// gaveUp reports whether the user cancelled the start.
-	gaveUp bool
+	// gaveUp reports whether the user cancelled the start, and keep whether Close keeps the
+	// files.
+	gaveUp, keep bool
 }
 
 // anyPort is the default of [Config.Listen].
@@ -322,6 +323,10 @@ func (l *Lab) progress(format string, args ...any) {
 // Close stops the lab and removes its state.
 func (l *Lab) Close() error { return l.stop() }
 
+// KeepFiles makes Close keep the lab's files, such as the logs of its parts, but not the
+// data of etcd, which is large. It must not be called while Close runs.
+func (l *Lab) KeepFiles() { l.keep = true }
+
 func (l *Lab) stop() error {
 	var err error
 	if l.info.Running || !l.takesUp() { // what could not be taken up stays for the next lab
@@ -338,7 +343,11 @@ func (l *Lab) stop() error {
 	}
 	// After a failure, the next up or down removes the state: the user needs the
 	// logs, and down needs the record of what is still to be removed.
-	if l.info.Running && err == nil {
+	switch {
+	case !l.info.Running || err != nil:
+	case l.keep:
+		err = l.claim.removeData()
+	default:
 		err = l.claim.removeState()
 	}
 	return errors.Join(err, l.claim.release())

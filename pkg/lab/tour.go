@@ -105,6 +105,9 @@ func (t *tour) output(ctx context.Context, step story.Step, command string) ([]b
 	var output bytes.Buffer
 	shell.Stdout, shell.Stderr = &output, &output
 	if err := shell.Run(); err != nil {
+		if ctx.Err() != nil { // such as Ctrl-C, and not the signal that ended the command
+			err = context.Cause(ctx)
+		}
 		return output.Bytes(), fmt.Errorf("running %s: %w", strings.SplitN(command, "\n", 2)[0], err)
 	}
 	if answers != nil { // without a terminal's echo, the prompts make no sense

@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"strings"
@@ -9,11 +11,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kube-iam/authenticator/internal/story"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 )
 
 // TestSDKHasEveryCommand checks that the tour can do without the AWS CLI.
@@ -148,6 +152,22 @@ func TestKeepAccessKey(t *testing.T) {
 	}
 }
 
+// TestInterruptedTour checks that the error says why a command was ended.
+func TestInterruptedTour(t *testing.T) {
+	t.Parallel()
+	dir := privatetest.Open(t, privatetest.Path(t))
+	if err := dir.Mkdir(tourDir); err != nil {
+		t.Fatal(err)
+	}
+	interrupted := errors.New("interrupt signal received")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(interrupted)
+	walk := &tour{dir: dir}
+	if _, err := walk.output(ctx, story.Step{}, "exit 0"); !errors.Is(err, interrupted) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // TestTourCanBeTakenAgain repeats the tour's SDK calls on the same local AWS.
 func TestTourCanBeTakenAgain(t *testing.T) {
 	t.Parallel()
@@ -164,7 +184,7 @@ func TestTourCanBeTakenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	walk := &tour{info: l.info, dir: l.dir, iam: client}
-	for range 2 {
+	for range 3 {
 		if err := walk.startOver(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -202,5 +222,32 @@ func TestTourCanBeTakenAgain(t *testing.T) {
 		if first, _, _ := strings.Cut(string(text), "[admin]"); !strings.Contains(first, walk.key.ID) {
 			t.Errorf("the default profile is not the new user's:\n%s", first)
 		}
+		attachAll(t, client)
+	}
+}
+
+// attachAll attaches to the story's user what people attach to users. IAM deletes no user
+// that has any of it.
+func attachAll(t *testing.T, client *iam.Client) {
+	t.Helper()
+	user, group := aws.String(story.User), aws.String("people")
+	_, err := client.CreateGroup(t.Context(), &iam.CreateGroupInput{GroupName: group})
+	if _, again := errors.AsType[*types.EntityAlreadyExistsException](err); again {
+		err = nil
+	}
+	if err == nil {
+		_, err = client.AddUserToGroup(t.Context(), &iam.AddUserToGroupInput{GroupName: group, UserName: user})
+	}
+	if err == nil {
+		_, err = client.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: user, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess")})
+	}
+	if err == nil {
+		_, err = client.CreateLoginProfile(t.Context(), &iam.CreateLoginProfileInput{UserName: user, Password: aws.String("Ab1!efgh-ijkl")})
+	}
+	if err == nil {
+		_, err = client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: user})
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

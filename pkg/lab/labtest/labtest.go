@@ -5,7 +5,11 @@
 package labtest
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/kube-iam/authenticator/pkg/lab"
@@ -35,7 +39,8 @@ type Lab struct {
 // provider that LAB_PROVIDER names, a temporary directory, the control plane of
 // KUBEBUILDER_ASSETS or else of envtest, and programs that it builds from the same
 // version of the module that the test links. Subtests can share a lab. Labs with provider
-// kind must not come up at the same time in one process.
+// kind must not come up at the same time in one process. If an earlier test was killed,
+// Start ends its lab.
 func Start(t testing.TB, config Config) *Lab {
 	t.Helper()
 	output := t.Output()
@@ -48,6 +53,7 @@ func Start(t testing.TB, config Config) *Lab {
 	if config.Provider == "" {
 		config.Provider = lab.Envtest
 	}
+	endKilled(t.Context(), output)
 	if config.Dir == "" {
 		config.Dir = tempDir(t)
 	}
@@ -59,6 +65,9 @@ func Start(t testing.TB, config Config) *Lab {
 		t.Fatalf("labtest: %v", err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			running.KeepFiles()
+		}
 		if err := running.Close(); err != nil {
 			t.Errorf("labtest: closing the lab: %v", err)
 		}
@@ -66,11 +75,28 @@ func Start(t testing.TB, config Config) *Lab {
 	return &Lab{running, t}
 }
 
+// tempPrefix begins the names of the labs' directories.
+const tempPrefix = "labtest-"
+
+// endKilled ends the labs of tests that were killed, as by the timeout of go test or by
+// Ctrl-C: their programs go on. A lab of another user is not an error, nor is one that
+// cannot be ended.
+func endKilled(ctx context.Context, output io.Writer) {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), tempPrefix+"*")) // of a pattern that is malformed, there are none
+	for _, dir := range dirs {
+		if killed, err := lab.EndKilled(ctx, dir, output); !killed || err != nil {
+			continue
+		}
+		fmt.Fprintf(output, "labtest: removed %s, of a test that was killed\n", dir)
+		_ = os.RemoveAll(dir)
+	}
+}
+
 // tempDir returns a directory with a short path, unlike t.TempDir: the path of a Unix
 // socket in it has at most about 100 bytes.
 func tempDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "lab-")
+	dir, err := os.MkdirTemp("", tempPrefix)
 	if err != nil {
 		t.Fatalf("labtest: %v", err)
 	}

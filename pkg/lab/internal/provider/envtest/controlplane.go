@@ -26,8 +26,8 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	plane := &controlPlane{}
 	c.plane = plane
 	plane.KubectlPath = filepath.Join(c.spec.Assets, "kubectl")
-	plane.Etcd = &envtest.Etcd{Path: filepath.Join(c.spec.Assets, "etcd"), DataDir: c.spec.Path(Dir, "etcd"), StartTimeout: time.Minute}
-	plane.APIServer = &envtest.APIServer{Path: filepath.Join(c.spec.Assets, "kube-apiserver"), CertDir: c.spec.Path(Dir, "apiserver"), StartTimeout: 2 * time.Minute}
+	plane.Etcd = &envtest.Etcd{Path: filepath.Join(c.spec.Assets, "etcd"), DataDir: c.spec.Path(EtcdDir), StartTimeout: time.Minute}
+	plane.APIServer = &envtest.APIServer{Path: filepath.Join(c.spec.Assets, "kube-apiserver"), CertDir: c.spec.Path(Dir, "apiserver"), StartTimeout: 2 * time.Minute, StopTimeout: apiServerStopTimeout}
 	if err := c.serveAsBefore(); err != nil {
 		return err
 	}
@@ -121,11 +121,25 @@ func checkFree(part, url string) error {
 }
 
 func (p *controlPlane) stop() error {
-	errs := []error{p.Stop()}
+	errs := []error{p.stopAPIServer(), p.Etcd.Stop()}
 	for _, file := range p.logs {
 		errs = append(errs, file.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// apiServerStopTimeout is how long kube-apiserver may take to end. Without clients that
+// watch, it takes about a second.
+const apiServerStopTimeout = 5 * time.Second
+
+// stopAPIServer ends kube-apiserver. It would serve the watches of its clients, such as
+// kube-controller-manager, for a minute, so it may have to be killed. All its data is in
+// etcd.
+func (p *controlPlane) stopAPIServer() error {
+	if p.APIServer.Stop() == nil {
+		return nil
+	}
+	return p.APIServer.Stop() // waits until the killed process has ended
 }
 
 func (c *Cluster) writeAuthenticatorKubeconfig() error {

@@ -14,6 +14,7 @@ import (
 // The files of the control plane, in the lab's directory.
 const (
 	Dir            = "controlplane"
+	EtcdDir        = Dir + "/etcd"
 	EtcdLog        = Dir + "/etcd.log"
 	APIServerLog   = Dir + "/kube-apiserver.log"
 	ControllersLog = Dir + "/kube-controller-manager.log"

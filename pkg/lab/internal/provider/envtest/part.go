@@ -2,6 +2,7 @@ package envtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -19,7 +20,7 @@ type part struct {
 func (c *Cluster) parts() []part {
 	parts := []part{
 		{"etcd", c.plane.Etcd.Stop, func(ctx context.Context) error { return c.spec.Start(ctx, c.plane.Etcd.Start) }},
-		{"kube-apiserver", c.plane.APIServer.Stop, func(ctx context.Context) error { return c.spec.Start(ctx, c.plane.APIServer.Start) }},
+		{"kube-apiserver", c.plane.stopAPIServer, func(ctx context.Context) error { return c.spec.Start(ctx, c.plane.APIServer.Start) }},
 	}
 	if c.controllers != nil {
 		parts = append(parts, part{controlplane.ControllerManager, c.controllers.stop, c.restartControllers})
@@ -40,7 +41,8 @@ func (c *Cluster) Parts(context.Context) ([]string, error) {
 func (c *Cluster) Restart(ctx context.Context, names ...string) error {
 	parts := slices.DeleteFunc(c.parts(), func(p part) bool { return !slices.Contains(names, p.name) })
 	for _, part := range slices.Backward(parts) {
-		if err := part.stop(); err != nil {
+		// A program that hangs is a reason to restart it.
+		if err := part.stop(); err != nil && !errors.Is(err, errKilled) {
 			return fmt.Errorf("stopping %s: %w", part.name, err)
 		}
 	}

@@ -19,7 +19,12 @@ type program struct {
 	// exited is closed once the program has ended; err is the reason.
 	exited chan struct{}
 	err    error
+	// grace is the time that it has to stop.
+	grace time.Duration
 }
+
+// errKilled means that a program was killed, since it did not stop in time.
+var errKilled = errors.New("was killed")
 
 // startProgram starts a program, whose output goes to the end of a log.
 func startProgram(dir *private.Dir, log string, environ []string, path, name string, arguments ...string) (*program, error) {
@@ -27,7 +32,7 @@ func startProgram(dir *private.Dir, log string, environ []string, path, name str
 	if err != nil {
 		return nil, fmt.Errorf("opening the log of %s: %w", name, err)
 	}
-	p := &program{name: name, log: file, exited: make(chan struct{})}
+	p := &program{name: name, log: file, exited: make(chan struct{}), grace: 12 * time.Second}
 	p.command = exec.Command(path, arguments...)
 	p.command.Args[0] = name // leftovers are found by this name, whatever the file's is
 	p.command.Env = environ
@@ -48,6 +53,7 @@ func startProgram(dir *private.Dir, log string, environ []string, path, name str
 }
 
 // stop ends the program as a supervisor does: it sends SIGTERM, and SIGKILL after 12 s.
+// It returns [errKilled] then.
 // The authenticator's own limit is 10 s.
 func (p *program) stop() error {
 	defer p.log.Close()
@@ -57,9 +63,9 @@ func (p *program) stop() error {
 	select {
 	case <-p.exited:
 		return nil
-	case <-time.After(12 * time.Second):
+	case <-time.After(p.grace):
 	}
 	_ = p.command.Process.Kill()
 	<-p.exited
-	return fmt.Errorf("ending %s: it did not stop within 12 s of SIGTERM and was killed", p.name)
+	return fmt.Errorf("ending %s: it did not stop within %s of SIGTERM and %w", p.name, p.grace, errKilled)
 }

@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
@@ -32,5 +34,30 @@ func TestRestartOfAMissingProgram(t *testing.T) {
 		if err := c.Restart(t.Context(), "authenticator"); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("restarting: %v", err)
 		}
+	}
+}
+
+// TestRestartOfAHangingProgram checks that a restart goes on after it had to kill a program.
+func TestRestartOfAHangingProgram(t *testing.T) {
+	t.Parallel()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("sleep is not installed")
+	}
+	dir := privatetest.Open(t, privatetest.Path(t))
+	if err := os.Mkdir(dir.Path(provider.AuthenticatorDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	hanging, err := startProgram(dir, provider.AuthenticatorLog, nil, sleep, "sleep", "600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := hanging.command.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	hanging.grace = time.Millisecond
+	c := &Cluster{spec: provider.Spec{Dir: dir, Authenticator: dir.Path("missing")}, plane: &controlPlane{}, authenticator: hanging}
+	if err := c.Restart(t.Context(), "authenticator"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("restarting = %v, want it to start the program", err)
 	}
 }

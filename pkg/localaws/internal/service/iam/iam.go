@@ -21,6 +21,8 @@ import (
 // New returns IAM. Administrators are the access keys of the users administrator, by
 // account ID; an account without one gets a new key.
 func New(awsPolicies *managedpolicy.Catalog, administrators map[string]Key) api.Service {
+	keys := map[string]Key{} // clients keep the keys that were made here: a reset or an import must not replace them
+	maps.Copy(keys, administrators)
 	return api.Service{
 		Name: "iam", Title: "IAM", Global: true, Translate: api.TranslateQuery, Bars: bars, Operations: define(operations()),
 		Protocol: protocol.Query{Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"},
@@ -29,7 +31,8 @@ func New(awsPolicies *managedpolicy.Catalog, administrators map[string]Key) api.
 			Begin: func(tx *account.Tx) {
 				s := account.Get[*state](tx)
 				s.dropExpired(tx.Time)
-				s.addAdministrator(tx, administrators[tx.Account.ID])
+				s.addAdministrator(tx, keys[tx.Account.ID])
+				keys[tx.Account.ID] = s.administrator
 			},
 		},
 	}
