@@ -145,6 +145,12 @@ func exitOf(e explain.Explanation) error {
 // of the flags.
 func (o *explainOptions) explain(ctx context.Context, p *program, q explain.Question) (explain.Explanation, error) {
 	q.Asked = o.asked
+	explanation, err := o.ask(ctx, p, q)
+	explanation.Command = p.typed(explanation.Command)
+	return explanation, err
+}
+
+func (o *explainOptions) ask(ctx context.Context, p *program, q explain.Question) (explain.Explanation, error) {
 	if o.useSocket {
 		defer cli.Waiting(p.err, "authenticator: waiting for the server")()
 		q.Cluster = p.ClusterID
