@@ -68,6 +68,7 @@ that could not be determined or the answer of --can-i is no, and 2 for invalid f
 			}
 			o.BackendModesGiven = cmd.Flags().Changed("backend-mode")
 			o.findSocket(cmd.Flags(), p)
+			o.asked = askedOf(cmd.Flags())
 			return o.run(cmd.Context(), p, args)
 		},
 	}
@@ -88,6 +89,8 @@ type explainOptions struct {
 	sts    settings.STS
 	access rightsOptions
 	output cli.Output
+	// asked are the flags that were given.
+	asked explain.Asked
 }
 
 func (o *explainOptions) addFlags(flags *pflag.FlagSet) {
@@ -141,6 +144,13 @@ func exitOf(e explain.Explanation) error {
 // explain answers a question with the live mappings of a running server, or with those
 // of the flags.
 func (o *explainOptions) explain(ctx context.Context, p *program, q explain.Question) (explain.Explanation, error) {
+	q.Asked = o.asked
+	explanation, err := o.ask(ctx, p, q)
+	explanation.Command = p.typed(explanation.Command)
+	return explanation, err
+}
+
+func (o *explainOptions) ask(ctx context.Context, p *program, q explain.Question) (explain.Explanation, error) {
 	if o.useSocket {
 		defer cli.Waiting(p.err, "authenticator: waiting for the server")()
 		q.Cluster = p.ClusterID
@@ -162,6 +172,54 @@ type explainMappings struct {
 	// useSocket is set if the server is asked, and noServer says why it is not.
 	useSocket bool
 	noServer  string
+}
+
+// askedOf returns the flags of a question that were given.
+func askedOf(flags *pflag.FlagSet) (asked explain.Asked) {
+	ofServer := serverFlags()
+	flags.Visit(func(flag *pflag.Flag) {
+		value := flag.Value.String()
+		switch {
+		case flag.Name == "profile":
+			asked.Profile = value
+		case flag.Name == "region":
+			asked.Region = value
+		case flag.Name == "role":
+			asked.Role = value
+		case slices.Contains([]string{"config", "filename", "kubeconfig", "context", "state-dir", "timeout"}, flag.Name):
+			asked.Place = append(asked.Place, flagWords(flag)...)
+		case flag.Name == "feature-gates" || ofServer.Lookup(flag.Name) != nil:
+			asked.Server = append(asked.Server, flagWords(flag)...)
+		}
+	})
+	return asked
+}
+
+// flagWords returns a flag as it can be given.
+func flagWords(flag *pflag.Flag) (words []string) {
+	name := "--" + flag.Name
+	if flag.Name == "filename" {
+		name = "-f"
+	}
+	if list, ok := flag.Value.(pflag.SliceValue); ok {
+		for _, value := range list.GetSlice() {
+			words = append(words, name, value)
+		}
+		return words
+	}
+	if flag.NoOptDefVal != "" { // its value must be in the same word
+		return []string{name + "=" + flag.Value.String()}
+	}
+	return []string{name, flag.Value.String()}
+}
+
+// serverFlags returns the flags of a server that say where mappings come from, or how it
+// reads them and decides.
+func serverFlags() *pflag.FlagSet {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(settings.Mapping).AddSourceFlags(flags)
+	new(settings.STS).AddFlags(flags)
+	return flags
 }
 
 // excludeOtherMappings makes -f the only mappings.
@@ -202,9 +260,7 @@ func (o *explainMappings) findSocket(flags *pflag.FlagSet, p *program) {
 // givenServerFlag returns the first flag that is given and that says where mappings come
 // from, or how a server reads them and decides; empty if there is none.
 func givenServerFlag(flags *pflag.FlagSet) (given string) {
-	ofServer := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(settings.Mapping).AddSourceFlags(ofServer)
-	new(settings.STS).AddFlags(ofServer)
+	ofServer := serverFlags()
 	flags.Visit(func(flag *pflag.Flag) {
 		isPlace := slices.Contains([]string{"filename", "kubeconfig", "context", "feature-gates"}, flag.Name)
 		if given == "" && (isPlace || ofServer.Lookup(flag.Name) != nil) {

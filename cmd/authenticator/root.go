@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,8 @@ type program struct {
 	out, err io.Writer
 	getenv   func(string) string
 
+	// name is that of the program as it was typed: authenticator, or the plugin of kubectl.
+	name string
 	settings.General
 	logFormat    string
 	logVerbosity string
@@ -96,6 +99,7 @@ func newRoot(env cli.Environment, streams cli.Streams) *cobra.Command {
 
 // configure completes the flags of a command, and checks those that all share.
 func (p *program) configure(cmd *cobra.Command, _ []string) error {
+	p.name = cmd.Root().DisplayName()
 	if err := p.Complete(cmd.Context(), cmd.Name(), cmd.Flags(), p.getenv, p.warn); err != nil {
 		return err
 	}
@@ -104,6 +108,15 @@ func (p *program) configure(cmd *cobra.Command, _ []string) error {
 	}
 	_, err := settings.ParseFeatureGates(p.FeatureGates)
 	return err
+}
+
+// typed returns a command line of this program, with the name under which it runs.
+func (p *program) typed(line string) string {
+	const name = "authenticator "
+	if strings.HasPrefix(line, name) {
+		line = p.name + " " + strings.TrimPrefix(line, name)
+	}
+	return strings.Replace(line, " | "+name, " | "+p.name+" ", 1)
 }
 
 // warn prints a warning.

@@ -33,6 +33,13 @@ func kubeAPI(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		respond(w, text)
 	})
+	mux.HandleFunc("GET /apis/iamauthenticator.k8s.aws/", func(w http.ResponseWriter, _ *http.Request) {
+		status, err := strconv.Atoi(args[1])
+		if err != nil {
+			status = http.StatusNotFound
+		}
+		respondStatus(w, status)
+	})
 	mux.HandleFunc("POST /apis/authentication.k8s.io/v1/selfsubjectreviews", func(w http.ResponseWriter, _ *http.Request) {
 		if len(args) < 3 {
 			respondStatus(w, http.StatusUnauthorized)

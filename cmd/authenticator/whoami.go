@@ -37,6 +37,7 @@ and 2 for invalid flags.`,
 			}
 			o.BackendModesGiven = cmd.Flags().Changed("backend-mode")
 			o.findSocket(cmd.Flags(), p)
+			o.asked = askedOf(cmd.Flags())
 			return o.run(cmd.Context(), p)
 		},
 	}

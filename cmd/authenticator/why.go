@@ -205,7 +205,7 @@ func (o *whyOptions) print(p *program, found []decisions.Entry) error {
 	}
 	if o.id != "" || o.last {
 		for _, e := range found {
-			if _, err := fmt.Fprint(p.out, o.whyText(e)); err != nil {
+			if _, err := fmt.Fprint(p.out, o.whyText(p, e)); err != nil {
 				return fmt.Errorf("printing: %w", err)
 			}
 		}
@@ -291,7 +291,7 @@ func whySentence(e decisions.Entry) string {
 }
 
 // whyText returns all about a decision, for people.
-func (o *whyOptions) whyText(e decisions.Entry) string {
+func (o *whyOptions) whyText(p *program, e decisions.Entry) string {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(name, text string) {
@@ -316,7 +316,7 @@ func (o *whyOptions) whyText(e decisions.Entry) string {
 	sentence, command := o.whyNext(e)
 	fmt.Fprintf(&b, "\n%s\n", cli.Printable(sentence))
 	if command != "" {
-		fmt.Fprintf(&b, "  %s\n", cli.Printable(command))
+		fmt.Fprintf(&b, "  %s\n", cli.Printable(p.typed(command)))
 	}
 	return b.String()
 }

@@ -178,7 +178,7 @@ func upBackground(cmd *cobra.Command, config lab.Config, env cli.Environment) er
 	stderr := cmd.ErrOrStderr()
 	switch info, err := lab.Open(config.Dir); {
 	case err == nil:
-		fmt.Fprintf(stderr, "lab: already up (process %d); lab status shows it\n", info.PID)
+		fmt.Fprintf(stderr, "lab: already up (process %d); %s shows it\n", info.PID, typed(cmd, "status"))
 		return nil
 	case !errors.Is(err, lab.ErrNotRunning):
 		return err

@@ -27,7 +27,7 @@ func Explain(ctx context.Context, p *place.Place, sts *settings.STS, getenv func
 	}
 	facts := read.Facts
 	facts.ClusterID, facts.Partition, facts.Regions, facts.Now = p.ClusterID, sts.Partition, sts.STSRegions, now
-	facts.Note, facts.SessionUnknown = q.Note, q.SessionUnknown
+	facts.Note, facts.SessionUnknown, facts.Asked = q.Note, q.SessionUnknown, q.Asked
 	decider, done, err := newCluster(ctx, p.General, sts, getenv, read, func() time.Time { return now })
 	if err != nil {
 		return explain.Explanation{}, err

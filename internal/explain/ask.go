@@ -34,6 +34,8 @@ type Question struct {
 	// Note and SessionUnknown are those of [Facts].
 	Note           string `json:"note,omitempty"`
 	SessionUnknown bool   `json:"sessionUnknown,omitempty"`
+	// Asked are the flags of the question.
+	Asked Asked `json:"asked,omitzero"`
 }
 
 // NewHandler returns a handler that answers questions of this machine's operator, who

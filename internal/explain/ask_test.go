@@ -19,12 +19,12 @@ func TestAsk(t *testing.T) {
 	bob := mappertest.User(t, account, "bob")
 	want := setting{}.explain(t, user(users+"rob"), bob)
 	for _, question := range []explain.Question{
-		{Principal: bob, Note: "a note", SessionUnknown: true, Cluster: "blue"},
+		{Principal: bob, Note: "a note", SessionUnknown: true, Cluster: "blue", Asked: explain.Asked{Place: []string{"--state-dir", "state"}, Profile: "work"}},
 		{Token: "k8s-aws-v1." + strings.Repeat("A", 16<<10)},
 	} {
 		server := httptest.NewServer(explain.NewHandler(func(_ context.Context, asked explain.Question) (explain.Explanation, error) {
-			if asked != question {
-				t.Errorf("asked %+v, want %+v", asked, question)
+			if diff := cmp.Diff(question, asked); diff != "" {
+				t.Errorf("asked (-want +got)\n%s", diff)
 			}
 			return want, nil
 		}))

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"regexp"
@@ -62,21 +63,39 @@ func concludeMapped(facts Facts, e Explanation) (sentence, command string) {
 	return sentence + ".", ""
 }
 
-// freshToken returns the command that makes a token and explains it.
-func freshToken(facts Facts) string {
-	return words([]string{"authenticator", "token", "--cluster-id", facts.ClusterID, "--token-only"}) + " | " +
-		words(append([]string{"authenticator", "explain", "--cluster-id", facts.ClusterID, "--token", "-"}, facts.MapFlags...))
+// freshToken returns the command that makes a token, for a region if one is given, and
+// explains it.
+func freshToken(facts Facts, region string) string {
+	command := []string{"authenticator", "explain", "--cluster-id", facts.ClusterID, "--as-me"}
+	asked := facts.Asked
+	for _, flag := range []struct{ name, value string }{{"--profile", asked.Profile}, {"--region", region}, {"--role", asked.Role}} {
+		if flag.value != "" {
+			command = append(command, flag.name, flag.value)
+		}
+	}
+	return words(slices.Concat(command, asked.Place, asked.Server))
 }
+
+// awsCommand returns a command of the AWS CLI, with the profile of the question.
+func awsCommand(facts Facts, command ...string) string {
+	if facts.Asked.Profile != "" {
+		command = append(command, "--profile", facts.Asked.Profile)
+	}
+	return words(append([]string{"aws"}, command...))
+}
+
+// whoCalls returns the command that prints the identity of AWS credentials.
+func whoCalls(facts Facts) string { return awsCommand(facts, "sts", "get-caller-identity") }
 
 // concludeToken is about a token that is invalid without asking STS.
 func concludeToken(facts Facts, explained authn.Explained) (sentence, command string) {
 	err, parts := explained.Decision.Err, explained.Token
-	again := freshToken(facts)
+	again := freshToken(facts, facts.Asked.Region)
 	switch {
 	case explained.Clocks != nil:
 		return fmt.Sprintf("The token is not valid: %s.", explained.Clocks), mendClock(*explained.Clocks, again)
 	case errors.Is(err, token.ErrHost):
-		return concludeHost(facts, parts, again)
+		return concludeHost(facts, parts)
 	}
 	return fmt.Sprintf("The token is not valid, and STS was not asked: %s.", err), again
 }
@@ -92,8 +111,10 @@ func mendClock(reading skew.Reading, again string) string {
 	}
 }
 
-// concludeHost is about a token for an STS host that the server does not trust.
-func concludeHost(facts Facts, parts token.Parts, again string) (sentence, command string) {
+// concludeHost is about a token for an STS host that the server does not trust. The new
+// token is not for the region of the question.
+func concludeHost(facts Facts, parts token.Parts) (sentence, command string) {
+	again := freshToken(facts, "")
 	for _, p := range partition.All() {
 		region, ok := p.STSRegion(parts.Host)
 		switch {
@@ -101,18 +122,16 @@ func concludeHost(facts Facts, parts token.Parts, again string) (sentence, comma
 		case p.Name != facts.Partition:
 			return fmt.Sprintf("The token is not valid: its STS host %s is in partition %s, but the cluster is in partition %s.", parts.Host, p.Name, facts.Partition), again
 		default:
-			return fmt.Sprintf("The token is not valid: it is for region %s, but the server accepts only %s (--sts-region). Set AWS_REGION to one of those, or add the region.", region, strings.Join(facts.Regions, ", ")), again
+			return fmt.Sprintf("The token is not valid: it is for region %s, but the server accepts only %s (--sts-region). Set AWS_REGION to one of those, or add the region.", region, strings.Join(facts.Regions, ", ")),
+				freshToken(facts, facts.Regions[0])
 		}
 	}
 	return fmt.Sprintf("The token is not valid: its host %s is not an STS endpoint of AWS.", strconv.Quote(parts.Host)), again
 }
 
-// whoCalls prints the identity of AWS credentials.
-const whoCalls = "aws sts get-caller-identity"
-
 // concludeRefused is about a token that STS does not accept.
 func concludeRefused(facts Facts, explained authn.Explained) (sentence, command string) {
-	again := freshToken(facts)
+	again := freshToken(facts, facts.Asked.Region)
 	code := ""
 	if refused, ok := errors.AsType[*verify.RefusedError](explained.Decision.Err); ok {
 		code = refused.Code
@@ -124,11 +143,11 @@ func concludeRefused(facts Facts, explained authn.Explained) (sentence, command 
 	case "SignatureDoesNotMatch":
 		return fmt.Sprintf("STS refused the token (%s): it was made for another cluster than %s, or with a wrong secret access key.", code, facts.ClusterID), again
 	case "InvalidClientTokenId":
-		return fmt.Sprintf("STS refused the token (%s): access key %s is inactive or deleted, or belongs to another partition.", code, explained.Token.AccessKeyID), whoCalls
+		return fmt.Sprintf("STS refused the token (%s): access key %s is inactive or deleted, or belongs to another partition.", code, explained.Token.AccessKeyID), whoCalls(facts)
 	case "ExpiredToken", "ExpiredTokenException":
-		return fmt.Sprintf("STS refused the token (%s): the AWS session that signed it has expired. Log in to AWS again.", code), "aws sso login"
+		return fmt.Sprintf("STS refused the token (%s): the AWS session that signed it has expired. Log in to AWS again.", code), awsCommand(facts, "sso", "login")
 	}
-	return fmt.Sprintf("STS refused the token: %s.", code), whoCalls
+	return fmt.Sprintf("STS refused the token: %s.", code), whoCalls(facts)
 }
 
 // concludeDenied is about a mapping that matches, but results in no user.
@@ -144,14 +163,14 @@ func concludeDenied(facts Facts, explained authn.Explained, e Explanation) (sent
 	}
 	if e.Result == Undecided {
 		return fmt.Sprintf("Whether %s signs in depends on its session: %s is for EC2 instances, whose session name is the instance ID.", arn, place(facts, *e.Rule)),
-			words(append([]string{"authenticator", "explain", "--arn", arn, "--session", "i-0123456789abcdef0"}, facts.MapFlags...))
+			explainAgain(facts, "--arn", arn, "--session", "i-0123456789abcdef0")
 	}
 	sentence = fmt.Sprintf("%s matches %s, but does not sign in: %s.", arn, place(facts, *e.Rule), explained.Decision.Err)
 	if tried := decidedBy(explained); tried.Entry != nil {
 		username, groups := templates(tried.Entry)
 		if strings.Contains(username, "{{EC2PrivateDNSName}}") && !isInstance(*e.Principal) {
 			// No other username makes it a node.
-			return sentence + " A node uses the credentials of its instance, for which this prints an ARN that ends in the instance ID:", whoCalls
+			return sentence + " A node uses the credentials of its instance, for which this prints an ARN that ends in the instance ID:", "aws sts get-caller-identity"
 		}
 		command = mapAdd(facts, *e.Principal, grant{groups: groups})
 	}
@@ -164,6 +183,9 @@ func concludeUnmapped(facts Facts, explained authn.Explained, e Explanation) (se
 	if e.Result == Undecided {
 		tried := *nearestByUserID(explained)
 		return fmt.Sprintf("Whether %s signs in depends on its unique ID: %s is for %s. Give --user-id, with the ID that this command prints:", arn, place(facts, newRule(tried)), tried.Entry.UserID), userIDOf(arn)
+	}
+	if home := e.Principal.Partition; home != facts.Partition {
+		return fmt.Sprintf("%s is not mapped to a Kubernetes user: it is in partition %s, and a cluster in partition %s maps none of its identities.", arn, home, facts.Partition), ""
 	}
 	if len(e.NearMisses) == 0 {
 		for _, p := range e.Problems {
@@ -191,6 +213,15 @@ func concludeUnmapped(facts Facts, explained authn.Explained, e Explanation) (se
 		return sentence + ifNode, mapAdd(facts, *e.Principal, nodeGrant())
 	}
 	return sentence + " The entry's groups may be meant for another identity: add --groups as this one needs.", mapAdd(facts, *e.Principal, grant{})
+}
+
+// explainAgain returns the command that asks about a principal, as the question was asked.
+func explainAgain(facts Facts, about ...string) string {
+	command := []string{"authenticator", "explain"}
+	if facts.ClusterID != "" {
+		command = append(command, "--cluster-id", facts.ClusterID)
+	}
+	return words(slices.Concat(command, about, facts.Asked.Place, facts.Asked.Server))
 }
 
 // userIDOf returns the command that prints the unique ID of a principal; empty if AWS has
@@ -239,13 +270,12 @@ func edit(facts Facts, source string, line int) string {
 
 // concludeUndecided is about a decision that could not be made.
 func concludeUndecided(facts Facts, explained authn.Explained, e Explanation) (sentence, command string) {
-	const ready = "curl --silent http://127.0.0.1:21363/readyz"
 	decision := explained.Decision
 	switch decision.Outcome {
 	case authn.Throttled:
-		return "The server could not decide: AWS STS throttles its requests. Try again in a few seconds:", freshToken(facts)
+		return "The server could not decide: AWS STS throttles its requests. Try again in a few seconds:", freshToken(facts, facts.Asked.Region)
 	case authn.Saturated:
-		return "The server could not decide: too many tokens wait for AWS STS. Try again in a few seconds:", freshToken(facts)
+		return "The server could not decide: too many tokens wait for AWS STS. Try again in a few seconds:", freshToken(facts, facts.Asked.Region)
 	case authn.Unreachable:
 		return fmt.Sprintf("The server could not decide: %s.", decision.Err), "curl --head https://" + explained.Token.Host
 	}
@@ -256,19 +286,19 @@ func concludeUndecided(facts Facts, explained authn.Explained, e Explanation) (s
 			arn = e.Principal.CanonicalARN
 		}
 		return fmt.Sprintf("Whether %s signs in is unknown, since you may not read the mappings: send this line to an administrator of %s.", e.Principal.CanonicalARN, clusterOf(facts)),
-			words([]string{"authenticator", "explain", "--arn", arn})
+			words(append([]string{"authenticator", "explain", "--arn", arn}, facts.Asked.Server...))
 	case notRead && facts.Unreadable != nil:
 		return fmt.Sprintf("Whether %s signs in is unknown, since the mappings cannot be read: %s.", e.Principal.CanonicalARN, facts.Unreadable),
-			words(append(append([]string{"kubectl"}, facts.MapFlags...), "cluster-info"))
+			facts.Reach
 	case notRead:
-		return "The server could not decide: its mappings have not been read yet.", ready
+		return "The server could not decide: its mappings have not been read yet.", facts.Ready
 	}
 	sentence = fmt.Sprintf("The server could not decide: %s.", decision.Err)
 	if tried := decidedBy(explained); tried != nil && tried.Miss == mapper.MissUndecided && isInstance(*e.Principal) {
 		return sentence + " With the AWS credentials of the server, this must print the name of the instance:",
 			words([]string{"aws", "ec2", "describe-instances", "--instance-ids", e.Principal.SessionName, "--query", "Reservations[].Instances[].PrivateDnsName"})
 	}
-	return sentence, ready
+	return sentence, facts.Ready
 }
 
 func clusterOf(facts Facts) string {
@@ -290,14 +320,27 @@ func mapAdd(facts Facts, p Principal, g grant) string {
 	if username == "" || strings.ContainsFunc(username, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		username = name
 	}
-	command := []string{"authenticator", "map", "add", what, flag, p.CanonicalARN, "--username", username}
 	groups := slices.DeleteFunc(slices.Clone(g.groups), func(group string) bool {
 		return strings.ContainsFunc(group, func(r rune) bool { return !strconv.IsPrint(r) })
 	})
+	if facts.Add != nil {
+		return facts.Add(p.CanonicalARN, username, groups)
+	}
+	command := []string{"authenticator", "map", "add", what, flag, p.CanonicalARN, "--username", username}
 	if len(groups) > 0 {
-		command = append(command, "--groups", strings.Join(groups, ","))
+		command = append(command, "--groups", commaSeparated(groups))
 	}
 	return words(append(command, facts.MapFlags...))
+}
+
+// commaSeparated returns a list as a flag of a command takes it: as CSV. A group may have a
+// comma in its name, and must not become two.
+func commaSeparated(list []string) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	_ = w.Write(list) // a strings.Builder never fails
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // words returns a command as a line for a shell.

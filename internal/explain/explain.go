@@ -38,8 +38,28 @@ type Facts struct {
 	// MapFlags are the flags with which `authenticator map` edits the mappings, such as
 	// -f aws-auth.yaml.
 	MapFlags []string
+	// Add returns the command that maps a principal where `authenticator map` cannot; nil
+	// if it can.
+	Add func(arn, username string, groups []string) string
+	// Reach is the command that shows why the mappings are Unreadable, and Ready the one
+	// that shows what the server waits for; empty if there is none.
+	Reach, Ready string
+	// Asked are the flags of the question.
+	Asked Asked
 	// Now is the time of the decision.
 	Now time.Time
+}
+
+// Asked are the flags with which a question was asked, for the commands that ask again.
+type Asked struct {
+	// Place are the flags that say which server is asked, or where the mappings are, and
+	// Server those of the server that were given.
+	Place  []string `json:"place,omitempty"`
+	Server []string `json:"server,omitempty"`
+	// Profile, Region and Role select the AWS credentials.
+	Profile string `json:"profile,omitempty"`
+	Region  string `json:"region,omitempty"`
+	Role    string `json:"role,omitempty"`
 }
 
 // SourceFacts are the facts about a source of mappings.

@@ -98,6 +98,8 @@ func (s setting) of(t testing.TB, data map[string]string) (*cluster.Cluster, exp
 	facts := s.facts
 	facts.ClusterID, facts.Partition, facts.Now = "blue", "aws", s.now
 	facts.MapFlags = []string{"--context", "blue"}
+	facts.Asked.Place = facts.MapFlags
+	facts.Reach, facts.Ready = "kubectl --context blue cluster-info", "curl --silent http://127.0.0.1:21363/readyz"
 	facts.Sources = []explain.SourceFacts{{
 		Name: "EKSConfigMap", Place: "aws-auth", Snapshot: snapshot, Edit: func(int) string { return "kubectl edit" },
 	}}
@@ -343,7 +345,7 @@ func TestNoUser(t *testing.T) {
 			roles + "Node matches mapRoles line 1 of aws-auth, but does not sign in: its mapping needs an EC2 instance, but the session name is not an instance ID. A node uses the credentials of its instance", "aws sts get-caller-identity", ""},
 		{"an unknown session", unknown, nodes, mappertest.Role(t, "Node", "x"), explain.Undecided,
 			"Whether " + roles + "Node signs in depends on its session: mapRoles line 1 of aws-auth is for EC2 instances, whose session name is the instance ID.",
-			"authenticator explain --arn " + roles + "Node --session i-0123456789abcdef0 --context blue", ""},
+			"authenticator explain --cluster-id blue --arn " + roles + "Node --session i-0123456789abcdef0 --context blue", ""},
 		{"EC2 does not respond", setting{}, nodes, mappertest.Role(t, "Node", "i-0badbadbadbadbad0"), explain.Undecided,
 			"The server could not decide: ", "aws ec2 describe-instances --instance-ids i-0badbadbadbadbad0 --query 'Reservations[].Instances[].PrivateDnsName'", ""},
 		{"not read yet", setting{unread: true}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
@@ -351,6 +353,9 @@ func TestNoUser(t *testing.T) {
 		{"may not be read", setting{unread: true, facts: explain.Facts{Unreadable: errors.New("no"), Forbidden: true}}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
 			"Whether " + roles + "Node signs in is unknown, since you may not read the mappings: send this line to an administrator of cluster blue.",
 			"authenticator explain --arn arn:aws:sts::" + account + ":assumed-role/Node/x", ""},
+		{"may not be read, with a flag of the server", setting{unread: true, facts: explain.Facts{Forbidden: true, Asked: explain.Asked{Server: []string{"--backend-mode", "EKSConfigMap,CRD"}}}}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
+			"Whether " + roles + "Node signs in is unknown, since you may not read the mappings: send this line to an administrator of cluster blue.",
+			"authenticator explain --arn arn:aws:sts::" + account + ":assumed-role/Node/x --backend-mode EKSConfigMap,CRD", ""},
 		{"may not be read, of an unknown session", setting{unread: true, facts: explain.Facts{Unreadable: errors.New("no"), Forbidden: true, SessionUnknown: true}}, nil, mappertest.Role(t, "Node", "x"), explain.Undecided,
 			"Whether " + roles + "Node signs in is unknown, since you may not read the mappings: send this line to an administrator of cluster blue.",
 			"authenticator explain --arn " + roles + "Node", ""},

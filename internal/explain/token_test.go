@@ -37,7 +37,7 @@ func TestToken(t *testing.T) {
 	refuses := func(code string) func() (identity.Identity, error) {
 		return fails(&verify.RefusedError{Status: 403, Code: code})
 	}
-	const again = "authenticator token --cluster-id blue --token-only | authenticator explain --cluster-id blue --token - --context blue"
+	const again = "authenticator explain --cluster-id blue --as-me --context blue"
 	for _, test := range []struct {
 		name, bearer      string
 		regions           string
@@ -57,7 +57,7 @@ func TestToken(t *testing.T) {
 			"The token is not valid: the clock of the machine that made the token is at least 20m0s ahead of that of AWS STS; the clock of this machine is right.", "timedatectl set-ntp true",
 			`{"accessKeyID":"AKIATLABCDEFGHIJKLM2","region":"eu-west-2","host":"sts.eu-west-2.amazonaws.com","ageSeconds":-1200,"clocks":{"machine":"this machine","ageSeconds":-1200,"aheadSeconds":0},"verified":false,"problem":"token was signed more than 15 minutes in the future: the clock of the machine that made the token is at least 20m0s ahead of that of AWS STS; the clock of this machine is right"}`},
 		{"another region", token.Encode(good), "eu-west-1", 0, proven, authn.Malformed,
-			"The token is not valid: it is for region eu-west-2, but the server accepts only eu-west-1 (--sts-region).", again,
+			"The token is not valid: it is for region eu-west-2, but the server accepts only eu-west-1 (--sts-region).", "authenticator explain --cluster-id blue --as-me --region eu-west-1 --context blue",
 			`{"host":"sts.eu-west-2.amazonaws.com","verified":false,"problem":"URL's host is not an STS endpoint of the configured partition and regions"}`},
 		{"another partition", token.Encode(urlFor("sts.cn-north-1.amazonaws.com.cn", "cn-north-1")), "", 0, proven, authn.Malformed,
 			"The token is not valid: its STS host sts.cn-north-1.amazonaws.com.cn is in partition aws-cn, but the cluster is in partition aws.", again,
@@ -119,5 +119,35 @@ func TestToken(t *testing.T) {
 				t.Errorf("token %s\n want %s (%v)", text, test.token, err)
 			}
 		})
+	}
+}
+
+// TestTokenAgain checks that the commands about the token of a person have the flags with
+// which the person asked.
+func TestTokenAgain(t *testing.T) {
+	t.Parallel()
+	const again = "authenticator explain --cluster-id blue --as-me --profile 'my profile'"
+	const flags = " --role " + roles + "Dev --state-dir '/var/my state' --partition aws"
+	for code, want := range map[string]string{
+		"SignatureDoesNotMatch": again + " --region eu-west-2" + flags,
+		"InvalidClientTokenId":  "aws sts get-caller-identity --profile 'my profile'",
+		"ExpiredToken":          "aws sso login --profile 'my profile'",
+		"":                      again + " --region eu-west-1" + flags, // the region is not accepted
+	} {
+		s := setting{now: signedAt(), sts: signedAt(), verify: func() (identity.Identity, error) {
+			return identity.Identity{}, &verify.RefusedError{Status: 403, Code: code}
+		}}
+		if code == "" {
+			s.facts.Regions = []string{"eu-west-1"}
+		}
+		c, facts := s.of(t, nil)
+		facts.Asked = explain.Asked{
+			Profile: "my profile", Region: "eu-west-2", Role: roles + "Dev",
+			Place: []string{"--state-dir", "/var/my state"}, Server: []string{"--partition", "aws"},
+		}
+		e := explain.New(facts, c.Explain(t.Context(), token.Encode(urlFor("sts.eu-west-2.amazonaws.com", "eu-west-2"))))
+		if e.Command != want {
+			t.Errorf("%s: %s\nwant %s", code, e.Command, want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,13 +68,23 @@ func (k *Kubectl) Flags() (words []string) {
 	return words
 }
 
-// EditAWSAuth returns the command that edits aws-auth.
-func (k *Kubectl) EditAWSAuth() string {
+// Command returns a command of kubectl for the API server, as a line for a shell.
+func (k *Kubectl) Command(words ...string) string {
 	command := []string{"kubectl"}
-	for _, word := range k.Flags() {
+	for _, word := range slices.Concat(k.Flags(), words) {
 		command = append(command, shell.Quote(word))
 	}
-	return strings.Join(append(command, "--namespace", "kube-system", "edit", "configmap", "aws-auth"), " ")
+	return strings.Join(command, " ")
+}
+
+// EditAWSAuth returns the command that edits aws-auth.
+func (k *Kubectl) EditAWSAuth() string {
+	return k.Command("--namespace", "kube-system", "edit", "configmap", "aws-auth")
+}
+
+// ListContexts returns the command that lists the contexts of the kubeconfig.
+func (k *Kubectl) ListContexts() string {
+	return (&Kubectl{Kubeconfig: k.Kubeconfig}).Command("config", "get-contexts")
 }
 
 // warnings writes the warnings of the API server as this program's.

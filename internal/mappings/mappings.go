@@ -24,15 +24,28 @@ type Reader struct {
 // Read reads a file, or the standard input. A section that does not parse keeps its
 // content in the last result, which may be nil.
 func (r Reader) Read(ctx context.Context, name string, last *awsauth.Result, options awsauth.Options) (*awsauth.Result, error) {
+	result, _, err := r.ReadEditable(ctx, name, last, options)
+	return result, err
+}
+
+// ReadEditable is Read, and reports whether `authenticator map` can add a mapping to the
+// file.
+func (r Reader) ReadEditable(ctx context.Context, name string, last *awsauth.Result, options awsauth.Options) (result *awsauth.Result, editable bool, err error) {
 	content, err := file.ReadInput(ctx, r.Stdin, name, file.MaxMappings)
 	if err != nil {
-		return nil, fmt.Errorf("reading the mappings: %w", err)
+		return nil, false, fmt.Errorf("reading the mappings: %w", err)
 	}
-	result, err := r.Parse(name, content, last, options)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+	if result, err = r.Parse(name, content, last, options); err != nil {
+		return nil, false, fmt.Errorf("reading %s: %w", name, err)
 	}
-	return result, nil
+	switch kind, err := lint.Detect(content); kind {
+	case lint.Objects, lint.ServerConfig:
+		return result, false, err
+	case lint.DynamicFile:
+		return result, !options.UserIDs, err // map adds no userid
+	default:
+		return result, true, err
+	}
 }
 
 // Parse reads the content of a file.

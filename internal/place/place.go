@@ -3,6 +3,7 @@
 package place
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -72,6 +73,9 @@ func (p *Place) Read(ctx context.Context, partition string) (m Mappings, err err
 			return m, err
 		}
 	}
+	mapping := *p.Mapping
+	mapping.AWSAuthFile = cmp.Or(p.Filename, p.AWSAuthFile)
+	Adding(&m.Facts, &mapping, partition, p.Kubectl)
 	return m, nil
 }
 
@@ -95,25 +99,24 @@ func (p *Place) add(ctx context.Context, m *Mappings, making assembly.Sources, n
 		return err
 	}
 	var read source.Source
-	facts := Describe(p.General, p.Mapping, name)
+	facts := Describe(p.General, p.Mapping, name, p.Kubectl)
 	switch {
 	case name == settings.BackendEKSConfigMap:
-		facts.Edit = editAWSAuth(p.Kubectl)
 		read, err = p.readConfigMap(ctx, options, m)
 	case name == settings.BackendCRD:
 		read, err = p.readCRD(ctx, options, m)
 	case p.Filename == file.Stdin:
 		facts.Place, facts.Edit = "standard input", nil
 		m.Facts.From, m.Facts.Because = facts.Place, "-f"
-		read, err = p.readFile(ctx, options)
+		read, err = p.readFile(ctx, options, m)
 	case p.Filename != "":
 		facts.Place, facts.Edit = p.Filename, editFile(p.Filename)
-		m.Facts.From, m.Facts.Because, m.Facts.MapFlags = "file "+p.Filename, "-f", []string{"-f", p.Filename}
-		read, err = p.readFile(ctx, options)
+		m.Facts.From, m.Facts.Because = "file "+p.Filename, "-f"
+		read, err = p.readFile(ctx, options, m)
 	default:
 		m.Facts.From, m.Facts.Because = "file "+facts.Place, "--config"
 		if name == settings.SourceAWSAuthFile {
-			m.Facts.Because, m.Facts.MapFlags = "--aws-auth-file", []string{"-f", p.AWSAuthFile}
+			m.Facts.Because = "--aws-auth-file"
 		}
 		if name == settings.BackendDynamicFile {
 			m.Facts.Because = "--dynamic-file"

@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/crd"
@@ -27,11 +29,19 @@ func (s *fixedSource) Run(context.Context)      {}
 func (s *fixedSource) Current() source.Snapshot { return s.snapshot }
 
 // readFile reads the file of the user once.
-func (p *Place) readFile(ctx context.Context, options awsauth.Options) (source.Source, error) {
+func (p *Place) readFile(ctx context.Context, options awsauth.Options, m *Mappings) (source.Source, error) {
 	options.UserIDs = p.UserIDStrict
-	result, err := p.Files.Read(ctx, p.Filename, nil, options)
+	result, editable, err := p.Files.ReadEditable(ctx, p.Filename, nil, options)
 	if err != nil {
 		return nil, err
+	}
+	if !editable {
+		m.Facts.Add = func(string, string, []string) string {
+			if p.Filename == file.Stdin {
+				return ""
+			}
+			return editFile(p.Filename)(1)
+		}
 	}
 	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: result.Problems}}, nil
 }
@@ -39,7 +49,6 @@ func (p *Place) readFile(ctx context.Context, options awsauth.Options) (source.S
 // readConfigMap reads aws-auth from the cluster of a kubeconfig once. If that fails, the
 // source is one that was not read yet: an owner signs in all the same.
 func (p *Place) readConfigMap(ctx context.Context, options awsauth.Options, m *Mappings) (source.Source, error) {
-	m.Facts.MapFlags = p.Kubectl.Flags()
 	var result *awsauth.Result
 	asked, err := p.ask(ctx, m, func(ctx context.Context, client kube.Client) (err error) {
 		result, err = ReadAWSAuth(ctx, client, options, p.Files.Warn)
@@ -49,8 +58,6 @@ func (p *Place) readConfigMap(ctx context.Context, options awsauth.Options, m *M
 		return nil, err
 	}
 	if !asked {
-		reason := m.Facts.Unreadable
-		m.Facts.Forbidden = apierrors.IsForbidden(reason) || apierrors.IsUnauthorized(reason)
 		return &fixedSource{name: options.Source}, nil
 	}
 	return &fixedSource{options.Source, source.Snapshot{Table: result.Table, Problems: slices.Clone(result.Problems)}}, nil
@@ -105,13 +112,17 @@ func (p *Place) ask(ctx context.Context, m *Mappings, question func(context.Cont
 	client, err := p.Kubectl.Client()
 	if err != nil {
 		if p.Lenient {
-			m.Facts.Unreadable, err = err, nil
+			m.Facts.Unreadable, m.Facts.Reach, err = err, p.Kubectl.ListContexts(), nil
 		}
 		return false, err
 	}
 	defer cli.Waiting(p.Err, "authenticator: waiting for the API server")()
 	if err := question(ctx, client); err != nil {
 		m.Facts.Unreadable = err
+		m.Facts.Forbidden = apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
+		if apierrors.ReasonForError(err) == metav1.StatusReasonUnknown { // no API server answered
+			m.Facts.Reach = p.Kubectl.Command("cluster-info")
+		}
 		return false, nil
 	}
 	return true, nil

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +17,9 @@ import (
 type explainer func(context.Context, explain.Question) (explain.Explanation, error)
 
 // explainer returns the explainer of the server.
-func (c *clusters) explainer(because string) explainer {
+//
+// ready is the command that shows what it waits for; empty if there is none.
+func (c *clusters) explainer(because, ready string) explainer {
 	return func(ctx context.Context, q explain.Question) (explanation explain.Explanation, err error) {
 		own := (*c.settings.Load())[c.idOf(q.Cluster)]
 		if own == nil {
@@ -26,17 +29,26 @@ func (c *clusters) explainer(because string) explainer {
 			facts := explain.Facts{
 				ClusterID: served.ID(), Partition: own.Partition, Regions: own.STSRegions,
 				From: "the running server", Because: because, DenyFile: place.DescribeDenyFile(&own.Mapping),
-				Note: q.Note, SessionUnknown: q.SessionUnknown, MapFlags: place.MapFlags(&own.Mapping, served.Sources()), Now: time.Now(),
+				Note: q.Note, SessionUnknown: q.SessionUnknown, Asked: q.Asked, Ready: ready, Now: time.Now(),
 			}
 			for _, s := range served.Sources() {
-				described := place.Describe(own.General, &own.Mapping, s.Name())
+				described := place.Describe(own.General, &own.Mapping, s.Name(), nil)
 				described.Snapshot = s.Current()
 				facts.Sources = append(facts.Sources, described)
 			}
+			place.Adding(&facts, &own.Mapping, own.Partition, nil)
 			explanation = explain.New(facts, answer.Ask(ctx, served, q))
 		})
 		return explanation, err
 	}
+}
+
+// readiness returns the command that shows what the server waits for.
+func (c *Config) readiness() string {
+	if c.HealthPort == 0 {
+		return ""
+	}
+	return "curl --silent http://127.0.0.1:" + strconv.Itoa(c.HealthPort) + "/readyz"
 }
 
 // idOf returns the ID of the cluster that a question is about. A server of one cluster

@@ -30,3 +30,12 @@ func TestCertificateOfAClockAhead(t *testing.T) {
 		t.Errorf("%q, %v", plan, err)
 	}
 }
+
+// TestReadiness checks the command that asks the server itself what it waits for.
+func TestReadiness(t *testing.T) {
+	for port, want := range map[int]string{0: "", 8080: "curl --silent http://127.0.0.1:8080/readyz"} {
+		if got := (&Config{HealthPort: port}).readiness(); got != want {
+			t.Errorf("port %d: %s", port, got)
+		}
+	}
+}

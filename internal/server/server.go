@@ -224,7 +224,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	if denied := clusters.Denied; denied != nil {
 		sources.Go(func() { denied.Run(following) })
 	}
-	socket := &socketServer{path: settings.SocketPath(c.Endpoint.StateDir), handler: socketRoutes(recorder, clusters.explainer("its socket in "+c.Endpoint.StateDir)), log: log}
+	socket := &socketServer{path: settings.SocketPath(c.Endpoint.StateDir), handler: socketRoutes(recorder, clusters.explainer("its socket in "+c.Endpoint.StateDir, c.readiness())), log: log}
 	listener := socket.open()
 	asking, silence := context.WithCancel(ctx)
 	local.Go(func() { socket.serve(asking, listener) })

@@ -21,6 +21,15 @@ func failureOf(err error) failure {
 	return failure{}
 }
 
+// notInstalled is the error of the API server without the CustomResourceDefinition.
+type notInstalled struct {
+	failure
+	cause error
+}
+
+func (e notInstalled) Error() string { return e.message + " (" + e.fix + ")" }
+func (e notInstalled) Unwrap() error { return e.cause }
+
 // observe notes the result of a call of the API server.
 func (c *CRD) observe(err error) {
 	if err == nil {

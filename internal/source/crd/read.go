@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
@@ -27,8 +28,8 @@ func Read(ctx context.Context, client dynamic.Interface, options awsauth.Options
 		list = append(list, objectOf(o))
 		return nil
 	})
-	if f := failureOf(err); f != (failure{}) {
-		return source.Snapshot{}, fmt.Errorf("reading the IAMIdentityMappings: %s (%s)", f.message, f.fix)
+	if apierrors.IsNotFound(err) {
+		err = notInstalled{failureOf(err), err}
 	}
 	if err != nil {
 		return source.Snapshot{}, fmt.Errorf("reading the IAMIdentityMappings: %w", err)

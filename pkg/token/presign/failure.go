@@ -1,6 +1,7 @@
 package presign
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/smithy-go"
+
+	"github.com/kube-iam/authenticator/internal/shell"
 )
 
 // explain returns the error of getting credentials with its remedy.
@@ -25,9 +28,30 @@ func (p *Presigner) explain(err error) error {
 	// The SDK asks the instance metadata service last.
 	if call, ok := errors.AsType[*smithy.OperationError](err); ok && call.Service() == imds.ServiceID {
 		return fmt.Errorf("getting AWS credentials: neither the environment nor the profile has any, and the instance metadata service provides none "+
-			"(set AWS_PROFILE, or run aws configure; aws sts get-caller-identity shows whether that worked): %w", err)
+			"(%s; aws sts get-caller-identity%s shows whether that worked): %w", configure(p.config.Profile), profileFlag(p.config.Profile), err)
 	}
-	return fmt.Errorf("getting AWS credentials (try aws sts get-caller-identity): %w%s", err, p.hint)
+	return fmt.Errorf("getting AWS credentials (try %s): %w%s", p.sameCommand(), err, p.hint)
+}
+
+// configure says how to give a profile credentials, or to name another profile.
+func configure(profile string) string {
+	if profile == "" {
+		return "set AWS_PROFILE, or run aws configure"
+	}
+	return "name another profile, or run aws configure" + profileFlag(profile)
+}
+
+// sameCommand returns the command of the AWS CLI that gets the same credentials. It prints
+// none of them.
+func (p *Presigner) sameCommand() string {
+	words := "aws sts get-caller-identity"
+	if role := p.config.RoleARN; role != "" {
+		words = "aws sts assume-role --query AssumedRoleUser --role-arn " + shell.Quote(role) + " --role-session-name " + shell.Quote(cmp.Or(p.config.SessionName, defaultSessionName))
+		if id := p.config.ExternalID; id != "" {
+			words += " --external-id " + shell.Quote(id)
+		}
+	}
+	return words + profileFlag(p.config.Profile)
 }
 
 // loginCommand returns the command that renews the login of a profile, or of the
@@ -60,7 +84,7 @@ func profileFlag(name string) string {
 	if name == "" || name == config.DefaultSharedConfigProfile {
 		return ""
 	}
-	return " --profile " + name
+	return " --profile " + shell.Quote(name)
 }
 
 // processError describes the failure of the profile's credential_process, which has

@@ -139,6 +139,9 @@ func load(ctx context.Context, c Config, k *keeper) (aws.Config, error) {
 			}
 		}),
 	)
+	if _, missing := errors.AsType[config.SharedConfigProfileNotExistError](err); missing {
+		return aws.Config{}, fmt.Errorf("loading the AWS configuration: %w (aws configure list-profiles lists the profiles)", err)
+	}
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
