@@ -80,6 +80,9 @@ func connects(ts *testscript.TestScript, _ bool, args []string) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, config.Host, body)
 		ts.Check(err)
 		request.Header.Set("Content-Type", "application/json")
+		// The next try must see a renewed certificate. CloseIdleConnections alone closes a
+		// connection only if its last stream happens to have ended already.
+		request.Close = true
 		answer, err := client.Do(request)
 		if err != nil {
 			last = err.Error()
