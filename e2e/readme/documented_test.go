@@ -92,7 +92,7 @@ kubectl config view --raw --minify --output 'jsonpath={.clusters[0].cluster.cert
 			document: "docs/learn.md", provider: "envtest",
 			instead: []string{"map remove", "map remove --yes", "map rollback", "map rollback --yes"}, // there is no terminal to ask on
 			prints: []string{
-				`(?m)^USERNAME +kubedemy$`, `(?m)^Action=GetCallerIdentity$|\?Action=GetCallerIdentity`, `dev:EKSGetTokenAuth`, `pods is forbidden`,
+				`(?m)^USERNAME +kubedemy$`, `/\?Action=GetCallerIdentity`, `dev:EKSGetTokenAuth`, `pods is forbidden`,
 				`write arn:aws:iam::231144931069:role/Dev`, `its name is one letter off: Dve instead of Dev`, `WHY +no mapping matches`,
 				`mapRoles would no longer parse`, `(?m)^Username +kubernetes-admin$`, `would leave system:nodes`, `is inactive or deleted`, `lab: down`,
 			},
