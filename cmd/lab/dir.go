@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kube-iam/authenticator/internal/shell"
 	"github.com/kube-iam/authenticator/pkg/lab"
-	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
 const dirFlag = "dir"
@@ -42,19 +41,9 @@ func dirOf(command *cobra.Command) (string, error) {
 
 // typed returns the command line of another command for the same lab.
 func typed(command *cobra.Command, name string) string {
-	text := quoted(os.Args[0]) + " " + name
+	text := shell.Quote(os.Args[0]) + " " + name
 	if flag := command.Flags().Lookup(dirFlag); flag.Changed {
-		text += " --" + dirFlag + " " + quoted(flag.Value.String())
+		text += " --" + dirFlag + " " + shell.Quote(flag.Value.String())
 	}
 	return text
-}
-
-var plain = regexp.MustCompile(`^[\w./-]+$`)
-
-// quoted quotes a word for a shell, if needed.
-func quoted(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return localaws.Quote(word)
 }

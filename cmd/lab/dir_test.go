@@ -3,11 +3,13 @@ package main
 import (
 	"os"
 	"testing"
+
+	"github.com/kube-iam/authenticator/internal/shell"
 )
 
 func TestTyped(t *testing.T) {
 	t.Parallel()
-	program := quoted(os.Args[0])
+	program := shell.Quote(os.Args[0])
 	for _, test := range []struct {
 		arguments []string
 		want      string

@@ -37,7 +37,7 @@ control planes, each line begins with the name of its pod.`,
 			if err != nil {
 				return err
 			}
-			if info, err := lab.Status(dir); err == nil && !info.Running && len(logs) == 0 {
+			if info, err := lab.Status(dir); len(logs) == 0 && err == nil && !info.Running {
 				return fmt.Errorf("no logs are in %s (lab up starts a lab)", dir)
 			}
 			if len(args) == 0 {

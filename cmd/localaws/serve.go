@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/shell"
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
@@ -137,7 +137,7 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 	if len(accounts) > 1 {
 		noun = "accounts"
 	}
-	fmt.Fprintf(stderr, "localaws: serving %s %s, %s, on %s; in a shell: eval \"$(%s env%s)\"\n", noun, strings.Join(o.accounts, ", "), kept, listener.Addr(), quoted(os.Args[0]), o.envFlags())
+	fmt.Fprintf(stderr, "localaws: serving %s %s, %s, on %s; in a shell: eval \"$(%s env%s)\"\n", noun, strings.Join(o.accounts, ", "), kept, listener.Addr(), shell.Quote(os.Args[0]), o.envFlags())
 	group, serving := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.Serve(serving, listener, allow) })
 	for _, s := range services {
@@ -167,22 +167,12 @@ func (o *serveOptions) parseAccounts(files localaws.Files) ([]localaws.Account, 
 func (o *serveOptions) envFlags() string {
 	var flags strings.Builder
 	if o.listen != defaultListen {
-		flags.WriteString(" --listen " + quoted(o.listen))
+		flags.WriteString(" --listen " + shell.Quote(o.listen))
 	}
 	if o.stateDir != "" {
-		flags.WriteString(" --state-dir " + quoted(o.stateDir))
+		flags.WriteString(" --state-dir " + shell.Quote(o.stateDir))
 	}
 	return flags.String()
-}
-
-var plain = regexp.MustCompile(`^[\w./:\[\]-]+$`)
-
-// quoted quotes a word for a shell, if needed.
-func quoted(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return localaws.Quote(word)
 }
 
 func parseNetworks(texts []string) ([]netip.Prefix, error) {

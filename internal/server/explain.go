@@ -16,9 +16,8 @@ import (
 // An explainer answers questions with the live mappings of a server.
 type explainer func(context.Context, explain.Question) (explain.Explanation, error)
 
-// explainer returns the explainer of the server.
-//
-// ready is the command that shows what it waits for; empty if there is none.
+// explainer returns the explainer of the server. Ready is the command that shows what the
+// server waits for; empty if there is none.
 func (c *clusters) explainer(because, ready string) explainer {
 	return func(ctx context.Context, q explain.Question) (explanation explain.Explanation, err error) {
 		own := (*c.settings.Load())[c.idOf(q.Cluster)]

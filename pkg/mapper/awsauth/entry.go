@@ -188,12 +188,8 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 }
 
 // wrongField ignores a field of the other section in an entry that has its own ARN, as EKS
-// does, and reports whether it did. With one in its configuration file, aws-iam-authenticator
-// does not start.
+// does, and reports whether it did.
 func (r *reading) wrongField(name string, item, key *yaml.Node, arnField string) bool {
-	if r.weaklyTyped {
-		return false
-	}
 	for other, value := range pairs(item) {
 		if strings.EqualFold(other.Value, arnField) && !isAbsent(resolve(value)) {
 			r.warn(mapper.WrongField, name, key, fmt.Sprintf("entries of %s have no %s, so it is ignored", name, key.Value), "remove it, or move it to an entry of the other section")

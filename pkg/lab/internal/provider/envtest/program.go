@@ -19,7 +19,7 @@ type program struct {
 	// exited is closed once the program has ended; err is the reason.
 	exited chan struct{}
 	err    error
-	// grace is the time that it has to stop.
+	// grace is the time that it has to stop. The authenticator's own limit is 10 s.
 	grace time.Duration
 }
 
@@ -52,9 +52,8 @@ func startProgram(dir *private.Dir, log string, environ []string, path, name str
 	return p, nil
 }
 
-// stop ends the program as a supervisor does: it sends SIGTERM, and SIGKILL after 12 s.
-// It returns [errKilled] then.
-// The authenticator's own limit is 10 s.
+// stop ends the program as a supervisor does: it sends SIGTERM, and after the grace period
+// SIGKILL, for which the error is [errKilled].
 func (p *program) stop() error {
 	defer p.log.Close()
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
