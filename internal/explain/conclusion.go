@@ -121,7 +121,7 @@ func concludeHost(facts Facts, parts token.Parts) (sentence, command string) {
 		case !ok || !p.Has(region):
 		case p.Name != facts.Partition:
 			return fmt.Sprintf("The token is not valid: its STS host %s is in partition %s, but the cluster is in partition %s.", parts.Host, p.Name, facts.Partition), again
-		default:
+		case len(facts.Regions) > 0:
 			return fmt.Sprintf("The token is not valid: it is for region %s, but the server accepts only %s (--sts-region). Set AWS_REGION to one of those, or add the region.", region, strings.Join(facts.Regions, ", ")),
 				freshToken(facts, facts.Regions[0])
 		}
