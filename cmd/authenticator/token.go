@@ -73,7 +73,7 @@ makes a new token.`,
 	flags.StringVarP(&c.RoleARN, "role", "r", "", "ARN of a role to assume first ($DEFAULT_ROLE)")
 	flags.StringVarP(&c.ExternalID, "external-id", "e", "", "external ID that the role's trust policy requires")
 	flags.StringVarP(&c.SessionName, "session-name", "s", "", "session name for the role (default: EKSGetTokenAuth)")
-	flags.BoolVar(&c.ForwardSessionName, "forward-session-name", false, "use the session name of the credentials for the role's session too")
+	flags.BoolVar(&c.ForwardSessionName, "forward-session-name", false, "give the role's session the session name of the current credentials")
 	flags.BoolVar(&tokenOnly, "token-only", false, "print only the token")
 	flags.BoolVar(&cache, "cache", false, cacheUsage)
 	command.MarkFlagsMutuallyExclusive("session-name", "forward-session-name")

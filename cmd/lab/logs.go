@@ -16,8 +16,8 @@ func newLogs() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "logs [PART]",
 		Short: "Print the log of a part of the lab, such as the authenticator",
-		Long: `Print the log of a part of the lab. Without PART, list the parts that have a log: in the
-lab's directory, with the path of each, or in pods. A lab that did not come up keeps the
+		Long: `Print the log of a part of the lab. Without PART, list the parts that have a log, each
+with the path of its file or the names of its pods. A lab that did not come up keeps the
 logs in its directory.
 
 In a lab of provider kind, the parts of the control planes are pods. If there are several

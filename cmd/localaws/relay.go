@@ -29,7 +29,7 @@ func newRelay() *cobra.Command {
 		Use:   "relay LISTEN=HOST:PORT...",
 		Short: "Relay TCP connections to a local AWS that listens elsewhere",
 		Long: `Relay TCP connections from each LISTEN address to its HOST:PORT until
-interrupted. Run it in a container whose names on its network are AWS's hostnames:
+interrupted. Run it in a container that has AWS's hostnames as aliases on its network:
 it then connects the clients of that network to a local AWS on the host.
 
 The local AWS sees all connections come from the relay: its --allow admits the
