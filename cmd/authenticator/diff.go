@@ -31,8 +31,8 @@ func newDiff(p *program) *cobra.Command {
 		Use:   "diff OLD NEW | --cluster NEW",
 		Short: "Print who gains, loses or changes access between two versions of the mappings",
 		Long: `Print who gains, loses or changes access if a file of mappings replaces another one, or
-the ConfigMap kube-system/aws-auth of the cluster. For a section of the new file
-that does not parse, the content in the old one counts, as in the server. The file - is
+the ConfigMap kube-system/aws-auth of the cluster. For a section of the new file that
+does not parse, the content in the old one counts, as in the server. The file - is
 standard input.
 
 Exit codes: 3 somebody loses system:masters, nobody is left in it, or a mapping to

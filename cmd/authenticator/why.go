@@ -28,10 +28,10 @@ func newWhy(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "why [ID]",
 		Short: "Show why somebody could not sign in: the last denials of the server",
-		Long: `Show the server's last denied and undecided sign-ins, and why. ID is the ID
-of a denial: the server's log has it, and so has the log of the kube-apiserver, unless
-the token is malformed or expired. The server keeps its decisions in memory, and loses
-them when it stops.
+		Long: `Show the server's last denied and undecided sign-ins, and why. ID is the ID of a
+denial: the server's log has it, and so has the log of the kube-apiserver, unless the
+token is malformed or expired. The server keeps its decisions in memory, and loses them
+when it stops.
 
 On a control-plane node it asks the running server, through its socket in --state-dir.
 If the server has several clusters, the command shows the decisions of all of them, or
@@ -66,7 +66,7 @@ arguments.`,
 	flags.StringVar(&o.stateDir, "state-dir", settings.DefaultStateDir, "directory of the running server's socket, also in a pod")
 	o.cluster.addFlags(flags)
 	flags.StringVarP(&o.namespace, "namespace", "n", "kube-system", "namespace of the authenticator's pods")
-	flags.StringVar(&o.selector, "selector", "app.kubernetes.io/name=authenticator", "labels of the authenticator's pods")
+	flags.StringVar(&o.selector, "selector", "", "labels of the authenticator's pods (default: "+strings.Join(podLabels(), ", else ")+")")
 	o.output.AddFlag(command, cli.Table, cli.Wide, cli.JSON, cli.YAML)
 	return command
 }
@@ -145,9 +145,19 @@ func (o *whyOptions) find(ctx context.Context, p *program, server decisions.Clie
 	return o.pods(p).Find(ctx, o.query(p))
 }
 
+// podLabels returns the labels of the pods in our manifests and in those of
+// aws-iam-authenticator, which may run our image.
+func podLabels() []string {
+	return []string{"app.kubernetes.io/name=authenticator", "k8s-app=aws-iam-authenticator"}
+}
+
 func (o *whyOptions) pods(p *program) *pods.Pods {
+	selectors := podLabels()
+	if o.selector != "" {
+		selectors = []string{o.selector}
+	}
 	return &pods.Pods{
-		Kubeconfig: o.cluster.kubectl.Kubeconfig, Context: o.cluster.kubectl.Context, Namespace: o.namespace, Selector: o.selector,
+		Kubeconfig: o.cluster.kubectl.Kubeconfig, Context: o.cluster.kubectl.Context, Namespace: o.namespace, Selectors: selectors,
 		StateDir: o.stateDir, Timeout: o.cluster.kubectl.Timeout, Err: p.err,
 	}
 }

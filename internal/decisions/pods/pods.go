@@ -30,8 +30,9 @@ const (
 type Pods struct {
 	// Kubeconfig and Context name the cluster, as kubectl's flags.
 	Kubeconfig, Context string
-	// Namespace and Selector find the pods.
-	Namespace, Selector string
+	Namespace           string
+	// Selectors are the labels of the pods. Each is tried until one finds pods.
+	Selectors []string
 	// StateDir is the state directory of the server in each pod.
 	StateDir string
 	// Timeout bounds a command of kubectl, but for a watch.
@@ -107,18 +108,20 @@ func (p *Pods) findEach(ctx context.Context, kubectl string, q decisions.Query) 
 
 // names returns the names of the pods, as pod/NAME.
 func (p *Pods) names(ctx context.Context, kubectl string) ([]string, error) {
-	output, err := p.kubectl(ctx, kubectl, "get", "pods", "--selector", p.Selector, "--output", "name")
-	if err != nil {
-		return nil, fmt.Errorf("finding the authenticator's pods: %w", err)
+	for _, selector := range p.Selectors {
+		output, err := p.kubectl(ctx, kubectl, "get", "pods", "--selector", selector, "--output", "name")
+		if err != nil {
+			return nil, fmt.Errorf("finding the authenticator's pods: %w", err)
+		}
+		pods := strings.Fields(string(output))
+		if len(pods) > maxPods {
+			return nil, fmt.Errorf("%d pods have the labels %s: expected at most %d (name fewer with --selector)", len(pods), selector, maxPods)
+		}
+		if len(pods) > 0 {
+			return pods, nil
+		}
 	}
-	pods := strings.Fields(string(output))
-	switch {
-	case len(pods) == 0:
-		return nil, fmt.Errorf("no pod in namespace %s has the labels %s (name others with --namespace and --selector)", p.Namespace, p.Selector)
-	case len(pods) > maxPods:
-		return nil, fmt.Errorf("%d pods have the labels %s: expected at most %d (name fewer with --selector)", len(pods), p.Selector, maxPods)
-	}
-	return pods, nil
+	return nil, fmt.Errorf("no pod in namespace %s has the labels %s (name others with --namespace and --selector)", p.Namespace, strings.Join(p.Selectors, " or "))
 }
 
 // ask asks the server in a pod.
