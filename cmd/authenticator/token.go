@@ -34,11 +34,10 @@ It gets AWS credentials as the AWS CLI does: from the environment, profiles, SSO
 process, web identity, or the instance metadata service. On a terminal, it asks for
 the MFA code of a profile with mfa_serial.
 
-With --cache, it keeps the token for 13 minutes at most, and the expiring
-credentials of a role, a web identity or IAM Identity Center, so that it asks
-for one MFA code a session. Only this user can read the files, in
-~/.kube/cache/kube-iam-authenticator. A change of the AWS configuration or of a key
-makes a new token.`,
+With --cache, it keeps the token for 13 minutes at most, and the expiring credentials of
+a role, a web identity or IAM Identity Center, so that it asks for one MFA code a
+session. Only this user can read the files, in ~/.kube/cache/kube-iam-authenticator. A
+change of the AWS configuration or of a key makes a new token.`,
 		Example: `  authenticator token --cluster-id my-cluster
   authenticator token --cluster-id my-cluster --cache --role arn:aws:iam::111122223333:role/KubernetesAdmin
   kubectl config set-credentials me --exec-api-version=client.authentication.k8s.io/v1 \
