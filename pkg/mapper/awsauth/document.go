@@ -107,7 +107,7 @@ func (r *reading) readText(name, content string, at origin) {
 		r.outdentedText(name, root)
 	default:
 		if rest == anotherDocument {
-			r.secondDocument(name)
+			r.secondDocument(name, false)
 		}
 		r.readValue(name, root)
 	}
@@ -158,8 +158,11 @@ func (r *reading) outdentedText(name string, value *yaml.Node) {
 	r.showLines(f.node())
 }
 
-func (r *reading) secondDocument(section string) {
+func (r *reading) secondDocument(section string, isManifest bool) {
 	f := unreadFault(r.text, anotherDocument)
+	if isManifest {
+		f.fix = "put each of the other manifests into a file of its own"
+	}
 	r.warn(mapper.SecondDocument, section, f.node(), f.cause, f.fix)
 }
 
