@@ -250,6 +250,9 @@ func flagText(name string, value *yaml.Node) (string, error) {
 		list, err := stringList(name, value)
 		return strings.Join(list, ","), err
 	}
+	if value.Kind == yaml.MappingNode {
+		return "", problemf(value, "write a value, or [VALUE, …]", "%s: expected a value or a list of values", name)
+	}
 	return stringValue(name, value)
 }
 
