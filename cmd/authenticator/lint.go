@@ -57,7 +57,7 @@ given; 2 invalid arguments, or a file that cannot be read; 3 the cluster cannot 
   authenticator lint --cluster --context my-cluster
   authenticator lint ~/.kube/config --cluster-id my-cluster
   authenticator lint --fix --eks aws-auth.yaml
-  helm template . | authenticator lint -o github -`,
+  helm template . --show-only templates/aws-auth.yaml | authenticator lint -o github -`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkArgs(args) },
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), p, args) },
 	}
