@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -107,7 +108,7 @@ func (r *reading) readText(name, content string, at origin) {
 		r.outdentedText(name, root)
 	default:
 		if rest == anotherDocument {
-			r.secondDocument(name, false)
+			r.secondDocument(name)
 		}
 		r.readValue(name, root)
 	}
@@ -158,10 +159,13 @@ func (r *reading) outdentedText(name string, value *yaml.Node) {
 	r.showLines(f.node())
 }
 
-func (r *reading) secondDocument(section string, isManifest bool) {
+func (r *reading) secondDocument(section string) {
 	f := unreadFault(r.text, anotherDocument)
-	if isManifest {
-		f.fix = "put each of the other manifests into a file of its own"
+	lines := strings.SplitAfterN(r.text.content, "\n", f.line+1)
+	rest := "\n" + lines[len(lines)-1]
+	hasSection := slices.ContainsFunc(sectionNames(), func(name string) bool { return strings.Contains(rest, name+":") })
+	if section == "" && !hasSection && strings.Contains(rest, "\nkind:") {
+		f.fix = "put the other manifest into a file of its own"
 	}
 	r.warn(mapper.SecondDocument, section, f.node(), f.cause, f.fix)
 }

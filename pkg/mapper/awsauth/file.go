@@ -32,7 +32,7 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	case rest == outdented:
 		return nil, fmt.Errorf("parsing mappings: %w", unreadFault(r.text, rest).error())
 	case rest == anotherDocument:
-		r.secondDocument("", value(root, "kind") != nil)
+		r.secondDocument("")
 	}
 	if isNone(root) {
 		r.noSections(root, false)

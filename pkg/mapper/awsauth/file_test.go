@@ -76,3 +76,20 @@ func TestFilesThatAreOdd(t *testing.T) {
 		})
 	}
 }
+
+// TestAnotherManifest checks what to do with another manifest in the file.
+func TestAnotherManifest(t *testing.T) {
+	const first = "kind: ConfigMap\ndata: {mapRoles: '[]'}\n---\n"
+	for rest, want := range map[string]string{
+		"kind: Secret\n":                                  "put the other manifest into a file of its own",
+		"apiVersion: v1\nkind: Secret\n":                  "put the other manifest into a file of its own",
+		"mapUsers: |\n  []\n":                             "remove the line --- and put everything into one document",
+		"kind: ConfigMap\ndata:\n  mapUsers: |\n    []\n": "remove the line --- and put everything into one document",
+		"data:\n  mapUsers: |\n    # kind:\n    []":       "remove the line --- and put everything into one document",
+	} {
+		result, err := awsauth.ParseFile([]byte(first+rest), nil, options())
+		if err != nil || len(result.Problems) != 1 || result.Problems[0].Fix != want {
+			t.Errorf("%q: %v, %v; want %s", rest, result.Problems, err, want)
+		}
+	}
+}
