@@ -157,6 +157,13 @@ func (g *General) NeedClusters() error {
 	return g.NeedClusterID()
 }
 
+// NamesCluster reports whether the configuration file has the cluster ID.
+func (g *General) NamesCluster() bool {
+	return g.Item != nil || slices.ContainsFunc(g.File.Values, func(value config.Value) bool {
+		return value.Flag == "cluster-id" && value.Text == g.ClusterID
+	})
+}
+
 // NeedClusterID returns an error if the cluster ID is missing or cannot be sent to STS.
 func (g *General) NeedClusterID() error {
 	if g.ClusterID == "" {
