@@ -255,6 +255,11 @@ func checkConfigValue(value config.Value) error {
 	case "role-paths":
 		_, err := mapper.ParseRolePaths(value.Text)
 		return err
+	case config.ReservedSource:
+		known := append(settings.BackendNames(), settings.SourceAWSAuthFile)
+		if !slices.Contains(known, settings.BackendName(value.Text)) {
+			return cli.Unknown("source", value.Text, known)
+		}
 	case "backend-mode":
 		for mode := range strings.SplitSeq(value.Text, ",") {
 			if !slices.Contains(settings.BackendNames(), settings.BackendName(mode)) {
