@@ -205,7 +205,7 @@ func importers() map[string][]string {
 		module + "/internal/decisions":        {"internal/decisions/pods", "internal/server", "cmd/authenticator"},
 		module + "/internal/decisions/pods":   {"cmd/authenticator"},
 		module + "/internal/encode":           {"internal/cli", "internal/convert", "internal/lint", "cmd/authenticator"},
-		module + "/internal/shell":            {"internal/convert", "internal/explain", "internal/kube", "internal/place", "pkg/token/presign", "cmd/..."},
+		module + "/internal/shell":            {"internal/convert", "internal/explain", "internal/kube", "internal/place", "pkg/lab", "pkg/lab/internal/provider", "pkg/token/presign", "cmd/..."},
 		module + "/internal/unixsocket":       {"internal/server", "pkg/lab", "cmd/authenticator"},
 		module + "/internal/authn":            {"internal/answer", "internal/assembly", "internal/cluster", "internal/decisions", "internal/explain", "internal/metrics", "internal/server", "internal/webhook", "cmd/authenticator"},
 		module + "/internal/config":           {"internal/assembly", "internal/lint", "internal/mappings", "internal/server", "internal/settings", "cmd/authenticator"},

@@ -68,7 +68,7 @@ func TestKilledLab(t *testing.T) {
 	eventually(t, watchDelay, "known to be dead", func() bool {
 		r := run("status")
 		return r.err != nil && strings.Contains(r.stdout, "by a killed lab") && strings.Contains(r.stderr, "a killed one left ") &&
-			strings.Contains(r.stderr, "lab up resumes it")
+			strings.Contains(r.stderr, " resumes it")
 	})
 	if cluster != "" { // one container has stopped too
 		docker(t, "stop", "--time", "0", cluster+"-worker")

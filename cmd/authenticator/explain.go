@@ -167,6 +167,8 @@ type explainMappings struct {
 	cluster  clusterFlags
 	// lenient makes a missing kubeconfig no error: the mappings are then unread.
 	lenient bool
+	// idChecked is set if the cluster is known to have the cluster ID.
+	idChecked bool
 	// stateDir is where the socket of a running server is.
 	stateDir string
 	// useSocket is set if the server is asked, and noServer says why it is not.
@@ -274,7 +276,7 @@ func givenServerFlag(flags *pflag.FlagSet) (given string) {
 func (o *explainMappings) place(p *program) *place.Place {
 	return &place.Place{
 		General: &p.General, Mapping: &o.Mapping, Filename: o.filename, Kubectl: o.cluster.of(p),
-		NoServer: o.noServer, Lenient: o.lenient, Files: p.mappings(), Err: p.err,
+		NoServer: o.noServer, IDChecked: o.idChecked, Lenient: o.lenient, Files: p.mappings(), Err: p.err,
 	}
 }
 

@@ -57,7 +57,7 @@ given; 2 invalid arguments, or a file that cannot be read; 3 the cluster cannot 
   authenticator lint --cluster --context my-cluster
   authenticator lint ~/.kube/config --cluster-id my-cluster
   authenticator lint --fix --eks aws-auth.yaml
-  helm template . | authenticator lint -o github -`,
+  helm template . --show-only templates/aws-auth.yaml | authenticator lint -o github -`,
 		Args: func(_ *cobra.Command, args []string) error { return o.checkArgs(args) },
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), p, args) },
 	}
@@ -255,6 +255,11 @@ func checkConfigValue(value config.Value) error {
 	case "role-paths":
 		_, err := mapper.ParseRolePaths(value.Text)
 		return err
+	case config.ReservedSource:
+		known := append(settings.BackendNames(), settings.SourceAWSAuthFile)
+		if !slices.Contains(known, settings.BackendName(value.Text)) {
+			return cli.Unknown("source", value.Text, known)
+		}
 	case "backend-mode":
 		for mode := range strings.SplitSeq(value.Text, ",") {
 			if !slices.Contains(settings.BackendNames(), settings.BackendName(mode)) {

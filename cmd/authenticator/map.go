@@ -14,6 +14,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/mapedit"
+	"github.com/kube-iam/authenticator/internal/shell"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
@@ -71,6 +72,31 @@ func (o *mapOptions) addFlags(flags *pflag.FlagSet) {
 func (o *mapOptions) addClusterFlags(flags *pflag.FlagSet) {
 	o.clusterFlags.addFlags(flags)
 	o.readingFlags.addFlags(flags)
+}
+
+// command returns another command about the same mappings, as it can be typed.
+func (o *mapOptions) command(p *program, words ...string) string {
+	words = append(append([]string{"authenticator"}, words...), o.where()...)
+	for i, word := range words {
+		words[i] = shell.Quote(word)
+	}
+	return p.typed(strings.Join(words, " "))
+}
+
+// where returns the flags that name the mappings, as they were given.
+func (o *mapOptions) where() []string {
+	if o.file != "" {
+		return []string{"-f", o.file}
+	}
+	return o.kubectl.Flags()
+}
+
+// lint returns the command that checks the same mappings.
+func (o *mapOptions) lint(p *program) string {
+	if o.file != "" {
+		return (&mapOptions{}).command(p, "lint", o.file)
+	}
+	return o.command(p, "lint", "--cluster")
 }
 
 // target returns where the mappings are.

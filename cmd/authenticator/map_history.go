@@ -46,8 +46,11 @@ edit, as a manifest.
 The history is in the ConfigMap kube-system/aws-auth-history.`,
 		Example: `  authenticator map history
   authenticator map history 3 > aws-auth.yaml`,
-		Args: maxOneNumber,
+		Args: maxOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.checkNumber(p, args); err != nil {
+				return err
+			}
 			entries, err := o.history(cmd.Context(), p)
 			if err != nil {
 				return err
@@ -89,8 +92,11 @@ even if nobody loses access; --yes skips the question. The history records it as
 edit too.`,
 		Example: `  authenticator map rollback
   authenticator map rollback 3 --dry-run`,
-		Args: maxOneNumber,
+		Args: maxOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.checkNumber(p, args); err != nil {
+				return err
+			}
 			o.askAlways = true
 			entries, err := o.history(cmd.Context(), p)
 			if err != nil {
@@ -113,14 +119,23 @@ edit too.`,
 	return command
 }
 
-// maxOneNumber accepts the number of an edit, or nothing.
-func maxOneNumber(_ *cobra.Command, args []string) error {
+// maxOne accepts the number of an edit, or nothing.
+func maxOne(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return cli.Usagef("unexpected argument %q", args[1])
 	}
-	if len(args) == 1 {
-		if n, err := strconv.Atoi(args[0]); err != nil || n < 1 {
-			return cli.Usagef("%q is not the number of an edit: \"authenticator map history\" lists them", args[0])
+	return nil
+}
+
+// checkNumber checks the number of an edit, if there is one.
+func (o *mapOptions) checkNumber(p *program, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if n, err := strconv.Atoi(args[0]); err != nil || n < 1 {
+		return &cli.Error{
+			Code: cli.ExitUsage, Hint: "this command lists the edits: " + o.command(p, "map", "history"),
+			Err: fmt.Errorf("%q is not the number of an edit", args[0]),
 		}
 	}
 	return nil

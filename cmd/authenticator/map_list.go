@@ -48,7 +48,7 @@ it has none. To see how an identity is mapped, run "authenticator explain".
 		Example: "  authenticator map get arn:aws:iam::111122223333:role/Admin -o yaml",
 		Args:    cli.NamedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			principal, err := parsePrincipal(args[0])
+			principal, err := o.principal(p, args[0])
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,10 @@ it has none. To see how an identity is mapped, run "authenticator explain".
 			if written, err := edit.Find(document, principal); err != nil {
 				return err
 			} else if len(written) > 0 {
-				return fmt.Errorf("the entry of %s in %s is ignored for a mistake: see \"authenticator lint\"", principal, written[0].Section)
+				return &cli.Error{
+					Code: cli.ExitFailure, Hint: "this command shows the mistake: " + o.lint(p),
+					Err: fmt.Errorf("the entry of %s in %s is ignored for a mistake", principal, written[0].Section),
+				}
 			}
 			return fmt.Errorf("%s is not mapped", principal)
 		},

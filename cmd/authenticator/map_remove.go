@@ -28,7 +28,7 @@ func newMapRemove(p *program) *cobra.Command {
   authenticator map remove 111122223333 permissionSetName=Admin,accountID=111122223333 -f aws-auth.yaml`,
 		Args: cli.NamedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			principals, err := parsePrincipals(args)
+			principals, err := o.principals(p, args)
 			if err != nil {
 				return err
 			}
@@ -48,10 +48,10 @@ func newMapRemove(p *program) *cobra.Command {
 	return command
 }
 
-func parsePrincipals(args []string) ([]edit.Principal, error) {
+func (o *mapOptions) principals(p *program, args []string) ([]edit.Principal, error) {
 	principals := make([]edit.Principal, len(args))
 	for i, arg := range args {
-		principal, err := parsePrincipal(arg)
+		principal, err := o.principal(p, arg)
 		if err != nil {
 			return nil, err
 		}
@@ -60,8 +60,8 @@ func parsePrincipals(args []string) ([]edit.Principal, error) {
 	return principals, nil
 }
 
-// parsePrincipal returns the principal that an argument names.
-func parsePrincipal(arg string) (edit.Principal, error) {
+// principal returns the principal that an argument names.
+func (o *mapOptions) principal(p *program, arg string) (edit.Principal, error) {
 	switch {
 	case len(arg) >= 4 && strings.EqualFold(arg[:4], "arn:"):
 		return edit.Principal{ARN: arg}, nil
@@ -80,7 +80,7 @@ func parsePrincipal(arg string) (edit.Principal, error) {
 		return edit.Principal{SSO: sso}, nil
 	}
 	return edit.Principal{}, &cli.Error{
-		Code: cli.ExitUsage, Hint: `"authenticator map list" shows which principals have a username`,
+		Code: cli.ExitUsage, Hint: "this command shows which principals have a username: " + o.command(p, "map", "list"),
 		Err: fmt.Errorf("%q is not a principal: expected an ARN, an account ID of 12 digits, or permissionSetName=NAME,accountID=ID", arg),
 	}
 }

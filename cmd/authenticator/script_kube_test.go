@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -47,9 +49,10 @@ func kubeAPI(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		respond(w, []byte(ts.ReadFile(args[2])))
 	})
-	server := httptest.NewServer(mux)
+	server := httptest.NewTLSServer(mux) // without TLS, client-go sends no credentials
 	ts.Defer(server.Close)
-	kubeconfig := fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- {name: c, cluster: {server: %q}}\ncontexts:\n- {name: blue, context: {cluster: c}}\ncurrent-context: blue\n", server.URL)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	kubeconfig := fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- {name: c, cluster: {server: %q, certificate-authority-data: %s}}\ncontexts:\n- {name: blue, context: {cluster: c}}\ncurrent-context: blue\n", server.URL, base64.StdEncoding.EncodeToString(ca))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(kubeconfig), 0o600))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/shell"
 )
 
 func newWhoami(p *program) *cobra.Command {
@@ -66,6 +68,9 @@ type apiServerAnswer struct {
 	ARN string `json:"arn,omitempty"`
 	// Error says why there is no answer; empty if there is one.
 	Error string `json:"error,omitempty"`
+	// clusterID is the ID with which the user signed in; empty if that is unknown, or if it
+	// was not with AWS.
+	clusterID string
 }
 
 func (o *whoamiOptions) run(ctx context.Context, p *program) error {
@@ -73,13 +78,17 @@ func (o *whoamiOptions) run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	o.lenient = true
+	answer := o.askAPIServer(ctx, p)
+	o.lenient, o.idChecked = true, answer.clusterID == p.ClusterID
 	explanation, err := o.explain(ctx, p, question)
 	if err != nil {
 		return err
 	}
-	w := whoami{explanation, o.askAPIServer(ctx, p)}
+	w := whoami{explanation, answer}
 	w.believeAPIServer()
+	if o.asksCluster(p) {
+		w.believeKubeconfig(p, o.asked)
+	}
 	if format := o.output.String(); format == cli.Table {
 		err = w.print(p.out)
 	} else {
@@ -102,9 +111,40 @@ func (w *whoami) believeAPIServer() {
 	w.Sentence = fmt.Sprintf("%s signs in as %s, as the API server says.", w.Principal.CanonicalARN, w.APIServer.Username)
 }
 
+// asksCluster reports whether the mappings are those of the kubeconfig's cluster.
+func (o *whoamiOptions) asksCluster(p *program) bool {
+	return !o.useSocket && p.ConfigPath == "" && o.filename == "" && o.AWSAuthFile == "" && o.DynamicFile == ""
+}
+
+// believeKubeconfig concludes from the ID with which the user of the kubeconfig signs in
+// that another one is wrong.
+func (w *whoami) believeKubeconfig(p *program, asked explain.Asked) {
+	id := w.APIServer.clusterID
+	if w.Result != explain.Mapped || id == "" || id == w.ClusterID {
+		return
+	}
+	w.Result, w.User, w.Rule = explain.NotMapped, nil, nil
+	w.Sentence = fmt.Sprintf("You do not sign in with a token for %s: the kubeconfig signs in to this cluster with the ID %s.", w.ClusterID, id)
+	words := []string{"authenticator", "whoami", "--cluster-id", id}
+	for _, flag := range []struct{ name, value string }{{"--profile", asked.Profile}, {"--region", asked.Region}, {"--role", asked.Role}} {
+		if flag.value != "" {
+			words = append(words, flag.name, flag.value)
+		}
+	}
+	words = slices.Concat(words, asked.Place, asked.Server)
+	for i, word := range words {
+		words[i] = shell.Quote(word)
+	}
+	w.Command = p.typed(strings.Join(words, " "))
+}
+
 // askAPIServer asks the API server of the kubeconfig who its user is.
 func (o *whoamiOptions) askAPIServer(ctx context.Context, p *program) apiServerAnswer {
-	client, err := o.cluster.client(p)
+	config, err := o.cluster.config(p)
+	if err != nil {
+		return apiServerAnswer{Error: err.Error()}
+	}
+	client, err := kube.NewClient(config)
 	if err != nil {
 		return apiServerAnswer{Error: err.Error()}
 	}
@@ -113,7 +153,27 @@ func (o *whoamiOptions) askAPIServer(ctx context.Context, p *program) apiServerA
 	if err != nil {
 		return apiServerAnswer{Error: err.Error()}
 	}
-	return apiServerAnswer{Username: user.Username, Groups: user.Groups, ARN: strings.Join(user.Extra["arn"], "")}
+	answer := apiServerAnswer{Username: user.Username, Groups: user.Groups, ARN: strings.Join(user.Extra["arn"], "")}
+	if answer.ARN != "" && config.ExecProvider != nil {
+		answer.clusterID = clusterIDOf(config.ExecProvider.Args)
+	}
+	return answer
+}
+
+// clusterIDOf returns the cluster ID in the arguments of a credential plugin; empty if they
+// have none.
+func clusterIDOf(args []string) string {
+	for i, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !slices.Contains([]string{"--cluster-id", "-i", "--cluster-name"}, name) {
+			continue
+		}
+		if !ok && i+1 < len(args) {
+			value = args[i+1]
+		}
+		return value
+	}
+	return ""
 }
 
 // print prints the answer for people.

@@ -27,7 +27,7 @@ control planes, each line begins with the name of its pod.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if follow && len(args) == 0 {
-				return cli.Usagef("--follow requires a PART (lab logs lists them)")
+				return cli.Usagef("--follow requires a PART (%s lists them)", typed(cmd, "logs"))
 			}
 			dir, err := dirOf(cmd)
 			if err != nil {
@@ -38,7 +38,7 @@ control planes, each line begins with the name of its pod.`,
 				return err
 			}
 			if info, err := lab.Status(dir); len(logs) == 0 && err == nil && !info.Running {
-				return fmt.Errorf("no logs are in %s (lab up starts a lab)", dir)
+				return fmt.Errorf("no logs are in %s (%s starts a lab)", dir, typed(cmd, "up"))
 			}
 			if len(args) == 0 {
 				return listLogs(cmd, dir, logs)

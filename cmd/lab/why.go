@@ -44,6 +44,10 @@ Exit codes: 0 found; 1 nothing found, or no lab runs; 2 invalid flags or argumen
 				}
 				return context.Cause(ctx)
 			}
+			// What it says about clocks is about AWS's.
+			if wrong := info.WrongClock(cmd.Context()); wrong != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "lab:", wrong)
+			}
 			if exited, ok := errors.AsType[*exec.ExitError](err); ok {
 				return &cli.Error{Code: exited.ExitCode()} // it printed why
 			}

@@ -28,6 +28,7 @@ func Explain(ctx context.Context, p *place.Place, sts *settings.STS, getenv func
 	facts := read.Facts
 	facts.ClusterID, facts.Partition, facts.Regions, facts.Now = p.ClusterID, sts.Partition, sts.STSRegions, now
 	facts.Note, facts.SessionUnknown, facts.Asked = q.Note, q.SessionUnknown, q.Asked
+	facts.IDUnchecked = q.Token != "" && !p.IDChecked && !p.NamesCluster()
 	decider, done, err := newCluster(ctx, p.General, sts, getenv, read, func() time.Time { return now })
 	if err != nil {
 		return explain.Explanation{}, err

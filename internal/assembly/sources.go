@@ -99,10 +99,14 @@ func (s Sources) newMountedFile(ctx context.Context, options awsauth.Options) (s
 	if g.Item != nil {
 		// The mappings are a part of the cluster's settings: an edit of them replaces it.
 		parsed := mountedfile.Parsed{Mappings: awsauth.ParseNode(g.Item.Mappings, nil, options)}
+		made, err := mountedfile.New(ctx, mountedfile.Config{Name: options.Source, Log: s.Log, Parse: func([]byte) (mountedfile.Parsed, error) { return parsed, nil }})
+		if err != nil {
+			return nil, err
+		}
 		for _, problem := range parsed.Mappings.Problems {
 			problem.Log(s.Log, "problem in "+g.ConfigPath)
 		}
-		return mountedfile.New(ctx, mountedfile.Config{Name: options.Source, Log: s.Log, Parse: func([]byte) (mountedfile.Parsed, error) { return parsed, nil }})
+		return made, nil
 	}
 	made, err := mountedfile.New(ctx, mountedfile.Config{
 		Name: options.Source, Path: g.ConfigPath, Started: g.File.Rest(), Log: s.Log,

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/internal/spelling"
 )
 
 // maxClusters is the maximum number of clusters of one server.
@@ -138,8 +140,14 @@ func (r *reading) readClusterKey(c *Cluster, key, value, item *yaml.Node) (err e
 		return nil
 	case slices.ContainsFunc(clusterKeys(), func(known string) bool { return strings.EqualFold(known, key.Value) }):
 		return r.readKey("server."+key.Value, key, value, item)
+	case settings()["server."+lower].flag != "":
+		return problemf(key, "write it below server, for all clusters", "clusters: %q is not a setting of one cluster", key.Value)
 	default:
-		return problemf(key, "supported: id, default, "+strings.Join(clusterKeys(), ", "), "clusters: unknown key %q", key.Value)
+		known := append([]string{"id", "default"}, clusterKeys()...)
+		if nearest := spelling.Nearest(key.Value, known); nearest != "" {
+			return problemf(key, "did you mean "+nearest+"?", "clusters: unknown key %q", key.Value)
+		}
+		return problemf(key, "supported: "+strings.Join(known, ", "), "clusters: unknown key %q", key.Value)
 	}
 }
 

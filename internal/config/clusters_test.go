@@ -30,8 +30,8 @@ func TestClusters(t *testing.T) {
 		"two of one ID":           {"\n- id: blue\n- id: green\n- id: blue\n", `line 4: clusters: the ID "blue" is on line 2 already (give each cluster its own ID)`},
 		"two defaults":            {"\n- {id: blue, default: true}\n- {id: green, default: true}\n", `line 3: clusters: clusters "blue" and "green" are both the default (set default: true on one of them)`},
 		"no boolean":              {"[{id: blue, default: [true]}]", "line 1: clusters: default: expected true or false"},
-		"an unknown key":          {"\n- id: blue\n  backendmodes: []\n", "line 3: clusters: unknown key \"backendmodes\" (supported: id, default, awsAuthFile, backendMode"},
-		"a key of the server":     {"\n- id: blue\n  port: 1\n", "line 3: clusters: unknown key \"port\""},
+		"an unknown key":          {"\n- id: blue\n  backendmodes: []\n", "line 3: clusters: unknown key \"backendmodes\" (did you mean backendMode?)"},
+		"a key of the server":     {"\n- id: blue\n  port: 1\n", "line 3: clusters: \"port\" is not a setting of one cluster (write it below server, for all clusters)"},
 		"a key twice":             {"\n- id: blue\n  master: a\n  Master: b\n", "line 4: clusters: \"Master\" is set on line 3 already"},
 		"an invalid value":        {"\n- id: blue\n  scrubbedAccounts: {}\n", "line 3: server.scrubbedAccounts: expected a list"},
 	} {

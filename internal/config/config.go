@@ -71,6 +71,17 @@ type ReservedPrefixes struct {
 	Prefixes []string
 }
 
+// ReservedSource takes the place of a flag in the values of [File.ReservedSources].
+const ReservedSource = "reserved-source"
+
+// ReservedSources returns the sources of the reserved prefixes as values, to check them.
+func (f *File) ReservedSources() (values []Value) {
+	for _, reserved := range f.ReservedPrefixes {
+		values = append(values, Value{Key: "server.reservedPrefixConfig", Line: reserved.Line, Flag: ReservedSource, Text: reserved.Source})
+	}
+	return values
+}
+
 // Parse parses a configuration file. An unknown key is an error: otherwise a misspelt
 // key would leave a guard off. The error is a [*Problem] or an [*awsauth.SyntaxError],
 // unless the file is too large.
@@ -249,6 +260,9 @@ func flagText(name string, value *yaml.Node) (string, error) {
 	if value.Kind == yaml.SequenceNode {
 		list, err := stringList(name, value)
 		return strings.Join(list, ","), err
+	}
+	if value.Kind == yaml.MappingNode {
+		return "", problemf(value, "write a value, or [VALUE, …]", "%s: expected a value or a list of values", name)
 	}
 	return stringValue(name, value)
 }

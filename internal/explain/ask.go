@@ -65,8 +65,31 @@ func NewHandler(answer func(context.Context, Question) (Explanation, error)) htt
 	})
 }
 
-// Ask asks the server at a URL.
+// Ask asks the server at a URL. A server of another version may reject a question with
+// fields that it does not know. It is then asked without the flags of the question, which
+// are only for the commands in its answer.
 func Ask(ctx context.Context, client *http.Client, url string, q Question) (Explanation, error) {
+	e, err := ask(ctx, client, url, q)
+	if other, ok := errors.AsType[*otherVersionError](err); ok && other.code == http.StatusBadRequest {
+		q.Asked = Asked{}
+		e, err = ask(ctx, client, url, q)
+		e.Mappings.Because += "; it is of another version, so its commands may lack flags that you gave"
+	}
+	return e, err
+}
+
+// An otherVersionError is about a server that does not understand the question.
+type otherVersionError struct {
+	code   int
+	status string
+}
+
+func (e *otherVersionError) Error() string {
+	return "asking the server: it responds " + e.status +
+		", so it is most likely of another version than this program (ask with the server's own program, or restart the server with this one)"
+}
+
+func ask(ctx context.Context, client *http.Client, url string, q Question) (Explanation, error) {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("asking the server: %w", err)
@@ -86,7 +109,7 @@ func Ask(ctx context.Context, client *http.Client, url string, q Question) (Expl
 		return Explanation{}, fmt.Errorf("asking the server: %s", bytes.TrimSpace(why))
 	}
 	if response.StatusCode != http.StatusOK {
-		return Explanation{}, fmt.Errorf("asking the server: it answers %s (is it of the same version?)", response.Status)
+		return Explanation{}, &otherVersionError{response.StatusCode, response.Status}
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err == nil && len(text) > maxAnswer {

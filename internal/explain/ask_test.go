@@ -1,8 +1,10 @@
 package explain_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -61,11 +63,37 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
+// TestAskOlder checks that a server without the field asked still answers, and that the
+// answer says what it may lack.
+func TestAskOlder(t *testing.T) {
+	bob := mappertest.User(t, account, "bob")
+	handler := explain.NewHandler(func(_ context.Context, asked explain.Question) (explain.Explanation, error) {
+		if diff := cmp.Diff(explain.Question{Principal: bob, Cluster: "blue"}, asked); diff != "" {
+			t.Errorf("asked (-want +got)\n%s", diff)
+		}
+		return setting{}.explain(t, user(users+"rob"), bob), nil
+	})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || strings.Contains(string(body), `"asked"`) { // an unknown field
+			http.Error(w, "expected a token or a principal", http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		handler.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	got, err := explain.Ask(t.Context(), server.Client(), server.URL, explain.Question{Principal: bob, Cluster: "blue", Asked: explain.Asked{Profile: "work"}})
+	if err != nil || got.Sentence == "" || !strings.HasSuffix(got.Mappings.Because, "; it is of another version, so its commands may lack flags that you gave") {
+		t.Errorf("%v, %+v", err, got.Mappings)
+	}
+}
+
 // TestAskFails checks a server that is another, or gone.
 func TestAskFails(t *testing.T) {
 	bob := explain.Question{Principal: mappertest.User(t, account, "bob")}
 	for want, handler := range map[string]http.HandlerFunc{
-		"it answers 404 Not Found (is it of the same version?)": http.NotFound,
+		"asking the server: it responds 404 Not Found, so it is most likely of another version than this program (ask with the server's own program": http.NotFound,
 		"asking the server: the server has no cluster green": explain.NewHandler(func(context.Context, explain.Question) (explain.Explanation, error) {
 			return explain.Explanation{}, errors.New("the server has no cluster green")
 		}).ServeHTTP,

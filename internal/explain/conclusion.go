@@ -60,6 +60,9 @@ func concludeMapped(facts Facts, e Explanation) (sentence, command string) {
 			return fmt.Sprintf("%s. That may not be what the entry means: %s (%s).", sentence, p.Message, p.Fix), edit(facts, p.Source, p.Line)
 		}
 	}
+	if facts.IDUnchecked {
+		return fmt.Sprintf("%s, if the ID of the cluster is %s: that was not checked.", sentence, facts.ClusterID), ""
+	}
 	return sentence + ".", ""
 }
 

@@ -18,6 +18,9 @@ const maxRules = 10_000
 type Facts struct {
 	// ClusterID is the ID of the cluster, and Partition its partition.
 	ClusterID, Partition string
+	// IDUnchecked is set if nothing but the asker says that the cluster has the ID, for
+	// which the token is made.
+	IDUnchecked bool
 	// Regions are the regions whose STS endpoints tokens may name; empty for all.
 	Regions []string
 	// From and Because describe where the mappings come from, and why from there.

@@ -16,6 +16,9 @@ const staleAfter = time.Hour
 // Write writes a file as a whole or not at all. It removes what a killed process left of
 // an earlier write.
 func Write(path string, content []byte, mode fs.FileMode) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("writing %s: %w", path, checkRegular(path, info))
+	}
 	return place(path, content, mode, os.Rename)
 }
 

@@ -46,7 +46,14 @@ func readKubeconfig(ctx context.Context, path, master string) (*rest.Config, err
 		}
 	}
 	overrides := &clientcmd.ConfigOverrides{ClusterInfo: api.Cluster{Server: master}}
-	return clientcmd.NewDefaultClientConfig(*config, overrides).ClientConfig()
+	made, err := clientcmd.NewDefaultClientConfig(*config, overrides).ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		err = errors.New("it has no current-context, with a cluster and a user")
+	}
+	if err != nil && path != "" {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return made, err
 }
 
 // UserCluster returns the entry of the cluster of a context in a kubeconfig. Its paths

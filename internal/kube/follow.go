@@ -32,6 +32,8 @@ type Follower struct {
 	Log *slog.Logger
 
 	unreachable bool
+	// hasRead is set once a call succeeded.
+	hasRead bool
 }
 
 // ListWatch returns what an informer needs. While the API server does not respond, it
@@ -61,6 +63,7 @@ func untilItResponds[T any](ctx context.Context, f *Follower, call func() (T, er
 		if !apierrors.IsInvalid(err) {
 			f.Observe(err)
 		}
+		f.hasRead = f.hasRead || err == nil
 		if responds(err) {
 			if f.unreachable {
 				f.unreachable = false
@@ -70,7 +73,11 @@ func untilItResponds[T any](ctx context.Context, f *Follower, call func() (T, er
 		}
 		if !f.unreachable {
 			f.unreachable = true
-			f.Log.Error("the API server does not respond: what was read last stays in force", "error", err)
+			effect := "what was read last stays in force"
+			if !f.hasRead {
+				effect = "nothing was read yet, so the server is not ready"
+			}
+			f.Log.Error("the API server does not respond: "+effect, "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -72,7 +72,13 @@ func TestFollower(t *testing.T) {
 				if lines := strings.Count(log.String(), "\n"); lines != test.logs {
 					t.Errorf("%d lines are logged, want %d: %s", lines, test.logs, log.String())
 				}
-				if took, most := time.Since(started), time.Duration(len(test.errs))*time.Second; took > most {
+				follower.Objects = &objects{errs: []error{refused}}
+				_, _ = follower.ListWatch().ListWithContext(t.Context(), metav1.ListOptions{})
+				hasRead := test.wantErr == nil
+				if strings.Contains(log.String(), "what was read last stays in force") != hasRead || strings.Contains(log.String(), "nothing was read yet, so the server is not ready") != (len(test.errs) > 1 || !hasRead) {
+					t.Errorf("after another outage, logged %s", log.String())
+				}
+				if took, most := time.Since(started), time.Duration(len(test.errs)+1)*time.Second; took > most {
 					t.Errorf("it took %s, want at most %s", took, most)
 				}
 			})

@@ -80,7 +80,7 @@ func (f *fixer) try(problems []mapper.Problem) bool {
 		return false
 	}
 	report, err := File(content, f.opts)
-	if err != nil {
+	if err != nil || report.isInvalid() && !f.report.isInvalid() {
 		return false
 	}
 	for code, n := range fixes {

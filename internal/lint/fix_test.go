@@ -61,6 +61,10 @@ func TestFix(t *testing.T) {
 		{"a placeholder without quotes in a file of lists", "mapRoles:\n- rolearn: " + role + "A\n  username: {{SessionName}}:a\n", "", "mapRoles:\n- rolearn: " + role + "A\n  username: \"{{SessionName}}:a\"\n", "now {{SessionName}}:a"},
 		{"a section that is misspelt", "maproles:\n" + b, "", "mapRoles:\n" + b, "gains access: role B"},
 		{"a section that is misspelt beside the right one", "maproles:\n" + b + entryA, "", "", ""},
+		{"two sections that are misspelt", "mapRole:\n" + b + "maproles: []\n", "mapRole:\n" + b + "mapRoles: []\n", "same", ""},
+		{"several groups in a text", entryA + "  groups: x,z\n", "", "", ""},
+		{"white space within an ARN", "mapRoles:\n- rolearn: " + role + "a b\n  username: a:{{SessionName}}\n", "", "", ""},
+		{"a placeholder that is not closed", "mapRoles:\n- rolearn: " + role + "A\n  username: a:{{SessionName\n", "", "", ""},
 		{"an entry of a mapped account", "mapRoles:\n- rolearn: " + role + "x/A\n  username: a:{{SessionName}}\nmapAccounts: ['111122223333']\n", "", "mapRoles:\n- rolearn: " + role + "A\n  username: a:{{SessionName}}\nmapAccounts: ['111122223333']\n", "changes access: role A"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -134,11 +134,10 @@ func (p *plugin) readCommand() {
 
 func (p *plugin) readArguments() {
 	for item := range items(field(p.exec, "args")) {
-		if item.Kind == yaml.ScalarNode && (item.Tag == "!!str" || item.Tag == "!!null") {
-			p.args = append(p.args, argument{item.Value, item})
-			continue
+		if item.Kind != yaml.ScalarNode || item.Tag != "!!str" && item.Tag != "!!null" {
+			p.notText(item, "an argument")
 		}
-		p.notText(item, "an argument")
+		p.args = append(p.args, argument{item.Value, item})
 	}
 }
 
@@ -156,6 +155,7 @@ func (p *plugin) readEnvironment() {
 			p.problem(ExecNotText, mapper.Warning, item, fmt.Sprintf("the variable %s of env has no value", name), "the plugin gets an empty one", "add value:, or remove the variable")
 		case value.Kind != yaml.ScalarNode || value.Tag != "!!str":
 			p.notText(value, "the value of "+name)
+			fallthrough
 		default:
 			p.env[name] = value.Value
 		}

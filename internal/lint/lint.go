@@ -103,6 +103,9 @@ func (r *Report) count(code mapper.Code) (n int) {
 	return n
 }
 
+// isInvalid reports whether the file as a whole cannot be read.
+func (r *Report) isInvalid() bool { return r.count(FileInvalid)+r.count(ConfigInvalid) > 0 }
+
 // text returns the text that a problem is in.
 func (r *Report) text(p mapper.Problem) string {
 	if whole, ok := r.texts[""]; ok {

@@ -21,9 +21,9 @@ func (p *plugin) checkAWS() {
 	p.wrongFlag(command, "--cluster-name", "-i")
 	p.wrongFlag(command, "--role-arn", "-r", "--role")
 	p.checkRole("--role-arn")
-	name, at := p.flag("--cluster-name", "--cluster-id")
+	name, at := p.flag("--cluster-name", "--cluster-id", "-i")
 	p.checkCluster(name, at, "--cluster-name")
-	p.checkProfile("--profile", "--role-arn")
+	p.checkProfile("AWS_PROFILE to env, or --profile to args", "--profile", "--role-arn")
 }
 
 // checkAuthenticator checks the arguments of this program's token command, or of
@@ -48,7 +48,11 @@ func (p *plugin) checkAuthenticator(program string) {
 		return // the ID may be in that file
 	}
 	p.checkCluster(id, at, "--cluster-id")
-	p.checkProfile("--role", "-r", "--profile")
+	add := "AWS_PROFILE to env, or --profile to args"
+	if program == "aws-iam-authenticator" {
+		add = "AWS_PROFILE to env"
+	}
+	p.checkProfile(add, "--role", "-r", "--profile")
 }
 
 // checkRole checks the role that the plugin assumes.
@@ -87,8 +91,9 @@ func (p *plugin) checkCluster(id string, at *yaml.Node, name string) {
 	}
 }
 
-// checkProfile reports a plugin that signs with whatever credentials the shell has.
-func (p *plugin) checkProfile(flags ...string) {
+// checkProfile reports a plugin that signs with whatever credentials the shell has. Add is
+// what selects others.
+func (p *plugin) checkProfile(add string, flags ...string) {
 	if _, at := p.flag(flags...); at != nil {
 		return
 	}
@@ -97,5 +102,5 @@ func (p *plugin) checkProfile(flags ...string) {
 			return
 		}
 	}
-	p.problem(ExecNoProfile, mapper.Warning, p.exec, "env has no AWS_PROFILE", "kubectl signs in with whichever AWS credentials its shell has", "add AWS_PROFILE to env")
+	p.problem(ExecNoProfile, mapper.Warning, p.exec, "no AWS profile is named", "kubectl signs in with whichever AWS credentials its shell has", "add "+add)
 }

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -22,19 +23,19 @@ func (r *Report) checkServerConfig(content []byte, opts Options) {
 	for _, w := range file.Warnings {
 		r.add(mapper.Problem{Code: ConfigNoEffect, Severity: mapper.Warning, Line: w.Line, Column: w.Column, Message: w.Err.Error(), Fix: w.Fix})
 	}
-	r.checkSettings(file.Values, mappings, "", opts)
+	r.checkSettings(file, mappings, "", opts)
 	for _, cluster := range file.Clusters {
 		// The keys of an item are those below server.
-		r.checkSettings(cluster.Settings.Values, cluster.Mappings, "server.", opts)
+		r.checkSettings(cluster.Settings, cluster.Mappings, "server.", opts)
 	}
 }
 
 // checkSettings checks the values of a configuration, and its mappings as the server reads
 // them with those values. The prefix is that of keys which the file does not have.
-func (r *Report) checkSettings(values []config.Value, mappings *yaml.Node, prefix string, opts Options) {
+func (r *Report) checkSettings(file *config.File, mappings *yaml.Node, prefix string, opts Options) {
 	read := opts.Mappings
 	read.AssumedRoles = awsauth.AssumedRolesAsRole
-	for _, value := range values {
+	for _, value := range slices.Concat(file.Values, file.ReservedSources()) {
 		if opts.CheckValue != nil {
 			if err := opts.CheckValue(value); err != nil {
 				r.add(mapper.Problem{

@@ -29,6 +29,8 @@ type Place struct {
 	Kubectl *kube.Kubectl
 	// NoServer says why no running server is asked.
 	NoServer string
+	// IDChecked is set if the cluster is known to have the cluster ID of General.
+	IDChecked bool
 	// Lenient makes a missing kubeconfig no error: the mappings are then unread.
 	Lenient bool
 	Files   mappings.Reader

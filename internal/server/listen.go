@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"syscall"
 
@@ -90,14 +91,20 @@ func (c *Config) listen(h handlers, serving *certificate.Serving) ([]httpserver.
 	return endpoints, nil
 }
 
-// listen listens on an address. If the address is in use, the error names the flag to
-// change.
+// listen listens on an address. The error names the flag to change.
 func listen(flag, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("listening on %s: the address is already in use (choose another port with %s)", address, flag)
-	}
-	if err != nil {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		if flag == "--port" {
+			flag = "--address"
+		}
+		return nil, fmt.Errorf("listening on %s: this machine does not have the address (name one that it has with %s)", address, flag)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("listening on %s: user %d may not use the port (choose one above 1023 with %s)", address, os.Getuid(), flag)
+	case err != nil:
 		return nil, fmt.Errorf("listening: %w", err)
 	}
 	return listener, nil

@@ -70,3 +70,16 @@ func TestOnlyReviewsNeedAClientCertificate(t *testing.T) {
 		}
 	}
 }
+
+// TestListenFails checks that an error names the flag to change.
+func TestListenFails(t *testing.T) {
+	for _, test := range []struct{ flag, address, want string }{
+		{"--port", "192.0.2.1:0", "listening on 192.0.2.1:0: this machine does not have the address (name one that it has with --address)"},
+		{"--metrics-bind-address", "192.0.2.1:0", "with --metrics-bind-address)"},
+		{"--health-port", ":no-such-service", "listening: "},
+	} {
+		if _, err := listen(test.flag, test.address); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s %s: %v, want %s", test.flag, test.address, err, test.want)
+		}
+	}
+}

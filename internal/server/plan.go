@@ -39,7 +39,7 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 	if !clusters.several {
 		kubeconfig := "writes " + c.Endpoint.GenerateKubeconfig
 		if c.KubeconfigPregenerated {
-			kubeconfig = "exists already (--kubeconfig-pregenerated)"
+			kubeconfig = "is not written (--kubeconfig-pregenerated)"
 		}
 		row("kubeconfig", "%s", kubeconfig)
 		printOwners(row, &c.Cluster)

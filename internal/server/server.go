@@ -3,7 +3,10 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -101,6 +104,14 @@ func (c *Config) checkMetricsAddress() error {
 
 // Run serves until ctx is done.
 func Run(ctx context.Context, c *Config) error {
+	err := run(ctx, c)
+	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path, fs.ErrPermission) {
+		return fmt.Errorf("%w (the server runs as user %d, who needs that right)", err, os.Getuid())
+	}
+	return err
+}
+
+func run(ctx context.Context, c *Config) error {
 	defer runtime.KeepAlive(newBallast())
 	if err := c.check(); err != nil {
 		return err
@@ -132,7 +143,7 @@ func Run(ctx context.Context, c *Config) error {
 	}
 	clients, err := assembly.NewClients(ctx, c.ClientCA, log)
 	if err != nil {
-		return err
+		return cli.Usagef("--client-ca-file: %w", err)
 	}
 	err = clusters.assemble(ctx, assembly.Shared{
 		Limiter: limiter, Denied: denied, Clients: clients, Cache: authn.CacheConfig{TTL: c.CacheTTL}, Clocks: clocks, Metrics: metrics, Log: log,

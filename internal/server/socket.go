@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -41,7 +43,12 @@ type socketServer struct {
 
 // open opens the socket, and returns nil if that fails.
 func (s *socketServer) open() net.Listener {
-	listener, err := unixsocket.Listen(s.path)
+	// Without a certificate of its own, the server has not made the directory yet.
+	err := os.MkdirAll(filepath.Dir(s.path), 0o755)
+	var listener net.Listener
+	if err == nil {
+		listener, err = unixsocket.Listen(s.path)
+	}
 	if err != nil {
 		s.warn.Do(func() {
 			s.log.Warn("the server runs without its local socket, so authenticator why and explain cannot ask it", "error", err)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ import (
 
 // TestSocket serves the decisions while a client watches, and ends with the server.
 func TestSocket(t *testing.T) {
-	path := settings.SocketPath(t.TempDir())
+	path := settings.SocketPath(filepath.Join(t.TempDir(), "missing")) // it is made
 	recorder := decisions.NewRecorder()
 	recorder.Record("blue", authn.Decision{Outcome: authn.Unmapped, ID: "K3QF7M2A"})
 	socket := &socketServer{path: path, handler: socketRoutes(recorder, nil), log: slog.New(slog.DiscardHandler)}

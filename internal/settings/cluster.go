@@ -91,7 +91,14 @@ func CheckNoClusterFlags(flags *pflag.FlagSet) error {
 	flags.Visit(func(flag *pflag.Flag) {
 		ofCluster := own.Lookup(flag.Name) != nil || flag.Name == "cluster-id" || flag.Name == "generate-kubeconfig" || flag.Name == "kubeconfig-pregenerated"
 		if ofCluster && !slices.Contains([]string{DenyFlag, "sts-endpoint", "sts-endpoint-dial"}, flag.Name) {
-			given = cli.Usagef("--%s is for one cluster, and the configuration has clusters: set it in their items", flag.Name)
+			remedy := "set it in their items"
+			switch flag.Name {
+			case "kubeconfig-pregenerated":
+				remedy = "leave it out: the server writes no kubeconfig for an item without generateKubeconfig"
+			case "cluster-id":
+				remedy = "leave it out: each item has an id"
+			}
+			given = cli.Usagef("--%s is for one cluster, and the configuration has clusters: %s", flag.Name, remedy)
 		}
 	})
 	return given

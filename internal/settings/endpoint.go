@@ -65,8 +65,10 @@ func (e *Endpoint) Check() error {
 	if err := CheckPort("--port", e.Port); err != nil {
 		return err
 	}
-	if e.Hostname == "" {
-		return cli.Usagef("--hostname must not be empty")
+	for flag, value := range map[string]string{"--hostname": e.Hostname, "--state-dir": e.StateDir, "--generate-kubeconfig": e.GenerateKubeconfig} {
+		if value == "" { // as of an unset variable of a shell
+			return cli.Usagef("%s must not be empty", flag)
+		}
 	}
 	if parsed, err := url.Parse(e.URL()); err != nil || parsed.Hostname() != e.Hostname || strings.ContainsAny(e.Hostname, " %") {
 		return cli.Usagef("--hostname %q is not a host name or an IP address", e.Hostname)
@@ -125,6 +127,9 @@ func (e *Endpoint) Files() certificate.Files {
 // [certificate.Config].
 func (e *Endpoint) Certificate(ctx context.Context, changed func(trusted []byte), log *slog.Logger) (*certificate.Serving, error) {
 	pair, err := e.Files().LoadOrGenerate(ctx, e.Hostname, e.Address, time.Now())
+	if err != nil && e.TLSCert != "" {
+		err = fmt.Errorf("--tls-cert-file and --tls-private-key-file: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}

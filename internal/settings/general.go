@@ -157,6 +157,13 @@ func (g *General) NeedClusters() error {
 	return g.NeedClusterID()
 }
 
+// NamesCluster reports whether the configuration file has the cluster ID.
+func (g *General) NamesCluster() bool {
+	return g.Item != nil || slices.ContainsFunc(g.File.Values, func(value config.Value) bool {
+		return value.Flag == "cluster-id" && value.Text == g.ClusterID
+	})
+}
+
 // NeedClusterID returns an error if the cluster ID is missing or cannot be sent to STS.
 func (g *General) NeedClusterID() error {
 	if g.ClusterID == "" {
@@ -195,7 +202,12 @@ func (g *General) ReservedPrefixes(sources []string) (prefixes map[string][]stri
 		name := BackendName(reserved.Source)
 		switch known := append(BackendNames(), SourceAWSAuthFile); {
 		case !slices.Contains(known, name):
-			return nil, nil, cli.Usagef("reading %s: %w", place, cli.Unknown("source", reserved.Source, known))
+			if g.Item != nil { // whose error names the file
+				place = fmt.Sprintf("line %d: reservedPrefixConfig", reserved.Line)
+			} else {
+				place = "reading " + place
+			}
+			return nil, nil, cli.Usagef("%s: %w", place, cli.Unknown("source", reserved.Source, known))
 		case !slices.Contains(sources, name):
 			warnings = append(warnings, fmt.Sprintf("%s has no effect: neither --backend-mode nor --aws-auth-file names source %s", place, name))
 		default:

@@ -78,6 +78,9 @@ func (o *Mapping) AddSourceFlags(flags *pflag.FlagSet) {
 
 // Check returns an error for an invalid flag.
 func (o *Mapping) Check() error {
+	if scheme, _, ok := strings.Cut(o.Master, "://"); ok && scheme != "https" && scheme != "http" {
+		return cli.Usagef("--master %q: expected an https URL, such as https://10.0.0.1:6443", o.Master)
+	}
 	if o.EC2QPS < 0 {
 		return cli.Usagef("--ec2-describeInstances-qps must not be negative")
 	}

@@ -60,7 +60,7 @@ func claimDir(path string) (_ *claim, err error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s (lab down ends it)", ErrRunning, dir.Path())
+			return nil, fmt.Errorf("%w: %s (%s ends it)", ErrRunning, dir.Path(), provider.Command(dir.Path(), "down"))
 		}
 		return nil, fmt.Errorf("locking the lab's directory %s: %w", dir.Path(), err)
 	}

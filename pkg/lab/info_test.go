@@ -21,8 +21,8 @@ func TestStatus(t *testing.T) {
 		want    Info
 		ready   string // "" if it is
 	}{
-		"no directory": {prepare: func(*testing.T, string) {}, ready: "(lab up starts one)"},
-		"never a lab":  {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, "x"), "") }, ready: "(lab up starts one)"},
+		"no directory": {prepare: func(*testing.T, string) {}, ready: "(lab up --dir "},
+		"never a lab":  {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, "x"), "") }, ready: "(lab up --dir "},
 		"up":           {prepare: func(t *testing.T, dir string) { publish(t, dir, up) }, want: up},
 		"coming up":    {prepare: func(t *testing.T, dir string) { publish(t, dir, Info{PID: 4711}) }, want: Info{PID: 4711}, ready: "it is still coming up (process 4711)"},
 		"came up":      {prepare: func(t *testing.T, dir string) { publish(t, dir, Info{PID: 4711}, up) }, want: up},
@@ -30,11 +30,11 @@ func TestStatus(t *testing.T) {
 			if err := publish(t, dir, up).withdraw(); err != nil {
 				t.Fatal(err)
 			}
-		}, ready: "(lab up starts one)"},
+		}, ready: "(lab up --dir "},
 		// Process 1 runs: a recorded PID alone proves nothing.
-		"killed":                {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, infoFile), `{"running":true,"pid":1}`) }, ready: "(lab up starts one)"},
-		"killed while it wrote": {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, newInfoFile), `{"runn`) }, ready: "(lab up starts one)"},
-		"of a full disk":        {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, infoFile), "") }, ready: "(lab up starts one)"},
+		"killed":                {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, infoFile), `{"running":true,"pid":1}`) }, ready: "(lab up --dir "},
+		"killed while it wrote": {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, newInfoFile), `{"runn`) }, ready: "(lab up --dir "},
+		"of a full disk":        {prepare: func(t *testing.T, dir string) { write(t, filepath.Join(dir, infoFile), "") }, ready: "(lab up --dir "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

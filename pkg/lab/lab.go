@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -158,13 +157,7 @@ type Lab struct {
 const anyPort = "127.0.0.1:0"
 
 // DefaultDir returns the default directory of a lab.
-func DefaultDir() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding a directory for the lab (name one with --dir): %w", err)
-	}
-	return filepath.Join(cache, "kube-iam-lab"), nil
-}
+func DefaultDir() (string, error) { return provider.DefaultDir() }
 
 func (c Config) withDefaults() (Config, error) {
 	var err error

@@ -22,13 +22,13 @@ const ownerKubeconfigFile = "owner.kubeconfig"
 func (l *Lab) signInAsOwner(ctx context.Context) error {
 	environment := append(l.info.Environ(os.Environ()), "AWS_CLI_AUTO_PROMPT=off", "KUBECONFIG="+l.path(ownerKubeconfigFile))
 	if _, err := lookPath("aws", environment); err == nil {
-		if _, err := shell(ctx, environment, "aws eks update-kubeconfig --name "+ClusterName+" --role-arn "+l.info.OwnerARN); err != nil {
+		if _, err := runShell(ctx, environment, "aws eks update-kubeconfig --name "+ClusterName+" --role-arn "+l.info.OwnerARN); err != nil {
 			return err
 		}
 	} else if err := l.writeOwnerKubeconfig(); err != nil {
 		return err
 	}
-	if _, err := shell(ctx, environment, "kubectl auth whoami"); err != nil {
+	if _, err := runShell(ctx, environment, "kubectl auth whoami"); err != nil {
 		return fmt.Errorf("%w; the authenticator's log says:\n%s", err, l.AuthenticatorLog(context.WithoutCancel(ctx)))
 	}
 	l.info.OwnerKubeconfig = l.path(ownerKubeconfigFile)
@@ -43,8 +43,8 @@ func (l *Lab) writeOwnerKubeconfig() error {
 		&api.Cluster{Server: l.info.Endpoint, CertificateAuthorityData: l.admin.CAData}, &api.AuthInfo{Exec: plugin})
 }
 
-// shell runs a command and returns its output.
-func shell(ctx context.Context, environment []string, command string) (string, error) {
+// runShell runs a command and returns its output.
+func runShell(ctx context.Context, environment []string, command string) (string, error) {
 	run := exec.CommandContext(ctx, "sh", "-c", command)
 	run.Env = environment
 	var stdout, stderr bytes.Buffer

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/process"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/provider/kind"
 )
 
@@ -116,15 +117,15 @@ func (i Info) ended() error {
 	case 0:
 		return nil
 	case 1:
-		return fmt.Errorf("%s of the lab in %s has ended (lab logs shows why, lab restart %[1]s starts it)", names[0], i.Dir)
+		return fmt.Errorf("%s of the lab in %s has ended (%s shows why, %s starts it)", names[0], i.Dir, i.command("logs"), i.command("restart", names[0]))
 	}
-	return fmt.Errorf("%s of the lab in %s have ended (lab logs shows why, lab restart starts all)", strings.Join(names, ", "), i.Dir)
+	return fmt.Errorf("%s of the lab in %s have ended (%s shows why, %s starts all)", strings.Join(names, ", "), i.Dir, i.command("logs"), i.command("restart"))
 }
 
 // remedy returns what to do where no lab runs.
 func (i Info) remedy() string {
 	if i.Left == nil {
-		return "lab up starts one"
+		return i.command("up") + " starts one"
 	}
 	var running []string
 	for _, part := range i.Left.Running {
@@ -135,7 +136,10 @@ func (i Info) remedy() string {
 		text = "a killed one left " + strings.Join(running, ", ")
 	}
 	if i.Left.TakeUp {
-		return text + "; lab up resumes it, lab down removes it"
+		return text + "; " + i.command("up") + " resumes it, " + i.command("down") + " removes it"
 	}
-	return text + "; lab up and lab down remove it"
+	return text + "; " + i.command("up") + " and " + i.command("down") + " remove it"
 }
+
+// command returns a command of lab for the lab, as it can be typed.
+func (i Info) command(words ...string) string { return provider.Command(i.Dir, words...) }

@@ -35,10 +35,10 @@ func TestInspectParts(t *testing.T) {
 		}
 	}
 	// An authenticator that was never recorded does not run.
-	check("authenticator of the lab in "+dir+" has ended (lab logs shows why, lab restart authenticator starts it)",
+	check("authenticator of the lab in "+dir+" has ended (lab logs --dir "+dir+" shows why, lab restart authenticator --dir "+dir+" starts it)",
 		Part{"etcd", true, etcd.pid()}, Part{"kube-apiserver", true, server.pid()}, Part{Name: "authenticator"})
 	server.kill(t)
-	check("kube-apiserver, authenticator of the lab in "+dir+" have ended (lab logs shows why, lab restart starts all)",
+	check("kube-apiserver, authenticator of the lab in "+dir+" have ended (lab logs --dir "+dir+" shows why, lab restart --dir "+dir+" starts all)",
 		Part{"etcd", true, etcd.pid()}, Part{Name: "kube-apiserver"}, Part{Name: "authenticator"})
 }
 
@@ -52,13 +52,13 @@ func TestInspectAKilledLab(t *testing.T) {
 		takesUp bool
 		says    string
 	}{
-		"ended":          {"", false, false, false, "(lab up starts one)"},
+		"ended":          {"", false, false, false, "(lab up DIR starts one)"},
 		"ready":          {`{"running":true,"complete":true,"provider":"envtest"}`, true, true, true, "a killed one left etcd (process "},
-		"nothing runs":   {`{"running":true,"complete":true,"provider":"envtest"}`, false, true, true, "(a killed one left its files; lab up resumes it, lab down removes it)"},
-		"came up again":  {`{"complete":true,"provider":"envtest"}`, false, true, true, "lab up resumes it"},
-		"coming up":      {`{"provider":"envtest"}`, true, true, false, "; lab up and lab down remove it)"},
-		"of containers":  {`{"running":true,"complete":true,"provider":"kind"}`, false, true, false, "; lab up and lab down remove it)"},
-		"on a full disk": {`{"runn`, false, true, false, "; lab up and lab down remove it)"},
+		"nothing runs":   {`{"running":true,"complete":true,"provider":"envtest"}`, false, true, true, "(a killed one left its files; lab up DIR resumes it, lab down DIR removes it)"},
+		"came up again":  {`{"complete":true,"provider":"envtest"}`, false, true, true, "lab up DIR resumes it"},
+		"coming up":      {`{"provider":"envtest"}`, true, true, false, "; lab up DIR and lab down DIR remove it)"},
+		"of containers":  {`{"running":true,"complete":true,"provider":"kind"}`, false, true, false, "; lab up DIR and lab down DIR remove it)"},
+		"on a full disk": {`{"runn`, false, true, false, "; lab up DIR and lab down DIR remove it)"},
 		"only a program": {"", true, true, false, "a killed one left etcd (process "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,8 +88,9 @@ func TestInspectAKilledLab(t *testing.T) {
 					t.Errorf("Left (-want +got):\n%s", diff)
 				}
 			}
-			if err := info.Ready(); !errors.Is(err, ErrNotRunning) || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("Ready: %v, want %q", err, test.says)
+			says := strings.ReplaceAll(test.says, "DIR", "--dir "+dir)
+			if err := info.Ready(); !errors.Is(err, ErrNotRunning) || !strings.Contains(err.Error(), says) {
+				t.Errorf("Ready: %v, want %q", err, says)
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kube-iam/authenticator/pkg/lab/internal/kubeconfig"
+	"github.com/kube-iam/authenticator/pkg/lab/internal/provider"
 )
 
 // canBeTakenUp reports whether a lab that was killed can be taken up: it was ready, so its
@@ -36,7 +37,7 @@ func (l *Lab) takeUp(ctx context.Context) error {
 	if err := endLeftovers(ctx, l.dir, l.config.Progress); err != nil {
 		return fmt.Errorf("ending what a killed lab left: %w", err)
 	}
-	l.progress("resuming the lab that was killed (%s); to start from scratch, run lab down first", killed.owner())
+	l.progress("resuming the lab that was killed (%s); to start from scratch, run %s first", killed.owner(), provider.Command(l.dir.Path(), "down"))
 	l.earlier = &killed
 	// If this lab is killed before it is ready, or does not come up, the next one needs these.
 	l.info.Complete = true
@@ -51,8 +52,8 @@ func (l *Lab) keepNodes(killed Info) error {
 	}
 	kind := &l.config.Kind
 	if kind.Nodes != killed.Nodes || max(1, kind.ControlPlanes) != killed.ControlPlanes {
-		return fmt.Errorf("the lab that was killed has %d control-plane nodes and %d workers, not %d and %d (to take it up, use --control-planes %[1]d --nodes %[2]d; to start from scratch, run lab down first)",
-			killed.ControlPlanes, killed.Nodes, max(1, kind.ControlPlanes), kind.Nodes)
+		return fmt.Errorf("the lab that was killed has %d control-plane nodes and %d workers, not %d and %d (to take it up, use --control-planes %[1]d --nodes %[2]d; to start from scratch, run %[5]s first)",
+			killed.ControlPlanes, killed.Nodes, max(1, kind.ControlPlanes), kind.Nodes, provider.Command(l.dir.Path(), "down"))
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func TestTakeUp(t *testing.T) {
 			if lab.takesUp() != test.takesUp || slices.Contains(files(t, dir), awsDir) != test.takesUp {
 				t.Errorf("it takes up: %v, and there remain %q, want %v", lab.takesUp(), files(t, dir), test.takesUp)
 			}
-			says := strings.Contains(progress.String(), "lab: resuming the lab that was killed (alice, process 4711); to start from scratch, run lab down first\n")
+			says := strings.Contains(progress.String(), "lab: resuming the lab that was killed (alice, process 4711); to start from scratch, run lab down --dir "+dir+" first\n")
 			if says != test.takesUp {
 				t.Errorf("it says %q", &progress)
 			}
@@ -83,7 +83,7 @@ func TestTakeUpOtherNodes(t *testing.T) {
 	lab := &Lab{config: Config{Provider: Kind, Kind: KindConfig{Nodes: 1}, Progress: &bytes.Buffer{}}, claim: claimed(t, dir)}
 	lab.dir = lab.claim.dir
 	err := lab.takeUp(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "use --control-planes 1 --nodes 2") || !strings.Contains(err.Error(), "run lab down first") {
+	if err == nil || !strings.Contains(err.Error(), "use --control-planes 1 --nodes 2") || !strings.Contains(err.Error(), "run lab down --dir "+dir+" first)") {
 		t.Errorf("takeUp = %v", err)
 	}
 	if !slices.Contains(files(t, dir), infoFile) {

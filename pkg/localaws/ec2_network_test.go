@@ -354,7 +354,7 @@ func TestRegionsAreBounded(t *testing.T) {
 	s := start(t, localaws.Config{})
 	nobody := s.SDKAs(s.NewUser(t, "nobody", ""), "")
 	call := func(as aws.Config, operation string, region int, parameters string) string {
-		name := fmt.Sprintf("eu-test-%d", region)
+		name := fmt.Sprintf("eu-south-%d", region)
 		return sendForm(t, s, as, "ec2."+name+".amazonaws.com", "Action="+operation+"&Version=2016-11-15&"+parameters, "ec2", name)
 	}
 	for region := range most + 1 {

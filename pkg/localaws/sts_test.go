@@ -546,6 +546,10 @@ func TestRegionsOfSignatures(t *testing.T) {
 		"us-east-1": {"https://eks.eu-west-2.amazonaws.com": "InvalidSignatureException", "http://127.0.0.1:4566": ""},
 		"eu-west2":  {"http://127.0.0.1:4566": "InvalidSignatureException"},
 		"EU-WEST-2": {"http://127.0.0.1:4566": "InvalidSignatureException"},
+		// AWS has no host of a mistyped region. A new region is served.
+		"eu-wset-2":      {"https://eks.eu-wset-2.amazonaws.com": "InvalidSignatureException", "http://127.0.0.1:4566": "InvalidSignatureException"},
+		"ue-west-2":      {"https://eks.ue-west-2.amazonaws.com": "InvalidSignatureException"},
+		"ap-northwest-9": {"https://eks.ap-northwest-9.amazonaws.com": ""},
 	} {
 		for host, want := range hosts {
 			config := s.SDK()
@@ -555,5 +559,10 @@ func TestRegionsOfSignatures(t *testing.T) {
 				t.Errorf("%s at %s: %v", region, host, err)
 			}
 		}
+	}
+	config := s.SDK()
+	config.Region = "eu-wset-2"
+	if _, err := ec2.NewFromConfig(config).DescribeVpcs(t.Context(), nil); code(err) != "AuthFailure" || !strings.Contains(err.Error(), "not 'eu-wset-2'") {
+		t.Errorf("EC2: %v", err)
 	}
 }

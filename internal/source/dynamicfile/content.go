@@ -56,7 +56,7 @@ func parseError(content []byte, err error) error {
 		return fmt.Errorf("parsing mappings: line %d: %w (expected the JSON of a DynamicFile)", lineAt(content, syntax.Offset), err)
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("parsing mappings: line %d: %s is a %s (expected text in Version and LastUpdatedDateTime, and lists in mapRoles, mapUsers and mapAccounts)",
+		return fmt.Errorf("parsing mappings: line %d: %s is of type %s (expected text in Version and LastUpdatedDateTime, and lists in mapRoles, mapUsers and mapAccounts)",
 			lineAt(content, wrong.Offset), wrong.Field, wrong.Value)
 	}
 	return fmt.Errorf("parsing mappings: %w", err)

@@ -97,12 +97,20 @@ func (f *File) fail(err error) {
 	if f.config.Failed != nil {
 		f.config.Failed()
 	}
-	f.config.Log.Error("the DynamicFile cannot be read: its last good content stays in force", "file", f.config.Path, "error", err)
+	f.config.Log.Error("the DynamicFile cannot be read: "+f.effect(), "file", f.config.Path, "error", err)
 	f.keep(err)
 }
 
 func (f *File) keep(err error) {
-	f.Keep(err.Error(), "the last good content stays in force", "correct the file, or remove it to map nobody")
+	f.Keep(err.Error(), f.effect(), "correct the file, or remove it to map nobody")
+}
+
+// effect returns the effect of a version that cannot be read.
+func (f *File) effect() string {
+	if f.Current().Table == nil {
+		return "the server is not ready until the file is correct, or removed"
+	}
+	return "the last good content stays in force"
 }
 
 // revoke revokes everything that the file granted.

@@ -114,18 +114,23 @@ func TestStart(t *testing.T) {
 		"missing":    {"", true, "does not exist"},
 		"truncated":  {`{"mapUsers": [`, false, "line 1: unexpected end of JSON input (expected the JSON of a DynamicFile)"},
 		"YAML":       {"mapUsers: []\n", false, "line 1: invalid character 'm'"},
-		"not a list": {"{\n\"mapUsers\": {}}", false, "line 2: mapUsers is a object"},
+		"not a list": {"{\n\"mapUsers\": {}}", false, "line 2: mapUsers is of type object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var updates []string
+				var log strings.Builder
 				failures := 0
 				followed, f := follow(t, test.content, dynamicfile.Config{
-					Updated: func(at string) { updates = append(updates, at) }, Failed: func() { failures++ },
+					Updated: func(at string) { updates = append(updates, at) }, Failed: func() { failures++ }, Log: slog.New(slog.NewTextHandler(&log, nil)),
 				})
 				f.Await()
 				current := followed.Current()
+				const notReady = "the server is not ready until the file is correct, or removed"
+				if !test.isRead && (!strings.Contains(log.String(), "cannot be read: "+notReady) || current.Problems[0].Effect != notReady) {
+					t.Errorf("logged %s; %+v", log.String(), current.Problems)
+				}
 				if (current.Table != nil) != test.isRead || len(current.Problems) != 1 || current.Problems[0].Code != source.Unreadable || !strings.Contains(current.Problems[0].Message, test.problem) {
 					t.Errorf("%+v, want the problem %q", current, test.problem)
 				}

@@ -15,7 +15,11 @@ import (
 // not become a grant here, so its entry is inert.
 func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (identity.Kind, bool) {
 	if !isText(node) {
-		r.drop(mapper.EntryWrongType, name, node, described(node)+" is not an ARN", "write the ARN as text")
+		fix := "write the ARN as text"
+		if node.Tag == "!!int" {
+			fix = "write the ARN of a user or role; accounts belong in mapAccounts"
+		}
+		r.drop(mapper.EntryWrongType, name, node, described(node)+" is not an ARN", fix)
 		return 0, false
 	}
 	written := node.Value
@@ -37,8 +41,12 @@ func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (id
 	entry.ARN = canonical
 	if stripped != written {
 		entry.Inert = mapper.MissWhiteSpace
-		r.drop(codeOf(written), name, node, fmt.Sprintf("the ARN %s contains white space and matches nobody, as on EKS", quoted(written)), "write "+stripped)
-		r.suggestText(node, stripped)
+		fix, text := "write "+stripped, stripped
+		if strings.ContainsFunc(strings.TrimSpace(written[strings.LastIndexByte(written, '/')+1:]), unicode.IsSpace) {
+			fix, text = "write the name as in IAM, without white space", "" // "a b" may mean a-b
+		}
+		r.drop(codeOf(written), name, node, fmt.Sprintf("the ARN %s contains white space and matches nobody, as on EKS", quoted(written)), fix)
+		r.suggestText(node, text)
 		return kind, true
 	}
 	if partition := strings.Split(canonical, ":")[1]; r.opts.Partition != "" && partition != r.opts.Partition {
@@ -80,9 +88,9 @@ func (r *reading) warnOfARN(entry *mapper.Entry, kind identity.Kind, name string
 	isRole := kind == identity.KindRole
 	switch {
 	case isRole && name == mapUsers:
-		r.warn(mapper.WrongSection, name, at, "the ARN is a role's; the entry still applies", "move the entry to the other section, mapRoles")
+		r.warn(mapper.WrongSection, name, at, "the ARN is a role's; the entry still applies", "move the entry to mapRoles, with rolearn instead of userarn")
 	case !isRole && name == mapRoles:
-		r.warn(mapper.WrongSection, name, at, "the ARN is not a role's; the entry still applies", "move the entry to the other section, mapUsers")
+		r.warn(mapper.WrongSection, name, at, "the ARN is not a role's; the entry still applies", "move the entry to mapUsers, with userarn instead of rolearn")
 	}
 	if prefix, path, role := splitRole(entry.ARN); isRole && path != "" && r.opts.RolePaths == mapper.RolePathsIgnore && entry.UserID == "" {
 		r.warn(mapper.RolePath, name, at, "AWS never returns a role's path, so this entry matches nobody, as on EKS", "write "+prefix+role)

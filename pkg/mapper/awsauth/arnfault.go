@@ -58,7 +58,7 @@ func explainARN(written string) arnFault {
 		return fault(cause, fix)
 	}
 	if parts[3] != "" {
-		return fault(fmt.Sprintf("names the region %q, but principals have none", parts[3]), fmt.Sprintf("write arn:%s:%s::…", parts[1], parts[2]))
+		return fault(fmt.Sprintf("names the region %q, but principals have none", parts[3]), "write "+strings.Join([]string{parts[0], parts[1], parts[2], "", parts[4], parts[5]}, ":"))
 	}
 	if cause, fix, ok := explainAccount(parts[4]); ok {
 		return fault(cause, fix)

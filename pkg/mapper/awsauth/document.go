@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -160,6 +161,12 @@ func (r *reading) outdentedText(name string, value *yaml.Node) {
 
 func (r *reading) secondDocument(section string) {
 	f := unreadFault(r.text, anotherDocument)
+	lines := strings.SplitAfterN(r.text.content, "\n", f.line+1)
+	rest := "\n" + lines[len(lines)-1]
+	hasSection := slices.ContainsFunc(sectionNames(), func(name string) bool { return strings.Contains(rest, name+":") })
+	if section == "" && !hasSection && strings.Contains(rest, "\nkind:") {
+		f.fix = "put the other manifest into a file of its own"
+	}
 	r.warn(mapper.SecondDocument, section, f.node(), f.cause, f.fix)
 }
 

@@ -163,8 +163,7 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 			if r.wrongField(name, item, key, arnField) {
 				continue
 			}
-			r.drop(mapper.EntryWrongField, name, key, fmt.Sprintf("entries of %s have %s, not %s", name, arnField, key.Value),
-				fmt.Sprintf("write %s, or move the entry to the other section", arnField))
+			r.drop(mapper.EntryWrongField, name, key, fmt.Sprintf("entries of %s have %s, not %s", name, arnField, key.Value), fixWrongField(name, arnField, value))
 			return f, false
 		case "<<":
 			r.drop(mapper.MergeKey, name, key, "YAML's merge key is not supported", "write the fields out")
@@ -187,12 +186,29 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 	return f, r.checkFields(name, f)
 }
 
+// fixWrongField says where an ARN belongs that has the field of the other section.
+func fixWrongField(name, arnField string, arn *yaml.Node) string {
+	other := mapUsers
+	if name == mapUsers {
+		other = mapRoles
+	}
+	_, kind, err := canonicalize(withoutSpace(arn.Value))
+	switch {
+	case err == nil && (kind == identity.KindRole) == (name == mapRoles):
+		return "write " + arnField
+	case err == nil:
+		return "move the entry to " + other
+	default:
+		return fmt.Sprintf("write %s, or move the entry to %s", arnField, other)
+	}
+}
+
 // wrongField ignores a field of the other section in an entry that has its own ARN, as EKS
 // does, and reports whether it did.
 func (r *reading) wrongField(name string, item, key *yaml.Node, arnField string) bool {
 	for other, value := range pairs(item) {
 		if strings.EqualFold(other.Value, arnField) && !isAbsent(resolve(value)) {
-			r.warn(mapper.WrongField, name, key, fmt.Sprintf("entries of %s have no %s, so it is ignored", name, key.Value), "remove it, or move it to an entry of the other section")
+			r.warn(mapper.WrongField, name, key, fmt.Sprintf("entries of %s have no %s, so it is ignored", name, key.Value), "remove it")
 			return true
 		}
 	}
@@ -245,7 +261,7 @@ func (r *reading) unknownField(section string, key *yaml.Node, known ...string) 
 	message := fmt.Sprintf("unknown field %s", quoted(key.Value))
 	field := spelling.Within(maxTypos, shortened(key.Value), known)
 	if field == "" {
-		r.warn(mapper.UnknownField, section, key, message, "write one of "+strings.Join(known, ", "))
+		r.warn(mapper.UnknownField, section, key, message, "remove it, or write one of "+strings.Join(known, ", "))
 		return
 	}
 	r.warn(mapper.UnknownField, section, key, message, "write "+field)

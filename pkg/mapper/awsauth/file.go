@@ -35,7 +35,7 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 		r.secondDocument("")
 	}
 	if isNone(root) {
-		r.noSections()
+		r.noSections(root, false)
 		return r.result(), nil
 	}
 	AsYAML11(root)
@@ -46,8 +46,12 @@ func ParseFile(content []byte, last *Result, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing mappings: %w", err)
 	}
-	if err := r.readSections(data, whole, data != root); err != nil {
+	some, err := r.readSections(data, whole, data != root)
+	if err != nil {
 		return nil, fmt.Errorf("parsing mappings: %w", err)
+	}
+	if !some {
+		r.noSections(root, data != root)
 	}
 	return r.result(), nil
 }
@@ -57,8 +61,9 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 	kind, data := value(root, "kind"), value(root, "data")
 	switch {
 	case kind == nil && !hasSection(root) && hasSection(data):
-		r.warn(mapper.NoKind, "", data, "the file has data but no kind; it is read as the manifest of a ConfigMap", "add kind: ConfigMap and apiVersion: v1")
-		r.suggest(data, mapper.Edit{Kind: mapper.Insert, Line: root.Line, New: newHeader(root)})
+		at := keyOf(root, "data")
+		r.warn(mapper.NoKind, "", at, "the file has data but no kind; it is read as the manifest of a ConfigMap", "add kind: ConfigMap and apiVersion: v1")
+		r.suggest(at, mapper.Edit{Kind: mapper.Insert, Line: root.Line, New: newHeader(root)})
 		return data, nil
 	case kind == nil && !hasSection(root) && (value(root, "server") != nil || value(root, "clusterID") != nil):
 		return nil, errors.New("the file is a configuration file of the server, with clusterID or server (pass it with --config)")
@@ -97,8 +102,8 @@ func hasSection(node *yaml.Node) bool {
 }
 
 // readSections reads the sections of a file, which are in a ConfigMap's manifest or
-// alone.
-func (r *reading) readSections(data *yaml.Node, whole string, manifest bool) error {
+// alone, and reports whether there are some.
+func (r *reading) readSections(data *yaml.Node, whole string, manifest bool) (some bool, err error) {
 	lines := map[string]int{}
 	for key, section := range pairs(data) {
 		name, ok := r.sectionOf(key)
@@ -107,7 +112,7 @@ func (r *reading) readSections(data *yaml.Node, whole string, manifest bool) err
 			continue
 		}
 		if first, twice := lines[name]; twice {
-			return &SyntaxError{Line: key.Line, Column: key.Column, Cause: fmt.Sprintf("%s is set on line %d already", name, first), Fix: "remove one of them"}
+			return true, &SyntaxError{Line: key.Line, Column: key.Column, Cause: fmt.Sprintf("%s is set on line %d already", name, first), Fix: "remove one of them"}
 		}
 		lines[name] = key.Line
 		if section = resolve(section); section.Kind != yaml.ScalarNode {
@@ -121,15 +126,22 @@ func (r *reading) readSections(data *yaml.Node, whole string, manifest bool) err
 			r.text = text{content: whole}
 		}
 	}
-	if len(lines) == 0 {
-		r.noSections()
-	}
-	return nil
+	return len(lines) > 0, nil
 }
 
-func (r *reading) noSections() {
-	r.report(mapper.NoSections, mapper.Error, "", &yaml.Node{Line: 1, Column: 1}, "the file has no mapRoles, mapUsers or mapAccounts", "it maps nobody",
-		"write mapRoles: [] if that is intended")
+// noSections reports a file without sections. Those of a manifest must be below data.
+func (r *reading) noSections(root *yaml.Node, manifest bool) {
+	at, message, fix := &yaml.Node{Line: 1, Column: 1}, "the file has no mapRoles, mapUsers or mapAccounts", "write mapRoles: [] if that is intended"
+	if manifest {
+		fix = `write mapRoles: "[]" below data: if that is intended`
+		for key := range pairs(root) {
+			if isSection(key.Value) {
+				at, message, fix = key, key.Value+" is not below data", "indent it, and all of its lines, below data:"
+				break
+			}
+		}
+	}
+	r.report(mapper.NoSections, mapper.Error, "", at, message, "it maps nobody", fix)
 }
 
 // originOf returns the place of a section's text in a file.

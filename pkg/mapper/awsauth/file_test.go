@@ -49,8 +49,9 @@ func TestFilesThatAreOdd(t *testing.T) {
 		{"other keys", "a: b\n", false, "NoSections 1"},
 		{"a near miss", "maproles: []\n", false, "NoSections 1 UnknownSection 1"},
 		{"no data", "kind: ConfigMap\n", false, "NoSections 1"},
+		{"a section beside data", "kind: ConfigMap\ndata: {}\nmapRoles: |\n  []\n", false, "NoSections 3"},
 		{"empty sections", "mapRoles: []\n", false, ""},
-		{"data without a kind", "data:" + indented, true, "NoKind 2"},
+		{"data without a kind", "data:" + indented, true, "NoKind 1"},
 		{"another name", "kind: ConfigMap\nmetadata: {name: other}\ndata:" + indented, true, "OtherConfigMap 2"},
 		{"another namespace", "kind: ConfigMap\nmetadata: {name: aws-auth, namespace: default}\ndata:" + indented, true, "OtherConfigMap 2"},
 		{"a second document", admin + "---\n" + admin, true, "SecondDocument 4"},
@@ -73,5 +74,22 @@ func TestFilesThatAreOdd(t *testing.T) {
 				t.Errorf("the admin is %q", got)
 			}
 		})
+	}
+}
+
+// TestAnotherManifest checks what to do with another manifest in the file.
+func TestAnotherManifest(t *testing.T) {
+	const first = "kind: ConfigMap\ndata: {mapRoles: '[]'}\n---\n"
+	for rest, want := range map[string]string{
+		"kind: Secret\n":                                  "put the other manifest into a file of its own",
+		"apiVersion: v1\nkind: Secret\n":                  "put the other manifest into a file of its own",
+		"mapUsers: |\n  []\n":                             "remove the line --- and put everything into one document",
+		"kind: ConfigMap\ndata:\n  mapUsers: |\n    []\n": "remove the line --- and put everything into one document",
+		"data:\n  mapUsers: |\n    # kind:\n    []":       "remove the line --- and put everything into one document",
+	} {
+		result, err := awsauth.ParseFile([]byte(first+rest), nil, options())
+		if err != nil || len(result.Problems) != 1 || result.Problems[0].Fix != want {
+			t.Errorf("%q: %v, %v; want %s", rest, result.Problems, err, want)
+		}
 	}
 }

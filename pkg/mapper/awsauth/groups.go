@@ -54,14 +54,18 @@ func (r *reading) groupsNotList(name string, groups *yaml.Node) {
 		return
 	}
 	fix := `write each group on a line of its own after "- "`
+	names := strings.FieldsFunc(groups.Value, func(c rune) bool { return strings.ContainsRune("[], \n", c) })
+	for i, group := range names {
+		names[i] = strings.TrimPrefix(group, "-")
+	}
 	switch {
 	case isText(groups):
-		fix = fmt.Sprintf("write groups: [%s]", shortened(strings.Trim(groups.Value, "[] ")))
+		fix = fmt.Sprintf("write groups: [%s]", shortened(strings.Join(names, ", ")))
 	case groups.Kind == yaml.ScalarNode:
 		fix = fmt.Sprintf("write groups: [%q]", shortened(groups.Value))
 	}
 	r.report(mapper.GroupsNotList, mapper.Error, name, groups, "groups is not a list but "+described(groups), "the entry applies without groups", fix)
-	if isText(groups) && groups.Value == strings.Trim(groups.Value, "[] ") {
+	if isText(groups) && len(names) == 1 && groups.Value == names[0] {
 		r.suggest(groups, mapper.Edit{Kind: mapper.List, Old: groups.Value, New: groups.Value})
 	}
 }
@@ -87,7 +91,7 @@ func (r *reading) readGroup(name string, f fields, item *yaml.Node) (mapper.Temp
 		r.suggest(item, mapper.Edit{Kind: mapper.Remove})
 		r.onEKS(item, emptyGroup)
 	case !isText(item):
-		r.dropGroup(mapper.GroupNotText, name, item, "a group is not text but "+described(item), "put it in quotes")
+		r.dropGroup(mapper.GroupNotText, name, item, "a group is not text but "+described(item), fixType(item))
 		r.suggestText(item, item.Value)
 		if isZeroOnEKS(item) {
 			r.onEKS(item, emptyGroup)

@@ -1,6 +1,9 @@
 package awsauth
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A level is a list or mapping that is open at a line.
 type level struct {
@@ -17,7 +20,7 @@ func (s *scanner) enter(next level, first bool) *fault {
 	closed := s.leave(next.column)
 	if len(s.levels) == 0 {
 		if closed != nil {
-			return s.misplaced(next, *closed)
+			return s.misplaced(next, s.nearest(next, closed))
 		}
 		s.levels = append(s.levels, next)
 		return nil
@@ -35,9 +38,9 @@ func (s *scanner) enter(next level, first bool) *fault {
 			return nil
 		}
 		if closed == nil {
-			closed = &level{column: top.column + 2, line: top.line}
+			return s.misplaced(next, level{column: top.column + 2, line: top.line})
 		}
-		return s.misplaced(next, *closed)
+		return s.misplaced(next, s.nearest(next, closed))
 	case top.open && closed == nil:
 		top.open = false
 		s.levels = append(s.levels, next)
@@ -45,22 +48,24 @@ func (s *scanner) enter(next level, first bool) *fault {
 	case next.list && first && closed == nil && top.column < next.column:
 		return nil // it continues the text of the previous line
 	default:
-		if closed == nil {
-			closed = s.sibling(next.list)
-		}
-		return s.misplaced(next, *closed)
+		return s.misplaced(next, s.nearest(next, closed))
 	}
 }
 
-// sibling returns the level that a dash or key most likely belongs to.
-func (s *scanner) sibling(list bool) *level {
-	for i := len(s.levels) - 1; i >= 0; i-- {
-		if s.levels[i].list == list {
-			return &s.levels[i]
+// nearest returns the level that a dash or key most likely belongs to: that of its kind
+// with the nearest column, the inner one of two. It may be one that was just closed.
+func (s *scanner) nearest(next level, closed []level) level {
+	inwards := slices.Concat(s.levels, closed)
+	found := inwards[min(len(s.levels), len(inwards)-1)]
+	for _, l := range slices.Backward(inwards) {
+		if l.list == next.list && (found.list != next.list || distance(l, next) < distance(found, next)) {
+			found = l
 		}
 	}
-	return &s.levels[len(s.levels)-1]
+	return found
 }
+
+func distance(a, b level) int { return max(a.column-b.column, b.column-a.column) }
 
 // enterText checks the indentation of a text that is neither an item nor a key.
 func (s *scanner) enterText(line, column int, first bool) *fault {
@@ -80,13 +85,16 @@ func (s *scanner) enterText(line, column int, first bool) *fault {
 	return faultAt(line, column+1, "this line is neither a field nor an item of a list", `write a field, like username: admin, or start an item with "- "`)
 }
 
-// leave closes the levels to the right of a column, and returns the leftmost of
-// them.
-func (s *scanner) leave(column int) (closed *level) {
-	for len(s.levels) > 0 && s.levels[len(s.levels)-1].column > column {
-		last := s.levels[len(s.levels)-1]
-		closed, s.levels = &last, s.levels[:len(s.levels)-1]
+// leave closes the levels to the right of a column, and returns them.
+func (s *scanner) leave(column int) (closed []level) {
+	i := len(s.levels)
+	for i > 0 && s.levels[i-1].column > column {
+		i--
 	}
+	if i < len(s.levels) {
+		closed = slices.Clone(s.levels[i:])
+	}
+	s.levels = s.levels[:i]
 	return closed
 }
 

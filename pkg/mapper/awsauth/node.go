@@ -31,6 +31,16 @@ func value(node *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
+// keyOf returns a key of a mapping; nil if it is missing.
+func keyOf(node *yaml.Node, name string) *yaml.Node {
+	for key := range pairs(node) {
+		if key.Value == name {
+			return key
+		}
+	}
+	return nil
+}
+
 // resolve returns the anchor of a YAML alias, and any other node unchanged.
 func resolve(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {

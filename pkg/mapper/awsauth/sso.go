@@ -60,8 +60,15 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 	}
 	entry.SSO = sso
 	switch {
+	case sso.PermissionSet == "":
+		r.drop(mapper.EntryInvalidSSO, name, node, "sso has no permissionSetName", exampleSSO)
+	case ssoRole().MatchString(sso.PermissionSet):
+		set := sso.PermissionSet[len("AWSReservedSSO_") : len(sso.PermissionSet)-len("_0123456789abcdef")]
+		r.drop(mapper.EntryInvalidSSO, name, node, quoted(sso.PermissionSet)+" is the name of the role of a permission set", "write permissionSetName: "+set)
 	case !permissionSetName().MatchString(sso.PermissionSet):
-		r.drop(mapper.EntryInvalidSSO, name, node, quoted(sso.PermissionSet)+" is not the name of a permission set", exampleSSO)
+		r.drop(mapper.EntryInvalidSSO, name, node, quoted(sso.PermissionSet)+" is not the name of a permission set, which has up to 32 letters, digits and + = , . @ _ -", exampleSSO)
+	case sso.AccountID == "":
+		r.drop(mapper.InvalidAccountID, name, node, "sso has no accountID", `add accountID: with the account's 12 digits in quotes, like "012345678901"`)
 	case !isAccountID(sso.AccountID):
 		r.drop(mapper.InvalidAccountID, name, node, quoted(sso.AccountID)+" is not an account ID", exampleSSO)
 	case r.opts.Partition != "" && sso.Partition != r.opts.Partition:

@@ -43,6 +43,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"a field not indented", good + "- rolearn: " + role + "B\nusername: b # here\n", "indented by 0 spaces", "by 2 spaces"},
 		{"groups indented too much", good + "- rolearn: " + role + "B\n  username: b\n    groups: # here\n    - x\n", "indented by 4 spaces", "by 2 spaces"},
 		{"a group indented too little", good + "- rolearn: " + role + "B\n  groups:\n      - a\n    - b # here\n", "indented by 4 spaces, but line 6", "by 6 spaces"},
+		{"an entry after groups, indented too much", good + "- rolearn: " + role + "B\n  groups:\n    - x\n - rolearn: " + role + "C # here\n", "indented by 1 space, but line 4, which it seems to belong with, by 0", "by 0 spaces"},
 		{"an entry indented too much", good + "  - rolearn: " + role + "B # here\n    username: b\n", "indented by 2 spaces", "by 0 spaces"},
 		{"a conflict of Git", good + "<<<<<<< HEAD # here\n- rolearn: " + role + "B\n=======\n>>>>>>> main\n", "conflict marker", "resolve"},
 		{"an alias without an anchor", good + "- rolearn: " + role + "B\n  groups: *nodes # here\n", "no anchor", "quote"},

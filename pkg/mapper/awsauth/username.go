@@ -15,7 +15,7 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 	text := ""
 	if !isNone(f.username) {
 		if !isText(f.username) {
-			r.drop(mapper.EntryWrongType, name, f.username, "username is not text but "+described(f.username), "put it in quotes")
+			r.drop(mapper.EntryWrongType, name, f.username, "username is not text but "+described(f.username), fixType(f.username))
 			r.suggestText(f.username, f.username.Value)
 			if isZeroOnEKS(f.username) {
 				r.onEKS(f.username, "the entry is not ignored, and has an empty username")
@@ -56,12 +56,22 @@ func (r *reading) readUsername(entry *mapper.Entry, kind identity.Kind, name str
 	return true
 }
 
+// fixType returns what to write instead of a value that is not text.
+func fixType(node *yaml.Node) string {
+	if node.Kind == yaml.ScalarNode {
+		return "put it in quotes"
+	}
+	return "write one name"
+}
+
 // fixTemplate returns what to write instead of an unknown placeholder.
 func fixTemplate(text string) string {
 	wrong, right := misspelt(text)
 	switch {
 	case right != "":
 		return "write {{" + right + "}}"
+	case strings.LastIndex(text, "{{") > strings.LastIndex(text, "}}"):
+		return "close the placeholder with }}"
 	case strings.ContainsAny(wrong, ".$|("):
 		return "render the Helm or Jinja template before you apply it"
 	default:
@@ -157,7 +167,11 @@ func (s *sharedUsernames) report(r *reading, name string) {
 	}
 	message := "all sessions of the role share this username and look alike in the audit log"
 	if s.count > 1 {
-		message = fmt.Sprintf("%s; so do those of %d more entries of %s", message, s.count-1, name)
+		more := "1 more entry"
+		if s.count > 2 {
+			more = fmt.Sprintf("%d more entries", s.count-1)
+		}
+		message = fmt.Sprintf("%s; so do those of %s of %s", message, more, name)
 	}
 	r.warn(mapper.SharedUsername, name, s.first, message, "write "+quoted(s.username.String()+":{{SessionName}}"))
 }

@@ -6,7 +6,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
-var regionPattern = pattern.New(`^[a-z]{2,4}(-[a-z]+)+-\d+$`)
+// regionPattern matches the names of AWS's regions, and of those that AWS may add: an area,
+// a direction and a number.
+var regionPattern = pattern.New(`^(us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso[bf]?|eu-isoe|eusc-de)-(central|north|south|(north|south)?(east|west))-\d{1,2}$`)
 
 // PartitionOf returns the partition of a region, by its prefix, and whether the name
 // is one of a region.

@@ -61,7 +61,11 @@ func checkScope(c call, partition string) *api.Error {
 		return api.NewError(http.StatusForbidden, api.CodeSignatureMismatch, "Credential should be scoped to correct service: '"+c.Service+"'.")
 	}
 	of, ok := account.PartitionOf(c.signature.Region)
-	if !ok || c.signature.Region != cmp.Or(regionOf(c.request.Host), globalRegion(c.request.Host), c.signature.Region) {
+	if !ok { // AWS has no host of its name, either
+		return api.Refuse(http.StatusForbidden, api.CodeSignatureMismatch,
+			"Credential should be scoped to a valid region, not '"+c.signature.Region+"'. localaws knows no region of this name.")
+	}
+	if c.signature.Region != cmp.Or(regionOf(c.request.Host), globalRegion(c.request.Host), c.signature.Region) {
 		return api.NewError(http.StatusForbidden, api.CodeSignatureMismatch, "Credential should be scoped to a valid region, not '"+c.signature.Region+"'.")
 	}
 	if of != partition {

@@ -23,7 +23,7 @@ func (c *Cluster) makeCertificate(ctx context.Context) error {
 			return err
 		}
 		c.webhook = "https://" + address
-	} else if err := checkFree("the authenticator", c.webhook); err != nil {
+	} else if err := checkFree("the authenticator", c.webhook, c.spec.Command("down")); err != nil {
 		return err
 	}
 	return c.spec.InitAuthenticator(ctx, c.webhook)

@@ -96,7 +96,7 @@ func (c *Cluster) serveAsBefore() (err error) {
 	if c.spec.Earlier.Endpoint == "" {
 		return nil
 	}
-	if err := checkFree("kube-apiserver", c.spec.Earlier.Endpoint); err != nil {
+	if err := checkFree("kube-apiserver", c.spec.Earlier.Endpoint, c.spec.Command("down")); err != nil {
 		return err
 	}
 	server := c.plane.APIServer
@@ -110,12 +110,12 @@ func (c *Cluster) serveAsBefore() (err error) {
 }
 
 // checkFree returns an error if another program listens at the URL of a part of the earlier
-// cluster.
-func checkFree(part, url string) error {
+// cluster. Down is the command that ends the lab.
+func checkFree(part, url, down string) error {
 	address := strings.TrimPrefix(url, "https://")
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("%s of the lab that was killed listened on %s, which its clients know: %w (end the program that uses this address now, or start from scratch: lab down)", part, address, err)
+		return fmt.Errorf("%s of the lab that was killed listened on %s, which its clients know: %w (end the program that uses this address now, or start from scratch: %s)", part, address, err, down)
 	}
 	return listener.Close()
 }

@@ -178,7 +178,7 @@ func (c *Cluster) Stop(failed bool) error {
 	if c.nodes && failed {
 		c.collectLogs()
 		if c.config.Keep {
-			c.spec.Progress("keeping the containers of %s; lab down removes them", c.name)
+			c.spec.Progress("keeping the containers of %s; %s removes them", c.name, c.spec.Command("down"))
 			return nil
 		}
 	}

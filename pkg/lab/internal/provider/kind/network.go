@@ -161,7 +161,7 @@ func (c *Cluster) listen(name string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE) && known:
-		return nil, fmt.Errorf("listening on the gateway of network %s: %w: the containers find local AWS at this address (end the program that uses it, or start from scratch: lab down)", c.name, err)
+		return nil, fmt.Errorf("listening on the gateway of network %s: %w: the containers find local AWS at this address (end the program that uses it, or start from scratch: %s)", c.name, err, c.spec.Command("down"))
 	case err != nil:
 		return nil, fmt.Errorf("listening on the gateway of network %s: %w (the lab must run on the engine's machine: is the engine on another, or in a virtual one?)", c.name, err)
 	}

@@ -35,13 +35,13 @@ func (c *Cluster) findEarlier(ctx context.Context) error {
 		return err
 	}
 	if !ok || len(left.Addresses) == 0 {
-		return fmt.Errorf("%s does not say where its containers find local AWS (lab down removes them)", c.spec.Path(leftoverFile))
+		return fmt.Errorf("%s does not say where its containers find local AWS (%s removes them)", c.spec.Path(leftoverFile), c.spec.Command("down"))
 	}
 	if err := c.findEngine(ctx); err != nil {
 		return err
 	}
 	if c.dockerHost != left.DockerHost {
-		return fmt.Errorf("the cluster is in the engine at %s, and docker uses the one at %s (set DOCKER_HOST, or start from scratch: lab down)", left.DockerHost, c.dockerHost)
+		return fmt.Errorf("the cluster is in the engine at %s, and docker uses the one at %s (set DOCKER_HOST, or start from scratch: %s)", left.DockerHost, c.dockerHost, c.spec.Command("down"))
 	}
 	c.made, c.nodes, c.network.addresses = true, true, left.Addresses
 	return c.readNetwork(ctx)
@@ -60,7 +60,7 @@ func (c *Cluster) startStopped(ctx context.Context) error {
 	}
 	for _, name := range slices.Concat(c.controlPlanes(), c.workers(), []string{c.relayName()}) {
 		if !slices.Contains(all, name) {
-			return fmt.Errorf("container %s does not exist any more (start from scratch: lab down)", name)
+			return fmt.Errorf("container %s does not exist any more (start from scratch: %s)", name, c.spec.Command("down"))
 		}
 	}
 	running, err := c.engine.containers(ctx, c.name)
@@ -92,7 +92,7 @@ func (c *Cluster) checkCA(ctx context.Context) error {
 		return fmt.Errorf("reading the CA that the authenticator trusts: %w", err)
 	}
 	if strings.TrimSpace(trusted) != strings.TrimSpace(string(c.spec.AWS.CA())) {
-		return errors.New("local AWS has a new CA since the old one expired, and the authenticator trusts only the old one (start from scratch: lab down)")
+		return fmt.Errorf("local AWS has a new CA since the old one expired, and the authenticator trusts only the old one (start from scratch: %s)", c.spec.Command("down"))
 	}
 	return nil
 }

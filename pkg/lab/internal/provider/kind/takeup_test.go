@@ -50,17 +50,17 @@ func TestCannotTakeUp(t *testing.T) {
 		address, script string
 		words           []string
 	}{
-		"of an earlier version": {"", engine, []string{"made.json does not say where its containers find local AWS (lab down removes them)"}},
+		"of an earlier version": {"", engine, []string{"made.json does not say where its containers find local AWS (lab down --dir "}},
 		"in another engine": {
 			free, `
 "context inspect"*) echo unix:///other.sock ;;`,
 			[]string{"in the engine at unix:///somewhere.sock", "the one at unix:///other.sock", "set DOCKER_HOST"},
 		},
-		"an address in use": {inUse.Addr().String(), engine, []string{inUse.Addr().String(), "address already in use", "lab down"}},
+		"an address in use": {inUse.Addr().String(), engine, []string{inUse.Addr().String(), "address already in use", "lab down --dir "}},
 		"a container is gone": {
 			free, engine + `
 "ps "*) echo kubedemy-control-plane ;;`,
-			[]string{"does not exist any more (start from scratch: lab down)"},
+			[]string{"does not exist any more (start from scratch: lab down --dir "},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

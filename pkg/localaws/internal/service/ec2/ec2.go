@@ -65,6 +65,9 @@ func translate(e *api.Error) *api.Error {
 	case api.CodeExpiredToken:
 		return api.NewError(http.StatusBadRequest, "RequestExpired", "Request has expired.")
 	case api.CodeInvalidToken, api.CodeSignatureMismatch, api.CodeMissingToken:
+		if e.Refused { // the message says why
+			return api.Refuse(http.StatusUnauthorized, "AuthFailure", e.Message)
+		}
 		return api.NewError(http.StatusUnauthorized, "AuthFailure", "AWS was not able to validate the provided access credentials")
 	case api.CodeServiceFailure:
 		return api.NewError(e.Status, "InternalError", e.Message)
