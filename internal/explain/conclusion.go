@@ -202,11 +202,13 @@ func concludeUnmapped(facts Facts, explained authn.Explained, e Explanation) (se
 	miss := e.NearMisses[0]
 	sentence = fmt.Sprintf("%s is not mapped to a Kubernetes user; the nearest entry is %s, but %s.", arn, place(facts, miss.Rule), miss.Why)
 	// The entry keeps its username and groups if its mistake is corrected.
-	if command = edit(facts, miss.Source, miss.Line); miss.Kind == Dropped && command != "" {
+	if command = edit(facts, miss.Source, miss.Line); (miss.Kind == Dropped || miss.Section == mapAccounts) && command != "" {
 		return sentence, command
 	}
 	isNode := strings.Contains(miss.Username, "{{EC2PrivateDNSName}}")
 	switch {
+	case miss.Section == mapAccounts:
+		return sentence, mapAdd(facts, *e.Principal, grant{})
 	case miss.Same && miss.Username != "" && (!isNode || isInstance(*e.Principal) || facts.SessionUnknown):
 		return sentence, mapAdd(facts, *e.Principal, grant{miss.Username, miss.Groups})
 	case isInstance(*e.Principal):

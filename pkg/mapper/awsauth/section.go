@@ -95,7 +95,9 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 			if item.Tag == "!!int" && strings.Trim(item.Value, "0123456789") == "" {
 				what = fmt.Sprintf("%s has %d digits, but an account ID has 12", shortened(item.Value), len(item.Value))
 			}
+			r.principal = bounded(item.Value)
 			r.drop(mapper.InvalidAccountID, mapAccounts, item, what, `write the account's 12 digits in quotes, like "012345678901"`)
+			r.principal = ""
 			continue
 		}
 		rule, column := r.rule(mapAccounts, item)

@@ -59,6 +59,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		sso.Partition = r.opts.Partition
 	}
 	entry.SSO = sso
+	r.principal = bounded(entry.MatchedARN())
 	switch {
 	case !permissionSetName().MatchString(sso.PermissionSet):
 		r.drop(mapper.EntryInvalidSSO, name, node, quoted(sso.PermissionSet)+" is not the name of a permission set", exampleSSO)
