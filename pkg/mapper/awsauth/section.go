@@ -84,8 +84,10 @@ func (r *reading) readValue(name string, value *yaml.Node) {
 
 func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 	accounts := make([]mapper.Account, 0, len(items))
+	defer func() { r.principal = "" }()
 	for _, item := range items {
 		item = resolve(item)
+		r.principal = bounded(item.Value)
 		// Use the text, not the number: as a number, 012345678901 loses its zero, and
 		// 012345670123 is read as octal. With other tags, such as !!binary, EKS does not
 		// read the text.
@@ -95,9 +97,7 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 			if item.Tag == "!!int" && strings.Trim(item.Value, "0123456789") == "" {
 				what = fmt.Sprintf("%s has %d digits, but an account ID has 12", shortened(item.Value), len(item.Value))
 			}
-			r.principal = bounded(item.Value)
 			r.drop(mapper.InvalidAccountID, mapAccounts, item, what, `write the account's 12 digits in quotes, like "012345678901"`)
-			r.principal = ""
 			continue
 		}
 		rule, column := r.rule(mapAccounts, item)
