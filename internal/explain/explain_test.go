@@ -420,3 +420,20 @@ func TestMistakeOfPermissionSet(t *testing.T) {
 		t.Errorf("%s\n%s", e.Sentence, e.Command)
 	}
 }
+
+// TestEmptiedAWSAuth checks that whoever is denied because aws-auth was deleted or emptied
+// is not told only to map one identity again.
+func TestEmptiedAWSAuth(t *testing.T) {
+	const restore = " aws-auth maps nobody at all. If it was deleted or emptied by mistake, run: authenticator map rollback --context blue"
+	bob := mappertest.User(t, account, "bob")
+	for name, data := range map[string]map[string]string{"deleted": nil, "emptied": {"mapUsers": "[]"}} {
+		if e := (setting{}).explain(t, data, bob); e.Sentence != users+"bob is not mapped to a Kubernetes user: no mapping is for it."+restore {
+			t.Errorf("%s: %s", name, e.Sentence)
+		}
+	}
+	for name, data := range map[string]map[string]string{"others": user(users + "somebody"), "broken": {"mapUsers": "["}, "a mistake": user("x")} {
+		if e := (setting{}).explain(t, data, bob); strings.Contains(e.Sentence, "rollback") {
+			t.Errorf("%s: %s", name, e.Sentence)
+		}
+	}
+}
