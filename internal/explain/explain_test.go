@@ -411,8 +411,8 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestMistakeOfPermissionSet checks that a mistake in an entry with sso is told to those
-// whom it maps.
+// TestMistakeOfPermissionSet checks that the explanation of a caller names a mistake in the
+// entry with sso that maps it.
 func TestMistakeOfPermissionSet(t *testing.T) {
 	data := map[string]string{"mapRoles": "- sso: {permissionSetName: View, accountID: '" + account + "'}\n  username: view\n  groups: [system:master]\n"}
 	e := setting{}.explain(t, data, mappertest.Role(t, "AWSReservedSSO_View_0123456789abcdef", "x"))
@@ -421,8 +421,8 @@ func TestMistakeOfPermissionSet(t *testing.T) {
 	}
 }
 
-// TestEmptiedAWSAuth checks that whoever is denied because aws-auth was deleted or emptied
-// is not told only to map one identity again.
+// TestEmptiedAWSAuth checks that an explanation names the way back if aws-auth was deleted or
+// emptied.
 func TestEmptiedAWSAuth(t *testing.T) {
 	const restore = " aws-auth maps nobody at all. If it was deleted or emptied by mistake, run: authenticator map rollback --context blue"
 	bob := mappertest.User(t, account, "bob")
