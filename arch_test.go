@@ -187,7 +187,7 @@ func importers() map[string][]string {
 		module + "/internal/delta":            {"internal/mapedit", "cmd/authenticator"},
 		module + "/internal/mapedit":          {"cmd/authenticator"},
 		module + "/internal/mappings":         {"internal/mapedit", "internal/place", "cmd/authenticator"},
-		module + "/internal/place":            {"internal/access", "internal/answer", "internal/server", "cmd/authenticator"},
+		module + "/internal/place":            {"internal/access", "internal/answer", "internal/mapedit", "internal/server", "cmd/authenticator"},
 		module + "/internal/roots":            {"internal/answer", "internal/server", "cmd/authenticator"},
 		module + "/internal/server":           {"cmd/authenticator"},
 		module + "/internal/settings":         {"internal/answer", "internal/assembly", "internal/mappings", "internal/place", "internal/server", "cmd/authenticator"},

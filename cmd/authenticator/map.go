@@ -137,7 +137,7 @@ func (o *mapOptions) read(ctx context.Context, p *program) (*awsauth.Result, edi
 	}
 	var result *awsauth.Result
 	if f, ok := target.(*mapedit.File); ok {
-		result, err = f.Parse(p.mappings(), options)
+		result, err = f.Warned(p.mappings(), options)
 	} else if result, err = document.Read(options); err != nil {
 		err = fmt.Errorf("%s: %w", target.Name(), err)
 	}

@@ -185,17 +185,20 @@ func numbered(entries []history.Entry, number string) (history.Entry, error) {
 const maxChanges = 3
 
 func printHistory(p *program, output *cli.Output, entries []history.Entry, options awsauth.Options) error {
-	var table *mapper.Table
+	var last *awsauth.Result
 	list := make([]pastEdit, 0, len(entries))
 	for i, entry := range entries {
-		is := awsauth.Parse(entry.Data, nil, options).Table
+		before := last
+		if i > 0 && entries[i-1].UID != entry.UID {
+			last = nil // an aws-auth that is created again has no last good content
+		}
+		last = awsauth.Parse(entry.Data, last, options)
 		e := pastEdit{entry.Number, entry.Time, entry.Author(), entry.UID, entry.ResourceVersion, []string{}}
 		if i > 0 {
-			for _, change := range mapper.Diff(table, is).Changes {
+			for _, change := range mapper.Diff(before.Table, last.Table).Changes {
 				e.Changes = append(e.Changes, change.String())
 			}
 		}
-		table = is
 		list = append(list, e)
 	}
 	return output.Print(p.out, list, func(wide bool) cli.Rows {

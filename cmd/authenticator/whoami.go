@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/explain"
@@ -66,11 +67,13 @@ type apiServerAnswer struct {
 	// ARN is the AWS identity that the authenticator verified for the API server; empty
 	// if the user did not sign in with one.
 	ARN string `json:"arn,omitempty"`
-	// Error says why there is no answer; empty if there is one.
+	// Error says why the API server did not say who the user is; empty if it did.
 	Error string `json:"error,omitempty"`
 	// clusterID is the ID with which the user signed in; empty if that is unknown, or if it
 	// was not with AWS.
 	clusterID string
+	// rejected is set if it rejects the user.
+	rejected bool
 }
 
 func (o *whoamiOptions) run(ctx context.Context, p *program) error {
@@ -151,7 +154,7 @@ func (o *whoamiOptions) askAPIServer(ctx context.Context, p *program) apiServerA
 	defer cli.Waiting(p.err, "authenticator: waiting for the API server")()
 	user, err := kube.Self(ctx, client)
 	if err != nil {
-		return apiServerAnswer{Error: err.Error()}
+		return apiServerAnswer{Error: err.Error(), rejected: apierrors.IsUnauthorized(err)}
 	}
 	answer := apiServerAnswer{Username: user.Username, Groups: user.Groups, ARN: strings.Join(user.Extra["arn"], "")}
 	if answer.ARN != "" && config.ExecProvider != nil {
@@ -214,7 +217,10 @@ func (w *whoami) print(out io.Writer) error {
 
 // text describes the answer of the API server.
 func (a apiServerAnswer) text() string {
-	if a.Error != "" {
+	switch {
+	case a.rejected:
+		return "rejects the user of the kubeconfig (Unauthorized)"
+	case a.Error != "":
 		return "no answer: " + a.Error
 	}
 	return fmt.Sprintf("knows the user of the kubeconfig as %s (%s)", a.Username, explain.GroupsText(a.Groups))

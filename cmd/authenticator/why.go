@@ -319,7 +319,7 @@ func (o *whyOptions) whyText(p *program, e decisions.Entry) string {
 	row("AWS IDENTITY", e.ARN)
 	row("ACCESS KEY", e.AccessKeyID)
 	if e.Rule.Source != "" {
-		row("MAPPING", strings.TrimSpace(e.Rule.Source+" "+e.Rule.Section+lineText(e.Rule.Line)))
+		row("MAPPING", strings.Join(strings.Fields(e.Rule.Source+" "+e.Rule.Section+lineText(e.Rule.Line)), " "))
 	}
 	row("WHY", whySentence(e))
 	_ = table.Flush() // a strings.Builder never fails
@@ -349,6 +349,9 @@ func (o *whyOptions) whyNext(e decisions.Entry) (sentence, command string) {
 	newToken := "authenticator token --cluster-id " + shell.Quote(e.Cluster) + " --token-only | " + o.explain(e, "--token", "-")
 	arn := cmp.Or(e.ARN, e.CanonicalARN)
 	switch {
+	case e.Outcome == authn.Denied && e.Rule.Source != "" && e.Rule.Section == "":
+		// The deny file may have the access key or the unique ID, which the ARN does not tell.
+		return fmt.Sprintf("It is in line %d of the server's %s (--deny-file). Remove the line only if it may sign in again.", e.Rule.Line, e.Rule.Source), ""
 	case e.Outcome == authn.MappingUnknown && arn != "":
 		return "Find out whether the server can decide now, and what is missing:", o.explain(e, "--arn", arn)
 	case arn != "":

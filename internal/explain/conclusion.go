@@ -196,7 +196,7 @@ func concludeUnmapped(facts Facts, explained authn.Explained, e Explanation) (se
 				return fmt.Sprintf("%s is not mapped to a Kubernetes user, but a mistake hides a part of the mappings: %s (%s).", arn, p.Message, p.Fix), edit(facts, p.Source, p.Line)
 			}
 		}
-		sentence = fmt.Sprintf("%s is not mapped to a Kubernetes user: no mapping is for it.", arn)
+		sentence = fmt.Sprintf("%s is not mapped to a Kubernetes user: no mapping is for it.%s", arn, ifEmptied(facts))
 		if isInstance(*e.Principal) {
 			return sentence + ifNode, mapAdd(facts, *e.Principal, nodeGrant())
 		}
@@ -205,11 +205,13 @@ func concludeUnmapped(facts Facts, explained authn.Explained, e Explanation) (se
 	miss := e.NearMisses[0]
 	sentence = fmt.Sprintf("%s is not mapped to a Kubernetes user; the nearest entry is %s, but %s.", arn, place(facts, miss.Rule), miss.Why)
 	// The entry keeps its username and groups if its mistake is corrected.
-	if command = edit(facts, miss.Source, miss.Line); miss.Kind == Dropped && command != "" {
+	if command = edit(facts, miss.Source, miss.Line); (miss.Kind == Dropped || miss.Section == mapAccounts) && command != "" {
 		return sentence, command
 	}
 	isNode := strings.Contains(miss.Username, "{{EC2PrivateDNSName}}")
 	switch {
+	case miss.Section == mapAccounts:
+		return sentence, mapAdd(facts, *e.Principal, grant{})
 	case miss.Same && miss.Username != "" && (!isNode || isInstance(*e.Principal) || facts.SessionUnknown):
 		return sentence, mapAdd(facts, *e.Principal, grant{miss.Username, miss.Groups})
 	case isInstance(*e.Principal):
@@ -217,6 +219,20 @@ func concludeUnmapped(facts Facts, explained authn.Explained, e Explanation) (se
 	}
 	return sentence + " The entry's groups may be meant for another identity: add --groups as this one needs.", mapAdd(facts, *e.Principal, grant{})
 }
+
+// ifEmptied returns what to do if aws-auth was deleted or emptied by mistake; empty if it has
+// mappings, or is not read.
+func ifEmptied(facts Facts) string {
+	for _, s := range facts.Sources {
+		if s.Name == awsAuth && s.Snapshot.Table != nil && s.Snapshot.Table.Len() == 0 && len(s.Snapshot.Problems) == 0 {
+			return fmt.Sprintf(" %s maps nobody at all. If it was deleted or emptied by mistake, run: %s", s.Place, words(append([]string{"authenticator", "map", "rollback"}, facts.MapFlags...)))
+		}
+	}
+	return ""
+}
+
+// awsAuth is the name of the source that reads the ConfigMap aws-auth.
+const awsAuth = "EKSConfigMap"
 
 // explainAgain returns the command that asks about a principal, as the question was asked.
 func explainAgain(facts Facts, about ...string) string {

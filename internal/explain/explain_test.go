@@ -161,6 +161,8 @@ func TestNearMisses(t *testing.T) {
 		{"the path of IAM Identity Center", role(roles + "aws-reserved/sso.amazonaws.com/eu-west-2/AWSReservedSSO_View_0123456789abcdef"), sso, explain.NoEffect, "path", "authenticator map add role --rolearn " + sso.CanonicalARN + " --username admin --groups 'system:masters,odd group' --context blue"},
 		{"the path and another suffix", role(roles + "aws-reserved/sso.amazonaws.com/AWSReservedSSO_View_fedcba9876543210"), sso, explain.SSOName, "its role has the path", "authenticator map add role --rolearn " + sso.CanonicalARN + " --username admin --groups 'system:masters,odd group' --context blue"},
 		{"a permission set with a letter off", map[string]string{"mapRoles": "- sso: {permissionSetName: Viev, accountID: '" + account + "'}\n  username: view\n"}, sso, explain.Spelling, "Viev instead of View", "authenticator map add role --rolearn " + sso.CanonicalARN + " --username view --context blue"},
+		{"a permission set in another account", map[string]string{"mapRoles": "- sso: {permissionSetName: View, accountID: '111122223333'}\n  username: view\n"}, sso, explain.Account, "it is for account 111122223333, not for " + account, "authenticator map add role --rolearn " + sso.CanonicalARN + " --username 'AWSReservedSSO_View_0123456789abcdef:{{SessionName}}' --context blue"},
+		{"a permission set in an account of 11 digits", map[string]string{"mapRoles": "- sso: {permissionSetName: View, accountID: '" + account[1:] + "'}\n  username: view\n"}, sso, explain.Dropped, "is not an account ID", "kubectl edit"},
 		{"a misspelt placeholder", map[string]string{"mapRoles": "- rolearn: " + roles + "KubernetesAdmin\n  username: admin:{{Sessionname}}\n"}, admin, explain.Dropped, "write {{SessionName}}", "kubectl edit"},
 		{"an entry in the groups of another", map[string]string{"mapRoles": "- rolearn: " + roles + "Other\n  username: o\n  groups:\n  - x\n  - rolearn: " + roles + "KubernetesAdmin\n    username: admin\n"}, admin, explain.Dropped, "indented into the groups", "kubectl edit"},
 		{"a role in userarn", map[string]string{"mapUsers": "- rolearn: " + roles + "KubernetesAdmin\n  username: admin\n"}, admin, explain.Dropped, "have userarn, not rolearn", "kubectl edit"},
@@ -405,6 +407,33 @@ func TestJSON(t *testing.T) {
 		}
 		if diff := cmp.Diff(e, read); diff != "" {
 			t.Errorf("(-sent +read)\n%s", diff)
+		}
+	}
+}
+
+// TestMistakeOfPermissionSet checks that the explanation of a caller names a mistake in the
+// entry with sso that maps it.
+func TestMistakeOfPermissionSet(t *testing.T) {
+	data := map[string]string{"mapRoles": "- sso: {permissionSetName: View, accountID: '" + account + "'}\n  username: view\n  groups: [system:master]\n"}
+	e := setting{}.explain(t, data, mappertest.Role(t, "AWSReservedSSO_View_0123456789abcdef", "x"))
+	if !strings.Contains(e.Sentence, "(write system:masters)") || e.Command != "kubectl edit" {
+		t.Errorf("%s\n%s", e.Sentence, e.Command)
+	}
+}
+
+// TestEmptiedAWSAuth checks that an explanation names the way back if aws-auth was deleted or
+// emptied.
+func TestEmptiedAWSAuth(t *testing.T) {
+	const restore = " aws-auth maps nobody at all. If it was deleted or emptied by mistake, run: authenticator map rollback --context blue"
+	bob := mappertest.User(t, account, "bob")
+	for name, data := range map[string]map[string]string{"deleted": nil, "emptied": {"mapUsers": "[]"}} {
+		if e := (setting{}).explain(t, data, bob); e.Sentence != users+"bob is not mapped to a Kubernetes user: no mapping is for it."+restore {
+			t.Errorf("%s: %s", name, e.Sentence)
+		}
+	}
+	for name, data := range map[string]map[string]string{"others": user(users + "somebody"), "broken": {"mapUsers": "["}, "a mistake": user("x")} {
+		if e := (setting{}).explain(t, data, bob); strings.Contains(e.Sentence, "rollback") {
+			t.Errorf("%s: %s", name, e.Sentence)
 		}
 	}
 }

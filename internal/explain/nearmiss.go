@@ -13,6 +13,9 @@ import (
 // the one.
 const maxNearMisses = 20
 
+// mapAccounts is the section whose entries are account IDs.
+const mapAccounts = "mapAccounts"
+
 // A candidate is a near miss before it is ranked.
 type candidate struct {
 	NearMiss
@@ -22,10 +25,12 @@ type candidate struct {
 // relevant returns the near misses that matter for a decision: if an entry matched, only
 // those for the same principal do.
 func relevant(misses []NearMiss, decided *mapper.Tried) []NearMiss {
-	if decided == nil || decided.Entry == nil {
+	if decided == nil {
 		return misses
 	}
-	return slices.DeleteFunc(misses, func(miss NearMiss) bool { return miss.Kind != NoEffect })
+	return slices.DeleteFunc(misses, func(miss NearMiss) bool {
+		return miss.Section == mapAccounts || decided.Entry != nil && miss.Kind != NoEffect
+	})
 }
 
 // nearMisses returns the rules and ignored entries that are probably meant for the
@@ -55,11 +60,15 @@ func nearMisses(trace mapper.Trace, sources []SourceFacts, arn string) []NearMis
 
 // triedCandidate returns a rule that did not match as a near miss.
 func triedCandidate(tried mapper.Tried, who subject) (candidate, bool) {
-	if tried.Matched || tried.Entry == nil {
+	c := candidate{NearMiss: NearMiss{Rule: newRule(tried)}}
+	switch {
+	case tried.Matched:
+		return candidate{}, false
+	case tried.Entry != nil:
+		c.Username, c.Groups = templates(tried.Entry)
+	case tried.Miss != mapper.MissAccount: // not an account of mapAccounts
 		return candidate{}, false
 	}
-	c := candidate{NearMiss: NearMiss{Rule: newRule(tried)}}
-	c.Username, c.Groups = templates(tried.Entry)
 	switch tried.Miss {
 	case mapper.MissDenied, mapper.MissReserved, mapper.MissUndecided:
 		return candidate{}, false // it matches: it is the rule that decided
@@ -80,7 +89,7 @@ func triedCandidate(tried mapper.Tried, who subject) (candidate, bool) {
 	if !near || len(found) == 0 {
 		return candidate{}, false
 	}
-	if tried.Entry.Inert == mapper.MissAssumedRole {
+	if tried.Entry != nil && tried.Entry.Inert == mapper.MissAssumedRole {
 		found = append(found, difference{NoEffect, 1, "its ARN is that of a session", false})
 	}
 	c.describe(found)

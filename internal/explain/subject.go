@@ -27,14 +27,20 @@ const (
 	SSOName   Kind = "SSOName"   // a role of IAM Identity Center, named by its permission set or with another suffix
 )
 
-// A subject is what an ARN names. It is read leniently, since the ARNs of ignored
+// A subject is what an ARN or an account ID names. It is read leniently, since ignored
 // entries are compared too.
 type subject struct{ partition, account, kind, path, name string }
+
+// wholeAccount is the kind of an account ID.
+const wholeAccount = "account"
 
 func subjectOf(arn string) subject {
 	// arn:partition:service:region:account:resource
 	var parts [5]string
 	resource := readable(arn)
+	if resource != "" && strings.Trim(resource, "0123456789") == "" {
+		return subject{account: resource, kind: wholeAccount}
+	}
 	for i := range parts {
 		var ok bool
 		if parts[i], resource, ok = strings.Cut(resource, ":"); !ok {
@@ -96,6 +102,9 @@ func differences(its, who subject) (found []difference, near bool) {
 	if its.account == "" && its.name == "" || who.kind == "" {
 		return nil, false
 	}
+	if its.kind == wholeAccount {
+		return accountDifferences(its, who)
+	}
 	cost := 0
 	add := func(kind Kind, price int, format string, args ...any) {
 		cost += price
@@ -124,8 +133,8 @@ func differences(its, who subject) (found []difference, near bool) {
 		add(OtherKind, 2, "it is for a %s, not for a %s", its.kind, who.kind)
 	}
 	if its.account != who.account {
-		if _, typo := spelling.Distance(2, its.account, who.account); typo {
-			add(Account, 1, "its account %s is a digit or two off: it should be %s", its.account, who.account)
+		if isTypo(its.account, who.account) {
+			add(Account, 1, accountTypo, its.account, who.account)
 		} else {
 			add(Account, 2, "it is for account %s, not for %s", its.account, who.account)
 			found[len(found)-1].another = true
@@ -144,6 +153,26 @@ func differences(its, who subject) (found []difference, near bool) {
 	return found, cost <= maxCost
 }
 
+// accountTypo describes the difference of two account IDs for which isTypo holds.
+const accountTypo = "its account %s is a digit or two off: it should be %s"
+
+func isTypo(account, who string) bool {
+	_, ok := spelling.Distance(2, account, who)
+	return ok
+}
+
+// accountDifferences returns the difference between an entry of mapAccounts and the
+// caller's account.
+func accountDifferences(its, who subject) (found []difference, near bool) {
+	switch {
+	case its.account == who.account:
+		return nil, true
+	case !isTypo(its.account, who.account):
+		return nil, false
+	}
+	return []difference{{Account, maxCost, fmt.Sprintf(accountTypo, its.account, who.account), false}}, true
+}
+
 // nameDifference compares two names, and reports whether they are near.
 func nameDifference(its, who string) (difference, bool) {
 	if strings.EqualFold(its, who) {
@@ -155,6 +184,8 @@ func nameDifference(its, who string) (difference, bool) {
 	itsSet, itsSSO := permissionSet(its)
 	whoSet, whoSSO := permissionSet(who)
 	switch same := strings.EqualFold(itsSet, whoSet); {
+	case isOfSet(its, who):
+		return difference{}, true
 	case itsSSO && whoSSO && same:
 		return difference{SSOName, 1, "its role's name has another suffix: IAM Identity Center changes the suffix when it creates the role again", false}, true
 	case whoSSO && isPermissionSetRole(its, whoSet):
@@ -210,8 +241,20 @@ func permissionSet(name string) (string, bool) {
 	return set[:i], true
 }
 
+// isOfSet reports whether a name is that of an entry with sso, which has any suffix, and
+// another name that of the role of its permission set.
+func isOfSet(its, who string) bool {
+	set, ok := strings.CutSuffix(its, anySuffix)
+	whoSet, whoSSO := permissionSet(who)
+	return ok && whoSSO && isPermissionSetRole(set, whoSet)
+}
+
+// anySuffix ends the name that an entry with sso matches, as readable returns it.
+const anySuffix = "_<16hexadecimaldigits>"
+
 // sameAs reports whether a rule's subject is the caller's, apart from a role's path.
 func (s subject) sameAs(who subject) bool {
-	return s.partition == who.partition && s.account == who.account && s.kind == who.kind && strings.EqualFold(s.name, who.name) &&
+	sameName := strings.EqualFold(s.name, who.name) || isOfSet(s.name, who.name)
+	return s.partition == who.partition && s.account == who.account && s.kind == who.kind && sameName &&
 		(who.kind == "role" || strings.EqualFold(s.path, who.path))
 }

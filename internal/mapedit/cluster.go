@@ -19,7 +19,9 @@ import (
 	"github.com/kube-iam/authenticator/internal/history"
 	"github.com/kube-iam/authenticator/internal/kube"
 	"github.com/kube-iam/authenticator/internal/lockout"
+	"github.com/kube-iam/authenticator/internal/place"
 	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
 
@@ -75,6 +77,17 @@ func (t *Cluster) Read(ctx context.Context) (edit.Document, error) {
 		data = map[string]string{}
 	}
 	return edit.Data(data), nil
+}
+
+// Parse fits [Target]. A section that does not parse has its last good content, as in the
+// servers: an edit can take that away too.
+func (t *Cluster) Parse(ctx context.Context, _, after edit.Document, options awsauth.Options) (from, to *awsauth.Result, err error) {
+	warn := func(text string) { fmt.Fprintf(t.Err, "authenticator: warning: %s\n", cli.Printable(text)) }
+	if from, err = place.ParseAWSAuth(ctx, t.Client, t.object, options, warn); err != nil {
+		return nil, nil, err
+	}
+	data, _ := after.(edit.Data)
+	return from, awsauth.Parse(data, from, options), nil
 }
 
 // manager is the field manager of our edits.

@@ -63,6 +63,15 @@ func (t *File) Read(ctx context.Context) (edit.Document, error) {
 	return t.was, nil
 }
 
+// Parse fits [Target].
+func (t *File) Parse(_ context.Context, before, after edit.Document, options awsauth.Options) (from, to *awsauth.Result, err error) {
+	if from, err = before.Read(options); err != nil {
+		return nil, nil, err
+	}
+	to, err = after.Read(options)
+	return from, to, err
+}
+
 // Write fits [Target].
 func (t *File) Write(ctx context.Context, document edit.Document, _ bool) error {
 	text, ok := document.(edit.File)
@@ -128,9 +137,9 @@ func (t *File) Facts(context.Context, mapper.Delta) lockout.Facts {
 // errNoCluster is why nodes are not known for a file.
 var errNoCluster = errors.New("a file does not say which cluster it is for")
 
-// Parse returns what was read, with the warnings of a reader. It is an error if there is
+// Warned returns what was read, with the warnings of a reader. It is an error if there is
 // no file.
-func (t *File) Parse(files mappings.Reader, options awsauth.Options) (*awsauth.Result, error) {
+func (t *File) Warned(files mappings.Reader, options awsauth.Options) (*awsauth.Result, error) {
 	if t.isNew {
 		return nil, fmt.Errorf("reading the mappings: file %s does not exist", t.Path)
 	}

@@ -81,7 +81,7 @@ func (e *Editor) Change(ctx context.Context, change func(edit.Document) (Edition
 			}
 			return e.report(Report{Target: target.Name(), Result: Unchanged, ResourceVersion: target.Version()}, cli.Printable(after.Unchanged)+"\n")
 		}
-		from, to, err := readBoth(before, after.Document, e.Reading)
+		from, to, err := target.Parse(ctx, before, after.Document, e.Reading)
 		if err != nil {
 			return fmt.Errorf("%s: %w", target.Name(), err)
 		}
@@ -129,16 +129,6 @@ func sleep(ctx context.Context, duration time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-func readBoth(before, after edit.Document, options awsauth.Options) (from, to *awsauth.Result, err error) {
-	if from, err = before.Read(options); err != nil {
-		return nil, nil, err
-	}
-	if to, err = after.Read(options); err != nil {
-		return nil, nil, err
-	}
-	return from, to, nil
 }
 
 func same(a, b edit.Document) bool {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/lockout"
 	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth/edit"
 )
 
@@ -15,6 +16,8 @@ type Target interface {
 	Name() string
 	// Read returns the mappings.
 	Read(ctx context.Context) (edit.Document, error)
+	// Parse returns the mappings in force before an edit of what was read, and after it.
+	Parse(ctx context.Context, before, after edit.Document, options awsauth.Options) (from, to *awsauth.Result, err error)
 	// Write replaces what was read. It returns ErrConflict if somebody else did. With
 	// force it overrides the guard of the cluster.
 	Write(ctx context.Context, document edit.Document, force bool) error

@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/file"
@@ -71,6 +72,11 @@ func ReadAWSAuth(ctx context.Context, client kube.Client, options awsauth.Option
 	if err != nil {
 		return nil, err
 	}
+	return ParseAWSAuth(ctx, client, configMap, options, warn)
+}
+
+// ParseAWSAuth is [ReadAWSAuth] for an aws-auth that was read already; nil if there is none.
+func ParseAWSAuth(ctx context.Context, client kube.Client, configMap *unstructured.Unstructured, options awsauth.Options, warn func(text string)) (*awsauth.Result, error) {
 	if configMap == nil {
 		return awsauth.Parse(nil, nil, options), nil
 	}

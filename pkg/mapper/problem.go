@@ -100,8 +100,9 @@ type Problem struct {
 	// Section is mapRoles, mapUsers or mapAccounts, or an unknown key; empty for a
 	// problem of the file.
 	Section string
-	// Principal is the ARN that the entry has, as it is written; empty if the problem is
-	// not one of an entry with an ARN.
+	// Principal is the ARN or account ID that the entry has, as it is written, or
+	// [Entry.MatchedARN] of its permission set; empty if the problem is not one of an entry
+	// with any of these.
 	Principal string
 	// Line and Column count from 1: in the section's text for a ConfigMap, in
 	// the file for a file. Column is 0 if only the line is known, and both

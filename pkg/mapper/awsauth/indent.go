@@ -101,6 +101,13 @@ func (s *scanner) leave(column int) (closed []level) {
 func (s *scanner) misplaced(next, beside level) *fault {
 	line, indent := s.text.origin.shown(beside.line, beside.column)
 	_, its := s.text.origin.shown(next.line, next.column)
+	if its == indent {
+		what, other := "is a field", "starts an item of a list"
+		if next.list {
+			what, other = "starts an item of a list", "does not"
+		}
+		return faultAt(next.line, next.column+1, fmt.Sprintf("this line %s, but line %d, with the same indentation, %s", what, line, other), `start both with "- ", or neither`)
+	}
 	return faultAt(next.line, next.column+1,
 		fmt.Sprintf("this line is indented by %s, but line %d, which it seems to belong with, by %d", spaces(its), line, indent),
 		"indent it by "+spaces(indent))

@@ -84,8 +84,10 @@ func (r *reading) readValue(name string, value *yaml.Node) {
 
 func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 	accounts := make([]mapper.Account, 0, len(items))
+	defer func() { r.principal = "" }()
 	for _, item := range items {
 		item = resolve(item)
+		r.principal = bounded(item.Value)
 		// Use the text, not the number: as a number, 012345678901 loses its zero, and
 		// 012345670123 is read as octal. With other tags, such as !!binary, EKS does not
 		// read the text.

@@ -59,6 +59,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		sso.Partition = r.opts.Partition
 	}
 	entry.SSO = sso
+	r.principal = bounded(entry.MatchedARN())
 	switch {
 	case sso.PermissionSet == "":
 		r.drop(mapper.EntryInvalidSSO, name, node, "sso has no permissionSetName", exampleSSO)

@@ -38,6 +38,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{"no space after a colon", good + "- rolearn: " + role + "B\n  username:b # here\n  groups: [x]\n", "space is missing after the colon", "write username: b"},
 		{"no space after a dash", good + "-rolearn: " + role + "B # here\n  username: b\n", "space is missing after the dash", "write - rolearn"},
 		{"no colon", good + "- rolearn: " + role + "B\n  username # here\n  groups: [x]\n", "neither a field nor an item", "username: admin"},
+		{"an item below text", "nodes\n- rolearn: " + role + "B # here\n", "starts an item of a list, but line 1, with the same indentation, does not", "start both"},
+		{"an item below a field", "nodes: 1\n- rolearn: " + role + "B # here\n", "starts an item of a list, but line 1, with the same indentation, does not", "start both"},
 		{"a field indented too much", good + "- rolearn: " + role + "B\n   username: b # here\n", "indented by 3 spaces, but line 4, which it seems to belong with, by 2", "by 2 spaces"},
 		{"a field indented too little", good + "- rolearn: " + role + "B\n username: b # here\n", "indented by 1 space, but line 4", "by 2 spaces"},
 		{"a field not indented", good + "- rolearn: " + role + "B\nusername: b # here\n", "indented by 0 spaces", "by 2 spaces"},
