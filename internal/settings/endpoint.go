@@ -65,9 +65,9 @@ func (e *Endpoint) Check() error {
 	if err := CheckPort("--port", e.Port); err != nil {
 		return err
 	}
-	for flag, value := range map[string]string{"--hostname": e.Hostname, "--state-dir": e.StateDir, "--generate-kubeconfig": e.GenerateKubeconfig} {
-		if value == "" { // as of an unset variable of a shell
-			return cli.Usagef("%s must not be empty", flag)
+	for _, given := range []struct{ flag, value string }{{"--hostname", e.Hostname}, {"--state-dir", e.StateDir}, {"--generate-kubeconfig", e.GenerateKubeconfig}} {
+		if given.value == "" { // as of an unset variable of a shell
+			return cli.Usagef("%s must not be empty", given.flag)
 		}
 	}
 	if parsed, err := url.Parse(e.URL()); err != nil || parsed.Hostname() != e.Hostname || strings.ContainsAny(e.Hostname, " %") {
