@@ -163,20 +163,29 @@ func (o *whoamiOptions) askAPIServer(ctx context.Context, p *program) apiServerA
 	return answer
 }
 
-// clusterIDOf returns the cluster ID in the arguments of a credential plugin; empty if they
-// have none.
-func clusterIDOf(args []string) string {
+// clusterIDOf returns the cluster ID in the arguments of "authenticator token" or "aws eks
+// get-token", which another program may run; empty if they have none. The last flag counts,
+// as in these commands.
+func clusterIDOf(args []string) (id string) {
+	command, flags := slices.Index(args, "token"), []string{"--cluster-id", "-i"}
+	if eks := slices.Index(args, "eks"); eks >= 0 && slices.Contains(args[eks:], "get-token") {
+		command, flags = eks, []string{"--cluster-name", "--cluster-id"}
+	}
+	if command < 0 {
+		return ""
+	}
+	args = args[command:]
 	for i, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
-		if !slices.Contains([]string{"--cluster-id", "-i", "--cluster-name"}, name) {
+		if !slices.Contains(flags, name) {
 			continue
 		}
 		if !ok && i+1 < len(args) {
 			value = args[i+1]
 		}
-		return value
+		id = value
 	}
-	return ""
+	return id
 }
 
 // print prints the answer for people.
