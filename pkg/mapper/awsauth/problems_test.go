@@ -39,6 +39,7 @@ func TestProblems(t *testing.T) {
 		{"groups that are text", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: system:masters\n", mapper.GroupsNotList, mapper.Error, 5, "groups: [system:masters]"},
 		{"a group that is a map", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups:\n  - a: b\n", mapper.GroupNotText, mapper.Error, 6, "write one name"},
 		{"several groups in a text", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: -a, b c\n", mapper.GroupsNotList, mapper.Error, 5, "groups: [a, b, c]"},
+		{"a list of groups in a text", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: |\n    - a\n    - b\n", mapper.GroupsNotList, mapper.Error, 5, "groups: [a, b]"},
 		{"an unknown placeholder", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{Session}}\n", mapper.EntryTemplate, mapper.Error, 4, "{{SessionName}}"},
 		{"an unknown placeholder in a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: ['{{Group}}']\n", mapper.GroupTemplate, mapper.Error, 5, "{{SessionName}}"},
 		{"a permission set without an account", "mapRoles", alice + "- sso: {permissionSetName: Admin}\n  username: b:{{SessionName}}\n", mapper.InvalidAccountID, mapper.Error, 3, "add accountID"},
