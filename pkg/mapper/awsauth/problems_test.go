@@ -44,6 +44,7 @@ func TestProblems(t *testing.T) {
 		{"an unknown placeholder in a group", "mapRoles", alice + "- rolearn: " + role + "B\n  username: b:{{SessionName}}\n  groups: ['{{Group}}']\n", mapper.GroupTemplate, mapper.Error, 5, "{{SessionName}}"},
 		{"a permission set without an account", "mapRoles", alice + "- sso: {permissionSetName: Admin}\n  username: b:{{SessionName}}\n", mapper.InvalidAccountID, mapper.Error, 3, "add accountID"},
 		{"the role of a permission set", "mapRoles", alice + "- sso: {permissionSetName: AWSReservedSSO_Team_A_0123456789abcdef, accountID: '231144931069'}\n  username: b:{{SessionName}}\n", mapper.EntryInvalidSSO, mapper.Error, 3, "write permissionSetName: Team_A"},
+		{"such a role with another s", "mapRoles", alice + "- sso: {permissionSetName: AWSReſervedSSO_Team_A_0123456789abcdef, accountID: '231144931069'}\n  username: b:{{SessionName}}\n", mapper.EntryInvalidSSO, mapper.Error, 3, "write permissionSetName: Team_A"},
 		{"an invalid name of a permission set", "mapRoles", alice + "- sso: {permissionSetName: 'a b', accountID: '231144931069'}\n  username: b:{{SessionName}}\n", mapper.EntryInvalidSSO, mapper.Error, 3, "permissionSetName"},
 		{"an invalid account", "mapAccounts", "- 12345\n", mapper.InvalidAccountID, mapper.Error, 1, "quotes"},
 		{"an account of 11 digits", "mapAccounts", "- 12345678901\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
