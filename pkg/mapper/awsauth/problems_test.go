@@ -47,6 +47,8 @@ func TestProblems(t *testing.T) {
 		{"such a role with another s", "mapRoles", alice + "- sso: {permissionSetName: AWSReſervedSSO_Team_A_0123456789abcdef, accountID: '231144931069'}\n  username: b:{{SessionName}}\n", mapper.EntryInvalidSSO, mapper.Error, 3, "write permissionSetName: Team_A"},
 		{"an invalid name of a permission set", "mapRoles", alice + "- sso: {permissionSetName: 'a b', accountID: '231144931069'}\n  username: b:{{SessionName}}\n", mapper.EntryInvalidSSO, mapper.Error, 3, "permissionSetName"},
 		{"an invalid account", "mapAccounts", "- 12345\n", mapper.InvalidAccountID, mapper.Error, 1, "quotes"},
+		{"a user in mapAccounts", "mapAccounts", "- " + user + "bob\n", mapper.InvalidAccountID, mapper.Error, 1, "write an entry of mapUsers: an account maps every identity in it"},
+		{"the ARN of an account", "mapAccounts", "- arn:aws:iam::231144931069:root\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"an account of 11 digits", "mapAccounts", "- 12345678901\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"an account that is text", "mapAccounts", "- all\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
 		{"an account in base64", "mapAccounts", "- !!binary 123456789012\n", mapper.InvalidAccountID, mapper.Error, 1, "12 digits"},
