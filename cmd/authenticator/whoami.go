@@ -128,17 +128,8 @@ func (w *whoami) believeKubeconfig(p *program, asked explain.Asked) {
 	}
 	w.Result, w.User, w.Rule = explain.NotMapped, nil, nil
 	w.Sentence = fmt.Sprintf("You do not sign in with a token for %s: the kubeconfig signs in to this cluster with the ID %s.", w.ClusterID, id)
-	words := []string{"authenticator", "whoami", "--cluster-id", id}
-	for _, flag := range []struct{ name, value string }{{"--profile", asked.Profile}, {"--region", asked.Region}, {"--role", asked.Role}} {
-		if flag.value != "" {
-			words = append(words, flag.name, flag.value)
-		}
-	}
-	words = slices.Concat(words, asked.Place, asked.Server)
-	for i, word := range words {
-		words[i] = shell.Quote(word)
-	}
-	w.Command = p.typed(strings.Join(words, " "))
+	words := append([]string{"authenticator", "whoami", "--cluster-id", id}, asked.Flags(asked.Region)...)
+	w.Command = p.typed(shell.Join(words...))
 }
 
 // askAPIServer asks the API server of the kubeconfig who its user is.
