@@ -8,7 +8,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/rights"
 )
 
-// maxName is the length of the longest name of a role that kube-apiserver accepts.
+// maxName is the length of the longest name, as for most objects of Kubernetes.
 const maxName = 253
 
 // grantCommand returns the command with which an administrator allows a user an action and
