@@ -145,6 +145,22 @@ func TestRights(t *testing.T) {
 		t.Errorf("--who:\n%s", shown)
 	}
 
+	t.Run("the command that allows an action", func(t *testing.T) {
+		t.Cleanup(func() { s.try(kubectl + "delete clusterrole,clusterrolebinding get-viewer delete-nodes-viewer") })
+		for _, action := range []string{"delete secrets -n rights", "update deployments/scale -n rights", "delete pods/web -n rights", "get /debug/pprof", "delete nodes"} {
+			typed := explain + "-o json --arn " + account + "user/rights-viewer --can-i " + action
+			if s.canI(typed) {
+				t.Fatalf("--can-i %s: it is allowed already", action)
+			}
+			var answer struct{ CanI struct{ Command string } }
+			if err := json.Unmarshal([]byte(s.try(typed).stdout), &answer); err != nil {
+				t.Fatal(err)
+			}
+			s.run(answer.CanI.Command)
+			eventually(t, watchDelay, action, func() bool { return s.canI(typed) })
+		}
+	})
+
 	t.Run("a caller who may not read RBAC", func(t *testing.T) {
 		limited := signIn(t, "")
 		caller.configure(limited)

@@ -89,6 +89,9 @@ func (q Question) Of(ctx context.Context, e explain.Explanation, canI, all bool)
 			return a, withRightsHint(err)
 		}
 		a.CanI = newCanIView(reading.action, status, user, note)
+		if !status.Allowed && !status.Denied && note == "" {
+			a.CanI.Command = grantCommand(q.Kubectl, reading.action, user.Name)
+		}
 	}
 	if all {
 		policy, err := kube.Policy(ctx, reading.client)

@@ -71,6 +71,8 @@ type canIView struct {
 	Allowed bool       `json:"allowed"`
 	Reason  string     `json:"reason"`
 	Note    string     `json:"note,omitempty"`
+	// Command allows the action; empty if it is allowed, or RBAC cannot allow it.
+	Command string `json:"command,omitempty"`
 	action  rights.Action
 }
 
@@ -91,7 +93,7 @@ func newCanIView(a rights.Action, status authorizationv1.SubjectAccessReviewStat
 	case !status.Allowed:
 		details = append([]string{"no authorizer allows it"}, details...)
 	}
-	return &canIView{newActionView(a), status.Allowed, strings.Join(details, "; "), note, a}
+	return &canIView{Action: newActionView(a), Allowed: status.Allowed, Reason: strings.Join(details, "; "), Note: note, action: a}
 }
 
 func (v *canIView) print(w io.Writer, username string) {
@@ -105,6 +107,9 @@ func (v *canIView) print(w io.Writer, username string) {
 	}
 	if v.Note != "" {
 		fmt.Fprintf(w, "  Note: %s\n", cli.Printable(v.Note))
+	}
+	if v.Command != "" {
+		fmt.Fprintf(w, "An administrator allows it with:\n  %s\n", cli.Printable(v.Command))
 	}
 }
 

@@ -44,7 +44,7 @@ func (i Info) WrongClock(ctx context.Context) string {
 	if ahead < 0 {
 		differs = (-ahead).String() + " behind"
 	}
-	return "the clock of the lab's AWS is " + differs + " that of this machine, as localaws clock sets it; this returns it to real time: localaws clock resume --state-dir " +
+	return "the clock of the lab's AWS is " + differs + " that of this machine, since localaws clock set it: do not set the clock of this machine, but run: localaws clock resume --state-dir " +
 		shell.Quote(filepath.Join(i.Dir, awsDir))
 }
 

@@ -38,7 +38,7 @@ func TestWrongClock(t *testing.T) {
 	}{
 		{0, nil},
 		{30 * time.Second, nil},
-		{2 * time.Hour, []string{"the clock of the lab's AWS is 2h0m", "ahead of that of this machine", "localaws clock resume --state-dir '/my lab/aws'"}},
+		{2 * time.Hour, []string{"the clock of the lab's AWS is 2h0m", "ahead of that of this machine", "do not set the clock of this machine, but run: localaws clock resume --state-dir '/my lab/aws'"}},
 		{-3 * time.Hour, []string{"is 59m", "behind that of this machine"}},
 	} {
 		aws.Clock().Advance(test.by)
