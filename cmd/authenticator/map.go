@@ -77,10 +77,7 @@ func (o *mapOptions) addClusterFlags(flags *pflag.FlagSet) {
 // command returns another command about the same mappings, as it can be typed.
 func (o *mapOptions) command(p *program, words ...string) string {
 	words = append(append([]string{"authenticator"}, words...), o.where()...)
-	for i, word := range words {
-		words[i] = shell.Quote(word)
-	}
-	return p.typed(strings.Join(words, " "))
+	return p.typed(shell.Join(words...))
 }
 
 // where returns the flags that name the mappings, as they were given.

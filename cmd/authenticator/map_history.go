@@ -88,7 +88,8 @@ func newMapRollback(p *program) *cobra.Command {
 		Short: "Restore aws-auth as it was before the last edit, or after an earlier one",
 		Long: `Restore aws-auth as it was before the last edit or, with N, as it was after edit N of
 "authenticator map history". It names who loses and who gains access, and asks first
-even if nobody loses access; --yes skips the question. The history records it as an
+even if nobody loses access; --yes skips the question. It skips earlier content with a
+section that does not parse, if that section parses now. The history records it as an
 edit too.`,
 		Example: `  authenticator map rollback
   authenticator map rollback 3 --dry-run`,
@@ -109,6 +110,12 @@ edit too.`,
 				}
 				if err != nil {
 					return mapedit.Edition{}, err
+				}
+				if broken := breaks(entry, current); len(broken) > 0 {
+					return mapedit.Edition{}, &cli.Error{
+						Code: cli.ExitFailure, Hint: "correct what this command prints, and apply it: " + o.command(p, "map", "history", strconv.Itoa(entry.Number)),
+						Err: fmt.Errorf("after edit %d, %s does not parse", entry.Number, strings.Join(broken, ", ")),
+					}
 				}
 				return mapedit.Edition{Document: edit.Data(entry.Data), Unchanged: fmt.Sprintf("unchanged: aws-auth is as after edit %d already", entry.Number)}, nil
 			})
@@ -155,15 +162,26 @@ func (o *mapOptions) history(ctx context.Context, p *program) ([]history.Entry, 
 	return entries, kube.WithTimeout(err)
 }
 
-// before returns the last entry that differs from the current content.
+// before returns the last entry that differs from the current content, and breaks none of
+// its sections.
 func before(entries []history.Entry, current edit.Document) (history.Entry, error) {
 	data, _ := current.(edit.Data)
 	for _, entry := range slices.Backward(entries) {
-		if !maps.Equal(entry.Data, data) {
+		if !maps.Equal(entry.Data, data) && len(breaks(entry, current)) == 0 {
 			return entry, nil
 		}
 	}
 	return history.Entry{}, errors.New("the history has no earlier content of aws-auth (it begins when a server or \"authenticator map\" first sees an edit, and needs the ConfigMap kube-system/aws-auth-history)")
+}
+
+// breaks returns the sections that parse in the current content, but not in an entry. The
+// servers would keep their content, so no difference of access would show it.
+func breaks(entry history.Entry, current edit.Document) []string {
+	data, _ := current.(edit.Data)
+	broken := awsauth.Parse(data, nil, awsauth.Options{}).Broken()
+	return slices.DeleteFunc(awsauth.Parse(entry.Data, nil, awsauth.Options{}).Broken(), func(section string) bool {
+		return slices.Contains(broken, section)
+	})
 }
 
 func numbered(entries []history.Entry, number string) (history.Entry, error) {

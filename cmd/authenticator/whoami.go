@@ -128,17 +128,8 @@ func (w *whoami) believeKubeconfig(p *program, asked explain.Asked) {
 	}
 	w.Result, w.User, w.Rule = explain.NotMapped, nil, nil
 	w.Sentence = fmt.Sprintf("You do not sign in with a token for %s: the kubeconfig signs in to this cluster with the ID %s.", w.ClusterID, id)
-	words := []string{"authenticator", "whoami", "--cluster-id", id}
-	for _, flag := range []struct{ name, value string }{{"--profile", asked.Profile}, {"--region", asked.Region}, {"--role", asked.Role}} {
-		if flag.value != "" {
-			words = append(words, flag.name, flag.value)
-		}
-	}
-	words = slices.Concat(words, asked.Place, asked.Server)
-	for i, word := range words {
-		words[i] = shell.Quote(word)
-	}
-	w.Command = p.typed(strings.Join(words, " "))
+	words := append([]string{"authenticator", "whoami", "--cluster-id", id}, asked.Flags(asked.Region)...)
+	w.Command = p.typed(shell.Join(words...))
 }
 
 // askAPIServer asks the API server of the kubeconfig who its user is.
@@ -163,20 +154,29 @@ func (o *whoamiOptions) askAPIServer(ctx context.Context, p *program) apiServerA
 	return answer
 }
 
-// clusterIDOf returns the cluster ID in the arguments of a credential plugin; empty if they
-// have none.
-func clusterIDOf(args []string) string {
+// clusterIDOf returns the cluster ID in the arguments of "authenticator token" or "aws eks
+// get-token", which another program may run; empty if they have none. The last flag counts,
+// as in these commands.
+func clusterIDOf(args []string) (id string) {
+	command, flags := slices.Index(args, "token"), []string{"--cluster-id", "-i"}
+	if eks := slices.Index(args, "eks"); eks >= 0 && slices.Contains(args[eks:], "get-token") {
+		command, flags = eks, []string{"--cluster-name", "--cluster-id"}
+	}
+	if command < 0 {
+		return ""
+	}
+	args = args[command:]
 	for i, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
-		if !slices.Contains([]string{"--cluster-id", "-i", "--cluster-name"}, name) {
+		if !slices.Contains(flags, name) {
 			continue
 		}
 		if !ok && i+1 < len(args) {
 			value = args[i+1]
 		}
-		return value
+		id = value
 	}
-	return ""
+	return id
 }
 
 // print prints the answer for people.

@@ -378,8 +378,5 @@ func (o *whyOptions) explain(e decisions.Entry, about ...string) string {
 	} else if o.stateDir != settings.DefaultStateDir {
 		command = append(command, "--state-dir", o.stateDir)
 	}
-	for i, word := range command {
-		command[i] = shell.Quote(word)
-	}
-	return strings.Join(command, " ")
+	return shell.Join(command...)
 }

@@ -44,7 +44,7 @@ Exit codes: 0 found; 1 nothing found, or no lab runs; 2 invalid flags or argumen
 				}
 				return context.Cause(ctx)
 			}
-			// What it says about clocks is about AWS's.
+			// It takes the clock of STS for a right one, but local AWS's may be set.
 			if wrong := info.WrongClock(cmd.Context()); wrong != "" {
 				fmt.Fprintln(cmd.ErrOrStderr(), "lab:", wrong)
 			}

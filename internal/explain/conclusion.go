@@ -69,14 +69,7 @@ func concludeMapped(facts Facts, e Explanation) (sentence, command string) {
 // freshToken returns the command that makes a token, for a region if one is given, and
 // explains it.
 func freshToken(facts Facts, region string) string {
-	command := []string{"authenticator", "explain", "--cluster-id", facts.ClusterID, "--as-me"}
-	asked := facts.Asked
-	for _, flag := range []struct{ name, value string }{{"--profile", asked.Profile}, {"--region", region}, {"--role", asked.Role}} {
-		if flag.value != "" {
-			command = append(command, flag.name, flag.value)
-		}
-	}
-	return words(slices.Concat(command, asked.Place, asked.Server))
+	return words(append([]string{"authenticator", "explain", "--cluster-id", facts.ClusterID, "--as-me"}, facts.Asked.Flags(region)...))
 }
 
 // awsCommand returns a command of the AWS CLI, with the profile of the question.
@@ -364,9 +357,5 @@ func commaSeparated(list []string) string {
 
 // words returns a command as a line for a shell.
 func words(command []string) string {
-	quoted := make([]string, len(command))
-	for i, word := range command {
-		quoted[i] = shell.Quote(word)
-	}
-	return strings.Join(quoted, " ")
+	return shell.Join(command...)
 }

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,16 @@ type Asked struct {
 	Profile string `json:"profile,omitempty"`
 	Region  string `json:"region,omitempty"`
 	Role    string `json:"role,omitempty"`
+}
+
+// Flags returns all flags, with another region.
+func (a Asked) Flags(region string) (flags []string) {
+	for _, flag := range []struct{ name, value string }{{"--profile", a.Profile}, {"--region", region}, {"--role", a.Role}} {
+		if flag.value != "" {
+			flags = append(flags, flag.name, flag.value)
+		}
+	}
+	return slices.Concat(flags, a.Place, a.Server)
 }
 
 // SourceFacts are the facts about a source of mappings.

@@ -70,11 +70,7 @@ func (k *Kubectl) Flags() (words []string) {
 
 // Command returns a command of kubectl for the API server, as a line for a shell.
 func (k *Kubectl) Command(words ...string) string {
-	command := []string{"kubectl"}
-	for _, word := range slices.Concat(k.Flags(), words) {
-		command = append(command, shell.Quote(word))
-	}
-	return strings.Join(command, " ")
+	return shell.Join(slices.Concat([]string{"kubectl"}, k.Flags(), words)...)
 }
 
 // EditAWSAuth returns the command that edits aws-auth.

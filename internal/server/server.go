@@ -70,6 +70,9 @@ func (c *Config) check() error {
 	if err := c.Endpoint.Check(); err != nil {
 		return err
 	}
+	if c.Endpoint.GenerateKubeconfig == "" && !c.KubeconfigPregenerated {
+		return cli.Usagef("--generate-kubeconfig must not be empty")
+	}
 	if c.HealthPort != 0 {
 		if err := settings.CheckPort("--health-port", c.HealthPort); err != nil {
 			return err

@@ -65,7 +65,7 @@ func (e *Endpoint) Check() error {
 	if err := CheckPort("--port", e.Port); err != nil {
 		return err
 	}
-	for _, given := range []struct{ flag, value string }{{"--hostname", e.Hostname}, {"--state-dir", e.StateDir}, {"--generate-kubeconfig", e.GenerateKubeconfig}} {
+	for _, given := range []struct{ flag, value string }{{"--hostname", e.Hostname}, {"--state-dir", e.StateDir}} {
 		if given.value == "" { // as of an unset variable of a shell
 			return cli.Usagef("%s must not be empty", given.flag)
 		}

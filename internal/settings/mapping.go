@@ -78,7 +78,7 @@ func (o *Mapping) AddSourceFlags(flags *pflag.FlagSet) {
 
 // Check returns an error for an invalid flag.
 func (o *Mapping) Check() error {
-	if scheme, _, ok := strings.Cut(o.Master, "://"); ok && scheme != "https" && scheme != "http" {
+	if scheme, _, ok := strings.Cut(strings.ToLower(o.Master), "://"); ok && scheme != "https" && scheme != "http" {
 		return cli.Usagef("--master %q: expected an https URL, such as https://10.0.0.1:6443", o.Master)
 	}
 	if o.EC2QPS < 0 {

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -59,6 +60,9 @@ func (i Info) awsTime(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return time.Time{}, fmt.Errorf("asking local AWS for its time: %s", response.Status)
+	}
 	var clock struct{ Now time.Time }
 	err = json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(&clock)
 	return clock.Now, err

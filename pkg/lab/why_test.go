@@ -2,7 +2,10 @@ package lab
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +51,14 @@ func TestWrongClock(t *testing.T) {
 				t.Errorf("after %s: %q, want %q in it", test.by, got, part)
 			}
 		}
+	}
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"message": "the port is another program's"}`)
+	}))
+	defer other.Close()
+	if got := (Info{AWS: other.URL}).WrongClock(t.Context()); got != "" {
+		t.Errorf("of another program: %s", got)
 	}
 	if got := (Info{AWS: "http://127.0.0.1:1"}).WrongClock(t.Context()); got != "" {
 		t.Errorf("without an AWS: %s", got)

@@ -188,18 +188,28 @@ func (r *reading) readFields(name string, item *yaml.Node) (fields, bool) {
 
 // fixWrongField says where an ARN belongs that has the field of the other section.
 func fixWrongField(name, arnField string, arn *yaml.Node) string {
-	other := mapUsers
-	if name == mapUsers {
-		other = mapRoles
-	}
-	_, kind, err := canonicalize(withoutSpace(arn.Value))
-	switch {
-	case err == nil && (kind == identity.KindRole) == (name == mapRoles):
+	switch section := sectionFor(arn.Value); {
+	case section == name:
 		return "write " + arnField
-	case err == nil:
-		return "move the entry to " + other
+	case section != "":
+		return "move the entry to " + section
+	case name == mapUsers:
+		return fmt.Sprintf("write %s, or move the entry to %s", arnField, mapRoles)
 	default:
-		return fmt.Sprintf("write %s, or move the entry to %s", arnField, other)
+		return fmt.Sprintf("write %s, or move the entry to %s", arnField, mapUsers)
+	}
+}
+
+// sectionFor returns the section for entries with an ARN; empty if it is not one.
+func sectionFor(arn string) string {
+	_, kind, err := canonicalize(withoutSpace(arn))
+	switch {
+	case err != nil:
+		return ""
+	case kind == identity.KindRole:
+		return mapRoles
+	default:
+		return mapUsers
 	}
 }
 

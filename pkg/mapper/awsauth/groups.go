@@ -54,9 +54,11 @@ func (r *reading) groupsNotList(name string, groups *yaml.Node) {
 		return
 	}
 	fix := `write each group on a line of its own after "- "`
-	names := strings.FieldsFunc(groups.Value, func(c rune) bool { return strings.ContainsRune("[], \n", c) })
-	for i, group := range names {
-		names[i] = strings.TrimPrefix(group, "-")
+	var names []string
+	for word := range strings.FieldsFuncSeq(groups.Value, func(c rune) bool { return strings.ContainsRune("[], \n", c) }) {
+		if group := strings.TrimPrefix(word, "-"); group != "" {
+			names = append(names, group)
+		}
 	}
 	switch {
 	case isText(groups):

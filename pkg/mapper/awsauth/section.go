@@ -98,7 +98,9 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 				what = fmt.Sprintf("%s has %d digits, but an account ID has 12", shortened(item.Value), len(item.Value))
 			}
 			fix := `write the account's 12 digits in quotes, like "012345678901"`
-			if item.Kind != yaml.ScalarNode || isNone(item) {
+			if section := sectionFor(item.Value); section != "" && !strings.HasSuffix(item.Value, ":root") {
+				fix = "write an entry of " + section + ": an account maps every identity in it"
+			} else if item.Kind != yaml.ScalarNode || isNone(item) {
 				fix = "remove it, or " + fix
 			}
 			r.drop(mapper.InvalidAccountID, mapAccounts, item, what, fix)

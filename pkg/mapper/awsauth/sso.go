@@ -14,7 +14,7 @@ import (
 
 var (
 	permissionSetName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,32}$`) })
-	ssoRole           = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^AWSReservedSSO_.+_[0-9a-f]{16}$`) })
+	ssoRole           = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^AWSReservedSSO_(.+)_[0-9a-f]{16}$`) })
 )
 
 const exampleSSO = `write sso: {permissionSetName: Admin, accountID: "123456789012"}`
@@ -64,7 +64,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 	case sso.PermissionSet == "":
 		r.drop(mapper.EntryInvalidSSO, name, node, "sso has no permissionSetName", exampleSSO)
 	case ssoRole().MatchString(sso.PermissionSet):
-		set := sso.PermissionSet[len("AWSReservedSSO_") : len(sso.PermissionSet)-len("_0123456789abcdef")]
+		set := ssoRole().FindStringSubmatch(sso.PermissionSet)[1]
 		r.drop(mapper.EntryInvalidSSO, name, node, quoted(sso.PermissionSet)+" is the name of the role of a permission set", "write permissionSetName: "+set)
 	case !permissionSetName().MatchString(sso.PermissionSet):
 		r.drop(mapper.EntryInvalidSSO, name, node, quoted(sso.PermissionSet)+" is not the name of a permission set, which has up to 32 letters, digits and + = , . @ _ -", exampleSSO)

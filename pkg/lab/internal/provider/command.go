@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/kube-iam/authenticator/internal/shell"
 )
@@ -24,10 +23,7 @@ func Command(dir string, words ...string) string {
 	if standard, err := DefaultDir(); err != nil || dir != standard {
 		words = append(words, "--dir", dir)
 	}
-	for i, word := range words {
-		words[i] = shell.Quote(word)
-	}
-	return strings.Join(words, " ")
+	return shell.Join(words...)
 }
 
 // Command returns a command of lab for this lab, as it can be typed.

@@ -61,7 +61,7 @@ func checkScope(c call, partition string) *api.Error {
 		return api.NewError(http.StatusForbidden, api.CodeSignatureMismatch, "Credential should be scoped to correct service: '"+c.Service+"'.")
 	}
 	of, ok := account.PartitionOf(c.signature.Region)
-	if !ok { // AWS has no host of its name, either
+	if !ok { // for AWS, a client would not find the host of such a region
 		return api.Refuse(http.StatusForbidden, api.CodeSignatureMismatch,
 			"Credential should be scoped to a valid region, not '"+c.signature.Region+"'. No AWS partition has a region of this name.")
 	}
