@@ -13,8 +13,8 @@ import (
 // the kubelets create new ones.
 func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) error {
 	for _, node := range c.controlPlanes() {
-		if _, err := c.engine.run(ctx, "exec", node, "sh", "-c", "crictl rmp --force $(crictl pods --quiet --name '^"+authenticatorPod+"-')"); err != nil {
-			return fmt.Errorf("removing the authenticator's pod: %w", err)
+		if err := c.removeAuthenticator(ctx, node); err != nil {
+			return fmt.Errorf("removing the authenticator's pod from %s: %w", node, err)
 		}
 	}
 	path := "/healthz"
@@ -22,6 +22,21 @@ func (c *Cluster) RestartAuthenticator(ctx context.Context, waitReady bool) erro
 		path = "/readyz"
 	}
 	return c.waitForAuthenticators(ctx, path)
+}
+
+// removeAuthenticator removes the authenticator's pod from a node. It tries for a while: a
+// container that the kubelet is starting cannot be removed.
+func (c *Cluster) removeAuthenticator(ctx context.Context, node string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	_ = poll(ctx, 100*time.Millisecond, func() bool { // err says why it gives up
+		_, failed := c.engine.run(ctx, "exec", node, "sh", "-c", "crictl rmp --force $(crictl pods --quiet --name '^"+authenticatorPod+"-')")
+		if failed == nil || err == nil || ctx.Err() == nil { // the end of the time is no reason
+			err = failed
+		}
+		return failed == nil
+	})
+	return err
 }
 
 // waitForAuthenticators waits until the authenticators answer a path with success.
