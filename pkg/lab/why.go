@@ -36,7 +36,7 @@ const maxDrift = time.Minute
 // which command sets it right; empty if the clocks agree or local AWS does not answer.
 func (i Info) WrongClock(ctx context.Context) string {
 	now, err := i.awsTime(ctx)
-	ahead := now.Sub(time.Now()).Round(time.Second)
+	ahead := time.Until(now).Round(time.Second)
 	if err != nil || ahead.Abs() < maxDrift {
 		return ""
 	}
