@@ -63,7 +63,7 @@ func checkScope(c call, partition string) *api.Error {
 	of, ok := account.PartitionOf(c.signature.Region)
 	if !ok { // for AWS, a client would not find the host of such a region
 		return api.Refuse(http.StatusForbidden, api.CodeSignatureMismatch,
-			"Credential should be scoped to a valid region, not '"+c.signature.Region+"'. No AWS partition has a region of this name.")
+			"Credential should be scoped to a valid region, not '"+c.signature.Region+"'. localaws has no region of this name.")
 	}
 	if c.signature.Region != cmp.Or(regionOf(c.request.Host), globalRegion(c.request.Host), c.signature.Region) {
 		return api.NewError(http.StatusForbidden, api.CodeSignatureMismatch, "Credential should be scoped to a valid region, not '"+c.signature.Region+"'.")
