@@ -88,8 +88,8 @@ func newMapRollback(p *program) *cobra.Command {
 		Short: "Restore aws-auth as it was before the last edit, or after an earlier one",
 		Long: `Restore aws-auth as it was before the last edit or, with N, as it was after edit N of
 "authenticator map history". It names who loses and who gains access, and asks first
-even if nobody loses access; --yes skips the question. It skips earlier content with a
-section that does not parse, if that section parses now. The history records it as an
+even if nobody loses access; --yes skips the question. Without N, it skips content with
+a section that does not parse, if that section parses now. The history records it as an
 edit too.`,
 		Example: `  authenticator map rollback
   authenticator map rollback 3 --dry-run`,

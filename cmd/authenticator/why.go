@@ -145,6 +145,9 @@ func (o *whyOptions) find(ctx context.Context, p *program, server decisions.Clie
 	return o.pods(p).Find(ctx, o.query(p))
 }
 
+// denyFile is the source in the rule of a decision that the server's deny file made.
+const denyFile = "deny file"
+
 // podLabels returns the labels of the pods in our manifests and in those of
 // aws-iam-authenticator, which may run our image.
 func podLabels() []string {
@@ -349,7 +352,7 @@ func (o *whyOptions) whyNext(e decisions.Entry) (sentence, command string) {
 	newToken := "authenticator token --cluster-id " + shell.Quote(e.Cluster) + " --token-only | " + o.explain(e, "--token", "-")
 	arn := cmp.Or(e.ARN, e.CanonicalARN)
 	switch {
-	case e.Outcome == authn.Denied && e.Rule.Source != "" && e.Rule.Section == "":
+	case e.Outcome == authn.Denied && e.Rule.Source == denyFile:
 		// The deny file may have the access key or the unique ID, which the ARN does not tell.
 		return fmt.Sprintf("It is in line %d of the server's %s (--deny-file). Remove the line only if it may sign in again.", e.Rule.Line, e.Rule.Source), ""
 	case e.Outcome == authn.MappingUnknown && arn != "":

@@ -25,8 +25,10 @@ func TestWhyDenied(t *testing.T) {
 	if strings.Contains(text, " explain ") {
 		t.Errorf("the command does not find a key:\n%s", text)
 	}
-	e.Rule = decisions.Rule{Source: "EKSConfigMap", Section: "mapUsers", Line: 3}
-	if text := (&whyOptions{}).whyText(&program{}, e); !strings.Contains(text, " explain --cluster-id blue --arn") {
-		t.Errorf("a denial by a mapping:\n%s", text)
+	for _, rule := range []decisions.Rule{{Source: "EKSConfigMap", Section: "mapUsers", Line: 3}, {Source: "cluster owner"}} {
+		e.Rule = rule
+		if text := (&whyOptions{}).whyText(&program{}, e); !strings.Contains(text, " explain --cluster-id blue --arn") {
+			t.Errorf("a denial by a mapping:\n%s", text)
+		}
 	}
 }

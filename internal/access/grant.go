@@ -48,7 +48,7 @@ func resourceOf(a rights.Action) string {
 	return text
 }
 
-// nameOf returns a name for a role, which has no slash.
+// nameOf returns a name for a role. It has no slash, and is no flag.
 func nameOf(a rights.Action, username string) string {
 	parts := []string{a.Verb, a.Resource, a.Subresource, a.Name, username}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
@@ -58,5 +58,6 @@ func nameOf(a rights.Action, username string) string {
 		}
 		return '-'
 	}, strings.Join(parts, "-"))
+	name = strings.TrimLeft(name, "-")
 	return name[:min(len(name), maxName)]
 }

@@ -31,6 +31,11 @@ func TestGrantCommand(t *testing.T) {
 			"kubectl --context 'my cluster' create clusterrole get---id- --verb get --non-resource-url /metrics && " +
 				"kubectl --context 'my cluster' create clusterrolebinding get---id- --clusterrole get---id- --user '$(id)'",
 		},
+		"every verb": {
+			rights.Action{Verb: "*", Resource: "nodes"}, "bob",
+			"kubectl --context 'my cluster' create clusterrole nodes-bob --verb '*' --resource nodes && " +
+				"kubectl --context 'my cluster' create clusterrolebinding nodes-bob --clusterrole nodes-bob --user bob",
+		},
 		"everything": {rights.Action{Verb: "*", Resource: "*"}, "bob", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
