@@ -88,9 +88,9 @@ func newMapRollback(p *program) *cobra.Command {
 		Short: "Restore aws-auth as it was before the last edit, or after an earlier one",
 		Long: `Restore aws-auth as it was before the last edit or, with N, as it was after edit N of
 "authenticator map history". It names who loses and who gains access, and asks first
-even if nobody loses access; --yes skips the question. Without N, it skips content with
-a section that does not parse, if that section parses now. The history records it as an
-edit too.`,
+even if nobody loses access; --yes skips the question. If the content before the last
+edit would break a section that parses now, it restores the latest content that breaks
+none. The history records a rollback as an edit too.`,
 		Example: `  authenticator map rollback
   authenticator map rollback 3 --dry-run`,
 		Args: maxOne,
@@ -199,6 +199,25 @@ func numbered(entries []history.Entry, number string) (history.Entry, error) {
 	return history.Entry{}, fmt.Errorf("the history has no edit %d: it has %s to %s", n, known[0], known[len(known)-1])
 }
 
+// sectionChanges says which sections an edit broke, and which it repaired.
+func sectionChanges(before, after *awsauth.Result) (changes []string) {
+	for _, section := range after.Broken() {
+		switch {
+		case slices.Contains(before.Broken(), section):
+		case after.Kept(section):
+			changes = append(changes, section+" no longer parses: its last good content stays in force")
+		default:
+			changes = append(changes, section+" does not parse: it maps nobody")
+		}
+	}
+	for _, section := range before.Broken() {
+		if !slices.Contains(after.Broken(), section) {
+			changes = append(changes, "the error in "+section+" is gone")
+		}
+	}
+	return changes
+}
+
 // maxChanges is the number of changes that the table shows of an edit.
 const maxChanges = 3
 
@@ -213,6 +232,7 @@ func printHistory(p *program, output *cli.Output, entries []history.Entry, optio
 		last = awsauth.Parse(entry.Data, last, options)
 		e := pastEdit{entry.Number, entry.Time, entry.Author(), entry.UID, entry.ResourceVersion, []string{}}
 		if i > 0 {
+			e.Changes = append(e.Changes, sectionChanges(before, last)...)
 			for _, change := range mapper.Diff(before.Table, last.Table).Changes {
 				e.Changes = append(e.Changes, change.String())
 			}

@@ -26,8 +26,8 @@ func newEvents(env cli.Environment) *cobra.Command {
 		Use:   "events",
 		Short: "Print the calls, their callers and their results",
 		Long: `Print the calls to the local AWS with their callers and results, oldest first. The
-server keeps the last 10,000 in memory; aws cloudtrail lookup-events finds those
-of a region. With -o json, each line is a CloudTrail record.`,
+server keeps at most the last 10,000 in memory; aws cloudtrail lookup-events finds
+those of a region. With -o json, each line is a CloudTrail record.`,
 		Example: `  localaws events --since 10m
   localaws events --follow
   localaws events -o json | jq 'select(.errorCode)'`,

@@ -205,10 +205,27 @@ func unknownKey(key *yaml.Node, name string) error {
 	if parent, child, ok := strings.Cut(key.Value, "."); ok {
 		return problemf(key, fmt.Sprintf("write %q below %q", child, parent), "unknown key %q: a key cannot contain a dot", key.Value)
 	}
+	if place := misplaced(name); place != "" {
+		return problemf(key, place, "unknown key %q", name)
+	}
 	if nearest := spelling.Nearest(name, spelled()); nearest != "" {
 		return problemf(key, fmt.Sprintf("did you mean %s?", nearest), "unknown key %q", name)
 	}
 	return problemf(key, "remove it", "unknown key %q", name)
+}
+
+// misplaced says where a key belongs that is on the wrong level of the file.
+func misplaced(name string) string {
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	for _, known := range spelled() {
+		switch parent, child, nested := strings.Cut(known, "."); {
+		case nested && strings.EqualFold(child, name):
+			return fmt.Sprintf("write %q below %q", child, parent)
+		case !nested && strings.EqualFold(known, name):
+			return fmt.Sprintf("write %q at the top level", known)
+		}
+	}
+	return ""
 }
 
 const reservedPrefixFix = "write backendMode: SOURCE and usernamePrefixReserveList: [PREFIX, …]"

@@ -142,6 +142,8 @@ func TestNearMisses(t *testing.T) {
 		{"two letters swapped and one missing", role(roles + "KubernetseAdmi"), admin, explain.Spelling, "two letters off", add},
 		{"another account", role("arn:aws:iam::111122223333:role/KubernetesAdmin"), admin, explain.Account, "it is for account 111122223333, not for " + account, addAlone},
 		{"a digit of the account", role("arn:aws:iam::231144931068:role/KubernetesAdmin"), admin, explain.Account, "its account 231144931068 is a digit or two off", add},
+		{"dashes in the account", role("arn:aws:iam::2311-4493-1069:role/KubernetesAdmin"), admin, explain.Dropped, "its account 2311-4493-1069 has dashes: it should be " + account, "kubectl edit"},
+		{"dashes in an account of mapAccounts", map[string]string{"mapAccounts": "- 2311-4493-1069\n"}, admin, explain.Dropped, "has dashes", "kubectl edit"},
 		{"a role path", role(roles + "team/KubernetesAdmin"), admin, explain.NoEffect, "its role has a path", add},
 		{"an assumed role", role("arn:aws:sts::" + account + ":assumed-role/KubernetesAdmin/alice"), admin, explain.NoEffect, "that of a session", add},
 		{"white space", role("'" + roles + "KubernetesAdmin '"), admin, explain.NoEffect, "white space", add},

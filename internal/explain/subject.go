@@ -38,7 +38,7 @@ func subjectOf(arn string) subject {
 	// arn:partition:service:region:account:resource
 	var parts [5]string
 	resource := readable(arn)
-	if resource != "" && strings.Trim(resource, "0123456789") == "" {
+	if resource != "" && strings.Trim(resource, "0123456789-") == "" {
 		return subject{account: resource, kind: wholeAccount}
 	}
 	for i := range parts {
@@ -133,8 +133,8 @@ func differences(its, who subject) (found []difference, near bool) {
 		add(OtherKind, 2, "it is for a %s, not for a %s", its.kind, who.kind)
 	}
 	if its.account != who.account {
-		if isTypo(its.account, who.account) {
-			add(Account, 1, accountTypo, its.account, who.account)
+		if typo := accountTypo(its.account, who.account); typo != "" {
+			add(Account, 1, "%s", typo)
 		} else {
 			add(Account, 2, "it is for account %s, not for %s", its.account, who.account)
 			found[len(found)-1].another = true
@@ -153,24 +153,26 @@ func differences(its, who subject) (found []difference, near bool) {
 	return found, cost <= maxCost
 }
 
-// accountTypo describes the difference of two account IDs for which isTypo holds.
-const accountTypo = "its account %s is a digit or two off: it should be %s"
-
-func isTypo(account, who string) bool {
-	_, ok := spelling.Distance(2, account, who)
-	return ok
+// accountTypo describes the difference of two account IDs that are nearly the same, or
+// returns "".
+func accountTypo(account, who string) string {
+	if strings.ReplaceAll(account, "-", "") == who {
+		return fmt.Sprintf("its account %s has dashes: it should be %s", account, who)
+	}
+	if _, ok := spelling.Distance(2, account, who); ok {
+		return fmt.Sprintf("its account %s is a digit or two off: it should be %s", account, who)
+	}
+	return ""
 }
 
 // accountDifferences returns the difference between an entry of mapAccounts and the
 // caller's account.
 func accountDifferences(its, who subject) (found []difference, near bool) {
-	switch {
-	case its.account == who.account:
+	if its.account == who.account {
 		return nil, true
-	case !isTypo(its.account, who.account):
-		return nil, false
 	}
-	return []difference{{Account, maxCost, fmt.Sprintf(accountTypo, its.account, who.account), false}}, true
+	typo := accountTypo(its.account, who.account)
+	return []difference{{Account, maxCost, typo, false}}, typo != ""
 }
 
 // nameDifference compares two names, and reports whether they are near.

@@ -21,7 +21,7 @@ func TestARNs(t *testing.T) {
 		{"11 digits", "arn:aws:iam::23114493106:role/B", "an account of 11 digits", "12 digits", true},
 		{"14 digits", "arn:aws:iam::23114493106911:role/B", "an account of 14 digits", "12 digits", true},
 		{"no account", "arn:aws:iam:::role/B", "names no account", "12 digits", true},
-		{"dashes in an account", "arn:aws:iam::2311-4493-1069:role/B", `has "2311-4493-1069" as its account`, "12 digits", true},
+		{"dashes in an account", "arn:aws:iam::2311-4493-1069:role/B", `has "2311-4493-1069" as its account`, "write the account as 231144931069", true},
 		{"any account", "arn:aws:iam::*:role/B", "a wildcard as its account", "each account", true},
 		{"any role", role + "*", "has a wildcard", "mapAccounts", true},
 		{"some roles", role + "team-*", "has a wildcard", "each of them", true},

@@ -136,7 +136,10 @@ func explainResource(service string, parts []string) (cause, fix string, ok bool
 
 // explainAccount returns what is wrong with an account ID.
 func explainAccount(account string) (cause, fix string, ok bool) {
-	const digits = "write the account's 12 digits"
+	digits := "write the account's 12 digits"
+	if id, ok := withoutDashes(account); ok {
+		digits = "write the account as " + id
+	}
 	switch {
 	case isAccountID(account):
 		return "", "", false
@@ -149,6 +152,12 @@ func explainAccount(account string) (cause, fix string, ok bool) {
 	default:
 		return fmt.Sprintf("has %s as its account", quoted(account)), digits, true
 	}
+}
+
+// withoutDashes returns the account ID that the AWS console shows as 1111-2222-3333.
+func withoutDashes(text string) (id string, ok bool) {
+	id = strings.ReplaceAll(text, "-", "")
+	return id, id != text && isAccountID(id)
 }
 
 // explainName returns what is wrong with the name in a principal's ARN if IAM does not

@@ -3,6 +3,7 @@ package awsauth
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -98,6 +99,9 @@ func (r *reading) readAccounts(items []*yaml.Node) []mapper.Account {
 				what = fmt.Sprintf("%s has %d digits, but an account ID has 12", shortened(item.Value), len(item.Value))
 			}
 			fix := `write the account's 12 digits in quotes, like "012345678901"`
+			if id, ok := withoutDashes(item.Value); ok {
+				fix = "write it as " + strconv.Quote(id)
+			}
 			if section := sectionFor(item.Value); section != "" && !strings.HasSuffix(item.Value, ":root") {
 				fix = "write an entry of " + section + ": an account maps every identity in it"
 			} else if item.Kind != yaml.ScalarNode || isNone(item) {

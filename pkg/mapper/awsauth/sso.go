@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -71,7 +72,11 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 	case sso.AccountID == "":
 		r.drop(mapper.InvalidAccountID, name, node, "sso has no accountID", `add accountID: with the account's 12 digits in quotes, like "012345678901"`)
 	case !isAccountID(sso.AccountID):
-		r.drop(mapper.InvalidAccountID, name, node, quoted(sso.AccountID)+" is not an account ID", exampleSSO)
+		fix := exampleSSO
+		if id, ok := withoutDashes(sso.AccountID); ok {
+			fix = "write accountID: " + strconv.Quote(id)
+		}
+		r.drop(mapper.InvalidAccountID, name, node, quoted(sso.AccountID)+" is not an account ID", fix)
 	case r.opts.Partition != "" && sso.Partition != r.opts.Partition:
 		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %s is not this cluster's partition %s", quoted(sso.Partition), r.opts.Partition), "leave partition out")
 	case r.opts.EKS:
