@@ -121,7 +121,7 @@ func TestCRD(t *testing.T) {
 
 	// An older object wins, and the other one says so.
 	s.apply(identityMapping("usurper", strings.ToUpper(role[:12])+role[12:], "usurper", "system:masters"))
-	s.inForce("usurper", "False DuplicateEntry", "iamidentitymapping/old is for the same principal and is older")
+	s.inForce("usurper", "False DuplicateEntry", "iamidentitymapping/old is for the same principal and wins: it is older, or as old and first by name")
 	s.maps(token, "first:"+session)
 	s.run("kubectl delete iamidentitymapping old")
 	s.maps(token, "usurper")

@@ -129,8 +129,8 @@ func newAddAccount(p *program) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "account ID",
 		Short: "Map every principal of an account: its username is its ARN",
-		Long: `Map every principal of an account that has no mapping of its own, in mapAccounts. The
-username is the principal's ARN, and there are no groups.`,
+		Long: `Add an account to mapAccounts. It maps each principal of the account that has no mapping
+of its own: the username is the principal's ARN, and there are no groups.`,
 		Example: "  authenticator map add account 111122223333",
 		Args:    cli.NamedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -155,6 +155,7 @@ func run(ctx context.Context, c *Config) error {
 		return err
 	}
 	if c.Plan != nil {
+		flush() // the plan comes after what is wrong
 		return c.printPlan(ctx, clusters, time.Now())
 	}
 	metrics.FollowLimits(limiter.Status)

@@ -209,7 +209,7 @@ func TestConditions(t *testing.T) {
 	sourcetest.Follow(t, source)
 	for name, want := range map[string]struct{ status, reason, message, canonicalARN string }{
 		"admin":            {"True", "Mapped", "maps " + account + "role/Admin to admin:{{SessionName}}", account + "role/admin"},
-		"another":          {"False", "DuplicateEntry", "iamidentitymapping/admin is for the same principal and is older", account + "role/admin"},
+		"another":          {"False", "DuplicateEntry", "iamidentitymapping/admin is for the same principal and wins: it is older, or as old and first by name", account + "role/admin"},
 		"by-name":          {"True", "Mapped", "", account + "user/same"},
 		"by-name-too":      {"False", "DuplicateEntry", "iamidentitymapping/by-name is", account + "user/same"},
 		"group":            {"True", "GroupTemplate", "the entry applies without it", account + "user/group"},

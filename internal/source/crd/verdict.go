@@ -93,7 +93,7 @@ func overridden(entry, winner *mapper.Entry) mapper.Problem {
 	case strings.Count(entry.ARN, "/") > strings.Count(winner.ARN, "/"):
 		p.Message = winner.Rule.Section + " is for the role without a path"
 	default:
-		p.Message = winner.Rule.Section + " is for the same principal and is older"
+		p.Message = winner.Rule.Section + " is for the same principal and wins: it is older, or as old and first by name"
 	}
 	return p
 }

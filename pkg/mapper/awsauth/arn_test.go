@@ -160,7 +160,7 @@ func TestNoSSO(t *testing.T) {
 // winner.
 func TestDuplicatesAcrossSections(t *testing.T) {
 	result := awsauth.Parse(map[string]string{
-		"mapUsers": "- userarn: " + user + "bob\n  username: from-users\n",
+		"mapUsers": "- userarn: " + user + "bob\n  username: from-users\n- userarn: " + user + "ann\n- userarn: " + user + "Ann\n",
 		"mapRoles": "- rolearn: " + user + "BOB\n  username: from-roles\n- sso: {permissionSetName: Admin, accountID: '231144931069'}\n- sso: {permissionSetName: admin, accountID: '231144931069'}\n",
 	}, nil, options())
 	if got := username(t, result, mappertest.User(t, mappertest.Account, "bob")); got != "from-roles" {
@@ -175,6 +175,7 @@ func TestDuplicatesAcrossSections(t *testing.T) {
 	want := []string{
 		"mapRoles 3: the entry has no effect: mapRoles line 4 is for the same principal, and the later entry wins, as on EKS",
 		"mapUsers 1: the entry has no effect: mapRoles line 1 is for the same principal, and mapRoles wins over mapUsers, as on EKS",
+		"mapUsers 3: the entry has no effect: mapUsers line 4 is for the same principal in another case, and the later entry wins",
 	}
 	if strings.Join(losers, "\n") != strings.Join(want, "\n") {
 		t.Errorf("reported\n%s\nwant\n%s", strings.Join(losers, "\n"), strings.Join(want, "\n"))

@@ -249,6 +249,8 @@ func (r *reading) whyOverridden(entry, winner *mapper.Entry) string {
 		return place + " is for the role without a path and overrides it"
 	case entry.Rule.Section != winner.Rule.Section:
 		return fmt.Sprintf("%s is for the same principal, and %s wins over %s, as on EKS", place, winner.Rule.Section, entry.Rule.Section)
+	case isAmbiguous(entry, winner):
+		return place + " is for the same principal in another case, and the later entry wins"
 	default:
 		return place + " is for the same principal, and the later entry wins, as on EKS"
 	}
