@@ -47,6 +47,16 @@ func (o *STS) Hosts() (token.Hosts, error) {
 	return hosts, nil
 }
 
+// Warnings returns what is odd about the regions.
+func (o *STS) Warnings() (warnings []string) {
+	for _, region := range o.STSRegions {
+		if !partition.IsUsual(region) {
+			warnings = append(warnings, "--sts-region "+region+": AWS has no region with such a name today (expected one like eu-west-2); if it is misspelt, nobody can sign in through the region that you mean")
+		}
+	}
+	return warnings
+}
+
 // NamedHosts returns the STS hosts that the flags name, most important first: the
 // endpoint, then the plain host of each region, then the variants.
 func (o *STS) NamedHosts() []string {

@@ -96,6 +96,20 @@ func IsRegion(name string) bool {
 		!slices.ContainsFunc(words, func(word string) bool { return !consistsOf(word, isLowerOrDigit) })
 }
 
+// Directions returns the words before the number in the names of AWS's regions today. A
+// future region may have another.
+func Directions() []string {
+	return []string{"north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest", "central"}
+}
+
+// IsUsual reports whether a region's name ends as those of AWS's regions today: in one of
+// the [Directions] and a digit from 1 to 9.
+func IsUsual(region string) bool {
+	prefix, number, _ := cutLast(region)
+	_, word, _ := cutLast(prefix)
+	return len(number) == 1 && number != "0" && isDigit(number[0]) && slices.Contains(Directions(), word)
+}
+
 func cutLast(s string) (before, after string, ok bool) {
 	i := strings.LastIndexByte(s, '-')
 	if i < 0 {

@@ -23,6 +23,17 @@ func TestOfRegion(t *testing.T) {
 	}
 }
 
+func TestIsUsual(t *testing.T) {
+	for region, want := range map[string]bool{
+		"eu-west-2": true, "us-gov-east-1": true, "us-isob-east-1": true, "ap-southeast-7": true, "eusc-de-east-1": true,
+		"eu-wst-2": false, "us-east-01": false, "us-east-0": false, "us-east-x": false, "east-1": false, "1": false, "": false,
+	} {
+		if got := partition.IsUsual(region); got != want {
+			t.Errorf("%q: %v, want %v", region, got, want)
+		}
+	}
+}
+
 // TestRegionLength checks the bound on what a token can make the server hold.
 func TestRegionLength(t *testing.T) {
 	aws, err := partition.Named("aws")
