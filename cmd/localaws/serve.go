@@ -24,7 +24,7 @@ func newServe() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a local AWS until interrupted",
-		Long: `Serve a local AWS until interrupted. The user administrator has full access; the
+		Long: `Serve a local AWS until interrupted. The IAM user "administrator" has full access; the
 profiles default and admin use its key.
 
 With --account set several times, the accounts are separate, as on AWS: to work in
