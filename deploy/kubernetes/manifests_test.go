@@ -2,6 +2,7 @@ package kubernetes_test
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,8 +77,9 @@ func TestArguments(t *testing.T) {
 	onHost := func(more ...string) []string {
 		return append([]string{"--backend-mode=EKSConfigMap", "--hostname=127.0.0.1", "--address=127.0.0.1"}, more...)
 	}
+	fromSecret := []string{"--kubeconfig-pregenerated", "--tls-cert-file=/etc/authenticator/certificate/tls.crt", "--tls-private-key-file=/etc/authenticator/certificate/tls.key"}
 	onPodNetwork := func(more ...string) []string {
-		return append([]string{"--backend-mode=EKSConfigMap", "--hostname=authenticator.kube-system.svc", "--address=$(POD_IP)", "--kubeconfig-pregenerated"}, more...)
+		return slices.Concat([]string{"--backend-mode=EKSConfigMap", "--hostname=authenticator.kube-system.svc", "--address=$(POD_IP)"}, fromSecret, more)
 	}
 	const (
 		cluster = "my-cluster"
@@ -89,10 +91,10 @@ func TestArguments(t *testing.T) {
 		"static pod":            slices.Concat(unset, onHost("--kubeconfig=/etc/kubernetes/authenticator.conf")),
 		"base":                  slices.Concat(unset, onHost()),
 		"example":               slices.Concat(example, onHost()),
-		"every component":       slices.Concat(example, onHost("--kubeconfig-pregenerated", "--metrics-bind-address=[$(HOST_IP)]:21364")),
+		"every component":       slices.Concat(example, onHost(fromSecret...), []string{"--metrics-bind-address=[$(HOST_IP)]:21364"}),
 		"shared CA":             slices.Concat(example, onHost("--tls-cert-file=/etc/authenticator/ca/tls.crt", "--tls-private-key-file=/etc/authenticator/ca/tls.key")),
 		"chart":                 slices.Concat(arguments(cluster, ""), onHost()),
-		"chart with a Secret":   slices.Concat(arguments(cluster, ""), onHost("--kubeconfig-pregenerated")),
+		"chart with a Secret":   slices.Concat(arguments(cluster, ""), onHost(fromSecret...)),
 		"chart as a Deployment": slices.Concat(arguments(cluster, ""), onPodNetwork()),
 		"chart with everything": slices.Concat(
 			arguments("123", owner+",arn:aws:iam::111122223333:user/root", "--sts-region=eu-west-2,eu-west-1"),
@@ -149,12 +151,12 @@ func TestStaticPodIsTheDaemonSets(t *testing.T) {
 	want.Affinity, want.Tolerations, want.ServiceAccountName, want.DeprecatedServiceAccount = nil, nil, "", ""
 	want.AutomountServiceAccountToken = ptr.To(false)
 	want.Priority = ptr.To[int32](2000001000)
-	const path = "/etc/kubernetes/authenticator.conf"
+	const kubeconfig = "/etc/kubernetes/authenticator.conf"
 	container := &want.Containers[0]
-	container.Args = append(container.Args, "--kubeconfig="+path)
-	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: "kubernetes", MountPath: path, ReadOnly: true})
+	container.Args = append(container.Args, "--kubeconfig="+kubeconfig)
+	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: "kubernetes", MountPath: kubeconfig, ReadOnly: true})
 	want.Volumes = append(want.Volumes, corev1.Volume{Name: "kubernetes", VolumeSource: corev1.VolumeSource{
-		HostPath: &corev1.HostPathVolumeSource{Path: path, Type: ptr.To(corev1.HostPathFile)},
+		HostPath: &corev1.HostPathVolumeSource{Path: kubeconfig, Type: ptr.To(corev1.HostPathFile)},
 	}})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the DaemonSet's is -, the static pod is +:\n%s", diff)
@@ -173,10 +175,10 @@ func TestPodsAreConfined(t *testing.T) {
 		}
 		for _, volume := range p.Volumes {
 			switch {
-			case volume.Secret != nil:
+			case volume.Secret != nil || volume.EmptyDir != nil:
 			case volume.HostPath != nil && volume.HostPath.Type != nil && *volume.HostPath.Type != corev1.HostPathUnset:
 			default:
-				t.Errorf("%s: volume %s is neither a Secret nor a path of the host of a stated type", f.name, volume.Name)
+				t.Errorf("%s: volume %s is neither a Secret, nor empty, nor a path of the host of a stated type", f.name, volume.Name)
 			}
 		}
 	}
@@ -415,8 +417,9 @@ func TestServingCertificate(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: there is no Certificate", name)
 		}
-		if secret := p.Volumes[0].Secret; secret.SecretName != certificate.Spec.SecretName {
-			t.Errorf("%s: the pod has Secret %s, and the certificate is in %s", name, secret.SecretName, certificate.Spec.SecretName)
+		files := mountAt(p, path.Dir(argument(p, "--tls-cert-file=")))
+		if files.Secret == nil || files.Secret.SecretName != certificate.Spec.SecretName || path.Dir(argument(p, "--tls-private-key-file=")) != path.Dir(argument(p, "--tls-cert-file=")) {
+			t.Errorf("%s: the server reads %+v, and the certificate is in %s", name, files, certificate.Spec.SecretName)
 		}
 		if p.SecurityContext.FSGroup == nil {
 			t.Errorf("%s: the key is root's alone", name)
@@ -429,6 +432,45 @@ func TestServingCertificate(t *testing.T) {
 		}
 		if left := certificate.Spec.RenewBefore.Duration; left < 30*24*3600e9 || left >= certificate.Spec.Duration.Duration {
 			t.Errorf("%s: it is renewed only %s before it expires", name, left)
+		}
+	}
+}
+
+// argument returns the value of an argument of the pod.
+func argument(p corev1.PodSpec, name string) string {
+	for _, argument := range p.Containers[0].Args {
+		if value, ok := strings.CutPrefix(argument, name); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// mountAt returns what is mounted in a directory of the pod.
+func mountAt(p corev1.PodSpec, dir string) corev1.VolumeSource {
+	for _, mount := range p.Containers[0].VolumeMounts {
+		for _, volume := range p.Volumes {
+			if mount.MountPath == dir && mount.Name == volume.Name && mount.SubPath == "" {
+				return volume.VolumeSource
+			}
+		}
+	}
+	return corev1.VolumeSource{}
+}
+
+// TestSocket checks that the server can create the socket that authenticator why and
+// explain ask.
+func TestSocket(t *testing.T) {
+	t.Parallel()
+	for _, f := range flavours(t) {
+		p := podOf(t, f.objects).spec
+		if state := mountAt(p, "/var/aws-iam-authenticator"); state.EmptyDir == nil && state.HostPath == nil {
+			t.Errorf("%s: the state directory is %+v", f.name, state)
+		}
+		for _, mount := range p.Containers[0].VolumeMounts {
+			if mount.MountPath == "/var/aws-iam-authenticator" && mount.ReadOnly {
+				t.Errorf("%s: the state directory is read-only", f.name)
+			}
 		}
 	}
 }
