@@ -6,12 +6,14 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,8 +32,9 @@ func newKubeconfig(p *program) *cobra.Command {
 		Long: `Add a context, its cluster and its user to the kubeconfig, as aws eks update-kubeconfig
 does, and make the context the current one. The user runs "authenticator token --cache".
 
-Entries of the same names are replaced, but a context keeps its namespace. Everything
-else in the file stays, comments too.
+Entries of the same names are replaced, but a context keeps its namespace. A user with a
+key, a token or a password in the file is not replaced: name another with --user-alias.
+Everything else in the file stays, comments too.
 
 The file is that of --kubeconfig. Without the flag, it is the file in $KUBECONFIG that
 has the cluster already, or the first file there. Without either, it is ~/.kube/config.`,
@@ -160,6 +163,11 @@ func (o *kubeconfigOptions) findServer(ctx context.Context, p *program) error {
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(content) {
 		return cli.Usagef("--certificate-authority %s has no certificate (expected PEM)", o.caFile)
+	}
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		if strings.Contains(block.Type, "PRIVATE KEY") {
+			return cli.Usagef("--certificate-authority %s has a %s, which the kubeconfig would show (expected certificates only)", o.caFile, block.Type)
+		}
 	}
 	o.cluster.CAData = base64.StdEncoding.EncodeToString(content)
 	return nil

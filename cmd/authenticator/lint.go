@@ -217,7 +217,7 @@ func (o *lintOptions) lintFile(ctx context.Context, p *program, name string, opt
 	return of, err
 }
 
-// replaceFile replaces the content of a file, and keeps its mode and the links to it.
+// replaceFile replaces the content of a file, and keeps its mode, its owner and the links to it.
 func replaceFile(name string, content []byte) error {
 	path, err := filepath.EvalSymlinks(name)
 	if err != nil {
@@ -227,7 +227,7 @@ func replaceFile(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return file.Write(path, content, info.Mode().Perm())
+	return file.Replace(path, content, info)
 }
 
 // findCommand returns the search for the credential plugins of a kubeconfig, as kubectl

@@ -19,17 +19,24 @@ func Write(path string, content []byte, mode fs.FileMode) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("writing %s: %w", path, checkRegular(path, info))
 	}
-	return place(path, content, mode, os.Rename)
+	return place(path, content, mode, nil, os.Rename)
+}
+
+// Replace is [Write] for a file that exists. It keeps the mode, and the owner if the system
+// allows that: root must not take a user's file away.
+func Replace(path string, content []byte, was fs.FileInfo) error {
+	return place(path, content, was.Mode().Perm(), was, os.Rename)
 }
 
 // Create writes a file as a whole or not at all, like [Write]. It fails with
 // [fs.ErrExist] if the path exists.
 func Create(path string, content []byte, mode fs.FileMode) error {
-	return place(path, content, mode, os.Link)
+	return place(path, content, mode, nil, os.Link)
 }
 
-// place writes a temporary file beside path, and moves it there.
-func place(path string, content []byte, mode fs.FileMode, move func(from, to string) error) error {
+// place writes a temporary file beside path, and moves it there. The file gets the owner of
+// was, unless that is nil.
+func place(path string, content []byte, mode fs.FileMode, was fs.FileInfo, move func(from, to string) error) error {
 	dir, prefix := filepath.Dir(path), "."+filepath.Base(path)+".partial-"
 	removeStale(dir, prefix)
 	partial, err := os.CreateTemp(dir, prefix)
@@ -37,6 +44,9 @@ func place(path string, content []byte, mode fs.FileMode, move func(from, to str
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once it is renamed
+	if was != nil {
+		keepOwner(partial, was)
+	}
 	_, err = partial.Write(content)
 	if err := errors.Join(err, partial.Chmod(mode), partial.Sync(), partial.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)

@@ -28,7 +28,8 @@ func Read(ctx context.Context, path string) ([]byte, error) {
 }
 
 // Edit replaces the text of a kubeconfig with the one that edit returns, under kubectl's
-// lock. A symbolic link stays one.
+// lock. A symbolic link stays one, and the file keeps its mode and its owner, as with
+// kubectl.
 func Edit(ctx context.Context, path string, edit func(text []byte) ([]byte, error)) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -49,7 +50,11 @@ func Edit(ctx context.Context, path string, edit func(text []byte) ([]byte, erro
 	if err != nil {
 		return fmt.Errorf("merging into the kubeconfig %s: %w", path, err)
 	}
-	if err := file.Write(path, edited, 0o600); err != nil {
+	write := func() error { return file.Write(path, edited, 0o600) }
+	if was, err := os.Stat(path); err == nil {
+		write = func() error { return file.Replace(path, edited, was) }
+	}
+	if err := write(); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -66,13 +67,17 @@ type Exec struct {
 // Merge returns the text of a kubeconfig with the entry in it, as the current context.
 // It replaces entries of the same names, but for what a user adds to a context, such
 // as the namespace. All other content keeps its order and comments. It reports whether
-// the context is new.
+// the context is new. A user with credentials that are nowhere else is not replaced: tools
+// such as kops and kind give the administrator the name of the cluster.
 func Merge(text []byte, e Entry) (merged []byte, added bool, err error) {
 	document, err := parse(text)
 	if err != nil {
 		return nil, false, err
 	}
 	root := document.Content[0]
+	if only := onlyCredentials(root, e.UserName); len(only) > 0 {
+		return nil, false, fmt.Errorf("user %q has other credentials, which would be lost: %s (name another user with --user-alias)", e.UserName, strings.Join(only, ", "))
+	}
 	var steps []error
 	set := func(list, name, kind string, content any, keep bool) (added bool) {
 		added, err := setNamed(root, list, name, kind, content, keep)
@@ -108,6 +113,29 @@ func Has(text []byte, cluster string) bool {
 	}
 	list := field(document.Content[0], "clusters")
 	return list != nil && named(list, cluster) != nil
+}
+
+// onlyCredentials returns the fields of a user that are credentials themselves: no path, and
+// no plugin.
+func onlyCredentials(root *yaml.Node, user string) (fields []string) {
+	users := field(root, "users")
+	if users == nil {
+		return nil
+	}
+	element := named(users, user)
+	if element == nil {
+		return nil
+	}
+	content := field(element, "user")
+	if content == nil {
+		return nil
+	}
+	for _, name := range []string{"client-key-data", "token", "password", "auth-provider"} {
+		if value := field(content, name); value != nil && (value.Value != "" || len(value.Content) > 0) {
+			fields = append(fields, name)
+		}
+	}
+	return fields
 }
 
 // parse returns the document of a kubeconfig, which has a mapping at its root.

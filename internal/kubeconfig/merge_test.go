@@ -159,6 +159,9 @@ func TestMergeRejects(t *testing.T) {
 		"a: [":                 "yaml:",
 		"users: &u []\nx: *u":  "",
 		"clusters: &c\nx: *c ": "would not parse",
+		"users:\n- name: me\n  user: {client-certificate-data: eA==, client-key-data: eA==, token: t}":          `user "me" has other credentials, which would be lost: client-key-data, token (name another user with --user-alias)`,
+		"users:\n- name: me\n  user: {auth-provider: {name: oidc}}":                                             "auth-provider",
+		"users:\n- {name: me, user: {token: \"\", client-key: admin.key}}\n- {name: admin, user: {token: t}}\n": "",
 	} {
 		_, _, err := kubeconfig.Merge([]byte(text), entry())
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
@@ -189,6 +192,12 @@ func TestEdit(t *testing.T) {
 		t.Errorf("the link is %v, %v", info.Mode(), err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
+	if err := errors.Join(os.Chmod(path, 0o640), edit(path)); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
 	}
 	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {

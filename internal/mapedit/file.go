@@ -87,14 +87,14 @@ func (t *File) Write(ctx context.Context, document edit.Document, _ bool) error 
 	if err := t.checkUnchanged(ctx); err != nil {
 		return err
 	}
-	path, mode := t.Path, fs.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
+	path := t.Path
 	if target, err := os.Readlink(path); err == nil && target != "" {
 		return fmt.Errorf("writing %s: it is a symbolic link to %s; name that file", path, target)
 	}
-	return file.Write(path, []byte(text), mode)
+	if was, err := os.Stat(path); err == nil {
+		return file.Replace(path, []byte(text), was)
+	}
+	return file.Write(path, []byte(text), 0o644)
 }
 
 // checkUnchanged returns ErrConflict if the file is no longer what was read. Somebody

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
@@ -85,6 +87,17 @@ func profileFlag(name string) string {
 		return ""
 	}
 	return " --profile " + shell.Quote(name)
+}
+
+// checkProcess returns an error for credentials of a credential_process that have expired. The
+// SDK uses them as they are, and no cluster accepts their tokens.
+func (p *Presigner) checkProcess(credentials aws.Credentials) error {
+	now := p.config.Now()
+	if credentials.Source != processcreds.ProviderName || !credentials.CanExpire || now.Before(credentials.Expires) {
+		return nil
+	}
+	return fmt.Errorf("getting AWS credentials: those of the profile's credential_process expired at %s, and the clock shows %s (renew the login of that program, or set the clock)",
+		credentials.Expires.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 }
 
 // processError describes the failure of the profile's credential_process, which has

@@ -290,7 +290,7 @@ func (p *Presigner) retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err != nil {
 		return aws.Credentials{}, p.explain(err)
 	}
-	return credentials, nil
+	return credentials, p.checkProcess(credentials)
 }
 
 // Token makes a token.
