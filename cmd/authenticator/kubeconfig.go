@@ -110,6 +110,7 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
+		o.warnOfSharing(p, text, entry)
 		merged, _, err := kubeconfig.Merge(text, entry)
 		if err != nil {
 			return fmt.Errorf("merging into the kubeconfig %s: %w", path, err)
@@ -120,6 +121,7 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 	text := "Updated context %s in %s\n"
 	is.Result = mapedit.Edited
 	err = kubeconfig.Edit(ctx, path, func(text []byte) ([]byte, error) {
+		o.warnOfSharing(p, text, entry)
 		merged, added, err := kubeconfig.Merge(text, entry)
 		if added {
 			is.Result = mapedit.Created
@@ -133,6 +135,13 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 		text = "Added new context %s to %s\n"
 	}
 	return o.report(p, is, fmt.Sprintf(text, cli.Printable(is.Context), is.File))
+}
+
+// warnOfSharing names the other contexts that sign in as the entry's user from now on.
+func (o *kubeconfigOptions) warnOfSharing(p *program, text []byte, entry kubeconfig.Entry) {
+	for _, other := range kubeconfig.Sharing(text, entry) {
+		p.warn(fmt.Sprintf("context %s has the same user %s, which changes (--user-alias gives this context a user of its own)", other, entry.UserName))
+	}
 }
 
 // report prints what was done for programs, or its text for people.

@@ -19,6 +19,7 @@ func newEnv(env cli.Environment) *cobra.Command {
   - the variables that point AWS clients at the local AWS
     (localaws env --help says which clients ignore them)
   - KUBECONFIG, with an administrator's context
+  - KUBECACHEDIR, so that kubectl keeps its cache in the lab
   - PATH, with kubectl
   - LAB_DIR, so that the lab commands of the shell use this lab
 

@@ -139,6 +139,7 @@ func TestNearMisses(t *testing.T) {
 		command string
 	}{
 		{"one letter", role(roles + "KubernetesAdmim"), admin, explain.Spelling, "its name is one letter off: KubernetesAdmim instead of KubernetesAdmin", add},
+		{"one letter, in the later of two entries", map[string]string{"mapRoles": "- rolearn: " + roles + "KubernetesAdmim\n  username: x\n" + role(roles + "kubernetesadmim")["mapRoles"]}, admin, explain.Spelling, "its name is one letter off", add},
 		{"two letters swapped and one missing", role(roles + "KubernetseAdmi"), admin, explain.Spelling, "two letters off", add},
 		{"another account", role("arn:aws:iam::111122223333:role/KubernetesAdmin"), admin, explain.Account, "it is for account 111122223333, not for " + account, addAlone},
 		{"a digit of the account", role("arn:aws:iam::231144931068:role/KubernetesAdmin"), admin, explain.Account, "its account 231144931068 is a digit or two off", add},

@@ -39,7 +39,7 @@ func nearMisses(trace mapper.Trace, sources []SourceFacts, arn string) []NearMis
 	who := subjectOf(arn)
 	var found []candidate
 	for _, tried := range trace.Tried {
-		if c, ok := triedCandidate(tried, who); ok {
+		if c, ok := triedCandidate(tried, who); ok && (c.Kind == NoEffect || !isOverridden(sources, c.Rule)) {
 			found = append(found, c)
 		}
 	}
@@ -121,6 +121,19 @@ func droppedCandidate(s SourceFacts, problem mapper.Problem, who subject) (candi
 	c.Code = problem.Code
 	c.describe(append([]difference{dropped}, found...))
 	return c, true
+}
+
+// isOverridden reports whether an entry has no effect because of another for the same
+// principal, which is as near a miss.
+func isOverridden(sources []SourceFacts, rule Rule) bool {
+	for _, s := range sources {
+		for _, problem := range s.Snapshot.Problems {
+			if problem.Code == mapper.DuplicateEntry && s.Name == rule.Source && problem.Section == rule.Section && problem.Line == rule.Line {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isTried reports whether an entry with a problem is in the table all the same, and so

@@ -118,15 +118,7 @@ func Has(text []byte, cluster string) bool {
 // onlyCredentials returns the fields of a user that are credentials themselves: no path, and
 // no plugin.
 func onlyCredentials(root *yaml.Node, user string) (fields []string) {
-	users := field(root, "users")
-	if users == nil {
-		return nil
-	}
-	element := named(users, user)
-	if element == nil {
-		return nil
-	}
-	content := field(element, "user")
+	content := contentOf(root, "users", user, "user")
 	if content == nil {
 		return nil
 	}
@@ -136,6 +128,36 @@ func onlyCredentials(root *yaml.Node, user string) (fields []string) {
 		}
 	}
 	return fields
+}
+
+// Sharing returns the other contexts with the entry's user, if a merge would change that
+// user.
+func Sharing(text []byte, e Entry) (contexts []string) {
+	document, err := parse(text)
+	if err != nil {
+		return nil
+	}
+	root := document.Content[0]
+	user, list := contentOf(root, "users", e.UserName, "user"), field(root, "contexts")
+	if user == nil || list == nil {
+		return nil
+	}
+	was, _ := yaml.Marshal(user)
+	var next yaml.Node
+	_ = next.Encode(e.User) // Merge returns the error
+	if is, _ := yaml.Marshal(&next); bytes.Equal(was, is) {
+		return nil
+	}
+	for _, element := range list.Content {
+		name, context := field(element, "name"), field(element, "context")
+		if name == nil || context == nil || name.Value == e.Context {
+			continue
+		}
+		if its := field(context, "user"); its != nil && its.Value == e.UserName {
+			contexts = append(contexts, name.Value)
+		}
+	}
+	return contexts
 }
 
 // parse returns the document of a kubeconfig, which has a mapping at its root.
@@ -199,6 +221,20 @@ func setNamed(root *yaml.Node, list, name, kind string, content any, keep bool) 
 		}
 	}
 	return added, nil
+}
+
+// contentOf returns the content of an element of a list, by the element's name; nil if
+// there is none.
+func contentOf(root *yaml.Node, list, name, kind string) *yaml.Node {
+	elements := field(root, list)
+	if elements == nil {
+		return nil
+	}
+	element := named(elements, name)
+	if element == nil {
+		return nil
+	}
+	return field(element, kind)
 }
 
 // named returns the element of a list with a name; nil if there is none.

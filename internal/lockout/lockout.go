@@ -50,20 +50,22 @@ func Dangers(from, to *mapper.Table, delta mapper.Delta, facts Facts) (dangers [
 
 // callerLoses says what the caller would lose; empty if it would not lose its access.
 func (f Facts) callerLoses(from, to *mapper.Table, caller identity.Principal) string {
+	var otherwise mapper.Match
+	var elsewhere bool
 	if f.Otherwise != nil {
-		if _, mapped, err := f.Otherwise.Map(context.Background(), caller, nil); mapped && err == nil {
-			return ""
-		}
+		match, mapped, err := f.Otherwise.Map(context.Background(), caller, nil)
+		otherwise, elsewhere = match, mapped && err == nil
 	}
 	was, mapped := access(from, caller, f.Reserved)
 	if !mapped {
 		return "" // it signs in by another way
 	}
 	is, still := access(to, caller, f.Reserved)
+	masters := func(m mapper.Match) bool { return slices.Contains(m.Groups, mapper.MastersGroup) }
 	switch {
-	case !still:
+	case !still && !elsewhere:
 		return fmt.Sprintf("you (%s) would lose your own access", caller.CanonicalARN)
-	case slices.Contains(was.Groups, mapper.MastersGroup) && !slices.Contains(is.Groups, mapper.MastersGroup):
+	case masters(was) && !masters(is) && !masters(otherwise):
 		return fmt.Sprintf("you (%s) would leave %s", caller.CanonicalARN, mapper.MastersGroup)
 	}
 	return ""

@@ -23,6 +23,10 @@ func table(roles string) *mapper.Table {
 	return awsauth.Parse(map[string]string{"mapRoles": roles}, nil, awsauth.Options{}).Table
 }
 
+func mapperOf(roles string) mapper.Mapper {
+	return mapper.Entries(func() *mapper.Table { return table(roles) }, nil)
+}
+
 func TestDangers(t *testing.T) {
 	t.Parallel()
 	ann, err := identity.New(identity.Answer{Account: "111122223333", ARN: "arn:aws:sts::111122223333:assumed-role/Admin/ann", UserID: "AROA:ann"})
@@ -47,6 +51,8 @@ func TestDangers(t *testing.T) {
 		{"the caller's rights", admin + other, other + "- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: admin\n", lockout.Facts{Caller: &ann}, []string{"you (arn:aws:iam::111122223333:role/Admin) would leave system:masters"}},
 		{"a caller who signs in by another way", node + other, other, lockout.Facts{Caller: &ann}, nil},
 		{"a caller who is an owner of the cluster", admin + other, other, lockout.Facts{Caller: &ann, Otherwise: owner}, nil},
+		{"a caller who keeps an access with fewer rights", admin + other, other, lockout.Facts{Caller: &ann, Otherwise: mapperOf("- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n")}, []string{"you (arn:aws:iam::111122223333:role/Admin) would leave system:masters"}},
+		{"a caller with fewer rights who keeps another access", "- rolearn: arn:aws:iam::111122223333:role/Admin\n  groups: [edit]\n" + other, other, lockout.Facts{Caller: &ann, Otherwise: mapperOf("- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n")}, nil},
 		{"a caller whose new username is reserved", admin + other, other + "- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: system:ann\n  groups: [system:masters]\n", lockout.Facts{Caller: &ann, Reserved: []string{"system:"}}, []string{"you (arn:aws:iam::111122223333:role/Admin) would lose your own access"}},
 		{"a node role in use", node, "[]", nodes, []string{"role Node of account 111122223333 would leave system:nodes, and these nodes are ready and may use it: ip-1, ip-2, ip-3 and 2 more"}},
 		{"a node role for one node", one, "[]", nodes, []string{"role One of account 111122223333 would leave system:nodes, and these nodes are ready and may use it: ip-1"}},
