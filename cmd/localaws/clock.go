@@ -22,6 +22,7 @@ SDKs that correct for clock skew succeed at their second attempt. The AWS CLI do
 not correct: its signatures are rejected when the clocks differ by more than 15
 minutes. So advance the clock, check its effect with another client, and resume.`,
 		Example: `  localaws clock advance 14m
+  localaws clock advance -- -5m
   localaws clock freeze
   localaws clock set 2026-11-23T08:00:00Z
   localaws clock resume`,
@@ -33,7 +34,7 @@ minutes. So advance the clock, check its effect with another client, and resume.
 			Use: "freeze", Short: "Stop the clock at its current time", Example: "  localaws clock freeze", Args: cli.NoArgs,
 		}, func([]string) clockOrder { return clockOrder{Action: "freeze"} }),
 		where.clockCommand(cobra.Command{
-			Use: "advance DURATION", Short: "Move the clock forward, or back if negative (after --)", Args: cli.NamedArgs,
+			Use: "advance DURATION", Short: "Move the clock forward, or back with -- before a negative duration", Args: cli.NamedArgs,
 			Example: "  localaws clock advance 14m\n  localaws clock advance -- -5m",
 		}, func(args []string) clockOrder { return clockOrder{Action: "advance", By: args[0]} }),
 		where.clockCommand(cobra.Command{
