@@ -5,7 +5,7 @@
 # usage: hack/controlplane/build.sh DIR PROGRAM...
 #
 # Every program of go.mod's tool block can be named. `make control-plane` is for
-# the three that the lab needs: it downloads them where it can.
+# those that the lab needs: it downloads them where it can.
 set -euo pipefail
 (($# >= 2)) || { sed -n '5s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
