@@ -39,7 +39,7 @@ func nearMisses(trace mapper.Trace, sources []SourceFacts, arn string) []NearMis
 	who := subjectOf(arn)
 	var found []candidate
 	for _, tried := range trace.Tried {
-		if c, ok := triedCandidate(tried, who); ok && (c.Kind == NoEffect || !isOverridden(sources, c.Rule)) {
+		if c, ok := triedCandidate(tried, who); ok && (c.Kind == NoEffect || !isOverridden(sources, tried)) {
 			found = append(found, c)
 		}
 	}
@@ -123,12 +123,20 @@ func droppedCandidate(s SourceFacts, problem mapper.Problem, who subject) (candi
 	return c, true
 }
 
-// isOverridden reports whether an entry has no effect because of another for the same
-// principal, which is as near a miss.
-func isOverridden(sources []SourceFacts, rule Rule) bool {
+// isOverridden reports whether a rule has no effect because of another for the same
+// principal, which is as near a miss. Several rules can be on one line.
+func isOverridden(sources []SourceFacts, tried mapper.Tried) bool {
 	for _, s := range sources {
-		for _, problem := range s.Snapshot.Problems {
-			if problem.Code == mapper.DuplicateEntry && s.Name == rule.Source && problem.Section == rule.Section && problem.Line == rule.Line {
+		if s.Snapshot.Table == nil {
+			continue
+		}
+		for entry, winner := range s.Snapshot.Table.Overridden() {
+			if entry == tried.Entry && winner != nil {
+				return true
+			}
+		}
+		for account, winner := range s.Snapshot.Table.OverriddenAccounts() {
+			if tried.Entry == nil && account.ID == tried.For && account.Rule == tried.Rule && winner.Rule != tried.Rule {
 				return true
 			}
 		}
