@@ -110,23 +110,26 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		o.warnOfSharing(p, text, entry)
 		merged, _, err := kubeconfig.Merge(text, entry)
 		if err != nil {
 			return fmt.Errorf("merging into the kubeconfig %s: %w", path, err)
 		}
+		o.warnOfSharing(p, text, entry)
 		is.Result, is.Kubeconfig = mapedit.Planned, string(merged)
 		return o.report(p, is, is.Kubeconfig)
 	}
 	text := "Updated context %s in %s\n"
 	is.Result = mapedit.Edited
 	err = kubeconfig.Edit(ctx, path, func(text []byte) ([]byte, error) {
-		o.warnOfSharing(p, text, entry)
 		merged, added, err := kubeconfig.Merge(text, entry)
+		if err != nil {
+			return nil, err
+		}
 		if added {
 			is.Result = mapedit.Created
 		}
-		return merged, err
+		o.warnOfSharing(p, text, entry)
+		return merged, nil
 	})
 	if err != nil {
 		return err
