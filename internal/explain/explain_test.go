@@ -195,6 +195,20 @@ func TestNearMisses(t *testing.T) {
 	}
 }
 
+// TestOverriddenAccount checks that of two equal accounts only the one that applies is a near
+// miss, unless they are on one line.
+func TestOverriddenAccount(t *testing.T) {
+	for text, want := range map[string][]int{"- '231144931068'\n- '231144931068'\n": {2}, "['231144931068', '231144931068']": {1, 1}} {
+		var lines []int
+		for _, miss := range (setting{}).explain(t, map[string]string{"mapAccounts": text}, mappertest.Role(t, "KubernetesAdmin", "alice")).NearMisses {
+			lines = append(lines, miss.Line)
+		}
+		if !slices.Equal(lines, want) {
+			t.Errorf("%q: lines %v, want %v", text, lines, want)
+		}
+	}
+}
+
 // TestFarMisses checks that rules for others are not near misses.
 func TestFarMisses(t *testing.T) {
 	for name, data := range map[string]map[string]string{
