@@ -1,19 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -110,23 +109,26 @@ func (o *kubeconfigOptions) run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		o.warnOfSharing(p, text, entry)
 		merged, _, err := kubeconfig.Merge(text, entry)
 		if err != nil {
 			return fmt.Errorf("merging into the kubeconfig %s: %w", path, err)
 		}
+		o.warnOfSharing(p, text, entry)
 		is.Result, is.Kubeconfig = mapedit.Planned, string(merged)
 		return o.report(p, is, is.Kubeconfig)
 	}
 	text := "Updated context %s in %s\n"
 	is.Result = mapedit.Edited
 	err = kubeconfig.Edit(ctx, path, func(text []byte) ([]byte, error) {
-		o.warnOfSharing(p, text, entry)
 		merged, added, err := kubeconfig.Merge(text, entry)
+		if err != nil {
+			return nil, err
+		}
 		if added {
 			is.Result = mapedit.Created
 		}
-		return merged, err
+		o.warnOfSharing(p, text, entry)
+		return merged, nil
 	})
 	if err != nil {
 		return err
@@ -173,10 +175,8 @@ func (o *kubeconfigOptions) findServer(ctx context.Context, p *program) error {
 	if !x509.NewCertPool().AppendCertsFromPEM(content) {
 		return cli.Usagef("--certificate-authority %s has no certificate (expected PEM)", o.caFile)
 	}
-	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
-		if strings.Contains(block.Type, "PRIVATE KEY") {
-			return cli.Usagef("--certificate-authority %s has a %s, which the kubeconfig would show (expected certificates only)", o.caFile, block.Type)
-		}
+	if bytes.Contains(content, []byte("PRIVATE KEY-----")) { // also one that is no valid PEM: the content is copied
+		return cli.Usagef("--certificate-authority %s has a PRIVATE KEY, which the kubeconfig would show (expected certificates only)", o.caFile)
 	}
 	o.cluster.CAData = base64.StdEncoding.EncodeToString(content)
 	return nil

@@ -74,7 +74,7 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, warning := range slices.Concat(warnings, more, s.STS.Warnings()) {
+	for _, warning := range slices.Concat(warnings, more, s.Warnings()) {
 		a.Log.Warn(warning)
 	}
 	instances, err := making.instances()

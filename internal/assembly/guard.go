@@ -51,16 +51,31 @@ func (g *Guard) With(sources []source.Source) *admission.Guard {
 
 // besides returns what the cluster has besides one of its sources.
 func (g *Guard) besides(sources []source.Source, i int) admission.Besides {
-	others := g.config
-	others.Sources = slices.Delete(slices.Clone(sources), i, i+1)
+	others := slices.Delete(slices.Clone(sources), i, i+1)
 	return admission.Besides{
-		Mapper: cluster.Mapper(others), Reserved: g.config.ReservedPrefixes[sources[i].Name()],
-		Masters: slices.ContainsFunc(others.Sources, func(s source.Source) bool {
+		With: func(table *mapper.Table) mapper.Mapper {
+			with := g.config
+			with.Instances, with.Sources = lockout.AnyInstance{}, slices.Clone(sources)
+			with.Sources[i] = edited{sources[i], table}
+			with.Sources = slices.DeleteFunc(with.Sources, func(s source.Source) bool { return s.Current().Table == nil }) // not read yet
+			return cluster.Mapper(with)
+		},
+		Reserved: g.config.ReservedPrefixes[sources[i].Name()],
+		Masters: slices.ContainsFunc(others, func(s source.Source) bool {
 			table := s.Current().Table
 			return table != nil && table.MapsTo(mapper.MastersGroup)
 		}),
 	}
 }
+
+// An edited source has another table.
+type edited struct {
+	source.Source
+	table *mapper.Table
+}
+
+// Current implements [source.Source].
+func (e edited) Current() source.Snapshot { return source.Snapshot{Table: e.table} }
 
 // Observe remembers which node roles are in use.
 func (g *Guard) Observe(decision authn.Decision) {

@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"context"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -56,3 +57,52 @@ func TestGuardFollowsTheSources(t *testing.T) {
 		}
 	}
 }
+
+// TestGuardKnowsTheOrder checks that the caller's rights are those of the first source that
+// maps it, and that a source that is not read yet counts for nothing.
+func TestGuardKnowsTheOrder(t *testing.T) {
+	t.Parallel()
+	const role = "- rolearn: arn:aws:iam::231144931069:role/Admin\n  username: admin:{{SessionName}}\n  groups: "
+	options := awsauth.Options{Source: settings.BackendEKSConfigMap}
+	awsAuth, err := configmap.New(configmap.Config{REST: &rest.Config{Host: "http://127.0.0.1:1"}, Options: options})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := mapper.Owner("aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := source.Snapshot{Table: awsauth.Parse(map[string]string{"mapRoles": role + "[system:masters]\n"}, nil, awsauth.Options{}).Table}
+	view := source.Snapshot{Table: awsauth.Parse(map[string]string{"mapRoles": role + "[view]\n"}, nil, awsauth.Options{}).Table}
+	configMap := func(roles string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{"mapRoles": roles}}}
+	}
+	ann := map[string][]string{"canonicalArn": {"arn:aws:iam::231144931069:role/Admin"}, "sessionName": {"ann"}}
+	const other = "- rolearn: arn:aws:iam::231144931069:role/Other\n  username: other:{{SessionName}}\n  groups: [system:masters]\n"
+	for _, test := range []struct {
+		name    string
+		sources []source.Source
+		to      string
+		refused bool
+	}{
+		{"alone", []source.Source{awsAuth}, other, true},
+		{"an earlier source gives less", []source.Source{fixed{view}, awsAuth}, other, false},
+		{"an earlier source is not read yet", []source.Source{fixed{}, awsAuth}, other, true},
+		{"a later source gives less", []source.Source{awsAuth, fixed{view}}, other, true},
+		{"a later source gives as much", []source.Source{awsAuth, fixed{admin}}, other, false},
+		{"what a later source gives does not count", []source.Source{awsAuth, fixed{admin}}, other + role + "[view]\n", true},
+	} {
+		guard := newGuard(cluster.Config{ID: "c", Owner: owner}, options).With(test.sources)
+		edit := admission.Edit{Name: kube.AWSAuth, Old: configMap(other + role + "[system:masters]\n"), New: configMap(test.to), Extra: ann}
+		if verdict, err := guard.Judge(edit); err != nil || verdict.Refused() != test.refused {
+			t.Errorf("%s: refused is %v, want %v: %q (%v)", test.name, verdict.Refused(), test.refused, verdict.Losses, err)
+		}
+	}
+}
+
+// fixed is a source that does not change.
+type fixed struct{ snapshot source.Snapshot }
+
+func (fixed) Name() string               { return "fixed" }
+func (fixed) Run(context.Context)        {}
+func (f fixed) Current() source.Snapshot { return f.snapshot }

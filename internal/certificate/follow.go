@@ -89,7 +89,9 @@ func (s *Serving) reload(ctx context.Context) {
 	s.mu.Lock()
 	s.inUse.Store(next)
 	s.mu.Unlock()
-	s.logRenewal(next)
+	if !bytes.Equal(next.leaf.Leaf.Raw, old.leaf.Leaf.Raw) { // one change of two files is read twice
+		s.logRenewal(next)
+	}
 	if trusted := pair.Trusted(); s.config.Changed != nil && !bytes.Equal(trusted, old.pair.Trusted()) {
 		s.config.Changed(trusted)
 	}

@@ -228,6 +228,23 @@ func TestFollowKeepsWhatWorks(t *testing.T) {
 	}
 }
 
+// TestRenewalIsLoggedOnce renews a certificate and its key at once, as in a mounted Secret:
+// each of the two files is followed.
+func TestRenewalIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca := sign(t, authority("CA"), nil, nil)
+		f := follow(t, given(t, sign(t, leaf("localhost"), nil, &ca), ca))
+		write(t, f.files, sign(t, leaf("localhost"), nil, &ca), ca)
+		f.pass(settled)
+		f.serving.Reread()
+		synctest.Wait()
+		if text := f.log.String(); strings.Count(text, "the serving certificate is renewed") != 1 {
+			t.Errorf("logged, want one renewal: %s", text)
+		}
+	})
+}
+
 // TestReplacingTheAuthority replaces a CA in the documented steps. A kube-apiserver that
 // restarts after the first step connects throughout.
 func TestReplacingTheAuthority(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,7 @@ func TestNearMisses(t *testing.T) {
 	}{
 		{"one letter", role(roles + "KubernetesAdmim"), admin, explain.Spelling, "its name is one letter off: KubernetesAdmim instead of KubernetesAdmin", add},
 		{"one letter, in the later of two entries", map[string]string{"mapRoles": "- rolearn: " + roles + "KubernetesAdmim\n  username: x\n" + role(roles + "kubernetesadmim")["mapRoles"]}, admin, explain.Spelling, "its name is one letter off", add},
+		{"one letter, on the line of two other entries", map[string]string{"mapRoles": fmt.Sprintf("[{rolearn: '%[1]sOther'}, {rolearn: '%[1]sother'}, {rolearn: '%[1]sKubernetesAdmim', username: a, groups: [g]}]", roles)}, admin, explain.Spelling, "its name is one letter off", "authenticator map add role --rolearn " + roles + "KubernetesAdmin --username a --groups g --context blue"},
 		{"two letters swapped and one missing", role(roles + "KubernetseAdmi"), admin, explain.Spelling, "two letters off", add},
 		{"another account", role("arn:aws:iam::111122223333:role/KubernetesAdmin"), admin, explain.Account, "it is for account 111122223333, not for " + account, addAlone},
 		{"a digit of the account", role("arn:aws:iam::231144931068:role/KubernetesAdmin"), admin, explain.Account, "its account 231144931068 is a digit or two off", add},
@@ -190,6 +192,20 @@ func TestNearMisses(t *testing.T) {
 				t.Errorf("command %s\n   want %s", e.Command, test.command)
 			}
 		})
+	}
+}
+
+// TestOverriddenAccount checks that of two equal accounts only the one that applies is a near
+// miss, unless they are on one line.
+func TestOverriddenAccount(t *testing.T) {
+	for text, want := range map[string][]int{"- '231144931068'\n- '231144931068'\n": {2}, "['231144931068', '231144931068']": {1, 1}} {
+		var lines []int
+		for _, miss := range (setting{}).explain(t, map[string]string{"mapAccounts": text}, mappertest.Role(t, "KubernetesAdmin", "alice")).NearMisses {
+			lines = append(lines, miss.Line)
+		}
+		if !slices.Equal(lines, want) {
+			t.Errorf("%q: lines %v, want %v", text, lines, want)
+		}
 	}
 }
 

@@ -38,8 +38,9 @@ func relevant(misses []NearMiss, decided *mapper.Tried) []NearMiss {
 func nearMisses(trace mapper.Trace, sources []SourceFacts, arn string) []NearMiss {
 	who := subjectOf(arn)
 	var found []candidate
+	overridden := overriddenIn(sources)
 	for _, tried := range trace.Tried {
-		if c, ok := triedCandidate(tried, who); ok && (c.Kind == NoEffect || !isOverridden(sources, c.Rule)) {
+		if c, ok := triedCandidate(tried, who); ok && (c.Kind == NoEffect || !overridden.has(tried)) {
 			found = append(found, c)
 		}
 	}
@@ -123,17 +124,33 @@ func droppedCandidate(s SourceFacts, problem mapper.Problem, who subject) (candi
 	return c, true
 }
 
-// isOverridden reports whether an entry has no effect because of another for the same
-// principal, which is as near a miss.
-func isOverridden(sources []SourceFacts, rule Rule) bool {
+// overridden are the rules that have no effect because of others for the same principals,
+// which are as near a miss. Several rules can be on one line.
+type overridden struct {
+	entries  map[*mapper.Entry]bool
+	accounts map[mapper.Rule]string // the ID
+}
+
+func overriddenIn(sources []SourceFacts) overridden {
+	o := overridden{map[*mapper.Entry]bool{}, map[mapper.Rule]string{}}
 	for _, s := range sources {
-		for _, problem := range s.Snapshot.Problems {
-			if problem.Code == mapper.DuplicateEntry && s.Name == rule.Source && problem.Section == rule.Section && problem.Line == rule.Line {
-				return true
+		if s.Snapshot.Table == nil {
+			continue
+		}
+		for entry, winner := range s.Snapshot.Table.Overridden() {
+			o.entries[entry] = winner != nil
+		}
+		for account, winner := range s.Snapshot.Table.OverriddenAccounts() {
+			if account.Rule != winner.Rule {
+				o.accounts[account.Rule] = account.ID
 			}
 		}
 	}
-	return false
+	return o
+}
+
+func (o overridden) has(tried mapper.Tried) bool {
+	return o.entries[tried.Entry] || tried.Entry == nil && o.accounts[tried.Rule] == tried.For
 }
 
 // isTried reports whether an entry with a problem is in the table all the same, and so

@@ -22,8 +22,9 @@ func Write(path string, content []byte, mode fs.FileMode) error {
 	return place(path, content, mode, nil, os.Rename)
 }
 
-// Replace is [Write] for a file that exists. It keeps the mode, and the owner if the system
-// allows that: root must not take a user's file away.
+// Replace is [Write] for a file that exists. It keeps the mode, and the owner and the group
+// if the system allows that: root must not take a user's file away. Without the group, its
+// rights are only those that everybody has.
 func Replace(path string, content []byte, was fs.FileInfo) error {
 	return place(path, content, was.Mode().Perm(), was, os.Rename)
 }
@@ -44,8 +45,8 @@ func place(path string, content []byte, mode fs.FileMode, was fs.FileInfo, move 
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once it is renamed
-	if was != nil {
-		keepOwner(partial, was)
+	if was != nil && !keepOwner(partial, was) {
+		mode = forAnotherGroup(mode)
 	}
 	_, err = partial.Write(content)
 	if err := errors.Join(err, partial.Chmod(mode), partial.Sync(), partial.Close()); err != nil {
@@ -55,6 +56,13 @@ func place(path string, content []byte, mode fs.FileMode, was fs.FileInfo, move 
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
+}
+
+// forAnotherGroup returns a mode whose group has only the rights that everybody has: they
+// were meant for another group.
+func forAnotherGroup(mode fs.FileMode) fs.FileMode {
+	const group, others = 0o070, 0o007
+	return mode&^group | mode&group&(mode&others<<3)
 }
 
 // removeStale removes old temporary files, as best it can: no write takes that long.

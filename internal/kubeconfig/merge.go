@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -116,18 +117,28 @@ func Has(text []byte, cluster string) bool {
 }
 
 // onlyCredentials returns the fields of a user that are credentials themselves: no path, and
-// no plugin.
+// no plugin. A certificate without its key is one too if the key is in a file.
 func onlyCredentials(root *yaml.Node, user string) (fields []string) {
 	content := contentOf(root, "users", user, "user")
 	if content == nil {
 		return nil
 	}
-	for _, name := range []string{"client-key-data", "token", "password", "auth-provider"} {
-		if value := field(content, name); value != nil && (value.Value != "" || len(value.Content) > 0) {
+	names := []string{"client-key-data", "token", "password", "auth-provider"}
+	if hasValue(content, "client-key") {
+		names = append(names, "client-certificate-data")
+	}
+	for _, name := range names {
+		if hasValue(content, name) {
 			fields = append(fields, name)
 		}
 	}
 	return fields
+}
+
+// hasValue reports whether a field of a mapping is there and is not empty.
+func hasValue(mapping *yaml.Node, name string) bool {
+	value := field(mapping, name)
+	return value != nil && value.Tag != "!!null" && (value.Value != "" || len(value.Content) > 0)
 }
 
 // Sharing returns the other contexts with the entry's user, if a merge would change that
@@ -142,10 +153,9 @@ func Sharing(text []byte, e Entry) (contexts []string) {
 	if user == nil || list == nil {
 		return nil
 	}
-	was, _ := yaml.Marshal(user)
 	var next yaml.Node
 	_ = next.Encode(e.User) // Merge returns the error
-	if is, _ := yaml.Marshal(&next); bytes.Equal(was, is) {
+	if reflect.DeepEqual(meaning(user), meaning(&next)) {
 		return nil
 	}
 	for _, element := range list.Content {
@@ -158,6 +168,33 @@ func Sharing(text []byte, e Entry) (contexts []string) {
 		}
 	}
 	return contexts
+}
+
+// meaning returns what a node says, however it is written: kubectl sorts the fields, and
+// adds null for some that are not there.
+func meaning(node *yaml.Node) any {
+	var value any
+	_ = node.Decode(&value) // what does not decode means nothing that a merge writes
+	return withoutNull(value)
+}
+
+// withoutNull removes the fields of mappings that are null.
+func withoutNull(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, field := range value {
+			if field == nil {
+				delete(value, name)
+			} else {
+				value[name] = withoutNull(field)
+			}
+		}
+	case []any:
+		for i := range value {
+			value[i] = withoutNull(value[i])
+		}
+	}
+	return value
 }
 
 // parse returns the document of a kubeconfig, which has a mapping at its root.

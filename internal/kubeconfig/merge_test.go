@@ -161,6 +161,8 @@ func TestMergeRejects(t *testing.T) {
 		"clusters: &c\nx: *c ": "would not parse",
 		"users:\n- name: me\n  user: {client-certificate-data: eA==, client-key-data: eA==, token: t}":          `user "me" has other credentials, which would be lost: client-key-data, token (name another user with --user-alias)`,
 		"users:\n- name: me\n  user: {auth-provider: {name: oidc}}":                                             "auth-provider",
+		"users:\n- name: me\n  user: {client-certificate-data: eA==, client-key: admin.key}":                    "client-certificate-data",
+		"users:\n- name: me\n  user: {token: null, client-key-data: ~, auth-provider:}":                         "",
 		"users:\n- {name: me, user: {token: \"\", client-key: admin.key}}\n- {name: admin, user: {token: t}}\n": "",
 	} {
 		_, _, err := kubeconfig.Merge([]byte(text), entry())
@@ -235,4 +237,37 @@ func TestEditWaitsForKubectl(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestSharing checks that only a change of the user is one, not another way to write it.
+func TestSharing(t *testing.T) {
+	t.Parallel()
+	const byKubectl = `users:
+- name: me
+  user:
+    exec:
+      # Mine.
+      apiVersion: client.authentication.k8s.io/v1
+      args: ["token"]
+      command: authenticator
+      env: null
+      interactiveMode: IfAvailable
+      provideClusterInfo: false
+contexts:
+- {name: prod, context: {cluster: c, user: me}}
+- {name: test, context: {cluster: c, user: me}}
+- {name: other, context: {cluster: c, user: other}}
+`
+	for text, want := range map[string][]string{
+		byKubectl: nil,
+		strings.Replace(byKubectl, `["token"]`, `["token", "--cache"]`, 1):   {"test"},
+		strings.Replace(byKubectl, "env: null", "env: [{name: a}]", 1):       {"test"},
+		strings.Replace(byKubectl, "    exec:", "    as: x\n    exec:", 1):   {"test"},
+		strings.Replace(byKubectl, "- name: me", "- name: somebody else", 1): nil,
+		"": nil,
+	} {
+		if diff := cmp.Diff(want, kubeconfig.Sharing([]byte(text), entry())); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
 }

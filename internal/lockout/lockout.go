@@ -15,9 +15,10 @@ import (
 type Facts struct {
 	// Caller is who edits; nil if that is nobody whom AWS verified.
 	Caller *identity.Principal
-	// Otherwise maps without the mappings that are edited, such as the cluster's owners.
-	// Nil maps nobody.
-	Otherwise mapper.Mapper
+	// Mapper returns what maps in the cluster with a table in place of the mappings that are
+	// edited: its owners and other sources too, in their order. With nil, nothing but the
+	// table maps.
+	Mapper func(table *mapper.Table) mapper.Mapper
 	// OtherMasters is set if other mappings map somebody to system:masters.
 	OtherMasters bool
 	// Reserved are the prefixes that usernames must not have.
@@ -50,36 +51,40 @@ func Dangers(from, to *mapper.Table, delta mapper.Delta, facts Facts) (dangers [
 
 // callerLoses says what the caller would lose; empty if it would not lose its access.
 func (f Facts) callerLoses(from, to *mapper.Table, caller identity.Principal) string {
-	var otherwise mapper.Match
-	var elsewhere bool
-	if f.Otherwise != nil {
-		match, mapped, err := f.Otherwise.Map(context.Background(), caller, nil)
-		otherwise, elsewhere = match, mapped && err == nil
-	}
-	was, mapped := access(from, caller, f.Reserved)
+	was, mapped := f.access(from, caller)
 	if !mapped {
 		return "" // it signs in by another way
 	}
-	is, still := access(to, caller, f.Reserved)
+	is, still := f.access(to, caller)
 	masters := func(m mapper.Match) bool { return slices.Contains(m.Groups, mapper.MastersGroup) }
 	switch {
-	case !still && !elsewhere:
+	case !still:
 		return fmt.Sprintf("you (%s) would lose your own access", caller.CanonicalARN)
-	case masters(was) && !masters(is) && !masters(otherwise):
+	case masters(was) && !masters(is):
 		return fmt.Sprintf("you (%s) would leave %s", caller.CanonicalARN, mapper.MastersGroup)
 	}
 	return ""
 }
 
+// access returns how the cluster maps a principal with a table.
+func (f Facts) access(table *mapper.Table, who identity.Principal) (mapper.Match, bool) {
+	if f.Mapper == nil {
+		return access(table, who, f.Reserved)
+	}
+	match, ok, err := f.Mapper(table).Map(context.Background(), who, nil)
+	return match, ok && err == nil
+}
+
 // access returns how a table maps a principal.
 func access(table *mapper.Table, who identity.Principal, reserved []string) (mapper.Match, bool) {
 	current := func() *mapper.Table { return table }
-	chain := mapper.Reserve(mapper.First(mapper.Entries(current, anyInstance{}), mapper.Accounts(current)), reserved)
+	chain := mapper.Reserve(mapper.First(mapper.Entries(current, AnyInstance{}), mapper.Accounts(current)), reserved)
 	match, ok, err := chain.Map(context.Background(), who, nil)
 	return match, ok && err == nil
 }
 
-// anyInstance is an instance with any name: only whether there is a user counts.
-type anyInstance struct{}
+// AnyInstance is an instance with any name: only whether there is a user counts.
+type AnyInstance struct{}
 
-func (anyInstance) PrivateDNSName(context.Context, string) (string, error) { return "node", nil }
+// PrivateDNSName implements [mapper.InstanceNames].
+func (AnyInstance) PrivateDNSName(context.Context, string) (string, error) { return "node", nil }

@@ -23,8 +23,18 @@ func table(roles string) *mapper.Table {
 	return awsauth.Parse(map[string]string{"mapRoles": roles}, nil, awsauth.Options{}).Table
 }
 
-func mapperOf(roles string) mapper.Mapper {
-	return mapper.Entries(func() *mapper.Table { return table(roles) }, nil)
+func entries(current *mapper.Table) mapper.Mapper {
+	return mapper.Entries(func() *mapper.Table { return current }, nil)
+}
+
+// before and after return a cluster with a source that maps roles before or after the one
+// that is edited.
+func before(roles string) func(*mapper.Table) mapper.Mapper {
+	return func(edited *mapper.Table) mapper.Mapper { return mapper.First(entries(table(roles)), entries(edited)) }
+}
+
+func after(roles string) func(*mapper.Table) mapper.Mapper {
+	return func(edited *mapper.Table) mapper.Mapper { return mapper.First(entries(edited), entries(table(roles))) }
 }
 
 func TestDangers(t *testing.T) {
@@ -50,9 +60,12 @@ func TestDangers(t *testing.T) {
 		{"the caller", admin + other, other, lockout.Facts{Caller: &ann}, []string{"you (arn:aws:iam::111122223333:role/Admin) would lose your own access"}},
 		{"the caller's rights", admin + other, other + "- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: admin\n", lockout.Facts{Caller: &ann}, []string{"you (arn:aws:iam::111122223333:role/Admin) would leave system:masters"}},
 		{"a caller who signs in by another way", node + other, other, lockout.Facts{Caller: &ann}, nil},
-		{"a caller who is an owner of the cluster", admin + other, other, lockout.Facts{Caller: &ann, Otherwise: owner}, nil},
-		{"a caller who keeps an access with fewer rights", admin + other, other, lockout.Facts{Caller: &ann, Otherwise: mapperOf("- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n")}, []string{"you (arn:aws:iam::111122223333:role/Admin) would leave system:masters"}},
-		{"a caller with fewer rights who keeps another access", "- rolearn: arn:aws:iam::111122223333:role/Admin\n  groups: [edit]\n" + other, other, lockout.Facts{Caller: &ann, Otherwise: mapperOf("- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n")}, nil},
+		{"a caller who is an owner of the cluster", admin + other, other, lockout.Facts{Caller: &ann, Mapper: func(edited *mapper.Table) mapper.Mapper { return mapper.First(owner, entries(edited)) }}, nil},
+		{"a caller who keeps an access with fewer rights", admin + other, other, lockout.Facts{Caller: &ann, Mapper: after("- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n")}, []string{"you (arn:aws:iam::111122223333:role/Admin) would leave system:masters"}},
+		{"a caller with fewer rights who keeps another access", "- rolearn: arn:aws:iam::111122223333:role/Admin\n  groups: [edit]\n" + other, other, lockout.Facts{Caller: &ann, Mapper: after("- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n")}, nil},
+		{"a caller whom an earlier source gives fewer rights all the time", admin + other, other, lockout.Facts{Caller: &ann, Mapper: before("- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n")}, nil},
+		{"a caller whose rights in a later source would no longer count", admin + other, other + "- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n", lockout.Facts{Caller: &ann, Mapper: after(admin)}, []string{"you (arn:aws:iam::111122223333:role/Admin) would leave system:masters"}},
+		{"a caller with a new entry before the one that gives it its rights", other, other + "- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: ann\n  groups: [view]\n", lockout.Facts{Caller: &ann, Mapper: after(admin)}, []string{"you (arn:aws:iam::111122223333:role/Admin) would leave system:masters"}},
 		{"a caller whose new username is reserved", admin + other, other + "- rolearn: arn:aws:iam::111122223333:role/Admin\n  username: system:ann\n  groups: [system:masters]\n", lockout.Facts{Caller: &ann, Reserved: []string{"system:"}}, []string{"you (arn:aws:iam::111122223333:role/Admin) would lose your own access"}},
 		{"a node role in use", node, "[]", nodes, []string{"role Node of account 111122223333 would leave system:nodes, and these nodes are ready and may use it: ip-1, ip-2, ip-3 and 2 more"}},
 		{"a node role for one node", one, "[]", nodes, []string{"role One of account 111122223333 would leave system:nodes, and these nodes are ready and may use it: ip-1"}},

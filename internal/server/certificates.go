@@ -27,8 +27,13 @@ func (c *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig)
 // certificate loads the serving certificate, and writes the kubeconfigs that trust it, also
 // those of clusters that are added later.
 func (c *Config) certificate(ctx context.Context, clusters *clusters, metrics *metrics.Metrics, log *slog.Logger) (*certificate.Serving, error) {
+	var serving *certificate.Serving
 	changed := func(trusted []byte) {
-		if err := settings.WriteKubeconfigs(c.kubeconfigs(clusters), trusted); err != nil {
+		written := c.kubeconfigs(clusters)
+		if len(written) == 0 && !serving.SurvivesRenewal() {
+			return // kube-apiserver trusts a CA that is not in the files
+		}
+		if err := settings.WriteKubeconfigs(written, trusted); err != nil {
 			log.Error("the kubeconfig of a kube-apiserver cannot be written: it still trusts only the old certificates", "error", err)
 			return
 		}
