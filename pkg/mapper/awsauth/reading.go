@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -234,7 +235,8 @@ func (r *reading) reportOverridden(table *mapper.Table) {
 // isAmbiguous reports whether either of two entries for one user may apply on EKS: it
 // finds users by their ARN as it is written, but compares in any case.
 func isAmbiguous(entry, winner *mapper.Entry) bool {
-	return entry.Rule.Section == mapUsers && winner.Rule.Section == mapUsers && entry.ARN != winner.ARN
+	return entry.Rule.Section == mapUsers && winner.Rule.Section == mapUsers &&
+		entry.ARN != winner.ARN && strings.EqualFold(entry.ARN, winner.ARN) // not two ARNs with one userid
 }
 
 func (r *reading) whyOverridden(entry, winner *mapper.Entry) string {

@@ -64,3 +64,15 @@ func TestUserIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedUserID checks that two ARNs with one ID are not told as one ARN in two cases.
+func TestRepeatedUserID(t *testing.T) {
+	const entries = `{"mapUsers": [{"userarn": "` + user + `x", "userid": "AIDA1", "username": "a"}, {"userarn": "` + user + `y", "userid": "AIDA1", "username": "b"}]}`
+	result, err := awsauth.ParseFile([]byte(entries), nil, awsauth.Options{UserIDs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Problems) != 1 || result.Problems[0].Code != mapper.DuplicateEntry || strings.Contains(result.Problems[0].Message, "another case") {
+		t.Errorf("problems: %+v", result.Problems)
+	}
+}
