@@ -96,18 +96,13 @@ func IsRegion(name string) bool {
 		!slices.ContainsFunc(words, func(word string) bool { return !consistsOf(word, isLowerOrDigit) })
 }
 
-// Directions returns the words before the number in the names of AWS's regions today. A
-// future region may have another.
-func Directions() []string {
-	return []string{"north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest", "central"}
-}
-
-// IsUsual reports whether a region's name ends as those of AWS's regions today: in one of
-// the [Directions] and a digit from 1 to 9.
+// IsUsual reports whether a region's name ends as those of AWS's regions today: in a
+// direction and a digit from 1 to 9. A future region may not.
 func IsUsual(region string) bool {
 	prefix, number, _ := cutLast(region)
-	_, word, _ := cutLast(prefix)
-	return len(number) == 1 && number != "0" && isDigit(number[0]) && slices.Contains(Directions(), word)
+	_, direction, _ := cutLast(prefix)
+	directions := []string{"north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest", "central"}
+	return len(number) == 1 && number != "0" && isDigit(number[0]) && slices.Contains(directions, direction)
 }
 
 func cutLast(s string) (before, after string, ok bool) {
