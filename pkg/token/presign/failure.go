@@ -92,8 +92,11 @@ func profileFlag(name string) string {
 // checkProcess returns an error for credentials of a credential_process that have expired. The
 // SDK uses them as they are, and no cluster accepts their tokens.
 func (p *Presigner) checkProcess(credentials aws.Credentials) error {
+	if credentials.Source != processcreds.ProviderName || !credentials.CanExpire {
+		return nil
+	}
 	now := p.config.Now()
-	if credentials.Source != processcreds.ProviderName || !credentials.CanExpire || now.Before(credentials.Expires) {
+	if now.Before(credentials.Expires) {
 		return nil
 	}
 	return fmt.Errorf("getting AWS credentials: those of the profile's credential_process expired at %s, and the clock shows %s (renew the login of that program, or set the clock)",
