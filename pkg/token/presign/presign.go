@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/kube-iam/authenticator/internal/stack"
 	"github.com/kube-iam/authenticator/pkg/partition"
 	"github.com/kube-iam/authenticator/pkg/token"
 )
@@ -163,6 +164,7 @@ func loadDefault(ctx context.Context, options ...func(*config.LoadOptions) error
 	}
 	loading := make(chan result, 1)
 	go func() {
+		stack.Grow12()
 		loaded, err := config.LoadDefaultConfig(ctx, options...)
 		loading <- result{loaded, err}
 	}()
