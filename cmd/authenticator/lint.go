@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -217,17 +216,13 @@ func (o *lintOptions) lintFile(ctx context.Context, p *program, name string, opt
 	return of, err
 }
 
-// replaceFile replaces the content of a file, and keeps its mode, its owner and the links to it.
+// replaceFile replaces the content of a file, and keeps the links to it.
 func replaceFile(name string, content []byte) error {
 	path, err := filepath.EvalSymlinks(name)
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	return file.Replace(path, content, info)
+	return file.Replace(path, content, 0o644)
 }
 
 // findCommand returns the search for the credential plugins of a kubeconfig, as kubectl

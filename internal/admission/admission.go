@@ -41,9 +41,9 @@ type Config struct {
 
 // Besides is what a cluster has besides the mappings of one source.
 type Besides struct {
-	// With returns what maps with a table in place of that of the source: the cluster's
+	// Mapper returns what maps with a table in place of that of the source: the cluster's
 	// owners and its other sources too. With nil, nothing but the table maps.
-	With func(table *mapper.Table) mapper.Mapper
+	Mapper func(table *mapper.Table) mapper.Mapper
 	// Masters is set if another source maps somebody to system:masters.
 	Masters bool
 	// Reserved are the prefixes that usernames of the source must not have.

@@ -313,7 +313,7 @@ func TestOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, AWSAuth: admission.Besides{With: func(*mapper.Table) mapper.Mapper { return owner }}})
+	guard := admission.New(admission.Config{Options: options(), Reading: func() *awsauth.Result { return nil }, AWSAuth: admission.Besides{Mapper: func(*mapper.Table) mapper.Mapper { return owner }}})
 	got := judge(t, guard, admission.Edit{Old: configMap(admin + other), New: configMap(other), Extra: ann()})
 	if diff := cmp.Diff([]string(nil), got.Losses); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

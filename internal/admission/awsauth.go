@@ -47,7 +47,7 @@ func (g *Guard) judgeAWSAuth(edit Edit) (v Verdict, err error) {
 
 func (g *Guard) dangers(edit Edit, from, to *mapper.Table, delta mapper.Delta, besides Besides) []string {
 	return lockout.Dangers(from, to, delta, lockout.Facts{
-		Caller: lockout.Caller(edit.Extra), Mapper: besides.With, OtherMasters: besides.Masters, Reserved: besides.Reserved, Nodes: g.config.Nodes,
+		Caller: lockout.Caller(edit.Extra), Mapper: besides.Mapper, OtherMasters: besides.Masters, Reserved: besides.Reserved, Nodes: g.config.Nodes,
 	})
 }
 

@@ -99,8 +99,8 @@ func TestMappings(t *testing.T) {
 		{name: "the last administrator of the source", old: mapping(role+"Other", "x", "system:masters"), besides: admission.Besides{Masters: true}},
 		{name: "the caller", old: admin, others: []*unstructured.Unstructured{other}, want: []string{"you (" + role + "Admin) would lose your own access"}},
 		{name: "the caller's rights", old: admin, new: mapping(role+"Admin", "admin"), others: []*unstructured.Unstructured{other}, want: []string{"you (" + role + "Admin) would leave system:masters"}},
-		{name: "the caller, whom the owner maps", old: admin, others: []*unstructured.Unstructured{other}, besides: admission.Besides{With: func(*mapper.Table) mapper.Mapper { return owner }}},
-		{name: "created, and hides the caller's rights", new: mapping(role+"Admin", "admin"), others: []*unstructured.Unstructured{other}, besides: admission.Besides{With: func(table *mapper.Table) mapper.Mapper {
+		{name: "the caller, whom the owner maps", old: admin, others: []*unstructured.Unstructured{other}, besides: admission.Besides{Mapper: func(*mapper.Table) mapper.Mapper { return owner }}},
+		{name: "created, and hides the caller's rights", new: mapping(role+"Admin", "admin"), others: []*unstructured.Unstructured{other}, besides: admission.Besides{Mapper: func(table *mapper.Table) mapper.Mapper {
 			return mapper.First(mapper.Entries(func() *mapper.Table { return table }, nil), owner)
 		}}, want: []string{"you (" + role + "Admin) would leave system:masters"}},
 		{name: "a node role", old: node, want: []string{"role Node of account 111122223333 would leave system:nodes"}},

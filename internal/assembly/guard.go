@@ -53,7 +53,7 @@ func (g *Guard) With(sources []source.Source) *admission.Guard {
 func (g *Guard) besides(sources []source.Source, i int) admission.Besides {
 	others := slices.Delete(slices.Clone(sources), i, i+1)
 	return admission.Besides{
-		With: func(table *mapper.Table) mapper.Mapper {
+		Mapper: func(table *mapper.Table) mapper.Mapper {
 			with := g.config
 			with.Instances, with.Sources = lockout.AnyInstance{}, slices.Clone(sources)
 			with.Sources[i] = edited{sources[i], table}

@@ -18,11 +18,10 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
-// TestGuardFollowsTheSources switches the sources of a cluster, as the file of the backend
-// mode does: aws-auth and the IAMIdentityMappings are guarded
-// only while they are one of them.
-func TestGuardFollowsTheSources(t *testing.T) {
-	t.Parallel()
+// guardOfAWSAuth returns a guard of a cluster without an owner, and a source that reads
+// aws-auth.
+func guardOfAWSAuth(t *testing.T) (*Guard, source.Source) {
+	t.Helper()
 	options := awsauth.Options{Source: settings.BackendEKSConfigMap}
 	awsAuth, err := configmap.New(configmap.Config{REST: &rest.Config{Host: "http://127.0.0.1:1"}, Options: options})
 	if err != nil {
@@ -32,7 +31,15 @@ func TestGuardFollowsTheSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guarding := newGuard(cluster.Config{ID: "c", Owner: owner}, options)
+	return newGuard(cluster.Config{ID: "c", Owner: owner}, options), awsAuth
+}
+
+// TestGuardFollowsTheSources switches the sources of a cluster, as the file of the backend
+// mode does: aws-auth and the IAMIdentityMappings are guarded
+// only while they are one of them.
+func TestGuardFollowsTheSources(t *testing.T) {
+	t.Parallel()
+	guarding, awsAuth := guardOfAWSAuth(t)
 	old := &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{
 		"mapRoles": "- rolearn: arn:aws:iam::231144931069:role/Admin\n  username: admin:{{SessionName}}\n  groups: [system:masters]\n",
 	}}}
@@ -63,15 +70,7 @@ func TestGuardFollowsTheSources(t *testing.T) {
 func TestGuardKnowsTheOrder(t *testing.T) {
 	t.Parallel()
 	const role = "- rolearn: arn:aws:iam::231144931069:role/Admin\n  username: admin:{{SessionName}}\n  groups: "
-	options := awsauth.Options{Source: settings.BackendEKSConfigMap}
-	awsAuth, err := configmap.New(configmap.Config{REST: &rest.Config{Host: "http://127.0.0.1:1"}, Options: options})
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner, err := mapper.Owner("aws")
-	if err != nil {
-		t.Fatal(err)
-	}
+	guarding, awsAuth := guardOfAWSAuth(t)
 	admin := source.Snapshot{Table: awsauth.Parse(map[string]string{"mapRoles": role + "[system:masters]\n"}, nil, awsauth.Options{}).Table}
 	view := source.Snapshot{Table: awsauth.Parse(map[string]string{"mapRoles": role + "[view]\n"}, nil, awsauth.Options{}).Table}
 	configMap := func(roles string) *unstructured.Unstructured {
@@ -92,7 +91,7 @@ func TestGuardKnowsTheOrder(t *testing.T) {
 		{"a later source gives as much", []source.Source{awsAuth, fixed{admin}}, other, false},
 		{"what a later source gives does not count", []source.Source{awsAuth, fixed{admin}}, other + role + "[view]\n", true},
 	} {
-		guard := newGuard(cluster.Config{ID: "c", Owner: owner}, options).With(test.sources)
+		guard := guarding.With(test.sources)
 		edit := admission.Edit{Name: kube.AWSAuth, Old: configMap(other + role + "[system:masters]\n"), New: configMap(test.to), Extra: ann}
 		if verdict, err := guard.Judge(edit); err != nil || verdict.Refused() != test.refused {
 			t.Errorf("%s: refused is %v, want %v: %q (%v)", test.name, verdict.Refused(), test.refused, verdict.Losses, err)

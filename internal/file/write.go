@@ -22,10 +22,14 @@ func Write(path string, content []byte, mode fs.FileMode) error {
 	return place(path, content, mode, nil, os.Rename)
 }
 
-// Replace is [Write] for a file that exists. It keeps the mode, and the owner and the group
-// if the system allows that: root must not take a user's file away. Without the group, its
-// rights are only those that everybody has.
-func Replace(path string, content []byte, was fs.FileInfo) error {
+// Replace is [Write], but a file that exists keeps its mode, and its owner and group if the
+// system allows that: root must not take a user's file away. Without the group, its rights
+// are only those that everybody has.
+func Replace(path string, content []byte, mode fs.FileMode) error {
+	was, err := os.Stat(path)
+	if err != nil || !was.Mode().IsRegular() {
+		return Write(path, content, mode)
+	}
 	return place(path, content, was.Mode().Perm(), was, os.Rename)
 }
 

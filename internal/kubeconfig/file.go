@@ -50,11 +50,7 @@ func Edit(ctx context.Context, path string, edit func(text []byte) ([]byte, erro
 	if err != nil {
 		return fmt.Errorf("merging into the kubeconfig %s: %w", path, err)
 	}
-	write := func() error { return file.Write(path, edited, 0o600) }
-	if was, err := os.Stat(path); err == nil {
-		write = func() error { return file.Replace(path, edited, was) }
-	}
-	if err := write(); err != nil {
+	if err := file.Replace(path, edited, 0o600); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	return nil

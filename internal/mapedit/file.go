@@ -91,10 +91,7 @@ func (t *File) Write(ctx context.Context, document edit.Document, _ bool) error 
 	if target, err := os.Readlink(path); err == nil && target != "" {
 		return fmt.Errorf("writing %s: it is a symbolic link to %s; name that file", path, target)
 	}
-	if was, err := os.Stat(path); err == nil {
-		return file.Replace(path, []byte(text), was)
-	}
-	return file.Write(path, []byte(text), 0o644)
+	return file.Replace(path, []byte(text), 0o644)
 }
 
 // checkUnchanged returns ErrConflict if the file is no longer what was read. Somebody

@@ -68,7 +68,7 @@ func (o *Mapping) AddFlags(flags *pflag.FlagSet) {
 
 // AddSourceFlags adds the flags that do not depend on who reads the mappings.
 func (o *Mapping) AddSourceFlags(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&o.BackendModes, "backend-mode", []string{BackendMountedFile}, "sources of mappings, in the order in which they are tried, out of MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth), DynamicFile (the file of --dynamic-file) and CRD (IAMIdentityMappings)")
+	flags.StringSliceVar(&o.BackendModes, "backend-mode", []string{BackendMountedFile}, "sources of mappings, in the order in which they are tried: any of MountedFile (the file of --config), EKSConfigMap (kube-system/aws-auth), DynamicFile (the file of --dynamic-file) and CRD (IAMIdentityMappings)")
 	o.Dynamic.AddFlags(flags)
 	flags.StringVar(&o.AWSAuthFile, "aws-auth-file", "", "file of mappings in the format of aws-auth; its source comes after those of --backend-mode")
 	flags.StringSliceVar(&o.OwnerARNs, "cluster-owner-arn", nil, "ARN of a user or role that maps to kubernetes-admin in system:masters, whatever the mappings say (repeatable)")
