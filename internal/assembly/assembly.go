@@ -27,6 +27,9 @@ type Shared struct {
 	// Clients verifies the clients of clusters without CAs of their own. Nil accepts every
 	// client.
 	Clients *certificate.Clients
+	// Patient makes clusters whose files are missing, too. They are not ready until the
+	// files can be read.
+	Patient bool
 	Cache   authn.CacheConfig
 	Clocks  *skew.Meter
 	Metrics *metrics.Metrics
@@ -82,14 +85,19 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 		return nil, err
 	}
 	var sources []source.Source
+	follow := making.follow(modes)
 	for _, name := range names {
 		made, err := making.New(ctx, name)
+		if err != nil && a.Patient && making.readsFile(name) {
+			missing := source.NewMissing(name, err)
+			made, err, follow = missing, nil, append(follow, making.create(missing))
+		}
 		if err != nil {
 			return nil, err
 		}
 		sources = append(sources, made)
 	}
-	clients, err := NewClients(ctx, s.OwnClientCA, a.Log)
+	clients, err := a.newOwnClients(ctx, s.OwnClientCA)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +111,8 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 		Owner:            owner,
 		Sources:          sources,
 		VerifyClient:     verifyClient(cmp.Or(clients, a.Clients)),
-		Follow:           slices.Concat(making.follow(modes), followClients(clients)),
+		ClientsReady:     clientsReady(clients),
+		Follow:           append(follow, followClients(clients)...),
 		ReservedPrefixes: reserved,
 		Instances:        instances,
 		ScrubbedAccounts: g.File.ScrubbedAccounts,

@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -163,17 +164,68 @@ func (s Sources) follow(modes *backendmode.File) []func(context.Context, *cluste
 	if modes == nil {
 		return nil
 	}
-	general, mapping := *s.General, *s.Mapping // the settings forget the item with the mappings
-	s.General, s.Mapping = &general, &mapping
+	s = s.copied()
 	return []func(context.Context, *cluster.Cluster){func(ctx context.Context, c *cluster.Cluster) {
 		modes.Run(ctx, func(ctx context.Context, backends []string) error {
-			names, _, err := mapping.WithModes(backends).SourceNames(general.File)
+			names, _, err := s.Mapping.WithModes(backends).SourceNames(s.General.File)
 			if err != nil {
 				return err
 			}
 			return c.Switch(ctx, names, func(name string) (source.Source, error) { return s.New(ctx, name) })
 		})
 	}}
+}
+
+// copied returns what makes the same sources later, when the settings have forgotten the item
+// with the mappings.
+func (s Sources) copied() Sources {
+	general, mapping := *s.General, *s.Mapping
+	s.General, s.Mapping = &general, &mapping
+	return s
+}
+
+// readsFile reports whether a source cannot be made without a file that the settings name.
+func (s Sources) readsFile(name string) bool {
+	switch name {
+	case settings.BackendEKSConfigMap, settings.BackendCRD:
+		return s.Mapping.Kubeconfig != ""
+	default:
+		return name == settings.SourceAWSAuthFile
+	}
+}
+
+// retryPeriod is how often a source whose file is missing is tried again.
+const retryPeriod = 10 * time.Second
+
+// create returns the function that puts a source in the place of what represents it, once
+// it can be made.
+func (s Sources) create(missing *source.Missing) func(context.Context, *cluster.Cluster) {
+	s = s.copied()
+	return func(ctx context.Context, c *cluster.Cluster) {
+		retry := time.NewTicker(retryPeriod)
+		defer retry.Stop()
+		for logged := ""; ; {
+			made, err := s.New(ctx, missing.Name())
+			if err == nil {
+				c.Replace(missing, made)
+				return
+			}
+			missing.Fail(err)
+			if now := err.Error(); now != logged {
+				logged = now
+				s.Log.Error("a file of the cluster cannot be used: the cluster is not ready until it can", "source", missing.Name(), "error", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-retry.C:
+			case <-missing.Again():
+			}
+			if !slices.Contains(c.Sources(), source.Source(missing)) {
+				return // the backend mode has another source by now
+			}
+		}
+	}
 }
 
 // Denied returns the deny file of settings; nil if there is none.

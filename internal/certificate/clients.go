@@ -26,21 +26,33 @@ type Clients struct {
 	log      *slog.Logger
 }
 
-// NewClients reads a file of CAs. [Clients.Run] follows it. Watch is as in [Config].
+// NewClients reads a file of CAs. [Clients.Run] follows it. Watch is as in [Config]. If the
+// file cannot be used, it also returns an error, and no client is accepted until it can.
 func NewClients(ctx context.Context, path string, watch file.Watch, log *slog.Logger) (*Clients, error) {
-	content, err := file.Read(ctx, path, file.MaxSettings)
-	if err != nil {
-		return nil, fmt.Errorf("reading the CAs of clients: %w", err)
-	}
-	pool, err := parsePool(content)
-	if err != nil {
-		return nil, fmt.Errorf("reading the CAs of clients: %s: %w", path, err)
-	}
 	c := &Clients{path: path, log: log}
-	c.pool.Store(pool)
+	content, err := file.Read(ctx, path, file.MaxSettings)
+	if err == nil {
+		if err = c.use(content); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err != nil {
+		content, err = nil, fmt.Errorf("reading the CAs of clients: %w", err)
+	}
 	whole := func(content []byte) bool { _, err := parsePool(content); return err == nil }
 	c.follower = file.Follow(file.Config{Path: path, Limit: file.MaxSettings, Content: content, Whole: whole, Watch: watch, Log: log})
-	return c, nil
+	if err != nil {
+		c.Reread() // Run logs why it cannot be used
+	}
+	return c, err
+}
+
+func (c *Clients) use(content []byte) error {
+	pool, err := parsePool(content)
+	if err == nil {
+		c.pool.Store(pool)
+	}
+	return err
 }
 
 // parsePool parses PEM. A block that is not a certificate is an error: a CA that is
@@ -73,23 +85,35 @@ func (c *Clients) Reread() { c.follower.Reread() }
 // Run follows the file until ctx is done. The last good CAs stay in force.
 func (c *Clients) Run(ctx context.Context) {
 	c.follower.Run(ctx, func(content []byte, err error) {
-		var pool *x509.CertPool
 		if err == nil {
-			pool, err = parsePool(content)
+			err = c.use(content)
 		}
-		if err != nil {
-			c.log.Error("the file of client CAs cannot be used: the last ones stay in force, and a restart would fail", "file", c.path, "error", err)
-			return
+		switch {
+		case err == nil:
+			c.log.Info("read the client CAs", "file", c.path)
+		case c.pool.Load() == nil:
+			c.log.Error("the file of client CAs cannot be used: no client is accepted until it can", "file", c.path, "error", err)
+		default:
+			c.log.Error("the file of client CAs cannot be used: the last ones stay in force until a restart", "file", c.path, "error", err)
 		}
-		c.pool.Store(pool)
-		c.log.Info("read the client CAs again", "file", c.path)
 	})
+}
+
+// Ready returns an error if no client is accepted, since the file could not be used yet.
+func (c *Clients) Ready() error {
+	if c.pool.Load() == nil {
+		return fmt.Errorf("the client CAs in %s are not read yet", c.path)
+	}
+	return nil
 }
 
 // Verify verifies the certificate of a connection's client, each time it is asked: a CA
 // that is gone from the file, and a certificate that has expired, end the client's
 // access at once.
 func (c *Clients) Verify(connection *tls.ConnectionState) error {
+	if err := c.Ready(); err != nil {
+		return err
+	}
 	if err := verifyClient(connection, c.pool.Load()); err != nil {
 		return fmt.Errorf("%w (expected a client certificate of the CAs in %s)", err, c.path)
 	}

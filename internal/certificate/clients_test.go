@@ -110,6 +110,44 @@ func TestClientsAreFollowed(t *testing.T) {
 	})
 }
 
+// TestClientCAsThatComeLater begins with a file that is missing or incomplete. No client is
+// accepted before it can be used.
+func TestClientCAsThatComeLater(t *testing.T) {
+	t.Parallel()
+	for _, begin := range []string{"missing", "", "nonsense"} {
+		synctest.Test(t, func(t *testing.T) {
+			ca := sign(t, authority("CA"), nil, nil)
+			state := connection(sign(t, client(), nil, &ca))
+			path := filepath.Join(t.TempDir(), "ca.crt")
+			if begin != "missing" {
+				put(t, path, []byte(begin))
+			}
+			var log bytes.Buffer
+			watch := func(ctx context.Context, _ string, _ func()) error { <-ctx.Done(); return nil }
+			clients, err := certificate.NewClients(t.Context(), path, watch, slog.New(slog.NewTextHandler(&log, nil)))
+			if err == nil || clients.Ready() == nil || clients.Verify(state) == nil {
+				t.Fatalf("%s: %v, ready: %v", begin, err, clients.Ready())
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { clients.Run(ctx) })
+			defer func() { stop(); running.Wait() }()
+			time.Sleep(settled)
+			synctest.Wait()
+			if !strings.Contains(log.String(), "no client is accepted until it can") {
+				t.Errorf("%s: logged: %s", begin, log.String())
+			}
+			put(t, path, certPEM(ca))
+			clients.Reread()
+			time.Sleep(settled)
+			synctest.Wait()
+			if err := clients.Verify(state); err != nil || clients.Ready() != nil {
+				t.Errorf("%s: with the file: %v, ready: %v", begin, err, clients.Ready())
+			}
+		})
+	}
+}
+
 func TestClientCAsThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	ca := sign(t, authority("CA"), nil, nil)

@@ -45,6 +45,9 @@ type Config struct {
 	// VerifyClient verifies the client of a connection that sends a review. Nil accepts
 	// every client.
 	VerifyClient func(*tls.ConnectionState) error
+	// ClientsReady returns nil once VerifyClient can accept clients. Nil means that it
+	// always can.
+	ClientsReady func() error
 	// Follow run with the cluster, and can switch its sources.
 	Follow []func(context.Context, *Cluster)
 	// ReservedPrefixes are the prefixes that usernames must not have, by source.
@@ -74,6 +77,9 @@ type Cluster struct {
 	authenticator *authn.Authenticator
 	// decided counts the decisions. The map never changes.
 	decided map[authn.Outcome]*atomic.Int64
+
+	// switching is held while the sources in force change.
+	switching sync.Mutex
 
 	mu sync.Mutex
 	// ctx is that of Run; nil while it does not run.
@@ -214,5 +220,12 @@ func (c *Cluster) Run(ctx context.Context) {
 	c.running.Wait()
 }
 
-// Ready returns nil once all sources were read. Its error names the missing ones.
-func (c *Cluster) Ready() error { return ready(c.Sources()) }
+// Ready returns nil once all sources were read, and clients can be verified. Its error
+// says what is missing.
+func (c *Cluster) Ready() error {
+	err := ready(c.Sources())
+	if c.config.ClientsReady != nil {
+		err = errors.Join(err, c.config.ClientsReady())
+	}
+	return err
+}

@@ -28,9 +28,10 @@ var ErrNotRunning = errors.New("the cluster is not running")
 
 // Switch puts other sources in force, by their names, while the cluster runs. Those that
 // are in force already stay. It creates the others and waits until they have been read,
-// ten seconds at most: until then the old sources decide, and after an error too. It
-// must not be called concurrently.
+// ten seconds at most: until then the old sources decide, and after an error too.
 func (c *Cluster) Switch(ctx context.Context, names []string, create func(name string) (source.Source, error)) error {
+	c.switching.Lock()
+	defer c.switching.Unlock()
 	before := c.chain.Load().sources
 	var sources, created []source.Source
 	for _, name := range names {
@@ -55,6 +56,21 @@ func (c *Cluster) Switch(ctx context.Context, names []string, create func(name s
 	c.chain.Store(newChain(c.config, sources))
 	c.stop(slices.DeleteFunc(slices.Clone(before), func(s source.Source) bool { return slices.Contains(sources, s) }))
 	return nil
+}
+
+// Replace puts a source in the place of another in force, at once. It does nothing if the
+// other is not in force any more.
+func (c *Cluster) Replace(old, with source.Source) {
+	c.switching.Lock()
+	defer c.switching.Unlock()
+	sources := slices.Clone(c.chain.Load().sources)
+	i := slices.Index(sources, old)
+	if i < 0 || !c.start([]source.Source{with}) {
+		return
+	}
+	sources[i] = with
+	c.chain.Store(newChain(c.config, sources))
+	c.stop([]source.Source{old})
 }
 
 // awaitRead waits until sources have been read.

@@ -118,6 +118,38 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
+// TestReplace puts a source in the place of what stood for it, also when that is not in
+// force any more.
+func TestReplace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		missing := source.NewMissing("A", errors.New("no such file"))
+		other := &switchedSource{textSource: newSource("B", maps("alice", "B"))}
+		c, err := newCluster(t, "alice", nil, missing, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs(t, c)
+		if err := c.Ready(); err == nil || !strings.Contains(err.Error(), "source A is not read yet") {
+			t.Errorf("while a source is missing: %v", err)
+		}
+		if got := c.Authenticate(t.Context(), bearer()); got.Outcome.Verdict() != authn.Undecided {
+			t.Errorf("alice is %v %q, but the missing source may map her otherwise", got.Outcome, got.User.Username)
+		}
+		made := &switchedSource{textSource: newSource("A", maps("alice", "A"))}
+		c.Replace(missing, made)
+		synctest.Wait()
+		if got := c.Authenticate(t.Context(), bearer()); got.User.Username != "A" || !made.isRunning() || !other.isRunning() || c.Ready() != nil {
+			t.Errorf("alice is %q, the new source runs: %v, the other: %v, ready: %v", got.User.Username, made.isRunning(), other.isRunning(), c.Ready())
+		}
+		late := &switchedSource{textSource: newSource("A", "[]")}
+		c.Replace(missing, late)
+		synctest.Wait()
+		if late.isRunning() || !made.isRunning() {
+			t.Error("a source replaces one that is not in force any more")
+		}
+	})
+}
+
 // TestSwitchUnderLoad switches between two sources while tokens are decided: each
 // decision is that of one of them.
 func TestSwitchUnderLoad(t *testing.T) {

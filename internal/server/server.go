@@ -149,7 +149,7 @@ func run(ctx context.Context, c *Config) error {
 		return cli.Usagef("--client-ca-file: %w", err)
 	}
 	err = clusters.assemble(ctx, assembly.Shared{
-		Limiter: limiter, Denied: denied, Clients: clients, Cache: authn.CacheConfig{TTL: c.CacheTTL}, Clocks: clocks, Metrics: metrics, Log: log,
+		Limiter: limiter, Denied: denied, Clients: clients, Patient: clusters.several && c.Plan == nil, Cache: authn.CacheConfig{TTL: c.CacheTTL}, Clocks: clocks, Metrics: metrics, Log: log,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -30,5 +31,23 @@ func TestInForce(t *testing.T) {
 	want := []mapper.Problem{{Code: source.Unreadable, Severity: mapper.Error, Message: "second", Effect: "it stays", Fix: "fix it"}}
 	if got := f.Current(); got.Table.Len() != 1 || !slices.Equal(got.Problems, want) {
 		t.Errorf("%d mappings are kept with problems %v, want 1 with %v", got.Table.Len(), got.Problems, want)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	m := source.NewMissing("A", errors.New("no such file"))
+	for _, want := range []string{"no such file", "not a file"} {
+		m.Fail(errors.New(want))
+		if got := m.Current(); got.Table != nil || len(got.Problems) != 1 || got.Problems[0].Code != source.Unreadable || got.Problems[0].Message != want {
+			t.Errorf("%+v is in force, want the problem %q alone", got, want)
+		}
+	}
+	m.Reread()
+	m.Reread() // does not wait
+	<-m.Again()
+	select {
+	case <-m.Again():
+		t.Error("it is tried again twice")
+	default:
 	}
 }
