@@ -145,8 +145,8 @@ func TestNearMisses(t *testing.T) {
 		{"two letters swapped and one missing", role(roles + "KubernetseAdmi"), admin, explain.Spelling, "two letters off", add},
 		{"another account", role("arn:aws:iam::111122223333:role/KubernetesAdmin"), admin, explain.Account, "it is for account 111122223333, not for " + account, addAlone},
 		{"a digit of the account", role("arn:aws:iam::231144931068:role/KubernetesAdmin"), admin, explain.Account, "its account 231144931068 is a digit or two off", add},
-		{"dashes in the account", role("arn:aws:iam::2311-4493-1069:role/KubernetesAdmin"), admin, explain.Dropped, "its account 2311-4493-1069 has dashes: it should be " + account, "kubectl edit"},
-		{"dashes in an account of mapAccounts", map[string]string{"mapAccounts": "- 2311-4493-1069\n"}, admin, explain.Dropped, "has dashes", "kubectl edit"},
+		{"dashes in the account", role("arn:aws:iam::2311-4493-1069:role/KubernetesAdmin"), admin, explain.Dropped, `it is ignored: "arn:aws:iam::2311-4493-1069:role/KubernetesAdmin" has "2311-4493-1069" as its account (write the account as ` + account + ")", "kubectl edit"},
+		{"dashes in an account of mapAccounts", map[string]string{"mapAccounts": "- 2311-4493-1069\n"}, admin, explain.Dropped, `it is ignored: "2311-4493-1069" is not an account ID (write it as "231144931069")`, "kubectl edit"},
 		{"a role path", role(roles + "team/KubernetesAdmin"), admin, explain.NoEffect, "its role has a path", add},
 		{"an assumed role", role("arn:aws:sts::" + account + ":assumed-role/KubernetesAdmin/alice"), admin, explain.NoEffect, "that of a session", add},
 		{"white space", role("'" + roles + "KubernetesAdmin '"), admin, explain.NoEffect, "white space", add},
@@ -184,6 +184,8 @@ func TestNearMisses(t *testing.T) {
 			}
 			if first := e.NearMisses[0]; first.Kind != test.kind || !strings.Contains(first.Why, test.why) {
 				t.Errorf("the first near miss is %s: %q, want %s: %q", first.Kind, first.Why, test.kind, test.why)
+			} else if _, remedy, _ := strings.Cut(first.Why, "(write "); strings.Count(remedy, account) > 1 {
+				t.Errorf("the remedy is said twice: %s", first.Why)
 			}
 			if !strings.HasPrefix(e.Sentence, test.who.CanonicalARN+" is not mapped to a Kubernetes user; the nearest entry is map") || !strings.Contains(e.Sentence, test.why) {
 				t.Error(e.Sentence)

@@ -117,6 +117,10 @@ func droppedCandidate(s SourceFacts, problem mapper.Problem, who subject) (candi
 			found[i].text = ""
 		case Partition:
 			found[i].text = ""
+		case Account:
+			if strings.Contains(problem.Fix, who.account) {
+				found[i].text = ""
+			}
 		}
 	}
 	c.Code = problem.Code

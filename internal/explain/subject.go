@@ -156,9 +156,6 @@ func differences(its, who subject) (found []difference, near bool) {
 // accountTypo describes the difference of two account IDs that are nearly the same, or
 // returns "".
 func accountTypo(account, who string) string {
-	if strings.ReplaceAll(account, "-", "") == who {
-		return fmt.Sprintf("its account %s has dashes: it should be %s", account, who)
-	}
 	if _, ok := spelling.Distance(2, account, who); ok {
 		return fmt.Sprintf("its account %s is a digit or two off: it should be %s", account, who)
 	}

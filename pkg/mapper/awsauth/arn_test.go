@@ -126,6 +126,11 @@ func TestAssumedRoles(t *testing.T) {
 			if got := summary(result); got != test.problems {
 				t.Errorf("reported %q, want %q", got, test.problems)
 			}
+			for _, p := range result.Problems {
+				if test.means == awsauth.AssumedRolesAsRole && strings.Contains(p.Message, "as on EKS") {
+					t.Errorf("on EKS, no session matches: %s", p.Message)
+				}
+			}
 		})
 	}
 }

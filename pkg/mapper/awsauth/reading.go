@@ -251,6 +251,8 @@ func (r *reading) whyOverridden(entry, winner *mapper.Entry) string {
 		return place + " is for the role without a path and overrides it"
 	case entry.Rule.Section != winner.Rule.Section:
 		return fmt.Sprintf("%s is for the same principal, and %s wins over %s, as on EKS", place, winner.Rule.Section, entry.Rule.Section)
+	case entry.AssumedRole: // on EKS, neither matches anybody
+		return place + " is for the same role, and the later entry wins"
 	case isAmbiguous(entry, winner):
 		return place + " is for the same principal in another case, and the later entry wins"
 	default:
