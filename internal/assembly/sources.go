@@ -67,17 +67,25 @@ func (s Sources) New(ctx context.Context, name string) (source.Source, error) {
 func (s Sources) newConfigMap(ctx context.Context, options awsauth.Options) (source.Source, error) {
 	config, err := kube.RESTConfig(ctx, s.Mapping.Kubeconfig, s.Mapping.Master)
 	if err != nil {
-		return nil, err
+		return nil, s.unusable(err)
 	}
 	return configmap.New(configmap.Config{
 		REST: config, Options: options, OnFailure: s.Metrics.ObserveWatchFailure(), OnEdit: s.Metrics.ObserveEdit(s.General.ClusterID), Log: s.Log,
 	})
 }
 
+// unusable returns the error of the kubeconfig, if one is named.
+func (s Sources) unusable(err error) error {
+	if s.Mapping.Kubeconfig == "" {
+		return err
+	}
+	return cli.Usagef("--kubeconfig: %w", err)
+}
+
 func (s Sources) newCRD(ctx context.Context, options awsauth.Options) (source.Source, error) {
 	config, err := kube.RESTConfig(ctx, s.Mapping.Kubeconfig, s.Mapping.Master)
 	if err != nil {
-		return nil, err
+		return nil, s.unusable(err)
 	}
 	return crd.New(crd.Config{
 		REST: config, Options: options, ReservedPrefixes: s.Reserved[options.Source],

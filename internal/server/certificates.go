@@ -86,7 +86,7 @@ func (c *Config) refusalWarning(k settings.Kubeconfig) string {
 // certificatePlan returns what the server would do with its certificate.
 func (c *Config) certificatePlan(ctx context.Context, clusters *clusters, now time.Time) (string, error) {
 	files := c.Endpoint.Files()
-	pair, err := files.Load(ctx, now)
+	pair, err := c.Endpoint.Load(ctx, now)
 	if err != nil {
 		return "", err
 	}

@@ -127,13 +127,27 @@ func (e *Endpoint) Files() certificate.Files {
 // [certificate.Config].
 func (e *Endpoint) Certificate(ctx context.Context, changed func(trusted []byte), log *slog.Logger) (*certificate.Serving, error) {
 	pair, err := e.Files().LoadOrGenerate(ctx, e.Hostname, e.Address, time.Now())
-	if err != nil && e.TLSCert != "" {
-		err = fmt.Errorf("--tls-cert-file and --tls-private-key-file: %w", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, e.unusable(err)
 	}
 	return certificate.New(certificate.Config{Hostname: e.Hostname, Address: e.Address, Changed: changed, Log: log}, pair)
+}
+
+// Load loads the serving certificate or its CA. It returns nil if there is none yet.
+func (e *Endpoint) Load(ctx context.Context, now time.Time) (*certificate.Pair, error) {
+	pair, err := e.Files().Load(ctx, now)
+	if err != nil {
+		return nil, e.unusable(err)
+	}
+	return pair, nil
+}
+
+// unusable returns the error of the files of the certificate.
+func (e *Endpoint) unusable(err error) error {
+	if e.TLSCert == "" {
+		return err
+	}
+	return cli.Usagef("--tls-cert-file and --tls-private-key-file: %w", err)
 }
 
 // RenewalWarning says why a kubeconfig that trusts a serving certificate without its CA
