@@ -37,13 +37,10 @@ func NewClients(ctx context.Context, path string, watch file.Watch, log *slog.Lo
 		}
 	}
 	if err != nil {
-		content, err = nil, fmt.Errorf("reading the CAs of clients: %w", err)
+		content, err = nil, fmt.Errorf("reading the CAs of clients: %w", err) // Run logs why it cannot be used
 	}
 	whole := func(content []byte) bool { _, err := parsePool(content); return err == nil }
 	c.follower = file.Follow(file.Config{Path: path, Limit: file.MaxSettings, Content: content, Whole: whole, Watch: watch, Log: log})
-	if err != nil {
-		c.Reread() // Run logs why it cannot be used
-	}
 	return c, err
 }
 

@@ -28,7 +28,8 @@ type Config struct {
 	Path string
 	// Limit is the maximum size of the file, in bytes.
 	Limit int64
-	// Content is the content that was read already. It is not reported as a change.
+	// Content is the content that was read already. It is not reported as a change. Nil
+	// means that none was: then whatever Run finds first is reported.
 	Content []byte
 	// Whole reports whether the content of a file that keeps changing can be used.
 	Whole func(content []byte) bool
@@ -67,7 +68,10 @@ func Follow(config Config) *Follower {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	last := newFound(config.Content, nil)
+	var last found
+	if config.Content != nil { // an empty file has content too
+		last = newFound(config.Content, nil)
+	}
 	config.Content = nil
 	return &Follower{
 		config: config, last: last,

@@ -84,12 +84,15 @@ func TestConformance(t *testing.T) {
 
 const bob = `{"Version": "2", "LastUpdatedDateTime": "1700000000", "mapUsers": [{"userarn": "arn:aws:iam::231144931069:user/bob", "userid": "AIDAEXAMPLE", "username": %q}]}`
 
+// missing takes the place of the content of a file that does not exist.
+const missing = "missing"
+
 // follow returns a source that follows a file with a content, in a bubble.
 func follow(t *testing.T, content string, config dynamicfile.Config) (*dynamicfile.File, *sourcetest.File) {
 	t.Helper()
 	f := sourcetest.NewFile(t, content)
 	config.Path, config.Watch = f.Path, f.Watch
-	if content == "" {
+	if content == missing {
 		if err := os.Remove(f.Path); err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +114,8 @@ func TestStart(t *testing.T) {
 		isRead  bool
 		problem string
 	}{
-		"missing":    {"", true, "does not exist"},
+		"missing":    {missing, true, "does not exist"},
+		"empty":      {"", false, "line 1: unexpected end of JSON input"},
 		"truncated":  {`{"mapUsers": [`, false, "line 1: unexpected end of JSON input (expected the JSON of a DynamicFile)"},
 		"YAML":       {"mapUsers: []\n", false, "line 1: invalid character 'm'"},
 		"not a list": {"{\n\"mapUsers\": {}}", false, "line 2: mapUsers is of type object"},
