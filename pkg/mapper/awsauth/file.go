@@ -75,7 +75,8 @@ func (r *reading) dataOf(root *yaml.Node) (*yaml.Node, error) {
 		return nil, fmt.Errorf("line %d: the file is the manifest of a %s: expected a ConfigMap", kind.Line, quoted(kind.Value))
 	}
 	metadata := value(root, "metadata")
-	for field, want := range map[string]string{"name": "aws-auth", "namespace": "kube-system"} {
+	for _, wanted := range [][2]string{{"name", "aws-auth"}, {"namespace", "kube-system"}} {
+		field, want := wanted[0], wanted[1]
 		if got := value(metadata, field); got != nil && got.Value != want {
 			r.warn(mapper.OtherConfigMap, "", got, fmt.Sprintf("the cluster ignores the ConfigMap of this manifest, which has the %s %s, not %s", field, quoted(got.Value), want),
 				fmt.Sprintf("write %s: %s", field, want))

@@ -88,6 +88,11 @@ func TestErrorsAreListedBeforeWarnings(t *testing.T) {
 	if slices.ContainsFunc(result.Problems, listed) || !result.Found(mapper.EntryInvalidARN) || result.Found(mapper.EntryNoARN) {
 		t.Error("Found is wrong about problems beyond the limit")
 	}
+	// The only warning is the last problem that is listed, and makes room for the error.
+	result = awsauth.Parse(map[string]string{"mapRoles": strings.Repeat(bad, 199) + "- rolearn: " + role + "A\n  username: a:{{SessionName}}\n  shell: zsh\n" + bad}, nil, options())
+	if more := result.Problems[len(result.Problems)-1]; more.Code != mapper.MoreProblems || more.Severity != mapper.Warning {
+		t.Errorf("an unlisted warning is %+v", more)
+	}
 }
 
 // hostile returns texts that are expensive to parse, of at most 1 MiB, as a ConfigMap

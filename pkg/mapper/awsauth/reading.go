@@ -75,7 +75,9 @@ func (r *reading) add(p mapper.Problem) {
 	if p.Severity == mapper.Error {
 		isWarning := func(p mapper.Problem) bool { return p.Severity == mapper.Warning }
 		if i := slices.IndexFunc(r.problems, isWarning); i >= 0 {
-			p, r.problems = r.problems[i], append(slices.Delete(r.problems, i, i+1), p)
+			listed := p
+			p = r.problems[i]
+			r.problems = append(slices.Delete(r.problems, i, i+1), listed)
 		}
 	}
 	r.unlisted++
