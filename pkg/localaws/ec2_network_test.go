@@ -264,6 +264,8 @@ func TestNetworks(t *testing.T) {
 		{"CreateLaunchTemplateVersion", "LaunchTemplateName=template SourceVersion=1 LaunchTemplateData.InstanceType=t3.small", "<instanceType>t3.small", ""},
 		{"DescribeLaunchTemplateVersions", "LaunchTemplateId=$lt LaunchTemplateVersion.1=$Latest", "<userData>IyE=", ""},
 		{"DescribeLaunchTemplateVersions", "LaunchTemplateId=$lt LaunchTemplateVersion.1=3", "InvalidLaunchTemplateId.VersionNotFound", ""},
+		{"DescribeLaunchTemplateVersions", "LaunchTemplateId=$lt MinVersion=2 MaxVersion=2 Filter.1.Name=is-default-version Filter.1.Value.1=true", "<launchTemplateVersionSet></launchTemplateVersionSet>", ""},
+		{"DescribeLaunchTemplateVersions", "LaunchTemplateId=$lt MinVersion=x", "InvalidParameterValue", ""},
 		{"RunInstances", "MinCount=1 MaxCount=1 LaunchTemplate.LaunchTemplateId=$lt LaunchTemplate.Version=2", "<instanceType>t3.small", ""},
 		{"ModifyLaunchTemplate", "LaunchTemplateId=$lt SetDefaultVersion=2", "<defaultVersionNumber>2<", ""},
 		{"DeleteLaunchTemplateVersions", "LaunchTemplateId=$lt LaunchTemplateVersion.1=2", "InvalidParameterValue", ""},

@@ -503,6 +503,18 @@ type templateVersionsInput struct {
 	MaxVersion string
 }
 
+// versionBound returns the number in a bound of versions, or another one without a bound.
+func versionBound(text string, without int) (int, error) {
+	if text == "" {
+		return without, nil
+	}
+	bound, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, invalid("Value (" + text + ") for a version is invalid. Expecting a number.")
+	}
+	return bound, nil
+}
+
 func describeTemplateVersions(c *call, in templateVersionsInput) (any, error) {
 	id, err := in.id(c)
 	if err != nil {
@@ -524,13 +536,15 @@ func describeTemplateVersions(c *call, in templateVersionsInput) (any, error) {
 		}
 		all = slices.DeleteFunc(all, func(v *templateVersion) bool { return !wanted[v.Number] })
 	}
-	for text, outside := range map[string]func(n, bound int) bool{in.MinVersion: func(n, bound int) bool { return n < bound }, in.MaxVersion: func(n, bound int) bool { return n > bound }} {
-		if bound, err := strconv.Atoi(text); err == nil {
-			all = slices.DeleteFunc(all, func(v *templateVersion) bool { return outside(v.Number, bound) })
-		} else if text != "" {
-			return nil, invalid("Value (" + text + ") for a version is invalid. Expecting a number.")
-		}
+	from, err := versionBound(in.MinVersion, 1)
+	if err != nil {
+		return nil, err
 	}
+	to, err := versionBound(in.MaxVersion, t.Latest)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(v *templateVersion) bool { return v.Number < from || v.Number > to })
 	all, err = filtered(in.Filter, all, map[string]field[*templateVersion]{
 		"create-time":        one(func(v *templateVersion) string { return v.Created.UTC().Format("2006-01-02T15:04:05.000Z") }),
 		"image-id":           one(func(v *templateVersion) string { return v.Data.ImageID }),
