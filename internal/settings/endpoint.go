@@ -84,9 +84,9 @@ func checkClient(client kubeconfig.Client) error {
 	if (client.Certificate == "") != (client.Key == "") {
 		return cli.Usagef("--client-certificate-file and --client-key-file must be set together")
 	}
-	for flag, path := range map[string]string{"--client-certificate-file": client.Certificate, "--client-key-file": client.Key} {
-		if path != "" && !filepath.IsAbs(path) {
-			return cli.Usagef("%s %q: expected an absolute path, since the kube-apiserver reads the file", flag, path)
+	for _, given := range []struct{ flag, path string }{{"--client-certificate-file", client.Certificate}, {"--client-key-file", client.Key}} {
+		if given.path != "" && !filepath.IsAbs(given.path) {
+			return cli.Usagef("%s %q: expected an absolute path, since the kube-apiserver reads the file", given.flag, given.path)
 		}
 	}
 	return nil

@@ -88,7 +88,7 @@ func (o *STS) DialAddresses() (map[string]string, error) {
 	if host, port, err := net.SplitHostPort(o.STSEndpointDial); err != nil || host == "" || !isPort(port) {
 		return nil, cli.Usagef("--sts-endpoint-dial %q is not HOST:PORT (expected one like 172.18.0.1:4566)", o.STSEndpointDial)
 	}
-	if !strings.Contains(endpoint, ":") {
+	if _, _, err := net.SplitHostPort(endpoint); err != nil { // it has no port
 		endpoint += ":80"
 	}
 	return map[string]string{endpoint: o.STSEndpointDial}, nil

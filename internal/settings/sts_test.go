@@ -33,3 +33,20 @@ func TestNamedHosts(t *testing.T) {
 		}
 	}
 }
+
+// TestDialAddresses checks that the address replaces the one that a client dials for the
+// endpoint: a host and a port.
+func TestDialAddresses(t *testing.T) {
+	const dial = "172.18.0.1:4566"
+	for endpoint, want := range map[string]string{
+		"http://127.0.0.1:4566/": "127.0.0.1:4566",
+		"http://localhost":       "localhost:80",
+		"http://[::1]:4566":      "[::1]:4566",
+		"http://[::1]":           "[::1]:80",
+	} {
+		options := STS{STSEndpoint: endpoint, STSEndpointDial: dial}
+		if got, err := options.DialAddresses(); err != nil || len(got) != 1 || got[want] != dial {
+			t.Errorf("%s: %v, %v, want %s", endpoint, got, err, want)
+		}
+	}
+}
