@@ -56,9 +56,6 @@ func openStore(path string) (*store, []byte, error) {
 		_ = lock.Close()
 		return nil, nil, fmt.Errorf("reading the state file: %w", err)
 	}
-	if err == nil && text == nil {
-		text = []byte{} // an empty file counts as none
-	}
 	return &store{path: path, lock: lock, create: createPrivate}, text, nil
 }
 
