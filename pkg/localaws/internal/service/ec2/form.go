@@ -98,7 +98,8 @@ func treeOf(form api.Form) *node {
 // decode reads the input of an operation from a form.
 func decode[In any](form api.Form) (In, error) {
 	var in In
-	return in, decodeInto(reflect.ValueOf(&in).Elem(), treeOf(form), "")
+	err := decodeInto(reflect.ValueOf(&in).Elem(), treeOf(form), "")
+	return in, err // not in one statement, whose order is not specified
 }
 
 // decodeInto sets a value to the parameter of a name, which is present.

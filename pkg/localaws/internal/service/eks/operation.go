@@ -74,7 +74,8 @@ func decode[B any](input api.Input) (request[B], error) {
 	if len(input.Request.Content) == 0 {
 		return in, nil
 	}
-	return in, decodeJSON(input.Request.Content, &in.Body)
+	err := decodeJSON(input.Request.Content, &in.Body)
+	return in, err // not in one statement, whose order is not specified
 }
 
 // decodeJSON rejects unknown fields, since the client expects them to have an effect.

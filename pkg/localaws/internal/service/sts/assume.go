@@ -98,7 +98,8 @@ func decodeAssumeRole(input api.Input) (in assumeRoleInput, err error) {
 	if err := checkKeys(in.session.Tags); err != nil {
 		return in, err
 	}
-	return in, in.check()
+	err = in.check()
+	return in, err // not in one statement, whose order is not specified
 }
 
 func assumeRole(tx *account.Tx, in assumeRoleInput) (any, error) {

@@ -109,7 +109,8 @@ func decodeGetFederationToken(input api.Input) (in federationInput, err error) {
 	if err := checkKeys(in.session.Tags); err != nil {
 		return in, err
 	}
-	return in, in.limits.parse(&in.session)
+	err = in.limits.parse(&in.session)
+	return in, err // not in one statement, whose order is not specified
 }
 
 func getFederationToken(tx *account.Tx, in federationInput) (any, error) {

@@ -29,7 +29,8 @@ func decodeAssumeRoleWithWebIdentity(input api.Input) (a assumption, err error) 
 	if err := f.err(); err != nil {
 		return a, err
 	}
-	return a, a.check()
+	err = a.check()
+	return a, err // not in one statement, whose order is not specified
 }
 
 func assumeRoleWithWebIdentity(tx *account.Tx, in assumption) (any, error) {
