@@ -214,26 +214,31 @@ func TestFollow(t *testing.T) {
 }
 
 // TestFollowChangeBeforeRun changes the file after it was read and before it is
-// watched.
+// watched, or has read none yet.
 func TestFollowChangeBeforeRun(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "file")
-		write(t, path, "second.")
-		follower := Follow(Config{Path: path, Limit: 1000, Content: []byte("first."), Watch: func(context.Context, string, func()) error {
-			return errors.New("no watches left")
-		}})
-		ctx, stop := context.WithTimeout(t.Context(), time.Second)
-		defer stop()
-		follower.Run(ctx, func(content []byte, err error) {
-			if stop(); err != nil || string(content) != "second." {
-				t.Errorf("seen %q, %v", content, err)
+	for _, test := range []struct {
+		read []byte
+		now  string
+	}{{[]byte("first."), "second."}, {nil, "first."}, {nil, ""}} {
+		synctest.Test(t, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "file")
+			write(t, path, test.now)
+			follower := Follow(Config{Path: path, Limit: 1000, Content: test.read, Watch: func(context.Context, string, func()) error {
+				return errors.New("no watches left")
+			}})
+			ctx, stop := context.WithTimeout(t.Context(), time.Second)
+			defer stop()
+			follower.Run(ctx, func(content []byte, err error) {
+				if stop(); err != nil || string(content) != test.now {
+					t.Errorf("seen %q, %v", content, err)
+				}
+			})
+			if !errors.Is(ctx.Err(), context.Canceled) {
+				t.Errorf("%q was read before: %q was not seen", test.read, test.now)
 			}
 		})
-		if !errors.Is(ctx.Err(), context.Canceled) {
-			t.Error("the change was not seen")
-		}
-	})
+	}
 }
 
 // TestFollowWithoutWatch checks that a failing watch is logged once and retried.
