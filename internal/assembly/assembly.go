@@ -47,6 +47,9 @@ type Parts struct {
 	Clients *certificate.Clients
 }
 
+// PartsOf returns what belongs to a cluster that [Shared.New] made.
+func PartsOf(c *cluster.Cluster) *Parts { return c.Parts().(*Parts) }
+
 // New returns the parts of the cluster with some settings.
 func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 	g := s.General
@@ -101,7 +104,9 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	parts := &Parts{Modes: modes, Clients: clients}
 	config := cluster.Config{
+		Parts:            parts,
 		ID:               g.ClusterID,
 		Hosts:            hosts,
 		Verifier:         a.Limiter,
@@ -120,13 +125,13 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 		Suppressed:       a.Metrics.ObserveSuppressedLine(),
 		Clocks:           a.Clocks,
 	}
-	served, err := cluster.New(config)
-	if err != nil {
+	if parts.Cluster, err = cluster.New(config); err != nil {
 		return nil, err
 	}
 	reading, err := g.Reading(settings.BackendEKSConfigMap, s.Partition, s.RolePaths)
 	if err != nil {
 		return nil, err
 	}
-	return &Parts{Cluster: served, Guard: newGuard(config, reading), Modes: modes, Clients: clients}, nil
+	parts.Guard = newGuard(config, reading)
+	return parts, nil
 }

@@ -77,6 +77,9 @@ type edited struct {
 // Current implements [source.Source].
 func (e edited) Current() source.Snapshot { return source.Snapshot{Table: e.table} }
 
+// Continue makes the guard of a changed cluster know the nodes that the one before has seen.
+func (g *Guard) Continue(before *Guard) { g.nodes = before.nodes }
+
 // Observe remembers which node roles are in use.
 func (g *Guard) Observe(decision authn.Decision) {
 	if decision.Outcome == authn.Mapped && slices.Contains(decision.User.Groups, mapper.NodesGroup) && strings.HasPrefix(decision.User.Username, "system:node:") {

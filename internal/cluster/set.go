@@ -355,6 +355,19 @@ func (s *Set) Clusters() []*Cluster {
 	return all
 }
 
+// All returns the clusters that are served, and those that are about to replace one.
+func (s *Set) All() []*Cluster {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, serving := s.Clusters(), s.view.Load().byID
+	for _, id := range slices.Sorted(maps.Keys(s.wanted)) {
+		if m := s.wanted[id]; m != serving[id] {
+			all = append(all, m.Cluster)
+		}
+	}
+	return all
+}
+
 // Ready returns nil once the cluster with an ID has read its sources.
 func (s *Set) Ready(id string) error {
 	m := s.view.Load().find(id)

@@ -36,8 +36,7 @@ type clusters struct {
 	flags *settings.Cluster
 	// several is set if the clusters are those of the configuration file.
 	several bool
-	// parts and settings are those of the clusters that were applied last, by ID.
-	parts    atomic.Pointer[map[string]*assembly.Parts]
+	// settings are those of the clusters that were applied last, by ID.
 	settings atomic.Pointer[map[string]*settings.Cluster]
 	// writeKubeconfig writes the kubeconfig of a cluster's kube-apiserver. It is set once
 	// the server has a certificate.
@@ -78,7 +77,6 @@ func (c *clusters) assemble(ctx context.Context, shared assembly.Shared) error {
 		if err != nil {
 			return nil, err
 		}
-		c.parts.Store(&map[string]*assembly.Parts{id: made})
 		return made.Cluster, nil
 	}}}, id)
 }
@@ -91,24 +89,22 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 	}
 	shared, byID, defaultID := c.Shared, map[string]*settings.Cluster{}, ""
 	shared.Cache.Size = min(maxCached, max(minCached, allCached/len(all)))
-	parts := map[string]*assembly.Parts{}
 	var items []cluster.Item
 	for i, item := range read.Clusters {
 		if byID[item.ID] = all[i]; item.Default {
 			defaultID = item.ID
 		}
-		parts[item.ID] = c.partsOf(item.ID)
 		items = append(items, cluster.Item{ID: item.ID, Version: item.Version, New: func() (*cluster.Cluster, error) {
 			own := shared
 			own.Log = shared.Log.With("cluster", item.ID)
 			made, err := own.New(ctx, all[i])
 			if err == nil {
+				_ = c.Use(item.ID, func(served *cluster.Cluster) { made.Guard.Continue(assembly.PartsOf(served).Guard) })
 				err = c.writeKubeconfig(all[i])
 			}
 			if err != nil {
 				return nil, c.flags.General.Failed(item, err)
 			}
-			parts[item.ID] = made
 			return made.Cluster, nil
 		}})
 	}
@@ -119,27 +115,14 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 		own.General.Item = nil // its nodes take many times the memory of the text
 	}
 	c.settings.Store(&byID)
-	c.parts.Store(&parts)
-	return nil
-}
-
-// partsOf returns the parts of the cluster with an ID; nil if there is no such cluster.
-func (c *clusters) partsOf(id string) *assembly.Parts {
-	if parts := c.parts.Load(); parts != nil {
-		return (*parts)[id]
-	}
 	return nil
 }
 
 // judge returns what judges the edits of the mappings of the cluster with an ID; nil if
 // there is no such cluster.
 func (c *clusters) judge(id string) (judging *admission.Guard) {
-	parts := c.partsOf(id)
-	if parts == nil {
-		return nil
-	}
 	// Without the cluster, nothing judges.
-	_ = c.Use(id, func(served *cluster.Cluster) { judging = parts.Guard.With(served.Sources()) })
+	_ = c.Use(id, func(served *cluster.Cluster) { judging = assembly.PartsOf(served).Guard.With(served.Sources()) })
 	return judging
 }
 
@@ -200,18 +183,15 @@ func (c *clusters) rereaders() (files []rereader) {
 	if c.several {
 		files = append(files, c)
 	}
-	if parts := c.parts.Load(); parts != nil {
-		for _, p := range *parts {
-			if p.Modes != nil {
-				files = append(files, p.Modes)
-			}
-			if p.Clients != nil {
-				files = append(files, p.Clients)
-			}
+	for _, followed := range c.All() {
+		parts := assembly.PartsOf(followed)
+		if parts.Modes != nil {
+			files = append(files, parts.Modes)
 		}
-	}
-	for _, served := range c.Clusters() {
-		for _, s := range served.Sources() {
+		if parts.Clients != nil {
+			files = append(files, parts.Clients)
+		}
+		for _, s := range followed.Sources() {
 			if s, ok := s.(source.Rereader); ok {
 				files = append(files, s)
 			}

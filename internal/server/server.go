@@ -19,6 +19,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/decisions"
 	"github.com/kube-iam/authenticator/internal/health"
 	"github.com/kube-iam/authenticator/internal/httpserver"
@@ -259,9 +260,8 @@ func recorded(clusters *clusters, recorder *decisions.Recorder) func(context.Con
 		decision, err := clusters.Authenticate(ctx, id, bearer)
 		if err == nil {
 			recorder.Record(id, decision)
-			if parts := clusters.partsOf(id); parts != nil {
-				parts.Guard.Observe(decision)
-			}
+			// A cluster that is gone by now has no guard.
+			_ = clusters.Use(id, func(served *cluster.Cluster) { assembly.PartsOf(served).Guard.Observe(decision) })
 		}
 		return decision, err
 	}
