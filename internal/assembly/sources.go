@@ -209,6 +209,7 @@ const retryPeriod = 10 * time.Second
 // it can be made.
 func (s Sources) create(missing *source.Missing) func(context.Context, *cluster.Cluster) {
 	s = s.copied()
+	s.General.Item = nil // no such source is made of its nodes, which take many times the memory of the text
 	return func(ctx context.Context, c *cluster.Cluster) {
 		retry := time.NewTicker(retryPeriod)
 		defer retry.Stop()
@@ -217,6 +218,9 @@ func (s Sources) create(missing *source.Missing) func(context.Context, *cluster.
 			if err == nil {
 				c.Replace(missing, made)
 				return
+			}
+			if ctx.Err() != nil {
+				return // which is no fault of the file
 			}
 			missing.Fail(err)
 			if now := err.Error(); now != logged {
