@@ -16,10 +16,19 @@ const staleAfter = time.Hour
 // Write writes a file as a whole or not at all. It removes what a killed process left of
 // an earlier write.
 func Write(path string, content []byte, mode fs.FileMode) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("writing %s: %w", path, checkRegular(path, info))
+	if err := CheckWrite(path); err != nil {
+		return err
 	}
 	return place(path, content, mode, nil, os.Rename)
+}
+
+// CheckWrite returns the error of [Write] for a path that is no regular file: as root, it
+// would replace even /dev/null.
+func CheckWrite(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("writing %s: %w", path, checkRegular(path, info))
+	}
+	return nil
 }
 
 // Replace is [Write], but a file that exists keeps its mode, and its owner and group if the

@@ -46,3 +46,11 @@ func Write(path, url string, trusted []byte, client Client) error {
 	}
 	return nil
 }
+
+// CheckWrite returns the error of [Write] for a path that is no regular file.
+func CheckWrite(path string) error {
+	if err := file.CheckWrite(path); err != nil {
+		return fmt.Errorf("writing the kube-apiserver's kubeconfig: %w", err)
+	}
+	return nil
+}

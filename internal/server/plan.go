@@ -23,6 +23,11 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 	if err != nil {
 		return err
 	}
+	for _, k := range c.kubeconfigs(clusters) {
+		if err := k.CheckWrite(); err != nil {
+			return err
+		}
+	}
 	table := tabwriter.NewWriter(c.Plan, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	if !clusters.several {

@@ -172,6 +172,9 @@ type Kubeconfig struct {
 // NeedsNoCertificate reports whether the kubeconfig has no client certificate.
 func (k Kubeconfig) NeedsNoCertificate() bool { return k.client == (kubeconfig.Client{}) }
 
+// CheckWrite returns an error if the path is no regular file, which writing would replace.
+func (k Kubeconfig) CheckWrite() error { return kubeconfig.CheckWrite(k.Path) }
+
 // Kubeconfig returns the kubeconfig of a server of one cluster.
 func (e *Endpoint) Kubeconfig() Kubeconfig {
 	return Kubeconfig{Path: e.GenerateKubeconfig, url: e.URL(), client: e.Client}
