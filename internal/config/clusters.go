@@ -92,9 +92,7 @@ func (r *reading) readClusters(name string, value *yaml.Node) error {
 
 func (r *reading) readCluster(item *yaml.Node) (*Cluster, error) {
 	at := item
-	if item.Kind == yaml.AliasNode {
-		item = item.Alias
-	}
+	item = resolve(item)
 	if item.Kind != yaml.MappingNode {
 		return nil, problemf(at, "write id: ID, with the ID that its tokens are signed for", "clusters: expected a mapping with the key id")
 	}
@@ -102,15 +100,12 @@ func (r *reading) readCluster(item *yaml.Node) (*Cluster, error) {
 	settings := reading{file: &File{}}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(item.Content); i += 2 {
-		key, value := item.Content[i], item.Content[i+1]
+		key, value := item.Content[i], resolve(item.Content[i+1])
 		lower := strings.ToLower(key.Value)
 		if first, twice := seen[lower]; twice {
 			return nil, problemf(key, "remove one of them", "clusters: %q is set on line %d already", key.Value, first)
 		}
 		seen[lower] = key.Line
-		if value.Kind == yaml.AliasNode {
-			value = value.Alias
-		}
 		if err := settings.readClusterKey(c, key, value, item); err != nil {
 			return nil, err
 		}
@@ -143,6 +138,9 @@ func (r *reading) readClusterKey(c *Cluster, key, value, item *yaml.Node) (err e
 	case settings()["server."+lower].flag != "":
 		return problemf(key, "write it below server, for all clusters", "clusters: %q is not a setting of one cluster", key.Value)
 	default:
+		if err := mergeKey(key); err != nil {
+			return err
+		}
 		known := append([]string{"id", "default"}, clusterKeys()...)
 		if nearest := spelling.Nearest(key.Value, known); nearest != "" {
 			return problemf(key, "did you mean "+nearest+"?", "clusters: unknown key %q", key.Value)

@@ -124,7 +124,7 @@ func (r *reading) readMap(node *yaml.Node, prefix string) error {
 	}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
+		key, value := node.Content[i], resolve(node.Content[i+1])
 		name := prefix + key.Value
 		lower := strings.ToLower(name)
 		if strings.Contains(key.Value, ".") {
@@ -134,9 +134,6 @@ func (r *reading) readMap(node *yaml.Node, prefix string) error {
 			return problemf(key, "remove one of them", "%q is set on line %d already", name, first)
 		}
 		seen[lower], r.keys[lower] = key.Line, key
-		if value.Kind == yaml.AliasNode {
-			value = value.Alias
-		}
 		if err := r.readKey(name, key, value, node); err != nil {
 			return err
 		}
@@ -202,6 +199,9 @@ func (r *reading) readScrubbedAccounts(name string, value *yaml.Node) error {
 }
 
 func unknownKey(key *yaml.Node, name string) error {
+	if err := mergeKey(key); err != nil {
+		return err
+	}
 	if parent, child, ok := strings.Cut(key.Value, "."); ok {
 		return problemf(key, fmt.Sprintf("write %q below %q", child, parent), "unknown key %q: a key cannot contain a dot", key.Value)
 	}
@@ -212,6 +212,14 @@ func unknownKey(key *yaml.Node, name string) error {
 		return problemf(key, fmt.Sprintf("did you mean %s?", nearest), "unknown key %q", name)
 	}
 	return problemf(key, "remove it", "unknown key %q", name)
+}
+
+// mergeKey returns an error for YAML's merge key; nil for any other key.
+func mergeKey(key *yaml.Node) error {
+	if key.Value != "<<" {
+		return nil
+	}
+	return problemf(key, "write the keys out", "YAML's merge key is not supported")
 }
 
 // misplaced says where a key belongs that is on the wrong level of the file.
@@ -241,12 +249,13 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 		list = nil
 	}
 	for _, item := range list {
+		item = resolve(item)
 		if item.Kind != yaml.MappingNode {
 			return problemf(item, reservedPrefixFix, "%s: expected a mapping with backendMode and usernamePrefixReserveList", name)
 		}
 		reserved := ReservedPrefixes{Line: item.Line}
 		for i := 0; i+1 < len(item.Content); i += 2 {
-			key, value := item.Content[i], item.Content[i+1]
+			key, value := item.Content[i], resolve(item.Content[i+1])
 			var err error
 			switch strings.ToLower(key.Value) {
 			case "backendmode":
@@ -300,13 +309,21 @@ func stringList(name string, value *yaml.Node) ([]string, error) {
 	}
 	var list []string
 	for _, item := range value.Content {
-		text, err := stringValue(name, item)
+		text, err := stringValue(name, resolve(item))
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, text)
 	}
 	return list, nil
+}
+
+// resolve returns what an alias refers to, and any other node unchanged.
+func resolve(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
 }
 
 // Rest returns the values of all keys except the mappings, as text.

@@ -56,6 +56,7 @@ func TestReservedPrefixes(t *testing.T) {
 		{"null", ""},
 		{"''", ""},
 		{"[]", ""},
+		{"[&a {backendmode: &b A, usernamePrefixReserveList: &l [*b, y]}, *a, {backendMode: B, usernamePrefixReserveList: *l}]", `A ["A" "y"] A ["A" "y"] B ["A" "y"]`},
 		{"A", "line 2: server.reservedPrefixConfig: expected a mapping"},
 		{"[{backendmode: A, usernamePrefixReserveList: ''}]", "line 2: server.reservedPrefixConfig: backendMode and usernamePrefixReserveList must not be empty"},
 		{"[{backendmode: A, usernamePrefixReserveList: null}]", "line 2: server.reservedPrefixConfig: backendMode and usernamePrefixReserveList must not be empty"},
@@ -72,6 +73,30 @@ func TestReservedPrefixes(t *testing.T) {
 		}
 		if text := strings.Join(got, " "); !strings.Contains(text, test.want) || (test.want == "") != (text == "") {
 			t.Errorf("%s: %q, want %q", test.text, text, test.want)
+		}
+	}
+}
+
+// TestAliases checks that an alias is read as its value everywhere, also in lists.
+func TestAliases(t *testing.T) {
+	file, _, err := Parse([]byte("clusterID: &id c\nserver:\n  hostname: *id\n  stsRegions: [*id, &r r, *r]\n  scrubbedAccounts: [&a '111122223333', *a]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := file.Rest()
+	if rest["server.hostname"] != "c" || rest["server.stsRegions"] != "c,r,r" || rest["server.scrubbedAccounts"] != "111122223333,111122223333" {
+		t.Errorf("read %q", rest)
+	}
+}
+
+// TestMergeKey checks that the error for a merge key does not propose another key.
+func TestMergeKey(t *testing.T) {
+	for text, want := range map[string]string{
+		"server:\n  <<: {port: 1}\n":                   "line 2: YAML's merge key is not supported (write the keys out)",
+		"clusters:\n- &a {id: a}\n- <<: *a\n  id: b\n": "line 3: YAML's merge key is not supported (write the keys out)",
+	} {
+		if _, _, err := Parse([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 }
