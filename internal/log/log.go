@@ -11,7 +11,7 @@ import (
 
 // levels returns the levels that -v accepts: those of aws-iam-authenticator.
 func levels() []string {
-	return []string{"panic", "fatal", "error", "warning", "info", "debug", "trace"}
+	return []string{"panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"}
 }
 
 // levelOf returns the level with a name, in upper or lower case.

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -50,7 +51,9 @@ func (o *STS) Hosts() (token.Hosts, error) {
 // Warnings returns what is odd about the regions.
 func (o *STS) Warnings() (warnings []string) {
 	for _, region := range o.STSRegions {
-		if !partition.IsUsual(region) {
+		if of, err := partition.OfRegion(region); err == nil && of.Name != o.Partition {
+			warnings = append(warnings, fmt.Sprintf("--sts-region %s: it is a region of partition %s, but --partition is %s; nobody can sign in through it", region, of.Name, o.Partition))
+		} else if !partition.IsUsual(region) {
 			warnings = append(warnings, "--sts-region "+region+": AWS has no region with such a name today (expected one like eu-west-2); if it is misspelt, nobody can sign in through the region that you mean")
 		}
 	}

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +48,24 @@ func TestDialAddresses(t *testing.T) {
 		options := STS{STSEndpoint: endpoint, STSEndpointDial: dial}
 		if got, err := options.DialAddresses(); err != nil || len(got) != 1 || got[want] != dial {
 			t.Errorf("%s: %v, %v, want %s", endpoint, got, err, want)
+		}
+	}
+}
+
+// TestWarnings checks that a region is reported that cannot be the one that is meant.
+func TestWarnings(t *testing.T) {
+	for _, test := range []struct{ partition, region, want string }{
+		{"aws", "eu-west-2", ""},
+		{"aws-us-gov", "us-gov-east-1", ""},
+		{"aws", "eu-wset-2", "AWS has no region with such a name today"},
+		{"aws-cn", "us-east-1", "--sts-region us-east-1: it is a region of partition aws, but --partition is aws-cn; nobody can sign in through it"},
+		{"aws", "us-gov-west-1", "it is a region of partition aws-us-gov, but --partition is aws"},
+		{"aws-cn", "xx-east-1", ""}, // a future region
+	} {
+		warnings := (&STS{Partition: test.partition, STSRegions: []string{test.region}}).Warnings()
+		got := strings.Join(warnings, "; ")
+		if !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+			t.Errorf("%s in %s: %q, want %q", test.region, test.partition, got, test.want)
 		}
 	}
 }
