@@ -78,8 +78,8 @@ func (f *File) use(result *awsauth.Result) {
 }
 
 func (f *File) fail(err error) {
-	f.config.Log.Error("the file of mappings cannot be read: its last good content stays in force", "file", f.config.Path, "error", err)
-	f.Keep(err.Error(), "the last good content stays in force", "correct the file, or remove it to map nobody")
+	f.config.Log.Error("the file of mappings cannot be read: its last good content stays in force until the server restarts", "file", f.config.Path, "error", err)
+	f.Keep(err.Error(), "the last good content stays in force until the server restarts", "correct the file, or remove it to map nobody")
 }
 
 // revoke revokes everything that the file granted.

@@ -110,7 +110,7 @@ func (f *File) effect() string {
 	if f.Current().Table == nil {
 		return "the server is not ready until the file is correct, or removed"
 	}
-	return "the last good content stays in force"
+	return "the last good content stays in force until the server restarts"
 }
 
 // revoke revokes everything that the file granted.
