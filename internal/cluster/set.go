@@ -234,6 +234,9 @@ func (s *Set) replaceWith(ctx context.Context, m *member) {
 	for {
 		err := m.Ready()
 		if err == nil {
+			err = s.losses(m)
+		}
+		if err == nil {
 			break
 		}
 		if !late && time.Since(began) >= patience {
@@ -257,6 +260,31 @@ func (s *Set) replaceWith(ctx context.Context, m *member) {
 	s.view.Store(after)
 	s.retire(before.byID[m.ID()])
 	s.log.Info("replaced a cluster", "cluster", m.ID())
+}
+
+// losses returns an error for each section that does not parse, and whose last good content
+// the cluster that is served has and its replacement lacks.
+func (s *Set) losses(replacement *member) error {
+	served := s.view.Load().byID[replacement.ID()]
+	if served == nil {
+		return nil
+	}
+	lost := map[string][]string{}
+	for _, of := range served.Sources() {
+		if current := of.Current(); current.Table != nil {
+			lost[of.Name()] = current.Lost
+		}
+	}
+	var errs []error
+	for _, of := range replacement.Sources() {
+		before, ok := lost[of.Name()]
+		for _, section := range of.Current().Lost {
+			if ok && !slices.Contains(before, section) {
+				errs = append(errs, fmt.Errorf("source %s: %s does not parse, and its last good content would be lost", of.Name(), section))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Run follows the sources of all clusters until ctx is done. It must be called once.

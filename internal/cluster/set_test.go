@@ -167,6 +167,38 @@ func TestReplacement(t *testing.T) {
 	})
 }
 
+// TestReplacementLosesNothing checks that a changed cluster keeps its old settings while a
+// section does not parse whose last good content only the old source has.
+func TestReplacementLosesNothing(t *testing.T) {
+	lose := func(f *followed, sections ...string) {
+		f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, mapper.RolePathsIgnore), Lost: sections})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		lines := make(logged, 10)
+		s := cluster.NewSet(slog.New(slog.NewTextHandler(lines, nil)))
+		before, after := newFollowed(true), newFollowed(true)
+		lose(before, "mapUsers")
+		lose(after, "mapRoles", "mapUsers")
+		apply(t, s, "", item(t, "blue", "1", before))
+		stop := run(t, s)
+		apply(t, s, "", item(t, "blue", "2", after))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if used(s, "blue") != before {
+			t.Error("the replacement is served, although it has lost mapRoles")
+		}
+		if line := <-lines; !strings.Contains(line, "source followed: mapRoles does not parse") || strings.Contains(line, "mapUsers") {
+			t.Errorf("logged %s", line)
+		}
+		lose(after, "mapUsers") // the other has lost it too
+		time.Sleep(time.Second)
+		if used(s, "blue") != after {
+			t.Error("the replacement is not served, although it loses nothing more")
+		}
+		stop()
+	})
+}
+
 // TestEditsWhileReplacing checks edits that come before a replacement is read: another
 // change, the old settings again, and the removal.
 func TestEditsWhileReplacing(t *testing.T) {

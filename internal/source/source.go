@@ -47,6 +47,9 @@ type Snapshot struct {
 	Table *mapper.Table
 	// Problems are the problems found, in the order of their places.
 	Problems []mapper.Problem
+	// Lost are the sections that do not parse and whose last good content is not known:
+	// nothing in them applies.
+	Lost []string
 	// KeptSince is since when a part of the table is not the current text, because that
 	// does not parse; zero if there is none.
 	KeptSince time.Time
@@ -70,7 +73,8 @@ func (f *InForce) Keep(message, effect, fix string) {
 	last := f.Current()
 	problems := slices.DeleteFunc(slices.Clone(last.Problems), func(p mapper.Problem) bool { return p.Code == Unreadable })
 	problem := mapper.Problem{Code: Unreadable, Severity: mapper.Error, Message: message, Effect: effect, Fix: fix}
-	f.Swap(Snapshot{Table: last.Table, Problems: append([]mapper.Problem{problem}, problems...)})
+	last.Problems = append([]mapper.Problem{problem}, problems...)
+	f.Swap(last)
 }
 
 // Swap puts a snapshot in force.

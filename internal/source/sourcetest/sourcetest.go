@@ -172,6 +172,9 @@ func testBroken(t *testing.T, suite Suite) {
 		if problems := place.Source.Current().Problems; !slices.ContainsFunc(problems, isError) {
 			t.Errorf("problems: %v, want an error", problems)
 		}
+		if lost := place.Source.Current().Lost; len(lost) > 0 {
+			t.Errorf("lost are %q, although their content is kept", lost)
+		}
 		broken["mapUsers"] += "# still\n"
 	}
 	place.Write(sections("third"))
@@ -205,6 +208,10 @@ func testRemoval(t *testing.T, suite Suite) {
 	if place.Write(broken); !place.KeepsRemoved {
 		if got := Username(t, place.Source, "bob"); got != "" { // a new place inherits nothing
 			t.Errorf("bob is %q in a new place", got)
+		}
+		current := place.Source.Current()
+		if isUnreadable := slices.ContainsFunc(current.Problems, func(p mapper.Problem) bool { return p.Code == source.Unreadable }); !suite.Objects && !isUnreadable && !slices.Equal(current.Lost, []string{"mapUsers"}) {
+			t.Errorf("lost are %q, want mapUsers", current.Lost)
 		}
 	}
 	place.Write(sections("third"))

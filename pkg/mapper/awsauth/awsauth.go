@@ -114,13 +114,19 @@ func (r *Result) Broken() []string { return slices.Sorted(maps.Keys(r.broken)) }
 // Kept reports whether a section has the content of an earlier reading.
 func (r *Result) Kept(section string) bool { return r.sections[section].kept }
 
+// Lost returns the names of the broken sections that have no content of an earlier reading:
+// nothing in them applies.
+func (r *Result) Lost() []string {
+	return slices.DeleteFunc(r.Broken(), r.Kept)
+}
+
 // With returns the result with the content that another has of sections that do not parse,
 // and have none here. It serves as the last result of [Parse].
 func (r *Result) With(other *Result) *Result {
 	with := *r
 	with.sections = maps.Clone(r.sections)
-	for name, section := range other.sections {
-		if r.broken[name] && !r.Kept(name) {
+	for _, name := range r.Lost() {
+		if section, ok := other.sections[name]; ok {
 			with.sections[name] = section
 		}
 	}
