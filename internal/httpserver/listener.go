@@ -12,10 +12,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// patience is how long a connection may be quiet while others wait. It is long
-// enough for a handshake, also of a kube-apiserver that makes many connections at
-// once, one for each of its requests.
-const patience = time.Second
+const (
+	// patience is how long a connection may be quiet while others wait. It is long
+	// enough for a handshake, also of a kube-apiserver that makes many connections at
+	// once, one for each of its requests.
+	patience = time.Second
+	// plainPatience is that of an endpoint without TLS, whose clients send their request
+	// at once. It is short so that whoever fills the kernel's queue of 4096 connections
+	// does not keep a probe of the kubelet waiting for the 5 s that it has.
+	plainPatience = 100 * time.Millisecond
+)
 
 // A listener has a limited number of connections open. Others wait in the kernel's
 // queue until one is closed. A connection that is quiet for longer than patience is
@@ -23,8 +29,9 @@ const patience = time.Second
 // slowly, keeps nobody out.
 type listener struct {
 	net.Listener
-	max int
-	log *slog.Logger
+	max      int
+	patience time.Duration
+	log      *slog.Logger
 	// These keep a flood of connections from flooding the log.
 	full, slow, failed rate.Sometimes
 	// waiting are the requests of all connections, also of closed ones, that wait for
@@ -43,9 +50,9 @@ type listener struct {
 	once sync.Once
 }
 
-func newListener(inner net.Listener, limit int, log *slog.Logger) *listener {
+func newListener(inner net.Listener, limit int, patience time.Duration, log *slog.Logger) *listener {
 	l := &listener{
-		Listener: inner, max: limit, log: log.With("address", inner.Addr().String()),
+		Listener: inner, max: limit, patience: patience, log: log.With("address", inner.Addr().String()),
 		full: seldom(), slow: seldom(), failed: seldom(),
 		open: map[*connection]struct{}{}, room: make(chan struct{}, 1), done: make(chan struct{}),
 	}
@@ -98,7 +105,7 @@ func (l *listener) makeRoom() error {
 	l.full.Do(func() {
 		l.log.Warn("too many connections: new ones wait, and quiet ones are closed for them", "limit", l.max)
 	})
-	wait := patience
+	wait := l.patience
 	if quiet := l.quietest(); quiet != nil {
 		if wait -= time.Duration(time.Now().UnixNano() - quiet.quietSince.Load()); wait <= 0 {
 			l.closedQuiet.Add(1)

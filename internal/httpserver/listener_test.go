@@ -69,6 +69,26 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	s.end(t)
 }
 
+// TestSilentConnectionsDelayNoProbe opens many connections, which say nothing, to an endpoint
+// without TLS, and asks within the time that a probe of the kubelet has.
+func TestSilentConnectionsDelayNoProbe(t *testing.T) {
+	s := serveEndpoint(t, func(e *httpserver.Endpoint) { e.Certificate = nil }, atOnce)
+	for range 800 {
+		conn, err := net.Dial("tcp", s.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	probe := newClient(t, true)
+	probe.Timeout = 5 * time.Second
+	if err := ask(probe, "http://"+s.address+"/"); err != nil {
+		t.Error(err)
+	}
+	probe.CloseIdleConnections()
+	s.end(t)
+}
+
 // TestBusyConnectionsAreKept has as many connections busy as may be. They are few, since
 // the first must be answered within 20 s, in which a slow machine opens not so many.
 func TestBusyConnectionsAreKept(t *testing.T) {

@@ -23,7 +23,7 @@ const (
 	// maxConnections and maxPlainConnections are the limits of an endpoint with and
 	// without TLS. A kube-apiserver keeps one connection.
 	maxConnections      = 256
-	maxPlainConnections = 32
+	maxPlainConnections = 128
 
 	// maxReceived is how much of a request's body a client may send before it is read:
 	// the whole body of the longest TokenReview, so that it needs no second round trip.
@@ -61,12 +61,12 @@ func New(log *slog.Logger, endpoints ...Endpoint) *Server {
 	}
 	s := &Server{endpoints: endpoints, log: log}
 	for _, e := range endpoints {
-		limit := maxConnections
+		limit, patience := maxConnections, patience
 		if e.Certificate == nil {
-			limit = maxPlainConnections
+			limit, patience = maxPlainConnections, plainPatience
 		}
 		limit = cmp.Or(e.MaxConnections, limit)
-		s.listeners = append(s.listeners, newListener(e.Listener, limit, log))
+		s.listeners = append(s.listeners, newListener(e.Listener, limit, patience, log))
 	}
 	return s
 }

@@ -18,7 +18,7 @@ func TestReadWaitsForClosedConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newListener(noListener{}, maxConnections, slog.New(slog.DiscardHandler))
+				l := newListener(noListener{}, maxConnections, patience, slog.New(slog.DiscardHandler))
 				crowded, other := admitted(t, l), admitted(t, l)
 				for range maxWaiting + 1 {
 					crowded.wait(1)
@@ -47,7 +47,7 @@ func TestReadWaitsForClosedConnections(t *testing.T) {
 // TestClosedConnectionStartsNoHandler serves a request that net/http read before its
 // connection was closed.
 func TestClosedConnectionStartsNoHandler(t *testing.T) {
-	c := admitted(t, newListener(noListener{}, maxConnections, slog.New(slog.DiscardHandler)))
+	c := admitted(t, newListener(noListener{}, maxConnections, patience, slog.New(slog.DiscardHandler)))
 	_ = c.Close()
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "/", nil)
 	if err != nil {
