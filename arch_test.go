@@ -64,7 +64,7 @@ func leaves() map[string][]string {
 		"pkg/token":               ours("pkg/partition"),
 		"pkg/identity":            nil,
 		"pkg/mapper":              ours("pkg/identity"),
-		"pkg/mapper/awsauth":      append(ours("internal/spelling", "pkg/identity", "pkg/mapper"), yaml),
+		"pkg/mapper/awsauth":      append(ours("internal/spelling", "pkg/identity", "pkg/mapper", "pkg/partition"), yaml),
 		"pkg/token/presign/cache": append(ours("internal/file"), "github.com/gofrs/flock"),
 		"pkg/mapper/mappertest":   ours("pkg/identity", "pkg/mapper"),
 		"pkg/token/verify":        ours("internal/httpclient", "internal/jsonscan", "pkg/identity", "pkg/token"),

@@ -33,7 +33,7 @@ func (r *reading) readARN(entry *mapper.Entry, name string, node *yaml.Node) (id
 	}
 	stripped := withoutSpace(written)
 	canonical, kind, err := canonicalize(stripped)
-	if err != nil {
+	if err != nil || !isPartition(strings.Split(canonical, ":")[1]) {
 		f := explainARN(written)
 		r.drop(f.code, name, node, f.cause, f.fix)
 		return 0, false

@@ -44,6 +44,7 @@ func TestARNs(t *testing.T) {
 		{"a service", "ec2.amazonaws.com", "services do not sign in", "role/name", false},
 		{"a region", "arn:aws:iam:eu-west-2:231144931069:role/B", `region "eu-west-2"`, "arn:aws:iam::", true},
 		{"an unknown partition", "arn:amazon:iam::231144931069:role/B", `partition "amazon"`, "aws-cn", false},
+		{"a misspelt partition", "arn:aws-us-govt:iam::231144931069:role/B", `partition "aws-us-govt", which does not exist`, "write arn:aws-us-gov:iam::231144931069:role/B", false},
 		{"too few colons", "arn:aws:iam:231144931069:role/B", "5 of an ARN's 6 parts", "role/name", false},
 		{"a colon before the name", "arn:aws:iam::231144931069:role:B", "colon before the name", role + "B", false},
 		{"no name", "arn:aws:iam::231144931069:role", "no name", "role/name", true},
@@ -90,9 +91,11 @@ func TestARNs(t *testing.T) {
 }
 
 func TestARNOfAnotherPartition(t *testing.T) {
-	result := awsauth.Parse(map[string]string{"mapRoles": "- rolearn: arn:aws-cn:iam::231144931069:role/B\n"}, nil, options())
-	if len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Fix, "--partition aws-cn") {
-		t.Errorf("%v", result.Problems)
+	for _, entry := range []string{"rolearn: arn:aws-cn:iam::231144931069:role/B", "sso: {permissionSetName: B, accountID: '231144931069', partition: aws-cn}"} {
+		result := awsauth.Parse(map[string]string{"mapRoles": "- " + entry + "\n"}, nil, options())
+		if len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Fix, "--partition aws-cn") {
+			t.Errorf("%s: %v", entry, result.Problems)
+		}
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kube-iam/authenticator/internal/spelling"
 	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/partition"
 )
 
 // An arnFault is why an ARN is not that of a principal, and what to write instead.
@@ -22,7 +24,7 @@ const exampleARNs = "write it like arn:aws:iam::123456789012:role/name or arn:aw
 // configuration file, aws-iam-authenticator does not start.
 func codeOf(text string) mapper.Code {
 	parts := strings.SplitN(text, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" || !partitionName().MatchString(parts[1]) {
+	if len(parts) < 6 || parts[0] != "arn" || !isPartition(parts[1]) {
 		return mapper.EntryInvalidARN
 	}
 	kind, rest, _ := strings.Cut(parts[5], "/")
@@ -51,8 +53,12 @@ func explainARN(written string) arnFault {
 	if len(parts) < 6 {
 		return fault(fmt.Sprintf("has %d of an ARN's 6 parts, which are separated by colons", len(parts)), exampleARNs)
 	}
-	if !partitionName().MatchString(strings.ToLower(parts[1])) {
-		return fault(fmt.Sprintf("names the partition %q, which does not exist", parts[1]), "write aws, aws-cn, aws-us-gov or another partition of AWS after arn:")
+	if name := strings.ToLower(parts[1]); !isPartition(name) {
+		fix := "write aws, aws-cn, aws-us-gov or another partition of AWS after arn:"
+		if nearest := spelling.Within(maxTypos, name, partition.Names()); nearest != "" {
+			fix = "write " + strings.Join(append([]string{parts[0], nearest}, parts[2:]...), ":")
+		}
+		return fault(fmt.Sprintf("names the partition %q, which does not exist", parts[1]), fix)
 	}
 	if cause, fix, ok := explainResource(strings.ToLower(parts[2]), parts); ok {
 		return fault(cause, fix)
@@ -72,10 +78,12 @@ func explainARN(written string) arnFault {
 	return fault("is not the ARN of an IAM user, role, federated user or root", exampleARNs)
 }
 
-var (
-	partitionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^aws(-[a-z]+)*$`) })
-	uniqueID      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^A[A-Z]{3}[A-Z0-9]{12,}$`) })
-)
+var uniqueID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^A[A-Z]{3}[A-Z0-9]{12,}$`) })
+
+func isPartition(name string) bool {
+	_, err := partition.Named(name)
+	return err == nil
+}
 
 // explainNoARN returns what a text is that does not start like an ARN.
 func explainNoARN(text string) string {

@@ -78,7 +78,7 @@ func (r *reading) readSSO(entry *mapper.Entry, name string, node *yaml.Node) boo
 		}
 		r.drop(mapper.InvalidAccountID, name, node, quoted(sso.AccountID)+" is not an account ID", fix)
 	case r.opts.Partition != "" && sso.Partition != r.opts.Partition:
-		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %s is not this cluster's partition %s", quoted(sso.Partition), r.opts.Partition), "leave partition out")
+		r.drop(mapper.EntryPartition, name, node, fmt.Sprintf("partition %s is not this cluster's partition %s", quoted(sso.Partition), r.opts.Partition), fixSSOPartition(sso.Partition))
 	case r.opts.EKS:
 		entry.Inert = mapper.MissSSOOff
 		r.report(mapper.NotOnEKS, mapper.Error, name, node, "EKS does not support sso", "on EKS, the entry matches nobody", fmt.Sprintf("write rolearn: arn:%s:iam::%s:role/AWSReservedSSO_%s_<16 hexadecimal digits>, with the digits of the role in that account",
@@ -106,4 +106,12 @@ func (r *reading) warnOfSuffix(role, section string, at *yaml.Node) {
 		fix += ", or sso: {permissionSetName: …, accountID: …} instead of rolearn"
 	}
 	r.warn(mapper.SSOSuffix, section, at, fmt.Sprintf("the role's name %s lacks the 16 hexadecimal digits with which IAM Identity Center ends it, so the entry matches nobody", quoted(role)), fix)
+}
+
+// fixSSOPartition returns what to do about an sso entry of another partition.
+func fixSSOPartition(name string) string {
+	if !isPartition(name) {
+		return "leave partition out"
+	}
+	return fmt.Sprintf("leave partition out, or, if the cluster is in partition %s, start the server with --partition %s", name, name)
 }
