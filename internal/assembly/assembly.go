@@ -38,7 +38,9 @@ type Shared struct {
 
 // Parts are a cluster and what belongs to it.
 type Parts struct {
-	Cluster *cluster.Cluster
+	*cluster.Cluster
+	// Settings are those that it was made of.
+	Settings *settings.Cluster
 	// Guard judges the edits of its mappings.
 	Guard *Guard
 	// Modes follows the file of the backend mode; nil if there is none.
@@ -46,9 +48,6 @@ type Parts struct {
 	// Clients verifies its clients, with CAs of its own; nil if it has none.
 	Clients *certificate.Clients
 }
-
-// PartsOf returns what belongs to a cluster that [Shared.New] made.
-func PartsOf(c *cluster.Cluster) *Parts { return c.Parts().(*Parts) }
 
 // New returns the parts of the cluster with some settings.
 func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
@@ -104,9 +103,7 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := &Parts{Modes: modes, Clients: clients}
 	config := cluster.Config{
-		Parts:            parts,
 		ID:               g.ClusterID,
 		Hosts:            hosts,
 		Verifier:         a.Limiter,
@@ -125,13 +122,13 @@ func (a Shared) New(ctx context.Context, s *settings.Cluster) (*Parts, error) {
 		Suppressed:       a.Metrics.ObserveSuppressedLine(),
 		Clocks:           a.Clocks,
 	}
-	if parts.Cluster, err = cluster.New(config); err != nil {
+	served, err := cluster.New(config)
+	if err != nil {
 		return nil, err
 	}
 	reading, err := g.Reading(settings.BackendEKSConfigMap, s.Partition, s.RolePaths)
 	if err != nil {
 		return nil, err
 	}
-	parts.Guard = newGuard(config, reading)
-	return parts, nil
+	return &Parts{Cluster: served, Settings: s, Guard: newGuard(config, reading), Modes: modes, Clients: clients}, nil
 }

@@ -50,8 +50,6 @@ type Config struct {
 	ClientsReady func() error
 	// Follow run with the cluster, and can switch its sources.
 	Follow []func(context.Context, *Cluster)
-	// Parts is what else whoever made the cluster keeps with it. See [Cluster.Parts].
-	Parts any
 	// ReservedPrefixes are the prefixes that usernames must not have, by source.
 	ReservedPrefixes map[string][]string
 	// Instances finds the names of EC2 instances. Nil means that a mapping that
@@ -158,9 +156,6 @@ func (c *Cluster) ID() string { return c.id }
 
 // Sources returns the sources of mappings in force, in the order of their precedence.
 func (c *Cluster) Sources() []source.Source { return c.chain.Load().sources }
-
-// Parts returns what else whoever made the cluster keeps with it.
-func (c *Cluster) Parts() any { return c.config.Parts }
 
 // VerifyClient returns why the client of a connection may not send reviews for the
 // cluster; nil if it may.

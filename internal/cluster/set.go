@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/authn"
+	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
@@ -29,27 +29,36 @@ const (
 // ErrUnknown means that the set has no cluster with an ID.
 var ErrUnknown = errors.New("this server has no such cluster")
 
+// Served is what a [Set] serves: a [Cluster], or what embeds one.
+type Served interface {
+	ID() string
+	Run(ctx context.Context)
+	Ready() error
+	Sources() []source.Source
+	VerifyClient(connection *tls.ConnectionState) error
+}
+
 // An Item is a cluster that a [Set] is to serve.
-type Item struct {
+type Item[C Served] struct {
 	ID string
 	// Version identifies the settings. An item whose version did not change keeps its
 	// cluster.
 	Version string
 	// New returns a new cluster with the settings.
-	New func() (*Cluster, error)
+	New func() (C, error)
 }
 
 // A Set is the clusters of a server. It can change while the server runs: a lookup
 // takes no lock, a request keeps the cluster that it found, and a cluster stops once its
 // last request is answered. It is safe for concurrent use.
-type Set struct {
+type Set[C Served] struct {
 	log  *slog.Logger
-	view atomic.Pointer[view]
+	view atomic.Pointer[view[C]]
 
 	mu sync.Mutex
 	// wanted are the clusters that were applied last. One that replaces another is
 	// here before it is in the view.
-	wanted map[string]*member
+	wanted map[string]*member[C]
 	// ctx is that of Run; nil while it does not run.
 	ctx     context.Context
 	started time.Time
@@ -57,15 +66,15 @@ type Set struct {
 }
 
 // A view is what a set serves.
-type view struct {
-	byID map[string]*member
+type view[C Served] struct {
+	byID map[string]*member[C]
 	// fallback is the ID of the default cluster; empty if there is none.
 	fallback string
 }
 
 // A member is a cluster of a set.
-type member struct {
-	*Cluster
+type member[C Served] struct {
+	cluster C
 	version string
 	stop    context.CancelFunc
 
@@ -78,7 +87,7 @@ type member struct {
 }
 
 // enter begins a request, unless the member has left the view.
-func (m *member) enter() bool {
+func (m *member[C]) enter() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.retired {
@@ -89,7 +98,7 @@ func (m *member) enter() bool {
 }
 
 // leave ends a request.
-func (m *member) leave() {
+func (m *member[C]) leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.requests--; m.retired && m.requests == 0 {
@@ -98,7 +107,7 @@ func (m *member) leave() {
 }
 
 // retire lets no request enter any more.
-func (m *member) retire() {
+func (m *member[C]) retire() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.retired = true; m.requests == 0 {
@@ -107,12 +116,12 @@ func (m *member) retire() {
 }
 
 // NewSet returns an empty set. Nil discards the log.
-func NewSet(log *slog.Logger) *Set {
+func NewSet[C Served](log *slog.Logger) *Set[C] {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Set{log: log, wanted: map[string]*member{}}
-	s.view.Store(&view{})
+	s := &Set[C]{log: log, wanted: map[string]*member[C]{}}
+	s.view.Store(&view[C]{})
 	return s
 }
 
@@ -121,7 +130,7 @@ func NewSet(log *slog.Logger) *Set {
 //
 // A new cluster is served at once. A cluster that changed is replaced once the
 // replacement has read its sources, so that no token gets another answer meanwhile.
-func (s *Set) Apply(items []Item, defaultID string) error {
+func (s *Set[C]) Apply(items []Item[C], defaultID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wanted, err := s.create(items)
@@ -129,7 +138,7 @@ func (s *Set) Apply(items []Item, defaultID string) error {
 		return err
 	}
 	before := s.view.Load()
-	after := &view{byID: map[string]*member{}, fallback: defaultID}
+	after := &view[C]{byID: map[string]*member[C]{}, fallback: defaultID}
 	retired := s.members()
 	s.wanted = wanted
 	for id, m := range wanted {
@@ -143,8 +152,8 @@ func (s *Set) Apply(items []Item, defaultID string) error {
 	}
 	s.view.Store(after)
 	for m := range retired {
-		if wanted[m.ID()] == nil {
-			s.log.Info("removed a cluster", "cluster", m.ID())
+		if wanted[m.cluster.ID()] == nil {
+			s.log.Info("removed a cluster", "cluster", m.cluster.ID())
 		}
 		s.retire(m)
 	}
@@ -155,8 +164,8 @@ func (s *Set) Apply(items []Item, defaultID string) error {
 }
 
 // create returns the clusters of the items, and creates those that changed.
-func (s *Set) create(items []Item) (map[string]*member, error) {
-	wanted := map[string]*member{}
+func (s *Set[C]) create(items []Item[C]) (map[string]*member[C], error) {
+	wanted := map[string]*member[C]{}
 	var errs []error
 	for _, item := range items {
 		if wanted[item.ID] != nil {
@@ -170,7 +179,7 @@ func (s *Set) create(items []Item) (map[string]*member, error) {
 				errs = append(errs, err)
 				continue
 			}
-			m = &member{Cluster: created, version: item.Version, idle: make(chan struct{})}
+			m = &member[C]{cluster: created, version: item.Version, idle: make(chan struct{})}
 		}
 		wanted[item.ID] = m
 	}
@@ -179,8 +188,8 @@ func (s *Set) create(items []Item) (map[string]*member, error) {
 
 // unchanged returns the cluster of an item if it is there already: the one that is
 // served, or one that is about to replace it.
-func (s *Set) unchanged(item Item) *member {
-	for _, m := range []*member{s.view.Load().byID[item.ID], s.wanted[item.ID]} {
+func (s *Set[C]) unchanged(item Item[C]) *member[C] {
+	for _, m := range []*member[C]{s.view.Load().byID[item.ID], s.wanted[item.ID]} {
 		if m != nil && m.version == item.Version {
 			return m
 		}
@@ -189,9 +198,9 @@ func (s *Set) unchanged(item Item) *member {
 }
 
 // members returns all clusters of the set, served or not.
-func (s *Set) members() map[*member]struct{} {
-	all := map[*member]struct{}{}
-	for _, of := range []map[string]*member{s.view.Load().byID, s.wanted} {
+func (s *Set[C]) members() map[*member[C]]struct{} {
+	all := map[*member[C]]struct{}{}
+	for _, of := range []map[string]*member[C]{s.view.Load().byID, s.wanted} {
 		for m := range maps.Values(of) {
 			all[m] = struct{}{}
 		}
@@ -200,7 +209,7 @@ func (s *Set) members() map[*member]struct{} {
 }
 
 // retire stops a cluster that is not in the view any more, after its last request.
-func (s *Set) retire(m *member) {
+func (s *Set[C]) retire(m *member[C]) {
 	if m.stop == nil || s.ctx == nil {
 		return
 	}
@@ -212,27 +221,27 @@ func (s *Set) retire(m *member) {
 }
 
 // start runs the clusters that do not run yet.
-func (s *Set) start() {
+func (s *Set[C]) start() {
 	for _, m := range s.wanted {
 		if m.stop != nil {
 			continue
 		}
 		ctx, stop := context.WithCancel(s.ctx)
 		m.stop = stop
-		s.running.Go(func() { m.Run(ctx) })
-		if s.view.Load().byID[m.ID()] != m {
+		s.running.Go(func() { m.cluster.Run(ctx) })
+		if s.view.Load().byID[m.cluster.ID()] != m {
 			s.running.Go(func() { s.replaceWith(ctx, m) })
 		}
 	}
 }
 
 // replaceWith puts a cluster in the place of an older one once its sources are read.
-func (s *Set) replaceWith(ctx context.Context, m *member) {
+func (s *Set[C]) replaceWith(ctx context.Context, m *member[C]) {
 	ticker := time.NewTicker(readyPeriod)
 	defer ticker.Stop()
 	began, late := time.Now(), false
 	for {
-		err := m.Ready()
+		err := m.cluster.Ready()
 		if err == nil {
 			err = s.losses(m)
 		}
@@ -241,7 +250,7 @@ func (s *Set) replaceWith(ctx context.Context, m *member) {
 		}
 		if !late && time.Since(began) >= patience {
 			late = true
-			s.log.Error("a changed cluster cannot read its sources: its old settings stay in force until it can", "cluster", m.ID(), "error", err)
+			s.log.Error("a changed cluster cannot read its sources: its old settings stay in force until it can", "cluster", m.cluster.ID(), "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -251,32 +260,32 @@ func (s *Set) replaceWith(ctx context.Context, m *member) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx == nil || s.wanted[m.ID()] != m {
+	if s.ctx == nil || s.wanted[m.cluster.ID()] != m {
 		return // the server stops, or another edit was faster
 	}
 	before := s.view.Load()
-	after := &view{byID: maps.Clone(before.byID), fallback: before.fallback}
-	after.byID[m.ID()] = m
+	after := &view[C]{byID: maps.Clone(before.byID), fallback: before.fallback}
+	after.byID[m.cluster.ID()] = m
 	s.view.Store(after)
-	s.retire(before.byID[m.ID()])
-	s.log.Info("replaced a cluster", "cluster", m.ID())
+	s.retire(before.byID[m.cluster.ID()])
+	s.log.Info("replaced a cluster", "cluster", m.cluster.ID())
 }
 
 // losses returns an error for each section that does not parse, and whose last good content
 // the cluster that is served has and its replacement lacks.
-func (s *Set) losses(replacement *member) error {
-	served := s.view.Load().byID[replacement.ID()]
+func (s *Set[C]) losses(replacement *member[C]) error {
+	served := s.view.Load().byID[replacement.cluster.ID()]
 	if served == nil {
 		return nil
 	}
 	lost := map[string][]string{}
-	for _, of := range served.Sources() {
+	for _, of := range served.cluster.Sources() {
 		if current := of.Current(); current.Table != nil {
 			lost[of.Name()] = current.Lost
 		}
 	}
 	var errs []error
-	for _, of := range replacement.Sources() {
+	for _, of := range replacement.cluster.Sources() {
 		before, ok := lost[of.Name()]
 		for _, section := range of.Current().Lost {
 			if ok && !slices.Contains(before, section) {
@@ -288,7 +297,7 @@ func (s *Set) losses(replacement *member) error {
 }
 
 // Run follows the sources of all clusters until ctx is done. It must be called once.
-func (s *Set) Run(ctx context.Context) {
+func (s *Set[C]) Run(ctx context.Context) {
 	s.mu.Lock()
 	s.ctx, s.started = ctx, time.Now()
 	s.start()
@@ -304,7 +313,7 @@ func (s *Set) Run(ctx context.Context) {
 // done. Reading allocates many times the memory of a table, and then none for a long
 // time. Since it stops the others for a moment, it is done once for all tables of a
 // second: edits of one cluster do not slow the others.
-func (s *Set) freeMemory(ctx context.Context) {
+func (s *Set[C]) freeMemory(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	var before map[*mapper.Table]struct{}
@@ -329,14 +338,14 @@ func (s *Set) freeMemory(ctx context.Context) {
 
 // Find returns the ID of a cluster, and whether the set has it. The empty ID is that of
 // the default cluster.
-func (s *Set) Find(id string) (clusterID string, ok bool) {
+func (s *Set[C]) Find(id string) (clusterID string, ok bool) {
 	if m := s.view.Load().find(id); m != nil {
-		return m.ID(), true
+		return m.cluster.ID(), true
 	}
 	return "", false
 }
 
-func (v *view) find(id string) *member {
+func (v *view[C]) find(id string) *member[C] {
 	if id == "" {
 		id = v.fallback
 	}
@@ -345,7 +354,7 @@ func (v *view) find(id string) *member {
 
 // Use calls f with the cluster with an ID, which does not stop before f returns. The
 // empty ID is that of the default cluster. It returns ErrUnknown if there is none.
-func (s *Set) Use(id string, f func(*Cluster)) error {
+func (s *Set[C]) Use(id string, f func(C)) error {
 	for {
 		m := s.view.Load().find(id)
 		if m == nil {
@@ -353,7 +362,7 @@ func (s *Set) Use(id string, f func(*Cluster)) error {
 		}
 		if m.enter() {
 			defer m.leave()
-			f(m.Cluster)
+			f(m.cluster)
 			return nil
 		}
 	}
@@ -361,54 +370,48 @@ func (s *Set) Use(id string, f func(*Cluster)) error {
 
 // VerifyClient returns why the client of a connection may not send reviews for the
 // cluster with an ID; nil if it may.
-func (s *Set) VerifyClient(id string, connection *tls.ConnectionState) error {
+func (s *Set[C]) VerifyClient(id string, connection *tls.ConnectionState) error {
 	var refused error
-	unknown := s.Use(id, func(c *Cluster) { refused = c.VerifyClient(connection) })
+	unknown := s.Use(id, func(c C) { refused = c.VerifyClient(connection) })
 	return errors.Join(unknown, refused)
 }
 
-// Authenticate decides about a token for the cluster with an ID.
-func (s *Set) Authenticate(ctx context.Context, id, bearer string) (decision authn.Decision, err error) {
-	err = s.Use(id, func(c *Cluster) { decision = c.Authenticate(ctx, bearer) })
-	return decision, err
-}
-
 // Clusters returns the clusters that are served, sorted by their IDs.
-func (s *Set) Clusters() []*Cluster {
+func (s *Set[C]) Clusters() []C {
 	byID := s.view.Load().byID
-	all := make([]*Cluster, 0, len(byID))
+	all := make([]C, 0, len(byID))
 	for _, id := range slices.Sorted(maps.Keys(byID)) {
-		all = append(all, byID[id].Cluster)
+		all = append(all, byID[id].cluster)
 	}
 	return all
 }
 
 // All returns the clusters that are served, and those that are about to replace one.
-func (s *Set) All() []*Cluster {
+func (s *Set[C]) All() []C {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all, serving := s.Clusters(), s.view.Load().byID
 	for _, id := range slices.Sorted(maps.Keys(s.wanted)) {
 		if m := s.wanted[id]; m != serving[id] {
-			all = append(all, m.Cluster)
+			all = append(all, m.cluster)
 		}
 	}
 	return all
 }
 
 // Ready returns nil once the cluster with an ID has read its sources.
-func (s *Set) Ready(id string) error {
+func (s *Set[C]) Ready(id string) error {
 	m := s.view.Load().find(id)
 	if m == nil {
 		return ErrUnknown
 	}
-	return m.Ready()
+	return m.cluster.Ready()
 }
 
 // Started returns nil once every cluster has read its sources, or the set has run for
 // ten seconds: no broken source of one cluster keeps a server out of service for the
 // others.
-func (s *Set) Started() error {
+func (s *Set[C]) Started() error {
 	s.mu.Lock()
 	started := s.started
 	s.mu.Unlock()

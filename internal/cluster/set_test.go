@@ -17,6 +17,11 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
+type (
+	set     = cluster.Set[*cluster.Cluster]
+	setItem = cluster.Item[*cluster.Cluster]
+)
+
 // followed is a source that notes when it runs, and is read when the test says so.
 type followed struct {
 	*textSource
@@ -51,19 +56,19 @@ func newFollowed(read bool) *followed {
 }
 
 // item returns the item of a cluster with one source.
-func item(t *testing.T, id, version string, s source.Source) cluster.Item {
-	return cluster.Item{ID: id, Version: version, New: func() (*cluster.Cluster, error) {
+func item(t *testing.T, id, version string, s source.Source) setItem {
+	return setItem{ID: id, Version: version, New: func() (*cluster.Cluster, error) {
 		return newCluster(t, "bob", func(c *cluster.Config) { c.ID = id }, s)
 	}}
 }
 
 // used returns the source that an ID is served with; nil if there is no such cluster.
-func used(s *cluster.Set, id string) (found source.Source) {
+func used(s *set, id string) (found source.Source) {
 	_ = s.Use(id, func(c *cluster.Cluster) { found = c.Sources()[0] })
 	return found
 }
 
-func apply(t *testing.T, s *cluster.Set, defaultID string, items ...cluster.Item) {
+func apply(t *testing.T, s *set, defaultID string, items ...setItem) {
 	t.Helper()
 	if err := s.Apply(items, defaultID); err != nil {
 		t.Fatal(err)
@@ -71,7 +76,7 @@ func apply(t *testing.T, s *cluster.Set, defaultID string, items ...cluster.Item
 }
 
 // run runs a set until the returned function is called.
-func run(t *testing.T, s *cluster.Set) (stop func()) {
+func run(t *testing.T, s *set) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { s.Run(ctx) })
@@ -82,7 +87,7 @@ func run(t *testing.T, s *cluster.Set) (stop func()) {
 // TestLookup checks that IDs are compared exactly, and that the empty one is the
 // default's.
 func TestLookup(t *testing.T) {
-	s := cluster.NewSet(nil)
+	s := cluster.NewSet[*cluster.Cluster](nil)
 	blue, green := newFollowed(true), newFollowed(true)
 	apply(t, s, "green", item(t, "blue", "1", blue), item(t, "green", "1", green))
 	for id, want := range map[string]source.Source{"blue": blue, "green": green, "": green, "Blue": nil, "blu": nil, "blue2": nil, "red": nil} {
@@ -98,8 +103,8 @@ func TestLookup(t *testing.T) {
 	if used(s, "") != nil || used(s, "green") != nil {
 		t.Error("a removed cluster is served, or there still is a default")
 	}
-	if _, err := s.Authenticate(t.Context(), "green", "token"); !errors.Is(err, cluster.ErrUnknown) {
-		t.Errorf("authenticating for a removed cluster: %v", err)
+	if err := s.Use("green", func(*cluster.Cluster) { t.Error("a removed cluster is used") }); !errors.Is(err, cluster.ErrUnknown) {
+		t.Errorf("using a removed cluster: %v", err)
 	}
 }
 
@@ -107,7 +112,7 @@ func TestLookup(t *testing.T) {
 // removed clusters stop, and no others.
 func TestApplyRunsAndStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := cluster.NewSet(nil)
+		s := cluster.NewSet[*cluster.Cluster](nil)
 		blue, green, red := newFollowed(true), newFollowed(true), newFollowed(false)
 		apply(t, s, "", item(t, "blue", "1", blue), item(t, "green", "1", green))
 		if blue.runs() {
@@ -143,7 +148,7 @@ func (l logged) Write(line []byte) (int, error) {
 func TestReplacement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := make(logged, 10)
-		s := cluster.NewSet(slog.New(slog.NewTextHandler(lines, nil)))
+		s := cluster.NewSet[*cluster.Cluster](slog.New(slog.NewTextHandler(lines, nil)))
 		before, after := newFollowed(true), newFollowed(false)
 		apply(t, s, "", item(t, "blue", "1", before))
 		stop := run(t, s)
@@ -175,7 +180,7 @@ func TestReplacementLosesNothing(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		lines := make(logged, 10)
-		s := cluster.NewSet(slog.New(slog.NewTextHandler(lines, nil)))
+		s := cluster.NewSet[*cluster.Cluster](slog.New(slog.NewTextHandler(lines, nil)))
 		before, after := newFollowed(true), newFollowed(true)
 		lose(before, "mapUsers")
 		lose(after, "mapRoles", "mapUsers")
@@ -209,7 +214,7 @@ func TestEditsWhileReplacing(t *testing.T) {
 		"the removal":            {"", "", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := cluster.NewSet(nil)
+			s := cluster.NewSet[*cluster.Cluster](nil)
 			sources := map[string]*followed{"1": newFollowed(true), "2": newFollowed(false), "3": newFollowed(false)}
 			apply(t, s, "", item(t, "blue", "1", sources["1"]))
 			stop := run(t, s)
@@ -242,7 +247,7 @@ func TestEditsWhileReplacing(t *testing.T) {
 // and that new requests do not find it meanwhile.
 func TestRequestsKeepTheirCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := cluster.NewSet(nil)
+		s := cluster.NewSet[*cluster.Cluster](nil)
 		blue := newFollowed(true)
 		apply(t, s, "", item(t, "blue", "1", blue))
 		stop := run(t, s)
@@ -268,17 +273,17 @@ func TestRequestsKeepTheirCluster(t *testing.T) {
 // TestFailedApply checks that nothing changes if one cluster is invalid.
 func TestFailedApply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := cluster.NewSet(nil)
+		s := cluster.NewSet[*cluster.Cluster](nil)
 		blue := newFollowed(true)
 		apply(t, s, "blue", item(t, "blue", "1", blue))
 		stop := run(t, s)
 		broken := errors.New("broken")
-		fails := cluster.Item{ID: "red", New: func() (*cluster.Cluster, error) { return nil, broken }}
+		fails := setItem{ID: "red", New: func() (*cluster.Cluster, error) { return nil, broken }}
 		green := newFollowed(true)
-		if err := s.Apply([]cluster.Item{item(t, "blue", "2", newFollowed(true)), item(t, "green", "1", green), fails}, "green"); !errors.Is(err, broken) {
+		if err := s.Apply([]setItem{item(t, "blue", "2", newFollowed(true)), item(t, "green", "1", green), fails}, "green"); !errors.Is(err, broken) {
 			t.Errorf("the error is %v", err)
 		}
-		twice := []cluster.Item{item(t, "green", "1", green), item(t, "green", "2", green)}
+		twice := []setItem{item(t, "green", "1", green), item(t, "green", "2", green)}
 		if err := s.Apply(twice, ""); err == nil || !strings.Contains(err.Error(), `cluster "green" occurs twice`) {
 			t.Errorf("the error of two clusters with one ID is %v", err)
 		}
@@ -294,7 +299,7 @@ func TestFailedApply(t *testing.T) {
 // for a broken one.
 func TestStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := cluster.NewSet(nil)
+		s := cluster.NewSet[*cluster.Cluster](nil)
 		blue, green := newFollowed(false), newFollowed(false)
 		apply(t, s, "", item(t, "blue", "1", blue), item(t, "green", "1", green))
 		stop := run(t, s)
@@ -316,7 +321,7 @@ func TestStarted(t *testing.T) {
 // TestNoWrongAnswers changes, adds and removes clusters under load: every request gets
 // the answer of the cluster that it is for, or the cluster is unknown.
 func TestNoWrongAnswers(t *testing.T) {
-	s := cluster.NewSet(nil)
+	s := cluster.NewSet[*cluster.Cluster](nil)
 	apply(t, s, "", item(t, "kept", "1", newFollowed(true)))
 	ctx, cancel := context.WithCancel(t.Context())
 	var running, asking sync.WaitGroup
@@ -339,7 +344,7 @@ func TestNoWrongAnswers(t *testing.T) {
 		})
 	}
 	for n := range 300 {
-		items := []cluster.Item{item(t, "kept", "1", newFollowed(true)), item(t, "changed", fmt.Sprint(n), newFollowed(true))}
+		items := []setItem{item(t, "kept", "1", newFollowed(true)), item(t, "changed", fmt.Sprint(n), newFollowed(true))}
 		if n%2 == 0 {
 			items = append(items, item(t, "new", fmt.Sprint(n), newFollowed(true)))
 		}

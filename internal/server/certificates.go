@@ -17,8 +17,8 @@ func (c *Config) kubeconfigs(clusters *clusters) (written []settings.Kubeconfig)
 		written = append(written, c.Endpoint.Kubeconfig())
 	}
 	if clusters.several {
-		for _, own := range *clusters.settings.Load() {
-			written = append(written, c.Endpoint.KubeconfigsOf(own)...)
+		for _, own := range clusters.All() {
+			written = append(written, c.Endpoint.KubeconfigsOf(own.Settings)...)
 		}
 	}
 	return written

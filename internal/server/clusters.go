@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
-	"sync/atomic"
 
 	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/assembly"
@@ -29,15 +28,13 @@ const (
 // clusters are the clusters of a server: one with the settings of the flags, or those in
 // the configuration file, which may change while the server runs.
 type clusters struct {
-	*cluster.Set
+	*cluster.Set[*assembly.Parts]
 	assembly.Shared
 	// flags are the settings of the single cluster. Of several clusters they have only
 	// the trusted STS endpoint.
 	flags *settings.Cluster
 	// several is set if the clusters are those of the configuration file.
 	several bool
-	// settings are those of the clusters that were applied last, by ID.
-	settings atomic.Pointer[map[string]*settings.Cluster]
 	// writeKubeconfig writes the kubeconfig of a cluster's kube-apiserver. It is set once
 	// the server has a certificate.
 	writeKubeconfig func(*settings.Cluster) error
@@ -47,7 +44,7 @@ type clusters struct {
 // newClusters returns the clusters, without any yet.
 func newClusters(flags *settings.Cluster, log *slog.Logger) *clusters {
 	c := &clusters{
-		Set: cluster.NewSet(log), flags: flags, several: len(flags.General.File.Clusters) > 0,
+		Set: cluster.NewSet[*assembly.Parts](log), flags: flags, several: len(flags.General.File.Clusters) > 0,
 		writeKubeconfig: func(*settings.Cluster) error { return nil },
 	}
 	c.follower = file.Follow(file.Config{
@@ -71,14 +68,7 @@ func (c *clusters) assemble(ctx context.Context, shared assembly.Shared) error {
 		return c.apply(ctx, c.flags.General.File)
 	}
 	id := c.flags.General.ClusterID
-	c.settings.Store(&map[string]*settings.Cluster{id: c.flags})
-	return c.Apply([]cluster.Item{{ID: id, New: func() (*cluster.Cluster, error) {
-		made, err := shared.New(ctx, c.flags)
-		if err != nil {
-			return nil, err
-		}
-		return made.Cluster, nil
-	}}}, id)
+	return c.Apply([]cluster.Item[*assembly.Parts]{{ID: id, New: func() (*assembly.Parts, error) { return shared.New(ctx, c.flags) }}}, id)
 }
 
 // apply makes the server serve the clusters of a configuration file.
@@ -87,25 +77,25 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 	if err != nil {
 		return err
 	}
-	shared, byID, defaultID := c.Shared, map[string]*settings.Cluster{}, ""
+	shared, defaultID := c.Shared, ""
 	shared.Cache.Size = min(maxCached, max(minCached, allCached/len(all)))
-	var items []cluster.Item
+	var items []cluster.Item[*assembly.Parts]
 	for i, item := range read.Clusters {
-		if byID[item.ID] = all[i]; item.Default {
+		if item.Default {
 			defaultID = item.ID
 		}
-		items = append(items, cluster.Item{ID: item.ID, Version: item.Version, New: func() (*cluster.Cluster, error) {
+		items = append(items, cluster.Item[*assembly.Parts]{ID: item.ID, Version: item.Version, New: func() (*assembly.Parts, error) {
 			own := shared
 			own.Log = shared.Log.With("cluster", item.ID)
 			made, err := own.New(ctx, all[i])
 			if err == nil {
-				_ = c.Use(item.ID, func(served *cluster.Cluster) { made.Guard.Continue(assembly.PartsOf(served).Guard) })
+				_ = c.Use(item.ID, func(served *assembly.Parts) { made.Guard.Continue(served.Guard) })
 				err = c.writeKubeconfig(all[i])
 			}
 			if err != nil {
 				return nil, c.flags.General.Failed(item, err)
 			}
-			return made.Cluster, nil
+			return made, nil
 		}})
 	}
 	if err := c.Apply(items, defaultID); err != nil {
@@ -114,7 +104,6 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 	for _, own := range all {
 		own.General.Item = nil // its nodes take many times the memory of the text
 	}
-	c.settings.Store(&byID)
 	return nil
 }
 
@@ -122,7 +111,7 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 // there is no such cluster.
 func (c *clusters) judge(id string) (judging *admission.Guard) {
 	// Without the cluster, nothing judges.
-	_ = c.Use(id, func(served *cluster.Cluster) { judging = assembly.PartsOf(served).Guard.With(served.Sources()) })
+	_ = c.Use(id, func(served *assembly.Parts) { judging = served.Guard.With(served.Sources()) })
 	return judging
 }
 
@@ -184,12 +173,11 @@ func (c *clusters) rereaders() (files []rereader) {
 		files = append(files, c)
 	}
 	for _, followed := range c.All() {
-		parts := assembly.PartsOf(followed)
-		if parts.Modes != nil {
-			files = append(files, parts.Modes)
+		if followed.Modes != nil {
+			files = append(files, followed.Modes)
 		}
-		if parts.Clients != nil {
-			files = append(files, parts.Clients)
+		if followed.Clients != nil {
+			files = append(files, followed.Clients)
 		}
 		for _, s := range followed.Sources() {
 			if s, ok := s.(source.Rereader); ok {

@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/answer"
+	"github.com/kube-iam/authenticator/internal/assembly"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/place"
@@ -20,11 +22,8 @@ type explainer func(context.Context, explain.Question) (explain.Explanation, err
 // server waits for; empty if there is none.
 func (c *clusters) explainer(because, ready string) explainer {
 	return func(ctx context.Context, q explain.Question) (explanation explain.Explanation, err error) {
-		own := (*c.settings.Load())[c.idOf(q.Cluster)]
-		if own == nil {
-			return explanation, c.unknownCluster(q.Cluster)
-		}
-		err = c.Use(own.General.ClusterID, func(served *cluster.Cluster) {
+		err = c.Use(c.idOf(q.Cluster), func(served *assembly.Parts) {
+			own := served.Settings
 			facts := explain.Facts{
 				ClusterID: served.ID(), Partition: own.Partition, Regions: own.STSRegions,
 				From: "the running server", Because: because, DenyFile: place.DescribeDenyFile(&own.Mapping),
@@ -36,8 +35,11 @@ func (c *clusters) explainer(because, ready string) explainer {
 				facts.Sources = append(facts.Sources, described)
 			}
 			place.Adding(&facts, &own.Mapping, own.Partition, nil)
-			explanation = explain.New(facts, answer.Ask(ctx, served, q))
+			explanation = explain.New(facts, answer.Ask(ctx, served.Cluster, q))
 		})
+		if errors.Is(err, cluster.ErrUnknown) {
+			err = c.unknownCluster(q.Cluster)
+		}
 		return explanation, err
 	}
 }
@@ -53,14 +55,10 @@ func (c *Config) readiness() string {
 // idOf returns the ID of the cluster that a question is about. A server of one cluster
 // is asked about that one.
 func (c *clusters) idOf(asked string) string {
-	if id, ok := c.Find(asked); ok {
-		return id
+	if _, ok := c.Find(asked); !ok && !c.several {
+		return c.flags.General.ClusterID
 	}
-	if !c.several {
-		id, _ := c.Find("")
-		return id
-	}
-	return ""
+	return asked
 }
 
 // maxNamed is how many clusters an error names.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/assembly"
 	"github.com/kube-iam/authenticator/internal/backendmode"
-	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper"
@@ -32,7 +31,7 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 	row := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	if !clusters.several {
 		row("cluster ID", "%s", c.Cluster.General.ClusterID)
-		printSettings(row, &c.Cluster, clusters.Clusters()[0])
+		printSettings(row, clusters.Clusters()[0])
 	}
 	if c.Cluster.STSEndpoint != "" {
 		row("STS endpoint", "%s is trusted too", c.Cluster.STSEndpoint)
@@ -56,7 +55,7 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 	fallback, _ := clusters.Find("")
 	for _, planned := range clusters.Clusters() {
 		if clusters.several {
-			c.printCluster(row, (*clusters.settings.Load())[planned.ID()], planned, planned.ID() == fallback)
+			c.printCluster(row, planned, planned.ID() == fallback)
 		}
 		for _, s := range planned.Sources() {
 			row("source "+s.Name(), "%s", sourcePlan(s.Current()))
@@ -69,15 +68,15 @@ func (c *Config) printPlan(ctx context.Context, clusters *clusters, now time.Tim
 type rowFunc func(name, format string, args ...any)
 
 // printCluster prints the rows of one of several clusters, but for its sources.
-func (c *Config) printCluster(row rowFunc, s *settings.Cluster, planned *cluster.Cluster, isDefault bool) {
-	id := s.General.ClusterID
+func (c *Config) printCluster(row rowFunc, planned *assembly.Parts, isDefault bool) {
+	id, s := planned.ID(), planned.Settings
 	row("", "")
 	note := ""
 	if isDefault {
 		note = " (default)"
 	}
 	row("cluster", "%s%s", id, note)
-	printSettings(row, s, planned)
+	printSettings(row, planned)
 	if s.OwnKubeconfig != "" {
 		row("kubeconfig", "writes %s for %s", s.OwnKubeconfig, c.Endpoint.ClusterURL(id))
 	} else {
@@ -93,14 +92,15 @@ func printClients(row rowFunc, cas string) {
 	row("clients", "need a certificate of %s for reviews", cas)
 }
 
-func printSettings(row rowFunc, s *settings.Cluster, planned *cluster.Cluster) {
+func printSettings(row rowFunc, planned *assembly.Parts) {
+	s := planned.Settings
 	row("partition", "%s", s.Partition)
 	regions := "every region of the partition (--sts-region names fewer)"
 	if len(s.STSRegions) > 0 {
 		regions = strings.Join(s.STSRegions, ", ")
 	}
 	row("STS regions", "%s", regions)
-	printModes(row, s, assembly.PartsOf(planned).Modes)
+	printModes(row, s, planned.Modes)
 }
 
 func printOwners(row rowFunc, s *settings.Cluster) {

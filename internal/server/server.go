@@ -19,7 +19,6 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/certificate"
 	"github.com/kube-iam/authenticator/internal/cli"
-	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/decisions"
 	"github.com/kube-iam/authenticator/internal/health"
 	"github.com/kube-iam/authenticator/internal/httpserver"
@@ -256,13 +255,12 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 
 // recorded returns the function that decides about a token and keeps the decision.
 func recorded(clusters *clusters, recorder *decisions.Recorder) func(context.Context, string, string) (authn.Decision, error) {
-	return func(ctx context.Context, id, bearer string) (authn.Decision, error) {
-		decision, err := clusters.Authenticate(ctx, id, bearer)
-		if err == nil {
+	return func(ctx context.Context, id, bearer string) (decision authn.Decision, err error) {
+		err = clusters.Use(id, func(served *assembly.Parts) {
+			decision = served.Authenticate(ctx, bearer)
 			recorder.Record(id, decision)
-			// A cluster that is gone by now has no guard.
-			_ = clusters.Use(id, func(served *cluster.Cluster) { assembly.PartsOf(served).Guard.Observe(decision) })
-		}
+			served.Guard.Observe(decision)
+		})
 		return decision, err
 	}
 }
