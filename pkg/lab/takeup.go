@@ -31,6 +31,7 @@ func (l *Lab) takeUp(ctx context.Context) error {
 	if !ok || !killed.canBeTakenUp() || killed.Provider != l.config.Provider || len(l.config.Users) > 0 {
 		return l.claim.clear(ctx, l.config.Progress)
 	}
+	l.earlier = &killed // even if this lab gives up below: its files stay
 	if err := l.keepNodes(killed); err != nil {
 		return err
 	}
@@ -38,7 +39,6 @@ func (l *Lab) takeUp(ctx context.Context) error {
 		return fmt.Errorf("ending what a killed lab left: %w", err)
 	}
 	l.progress("resuming the lab that was killed (%s); to start from scratch, run %s first", killed.owner(), provider.Command(l.dir.Path(), "down"))
-	l.earlier = &killed
 	// If this lab is killed before it is ready, or does not come up, the next one needs these.
 	l.info.Complete = true
 	l.info.Endpoint, l.info.AWS, l.info.Webhook, l.info.OwnerARN = killed.Endpoint, killed.AWS, killed.Webhook, killed.OwnerARN

@@ -86,6 +86,9 @@ func TestTakeUpOtherNodes(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "use --control-planes 1 --nodes 2") || !strings.Contains(err.Error(), "run lab down --dir "+dir+" first)") {
 		t.Errorf("takeUp = %v", err)
 	}
+	if err := lab.stop(); err != nil {
+		t.Fatal(err)
+	}
 	if !slices.Contains(files(t, dir), infoFile) {
 		t.Error("the killed lab's files are gone")
 	}
