@@ -29,6 +29,8 @@ const maxAnswer = 64 << 10
 // A control serves a running lab's socket.
 type control struct {
 	server *http.Server
+	// end cancels the requests.
+	end context.CancelFunc
 	// served is closed once the server has ended.
 	served chan struct{}
 }
@@ -47,7 +49,11 @@ func (l *Lab) serveControl() {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	})
-	l.control = &control{server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, served: make(chan struct{})}
+	serving, end := context.WithCancel(context.Background())
+	l.control = &control{
+		server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return serving }},
+		end:    end, served: make(chan struct{}),
+	}
 	go l.control.serve(listener)
 }
 
@@ -56,8 +62,9 @@ func (c *control) serve(listener net.Listener) {
 	_ = c.server.Serve(listener) // it ends with the lab
 }
 
-// stop ends the server, and the restart that is under way.
+// stop ends the server, and tells the restart that is under way to end.
 func (c *control) stop() error {
+	c.end()
 	err := c.server.Close()
 	<-c.served
 	return err
@@ -80,6 +87,9 @@ func (l *Lab) Restart(ctx context.Context, parts ...string) error {
 	}
 	l.restarting.Lock()
 	defer l.restarting.Unlock()
+	if ctx.Err() != nil { // perhaps the lab has ended meanwhile
+		return context.Cause(ctx)
+	}
 	l.progress("restarting %s", strings.Join(parts, ", "))
 	if err := l.cluster.Restart(ctx, parts...); err != nil {
 		l.progress("restarting %s: %v", strings.Join(parts, ", "), err)

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kube-iam/authenticator/internal/unixsocket"
 	"github.com/kube-iam/authenticator/pkg/lab/internal/private/privatetest"
@@ -71,6 +73,52 @@ func TestRestart(t *testing.T) {
 	}
 	if err := RestartIn(t.Context(), dir); !errors.Is(err, unixsocket.ErrNoServer) {
 		t.Errorf("after its end: %v, want ErrNoServer", err)
+	}
+}
+
+// A slow is a cluster that takes a while to give up a restart.
+type slow struct {
+	provider.Cluster
+	begun, stopped chan struct{}
+	overtaken      bool
+}
+
+func (s *slow) Restart(ctx context.Context, _ ...string) error {
+	close(s.begun)
+	<-ctx.Done()
+	select {
+	case <-s.stopped:
+		s.overtaken = true
+	case <-time.After(100 * time.Millisecond):
+	}
+	return ctx.Err()
+}
+
+func (s *slow) Stop(bool) error {
+	close(s.stopped)
+	return nil
+}
+
+// TestStopDuringRestart checks that a lab that ends gives up a restart before it stops its
+// cluster, so that nothing starts again.
+func TestStopDuringRestart(t *testing.T) {
+	t.Parallel()
+	dir := privatetest.Path(t)
+	cluster := &slow{begun: make(chan struct{}), stopped: make(chan struct{})}
+	lab := &Lab{config: Config{Progress: io.Discard}, claim: claimed(t, dir), cluster: cluster, info: Info{Parts: []Part{{Name: "etcd"}}}}
+	lab.dir = lab.claim.dir
+	lab.serveControl()
+	restart := make(chan error, 1)
+	go func() { restart <- RestartIn(t.Context(), dir) }()
+	<-cluster.begun
+	if err := lab.stop(); err != nil {
+		t.Error(err)
+	}
+	if err := <-restart; err == nil {
+		t.Error("the restart succeeds")
+	}
+	if cluster.overtaken {
+		t.Error("the cluster stopped during the restart")
 	}
 }
 

@@ -328,6 +328,8 @@ func (l *Lab) stop() error {
 	if l.control != nil {
 		err = errors.Join(err, l.control.stop())
 	}
+	l.restarting.Lock() // a restart would start again what Stop ends
+	defer l.restarting.Unlock()
 	if l.cluster != nil {
 		err = errors.Join(err, l.cluster.Stop(!l.info.Running && (!l.gaveUp || l.takesUp())))
 	}
