@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -120,7 +121,8 @@ func (d *Dir) sweep(now time.Time) {
 // share a lock, so that the number of lock files is limited: a process must hold one
 // lock at most.
 func (d *Dir) Lock(ctx context.Context, key Key) (unlock func(), err error) {
-	lock := flock.New(filepath.Join(d.path, "lock-"+key.String()[:1]), flock.SetPermissions(0o600))
+	// Without O_NONBLOCK, opening a FIFO would wait forever.
+	lock := flock.New(filepath.Join(d.path, "lock-"+key.String()[:1]), flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDONLY|syscall.O_NONBLOCK))
 	waiting, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	if _, err := lock.TryLockContext(waiting, poll); err != nil {

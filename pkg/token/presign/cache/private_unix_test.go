@@ -85,6 +85,23 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestLockOfAFIFO checks that a FIFO does not keep anybody from signing in.
+func TestLockOfAFIFO(t *testing.T) {
+	t.Parallel()
+	dir := open(t)
+	path := filepath.Join(dir.path, "lock-0")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(5*time.Second, func() { _ = os.WriteFile(path, nil, 0o600) }) // ends the wait
+	if unlock, err := dir.Lock(t.Context(), Key{}); err == nil {
+		unlock()
+	}
+	if !late.Stop() {
+		t.Error("it waits for a writer")
+	}
+}
+
 func TestAnotherOwner(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
