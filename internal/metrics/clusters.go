@@ -43,7 +43,7 @@ func newClusters(r *exposition.Registry) *clusters {
 		reviews:     r.Family(exposition.Counter, "cluster_reviews_total", "TokenReviews decided, by cluster and result.", "cluster", "result"),
 		dynamic:     gauge("dynamic_file_enabled", "1 if backend DynamicFile is in force in a cluster, alone or with others."),
 		dynamicOnly: gauge("dynamic_file_only", "1 if backend DynamicFile alone is in force in every cluster."),
-		ready:       gauge("cluster_ready", "1 if the server has read all mappings of the cluster.", "cluster"),
+		ready:       gauge("cluster_ready", "1 if the server has read all mappings of the cluster and the CAs of its clients.", "cluster"),
 		counts:      newCounts(r),
 	}
 	r.Collect(c.collect)
