@@ -46,6 +46,9 @@ type Item[C Served] struct {
 	Version string
 	// New returns a new cluster with the settings.
 	New func() (C, error)
+	// Begin is called once the new clusters of all items were created, before the new one
+	// of this item is served. Nil does nothing.
+	Begin func() error
 }
 
 // A Set is the clusters of a server. It can change while the server runs: a lookup
@@ -166,6 +169,7 @@ func (s *Set[C]) Apply(items []Item[C], defaultID string) error {
 // create returns the clusters of the items, and creates those that changed.
 func (s *Set[C]) create(items []Item[C]) (map[string]*member[C], error) {
 	wanted := map[string]*member[C]{}
+	var begin []func() error
 	var errs []error
 	for _, item := range items {
 		if wanted[item.ID] != nil {
@@ -180,8 +184,17 @@ func (s *Set[C]) create(items []Item[C]) (map[string]*member[C], error) {
 				continue
 			}
 			m = &member[C]{cluster: created, version: item.Version, idle: make(chan struct{})}
+			if item.Begin != nil {
+				begin = append(begin, item.Begin)
+			}
 		}
 		wanted[item.ID] = m
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	for _, f := range begin {
+		errs = append(errs, f())
 	}
 	return wanted, errors.Join(errs...)
 }

@@ -280,8 +280,14 @@ func TestFailedApply(t *testing.T) {
 		broken := errors.New("broken")
 		fails := setItem{ID: "red", New: func() (*cluster.Cluster, error) { return nil, broken }}
 		green := newFollowed(true)
-		if err := s.Apply([]setItem{item(t, "blue", "2", newFollowed(true)), item(t, "green", "1", green), fails}, "green"); !errors.Is(err, broken) {
+		begun := item(t, "blue", "2", newFollowed(true))
+		begun.Begin = func() error { t.Error("a cluster begins although another cannot be created"); return nil }
+		if err := s.Apply([]setItem{begun, item(t, "green", "1", green), fails}, "green"); !errors.Is(err, broken) {
 			t.Errorf("the error is %v", err)
+		}
+		begun.Begin = func() error { return broken }
+		if err := s.Apply([]setItem{begun}, "blue"); !errors.Is(err, broken) {
+			t.Errorf("the error of a cluster that cannot begin is %v", err)
 		}
 		twice := []setItem{item(t, "green", "1", green), item(t, "green", "2", green)}
 		if err := s.Apply(twice, ""); err == nil || !strings.Contains(err.Error(), `cluster "green" occurs twice`) {

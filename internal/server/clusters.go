@@ -88,14 +88,16 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 			own := shared
 			own.Log = shared.Log.With("cluster", item.ID)
 			made, err := own.New(ctx, all[i])
-			if err == nil {
-				_ = c.Use(item.ID, func(served *assembly.Parts) { made.Guard.Continue(served.Guard) })
-				err = c.writeKubeconfig(all[i])
-			}
 			if err != nil {
 				return nil, c.flags.General.Failed(item, err)
 			}
+			_ = c.Use(item.ID, func(served *assembly.Parts) { made.Guard.Continue(served.Guard) })
 			return made, nil
+		}, Begin: func() error {
+			if err := c.writeKubeconfig(all[i]); err != nil {
+				return c.flags.General.Failed(item, err)
+			}
+			return nil
 		}})
 	}
 	if err := c.Apply(items, defaultID); err != nil {
