@@ -11,6 +11,7 @@ import (
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/lockout"
+	"github.com/kube-iam/authenticator/internal/settings"
 	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/internal/source/configmap"
 	"github.com/kube-iam/authenticator/internal/source/crd"
@@ -43,6 +44,13 @@ func (g *Guard) With(sources []source.Source) *admission.Guard {
 			judged.MappingEdit = func(old, updated *unstructured.Unstructured) (admission.MappingEdit, bool) {
 				edit, read := s.Edit(old, updated)
 				return admission.MappingEdit(edit), read
+			}
+		case *source.Missing: // judges as a source that is not read yet
+			switch s.Name() {
+			case settings.BackendEKSConfigMap:
+				judged.Reading, judged.AWSAuth = func() *awsauth.Result { return nil }, g.besides(sources, i)
+			case settings.BackendCRD:
+				judged.MappingEdit = func(_, _ *unstructured.Unstructured) (edit admission.MappingEdit, read bool) { return edit, false }
 			}
 		}
 	}

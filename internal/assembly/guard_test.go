@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -48,7 +49,8 @@ func TestGuardFollowsTheSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	mapping := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "x"}}}
-	for _, sources := range [][]source.Source{nil, {awsAuth}, {awsAuth, mappings}} {
+	missing := func(name string) source.Source { return source.NewMissing(name, errors.New("no such file")) }
+	for _, sources := range [][]source.Source{nil, {awsAuth}, {awsAuth, mappings}, {awsAuth, missing(settings.BackendCRD)}} {
 		// It is not read yet, so that a guard of it cannot judge.
 		if _, err := guarding.With(sources).Judge(admission.Edit{Name: "iamidentitymapping/x", Old: mapping}); (err != nil) != (len(sources) == 2) {
 			t.Errorf("%d sources: an edit of an IAMIdentityMapping: %v", len(sources), err)
@@ -57,7 +59,7 @@ func TestGuardFollowsTheSources(t *testing.T) {
 	for _, test := range []struct {
 		sources []source.Source
 		refused bool
-	}{{nil, false}, {[]source.Source{awsAuth}, true}, {nil, false}} {
+	}{{nil, false}, {[]source.Source{awsAuth}, true}, {[]source.Source{missing(settings.BackendEKSConfigMap)}, true}, {nil, false}} {
 		verdict, err := guarding.With(test.sources).Judge(admission.Edit{Name: kube.AWSAuth, Old: old})
 		if err != nil || verdict.Refused() != test.refused {
 			t.Errorf("%d sources: refused is %v, want %v (%v)", len(test.sources), verdict.Refused(), test.refused, err)
