@@ -262,7 +262,9 @@ func (f *File) readReservedPrefixes(name string, value *yaml.Node) error {
 				reserved.Source, err = stringValue(key.Value, value)
 			case "usernameprefixreservelist":
 				if value.Kind == yaml.ScalarNode && value.Tag != "!!null" {
-					reserved.Prefixes = strings.Split(value.Value, ",")
+					for prefix := range strings.SplitSeq(value.Value, ",") {
+						reserved.Prefixes = append(reserved.Prefixes, strings.TrimSpace(prefix))
+					}
 				} else if value.Kind != yaml.ScalarNode {
 					reserved.Prefixes, err = stringList(key.Value, value)
 				}

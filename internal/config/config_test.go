@@ -53,6 +53,8 @@ func TestReservedPrefixes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"[{backendmode: A, usernamePrefixReserveList: [x, 5]}, {backendMode: B, usernamePrefixReserveList: [y]}]", `A ["x" "5"] B ["y"]`},
 		{"{backendmode: A, usernamePrefixReserveList: 'x,y'}", `A ["x" "y"]`},
+		{"{backendmode: A, usernamePrefixReserveList: 'x, y'}", `A ["x" "y"]`},
+		{"{backendmode: A, usernamePrefixReserveList: 'x, '}", "line 2: server.reservedPrefixConfig: backendMode and usernamePrefixReserveList must not be empty"},
 		{"null", ""},
 		{"''", ""},
 		{"[]", ""},

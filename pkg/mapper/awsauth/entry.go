@@ -120,7 +120,7 @@ func arnOf(item *yaml.Node) string {
 }
 
 // bounded cuts a text to the length of the longest ARN.
-func bounded(text string) string { return text[:min(len(text), maxARN)] }
+func bounded(text string) string { return cut(text, maxARN) }
 
 // arnFields returns the ARN field of a section's entries, and that of the other
 // section's entries.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
@@ -213,6 +214,25 @@ func TestLineOfTooManyGroups(t *testing.T) {
 		result, err := awsauth.ParseFile([]byte(file), nil, awsauth.Options{})
 		if err != nil || len(result.Problems) != 1 || !strings.HasPrefix(result.Problems[0].Message, want) {
 			t.Errorf("%+v, %v, want %s", result, err, want)
+		}
+	}
+}
+
+// TestTextsAreCutBetweenCharacters checks that what is quoted of a long text has no part of
+// a character.
+func TestTextsAreCutBetweenCharacters(t *testing.T) {
+	for lead := range 3 {
+		long := strings.Repeat("x", lead) + strings.Repeat("語", 3000)
+		for _, text := range []string{"- rolearn: " + long + "\n  username: a\n", "- rolearn: " + role + long + "/b\n  username: a\n", "- " + long + "\n", "- rolearn: " + role + "A\n  " + long + ": b\n"} {
+			result := awsauth.Parse(map[string]string{"mapRoles": text}, nil, options())
+			if len(result.Problems) == 0 {
+				t.Errorf("%.40s: no problem", text)
+			}
+			for _, p := range result.Problems {
+				if !utf8.ValidString(p.Message+p.Fix+p.Effect+p.Principal) || strings.Contains(p.String(), `\x`) {
+					t.Errorf("%.40s: %s", text, p)
+				}
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package awsauth
 import (
 	"fmt"
 	"iter"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -86,5 +87,10 @@ func quoted(text string) string {
 
 func shortened(text string) string {
 	const limit = 120
-	return text[:min(len(text), limit)]
+	return cut(text, limit)
+}
+
+// cut returns at most so many bytes of a text, and no part of a character.
+func cut(text string, limit int) string {
+	return strings.ToValidUTF8(text[:min(len(text), limit)], "")
 }

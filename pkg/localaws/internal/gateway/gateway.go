@@ -153,12 +153,16 @@ func (g *Gateway) transact(c call, run func(*account.Tx) error) (change uint64, 
 	case <-c.request.Context().Done():
 		return 0, fmt.Errorf("waiting for other work: %w", c.request.Context().Err())
 	}
-	err = work.Do()
-	<-g.working
-	if err != nil {
+	if err := g.do(work); err != nil {
 		return 0, err
 	}
 	return g.accounts.Default().Do(c.Call, run)
+}
+
+// do does a work, and makes room for the next, also after a panic.
+func (g *Gateway) do(work *api.Work) error {
+	defer func() { <-g.working }()
+	return work.Do()
 }
 
 // home returns the ID of the account that a call is made in: that of the key or, for an
