@@ -22,12 +22,11 @@ const (
 	linesTimeout = time.Second
 )
 
-// lines writes a log so that goroutines that log do not wait for each other. A line
-// is written at once, or within linesPeriod of the previous line.
+// lines writes a log so that no goroutine that logs waits for the writer. A line is
+// written at once, or within linesPeriod of the previous line.
 //
-// If the writer blocks, as an unread pipe does, one goroutine waits for it and the
-// others continue, because people must still be able to sign in. Their lines are
-// kept, and those beyond maxPending are dropped and counted.
+// If the writer blocks, as an unread pipe does, people must still be able to sign in, and
+// the server to stop: lines are kept, and those beyond maxPending are dropped and counted.
 type lines struct {
 	w io.Writer
 	// report logs how many lines were dropped.
@@ -62,43 +61,35 @@ func (l *lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// flush writes the pending lines, unless a timer is scheduled to do so or another
-// goroutine is writing.
+// flush has a timer write the pending lines, unless one does already.
 func (l *lines) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.scheduled {
-		return
-	}
-	if wait := time.Until(l.next); wait > 0 {
-		l.schedule(wait)
-		return
-	}
-	select {
-	case l.writing <- struct{}{}:
-		l.write()
-		<-l.writing
-		// A goroutine that logs writes once: it must not go on for as long as others
-		// log faster than the writer writes.
-		if l.hasPending() {
-			l.schedule(linesPeriod)
-		}
-	default:
+	if !l.scheduled && len(l.writing) == 0 {
+		l.schedule(time.Until(l.next))
 	}
 }
 
-// schedule makes a timer flush the lines. The caller holds mu.
+// schedule has a timer write the lines. The caller holds mu.
 func (l *lines) schedule(wait time.Duration) {
 	l.scheduled = true
 	time.AfterFunc(wait, l.expire)
 }
 
-// expire flushes the lines when the timer fires.
+// expire writes the lines when the timer fires.
 func (l *lines) expire() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.scheduled = false
-	l.mu.Unlock()
-	l.flush()
+	select {
+	case l.writing <- struct{}{}:
+		l.write()
+		<-l.writing
+		if l.hasPending() {
+			l.schedule(linesPeriod)
+		}
+	default:
+	}
 }
 
 func (l *lines) hasPending() bool { return len(l.pending) > 0 || l.lost > 0 }
