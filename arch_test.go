@@ -80,7 +80,7 @@ func leaves() map[string][]string {
 		"internal/decisions":      ours("internal/authn", "internal/skew", "pkg/mapper"),
 		"internal/decisions/pods": ours("internal/cli", "internal/decisions"),
 		"internal/unixsocket":     ours("internal/file"),
-		"internal/deny":           ours("internal/file", "pkg/identity", "pkg/mapper"),
+		"internal/deny":           ours("internal/file", "pkg/identity", "pkg/mapper", "pkg/partition"),
 		"internal/limit":          ours("pkg/identity", "pkg/token", "pkg/token/verify"),
 		"internal/skew":           ours("pkg/token", "pkg/token/verify"),
 		"internal/authn":          append(ours("internal/limit", "internal/skew", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"), "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
+	"github.com/kube-iam/authenticator/pkg/partition"
 )
 
 // Source is the name of the deny file in rules.
@@ -32,9 +33,11 @@ var uniqueID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 
 // parse parses a deny file: one entry a line, with comments after #. One bad line
 // makes the whole file invalid, since an entry that denies nobody would go unnoticed.
+// Editors may begin the file with a byte order mark, or end its lines with CR.
 func parse(content []byte) (list, error) {
 	entries, number := list{}, 0
-	for line := range strings.Lines(string(content)) {
+	text := strings.TrimPrefix(string(content), "\ufeff")
+	for line := range strings.Lines(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)) {
 		number++
 		text, _, _ := strings.Cut(line, "#")
 		if text = strings.TrimSpace(text); text == "" {
@@ -73,7 +76,20 @@ func parseEntry(text string) (string, error) {
 	case strings.ContainsAny(text, "*?"):
 		return "", fmt.Errorf("%.*q has a wildcard, but ARNs match as a whole: write each principal", maxShown, text)
 	}
+	if _, err := partition.Named(strings.Split(text, ":")[1]); err != nil {
+		return "", fmt.Errorf("%.*q would deny nobody: %w", maxShown, text, err)
+	}
+	name := text[strings.LastIndexAny(text, "/:")+1:]
+	if i := strings.IndexFunc(name, isForeign); i >= 0 {
+		return "", fmt.Errorf("%.*q would deny nobody: IAM does not allow %q in names", maxShown, text, name[i])
+	}
 	return strings.ToLower(text), nil
+}
+
+// isForeign reports whether a character cannot be in the name of a user or role.
+func isForeign(c rune) bool {
+	isLetterOrDigit := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+	return !isLetterOrDigit && !strings.ContainsRune("+=,.@_-", c)
 }
 
 // denies returns the rule that denies a principal, and reports whether there is one.
