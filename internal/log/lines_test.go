@@ -35,7 +35,7 @@ func TestLogIsWrittenAtOnce(t *testing.T) {
 			defer flush()
 			started := time.Now()
 			log.With("a", 1).WithGroup("g").Info("one", "b", 2)
-			time.Sleep(1) // the clock stands still until the line is written
+			time.Sleep(time.Nanosecond) // the clock stands still until the line is written
 			synctest.Wait()
 			if text := out.text.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "one") || time.Since(started) > 1 {
 				t.Errorf("%s: %q after %s", format, text, time.Since(started))
@@ -215,7 +215,7 @@ func TestLinesAreWrittenTogether(t *testing.T) {
 		for n := range 100 {
 			log.Info(fmt.Sprint(n))
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		log.Info("in the same period")
 		if count, lines := out.counts(); count != 1 || lines != 100 {
