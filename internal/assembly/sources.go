@@ -3,7 +3,6 @@ package assembly
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -74,14 +73,6 @@ func (s Sources) newConfigMap(ctx context.Context, options awsauth.Options) (sou
 	})
 }
 
-// unusable returns the error of the kubeconfig, if one is named.
-func (s Sources) unusable(err error) error {
-	if s.Mapping.Kubeconfig == "" {
-		return err
-	}
-	return cli.Usagef("--kubeconfig: %w", err)
-}
-
 func (s Sources) newCRD(ctx context.Context, options awsauth.Options) (source.Source, error) {
 	config, err := kube.RESTConfig(ctx, s.Mapping.Kubeconfig, s.Mapping.Master)
 	if err != nil {
@@ -91,6 +82,14 @@ func (s Sources) newCRD(ctx context.Context, options awsauth.Options) (source.So
 		REST: config, Options: options, ReservedPrefixes: s.Reserved[options.Source],
 		OnFailure: s.Metrics.ObserveWatchFailure(), OnEdit: s.Metrics.ObserveLosses(s.General.ClusterID), Log: s.Log,
 	})
+}
+
+// unusable returns the error of the kubeconfig, if one is named.
+func (s Sources) unusable(err error) error {
+	if s.Mapping.Kubeconfig == "" {
+		return err
+	}
+	return cli.Usagef("--kubeconfig: %w", err)
 }
 
 func (s Sources) newDynamicFile(ctx context.Context, options awsauth.Options) (source.Source, error) {
@@ -190,54 +189,6 @@ func (s Sources) copied() Sources {
 	general, mapping := *s.General, *s.Mapping
 	s.General, s.Mapping = &general, &mapping
 	return s
-}
-
-// readsFile reports whether a source cannot be made without a file that the settings name.
-func (s Sources) readsFile(name string) bool {
-	switch name {
-	case settings.BackendEKSConfigMap, settings.BackendCRD:
-		return s.Mapping.Kubeconfig != ""
-	default:
-		return name == settings.SourceAWSAuthFile
-	}
-}
-
-// retryPeriod is how often a source whose file is missing is tried again.
-const retryPeriod = 10 * time.Second
-
-// create returns the function that puts a source in the place of what represents it, once
-// it can be made.
-func (s Sources) create(missing *source.Missing) func(context.Context, *cluster.Cluster) {
-	s = s.copied()
-	s.General.Item = nil // no such source is made of its nodes, which take many times the memory of the text
-	return func(ctx context.Context, c *cluster.Cluster) {
-		retry := time.NewTicker(retryPeriod)
-		defer retry.Stop()
-		for logged := ""; ; {
-			made, err := s.New(ctx, missing.Name())
-			if err == nil {
-				c.Replace(missing, made)
-				return
-			}
-			if ctx.Err() != nil {
-				return // which is no fault of the file
-			}
-			missing.Fail(err)
-			if now := err.Error(); now != logged {
-				logged = now
-				s.Log.Error("a file of the cluster cannot be used: the cluster is not ready until it can", "source", missing.Name(), "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-retry.C:
-			case <-missing.Again():
-			}
-			if !slices.Contains(c.Sources(), source.Source(missing)) {
-				return // the backend mode has another source by now
-			}
-		}
-	}
 }
 
 // Denied returns the deny file of settings; nil if there is none.

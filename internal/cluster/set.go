@@ -263,7 +263,7 @@ func (s *Set[C]) replaceWith(ctx context.Context, m *member[C]) {
 		}
 		if !late && time.Since(began) >= patience {
 			late = true
-			s.log.Error("a changed cluster cannot read its sources: its old settings stay in force until it can", "cluster", m.cluster.ID(), "error", err)
+			s.log.Error("a changed cluster is not ready: its old settings stay in force until it is", "cluster", m.cluster.ID(), "error", err)
 		}
 		select {
 		case <-ctx.Done():

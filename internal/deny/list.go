@@ -76,12 +76,13 @@ func parseEntry(text string) (string, error) {
 	case strings.ContainsAny(text, "*?"):
 		return "", fmt.Errorf("%.*q has a wildcard, but ARNs match as a whole: write each principal", maxShown, text)
 	}
-	if _, err := partition.Named(strings.Split(text, ":")[1]); err != nil {
+	if _, err := partition.Named(strings.ToLower(strings.Split(text, ":")[1])); err != nil {
 		return "", fmt.Errorf("%.*q would deny nobody: %w", maxShown, text, err)
 	}
-	name := text[strings.LastIndexAny(text, "/:")+1:]
-	if i := strings.IndexFunc(name, isForeign); i >= 0 {
-		return "", fmt.Errorf("%.*q would deny nobody: IAM does not allow %q in names", maxShown, text, name[i])
+	for _, c := range text[strings.LastIndexAny(text, "/:")+1:] {
+		if isForeign(c) {
+			return "", fmt.Errorf("%.*q would deny nobody: IAM does not allow %q in names", maxShown, text, c)
+		}
 	}
 	return strings.ToLower(text), nil
 }
