@@ -89,7 +89,7 @@ func (e edited) Current() source.Snapshot { return source.Snapshot{Table: e.tabl
 func (g *Guard) Continue(before *Guard) { g.nodes = before.nodes }
 
 // Observe remembers which node roles are in use.
-func (g *Guard) Observe(decision authn.Decision) {
+func (g *Guard) Observe(decision *authn.Decision) {
 	if decision.Outcome == authn.Mapped && slices.Contains(decision.User.Groups, mapper.NodesGroup) && strings.HasPrefix(decision.User.Username, "system:node:") {
 		g.nodes.SignedIn(decision.Identity.Principal(), decision.User.Username)
 	}

@@ -126,7 +126,7 @@ func New(config Config) (*Authenticator, error) {
 }
 
 // Authenticate decides about a token.
-func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decision {
+func (a *Authenticator) Authenticate(ctx context.Context, bearer string) *Decision {
 	started := a.config.Now()
 	decision := a.decide(ctx, bearer, started, nil)
 	decision.Time = a.config.Now()
@@ -134,7 +134,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) Decisio
 	if decision.Outcome != Mapped {
 		decision.identify()
 	}
-	a.audit.write(ctx, &decision)
+	a.audit.write(ctx, decision)
 	return decision
 }
 
@@ -143,7 +143,7 @@ func (a *Authenticator) Flush() { a.audit.quota.summarize() }
 
 // decide decides about a token. A trace makes it ask STS even about a token in the
 // cache, but changes nothing else.
-func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time, trace *mapper.Trace) Decision {
+func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time, trace *mapper.Trace) *Decision {
 	// A token in the cache was already parsed, and leaves the cache when it expires.
 	key := a.keys.key(bearer)
 	if trace == nil {
@@ -152,7 +152,7 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 			decision.Cached = true
 			if err != nil { // the cache has only the refusal
 				if request, err := token.Parse(bearer, a.config.Hosts, now); err == nil {
-					a.describe(&decision, request, now)
+					a.describe(decision, request, now)
 				}
 			}
 			return decision
@@ -169,15 +169,15 @@ func (a *Authenticator) decide(ctx context.Context, bearer string, now time.Time
 		a.config.SignedIn(a.config.ClusterID, request)
 	}
 	if err != nil {
-		a.describe(&decision, request, now)
+		a.describe(decision, request, now)
 	}
 	return decision
 }
 
 // conclude returns the decision for the result of a verification.
-func (a *Authenticator) conclude(ctx context.Context, id identity.Identity, err error, trace *mapper.Trace) Decision {
+func (a *Authenticator) conclude(ctx context.Context, id identity.Identity, err error, trace *mapper.Trace) *Decision {
 	if err != nil {
-		return Decision{Outcome: verifyOutcome(err), Err: err, Reason: verifyReason(err)}
+		return &Decision{Outcome: verifyOutcome(err), Err: err, Reason: verifyReason(err)}
 	}
 	d := a.resolve(ctx, id.Principal(), trace)
 	d.Identity = id
@@ -194,21 +194,21 @@ func (a *Authenticator) verify(ctx context.Context, key cacheKey, request token.
 }
 
 // resolve maps a principal.
-func (a *Authenticator) resolve(ctx context.Context, id identity.Principal, trace *mapper.Trace) Decision {
+func (a *Authenticator) resolve(ctx context.Context, id identity.Principal, trace *mapper.Trace) *Decision {
 	scrubbed := slices.Contains(a.config.ScrubbedAccounts, id.AccountID)
 	match, ok, err := a.config.Mapper.Map(ctx, id, trace)
 	denied, isDenied := errors.AsType[*mapper.DeniedError](err)
 	switch {
 	case isDenied:
-		return Decision{Outcome: Denied, Scrubbed: scrubbed, Rule: denied.Rule, Err: err, Reason: reason(id, scrubbed, denied.Reason)}
+		return &Decision{Outcome: Denied, Scrubbed: scrubbed, Rule: denied.Rule, Err: err, Reason: reason(id, scrubbed, denied.Reason)}
 	case err != nil:
-		return Decision{Outcome: MappingUnknown, Scrubbed: scrubbed, Err: err}
+		return &Decision{Outcome: MappingUnknown, Scrubbed: scrubbed, Err: err}
 	case !ok:
-		return Decision{Outcome: Unmapped, Scrubbed: scrubbed, Foreign: !a.config.NamesAccount(id.AccountID), Err: errUnmapped, Reason: reason(id, scrubbed, errUnmapped.Error())}
+		return &Decision{Outcome: Unmapped, Scrubbed: scrubbed, Foreign: !a.config.NamesAccount(id.AccountID), Err: errUnmapped, Reason: reason(id, scrubbed, errUnmapped.Error())}
 	case match.Username == "":
-		return Decision{Outcome: Denied, Scrubbed: scrubbed, Rule: match.Rule, Err: errNoUsername, Reason: reason(id, scrubbed, errNoUsername.Error())}
+		return &Decision{Outcome: Denied, Scrubbed: scrubbed, Rule: match.Rule, Err: errNoUsername, Reason: reason(id, scrubbed, errNoUsername.Error())}
 	}
-	return Decision{Outcome: Mapped, Scrubbed: scrubbed, Rule: match.Rule, User: newUser(id, match, scrubbed)}
+	return &Decision{Outcome: Mapped, Scrubbed: scrubbed, Rule: match.Rule, User: newUser(id, match, scrubbed)}
 }
 
 var (

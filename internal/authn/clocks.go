@@ -11,8 +11,8 @@ import (
 )
 
 // reject returns the decision about a token that is invalid without asking STS.
-func (a *Authenticator) reject(bearer string, err error, now time.Time) Decision {
-	d := Decision{Outcome: parseOutcome(err), Err: err}
+func (a *Authenticator) reject(bearer string, err error, now time.Time) *Decision {
+	d := &Decision{Outcome: parseOutcome(err), Err: err}
 	if isTime(err) {
 		parts, _ := token.Inspect(bearer, a.config.Hosts, now) // the same error
 		d.Claim = a.claim(parts)

@@ -35,7 +35,7 @@ func (a *Authenticator) Explain(ctx context.Context, bearer string) Explained {
 	if isTime(err) {
 		a.config.Clocks.Compare(ctx, origin)
 	}
-	e.Token, e.Decision = parts, a.decide(ctx, bearer, now, &e.Trace)
+	e.Token, e.Decision = parts, *a.decide(ctx, bearer, now, &e.Trace)
 	if e.Clocks = e.Decision.Clocks; e.Clocks == nil && !parts.Signed.IsZero() {
 		if reading := a.config.Clocks.Read(origin, parts.Signed, now); reading.Fault() != skew.None {
 			e.Clocks = &reading
@@ -51,7 +51,7 @@ func (a *Authenticator) Explain(ctx context.Context, bearer string) Explained {
 func (a *Authenticator) ExplainPrincipal(ctx context.Context, principal identity.Principal) Explained {
 	e := Explained{Principal: principal}
 	now := a.config.Now()
-	e.Decision = a.resolve(ctx, principal, &e.Trace)
+	e.Decision = *a.resolve(ctx, principal, &e.Trace)
 	e.Decision.Duration = a.config.Now().Sub(now)
 	return e
 }

@@ -48,7 +48,7 @@ func TestExplainDecidesAsAuthenticate(t *testing.T) {
 			// An explanation is not a decision: it has no ID.
 			want.Reason = strings.TrimSuffix(want.Reason, " (decision "+want.ID+")")
 			want.ID, want.Time = "", time.Time{}
-			if diff := cmp.Diff(want, got.Decision, cmp.AllowUnexported(identity.Identity{}), cmpopts.EquateErrors()); diff != "" {
+			if diff := cmp.Diff(*want, got.Decision, cmp.AllowUnexported(identity.Identity{}), cmpopts.EquateErrors()); diff != "" {
 				t.Errorf("(-decided +explained)\n%s", diff)
 			}
 			if !got.IsToken || got.Principal != test.ofWhom || len(got.Trace.Tried) != test.tried {

@@ -167,7 +167,7 @@ func (c *Cluster) VerifyClient(connection *tls.ConnectionState) error {
 }
 
 // Authenticate decides about a token.
-func (c *Cluster) Authenticate(ctx context.Context, bearer string) authn.Decision {
+func (c *Cluster) Authenticate(ctx context.Context, bearer string) *authn.Decision {
 	decision := c.authenticator.Authenticate(ctx, bearer)
 	c.decided[decision.Outcome].Add(1)
 	if decision.Outcome == authn.Unmapped && !decision.Foreign && !decision.Scrubbed {

@@ -52,11 +52,11 @@ func NewRecorder() *Recorder {
 }
 
 // Record keeps a decision, unless its account is scrubbed.
-func (r *Recorder) Record(clusterID string, d authn.Decision) {
+func (r *Recorder) Record(clusterID string, d *authn.Decision) {
 	if d.Scrubbed {
 		return
 	}
-	e := newEntry(clusterID, &d)
+	e := newEntry(clusterID, d)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ring := r.rings[d.Outcome]

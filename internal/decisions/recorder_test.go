@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const account = "231144931069"
 
 // about returns a decision about a session of a role.
-func about(t testing.TB, outcome authn.Outcome, role, session string) authn.Decision {
+func about(t testing.TB, outcome authn.Outcome, role, session string) *authn.Decision {
 	t.Helper()
 	id, err := identity.Proven(identity.Answer{
 		Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/" + role + "/" + session, UserID: "AROAEXAMPLE:" + session,
@@ -32,7 +32,7 @@ func about(t testing.TB, outcome authn.Outcome, role, session string) authn.Deci
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := authn.Decision{Outcome: outcome, Identity: id, Time: time.Now(), Duration: time.Millisecond}
+	d := &authn.Decision{Outcome: outcome, Identity: id, Time: time.Now(), Duration: time.Millisecond}
 	if outcome == authn.Mapped {
 		d.User = authn.User{Username: session, Groups: []string{"people"}}
 		d.Rule = mapper.Rule{Source: "EKSConfigMap", Section: "mapRoles", Line: 7}
@@ -43,8 +43,8 @@ func about(t testing.TB, outcome authn.Outcome, role, session string) authn.Deci
 }
 
 // unproven returns a decision about a token of a key that STS did not verify.
-func unproven(outcome authn.Outcome, key string) authn.Decision {
-	return authn.Decision{
+func unproven(outcome authn.Outcome, key string) *authn.Decision {
+	return &authn.Decision{
 		Outcome: outcome, Time: time.Now(), ID: fmt.Sprintf("%08d", rand.IntN(1e8)), Err: errors.New("because"),
 		Claim: &authn.Claim{AccessKeyID: key, Region: "eu-west-2", Host: "sts.eu-west-2.amazonaws.com"},
 	}
@@ -55,7 +55,7 @@ func unproven(outcome authn.Outcome, key string) authn.Decision {
 func TestNothingPushesOutAPerson(t *testing.T) {
 	const flood = 5000
 	r := decisions.NewRecorder()
-	var people []authn.Decision
+	var people []*authn.Decision
 	for _, outcome := range []authn.Outcome{authn.Unmapped, authn.Denied, authn.MappingUnknown} {
 		people = append(people, about(t, outcome, "people", "bob"))
 	}

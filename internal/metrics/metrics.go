@@ -106,7 +106,7 @@ func (m *Metrics) Track() (done func()) {
 }
 
 // Observe counts a decision.
-func (m *Metrics) Observe(d authn.Decision) {
+func (m *Metrics) Observe(d *authn.Decision) {
 	m.latency.With(string(d.Outcome)).Observe(d.Duration.Seconds())
 	if d.Cached {
 		m.cacheHits.Inc()
@@ -122,7 +122,7 @@ func (m *Metrics) ObserveMalformedRequest() {
 // too.
 func (m *Metrics) ObserveTurnedAway() {
 	m.turnedAway.Inc()
-	m.Observe(authn.Decision{Outcome: authn.Saturated})
+	m.Observe(&authn.Decision{Outcome: authn.Saturated})
 }
 
 // ObserveSTS counts a try at STS. It fits [verify.Config].Observe. The named

@@ -44,8 +44,8 @@ func TestOnlyReviewsNeedAClientCertificate(t *testing.T) {
 	} {
 		for clients, want := range map[*webhook.Clients]int{refuse: want, nil: http.StatusOK} {
 			reviews, err := webhook.NewHandler(webhook.Config{
-				Authenticate: func(context.Context, string, string) (authn.Decision, error) {
-					return authn.Decision{Outcome: authn.Malformed}, nil
+				Authenticate: func(context.Context, string, string) (*authn.Decision, error) {
+					return &authn.Decision{Outcome: authn.Malformed}, nil
 				},
 				Metrics: metrics.New(), Clients: clients,
 			})

@@ -254,8 +254,8 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 }
 
 // recorded returns the function that decides about a token and keeps the decision.
-func recorded(clusters *clusters, recorder *decisions.Recorder) func(context.Context, string, string) (authn.Decision, error) {
-	return func(ctx context.Context, id, bearer string) (decision authn.Decision, err error) {
+func recorded(clusters *clusters, recorder *decisions.Recorder) func(context.Context, string, string) (*authn.Decision, error) {
+	return func(ctx context.Context, id, bearer string) (decision *authn.Decision, err error) {
 		err = clusters.Use(id, func(served *assembly.Parts) {
 			decision = served.Authenticate(ctx, bearer)
 			recorder.Record(id, decision)

@@ -120,10 +120,10 @@ func TestRequestsUnderWayAreBounded(t *testing.T) {
 	body := review("v1", strings.Repeat("x", size))
 	asked, release := make(chan struct{}, 2000), make(chan struct{})
 	m := metrics.New()
-	h, err := webhook.NewHandler(webhook.Config{Metrics: m, Authenticate: forAny(func(context.Context, string) authn.Decision {
+	h, err := webhook.NewHandler(webhook.Config{Metrics: m, Authenticate: forAny(func(context.Context, string) *authn.Decision {
 		asked <- struct{}{}
 		<-release
-		return authn.Decision{Outcome: authn.Malformed}
+		return &authn.Decision{Outcome: authn.Malformed}
 	})})
 	if err != nil {
 		t.Fatal(err)

@@ -44,11 +44,11 @@ func findIn(ids ...string) func(string) (string, bool) {
 func TestClusterOfPath(t *testing.T) {
 	h, err := webhook.NewHandler(webhook.Config{
 		Metrics: metrics.New(), Find: findIn("blue", "gone"),
-		Authenticate: func(_ context.Context, id, _ string) (authn.Decision, error) {
+		Authenticate: func(_ context.Context, id, _ string) (*authn.Decision, error) {
 			if id == "gone" { // since it was found
-				return authn.Decision{}, errors.New("unknown")
+				return nil, errors.New("unknown")
 			}
-			return authn.Decision{Outcome: authn.Mapped, User: authn.User{Username: "user-of-" + id}}, nil
+			return &authn.Decision{Outcome: authn.Mapped, User: authn.User{Username: "user-of-" + id}}, nil
 		},
 	})
 	if err != nil {
@@ -84,12 +84,12 @@ func TestMemoryIsFair(t *testing.T) {
 		asked, release := make(chan struct{}, 2000), make(chan struct{})
 		h, err := webhook.NewHandler(webhook.Config{
 			Metrics: metrics.New(), Fair: true, Find: func(id string) (string, bool) { return id, true },
-			Authenticate: func(_ context.Context, id, _ string) (authn.Decision, error) {
+			Authenticate: func(_ context.Context, id, _ string) (*authn.Decision, error) {
 				if id != "quiet" {
 					asked <- struct{}{}
 					<-release
 				}
-				return authn.Decision{Outcome: authn.Malformed}, nil
+				return &authn.Decision{Outcome: authn.Malformed}, nil
 			},
 		})
 		if err != nil {

@@ -43,7 +43,7 @@ func (f *failure) turnedAway() bool { return f.status == http.StatusServiceUnava
 // decision and no identity. A kube-apiserver logs it, and neither caches nor retries a
 // 503. It would retry a 429 five times, each time with a call to STS, and it logs a 403
 // as an outage.
-func undecided(d authn.Decision) *failure {
+func undecided(d *authn.Decision) *failure {
 	message := "the token could not be verified: AWS STS is not reachable"
 	switch d.Outcome {
 	case authn.Throttled:
@@ -79,7 +79,7 @@ func (f *failure) write(w http.ResponseWriter) {
 // decision has a reason if and only if it can change.
 //
 // The result is byte for byte that of encoding/json, in a fifth of the time.
-func appendDecision(b []byte, apiVersion string, d authn.Decision) []byte {
+func appendDecision(b []byte, apiVersion string, d *authn.Decision) []byte {
 	b = append(b, `{"kind":"TokenReview","apiVersion":`...)
 	b = appendText(b, apiVersion)
 	b = append(b, `,"metadata":{},"spec":{},"status":{`...)

@@ -17,9 +17,9 @@ import (
 // ask has the webhook read a body. It returns the token that was decided about.
 func ask(t testing.TB, body string) (token string, status int, answer string) {
 	t.Helper()
-	h := handler(t, func(_ context.Context, bearer string) authn.Decision {
+	h := handler(t, func(_ context.Context, bearer string) *authn.Decision {
 		token = bearer
-		return authn.Decision{Outcome: authn.Malformed}
+		return &authn.Decision{Outcome: authn.Malformed}
 	})
 	w := post(h, "application/json", body)
 	return token, w.Code, w.Body.String()
@@ -149,7 +149,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		info.Groups = user.Groups
 		for _, outcome := range authn.Outcomes() {
-			decision := authn.Decision{Outcome: outcome, User: user, Reason: reason}
+			decision := &authn.Decision{Outcome: outcome, User: user, Reason: reason}
 			want := authenticationv1.TokenReview{TypeMeta: metav1.TypeMeta{Kind: "TokenReview", APIVersion: "authentication.k8s.io/v1"}}
 			switch outcome.Verdict() {
 			case authn.Yes:
@@ -159,7 +159,7 @@ func FuzzAnswer(f *testing.F) {
 			default:
 				continue
 			}
-			h := handler(t, func(context.Context, string) authn.Decision { return decision })
+			h := handler(t, func(context.Context, string) *authn.Decision { return decision })
 			got := post(h, "application/json", review("v1", "abc")).Body.String()
 			if wanted, err := json.Marshal(want); err != nil || got != string(wanted)+"\n" {
 				t.Errorf("%s: answered\n%swant\n%s", outcome, got, wanted)

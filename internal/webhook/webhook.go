@@ -20,7 +20,7 @@ import (
 type Config struct {
 	// Authenticate decides about a token for a cluster. It fails if there is no such
 	// cluster any more.
-	Authenticate func(ctx context.Context, clusterID, token string) (authn.Decision, error)
+	Authenticate func(ctx context.Context, clusterID, token string) (*authn.Decision, error)
 	// Find returns the cluster ID for the one in a path, which is empty if the path has
 	// none. Nil means that all paths are of one cluster.
 	Find func(inPath string) (clusterID string, ok bool)
@@ -93,7 +93,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) decide(w http.ResponseWriter, r *http.Request, clusterID string, review review) {
-	var decision authn.Decision
+	var decision *authn.Decision
 	var err error
 	httpserver.Busy(r.Context(), func() { decision, err = h.Authenticate(r.Context(), clusterID, review.token) })
 	if err != nil {

@@ -35,8 +35,8 @@ import (
 )
 
 // decide makes a decision of each outcome: a token is the outcome's name.
-func decide(_ context.Context, bearer string) authn.Decision {
-	d := authn.Decision{Outcome: authn.Outcome(bearer), ID: "K3QF7M2A", Err: errors.New("because")}
+func decide(_ context.Context, bearer string) *authn.Decision {
+	d := &authn.Decision{Outcome: authn.Outcome(bearer), ID: "K3QF7M2A", Err: errors.New("because")}
 	switch d.Outcome {
 	case authn.Mapped:
 		d.Err = nil
@@ -48,18 +48,18 @@ func decide(_ context.Context, bearer string) authn.Decision {
 }
 
 // forAny decides about the tokens of every cluster alike.
-func forAny(authenticate func(context.Context, string) authn.Decision) func(context.Context, string, string) (authn.Decision, error) {
-	return func(ctx context.Context, _, token string) (authn.Decision, error) {
+func forAny(authenticate func(context.Context, string) *authn.Decision) func(context.Context, string, string) (*authn.Decision, error) {
+	return func(ctx context.Context, _, token string) (*authn.Decision, error) {
 		return authenticate(ctx, token), nil
 	}
 }
 
-func handler(t testing.TB, authenticate func(context.Context, string) authn.Decision) http.Handler {
+func handler(t testing.TB, authenticate func(context.Context, string) *authn.Decision) http.Handler {
 	t.Helper()
 	return handlerWith(t, metrics.New(), authenticate)
 }
 
-func handlerWith(t testing.TB, m *metrics.Metrics, authenticate func(context.Context, string) authn.Decision) http.Handler {
+func handlerWith(t testing.TB, m *metrics.Metrics, authenticate func(context.Context, string) *authn.Decision) http.Handler {
 	t.Helper()
 	h, err := webhook.NewHandler(webhook.Config{Authenticate: forAny(authenticate), Metrics: m})
 	if err != nil {
@@ -163,9 +163,9 @@ func TestOutcomesAreDocumented(t *testing.T) {
 }
 
 func TestBadRequests(t *testing.T) {
-	h := handler(t, func(context.Context, string) authn.Decision {
+	h := handler(t, func(context.Context, string) *authn.Decision {
 		t.Error("a decision is asked for")
-		return authn.Decision{}
+		return &authn.Decision{}
 	})
 	const secret = "SECRETTOKEN"
 	for name, test := range map[string]struct {
@@ -267,7 +267,7 @@ func (s *served) end(t testing.TB) {
 func TestKubeAPIServersOwnClient(t *testing.T) {
 	var mu sync.Mutex
 	asked := map[string]int{}
-	h := handler(t, func(ctx context.Context, bearer string) authn.Decision {
+	h := handler(t, func(ctx context.Context, bearer string) *authn.Decision {
 		mu.Lock()
 		asked[bearer]++
 		mu.Unlock()
@@ -311,7 +311,7 @@ func TestKubeAPIServersOwnClient(t *testing.T) {
 // TestShutdownDropsNoRequest stops the server while it decides.
 func TestShutdownDropsNoRequest(t *testing.T) {
 	asked, release := make(chan struct{}), make(chan struct{})
-	h := handler(t, func(ctx context.Context, bearer string) authn.Decision {
+	h := handler(t, func(ctx context.Context, bearer string) *authn.Decision {
 		close(asked)
 		<-release
 		return decide(ctx, bearer)
