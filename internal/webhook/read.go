@@ -27,16 +27,19 @@ func (b body) receive(w http.ResponseWriter, r *http.Request, budget *budget, cl
 	if bad != nil {
 		return nil, nil, bad
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
 	abort := func() {
-		cancel()
 		// It fails where there is no connection whose reading could end.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 	}
+	ctx := r.Context()
 	isLarge := budget.large != nil && size > largeReview
 	if isLarge {
 		size = maxReview
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		stopReading := abort
+		abort = func() { cancel(); stopReading() }
 	}
 	if held = budget.reserve(cluster, size, abort); held == nil {
 		return nil, nil, noRoom()
