@@ -11,12 +11,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,6 +61,8 @@ func scripted() {
 }
 
 func TestScript(t *testing.T) {
+	// What nohup started ignores it, and so would the programs of the scripts.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	clitest.Scripts(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("AWS_ACCESS_KEY_ID", exampleKey().ID)

@@ -66,6 +66,7 @@ change of the AWS configuration or of a key makes a new token.`,
 			return p.printToken(made, info, tokenOnly)
 		},
 	}
+	cli.Brief(command)
 	flags := command.Flags()
 	flags.StringVar(&c.Region, "region", "", "region of the STS endpoint that the token names; aws-global for the global endpoint (default: the region of the environment, the profile or the instance, else us-east-1)")
 	flags.StringVar(&c.Profile, "profile", "", "profile of the AWS configuration (default: $AWS_PROFILE, else default)")

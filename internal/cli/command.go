@@ -37,6 +37,9 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, streams St
 		if run := command.RunE; run != nil {
 			command.RunE = func(cmd *cobra.Command, args []string) error {
 				started = true
+				if _, isBrief := cmd.Annotations[brief]; !isBrief {
+					cmd.Context().Done() // from here on, a signal ends the command in order
+				}
 				return run(cmd, args)
 			}
 		}
@@ -49,6 +52,17 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, streams St
 		return err
 	}
 	return &Error{Code: ExitUsage, Hint: command.CommandPath() + " --help shows the usage", Err: err}
+}
+
+// brief is the annotation of brief commands.
+const brief = "brief"
+
+// Brief marks a command that often waits for nothing, and that a signal may then kill.
+func Brief(command *cobra.Command) {
+	if command.Annotations == nil {
+		command.Annotations = map[string]string{}
+	}
+	command.Annotations[brief] = ""
 }
 
 func walk(command *cobra.Command, visit func(*cobra.Command)) {
