@@ -70,7 +70,7 @@ func (f *File) parse(content []byte) (*awsauth.Result, error) {
 
 func (f *File) use(result *awsauth.Result) {
 	f.last = result
-	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems, Lost: result.Lost()})
+	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems, Lost: result.Lost(), KeptSince: f.KeptSince(result.Keeps())})
 	f.config.Log.Info("read the file of mappings", "file", f.config.Path, "problems", len(result.Problems))
 	for _, problem := range result.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)

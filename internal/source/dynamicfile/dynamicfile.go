@@ -86,7 +86,9 @@ func (f *File) use(content *Content) {
 		f.config.Updated(content.LastUpdated)
 	}
 	f.last, f.known = content, true
-	f.Swap(source.Snapshot{Table: content.Mappings.Table, Problems: content.Mappings.Problems, Lost: content.Mappings.Lost()})
+	f.Swap(source.Snapshot{
+		Table: content.Mappings.Table, Problems: content.Mappings.Problems, Lost: content.Mappings.Lost(), KeptSince: f.KeptSince(content.Mappings.Keeps()),
+	})
 	f.config.Log.Info("read the DynamicFile", "file", f.config.Path, "version", content.Version, "problems", len(content.Mappings.Problems))
 	for _, problem := range content.Mappings.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)

@@ -166,8 +166,14 @@ func testBroken(t *testing.T, suite Suite) {
 	place := start(t, suite, sections("first"))
 	broken := sections("second")
 	broken["mapUsers"] = "- userarn: [\n"
+	var since time.Time
 	for range 2 { // kept content is kept again
 		place.Write(broken)
+		kept := place.Source.Current().KeptSince
+		if kept.IsZero() || !since.IsZero() && !kept.Equal(since) {
+			t.Errorf("the content is kept since %s, which was %s", kept, since)
+		}
+		since = kept
 		expect(t, place.Source, "first", "alice")
 		if problems := place.Source.Current().Problems; !slices.ContainsFunc(problems, isError) {
 			t.Errorf("problems: %v, want an error", problems)
@@ -181,6 +187,9 @@ func testBroken(t *testing.T, suite Suite) {
 	expect(t, place.Source, "third", "alice")
 	if problems := place.Source.Current().Problems; slices.ContainsFunc(problems, isError) {
 		t.Errorf("problems after the correction: %v", problems)
+	}
+	if kept := place.Source.Current().KeptSince; !kept.IsZero() {
+		t.Errorf("the content is kept since %s after the correction", kept)
 	}
 }
 
