@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// A round gives each server its turns alternately, because the speed of a
+	// In a round the servers take several short turns each, because the speed of a
 	// machine can change within seconds.
 	turns     = 6
 	turnLasts = 500 * time.Millisecond
