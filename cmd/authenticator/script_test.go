@@ -61,7 +61,7 @@ func scripted() {
 }
 
 func TestScript(t *testing.T) {
-	// What nohup started ignores it, and so would the programs of the scripts.
+	// A process that nohup started ignores SIGHUP, and so would the programs of the scripts.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	clitest.Scripts(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {

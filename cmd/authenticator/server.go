@@ -36,7 +36,6 @@ With clusters in the configuration file, it serves several clusters.`,
 		Args: cli.NoArgs,
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			p.hangups = server.CatchHangups()
-			cmd.Context().Done() // from here on, a signal ends the server in order
 			return p.configure(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {

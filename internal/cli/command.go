@@ -37,13 +37,13 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, streams St
 		if run := command.RunE; run != nil {
 			command.RunE = func(cmd *cobra.Command, args []string) error {
 				started = true
-				if _, isBrief := cmd.Annotations[brief]; !isBrief {
-					cmd.Context().Done() // from here on, a signal ends the command in order
-				}
 				return run(cmd, args)
 			}
 		}
 	})
+	if command, _, err := root.Find(args); err != nil || !isBrief(command) {
+		ctx.Done() // from here on, a signal ends the command in order
+	}
 	command, err := root.ExecuteContextC(ctx)
 	if unknown != nil {
 		return unknown
@@ -63,6 +63,11 @@ func Brief(command *cobra.Command) {
 		command.Annotations = map[string]string{}
 	}
 	command.Annotations[brief] = ""
+}
+
+func isBrief(command *cobra.Command) bool {
+	_, ok := command.Annotations[brief]
+	return ok
 }
 
 func walk(command *cobra.Command, visit func(*cobra.Command)) {

@@ -74,20 +74,10 @@ func (f *InForce) Keep(message, effect, fix string) {
 	problems := slices.DeleteFunc(slices.Clone(last.Problems), func(p mapper.Problem) bool { return p.Code == Unreadable })
 	problem := mapper.Problem{Code: Unreadable, Severity: mapper.Error, Message: message, Effect: effect, Fix: fix}
 	last.Problems = append([]mapper.Problem{problem}, problems...)
-	last.KeptSince = f.KeptSince(last.Table != nil)
+	if last.Table != nil && last.KeptSince.IsZero() {
+		last.KeptSince = time.Now()
+	}
 	f.Swap(last)
-}
-
-// KeptSince returns since when the table has content that is no longer the current text, if
-// the next snapshot has such content too.
-func (f *InForce) KeptSince(kept bool) time.Time {
-	if !kept {
-		return time.Time{}
-	}
-	if since := f.Current().KeptSince; !since.IsZero() {
-		return since
-	}
-	return time.Now()
 }
 
 // Swap puts a snapshot in force.

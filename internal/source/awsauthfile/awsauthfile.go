@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/source"
@@ -34,6 +35,8 @@ type File struct {
 	config Config
 	// last is the last good reading. Nil means that the file is gone.
 	last *awsauth.Result
+	// broken are the sections that do not parse.
+	broken source.Broken
 }
 
 // New returns a source that follows a file. The file must exist and parse. During
@@ -69,8 +72,8 @@ func (f *File) parse(content []byte) (*awsauth.Result, error) {
 }
 
 func (f *File) use(result *awsauth.Result) {
-	f.last = result
-	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems, Lost: result.Lost(), KeptSince: f.KeptSince(result.Keeps())})
+	f.last, f.broken = result, f.broken.Next(result.Broken(), time.Now())
+	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems, Lost: result.Lost(), KeptSince: f.broken.Oldest(result.Kept)})
 	f.config.Log.Info("read the file of mappings", "file", f.config.Path, "problems", len(result.Problems))
 	for _, problem := range result.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)
@@ -84,7 +87,7 @@ func (f *File) fail(err error) {
 
 // revoke revokes everything that the file granted.
 func (f *File) revoke() {
-	f.last = nil
+	f.last, f.broken = nil, nil
 	f.Swap(source.Snapshot{Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths)})
 	f.config.Log.Warn("the file of mappings was removed: it no longer maps anybody", "file", f.config.Path)
 }

@@ -189,7 +189,7 @@ func (c *ConfigMap) put(configMap *unstructured.Unstructured, data map[string]st
 	c.last = result
 	c.kept.update(result, c.config.Now())
 	c.reading.Store(result)
-	c.use(configMap, before, source.Snapshot{Table: result.Table, Problems: result.Problems, Lost: result.Lost(), KeptSince: c.kept.oldest(result)})
+	c.use(configMap, before, source.Snapshot{Table: result.Table, Problems: result.Problems, Lost: result.Lost(), KeptSince: c.kept.since.Oldest(result.Kept)})
 	c.save(data)
 }
 

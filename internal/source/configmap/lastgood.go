@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/source"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
@@ -22,7 +23,7 @@ const (
 // kept is what is known about the sections that do not parse, by name.
 type kept struct {
 	// since is since when they have not parsed.
-	since map[string]time.Time
+	since source.Broken
 	// restored has those with content of an earlier process.
 	restored map[string]bool
 }
@@ -30,7 +31,7 @@ type kept struct {
 // restore records that a section has content of an earlier process.
 func (k *kept) restore(name string, since time.Time) {
 	if k.since == nil {
-		k.since = map[string]time.Time{}
+		k.since = source.Broken{}
 	}
 	if k.restored == nil {
 		k.restored = map[string]bool{}
@@ -41,12 +42,8 @@ func (k *kept) restore(name string, since time.Time) {
 // update brings kept up to a reading, and says in its problems where restored content
 // comes from.
 func (k *kept) update(result *awsauth.Result, now time.Time) {
-	since, restored := map[string]time.Time{}, map[string]bool{}
-	for _, name := range result.Broken() {
-		since[name] = k.since[name]
-		if since[name].IsZero() {
-			since[name] = now.UTC().Truncate(time.Second)
-		}
+	since, restored := k.since.Next(result.Broken(), now.UTC().Truncate(time.Second)), map[string]bool{}
+	for name := range since {
 		restored[name] = k.restored[name] && result.Kept(name)
 	}
 	k.since, k.restored = since, restored
@@ -56,17 +53,6 @@ func (k *kept) update(result *awsauth.Result, now time.Time) {
 				since[problem.Section].Format(time.RFC3339), kube.AWSAuthLastGood)
 		}
 	}
-}
-
-// oldest returns since when a section has had content that is not its text; zero if
-// there is no such section.
-func (k *kept) oldest(result *awsauth.Result) (oldest time.Time) {
-	for name, since := range k.since {
-		if result.Kept(name) && (oldest.IsZero() || since.Before(oldest)) {
-			oldest = since
-		}
-	}
-	return oldest
 }
 
 // restore returns the last good content that a server saved of this aws-auth before

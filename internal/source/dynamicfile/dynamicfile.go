@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/kube-iam/authenticator/internal/file"
 	"github.com/kube-iam/authenticator/internal/source"
@@ -41,6 +42,8 @@ type File struct {
 	config Config
 	// last is the last good version. Nil means that the file is gone.
 	last *Content
+	// broken are the sections that do not parse.
+	broken source.Broken
 	// known is set once a version was read.
 	known bool
 }
@@ -85,12 +88,11 @@ func (f *File) use(content *Content) {
 	if f.known && f.config.Updated != nil {
 		f.config.Updated(content.LastUpdated)
 	}
-	f.last, f.known = content, true
-	f.Swap(source.Snapshot{
-		Table: content.Mappings.Table, Problems: content.Mappings.Problems, Lost: content.Mappings.Lost(), KeptSince: f.KeptSince(content.Mappings.Keeps()),
-	})
-	f.config.Log.Info("read the DynamicFile", "file", f.config.Path, "version", content.Version, "problems", len(content.Mappings.Problems))
-	for _, problem := range content.Mappings.Problems {
+	result := content.Mappings
+	f.last, f.known, f.broken = content, true, f.broken.Next(result.Broken(), time.Now())
+	f.Swap(source.Snapshot{Table: result.Table, Problems: result.Problems, Lost: result.Lost(), KeptSince: f.broken.Oldest(result.Kept)})
+	f.config.Log.Info("read the DynamicFile", "file", f.config.Path, "version", content.Version, "problems", len(result.Problems))
+	for _, problem := range result.Problems {
 		problem.Log(f.config.Log, "problem in "+f.config.Path)
 	}
 }
@@ -122,7 +124,7 @@ func (f *File) revoke() {
 }
 
 func (f *File) clear() {
-	f.last = nil
+	f.last, f.broken = nil, nil
 	f.Swap(source.Snapshot{
 		Table: mapper.NewTable(nil, nil, f.config.Options.RolePaths),
 		Problems: []mapper.Problem{{

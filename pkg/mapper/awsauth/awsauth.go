@@ -114,9 +114,6 @@ func (r *Result) Broken() []string { return slices.Sorted(maps.Keys(r.broken)) }
 // Kept reports whether a section has the content of an earlier reading.
 func (r *Result) Kept(section string) bool { return r.sections[section].kept }
 
-// Keeps reports whether a section has the content of an earlier reading.
-func (r *Result) Keeps() bool { return slices.ContainsFunc(r.Broken(), r.Kept) }
-
 // Lost returns the names of the broken sections that have no content of an earlier reading:
 // nothing in them applies.
 func (r *Result) Lost() []string {

@@ -37,8 +37,8 @@ func TestReadingIsLinear(t *testing.T) {
 	}
 }
 
-// TestHostileTextsTakeLittleTime checks that no ConfigMap takes much more CPU time than one
-// with 8,000 users: the parser compares each tag directive with all previous ones.
+// TestHostileTextsTakeLittleTime checks that no ConfigMap takes more than 6 times the CPU
+// time of one with 8,000 users: the parser compares each tag directive with all previous ones.
 func TestHostileTextsTakeLittleTime(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -49,7 +49,7 @@ func TestHostileTextsTakeLittleTime(t *testing.T) {
 	}
 	ordinary := reading("mapUsers", users(8_000))
 	for name, text := range hostile() {
-		if took := reading("mapRoles", text); took > 10*ordinary {
+		if took := reading("mapRoles", text); took > 6*ordinary {
 			t.Errorf("%s: reading it takes %v, and 8,000 users take %v", name, took, ordinary)
 		}
 	}
