@@ -68,13 +68,14 @@ func (f *InForce) Current() Snapshot {
 	return Snapshot{}
 }
 
-// Keep adds the problem that the place cannot be read, and keeps the table in force.
-func (f *InForce) Keep(message, effect, fix string) {
+// Keep adds the problem that the place cannot be read, and keeps the table in force. isGood
+// reports whether the table is the last good content of the place.
+func (f *InForce) Keep(isGood bool, message, effect, fix string) {
 	last := f.Current()
 	problems := slices.DeleteFunc(slices.Clone(last.Problems), func(p mapper.Problem) bool { return p.Code == Unreadable })
 	problem := mapper.Problem{Code: Unreadable, Severity: mapper.Error, Message: message, Effect: effect, Fix: fix}
 	last.Problems = append([]mapper.Problem{problem}, problems...)
-	if last.Table != nil && last.KeptSince.IsZero() {
+	if isGood && last.KeptSince.IsZero() {
 		last.KeptSince = time.Now()
 	}
 	f.Swap(last)

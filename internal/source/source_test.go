@@ -17,6 +17,11 @@ func TestInForce(t *testing.T) {
 	if f.Current().Table != nil {
 		t.Error("a table is in force before anything was read")
 	}
+	f.Keep(false, "", "", "")
+	if got := f.Current(); got.Table != nil || !got.KeptSince.IsZero() {
+		t.Errorf("%+v is kept, although nothing was read", got)
+	}
+	f = source.InForce{}
 	f.Init(table())
 	if got := f.Current().Table; got == nil || got.Len() != 0 {
 		t.Errorf("the table in force is %+v, want an empty one", got)
@@ -26,8 +31,8 @@ func TestInForce(t *testing.T) {
 	if got := f.Current().Table.Len(); got != 1 {
 		t.Errorf("%d mappings are in force, want 1", got)
 	}
-	f.Keep("first", "", "")
-	f.Keep("second", "it stays", "fix it")
+	f.Keep(true, "first", "", "")
+	f.Keep(true, "second", "it stays", "fix it")
 	want := []mapper.Problem{{Code: source.Unreadable, Severity: mapper.Error, Message: "second", Effect: "it stays", Fix: "fix it"}}
 	if got := f.Current(); got.Table.Len() != 1 || !slices.Equal(got.Problems, want) {
 		t.Errorf("%d mappings are kept with problems %v, want 1 with %v", got.Table.Len(), got.Problems, want)

@@ -81,8 +81,13 @@ func (f *File) use(result *awsauth.Result) {
 }
 
 func (f *File) fail(err error) {
-	f.config.Log.Error("the file of mappings cannot be read: its last good content stays in force until the server restarts", "file", f.config.Path, "error", err)
-	f.Keep(err.Error(), "the last good content stays in force until the server restarts", "correct the file, or remove it to map nobody")
+	f.broken = f.broken.Next(awsauth.Sections(), time.Now())
+	effect := "its last good content stays in force until the server restarts"
+	if f.last == nil {
+		effect = "it maps nobody until it is correct"
+	}
+	f.config.Log.Error("the file of mappings cannot be read: "+effect, "file", f.config.Path, "error", err)
+	f.Keep(f.last != nil, err.Error(), effect, "correct the file, or remove it to map nobody")
 }
 
 // revoke revokes everything that the file granted.

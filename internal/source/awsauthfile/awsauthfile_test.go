@@ -132,6 +132,27 @@ func TestEmptied(t *testing.T) {
 	})
 }
 
+// TestAge checks that a section's content has the age of the first version without a
+// usable text, although the file as a whole could not be read in the meantime.
+func TestAge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		followed, f := follow(t, awsauthfile.Config{})
+		f.Write("mapUsers: [")
+		since := followed.Current().KeptSince
+		time.Sleep(40 * time.Minute)
+		f.Write("mapRoles: []\nmapUsers: 1\n")
+		if got := followed.Current(); since.IsZero() || !got.KeptSince.Equal(since) || len(got.Lost) > 0 {
+			t.Errorf("the content is kept since %s, want %s; %v", got.KeptSince, since, got.Problems)
+		}
+		f.Remove()
+		f.Write("mapUsers: [")
+		if got := followed.Current(); !got.KeptSince.IsZero() || got.Problems[0].Effect != "it maps nobody until it is correct" {
+			t.Errorf("a new file has kept its content since %s; %v", got.KeptSince, got.Problems)
+		}
+	})
+}
+
 // TestReread checks that an unchanged file is read again.
 func TestReread(t *testing.T) {
 	t.Parallel()

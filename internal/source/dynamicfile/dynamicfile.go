@@ -106,15 +106,19 @@ func (f *File) fail(err error) {
 }
 
 func (f *File) keep(err error) {
-	f.Keep(err.Error(), f.effect(), "correct the file, or remove it to map nobody")
+	f.broken = f.broken.Next(awsauth.Sections(), time.Now())
+	f.Keep(f.last != nil, err.Error(), f.effect(), "correct the file, or remove it to map nobody")
 }
 
 // effect returns the effect of a version that cannot be read.
 func (f *File) effect() string {
-	if f.Current().Table == nil {
+	switch {
+	case f.Current().Table == nil:
 		return "the server is not ready until the file is correct, or removed"
+	case f.last == nil:
+		return "it maps nobody until it is correct"
 	}
-	return "the last good content stays in force until the server restarts"
+	return "its last good content stays in force until the server restarts"
 }
 
 // revoke revokes everything that the file granted.

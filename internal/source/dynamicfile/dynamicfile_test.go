@@ -141,6 +141,9 @@ func TestStart(t *testing.T) {
 				if want := map[bool]int{true: 0, false: 1}[test.isRead]; failures != want {
 					t.Errorf("%d failures, want %d", failures, want)
 				}
+				if kept := current.KeptSince; !kept.IsZero() {
+					t.Errorf("its content is kept since %s, although it has none", kept)
+				}
 				f.Write(fmt.Sprintf(bob, "bob"))
 				if got := sourcetest.Username(t, followed, "bob"); got != "bob" || len(followed.Current().Problems) > 0 || len(updates) > 0 {
 					t.Errorf("bob is %q with %v, and %d updates are observed", got, followed.Current().Problems, len(updates))
@@ -229,7 +232,7 @@ func TestBounds(t *testing.T) {
 }
 
 // TestRemovedIsForgotten checks that a section that is too large keeps its last good
-// content, but not that of a file that was removed before.
+// content and its age, but not that of a file that was removed before.
 func TestRemovedIsForgotten(t *testing.T) {
 	t.Parallel()
 	entries := strings.Repeat(`{"userarn": "arn:aws:iam::231144931069:user/eve", "username": "eve"},`, 20_001)
@@ -237,9 +240,15 @@ func TestRemovedIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		followed, f := follow(t, fmt.Sprintf(bob, "bob"), dynamicfile.Config{})
 		f.Await()
+		f.Write("{")
+		since := followed.Current().KeptSince
+		time.Sleep(40 * time.Minute)
 		f.Write(tooLarge)
 		if got := sourcetest.Username(t, followed, "bob"); got != "bob" {
 			t.Errorf("bob is %q, although the section is too large", got)
+		}
+		if got := followed.Current().KeptSince; since.IsZero() || !got.Equal(since) {
+			t.Errorf("the content is kept since %s, want %s: the file could not be read before", got, since)
 		}
 		f.Remove()
 		f.Write(tooLarge)

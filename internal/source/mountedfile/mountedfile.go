@@ -109,7 +109,7 @@ func (f *File) fail(err error) {
 		effect = "its last good mappings stay in force, and a restart would map nobody"
 	}
 	f.config.Log.Error("the configuration file is invalid: "+effect, "file", f.config.Path, "error", err)
-	f.Keep(err.Error(), effect, "correct the file")
+	f.Keep(true, err.Error(), effect, "correct the file")
 }
 
 // differences returns the keys with different values.

@@ -222,6 +222,9 @@ func testRemoval(t *testing.T, suite Suite) {
 		if isUnreadable := slices.ContainsFunc(current.Problems, func(p mapper.Problem) bool { return p.Code == source.Unreadable }); !suite.Objects && !isUnreadable && !slices.Equal(current.Lost, []string{"mapUsers"}) {
 			t.Errorf("lost are %q, want mapUsers", current.Lost)
 		}
+		if kept := current.KeptSince; !kept.IsZero() {
+			t.Errorf("a new place has kept its content since %s", kept)
+		}
 	}
 	place.Write(sections("third"))
 	expect(t, place.Source, "third", "alice")
