@@ -62,7 +62,9 @@ func scripted() {
 
 func TestScript(t *testing.T) {
 	// A process that nohup started ignores SIGHUP, and so would the programs of the scripts.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
 	clitest.Scripts(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("AWS_ACCESS_KEY_ID", exampleKey().ID)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -27,6 +28,41 @@ func TestStoppedWhileReading(t *testing.T) {
 	err := run(ctx, []string{"verify", "-i", "c", "-c", "config.yaml"}, nil, cli.Streams{Out: io.Discard, Err: io.Discard})
 	if _, isUsage := errors.AsType[*cli.Error](err); isUsage || !errors.Is(err, stop) {
 		t.Errorf("%v, usage error: %v; want %v", err, isUsage, stop)
+	}
+}
+
+// An awaited context records that somebody waits for it.
+type awaited struct {
+	context.Context
+	isAwaited bool
+}
+
+func (a *awaited) Done() <-chan struct{} {
+	a.isAwaited = true
+	return a.Context.Done()
+}
+
+// TestCachedTokenIsBrief checks that the output of a cached token waits for nothing, so
+// that it takes no time to catch signals.
+func TestCachedTokenIsBrief(t *testing.T) {
+	home := t.TempDir()
+	for name, value := range map[string]string{
+		"HOME": home, "XDG_CACHE_HOME": home, "AWS_CONFIG_FILE": home + "/none", "AWS_SHARED_CREDENTIALS_FILE": home + "/none",
+		"AWS_ACCESS_KEY_ID": exampleKey().ID, "AWS_SECRET_ACCESS_KEY": exampleKey().Secret, "AWS_SESSION_TOKEN": "",
+	} {
+		t.Setenv(name, value)
+	}
+	var last string
+	for _, isCached := range []bool{false, true} {
+		ctx := &awaited{Context: t.Context()}
+		var out strings.Builder
+		if err := run(ctx, []string{"token", "-i", "c", "--region", "eu-west-2", "--cache"}, os.Environ(), cli.Streams{Out: &out, Err: io.Discard}); err != nil {
+			t.Fatal(err)
+		}
+		if isCached && (ctx.isAwaited || out.String() != last) {
+			t.Errorf("signals are caught: %t; it printed %s, want %s", ctx.isAwaited, out.String(), last)
+		}
+		last = out.String()
 	}
 }
 

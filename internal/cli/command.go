@@ -57,7 +57,8 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, streams St
 // brief is the annotation of brief commands.
 const brief = "brief"
 
-// Brief marks a command that often waits for nothing, and that a signal may then kill.
+// Brief marks a command that usually ends at once. Until it waits for its context, a signal
+// kills it.
 func Brief(command *cobra.Command) {
 	if command.Annotations == nil {
 		command.Annotations = map[string]string{}

@@ -15,7 +15,8 @@ type Program func(ctx context.Context, args []string, env Environment, streams S
 
 // Main runs a program, prints its error and returns its exit code. From the first call of
 // the context's Done on, the first interrupt, SIGTERM or given signal cancels the context,
-// and a second one kills the program.
+// and a second one kills the program. Before, the first kills it; [Execute] calls Done
+// unless the command is [Brief].
 func Main(name string, run Program, signals ...os.Signal) int {
 	ctx := newInterruptible(append(signals, os.Interrupt, syscall.SIGTERM))
 	env := Environment(os.Environ())

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // Limits of the size of a file, in bytes.
@@ -75,6 +76,10 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
+// soon is how long [Await] waits without its context: a program that waits for that has
+// to catch signals, which takes longer than reading a file.
+const soon = 10 * time.Millisecond
+
 // Await returns the result of ask, or the cause if ctx is done first. Then it leaves
 // ask behind, since a system call on a hanging file system, a terminal or a pipe cannot
 // be interrupted.
@@ -92,6 +97,13 @@ func Await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 		value, err := ask()
 		answered <- answer{value, err}
 	}()
+	timer := time.NewTimer(soon)
+	defer timer.Stop()
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-timer.C:
+	}
 	select {
 	case a := <-answered:
 		return a.value, a.err
