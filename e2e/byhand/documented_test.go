@@ -4,7 +4,6 @@
 package byhand
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -13,10 +12,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
+	"github.com/kube-iam/authenticator/e2e/internal/document"
 	"github.com/kube-iam/authenticator/internal/freeport"
 )
 
@@ -36,26 +34,14 @@ func TestDocumentedCommands(t *testing.T) {
 	script = otherwise(t, name).Replace(script)
 	leaveNothing(t, filepath.Join(root, "deploy", "kind"), name)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, "sh", "-e", "-c", script)
-	command.Dir = root
-	command.Env = environment(t, root)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the local AWS runs in the shell's background
-	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
-	command.WaitDelay = 10 * time.Second
-	output, err := command.CombinedOutput()
-	if err != nil {
-		_ = command.Cancel()
-		t.Fatalf("%v\n%s", err, output)
-	}
+	output := document.Run(t, script, root, environment(t, root))
 	for words, times := range map[string]int{
 		`Username +kubedemy\n`:                                                   2, // from update-kubeconfig, and from its replacement for the real AWS
 		`Groups +\[system:masters system:authenticated\]\n`:                      2,
 		`Extra: arn +\[arn:aws:iam::231144931069:user/kubedemy\]\n`:              2,
 		`operation=eks:DescribeCluster .*caller=arn:aws:iam::.*:user/kubedemy\n`: 1,
 	} {
-		if got := len(regexp.MustCompile(words).FindAll(output, -1)); got != times {
+		if got := len(regexp.MustCompile(words).FindAllString(output, -1)); got != times {
 			t.Errorf("%q is said %d times, want %d", words, got, times)
 		}
 	}

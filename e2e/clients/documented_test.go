@@ -3,13 +3,10 @@
 package clients
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kube-iam/authenticator/e2e/internal/document"
 	"github.com/kube-iam/authenticator/internal/freeport"
@@ -22,23 +19,14 @@ func TestDocumentedCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := "set -e\ntrap 'kill $!' EXIT\n" + document.Commands(string(page), "")
+	script := "trap 'kill $!' EXIT\n" + document.Commands(string(page), "")
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, "sh", "-c", script)
-	command.Dir = dir
-	command.Env = append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+dir, "AWS_PAGER=", "PATH="+programs(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	command.WaitDelay = 10 * time.Second
-	output, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	output := document.Run(t, script, dir, append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+dir, "AWS_PAGER=", "PATH="+programs(t)+string(os.PathListSeparator)+os.Getenv("PATH")))
 	for _, want := range []string{
 		"user/administrator", "arn:aws:iam::231144931069:user/alice", "AccessDenied", "iam:ListUsers", "assumed-role/Node/i-",
 		"14m0s ahead", "throttle", "users: 1,", "users: 2,", `"EventName": "RunInstances"`,
 	} {
-		if !strings.Contains(string(output), want) {
+		if !strings.Contains(output, want) {
 			t.Errorf("nothing says %q", want)
 		}
 	}

@@ -238,6 +238,10 @@ func TestTwentyClustersOneFlooded(t *testing.T) {
 			}
 			s.edit(t, items...)
 			time.Sleep(1200 * time.Millisecond)
+			added, _ := s.client(clusters+n).Ask(ctx, s.token(sts.Key(owner(clusters + n)))())
+			if isAdded := added == review.Yes; isAdded != (n%4 == 0) {
+				t.Errorf("after edit %d, cluster-%d answers %s", n, clusters+n, added)
+			}
 		}
 	})
 	p99 := worst(t, "flooded, and the configuration is edited", s.others(ctx, 12*time.Second))
@@ -251,5 +255,8 @@ func TestTwentyClustersOneFlooded(t *testing.T) {
 		t.Errorf("the flood lets somebody in, or is no flood: %s", flood)
 	}
 	now, peak, err := s.Memory()
-	t.Logf("memory of the server: %.0f MiB, at most %.0f MiB, %v", now, peak, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("memory of the server: %.0f MiB, at most %.0f MiB", now, peak)
 }

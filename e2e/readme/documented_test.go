@@ -5,7 +5,6 @@ package readme
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,9 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/kube-iam/authenticator/e2e/internal/document"
 	"github.com/kube-iam/authenticator/internal/freeport"
@@ -252,19 +249,7 @@ func TestEveryCommandIsRun(t *testing.T) {
 // returns what it prints. It must succeed.
 func run(t *testing.T, script string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, "sh", "-e", "-c", script)
-	command.Dir, command.Env = root(t), environment(t)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it
-	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
-	command.WaitDelay = 10 * time.Second
-	output, err := command.CombinedOutput()
-	if err != nil {
-		_ = command.Cancel()
-		t.Fatalf("%v\n%s\nprinted\n%s", err, script, output)
-	}
-	return string(output)
+	return document.Run(t, script, root(t), environment(t))
 }
 
 // environment has Debian's AWS CLI, and Go's caches in place of new ones in the

@@ -1,10 +1,15 @@
-// Package document reads the commands in README and docs, which tests run as typed.
+// Package document reads the commands in README and docs, and runs them as typed.
 package document
 
 import (
 	"cmp"
+	"context"
+	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
+	"testing"
+	"time"
 )
 
 // OnNode are the sections of docs/operations.md whose commands are for a control-plane
@@ -48,4 +53,28 @@ func Commands(document, heading string) string {
 		}
 	}
 	return script.String()
+}
+
+// runTimeout bounds the time of a script.
+const runTimeout = 8 * time.Minute
+
+// Run runs commands in one shell, and returns what they print. They must succeed. What
+// they started in the background ends with a shell that fails or takes too long.
+func Run(t *testing.T, commands, dir string, environment []string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "sh", "-e", "-c", commands)
+	shell.Dir, shell.Env = dir, environment
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
+	shell.WaitDelay = 10 * time.Second
+	output, err := shell.CombinedOutput()
+	if err != nil {
+		if shell.Process != nil {
+			_ = shell.Cancel()
+		}
+		t.Fatalf("%v\n%s\nprinted\n%s", err, commands, output)
+	}
+	return string(output)
 }
