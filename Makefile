@@ -68,7 +68,8 @@ bench-compare: $(if $(PEER),,peer) ## server and token beside aws-iam-authentica
 FUZZTIME ?= 60s
 fuzz: ## every fuzz test for FUZZTIME
 	@for package in $$($(GO) list ./...); do \
-	  for name in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	  names=$$($(GO) test -list '^Fuzz' $$package); \
+	  for name in $$(grep '^Fuzz' <<< "$$names" || true); do \
 	    echo "$$package $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$package; \
 	  done; \
 	done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles the programs for each platform, into bin/cross/OS-ARCH, and checks that
-# the tests compile for macOS. It runs nothing of that. For Windows it compiles the
+# the tests compile for macOS. It runs none of them. For Windows it compiles the
 # authenticator alone, the program of users: the lab and localaws are for Unix.
 #
 # From an empty build cache a platform takes about 4 min of CPU time, since most of

@@ -28,7 +28,7 @@ run() {
   shift
   local log=$logs/$1 started=$SECONDS next=$((SECONDS + 5)) pause=5 failed=0 pid last
   # The trap comes first: a signal may arrive as soon as the step runs.
-  trap 'kill -- "-$!" 2> /dev/null || true' EXIT
+  trap '[[ -z ${!-} ]] || kill -- "-$!" 2> /dev/null || true' EXIT
   set -m # a process group of its own, which can be ended as one
   "$@" > "$log" 2>&1 < /dev/null &
   pid=$!

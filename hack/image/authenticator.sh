@@ -18,7 +18,7 @@ build=image steps=$(($# + 2)) logs=$out/log
 name=kube-iam/authenticator:$VERSION
 images=$logs/images # what standard output is to have
 
-assembler() { (cd hack/image && "$GO" build -v -buildvcs=false -o ../../bin/image .); }
+assembler() { (cd hack/image && env -u GOOS -u GOARCH "$GO" build -v -buildvcs=false -o ../../bin/image .); }
 
 authenticator() { # ARCH
   CGO_ENABLED=0 GOOS=linux GOARCH=$1 "$GO" build -v -buildvcs=false -trimpath -o "$out/authenticator-$1" ./cmd/authenticator
@@ -35,7 +35,7 @@ layout() { bin/image index --output "$out/authenticator" --name "$name" "$@" >> 
 mkdir -p "$logs"
 : > "$images"
 # An image of an earlier version must not look like one of this version.
-rm -f "$out"/authenticator*.tar
+rm -rf "$out"/authenticator*.tar "$out/authenticator"
 archives=()
 run 'compiling the assembler of images' assembler
 for arch; do

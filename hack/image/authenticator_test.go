@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -176,6 +178,9 @@ func TestAuthenticatorFails(t *testing.T) {
 	}
 	if got := c.archives(t); len(got) > 0 {
 		t.Errorf("a build that fails leaves %q", got)
+	}
+	if _, err := os.Stat(filepath.Join(c.dir, "bin", "images", "authenticator")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a build that fails leaves the layout of an earlier one: %v", err)
 	}
 	if _, stderr, err := c.build(t); err == nil || !strings.Contains(stderr, "amd64 or arm64") {
 		t.Errorf("without an architecture: %v\n%s", err, stderr)

@@ -21,11 +21,11 @@ func run(args []string, getenv func(string) string, stdout io.Writer) error {
 	root := &cobra.Command{
 		Use:   "image",
 		Short: "Assemble container images without an engine",
-		Long: `Image assembles container images from files and tar archives, and tells on
-standard output of each what it is: name, platform, size and digest.
+		Long: `Image assembles container images from files and tar archives, and prints the name,
+platform, size and digest of each.
 
-Nothing of this machine gets into an image but what is named: files belong to
-root, and their time is $SOURCE_DATE_EPOCH, or else the epoch.`,
+An image has only the files that are named: they belong to root, and their time is
+$SOURCE_DATE_EPOCH, or else the epoch.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

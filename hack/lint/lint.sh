@@ -20,7 +20,9 @@ linter=$PWD/bin/lint/golangci-lint
 check() { # in the directory of a module
   # Some modules hold the versions of tools and no code. To tidy them, Go downloads what
   # the tests of all their dependencies need.
-  [[ -n "$(go list -tags e2e ./... 2>/dev/null)" ]] || return 0
+  local packages
+  packages=$(go list -tags e2e ./...) || return
+  [[ -n $packages ]] || return 0
   go mod tidy -diff || return
   go vet -tags e2e ./... && "$linter" run --allow-serial-runners --build-tags e2e ./...
 }
