@@ -39,7 +39,7 @@ func newClusters(r *exposition.Registry) *clusters {
 		entries:  gauge("mapping_entries", "Entries and accounts in force, by source of mappings.", "cluster", "source"),
 		problems: gauge("mapping_problems", "Problems in mappings, by source and severity.", "cluster", "severity", "source"),
 		age: gauge("mapping_last_good_age_seconds",
-			"Time since a section or a file of mappings became unusable, so that its last good content is in force; 0 if none is.", "cluster", "source"),
+			"Time since a section or a file of mappings became unusable, so that its last good content is in force; 0 if all are usable.", "cluster", "source"),
 		reviews:     r.Family(exposition.Counter, "cluster_reviews_total", "TokenReviews decided, by cluster and result.", "cluster", "result"),
 		dynamic:     gauge("dynamic_file_enabled", "1 if backend DynamicFile is in force in a cluster, alone or with others."),
 		dynamicOnly: gauge("dynamic_file_only", "1 if backend DynamicFile alone is in force in every cluster."),

@@ -218,7 +218,7 @@ inputs() {
 }
 
 has_node() { [[ "$(labelled "$image")" == "${key[node]}" ]]; }
-# Any load balancer will do that is not an old one of ours.
+# Any load balancer will do, except an old one of ours.
 has_loadbalancer() { local found; found=$(labelled "$balancer") && [[ -z $found || $found == "${key[loadbalancer]}" ]]; }
 
 # The build has a namespace for its processes: when the first of them ends, or this
