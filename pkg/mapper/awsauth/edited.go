@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
 // maxParsed is the length of a text whose YAML nodes are kept for the next reading. They
@@ -12,11 +14,20 @@ const maxParsed = 256 << 10
 
 // A parsed is a block sequence that was parsed, so that after an edit of its text only
 // the changed items are parsed: parsing takes most of the time of a reading. Nothing
-// changes it.
+// changes it once it was read.
 type parsed struct {
 	content string
 	root    *yaml.Node
 	items   []place
+	read    readItems
+}
+
+// readItems are the entries that were read from items, but for those with anything to
+// report, with the options and the origin of the text that made them so.
+type readItems struct {
+	opts    Options
+	origin  origin
+	entries map[*yaml.Node]mapper.Entry
 }
 
 // place is where an item begins.
@@ -28,7 +39,7 @@ func newParsed(content string, root *yaml.Node) *parsed {
 	if len(content) > maxParsed {
 		return nil
 	}
-	p := &parsed{content, root, split(content)}
+	p := &parsed{content: content, root: root, items: split(content)}
 	if !haveItems(root, p.items, 0) {
 		return nil
 	}
@@ -72,6 +83,19 @@ func (p *parsed) edited(content string) *parsed {
 	}
 	e.root = &root
 	return e
+}
+
+// lastRead returns the entries of a section that the last reading read from items with
+// nothing to report, if it would read them in the same way.
+func (r *reading) lastRead(name string) map[*yaml.Node]mapper.Entry {
+	if r.last == nil || r.last.parsed[name] == nil {
+		return nil
+	}
+	read := r.last.parsed[name].read
+	if read.opts != r.opts || read.origin != r.text.origin {
+		return nil
+	}
+	return read.entries
 }
 
 // start returns the offset of an item; after the last one, that of the end.

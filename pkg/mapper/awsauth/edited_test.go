@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/mapper/awsauth"
 )
 
@@ -76,6 +77,87 @@ func FuzzEdited(f *testing.F) {
 			t.Errorf("(-whole +in parts)\n%s", diff)
 		}
 	})
+}
+
+// reading is what a reading found, in a form that compares.
+func reading(result *awsauth.Result) (entries []mapper.Entry, problems []mapper.Problem, ignoresUserIDs bool) {
+	for entry := range result.Table.Entries() {
+		entries = append(entries, *entry)
+	}
+	return entries, result.Problems, result.IgnoresUserIDs()
+}
+
+// checkReadAgain checks that after an edit, a text is read as if there had been none: with
+// the options of the last reading, and with others.
+func checkReadAgain(t *testing.T, before, after string) {
+	t.Helper()
+	for _, opts := range []awsauth.Options{options(), {Source: "other", NoSSO: true, AssumedRoles: awsauth.AssumedRolesAsRole}, {UserIDs: true}} {
+		fresh := awsauth.Parse(map[string]string{"mapRoles": after, "mapUsers": after}, nil, opts)
+		if len(fresh.Broken()) > 0 { // it keeps what was there before
+			continue
+		}
+		last := awsauth.Parse(map[string]string{"mapRoles": before, "mapUsers": before}, nil, options())
+		for range 2 { // the second reads the same again
+			last = awsauth.Parse(map[string]string{"mapRoles": after, "mapUsers": after}, last, opts)
+			entries, problems, ignores := reading(last)
+			wantEntries, wantProblems, wantIgnores := reading(fresh)
+			if diff := cmp.Diff(wantEntries, entries, cmp.Comparer(func(a, b mapper.Template) bool { return a == b })) + cmp.Diff(wantProblems, problems); diff != "" || ignores != wantIgnores {
+				t.Errorf("after an edit, read differently with %+v (-want +got):\n%s", opts, diff)
+			}
+		}
+	}
+}
+
+// readAgain are pairs of texts.
+func readAgain() [][2]string {
+	four := "- rolearn: " + role + "A\n  username: a:{{SessionName}}\n  groups: [x]\n" +
+		"- userarn: " + user + "b\n  username: b\n" +
+		"- rolearn: " + role + "C\n  username: shared\n" +
+		"- rolearn: " + role + "D\n  userid: AROAD\n  username: d:{{SessionName}}\n  groups: []\n"
+	var all [][2]string
+	for _, replace := range [][2]string{
+		{"a:{{", "e:{{"}, {"[x]", "['']"}, {"shared", "other"}, {role + "A", role + "D"}, {role + "C", "arn"}, {"username: b", "username: 1"}, {"userid: AROAD\n  ", ""}, {"- userarn", "\n- userarn"},
+	} {
+		edited := strings.Replace(four, replace[0], replace[1], 1)
+		all = append(all, [2]string{four, edited}, [2]string{edited, four})
+	}
+	var many strings.Builder // more problems than are listed
+	for i := range 250 {
+		fmt.Fprintf(&many, "- userarn: %suser-%d\n  username: u\n  group: [x]\n", user, i)
+	}
+	return append(all, [2]string{many.String(), many.String() + "- userarn: " + user + "b\n  username: b\n"})
+}
+
+func TestReadAgain(t *testing.T) {
+	for _, texts := range readAgain() {
+		checkReadAgain(t, texts[0], texts[1])
+	}
+}
+
+// TestReadAgainElsewhere checks that entries have the lines of the file: the text of a
+// section is the same, but it begins in another line.
+func TestReadAgainElsewhere(t *testing.T) {
+	file := func(comment string) []byte {
+		return []byte(comment + "mapUsers: |\n  - userarn: " + user + "b\n    username: b\n")
+	}
+	last, err := awsauth.ParseFile(file(""), nil, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, err = awsauth.ParseFile(file("# a comment\n"), last, options()); err != nil {
+		t.Fatal(err)
+	}
+	if entries, _, _ := reading(last); len(entries) != 1 || entries[0].Rule.Line != 3 {
+		t.Errorf("%+v, want line 3", entries)
+	}
+}
+
+// FuzzReadAgain checks the same for any texts.
+func FuzzReadAgain(f *testing.F) {
+	for _, texts := range readAgain() {
+		f.Add(texts[0], texts[1])
+	}
+	f.Fuzz(checkReadAgain)
 }
 
 // BenchmarkParseEdit reads 1,000 users again after an edit of one.

@@ -20,6 +20,8 @@ type fields struct {
 // readEntries reads the entries of mapRoles or mapUsers.
 func (r *reading) readEntries(name string, items []*yaml.Node) []mapper.Entry {
 	entries := make([]mapper.Entry, 0, len(items))
+	parsed, last := r.parsed[name], r.lastRead(name)
+	read := map[*yaml.Node]mapper.Entry{}
 	var above *yaml.Node // the entry above
 	var shared sharedUsernames
 	for _, item := range items {
@@ -29,9 +31,21 @@ func (r *reading) readEntries(name string, items []*yaml.Node) []mapper.Entry {
 			continue
 		}
 		above = item
-		if entry, ok := r.readEntry(name, item, &shared); ok {
-			entries = append(entries, entry)
+		entry, ok := last[item]
+		reported := r.reported() + shared.count
+		if !ok {
+			entry, ok = r.readEntry(name, item, &shared)
 		}
+		if !ok {
+			continue
+		}
+		entries = append(entries, entry)
+		if parsed != nil && r.reported()+shared.count == reported {
+			read[item] = entry
+		}
+	}
+	if parsed != nil && !r.ignoresUserIDs {
+		parsed.read = readItems{r.opts, r.text.origin, read}
 	}
 	shared.report(r, name)
 	return entries

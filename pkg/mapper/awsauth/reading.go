@@ -65,6 +65,9 @@ func (r *reading) report(code mapper.Code, severity mapper.Severity, section str
 	r.add(p)
 }
 
+// reported returns the number of problems so far.
+func (r *reading) reported() int { return len(r.problems) + r.unlisted }
+
 func (r *reading) add(p mapper.Problem) {
 	r.found[p.Code]++
 	if len(r.problems) < maxProblems {
