@@ -100,8 +100,8 @@ func (d *decoder) object(depth int) (object, error) {
 	return members, nil
 }
 
-// list decodes a list, and tells where its items are: from the end of the token before
-// an item, as AWS counts, to the item's end.
+// list decodes a list and calls found with the span of each item. It begins at the end of
+// the token before the item, as AWS counts.
 func (d *decoder) list(depth int, found func(span)) ([]any, error) {
 	list, begin := []any{}, d.InputOffset()
 	for d.More() {

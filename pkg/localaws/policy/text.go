@@ -2,7 +2,6 @@ package policy
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
@@ -112,101 +111,8 @@ func (t text) names(found func(name string)) {
 	}
 }
 
-// wildcard matches * (any run of characters) and ? (any one), in linear space and
-// without recursion, because policies come from users. With foldCase the pattern is
-// in lower case and the value in any.
-func wildcard(pattern, value string, foldCase bool) bool {
-	p, v := 0, 0
-	star, mark := -1, 0
-	// Going back to the last star takes quadratic time for a few patterns.
-	steps := 64 * (len(pattern) + len(value))
-	for v < len(value) {
-		if steps--; steps == 0 {
-			return matchAll(pattern, value, foldCase)
-		}
-		c := fold(rune(value[v]), foldCase)
-		switch {
-		case p+1 < len(pattern) && pattern[p] == escape && rune(pattern[p+1]) == c:
-			p, v = p+2, v+1
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, v
-			p++
-		case p < len(pattern) && pattern[p] == '?':
-			p, v = p+1, v+width(value[v:])
-		case p < len(pattern) && pattern[p] != escape && rune(pattern[p]) == c:
-			p, v = p+1, v+1
-		case star >= 0:
-			mark += width(value[mark:])
-			p, v = star+1, mark
-		default:
-			return false
-		}
-	}
-	for p < len(pattern) && pattern[p] == '*' {
-		p++
-	}
-	return p == len(pattern)
-}
-
-// matchAll is wildcard in steps of at most the value's length times a 64th of the
-// pattern's. It follows all ways to match at once: bit i of a set is set where i tokens of the
-// pattern have matched, which are characters and question marks.
-func matchAll(pattern, value string, foldCase bool) bool {
-	size := len(pattern)/64 + 1
-	tokens, stars, anyOne := 0, make([]uint64, size), make([]uint64, size)
-	literals := map[rune][]uint64{}
-	for rest := pattern; rest != ""; {
-		r, n := utf8.DecodeRuneInString(rest)
-		literal := r == escape && n < len(rest)
-		if literal {
-			escaped, m := utf8.DecodeRuneInString(rest[n:])
-			r, n = escaped, n+m
-		}
-		rest = rest[n:]
-		bit, word := uint64(1)<<(tokens%64), tokens/64
-		switch {
-		case r == '*' && !literal:
-			stars[word] |= bit
-			continue
-		case r == '?' && !literal:
-			anyOne[word] |= bit
-		case literals[r] == nil:
-			literals[r] = make([]uint64, size)
-			fallthrough
-		default:
-			literals[r][word] |= bit
-		}
-		tokens++
-	}
-	if tokens > len(value) {
-		return false
-	}
-	matched := make([]uint64, size)
-	matched[0] = 1
-	for _, r := range value {
-		these, carry := literals[fold(r, foldCase)], uint64(0)
-		for i, before := range matched {
-			step := before & anyOne[i]
-			if these != nil {
-				step |= before & these[i]
-			}
-			matched[i] = step<<1 | carry | before&stars[i]
-			carry = step >> 63
-		}
-	}
-	return matched[tokens/64]>>(tokens%64)&1 == 1
-}
-
-// fold returns a character in lower case, if it is a letter of ASCII.
-func fold(r rune, foldCase bool) rune {
-	if foldCase && 'A' <= r && r <= 'Z' {
-		r += 'a' - 'A'
-	}
-	return r
-}
-
-// width returns the width of the first character of a text.
-func width(text string) int {
-	_, n := utf8.DecodeRuneInString(text)
-	return n
+// wildcard matches the wildcards in a pattern. With foldCase the pattern is in lower case
+// and the value in any.
+func wildcard(want, value string, foldCase bool) bool {
+	return pattern.Wildcard{Escape: escape, FoldCase: foldCase}.Match(want, value)
 }

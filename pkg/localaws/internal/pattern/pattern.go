@@ -1,5 +1,6 @@
-// Package pattern compiles regular expressions when they are first used: most runs use
-// few of a local AWS's, and compiling all of them takes longer than the rest of a start.
+// Package pattern matches texts: with wildcards, and with regular expressions that are
+// compiled when they are first used, because most runs use few of a local AWS's, and
+// compiling all of them takes longer than the rest of a start.
 package pattern
 
 import (
