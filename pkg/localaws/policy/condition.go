@@ -82,7 +82,7 @@ func (p *parser) conditions(s *statement, raw object) {
 	if !ok && raw["Condition"] != nil {
 		p.refuse(malformed(ofSyntax, p.syntax))
 	}
-	for _, name := range operators.names() {
+	for _, name := range operators.names() { // AWS also takes one without keys, and keys without values
 		keys, ok := operators[name].(object)
 		if !ok {
 			p.refuse(malformed(ofSyntax, p.syntax))
@@ -100,7 +100,7 @@ func (p *parser) conditions(s *statement, raw object) {
 	}
 }
 
-// condition compiles a condition. It rejects one that can never be true.
+// condition compiles a condition. It rejects values that no request can have.
 func (p *parser) condition(c *condition, values []string) *MalformedError {
 	switch c.base {
 	case "StringEquals":
@@ -221,6 +221,9 @@ func parseBool(value string) (is, ok bool) {
 func parsePrefix(value string) (netip.Prefix, bool) {
 	if strings.Contains(value, "/") {
 		prefix, err := netip.ParsePrefix(value)
+		if err == nil && prefix.Addr().Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+		}
 		return prefix, err == nil
 	}
 	address, err := netip.ParseAddr(value)

@@ -164,6 +164,9 @@ func actions() []example {
 		allow(onAll(`"iam:??tUser"`), "iam:GetUser", "*"),
 		silent(onAll(`"iam:?etUsers"`), "iam:GetUser", "*"),
 		silent(onAll(`"iam:Get"`), "iam:GetUser", "*"),
+
+		// The lower case of the Kelvin sign is k.
+		silent(onAll(`"ec2:Describe\u212aeyPairs"`), "ec2:DescribeKeyPairs", "*"),
 	}
 }
 
@@ -506,6 +509,8 @@ func addressOperators() []example {
 		match(range4, from("::ffff:203.0.113.1")), // the same address, IPv4-mapped
 		match(`"IpAddress":{"aws:SourceIp":"203.0.113.5"}`, from("203.0.113.5")),
 		noMatch(`"IpAddress":{"aws:SourceIp":"203.0.113.5"}`, from("203.0.113.6")), // one address is /32
+		match(`"IpAddress":{"aws:SourceIp":"::ffff:203.0.113.0/120"}`, from("203.0.113.5")),
+		noMatch(`"IpAddress":{"aws:SourceIp":"::ffff:203.0.113.0/120"}`, from("203.0.114.5")),
 		noMatch(`"NotIpAddress":{"aws:SourceIp":["192.0.2.0/24","203.0.113.0/24"]}`, from("203.0.113.1")),
 		match(`"NotIpAddress":{"aws:SourceIp":["192.0.2.0/24","203.0.113.0/24"]}`, from("198.51.100.1")),
 		match(`"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}`),

@@ -305,7 +305,7 @@ func (p *parser) actions(s *statement, raw object, check func(action string) *Ma
 	s.actions.negated = negated
 	for _, action := range list {
 		p.refuse(check(action))
-		s.actions.list = append(s.actions.list, text{literal: strings.ToLower(action)})
+		s.actions.list = append(s.actions.list, text{literal: pattern.Lower(action)})
 	}
 }
 
