@@ -20,8 +20,10 @@ import (
 // [DeniedError]. Keys are the condition keys that only this action has, in lower case.
 func (tx *Tx) Authorize(action, resource string, keys map[string][]string) error {
 	tx.resource = cmp.Or(tx.resource, resource)
-	request := policy.Request{
-		Action: action, Resource: resource, Principal: tx.Caller.Principal, Account: OfARN(resource), Context: tx.ConditionKeys(keys),
+	owner := OfARN(resource)
+	request := policy.Request{Action: action, Resource: resource, Principal: tx.Caller.Principal, Account: owner, Context: tx.ConditionKeys(keys)}
+	if _, known := keys["aws:resourceaccount"]; !known {
+		request.Context["aws:resourceaccount"] = []string{cmp.Or(owner, tx.Account.ID)}
 	}
 	verdict := policy.Authorize(request, tx.Caller.Policies)
 	if verdict.Decision == policy.Allow {
@@ -45,11 +47,16 @@ func (tx *Tx) ConditionKeys(ofAction map[string][]string) map[string][]string {
 		"aws:currenttime":     {tx.Time.Format(time.RFC3339)},
 		"aws:epochtime":       {strconv.FormatInt(tx.Time.Unix(), 10)},
 		"aws:securetransport": {strconv.FormatBool(tx.TLS)},
+		"aws:viaawsservice":   {"false"},
 	}
 	if tx.SourceIP != "" {
 		keys["aws:sourceip"] = []string{tx.SourceIP}
 	}
+	if tx.UserAgent != "" {
+		keys["aws:useragent"] = []string{tx.UserAgent}
+	}
 	if tx.Caller != nil {
+		keys["aws:principalisawsservice"] = []string{"false"}
 		maps.Copy(keys, tx.Caller.Keys(tx.Time))
 		maps.Copy(keys, tx.Account.all.organizationKeys(tx.Caller.Principal.AccountID))
 	}

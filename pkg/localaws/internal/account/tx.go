@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Call is what is known of an API call before its caller is.
+// A Call is an API call before its caller is authenticated.
 type Call struct {
 	// Service is the name of the service as policies and signatures have it, and
 	// Operation that of its operation.
@@ -17,6 +17,8 @@ type Call struct {
 	// the connection is encrypted.
 	SourceIP string
 	TLS      bool
+	// UserAgent is what the client calls itself; empty if it does not.
+	UserAgent string
 }
 
 // Action returns the action that policies allow: eks:DescribeCluster.

@@ -42,7 +42,7 @@ func (s signature) key() string {
 
 // receive reads a request.
 func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) received {
-	in := received{Call: account.Call{RequestID: account.NewUUID(), Time: g.clock.Now().UTC(), TLS: r.TLS != nil}}
+	in := received{Call: account.Call{RequestID: account.NewUUID(), Time: g.clock.Now().UTC(), TLS: r.TLS != nil, UserAgent: cut(r.UserAgent(), 1024)}}
 	in.request = &api.Request{Request: r, ID: in.RequestID}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		in.SourceIP = host

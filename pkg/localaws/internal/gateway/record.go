@@ -38,7 +38,7 @@ func (g *Gateway) event(c call, o outcome) trail.Event {
 	event := trail.Event{
 		EventVersion: "1.11", UserIdentity: userIdentity(c, o), EventTime: g.clock.Now().UTC().Truncate(time.Second),
 		EventSource: cut(cmp.Or(c.Service, "unknown"), 64) + ".amazonaws.com", EventName: cut(c.Operation, 128), AWSRegion: cut(c.Region, 64),
-		SourceIPAddress: c.request.RemoteAddr, UserAgent: cut(c.request.UserAgent(), 1024),
+		SourceIPAddress: c.request.RemoteAddr, UserAgent: c.UserAgent,
 		RequestParameters: recordable(c.input.Parameters), RequestID: c.request.ID, EventID: account.NewUUID(), ReadOnly: c.operation != nil && c.operation.ReadOnly,
 		EventType: "AwsApiCall", ManagementEvent: true, RecipientAccountID: cmp.Or(o.account, g.accounts.Default().ID), EventCategory: "Management",
 	}
