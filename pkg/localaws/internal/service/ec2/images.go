@@ -63,6 +63,14 @@ func xmlImageOf(i image.Image) xmlImage {
 	return x
 }
 
+// imageKeys returns the condition keys of an image.
+func imageKeys(i image.Image) map[string][]string {
+	return map[string][]string{
+		"aws:resourceaccount": {i.Owner}, "ec2:owner": {"amazon"}, "ec2:public": {"true"},
+		"ec2:imageid": {i.ID}, "ec2:imagetype": {"machine"}, "ec2:rootdevicetype": {"ebs"},
+	}
+}
+
 func checkImageID(id string) error {
 	if !imageIDPattern.MatchString(id) {
 		return refuse("InvalidAMIID.Malformed", fmt.Sprintf("Invalid id: %q (expecting \"ami-...\")", id))

@@ -211,7 +211,7 @@ func (i *instance) zone() string { return cmp.Or(i.Zone, i.Region+"a") }
 // instanceKeys returns the condition keys of an instance.
 func (c *call) instanceKeys(i *instance) map[string][]string {
 	keys := api.Merged(api.ResourceTags(i.Tags), map[string][]string{
-		"ec2:instanceid": {i.ID}, "ec2:instancetype": {i.Type}, "ec2:region": {i.Region}, "ec2:availabilityzone": {i.zone()},
+		"ec2:instanceid": {i.ID}, "ec2:instancetype": {i.Type}, "ec2:availabilityzone": {i.zone()},
 		"ec2:metadatahttptokens": {i.Metadata.Tokens}, "ec2:metadatahttpendpoint": {i.Metadata.Endpoint},
 	})
 	for key, value := range i.Tags {

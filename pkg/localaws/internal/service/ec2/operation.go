@@ -88,6 +88,7 @@ func describe[In any](name string, run func(*call, In) (any, error)) api.Operati
 		return run(c, in)
 	})
 	d.ReadOnly, d.Resource = true, api.Anything[request[In]]
+	d.ConditionKeys = func(tx *account.Tx, _ request[In]) map[string][]string { return commonKeys(tx) }
 	return api.Define(d)
 }
 
@@ -105,16 +106,21 @@ func once[T any](c *call, build func() (T, error)) (T, error) {
 	}}
 }
 
-// A grant is one permission that a call needs.
+// A grant is one permission that a call needs. Keys lack those of [commonKeys].
 type grant struct {
 	action, resource string
 	keys             map[string][]string
 }
 
+// commonKeys returns the condition keys of every action of EC2.
+func commonKeys(tx *account.Tx) map[string][]string {
+	return map[string][]string{"ec2:region": {tx.Region}}
+}
+
 // authorize checks permissions that a call needs.
 func (c *call) authorize(grants ...grant) error {
 	for _, g := range grants {
-		if err := c.Authorize("ec2:"+g.action, g.resource, g.keys); err != nil {
+		if err := c.Authorize("ec2:"+g.action, g.resource, api.Merged(g.keys, commonKeys(c.Tx))); err != nil {
 			return err
 		}
 	}

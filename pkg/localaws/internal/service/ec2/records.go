@@ -86,7 +86,7 @@ func (c *call) keysOf(r record) map[string][]string {
 	if i, ok := r.(*instance); ok {
 		return c.instanceKeys(i)
 	}
-	keys := api.Merged(api.ResourceTags(*r.tagged()), map[string][]string{"ec2:region": {c.Region}})
+	keys := api.ResourceTags(*r.tagged())
 	for key, value := range *r.tagged() {
 		keys["ec2:resourcetag/"+strings.ToLower(key)] = []string{value}
 	}
@@ -110,7 +110,7 @@ func (k kind[T]) create(c *call, specification []tagSpecification, keys map[stri
 // creating returns the permissions to create a resource with tags.
 func (c *call) creating(noun string, tags map[string]string, keys map[string][]string) []grant {
 	all, requested := c.arn(noun, "*"), api.RequestTags(tags)
-	grants := []grant{{c.Operation, all, api.Merged(keys, requested, map[string][]string{"ec2:region": {c.Region}})}}
+	grants := []grant{{c.Operation, all, api.Merged(keys, requested)}}
 	if len(tags) > 0 {
 		grants = append(grants, grant{"CreateTags", all, api.Merged(requested, map[string][]string{"ec2:createaction": {c.Operation}})})
 	}

@@ -332,10 +332,10 @@ func (c *call) launching(l *launch, tags map[string]map[string]string) []grant {
 	subnetKeys := c.keysOf(l.subnet)
 	grants := []grant{
 		{"RunInstances", c.arn("instance", "*"), api.Merged(ofInstance, api.RequestTags(tags["instance"]))},
-		{"RunInstances", "arn:" + c.Account.Partition + ":ec2:" + c.Region + "::image/" + l.Image, nil},
+		{"RunInstances", "arn:" + c.Account.Partition + ":ec2:" + c.Region + "::image/" + l.Image, imageKeys(l.image)},
 		{"RunInstances", c.arn("subnet", l.Subnet), subnetKeys},
-		{"RunInstances", c.arn("network-interface", "*"), map[string][]string{"ec2:region": {c.Region}, "ec2:vpc": subnetKeys["ec2:vpc"], "ec2:subnet": {c.arn("subnet", l.Subnet)}}},
-		{"RunInstances", c.arn("volume", "*"), api.Merged(api.RequestTags(tags["volume"]), map[string][]string{"ec2:region": {c.Region}})},
+		{"RunInstances", c.arn("network-interface", "*"), map[string][]string{"ec2:vpc": subnetKeys["ec2:vpc"], "ec2:subnet": {c.arn("subnet", l.Subnet)}}},
+		{"RunInstances", c.arn("volume", "*"), api.RequestTags(tags["volume"])},
 	}
 	for _, id := range l.Groups {
 		grants = append(grants, grant{"RunInstances", c.arn("security-group", id), c.keysOf(c.region.Groups[id])})
