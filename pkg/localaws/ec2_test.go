@@ -924,7 +924,7 @@ func FuzzFilter(f *testing.F) {
 	f.Add("a*b", "axxb")
 	f.Add("a*b", "ab")
 	f.Add(`a\*?`, "a*c")
-	f.Add(`\`, "")
+	f.Add(`\`, `\`)
 	f.Add("[a-z]+(.)|^$", "[a-z]+(.)|^$")
 	f.Add("**", "x\ny")
 	f.Fuzz(func(t *testing.T, pattern, text string) {
@@ -951,9 +951,7 @@ func globs(pattern, text []rune) bool {
 		return len(text) == 0
 	case pattern[0] == '*':
 		return globs(pattern[1:], text) || len(text) > 0 && globs(pattern, text[1:])
-	case pattern[0] == '\\' && len(pattern) == 1:
-		return len(text) == 0
-	case pattern[0] == '\\':
+	case pattern[0] == '\\' && len(pattern) > 1:
 		return len(text) > 0 && text[0] == pattern[1] && globs(pattern[2:], text[1:])
 	default:
 		return len(text) > 0 && (pattern[0] == '?' || pattern[0] == text[0]) && globs(pattern[1:], text[1:])

@@ -2,10 +2,12 @@ package ec2
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A filter selects the things for which one value of a field matches one of its
@@ -15,7 +17,10 @@ type filter struct {
 	Value []string
 }
 
-const maxFilterValues = 200
+const (
+	maxFilterValues = 200
+	maxFilterValue  = 255 // in characters
+)
 
 // A field returns the values of a thing that a filter compares.
 type field[T any] func(T) []string
@@ -35,6 +40,9 @@ func filtered[T any](filters []filter, all []T, by map[string]field[T], tags fun
 		}
 		if len(f.Value) > maxFilterValues {
 			return nil, refuse("FilterLimitExceeded", "The maximum number of filter values specified on a single call is "+strconv.Itoa(maxFilterValues))
+		}
+		if slices.ContainsFunc(f.Value, func(value string) bool { return utf8.RuneCountInString(value) > maxFilterValue }) {
+			return nil, refuse("FilterLimitExceeded", "The maximum length for a filter value is "+strconv.Itoa(maxFilterValue)+" characters")
 		}
 		matches := like(f.Value)
 		all = slices.DeleteFunc(slices.Clone(all), func(item T) bool { return !slices.ContainsFunc(values(item), matches) })
@@ -80,33 +88,10 @@ func kebab(name string) string {
 	return b.String()
 }
 
-// like reports whether a value matches one of the patterns of a filter: * matches
-// any run of characters, ? any one, and a backslash takes the next one literally.
+// like reports whether a value matches one of the patterns of a filter. A backslash takes
+// the next character literally.
 func like(patterns []string) func(string) bool {
-	var compiled []*regexp.Regexp
-	for _, pattern := range patterns {
-		var b strings.Builder
-		literal := false
-		for _, c := range pattern {
-			switch {
-			case literal:
-				b.WriteString(regexp.QuoteMeta(string(c)))
-				literal = false
-			case c == '\\':
-				literal = true
-			case c == '*':
-				b.WriteString(".*")
-			case c == '?':
-				b.WriteString(".")
-			default:
-				b.WriteString(regexp.QuoteMeta(string(c)))
-			}
-		}
-		if expression, err := regexp.Compile(`(?s)\A` + b.String() + `\z`); err == nil {
-			compiled = append(compiled, expression)
-		}
-	}
 	return func(text string) bool {
-		return slices.ContainsFunc(compiled, func(expression *regexp.Regexp) bool { return expression.MatchString(text) })
+		return slices.ContainsFunc(patterns, func(wanted string) bool { return pattern.Wildcard{Escape: '\\'}.Match(wanted, text) })
 	}
 }
