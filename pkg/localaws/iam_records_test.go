@@ -75,16 +75,16 @@ func TestPasswords(t *testing.T) {
 	change := func(old, to string) error {
 		return errorOf(bob.ChangePassword(ctx, &iam.ChangePasswordInput{OldPassword: &old, NewPassword: &to}))
 	}
-	wantCode(t, "NoSuchEntity", set("correct horse 1"))
+	wantCode(t, "NoSuchEntity", set("Correct horse 1"))
 	wantMessage(t, "PasswordPolicyViolation", "minimum length of 8", errorOf(client.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: name, Password: aws.String("short")})))
-	made, err := client.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: name, Password: aws.String("correct horse 1"), PasswordResetRequired: true})
+	made, err := client.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: name, Password: aws.String("Correct horse 1"), PasswordResetRequired: true})
 	must(t, err)
 	if *made.LoginProfile.UserName != "bob" || !made.LoginProfile.PasswordResetRequired {
 		t.Errorf("%+v", made.LoginProfile)
 	}
-	wantCode(t, "EntityAlreadyExists", errorOf(client.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: name, Password: aws.String("correct horse 2")})))
-	wantCode(t, "AccessDenied", change("wrong", "correct horse 2"))
-	must(t, change("correct horse 1", "correct horse 2"))
+	wantCode(t, "EntityAlreadyExists", errorOf(client.CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: name, Password: aws.String("Correct horse 2")})))
+	wantCode(t, "AccessDenied", change("wrong", "Correct horse 2"))
+	must(t, change("Correct horse 1", "Correct horse 2"))
 	got, err := client.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: name})
 	must(t, err)
 	if got.LoginProfile.PasswordResetRequired {

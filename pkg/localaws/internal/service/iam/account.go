@@ -5,33 +5,39 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // accountOperations returns the operations on the account as a whole.
 func accountOperations() map[string]operation {
-	all := func(*call) string { return "*" }
 	return map[string]operation{
-		"CreateAccountAlias":             write(all, createAccountAlias, "AccountAlias"),
-		"DeleteAccountAlias":             write(all, deleteAccountAlias, "AccountAlias"),
-		"ListAccountAliases":             read(all, listAccountAliases, "MaxItems", "Marker"),
-		"GetAccountSummary":              read(all, getAccountSummary),
-		"GetAccountAuthorizationDetails": read(all, getAccountAuthorizationDetails, "Filter.member.N", "MaxItems", "Marker"),
+		"CreateAccountAlias":             write(anything, createAccountAlias, "AccountAlias"),
+		"DeleteAccountAlias":             write(anything, deleteAccountAlias, "AccountAlias"),
+		"ListAccountAliases":             read(anything, listAccountAliases, "MaxItems", "Marker"),
+		"GetAccountSummary":              read(anything, getAccountSummary),
+		"GetAccountAuthorizationDetails": read(anything, getAccountAuthorizationDetails, "Filter.member.N", "MaxItems", "Marker"),
 	}
 }
 
-var (
-	aliasPattern     = pattern.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	accountIDPattern = pattern.New(`^\d{12}$`)
-)
+var aliasPattern = pattern.New(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// checkAlias checks the alias in a call.
+func (c *call) checkAlias() error {
+	if alias := c.Get("AccountAlias"); len(alias) < 3 || len(alias) > 63 || !aliasPattern.MatchString(alias) {
+		return invalid("accountAlias", "failed to satisfy constraint: Member must have 3 to 63 lowercase letters, digits and single dashes, and neither begin nor end with a dash")
+	}
+	return nil
+}
 
 // createAccountAlias replaces the existing alias: an account has one.
 func createAccountAlias(c *call) (any, error) {
 	alias := c.Get("AccountAlias")
+	if err := c.checkAlias(); err != nil {
+		return nil, err
+	}
 	switch {
-	case len(alias) < 3 || len(alias) > 63 || !aliasPattern.MatchString(alias):
-		return nil, invalid("accountAlias", "failed to satisfy constraint: Member must have 3 to 63 lowercase letters, digits and single dashes, and neither begin nor end with a dash")
-	case accountIDPattern.MatchString(alias):
+	case account.IDPattern().MatchString(alias):
 		return nil, invalidInput("The account alias " + alias + " looks like an account ID.")
 	case alias == c.state.Alias:
 		return nil, alreadyExists("The account alias " + alias + " already exists.")
@@ -42,7 +48,10 @@ func createAccountAlias(c *call) (any, error) {
 
 func deleteAccountAlias(c *call) (any, error) {
 	alias := c.Get("AccountAlias")
-	if alias == "" || alias != c.state.Alias {
+	if err := c.checkAlias(); err != nil {
+		return nil, err
+	}
+	if alias != c.state.Alias {
 		return nil, noSuchEntity("The account alias " + alias + " cannot be found.")
 	}
 	c.state.Alias = ""
@@ -79,7 +88,7 @@ func getAccountSummary(c *call) (any, error) {
 		{"Users", len(c.state.Users)}, {"UsersQuota", maxUsers}, {"AccessKeysPerUserQuota", maxKeys}, {"GroupsPerUserQuota", maxGroupsPerUser},
 		{"Groups", len(c.state.Groups)}, {"GroupsQuota", maxGroups},
 		{"Roles", len(c.state.Roles)}, {"RolesQuota", maxRoles}, {"AssumeRolePolicySizeQuota", maxTrust},
-		{"Policies", len(c.state.Policies)}, {"PolicyVersionsInUse", versions}, {"PolicySizeQuota", maxPolicySize}, {"VersionsPerPolicyQuota", maxVersions},
+		{"Policies", len(c.state.Policies)}, {"PoliciesQuota", maxPolicies}, {"PolicyVersionsInUse", versions}, {"PolicySizeQuota", maxPolicySize}, {"VersionsPerPolicyQuota", maxVersions},
 		{"InstanceProfiles", len(c.state.Profiles)}, {"InstanceProfilesQuota", maxProfiles},
 		{"Providers", len(c.state.Providers)}, {"MFADevices", len(c.state.MFADevices)}, {"MFADevicesInUse", inUse},
 		{"AccountMFAEnabled", 0}, {"AccountAccessKeysPresent", 0}, {"AccountPasswordPresent", 0}, {"AccountSigningCertificatesPresent", 0},

@@ -214,8 +214,17 @@ func (l inlinePolicies) names() []string {
 // entity.
 func inlinePolicyOperations(k kind) map[string]operation {
 	owner := k.name + "Name"
-	noSuchPolicy := func(name string) error {
-		return noSuchEntity("The " + lower(k.name) + " policy with name " + name + " cannot be found.")
+	// inline returns the index of the policy that a call names.
+	inline := func(c *call, e *entity) (int, error) {
+		name := c.Get("PolicyName")
+		if err := checkName("policyName", name, 128); err != nil {
+			return 0, err
+		}
+		at, found := e.Inline.find(name)
+		if !found {
+			return 0, noSuchEntity("The " + lower(k.name) + " policy with name " + name + " cannot be found.")
+		}
+		return at, nil
 	}
 	return map[string]operation{
 		"Put" + k.name + "Policy": with(write(k.resource, func(c *call) (any, error) {
@@ -237,9 +246,9 @@ func inlinePolicyOperations(k kind) map[string]operation {
 			if err != nil {
 				return nil, err
 			}
-			at, found := e.Inline.find(c.Get("PolicyName"))
-			if !found {
-				return nil, noSuchPolicy(c.Get("PolicyName"))
+			at, err := inline(c, e)
+			if err != nil {
+				return nil, err
 			}
 			return fields{element(owner, e.Name), element("PolicyName", e.Inline[at].Name), element("PolicyDocument", percentEncoded(e.Inline[at].Document.Text))}, nil
 		}, owner, "PolicyName"),
@@ -255,9 +264,9 @@ func inlinePolicyOperations(k kind) map[string]operation {
 			if err != nil {
 				return nil, err
 			}
-			at, found := e.Inline.find(c.Get("PolicyName"))
-			if !found {
-				return nil, noSuchPolicy(c.Get("PolicyName"))
+			at, err := inline(c, e)
+			if err != nil {
+				return nil, err
 			}
 			e.Inline = slices.Delete(slices.Clone(e.Inline), at, at+1)
 			return nil, nil

@@ -319,10 +319,19 @@ func (c *call) document(name string, parse func([]byte) (*policy.Document, error
 		return document{}, missing(onWire(name))
 	case utf8.RuneCountInString(text) > maxDocument:
 		return document{}, tooLong(onWire(name), maxDocument)
-	case !documentPattern.MatchString(text):
-		return document{}, validationError("The specified value for " + onWire(name) + " is invalid. It must contain only printable ASCII characters.")
+	}
+	if err := checkPrintable(onWire(name), text); err != nil {
+		return document{}, err
 	}
 	return parseDocument(text, parse)
+}
+
+// checkPrintable checks the characters of a policy; field is its name on the wire.
+func checkPrintable(field, text string) error {
+	if !documentPattern.MatchString(text) {
+		return validationError("The specified value for " + field + " is invalid. It must contain only printable ASCII characters.")
+	}
+	return nil
 }
 
 // onWire returns the name of a parameter in errors: policyName for PolicyName.

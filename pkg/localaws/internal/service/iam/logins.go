@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -195,6 +196,8 @@ type passwordPolicy struct {
 	MaxAge     int  `json:"maxAgeDays,omitempty"`
 	Reuse      int  `json:"reusePrevention,omitempty"`
 	HardExpiry bool `json:"hardExpiry,omitempty"`
+	// types is how many of the four types of characters AWS's default requires.
+	types int
 }
 
 // passwordPolicy returns the policy that is in effect.
@@ -202,7 +205,15 @@ func (s *state) passwordPolicy() passwordPolicy {
 	if s.PasswordPolicy != nil {
 		return *s.PasswordPolicy
 	}
-	return passwordPolicy{MinimumLength: 8}
+	return passwordPolicy{MinimumLength: 8, types: 3}
+}
+
+// check validates a policy that was read.
+func (p passwordPolicy) check() error {
+	if p.MinimumLength < 0 || p.MaxAge < 0 || p.Reuse < 0 {
+		return errors.New("a number of the password policy is negative")
+	}
+	return nil
 }
 
 var (
@@ -214,6 +225,12 @@ var (
 
 // breach returns why a user may not have a password; empty if it is fine.
 func (p passwordPolicy) breach(text, userName string) string {
+	types := 0
+	for _, of := range []pattern.Pattern{upperPattern, lowerPattern, numberPattern, symbolPattern} {
+		if of.MatchString(text) {
+			types++
+		}
+	}
 	switch n := utf8.RuneCountInString(text); {
 	case n > 128:
 		return "Password should have a maximum length of 128"
@@ -227,6 +244,8 @@ func (p passwordPolicy) breach(text, userName string) string {
 		return "Password should have at least one number"
 	case p.Symbols && !symbolPattern.MatchString(text):
 		return "Password should have at least one symbol"
+	case types < p.types:
+		return "Password should have at least three of uppercase letters, lowercase letters, numbers and symbols"
 	case strings.EqualFold(text, userName):
 		return "Password must not be the user name"
 	}

@@ -33,7 +33,10 @@ type mfaDevice struct {
 	user *user
 }
 
-const maxDevicesPerUser = 8
+const (
+	maxMFADevices     = maxUsers // of an account, enabled or not
+	maxDevicesPerUser = 8
+)
 
 func mfaDeviceOperations() map[string]operation {
 	made := func(c *call) string {
@@ -113,6 +116,9 @@ func createMFADevice(c *call) (any, error) {
 	}
 	if _, ok := c.state.MFADevices[device.Serial]; ok {
 		return nil, alreadyExists("MFADevice entity at the same path and name already exists.")
+	}
+	if len(c.state.MFADevices) >= maxMFADevices {
+		return nil, limitExceeded("Cannot exceed quota for MFADevicesPerAccount: " + strconv.Itoa(maxMFADevices))
 	}
 	_, _ = rand.Read(device.Seed) // never returns an error: the program crashes instead
 	seed := base32.StdEncoding.EncodeToString(device.Seed)

@@ -230,6 +230,10 @@ func updateThumbprint(c *call) (any, error) {
 
 // deleteProvider succeeds if the provider does not exist.
 func deleteProvider(c *call) (any, error) {
-	delete(c.state.Providers, c.Get("OpenIDConnectProviderArn"))
+	arn := c.Get("OpenIDConnectProviderArn")
+	if err := checkARN("openIDConnectProviderArn", arn); err != nil {
+		return nil, err
+	}
+	delete(c.state.Providers, arn)
 	return nil, nil
 }

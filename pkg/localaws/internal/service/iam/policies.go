@@ -45,6 +45,7 @@ type policyVersion struct {
 const (
 	maxPolicySize  = 6144 // without white space
 	maxVersions    = 5    // per policy
+	maxPolicies    = 1500 // the account's own
 	maxAttached    = 10   // per entity
 	maxDescription = 1000
 )
@@ -252,7 +253,7 @@ func (m *managedPolicy) versionXML(v policyVersion) xmlPolicyVersion {
 }
 
 func createPolicy(c *call) (any, error) {
-	m := &managedPolicy{Name: c.Get("PolicyName"), ID: account.NewID("ANPA", 17), Description: c.Get("Description"), Created: c.Time}
+	m := &managedPolicy{Name: c.Get("PolicyName"), ID: account.NewID("ANPA", 17), Created: c.Time}
 	err := checkName("policyName", m.Name, 128)
 	if err != nil {
 		return nil, err
@@ -260,8 +261,8 @@ func createPolicy(c *call) (any, error) {
 	if m.Path, err = checkPath(c.Get("Path")); err != nil {
 		return nil, err
 	}
-	if len(m.Description) > maxDescription {
-		return nil, tooLong("description", maxDescription)
+	if m.Description, err = c.description(); err != nil {
+		return nil, err
 	}
 	if m.Tags, err = c.tags(); err != nil {
 		return nil, err
@@ -274,6 +275,9 @@ func createPolicy(c *call) (any, error) {
 		if lower(other.Name) == lower(m.Name) {
 			return nil, alreadyExists("A policy called " + m.Name + " already exists. Duplicate names are not allowed.")
 		}
+	}
+	if len(c.state.Policies) >= maxPolicies {
+		return nil, limitExceeded("Cannot exceed quota for PoliciesPerAccount: " + strconv.Itoa(maxPolicies))
 	}
 	m.ARN = c.ARN("iam", "", "policy"+m.Path+m.Name)
 	m.Default = m.add(d, c.Time).ID

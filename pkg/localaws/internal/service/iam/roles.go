@@ -140,10 +140,11 @@ func createRole(c *call) (any, error) {
 	if r.Boundary, err = c.boundary(); err != nil {
 		return nil, err
 	}
-	if !c.Has("AssumeRolePolicyDocument") {
-		return nil, missing("assumeRolePolicyDocument")
+	trust, err := c.trust("AssumeRolePolicyDocument")
+	if err != nil {
+		return nil, err
 	}
-	if err := c.setTrust(r, c.Get("AssumeRolePolicyDocument")); err != nil {
+	if err := c.setTrust(r, trust); err != nil {
 		return nil, err
 	}
 	if _, ok := c.state.Roles[lower(r.Name)]; ok {
@@ -203,7 +204,7 @@ var descriptionPattern = pattern.New(`^[\t\n\r\x{20}-\x{7E}\x{A1}-\x{FF}]*$`)
 // description returns the description in a call.
 func (c *call) description() (string, error) {
 	text := c.Get("Description")
-	if utf8.RuneCountInString(text) > 1000 || !descriptionPattern.MatchString(text) {
+	if utf8.RuneCountInString(text) > maxDescription || !descriptionPattern.MatchString(text) {
 		return "", invalid("description", "failed to satisfy constraint: Member must have at most 1000 characters, all of Latin-1")
 	}
 	return text, nil
@@ -221,6 +222,14 @@ func (c *call) maxSession() (int, error) {
 		return 0, invalid("maxSessionDuration", "failed to satisfy constraint: Member must have value between 3600 and 43200")
 	}
 	return seconds, nil
+}
+
+// trust returns the text of the trust policy in a call.
+func (c *call) trust(name string) (string, error) {
+	if !c.Has(name) {
+		return "", missing(onWire(name))
+	}
+	return c.Get(name), checkPrintable(onWire(name), c.Get(name))
 }
 
 // setTrust parses a trust policy and sets it. The users and roles that it names must
@@ -339,10 +348,11 @@ func updateAssumeRolePolicy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Has("PolicyDocument") {
-		return nil, missing("policyDocument")
+	trust, err := c.trust("PolicyDocument")
+	if err != nil {
+		return nil, err
 	}
-	return nil, c.setTrust(r, c.Get("PolicyDocument"))
+	return nil, c.setTrust(r, trust)
 }
 
 func deleteRole(c *call) (any, error) {

@@ -10,8 +10,12 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
-// serviceLinkedPath is the path of service-linked roles.
-const serviceLinkedPath = "/aws-service-role/"
+const (
+	// serviceLinkedPath is the path of service-linked roles.
+	serviceLinkedPath = "/aws-service-role/"
+	// maxDeletions bounds the deletions of an account. Another one replaces the oldest.
+	maxDeletions = 100
+)
 
 // A serviceLinked is the service-linked role of a service.
 type serviceLinked struct {
@@ -136,6 +140,7 @@ func deleteServiceLinkedRole(c *call) (any, error) {
 	c.removeRole(r)
 	task := "task" + r.Path + r.Name + "/" + account.NewUUID()
 	c.state.Deletions = append(c.state.Deletions, task)
+	c.state.Deletions = c.state.Deletions[max(0, len(c.state.Deletions)-maxDeletions):]
 	return fields{element("DeletionTaskId", task)}, nil
 }
 

@@ -19,7 +19,6 @@ const (
 )
 
 func simulationOperations() map[string]operation {
-	all := func(*call) string { return "*" }
 	source := func(c *call) string { return c.Get("PolicySourceArn") }
 	accepts := []string{
 		"PolicyInputList.member.N", "PermissionsBoundaryPolicyInputList.member.N", "ActionNames.member.N", "ResourceArns.member.N",
@@ -27,9 +26,9 @@ func simulationOperations() map[string]operation {
 		"MaxItems", "Marker",
 	}
 	return map[string]operation{
-		"SimulateCustomPolicy":             read(all, simulateCustomPolicy, append(accepts, organizationInputs+".N."+controlInputs+".member.N")...),
+		"SimulateCustomPolicy":             read(anything, simulateCustomPolicy, append(accepts, organizationInputs+".N."+controlInputs+".member.N")...),
 		"SimulatePrincipalPolicy":          read(source, simulatePrincipalPolicy, append(accepts, "PolicySourceArn")...),
-		"GetContextKeysForCustomPolicy":    read(all, contextKeysForCustomPolicy, "PolicyInputList.member.N"),
+		"GetContextKeysForCustomPolicy":    read(anything, contextKeysForCustomPolicy, "PolicyInputList.member.N"),
 		"GetContextKeysForPrincipalPolicy": read(source, contextKeysForPrincipalPolicy, "PolicySourceArn", "PolicyInputList.member.N"),
 	}
 }

@@ -33,7 +33,7 @@ type state struct {
 	Report         *credentialReport `json:"credentialReport,omitempty"`
 	// Outbound is nil until outbound federation is enabled for the first time.
 	Outbound *outbound `json:"outboundFederation,omitempty"`
-	// Deletions are the tasks that deleted service-linked roles.
+	// Deletions are the last tasks that deleted service-linked roles, the oldest first.
 	Deletions []string `json:"deletions,omitempty"`
 
 	// reports are the last reports of accesses, the oldest first. A restart loses them.
@@ -65,6 +65,7 @@ func (s *state) Check() error {
 		account.CheckAll("MFA device", s.MFADevices, func(d *mfaDevice) (string, error) { return d.Serial, nil }),
 		account.CheckAll("server certificate", s.ServerCertificates, func(c *serverCertificate) (string, error) { return lower(c.Name), nil }),
 		account.CheckAll("SAML provider", s.SAMLProviders, func(p *samlProvider) (string, error) { return p.ARN, nil }),
+		s.passwordPolicy().check(),
 		account.CheckAll("session", s.Sessions, func(s *session) (string, error) { return s.AccessKeyID, nil }),
 	); err != nil {
 		return err
