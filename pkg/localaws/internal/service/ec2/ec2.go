@@ -24,7 +24,7 @@ func (s *state) Check() error {
 		if r == nil {
 			return fmt.Errorf("EC2's region %q is null", name)
 		}
-		if err := r.check(); err != nil {
+		if err := r.check(name); err != nil {
 			return fmt.Errorf("EC2's region %q: %w", name, err)
 		}
 	}

@@ -1,12 +1,13 @@
 package ec2
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
@@ -174,6 +175,14 @@ type listing struct {
 type paging struct {
 	MaxResults *int
 	NextToken  string
+
+	least, most int // MaxResults can be; zero means 5 to 1000
+}
+
+// within returns the paging of an operation with other bounds of MaxResults.
+func (p paging) within(least, most int) paging {
+	p.least, p.most = least, most
+	return p
 }
 
 // page returns a page of a list, sorted by key, under a name, with the token of the
@@ -192,10 +201,10 @@ func page[T, X any](p paging, name string, all []T, key func(T) string, xml func
 
 // pageOf returns a page of a list, sorted by key, and the token of the next page.
 func pageOf[T any](p paging, all []T, key func(T) string) (page []T, next string, err error) {
-	limit := 1000
+	limit, least, most := 1000, cmp.Or(p.least, 5), cmp.Or(p.most, 1000)
 	if p.MaxResults != nil {
-		if limit = *p.MaxResults; limit < 5 || limit > 1000 {
-			return nil, "", invalid("Value ( " + strconv.Itoa(limit) + " ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.")
+		if limit = *p.MaxResults; limit < least || limit > most {
+			return nil, "", invalid(fmt.Sprintf("Value ( %d ) for parameter maxResults is invalid. Expecting a value between %d and %d.", limit, least, most))
 		}
 	}
 	page, next, ok := api.PageAfter(all, key, p.NextToken, limit)

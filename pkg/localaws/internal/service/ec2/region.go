@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 )
@@ -54,18 +55,20 @@ func fill[T any](m *map[string]T) {
 }
 
 // check validates a region that was read.
-func (r *region) check() error {
+func (r *region) check(name string) error {
 	r.fill()
 	for _, err := range []error{
 		account.CheckAll("VPC", r.VPCs, func(v *vpc) (string, error) { return v.ID, checkBlock(v.CIDR) }),
-		account.CheckAll("subnet", r.Subnets, func(s *subnet) (string, error) { return s.ID, firstOf(checkBlock(s.CIDR), r.hasVPC(s.VPC)) }),
+		account.CheckAll("subnet", r.Subnets, func(s *subnet) (string, error) {
+			return s.ID, firstOf(checkBlock(s.CIDR), checkZone(name, s.Zone), r.hasVPC(s.VPC))
+		}),
 		account.CheckAll("route table", r.RouteTables, func(t *routeTable) (string, error) { return t.ID, firstOf(r.hasVPC(t.VPC), t.check()) }),
 		account.CheckAll("internet gateway", r.Gateways, func(g *gateway) (string, error) { return g.ID, nil }),
 		account.CheckAll("NAT gateway", r.NATGateways, func(n *natGateway) (string, error) { return n.ID, firstOf(checkIP(n.IP), r.hasSubnet(n.Subnet)) }),
 		account.CheckAll("address", r.Addresses, func(a *address) (string, error) { return a.ID, checkIP(a.IP) }),
 		account.CheckAll("network ACL", r.ACLs, func(a *acl) (string, error) { return a.ID, r.hasVPC(a.VPC) }),
 		account.CheckAll("launch template", r.Templates, func(t *template) (string, error) { return t.ID, t.check() }),
-		account.CheckAll("volume", r.Volumes, func(v *volume) (string, error) { return v.ID, nil }),
+		account.CheckAll("volume", r.Volumes, func(v *volume) (string, error) { return v.ID, checkZone(name, v.Zone) }),
 		account.CheckAll("key pair", r.KeyPairs, func(k *keyPair) (string, error) { return k.ID, nil }),
 		account.CheckAll("security group", r.Groups, func(g *group) (string, error) { return g.ID, firstOf(r.hasVPC(g.VPC), g.check()) }),
 	} {
@@ -88,6 +91,13 @@ func firstOf(errs ...error) error {
 func checkBlock(block netip.Prefix) error {
 	if !block.IsValid() || !block.Addr().Is4() {
 		return fmt.Errorf("%q is not a block of IPv4 addresses", block)
+	}
+	return nil
+}
+
+func checkZone(region, zone string) error {
+	if !slices.Contains(zonesOf(region), zone) {
+		return fmt.Errorf("%q is not an availability zone of %q", zone, region)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package ec2
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,9 +173,6 @@ type typesInput struct {
 }
 
 func describeTypes(c *call, in typesInput) (any, error) {
-	if in.MaxResults != nil && *in.MaxResults > 100 {
-		return nil, invalid(fmt.Sprintf("Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and 100.", *in.MaxResults))
-	}
 	all := instanceTypes()
 	if len(in.Names) > 0 {
 		var absent []string
@@ -213,7 +209,7 @@ func describeTypes(c *call, in typesInput) (any, error) {
 	if in.MaxResults == nil {
 		in.MaxResults = new(100)
 	}
-	return page(in.paging, "instanceTypeSet", all, func(t instanceType) string { return t.name }, xmlTypeOf)
+	return page(in.within(5, 100), "instanceTypeSet", all, func(t instanceType) string { return t.name }, xmlTypeOf)
 }
 
 type offeringsInput struct {

@@ -124,8 +124,10 @@ func describeAttributes(c *call, in attributesInput) (any, error) {
 			all = append(all, xmlAttribute{a[0], itemsOf([]xmlAttributeValue{{a[1]}})})
 		}
 	}
-	if len(in.Names) > len(all) {
-		return nil, unsupported("InvalidParameterValue", "localaws does not have all of the attributes "+strings.Join(in.Names, ", ")+".")
+	for _, name := range in.Names {
+		if !slices.ContainsFunc(all, func(a xmlAttribute) bool { return a.Name == name }) {
+			return nil, unsupported("InvalidParameterValue", "localaws does not have the attribute '"+name+"' of an account.")
+		}
 	}
 	return fields{element("accountAttributeSet", itemsOf(all))}, nil
 }
