@@ -245,6 +245,7 @@ func TestRunInstances(t *testing.T) {
 	if *given.Instances[0].PrivateDnsName != "ip-172-31-0-77.eu-west-2.compute.internal" {
 		t.Errorf("with a given address: %s", *given.Instances[0].PrivateDnsName)
 	}
+	byARN.ClientToken = nil // the SDK set it
 	if _, err := client.RunInstances(t.Context(), byARN); code(err) != "InvalidIPAddress.InUse" {
 		t.Errorf("with an address in use: %v", err)
 	}

@@ -39,6 +39,7 @@ type Instance struct {
 // An instance is an Instance with the state that EC2 keeps for it.
 type instance struct {
 	Instance
+	replayable
 	Image       string                  `json:"image"`
 	Type        string                  `json:"type"`
 	Reservation string                  `json:"reservation"`
@@ -50,18 +51,17 @@ type instance struct {
 	// Association is the ID of the association with the instance profile.
 	Association string    `json:"association,omitempty"`
 	Associated  time.Time `json:"associated,omitzero"`
-	// Token is the client token that makes a launch idempotent, Request the
-	// digest of its parameters.
-	Token    string   `json:"clientToken,omitempty"`
-	Request  string   `json:"request,omitempty"`
-	Zone     string   `json:"zone,omitempty"` // empty means the first
-	KeyName  string   `json:"keyName,omitempty"`
-	UserData string   `json:"userData,omitempty"` // in base64
-	Subnet   string   `json:"subnet,omitempty"`
-	Groups   []string `json:"securityGroups,omitempty"`
+	Zone        string    `json:"zone,omitempty"` // empty means the first
+	KeyName     string    `json:"keyName,omitempty"`
+	UserData    string    `json:"userData,omitempty"` // in base64
+	Subnet      string    `json:"subnet,omitempty"`
+	Groups      []string  `json:"securityGroups,omitempty"`
 	// Session is the access key ID of the credentials that its metadata service
 	// hands out.
 	Session string `json:"session,omitempty"`
+	// Monitored and Optimized (for EBS) change nothing.
+	Monitored bool `json:"monitoring,omitempty"`
+	Optimized bool `json:"ebsOptimized,omitempty"`
 }
 
 const (
@@ -70,6 +70,8 @@ const (
 	// terminatedFor is how long EC2 still lists an instance after its
 	// termination.
 	terminatedFor = time.Hour
+	// maxTerminated bounds the instances that are listed after their termination.
+	maxTerminated = 1000
 
 	defaultInstanceType = "m1.small"
 	defaultImage        = "ami-00000000000000000"
@@ -133,6 +135,9 @@ func (i *Instance) check() error {
 func (i *instance) check() error {
 	if i.Tags == nil {
 		i.Tags = map[string]string{}
+	}
+	if i.Zone != "" {
+		return firstOf(i.Instance.check(), checkZone(i.Region, i.Zone))
 	}
 	return i.Instance.check()
 }
@@ -198,11 +203,21 @@ func instanceOperations() []api.Operation {
 	}
 }
 
-// forgetInstances deletes the instances that were terminated a while ago.
+// forgetInstances deletes the instances that were terminated a while ago, and the first of
+// those that were terminated if they are too many.
 func (c *call) forgetInstances() {
+	var listed []*instance
 	maps.DeleteFunc(c.state.Instances, func(_ string, i *instance) bool {
-		return i.State == "terminated" && !i.Ended.IsZero() && !c.Time.Before(i.Ended.Add(terminatedFor))
+		if i.State != "terminated" || i.Ended.IsZero() {
+			return false
+		}
+		listed = append(listed, i)
+		return !c.Time.Before(i.Ended.Add(terminatedFor))
 	})
+	slices.SortFunc(listed, func(a, b *instance) int { return b.Ended.Compare(a.Ended) })
+	for _, i := range listed[min(len(listed), maxTerminated):] {
+		delete(c.state.Instances, i.ID)
+	}
 }
 
 // zone returns the availability zone.
@@ -354,6 +369,13 @@ type xmlDevice struct {
 	} `xml:"ebs"`
 }
 
+func (i *instance) monitoring() string {
+	if i.Monitored {
+		return "enabled"
+	}
+	return "disabled"
+}
+
 // volumesOf returns the volumes of an instance, by device.
 func (c *call) volumesOf(i *instance) []*volume {
 	all := slices.DeleteFunc(volumeKind().sorted(c), func(v *volume) bool { return v.Instance != i.ID })
@@ -375,7 +397,8 @@ func (c *call) xmlInstance(i *instance) xmlInstance {
 	}
 	x.Placement.Zone, x.Placement.Tenancy = i.zone(), "default"
 	x.Subnet, x.VPC, x.Groups, x.Check = i.Subnet, c.vpcOf(i), c.xmlGroupNames(i.Groups), true
-	x.RootType, x.Root, x.Key, x.Virtual, x.Hypervisor, x.Monitoring.State = "ebs", i.rootDevice(), i.KeyName, "hvm", "xen", "disabled"
+	x.RootType, x.Root, x.Key, x.Virtual, x.Hypervisor, x.Monitoring.State = "ebs", i.rootDevice(), i.KeyName, "hvm", "xen", i.monitoring()
+	x.Optimized = i.Optimized
 	if i.Subnet != "" && i.State != "terminated" {
 		x.Interfaces.Item = []xmlInterface{c.xmlInterface(i)}
 	}
@@ -502,7 +525,7 @@ func (c *call) instanceFilters() map[string]field[*instance] {
 		"launch-time":                                one(func(i *instance) string { return i.Launched.UTC().Format("2006-01-02T15:04:05.000Z") }),
 		"metadata-options.http-endpoint":             one(func(i *instance) string { return i.Metadata.Endpoint }),
 		"metadata-options.http-tokens":               one(func(i *instance) string { return i.Metadata.Tokens }),
-		"monitoring-state":                           of("disabled"),
+		"monitoring-state":                           one((*instance).monitoring),
 		"network-interface.group-id":                 groups,
 		"network-interface.network-interface-id":     interfaces((*instance).interfaceID),
 		"network-interface.subnet-id":                interfaces(func(i *instance) string { return i.Subnet }),
@@ -581,8 +604,8 @@ func (t transition) run(c *call, in transitionInput) (any, error) {
 	return fields{element("instancesSet", changes)}, nil
 }
 
-// release deletes the volumes of a terminated instance, and detaches those that stay, and
-// its Elastic IP address.
+// release disassociates the Elastic IP address of a terminated instance, deletes its
+// volumes, and detaches those that stay.
 func (c *call) release(i *instance) {
 	if i.State == "terminated" {
 		c.disassociate(i.interfaceID())

@@ -3,6 +3,7 @@ package ec2
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -12,14 +13,11 @@ import (
 // A natGateway lets a VPC's private subnets out. No packet goes through it.
 type natGateway struct {
 	base
+	replayable
 	Subnet  string     `json:"subnet"`
 	Private bool       `json:"private,omitempty"` // it has no Elastic IP address
 	IP      netip.Addr `json:"ip"`                // in the subnet
 	Created time.Time  `json:"created"`
-	// Token is the client token that makes creation idempotent, Request the digest of
-	// its parameters.
-	Token   string `json:"clientToken,omitempty"`
-	Request string `json:"request,omitempty"`
 }
 
 // AWS's quota, in an availability zone.
@@ -140,21 +138,22 @@ func createNATGateway(c *call, in createNATInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &natGateway{base: made, Subnet: s.ID, Private: in.private(), Created: c.Time, Token: in.Token, Request: c.digest()}
+	n := &natGateway{base: made, Subnet: s.ID, Private: in.private(), Created: c.Time, replayable: c.replayable(in.Token)}
+	if done, err := replayed(maps.Values(c.region.NATGateways), n.replayable); err != nil {
+		return nil, err
+	} else if len(done) > 0 {
+		return natResponse(c, done[0], "available"), nil
+	}
 	inZone := 0
 	for _, other := range c.region.NATGateways {
-		if in.Token != "" && other.Token == in.Token {
-			if other.Request != n.Request {
-				return nil, mismatch()
-			}
-			return natResponse(c, other, "available"), nil
-		}
 		inZone += count(c.region.Subnets[other.Subnet].Zone == s.Zone)
 	}
 	if n.IP, err = c.privateIP(in.PrivateIP, s); err != nil {
 		return nil, err
 	}
 	switch {
+	case c.usedAddresses(s)[n.IP]:
+		return nil, addressInUse(n.IP)
 	case inZone >= maxNATGateways:
 		return nil, refuse("NatGatewayLimitExceeded", fmt.Sprintf("Performing this operation would exceed the limit of %d NAT gateways", maxNATGateways))
 	case a != nil && a.Interface != "":

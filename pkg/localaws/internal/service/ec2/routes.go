@@ -13,6 +13,7 @@ import (
 // that are associated with no other.
 type routeTable struct {
 	base
+	replayable
 	VPC    string   `json:"vpc"`
 	Routes []*route `json:"routes,omitempty"` // without the one within the VPC
 	// Main is the ID of the association as the main table; empty for others.
@@ -66,7 +67,7 @@ func routeOperations() []api.Operation {
 	return []api.Operation{
 		change("CreateRouteTable", createRouteTable), change("DeleteRouteTable", deleteRouteTable),
 		describe("DescribeRouteTables", func(c *call, in routeTablesInput) (any, error) {
-			return routeTableKind().list(c, in.Filter, in.paging, in.IDs)
+			return routeTableKind().list(c, in.Filter, in.within(5, 100), in.IDs)
 		}),
 		change("CreateRoute", createRoute), change("ReplaceRoute", replaceRoute), change("DeleteRoute", deleteRoute),
 		change("AssociateRouteTable", associateRouteTable), change("DisassociateRouteTable", disassociateRouteTable),
@@ -175,6 +176,8 @@ type createRouteTableInput struct {
 	Token         string             `ec2:"ClientToken"`
 }
 
+func (in createRouteTableInput) check() error { return checkToken(in.Token) }
+
 func createRouteTable(c *call, in createRouteTableInput) (any, error) {
 	v, err := vpcKind().authorized(c, in.VPC, nil)
 	if err != nil {
@@ -184,6 +187,12 @@ func createRouteTable(c *call, in createRouteTableInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	t := &routeTable{base: made, replayable: c.replayable(in.Token), VPC: v.ID, Associations: map[string]string{}}
+	if done, err := replayed(maps.Values(c.region.RouteTables), t.replayable); err != nil {
+		return nil, err
+	} else if len(done) > 0 {
+		return c.createdTable(done[0]), nil
+	}
 	siblings := 0
 	for _, t := range c.region.RouteTables {
 		siblings += count(t.VPC == v.ID)
@@ -191,9 +200,16 @@ func createRouteTable(c *call, in createRouteTableInput) (any, error) {
 	if err := bounded(siblings, maxRouteTables, "RouteTableLimitExceeded", "route tables of the VPC"); err != nil {
 		return nil, err
 	}
-	t := &routeTable{base: made, VPC: v.ID, Associations: map[string]string{}}
 	c.region.RouteTables[t.ID] = t
-	return fields{element("routeTable", c.xmlRouteTable(t))}, nil
+	return c.createdTable(t), nil
+}
+
+func (c *call) createdTable(t *routeTable) fields {
+	response := fields{element("routeTable", c.xmlRouteTable(t))}
+	if t.Token != "" {
+		response = append(response, element("clientToken", t.Token))
+	}
+	return response
 }
 
 type routeTableInput struct {

@@ -78,12 +78,13 @@ func (c *call) launch(in launchInput) (l launch, err error) {
 			data.Groups, data.GroupNames = with.Groups, nil
 		}
 	}
-	if data.NoTermination != nil && *data.NoTermination || data.NoStop != nil && *data.NoStop {
-		return l, unsupported("InvalidParameterValue", "localaws does not support instances that cannot be stopped or terminated.")
+	if err := data.launchable(); err != nil {
+		return l, err
 	}
 	l.instance = instance{
 		Instance: Instance{State: "pending", Region: c.Region}, Type: cmp.Or(data.Type, defaultInstanceType), Reservation: account.NewHexID("r-"),
-		Launched: c.Time, Token: in.Token, Request: c.digest(), KeyName: data.KeyName, UserData: data.UserData,
+		Launched: c.Time, replayable: c.replayable(in.Token), KeyName: data.KeyName, UserData: data.UserData,
+		Monitored: data.Monitoring != nil && is(data.Monitoring.Enabled), Optimized: is(data.EbsOptimized),
 	}
 	if l.image, err = c.launchedImage(data.ImageID); err != nil {
 		return l, err
@@ -133,11 +134,39 @@ func (c *call) launch(in launchInput) (l launch, err error) {
 		return l, err
 	}
 	l.Tags = tags["instance"]
-	if l.volumes, err = l.disks(data.Devices, tags["volume"]); err != nil {
+	if l.volumes, err = c.disks(&l, data.Devices, tags["volume"]); err != nil {
 		return l, err
 	}
 	l.grants = append(l.grants, c.launching(&l, tags)...)
 	return l, nil
+}
+
+// is reports whether an optional parameter is true.
+func is(flag *bool) bool { return flag != nil && *flag }
+
+// launchable returns an error for what a template can say, but an instance cannot be here.
+func (d launchData) launchable() error {
+	var with interfaceInput
+	if len(d.Interfaces) == 1 {
+		with = d.Interfaces[0]
+	}
+	for _, p := range []struct {
+		parameter string
+		asked     bool
+	}{
+		{"DisableApiTermination=true", is(d.NoTermination)},
+		{"DisableApiStop=true", is(d.NoStop)},
+		{"Placement.Tenancy=dedicated or host", d.Placement != nil && cmp.Or(d.Placement.Tenancy, "default") != "default"},
+		{"NetworkInterface.1.AssociatePublicIpAddress=true", is(with.Public)},
+		{"NetworkInterface.1.DeleteOnTermination=false", with.Delete != nil && !*with.Delete},
+		{"NetworkInterface.1.Description", with.Description != ""},
+		{"NetworkInterface.1.DeviceIndex other than 0", with.Index != nil && *with.Index != 0},
+	} {
+		if p.asked {
+			return unsupported("InvalidParameterValue", "localaws does not support "+p.parameter+" for an instance.")
+		}
+	}
+	return nil
 }
 
 // templateVersion returns a version of a launch template.
@@ -230,16 +259,18 @@ func (c *call) launchedGroups(data launchData, in *subnet) ([]string, error) {
 }
 
 // disks returns the volumes of each instance: that of the image, and others.
-func (l *launch) disks(devices []deviceInput, tags map[string]string) ([]volume, error) {
+func (c *call) disks(l *launch, devices []deviceInput, tags map[string]string) ([]volume, error) {
 	least := l.image.Gibibytes
 	root := deviceInput{Name: l.image.RootDevice, EBS: &ebsInput{}}
 	all := []deviceInput{root}
-	for _, d := range devices {
+	for n, d := range devices {
 		switch {
 		case d.Name == "":
 			return nil, missing("BlockDeviceMapping.N.DeviceName")
 		case d.EBS == nil:
 			return nil, unsupported("InvalidBlockDeviceMapping", "localaws maps devices to volumes: the device "+d.Name+" has no Ebs.")
+		case slices.ContainsFunc(devices[:n], func(other deviceInput) bool { return other.Name == d.Name }):
+			return nil, refuse("InvalidBlockDeviceMapping", "The device '"+d.Name+"' is used in more than one block-device mapping")
 		case d.Name == root.Name:
 			all[0] = d
 		default:
@@ -262,9 +293,7 @@ func (l *launch) disks(devices []deviceInput, tags map[string]string) ([]volume,
 		if n == 0 && v.Size < least {
 			return nil, refuse("InvalidBlockDeviceMapping", fmt.Sprintf("Volume of size %dGB is smaller than the image, expect size >= %dGB", v.Size, least))
 		}
-		if v.Encrypted = d.EBS.Encrypted != nil && *d.EBS.Encrypted; v.Encrypted {
-			v.Key = cmp.Or(d.EBS.KmsKeyID, "alias/aws/ebs")
-		}
+		v.encrypt(c, d.EBS.encrypted(), d.EBS.KmsKeyID)
 		volumes = append(volumes, v)
 	}
 	return volumes, nil
@@ -283,10 +312,12 @@ func (c *call) privateIP(text string, in *subnet) (netip.Addr, error) {
 		return netip.Addr{}, invalid("Address " + text + " does not fall within the subnet's address range")
 	case !in.usable(address):
 		return netip.Addr{}, invalid("Address " + text + " is in subnet's reserved address range")
-	case c.usedAddresses(in)[address]:
-		return netip.Addr{}, refuse("InvalidIPAddress.InUse", "Address "+text+" is in use.")
 	}
 	return address, nil
+}
+
+func addressInUse(address netip.Addr) error {
+	return refuse("InvalidIPAddress.InUse", "Address "+address.String()+" is in use.")
 }
 
 // usable reports whether an address in the subnet is not one of the first four or the
@@ -367,7 +398,7 @@ func runInstances(c *call, in launchInput) (any, error) {
 	if err := c.permit(); err != nil {
 		return nil, err
 	}
-	if done, err := c.launchedBefore(&l); len(done) > 0 || err != nil {
+	if done, err := replayed(slices.Values(c.instances()), l.replayable); len(done) > 0 || err != nil {
 		return c.reservation(done), err
 	}
 	n, err := c.room(in, &l)
@@ -375,6 +406,9 @@ func runInstances(c *call, in launchInput) (any, error) {
 		return nil, err
 	}
 	used, next := c.usedAddresses(l.subnet), l.subnet.first()
+	if used[l.PrivateIP] {
+		return nil, addressInUse(l.PrivateIP)
+	}
 	var launched []*instance
 	for index := range n {
 		i := l.instance
@@ -418,24 +452,6 @@ func (c *call) room(in launchInput, l *launch) (int, error) {
 		return 0, boundedHere(maxVolumes, maxVolumes, "VolumeLimitExceeded", "volumes of a region")
 	}
 	return min(in.Max, maxInstances-living, c.free(l.subnet), (maxVolumes-len(c.region.Volumes))/len(l.volumes)), nil
-}
-
-// launchedBefore returns the instances that an earlier copy of the request launched.
-func (c *call) launchedBefore(l *launch) ([]*instance, error) {
-	if l.Token == "" {
-		return nil, nil
-	}
-	var found []*instance
-	for _, i := range c.instances() {
-		if i.Token != l.Token {
-			continue
-		}
-		if i.Request != l.Request {
-			return nil, mismatch()
-		}
-		found = append(found, i)
-	}
-	return found, nil
 }
 
 // decodedUserData returns the user data of an instance, as its metadata has it.

@@ -106,7 +106,11 @@ func (d launchData) check() error {
 			}
 		}
 	}
-	for _, values := range [][]string{{"instanceInitiatedShutdownBehavior", d.Shutdown, "stop", "terminate"}} {
+	credits := ""
+	if d.Credit != nil {
+		credits = d.Credit.CpuCredits
+	}
+	for _, values := range [][]string{{"instanceInitiatedShutdownBehavior", d.Shutdown, "stop", "terminate"}, {"cpuCredits", credits, "standard", "unlimited"}} {
 		if values[1] != "" && !slices.Contains(values[2:], values[1]) {
 			return invalid("Value (" + values[1] + ") for parameter " + values[0] + " is invalid. Expecting " + strings.Join(values[2:], " or ") + ".")
 		}
@@ -132,30 +136,33 @@ func (d launchData) over(other launchData) launchData {
 // A template is a launch template.
 type template struct {
 	base
+	replayable
 	Name     string             `json:"name"`
 	Created  time.Time          `json:"created"`
 	Creator  string             `json:"creator"`
 	Default  int                `json:"default"`
 	Latest   int                `json:"latest"`
 	Versions []*templateVersion `json:"versions"`
-	// Token is the client token that makes creation idempotent, Request the digest of
-	// its parameters.
-	Token   string `json:"clientToken,omitempty"`
-	Request string `json:"request,omitempty"`
 }
 
 type templateVersion struct {
+	replayable
 	Number      int        `json:"number"`
 	Description string     `json:"description,omitempty"`
 	Created     time.Time  `json:"created"`
 	Creator     string     `json:"creator"`
 	Data        launchData `json:"data"`
+
+	size int // of Data
 }
 
 // check validates a template that was read.
 func (t *template) check() error {
 	if slices.Contains(t.Versions, nil) {
 		return errNull
+	}
+	for _, v := range t.Versions {
+		v.size = v.Data.size()
 	}
 	for _, number := range []int{t.Default, t.Latest} {
 		if t.version(number) == nil {
@@ -178,7 +185,8 @@ func (t *template) version(number int) *templateVersion {
 const (
 	maxTemplates        = 500
 	maxTemplateVersions = 100
-	maxTemplateBytes    = 32 * 1024
+	maxTemplateBytes    = 32 * 1024        // of a version
+	maxRegionBytes      = 16 * 1024 * 1024 // of all versions in a region
 )
 
 var templateNamePattern = pattern.New(`^[a-zA-Z0-9().\-/_]{3,128}$`)
@@ -239,11 +247,30 @@ func checkData(data launchData) error {
 	if err := data.check(); err != nil {
 		return err
 	}
-	text, err := json.Marshal(data)
-	if err == nil && len(text) > maxTemplateBytes {
-		err = unsupported("InvalidParameterValue", fmt.Sprintf("localaws keeps at most %d bytes of launch template data.", maxTemplateBytes))
+	if data.size() > maxTemplateBytes {
+		return unsupported("InvalidParameterValue", fmt.Sprintf("localaws keeps at most %d bytes of launch template data.", maxTemplateBytes))
 	}
-	return err
+	return nil
+}
+
+// size returns the number of bytes that the data takes in a state.
+func (d launchData) size() int {
+	text, _ := json.Marshal(d) // cannot fail: these types always encode
+	return len(text)
+}
+
+// hasRoomFor returns an error if the region's launch templates would have too much data.
+func (r *region) hasRoomFor(data launchData) error {
+	size := data.size()
+	for _, t := range r.Templates {
+		for _, v := range t.Versions {
+			size += v.size
+		}
+	}
+	if size > maxRegionBytes {
+		return unsupported("MaxTemplateVersionLimitExceeded", fmt.Sprintf("localaws keeps at most %d bytes of launch template data in a region.", maxRegionBytes))
+	}
+	return nil
 }
 
 type createTemplateInput struct {
@@ -269,49 +296,38 @@ func checkDescription(text string) error {
 	return nil
 }
 
-func checkToken(token string) error {
-	if len(token) > 64 {
-		return invalid("The value for parameter clientToken has more than 64 characters.")
-	}
-	return nil
-}
-
 func createTemplate(c *call, in createTemplateInput) (any, error) {
 	made, err := templateKind().create(c, in.Specification, nil)
 	if err != nil {
 		return nil, err
 	}
-	digest := c.digest()
-	for _, t := range c.region.Templates {
-		if in.Token != "" && t.Token == in.Token {
-			if t.Request != digest {
-				return nil, mismatch()
-			}
-			return fields{element("launchTemplate", xmlTemplateOf(t))}, nil
-		}
-		if t.Name == in.Name {
+	t := &template{base: made, replayable: c.replayable(in.Token), Name: in.Name, Created: c.Time, Creator: c.Caller.ARN, Default: 1}
+	if done, err := replayed(maps.Values(c.region.Templates), t.replayable); err != nil {
+		return nil, err
+	} else if len(done) > 0 {
+		return fields{element("launchTemplate", xmlTemplateOf(done[0]))}, nil
+	}
+	for _, other := range c.region.Templates {
+		if other.Name == in.Name {
 			return nil, refuse("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.")
 		}
 	}
 	if err := boundedHere(len(c.region.Templates), maxTemplates, "MaxTemplateLimitExceeded", "launch templates of a region"); err != nil {
 		return nil, err
 	}
-	t := &template{base: made, Name: in.Name, Created: c.Time, Creator: c.Caller.ARN, Default: 1, Token: in.Token, Request: digest}
-	t.add(c, in.Description, in.Data)
+	if err := c.region.hasRoomFor(in.Data); err != nil {
+		return nil, err
+	}
+	t.add(c, &templateVersion{Description: in.Description, Data: in.Data})
 	c.region.Templates[t.ID] = t
 	return fields{element("launchTemplate", xmlTemplateOf(t))}, nil
 }
 
-func mismatch() error {
-	return refuse("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
-}
-
 // add adds a version.
-func (t *template) add(c *call, description string, data launchData) *templateVersion {
+func (t *template) add(c *call, v *templateVersion) {
 	t.Latest++
-	v := &templateVersion{t.Latest, description, c.Time, c.Caller.ARN, data}
+	v.Number, v.Created, v.Creator, v.size = t.Latest, c.Time, c.Caller.ARN, v.Data.size()
 	t.Versions = append(t.Versions, v)
-	return v
 }
 
 // A templateName names a launch template by ID or name.
@@ -389,21 +405,30 @@ func createTemplateVersion(c *call, in createTemplateVersionInput) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	data := in.Data
+	v := &templateVersion{replayable: c.replayable(in.Token), Description: in.Description, Data: in.Data}
+	if done, err := replayed(slices.Values(t.Versions), v.replayable); err != nil {
+		return nil, err
+	} else if len(done) > 0 {
+		return fields{element("launchTemplateVersion", xmlVersionOf(t, done[0]))}, nil
+	}
 	if in.Source != "" {
 		source, err := t.numbered(in.Source)
 		if err != nil {
 			return nil, err
 		}
-		data = data.over(source.Data)
-		if err := checkData(data); err != nil {
+		v.Data = v.Data.over(source.Data)
+		if err := checkData(v.Data); err != nil {
 			return nil, err
 		}
 	}
 	if err := boundedHere(len(t.Versions), maxTemplateVersions, "MaxTemplateVersionLimitExceeded", "versions of a launch template"); err != nil {
 		return nil, err
 	}
-	return fields{element("launchTemplateVersion", xmlVersionOf(t, t.add(c, in.Description, data)))}, nil
+	if err := c.region.hasRoomFor(v.Data); err != nil {
+		return nil, err
+	}
+	t.add(c, v)
+	return fields{element("launchTemplateVersion", xmlVersionOf(t, v))}, nil
 }
 
 type modifyTemplateInput struct {
@@ -447,9 +472,15 @@ type deleteTemplateVersionsInput struct {
 }
 
 type xmlDeletedVersion struct {
-	ID     string `xml:"launchTemplateId"`
-	Name   string `xml:"launchTemplateName"`
-	Number int    `xml:"versionNumber"`
+	ID     string           `xml:"launchTemplateId"`
+	Name   string           `xml:"launchTemplateName"`
+	Number int              `xml:"versionNumber"`
+	Error  *xmlVersionError `xml:"responseError"`
+}
+
+type xmlVersionError struct {
+	Code    string `xml:"code"`
+	Message string `xml:"message"`
 }
 
 func deleteTemplateVersions(c *call, in deleteTemplateVersionsInput) (any, error) {
@@ -458,8 +489,14 @@ func deleteTemplateVersions(c *call, in deleteTemplateVersionsInput) (any, error
 		return nil, err
 	}
 	gone := map[int]bool{}
+	var deleted, kept items[xmlDeletedVersion]
 	for _, text := range in.Versions {
 		v, err := t.numbered(text)
+		if number, wrong := strconv.Atoi(text); err != nil && wrong == nil {
+			absent := &xmlVersionError{"launchTemplateVersionDoesNotExist", api.ErrorOf(err).Message}
+			kept.Item = append(kept.Item, xmlDeletedVersion{t.ID, t.Name, number, absent})
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -469,11 +506,10 @@ func deleteTemplateVersions(c *call, in deleteTemplateVersionsInput) (any, error
 		gone[v.Number] = true
 	}
 	t.Versions = slices.DeleteFunc(t.Versions, func(v *templateVersion) bool { return gone[v.Number] })
-	var deleted items[xmlDeletedVersion]
 	for _, number := range slices.Sorted(maps.Keys(gone)) {
-		deleted.Item = append(deleted.Item, xmlDeletedVersion{t.ID, t.Name, number})
+		deleted.Item = append(deleted.Item, xmlDeletedVersion{t.ID, t.Name, number, nil})
 	}
-	return fields{element("successfullyDeletedLaunchTemplateVersionSet", deleted), element("unsuccessfullyDeletedLaunchTemplateVersionSet", struct{}{})}, nil
+	return fields{element("successfullyDeletedLaunchTemplateVersionSet", deleted), element("unsuccessfullyDeletedLaunchTemplateVersionSet", kept)}, nil
 }
 
 type templatesInput struct {
@@ -491,7 +527,7 @@ func describeTemplates(c *call, in templatesInput) (any, error) {
 		}
 		in.IDs = append(in.IDs, id)
 	}
-	return templateKind().list(c, in.Filter, in.paging, in.IDs)
+	return templateKind().list(c, in.Filter, in.within(1, 200), in.IDs)
 }
 
 type templateVersionsInput struct {
@@ -556,5 +592,5 @@ func describeTemplateVersions(c *call, in templateVersionsInput) (any, error) {
 	}
 	key := func(v *templateVersion) string { return fmt.Sprintf("%08d", 99999999-v.Number) } // the latest first
 	slices.SortFunc(all, func(a, b *templateVersion) int { return strings.Compare(key(a), key(b)) })
-	return page(in.paging, "launchTemplateVersionSet", all, key, func(v *templateVersion) xmlTemplateVersion { return xmlVersionOf(t, v) })
+	return page(in.within(1, 200), "launchTemplateVersionSet", all, key, func(v *templateVersion) xmlTemplateVersion { return xmlVersionOf(t, v) })
 }

@@ -3,6 +3,7 @@ package ec2
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 // A volume is a disk, as a record.
 type volume struct {
 	base
+	replayable
 	Zone       string    `json:"zone"`
 	Created    time.Time `json:"created"`
 	Size       int       `json:"size"` // in GiB
@@ -26,11 +28,7 @@ type volume struct {
 	Instance            string `json:"instance,omitempty"`
 	Device              string `json:"device,omitempty"`
 	DeleteOnTermination bool   `json:"deleteOnTermination,omitempty"`
-	// Token is the client token that makes creation idempotent, Request the digest of
-	// its parameters.
-	Token   string `json:"clientToken,omitempty"`
-	Request string `json:"request,omitempty"`
-	// Modified is when the last modification was, from Before.
+	// Modified is the time of the last modification, Before what the volume was until then.
 	Modified time.Time     `json:"modified,omitzero"`
 	Before   *volumeBefore `json:"before,omitempty"`
 }
@@ -101,6 +99,23 @@ func (v *volume) shape(in ebsInput, size int) error {
 	return nil
 }
 
+// encrypt encrypts the volume with a key, or the default one, if it is to be encrypted.
+func (v *volume) encrypt(c *call, wanted bool, key string) {
+	if v.Encrypted = wanted; wanted {
+		v.Key = cmp.Or(key, c.ARN("kms", c.Region, "alias/aws/ebs"))
+	}
+}
+
+// checkKey returns an error for a key without encryption.
+func checkKey(key string, encrypted bool) error {
+	if key != "" && !encrypted {
+		return refuse("InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set.")
+	}
+	return nil
+}
+
+func (in ebsInput) encrypted() bool { return is(in.Encrypted) }
+
 // check validates what needs no default.
 func (in ebsInput) check() error {
 	if in.Type != "" && !slices.ContainsFunc(volumeTypes(), func(t volumeType) bool { return t.name == in.Type }) {
@@ -109,7 +124,7 @@ func (in ebsInput) check() error {
 	if in.Size != nil && (*in.Size < 1 || *in.Size > 65536) {
 		return invalid(fmt.Sprintf("Volume of %dGiB is invalid.", *in.Size))
 	}
-	return nil
+	return checkKey(in.KmsKeyID, in.encrypted())
 }
 
 func volumeOperations() []api.Operation {
@@ -222,10 +237,7 @@ func (in createVolumeInput) check() error {
 	if in.Zone == "" && in.ZoneID == "" {
 		return missing("AvailabilityZone")
 	}
-	if in.KmsKeyID != "" && !in.Encrypted {
-		return refuse("InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set.")
-	}
-	return checkToken(in.Token)
+	return cmp.Or(checkKey(in.KmsKeyID, in.Encrypted), checkToken(in.Token))
 }
 
 func createVolume(c *call, in createVolumeInput) (any, error) {
@@ -237,20 +249,15 @@ func createVolume(c *call, in createVolumeInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &volume{base: made, Zone: zone, Created: c.Time, Encrypted: in.Encrypted, Token: in.Token, Request: c.digest()}
-	if v.Encrypted {
-		v.Key = cmp.Or(in.KmsKeyID, c.ARN("kms", c.Region, "alias/aws/ebs"))
-	}
+	v := &volume{base: made, Zone: zone, Created: c.Time, replayable: c.replayable(in.Token)}
+	v.encrypt(c, in.Encrypted, in.KmsKeyID)
 	if err := v.shape(ebsInput{Size: in.Size, Type: in.Type, Iops: in.Iops, Throughput: in.Throughput}, 0); err != nil {
 		return nil, err
 	}
-	for _, other := range c.region.Volumes {
-		if in.Token != "" && other.Token == in.Token {
-			if other.Request != v.Request {
-				return nil, mismatch()
-			}
-			return xmlFields(xmlVolumeOf(other)), nil
-		}
+	if done, err := replayed(maps.Values(c.region.Volumes), v.replayable); err != nil {
+		return nil, err
+	} else if len(done) > 0 {
+		return xmlFields(xmlVolumeOf(done[0])), nil
 	}
 	if err := boundedHere(len(c.region.Volumes), maxVolumes, "VolumeLimitExceeded", "volumes of a region"); err != nil {
 		return nil, err
