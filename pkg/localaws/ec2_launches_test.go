@@ -7,7 +7,9 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
-func oneInstance() string { return "MinCount=1 MaxCount=1 InstanceType=t3.micro ImageId=" + image + " " }
+func oneInstance() string {
+	return "MinCount=1 MaxCount=1 InstanceType=t3.micro ImageId=" + image + " "
+}
 
 // TestLaunchParameters checks that a launch keeps what it is asked for, or is refused.
 func TestLaunchParameters(t *testing.T) {

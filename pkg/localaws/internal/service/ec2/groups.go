@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/pattern"
 )
 
 // A group is a security group.
@@ -254,6 +256,19 @@ func (in createGroupInput) check() error {
 	case in.Description == "" || len(in.Description) > 255:
 		return invalid("Value (" + in.Description + ") for parameter GroupDescription is invalid. Expecting 1 to 255 characters.")
 	}
+	return cmp.Or(checkCharacters("GroupName", in.Name), checkCharacters("GroupDescription", in.Description))
+}
+
+var charactersPattern = pattern.New(`^[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*$`)
+
+// checkCharacters checks the characters of a name or a description.
+func checkCharacters(parameter, text string) error {
+	switch {
+	case strings.ContainsFunc(text, func(c rune) bool { return c >= utf8.RuneSelf }):
+		return invalid("Value (" + text + ") for parameter " + parameter + " is invalid. Character sets beyond ASCII are not supported.")
+	case !charactersPattern.MatchString(text):
+		return invalid("Value (" + text + ") for parameter " + parameter + " is invalid. Expecting the characters a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")
+	}
 	return nil
 }
 
@@ -382,7 +397,7 @@ type permission struct {
 	description string
 }
 
-// protocols are the names of protocols by number.
+// protocolNamed returns the name of a protocol, or the number of one without a name.
 func protocolNamed(text string) (string, error) {
 	name := strings.ToLower(text)
 	if known, ok := map[string]string{"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": anyProtocol}[name]; ok {
@@ -429,6 +444,9 @@ func (in permissionInput) permissions(c *call, of *group) ([]permission, error) 
 		p := permission{s, description}
 		if len(description) > 255 {
 			return invalid("Invalid rule description. Expecting at most 255 characters.")
+		}
+		if err := checkCharacters("Description", description); err != nil {
+			return err
 		}
 		if err := change(&p.ruleSpec); err != nil {
 			return err
@@ -582,6 +600,9 @@ func (in revokeInput) revoke(c *call, egress bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(asked) == 0 && len(in.IDs) == 0 {
+		return nil, missing("IpPermissions or SecurityGroupRuleId.N")
+	}
 	var revoked []*rule
 	for _, p := range asked {
 		r := g.has(p.ruleSpec, egress)
@@ -597,10 +618,29 @@ func (in revokeInput) revoke(c *call, egress bool) (any, error) {
 		}
 		revoked = append(revoked, r)
 	}
+	var gone items[xmlRevokedRule]
 	for _, r := range revoked {
+		if g.Rules[r.ID] == nil {
+			continue // it was asked for twice
+		}
 		delete(g.Rules, r.ID)
+		x := c.xmlRule(r)
+		gone.Item = append(gone.Item, xmlRevokedRule{x.ID, x.Group, x.Egress, x.Protocol, x.From, x.To, x.CIDR, x.IPv6, r.ToGroup, x.Description})
 	}
-	return fields{element("return", true)}, nil
+	return fields{element("return", true), element("revokedSecurityGroupRuleSet", gone)}, nil
+}
+
+type xmlRevokedRule struct {
+	ID          string `xml:"securityGroupRuleId"`
+	Group       string `xml:"groupId"`
+	Egress      bool   `xml:"isEgress"`
+	Protocol    string `xml:"ipProtocol"`
+	From        int    `xml:"fromPort"`
+	To          int    `xml:"toPort"`
+	CIDR        string `xml:"cidrIpv4,omitempty"`
+	IPv6        string `xml:"cidrIpv6,omitempty"`
+	Peer        string `xml:"referencedGroupId,omitempty"`
+	Description string `xml:"description,omitempty"`
 }
 
 type rulesInput struct {
@@ -650,7 +690,7 @@ type xmlReferenced struct {
 	Owner string `xml:"userId"`
 }
 
-func (c *call) xmlRule(r *rule) any {
+func (c *call) xmlRule(r *rule) xmlRule {
 	x := xmlRule{
 		ID: r.ID, ARN: c.arn("security-group-rule", r.ID), Group: r.Group, Owner: c.Account.ID, Egress: r.Egress, Protocol: r.Protocol,
 		From: r.From, To: r.To, CIDR: r.block(true), IPv6: r.block(false), Description: r.Description, Tags: xmlTags(r.Tags),
