@@ -118,6 +118,7 @@ func leaves() map[string][]string {
 
 		"pkg/localaws/internal/managedpolicy": ours("pkg/localaws/policy"),
 		"pkg/localaws/internal/pattern":       nil,
+		"pkg/localaws/internal/sshkey":        nil,
 		"pkg/localaws/internal/strictjson":    nil,
 		"pkg/localaws/internal/qrcode":        {"rsc.io/qr"},
 		"pkg/localaws/internal/trail":         nil,
@@ -304,7 +305,7 @@ func TestTokenDependsOnTheStandardLibraryAlone(t *testing.T) {
 func TestAServiceImportsNoOther(t *testing.T) {
 	t.Parallel()
 	const internal = module + "/pkg/localaws/internal/"
-	allowed := []string{internal + "account", internal + "api", internal + "image", internal + "managedpolicy", internal + "pattern", internal + "protocol", internal + "qrcode", internal + "strictjson", internal + "trail", module + "/pkg/localaws/policy", module + "/pkg/localaws/jwt"}
+	allowed := []string{internal + "account", internal + "api", internal + "image", internal + "managedpolicy", internal + "pattern", internal + "protocol", internal + "qrcode", internal + "sshkey", internal + "strictjson", internal + "trail", module + "/pkg/localaws/policy", module + "/pkg/localaws/jwt"}
 	seen := 0
 	for _, p := range packages(t) {
 		if !strings.HasPrefix(p.ImportPath, internal+"service/") {

@@ -10,16 +10,14 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/sshkey"
 )
 
 // A keyPair is the public half of a key for SSH.
@@ -147,7 +145,7 @@ type madeKey struct {
 func (in createKeyInput) generate() (madeKey, error) {
 	if in.Type == "ed25519" {
 		public, key, err := ed25519.GenerateKey(rand.Reader)
-		return madeKey{algorithm: "ssh-ed25519", public: wire([]byte("ssh-ed25519"), public), private: openSSH(public, key)}, err
+		return madeKey{algorithm: "ssh-ed25519", public: sshkey.Wire([]byte("ssh-ed25519"), public), private: openSSH(public, key)}, err
 	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -159,7 +157,7 @@ func (in createKeyInput) generate() (madeKey, error) {
 	}
 	sum := sha1.Sum(der) // as AWS does for keys that it creates
 	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	return madeKey{"ssh-rsa", colons(sum[:]), wireRSA(&key.PublicKey), private}, nil
+	return madeKey{"ssh-rsa", sshkey.Colons(sum[:]), sshkey.WireRSA(&key.PublicKey), private}, nil
 }
 
 // set sets the public key, in SSH's encoding.
@@ -170,44 +168,16 @@ func (k *keyPair) set(algorithm string, blob []byte) {
 	k.Fingerprint = base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func colons(sum []byte) string {
-	var parts []string
-	for _, b := range sum {
-		parts = append(parts, hex.EncodeToString([]byte{b}))
-	}
-	return strings.Join(parts, ":")
-}
-
-// wire encodes strings for SSH: each after its length.
-func wire(parts ...[]byte) []byte {
-	var b []byte
-	for _, part := range parts {
-		b = append(binary.BigEndian.AppendUint32(b, uint32(len(part))), part...)
-	}
-	return b
-}
-
-// wireRSA encodes a public key. Numbers have a sign.
-func wireRSA(key *rsa.PublicKey) []byte {
-	number := func(n *big.Int) []byte {
-		if n.BitLen()%8 == 0 {
-			return append([]byte{0}, n.Bytes()...)
-		}
-		return n.Bytes()
-	}
-	return wire([]byte("ssh-rsa"), number(big.NewInt(int64(key.E))), number(key.N))
-}
-
 // openSSH encodes a private key for OpenSSH.
 func openSSH(public ed25519.PublicKey, private ed25519.PrivateKey) []byte {
 	random := make([]byte, 4)
 	_, _ = rand.Read(random) // never returns an error: the program crashes instead
-	secret := slices.Concat(random, random, wire([]byte("ssh-ed25519"), public, private, nil))
+	secret := slices.Concat(random, random, sshkey.Wire([]byte("ssh-ed25519"), public, private, nil))
 	for pad := byte(1); len(secret)%8 != 0; pad++ {
 		secret = append(secret, pad)
 	}
-	key := wire([]byte("ssh-ed25519"), public)
-	body := slices.Concat([]byte("openssh-key-v1\x00"), wire([]byte("none"), []byte("none"), nil), []byte{0, 0, 0, 1}, wire(key, secret))
+	key := sshkey.Wire([]byte("ssh-ed25519"), public)
+	body := slices.Concat([]byte("openssh-key-v1\x00"), sshkey.Wire([]byte("none"), []byte("none"), nil), []byte{0, 0, 0, 1}, sshkey.Wire(key, secret))
 	return pem.EncodeToMemory(&pem.Block{Type: "OPENSSH PRIVATE KEY", Bytes: body})
 }
 
@@ -244,26 +214,19 @@ func (k *keyPair) parse(text string) error {
 	if err != nil {
 		return errKey
 	}
-	var parts [][]byte
-	for rest := blob; len(rest) > 0; {
-		if len(rest) < 4 || uint64(len(rest)-4) < uint64(binary.BigEndian.Uint32(rest)) {
-			return errKey
-		}
-		end := 4 + int(binary.BigEndian.Uint32(rest))
-		parts, rest = append(parts, rest[4:end]), rest[end:]
-	}
-	if len(parts) == 0 || string(parts[0]) != words[0] {
+	parts, ok := sshkey.Split(blob)
+	if !ok || len(parts) == 0 || string(parts[0]) != words[0] {
 		return errKey
 	}
 	var public crypto.PublicKey
 	switch {
 	case words[0] == "ssh-ed25519" && len(parts) == 2 && len(parts[1]) == ed25519.PublicKeySize:
-	case words[0] == "ssh-rsa" && len(parts) == 3 && len(parts[1]) <= 4:
-		n := new(big.Int).SetBytes(parts[2])
-		if n.BitLen() < 1024 || n.BitLen() > 8192 {
+	case words[0] == "ssh-rsa":
+		key := sshkey.ParseRSA(blob)
+		if key == nil || key.N.BitLen() < 1024 || key.N.BitLen() > 8192 {
 			return errKey
 		}
-		public = &rsa.PublicKey{N: n, E: int(new(big.Int).SetBytes(parts[1]).Int64())}
+		public = key
 	default:
 		return errKey
 	}
@@ -274,7 +237,7 @@ func (k *keyPair) parse(text string) error {
 			return errKey
 		}
 		sum := md5.Sum(der) // as AWS does for keys that are imported
-		k.Fingerprint = colons(sum[:])
+		k.Fingerprint = sshkey.Colons(sum[:])
 	}
 	if len(words) > 2 {
 		k.Public = strings.Join(words, " ")

@@ -5,10 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/pem"
-	"math/big"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/sshkey"
 )
 
 // An sshKey is a public key of a user. No service here takes it.
@@ -54,43 +52,12 @@ func parseSSH(text string) (string, bool) {
 		if err != nil {
 			return "", false
 		}
-		key = parseRSA(wire)
+		key = sshkey.ParseRSA(wire)
 	}
 	if key == nil || key.N.BitLen() < 2048 || key.N.BitLen() > 16384 {
 		return "", false
 	}
-	return "ssh-rsa " + base64.StdEncoding.EncodeToString(wireOf(key)), true
-}
-
-// parseRSA parses the wire form of a key (RFC 4253, 6.6); nil if it is none.
-func parseRSA(wire []byte) *rsa.PublicKey {
-	var parts [3][]byte
-	for i := range parts {
-		if len(wire) < 4 || uint64(binary.BigEndian.Uint32(wire)) > uint64(len(wire)-4) {
-			return nil
-		}
-		n := binary.BigEndian.Uint32(wire)
-		parts[i], wire = wire[4:4+n], wire[4+n:]
-	}
-	exponent := new(big.Int).SetBytes(parts[1])
-	if string(parts[0]) != "ssh-rsa" || len(wire) > 0 || !exponent.IsInt64() || exponent.BitLen() > 31 || exponent.Int64() < 2 {
-		return nil
-	}
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(parts[2]), E: int(exponent.Int64())}
-}
-
-// wireOf returns the wire form of a key.
-func wireOf(key *rsa.PublicKey) []byte {
-	var wire []byte
-	add := func(part []byte) {
-		wire = binary.BigEndian.AppendUint32(wire, uint32(len(part))) // parts are short
-		wire = append(wire, part...)
-	}
-	add([]byte("ssh-rsa"))
-	for _, number := range []*big.Int{big.NewInt(int64(key.E)), key.N} {
-		add(slices.Concat(make([]byte, 1-min(1, number.BitLen()%8)), number.Bytes())) // the first bit is the sign
-	}
-	return wire
+	return "ssh-rsa " + base64.StdEncoding.EncodeToString(sshkey.WireRSA(key)), true
 }
 
 // wire returns the key's wire form.
@@ -102,11 +69,7 @@ func (k *sshKey) wire() []byte {
 // fingerprint is the MD5 of the key, as ssh-keygen shows it on request.
 func (k *sshKey) fingerprint() string {
 	sum := md5.Sum(k.wire())
-	var parts []string
-	for _, b := range sum {
-		parts = append(parts, hex.EncodeToString([]byte{b}))
-	}
-	return strings.Join(parts, ":")
+	return sshkey.Colons(sum[:])
 }
 
 func (k *sshKey) xml(u *user) fields {
@@ -163,7 +126,7 @@ func getSSHKey(c *call) (any, error) {
 		return nil, err
 	}
 	body := key.Body
-	if parsed := parseRSA(key.wire()); encoding == "PEM" && parsed != nil {
+	if parsed := sshkey.ParseRSA(key.wire()); encoding == "PEM" && parsed != nil {
 		der, err := x509.MarshalPKIXPublicKey(parsed)
 		if err != nil {
 			return nil, err
