@@ -168,7 +168,11 @@ func simulatePrincipalPolicy(c *call) (any, error) {
 		return nil, err
 	}
 	s := &simulation{policies: append(c.state.sources(kind, e), added...), context: c.timeKeys(), organized: c.InOrganization(), limits: e.limits(c.Tx)}
-	if boundary, ok := c.state.managedSource(e.Boundary); ok {
+	if e.Boundary != "" {
+		boundary, ok := c.state.managedSource(e.Boundary)
+		if !ok {
+			boundary.Document = &policy.Document{} // a deleted boundary allows nothing
+		}
 		s.boundary = &boundary
 	}
 	if kind != "Group" {
