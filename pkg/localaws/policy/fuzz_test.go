@@ -31,7 +31,7 @@ func FuzzParse(f *testing.F) {
 				continue
 			}
 			request := policy.Request{Action: action, Resource: "arn:aws:s3:::" + value, Principal: bob(), Context: map[string][]string{"aws:username": {value}, "a": {value, action}}}
-			for _, key := range document.ContextKeys() {
+			for _, key := range policy.ContextKeys(document) {
 				if _, known := request.Context[strings.ToLower(key)]; !known {
 					request.Context[strings.ToLower(key)] = []string{value}
 				}

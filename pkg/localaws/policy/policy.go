@@ -155,29 +155,36 @@ func (d *Document) Matching(r Request) []Statement {
 	return matching
 }
 
-// ContextKeys returns the keys in the conditions and variables of the policy,
-// sorted, as the policy first spells them.
-func (d *Document) ContextKeys() []string {
+// ContextKeys returns the keys in the conditions and variables of policies, sorted, as the
+// policies first spell them.
+func ContextKeys(documents ...*Document) []string {
 	spelling := map[string]string{}
 	add := func(name string) {
 		if key := strings.ToLower(name); spelling[key] == "" {
 			spelling[key] = name
 		}
 	}
-	for _, s := range d.statements {
-		for _, resource := range s.resources.list {
-			resource.names(add)
-		}
-		for _, c := range s.conditions {
-			add(c.name)
-			for _, value := range c.texts {
-				value.names(add)
-			}
+	for _, d := range documents {
+		for _, s := range d.statements {
+			s.keys(add)
 		}
 	}
 	return slices.SortedFunc(maps.Values(spelling), func(a, b string) int {
 		return strings.Compare(strings.ToLower(a), strings.ToLower(b))
 	})
+}
+
+// keys calls found with each key in the statement's conditions and variables.
+func (s *statement) keys(found func(name string)) {
+	for _, resource := range s.resources.list {
+		resource.names(found)
+	}
+	for _, c := range s.conditions {
+		found(c.name)
+		for _, value := range c.texts {
+			value.names(found)
+		}
+	}
 }
 
 func (s *statement) applies(r *Request) bool {

@@ -424,19 +424,11 @@ func (s *simulation) absent() []string {
 
 // contextKeys returns the condition keys of policies, sorted, each once.
 func contextKeys(policies []source) []string {
-	spelling := map[string]string{}
+	var documents []*policy.Document
 	for _, source := range policies {
-		for _, key := range source.ContextKeys() {
-			if spelling[lower(key)] == "" {
-				spelling[lower(key)] = key
-			}
-		}
+		documents = append(documents, source.Document)
 	}
-	var keys []string
-	for _, key := range slices.Sorted(maps.Keys(spelling)) {
-		keys = append(keys, spelling[key])
-	}
-	return keys
+	return policy.ContextKeys(documents...)
 }
 
 func contextKeysForCustomPolicy(c *call) (any, error) {
