@@ -39,7 +39,7 @@ func (g *Gateway) event(c call, o outcome) trail.Event {
 		EventVersion: "1.11", UserIdentity: userIdentity(c, o), EventTime: g.clock.Now().UTC().Truncate(time.Second),
 		EventSource: cut(cmp.Or(c.Service, "unknown"), 64) + ".amazonaws.com", EventName: cut(c.Operation, 128), AWSRegion: cut(c.Region, 64),
 		SourceIPAddress: c.request.RemoteAddr, UserAgent: c.UserAgent,
-		RequestParameters: recordable(c.input.Parameters), RequestID: c.request.ID, EventID: account.NewUUID(), ReadOnly: c.operation != nil && c.operation.ReadOnly,
+		RequestParameters: c.recordable(), RequestID: c.request.ID, EventID: account.NewUUID(), ReadOnly: c.operation != nil && c.operation.ReadOnly,
 		EventType: "AwsApiCall", ManagementEvent: true, RecipientAccountID: cmp.Or(o.account, g.accounts.Default().ID), EventCategory: "Management",
 	}
 	if host, _, err := net.SplitHostPort(c.request.RemoteAddr); err == nil {
@@ -120,9 +120,13 @@ func resourceType(arn string) string {
 	return "AWS::" + strings.ToUpper(parts[2]) + "::" + b.String()
 }
 
-// recordable returns parameters without what is or may be secret.
-func recordable(parameters map[string]any) map[string]any {
-	kept, _ := withoutSecrets(parameters).(map[string]any)
+// recordable returns the parameters of a call without what is or may be secret. Of an
+// operation that localaws does not have, any parameter may be.
+func (c call) recordable() map[string]any {
+	if c.operation == nil {
+		return nil
+	}
+	kept, _ := withoutSecrets(c.input.Parameters).(map[string]any)
 	return kept
 }
 
@@ -162,7 +166,7 @@ func withoutSecrets(value any) any {
 // isSecret reports whether a parameter's name suggests a credential.
 func isSecret(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"token", "secret", "password", "assertion", "code", "seed", "userdata"}, func(word string) bool {
+	return slices.ContainsFunc([]string{"token", "secret", "password", "assertion", "code", "seed", "userdata", "privatekey"}, func(word string) bool {
 		return strings.Contains(name, word)
 	})
 }
