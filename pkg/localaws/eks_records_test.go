@@ -658,6 +658,7 @@ func TestAccessEntries(t *testing.T) {
 	}{
 		"nobody":            {eks.CreateAccessEntryInput{PrincipalArn: aws.String(arn("user/nobody"))}, "invalid principal"},
 		"a group":           {eks.CreateAccessEntryInput{PrincipalArn: aws.String(arn("group/g"))}, "invalid principal"},
+		"a partition":       {eks.CreateAccessEntryInput{PrincipalArn: aws.String("arn:aws-cn:iam::111122223333:role/r")}, "invalid principal"},
 		"a session":         {eks.CreateAccessEntryInput{PrincipalArn: aws.String("arn:aws:sts::" + account + ":assumed-role/r/s")}, "invalid principal"},
 		"a user as a node":  {eks.CreateAccessEntryInput{PrincipalArn: bob, Type: aws.String("EC2_LINUX")}, "invalid principal"},
 		"a node of another": {eks.CreateAccessEntryInput{PrincipalArn: aws.String("arn:aws:iam::111122223333:role/n"), Type: aws.String("EC2_LINUX")}, "must be a role of the account"},
@@ -719,6 +720,36 @@ func TestAccessEntries(t *testing.T) {
 		}
 		if _, err := client.DeleteAccessEntry(ctx, &eks.DeleteAccessEntryInput{ClusterName: cluster, PrincipalArn: foreign}); code(err) != want {
 			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// TestAccessEntriesOfUnusualPaths checks that a principal may have any path that IAM has.
+func TestAccessEntriesOfUnusualPaths(t *testing.T) {
+	s := start(t, localaws.Config{})
+	users, ctx, role := iam.NewFromConfig(s.SDK()), t.Context(), newServiceRole(t, s, "eks", "eks")
+	for i, path := range []string{"/team!/", "///", "//a:b//*/"} {
+		name := aws.String(fmt.Sprintf("user%d", i))
+		made, err := users.CreateUser(ctx, &iam.CreateUserInput{UserName: name, Path: &path})
+		must(t, err)
+		_, err = users.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: name, PolicyName: aws.String("all"), PolicyDocument: aws.String(statement("Allow", "*", "*"))})
+		must(t, err)
+		key, err := users.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name})
+		must(t, err)
+		client := eks.NewFromConfig(s.SDKAs(localaws.AccessKey{ID: *key.AccessKey.AccessKeyId, Secret: *key.AccessKey.SecretAccessKey}, ""))
+		_, err = client.CreateCluster(ctx, &eks.CreateClusterInput{
+			Name: name, RoleArn: &role, ResourcesVpcConfig: twoSubnets(), AccessConfig: &ekstypes.CreateAccessConfigRequest{AuthenticationMode: "API"},
+		})
+		must(t, err)
+		for _, want := range []string{*made.User.Arn, "bob"} {
+			described, err := client.DescribeAccessEntry(ctx, &eks.DescribeAccessEntryInput{ClusterName: name, PrincipalArn: made.User.Arn})
+			if err != nil || *described.AccessEntry.Username != want {
+				t.Errorf("%s: %+v, %v", *made.User.Arn, described, err)
+			}
+			_, err = client.DeleteAccessEntry(ctx, &eks.DeleteAccessEntryInput{ClusterName: name, PrincipalArn: made.User.Arn})
+			must(t, err)
+			_, err = client.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: made.User.Arn, Username: aws.String("bob")})
+			must(t, err)
 		}
 	}
 }

@@ -114,7 +114,7 @@ func entryPath(principal string) (path string, ok bool) {
 	return kind + "/" + parts[4] + "/" + name[strings.LastIndex(name, "/")+1:], true
 }
 
-var principalPattern = pattern.New(`^arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):(?P<kind>user|role)/(?:[\w+=,.@-]+/)*(?P<name>[\w+=,.@-]{1,64})$`)
+var principalPattern = pattern.New(`^arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):(?P<kind>user|role)/(?:[\x21-\x7E]+/)?(?P<name>[\w+=,.@-]{1,64})$`)
 
 // A principalType is a type of entry: whom it is for, and as whom they appear.
 type principalType struct {
@@ -192,8 +192,12 @@ func (a *entryConfig) complete(tx *account.Tx) (account.Owner, error) {
 // completeStandard checks what clients can set in an entry of type STANDARD.
 func (a *entryConfig) completeStandard() error {
 	if a.Username == "" {
+		parts := principalPattern.FindStringSubmatch(a.Principal)
+		if parts == nil {
+			return invalidPrincipal()
+		}
 		a.Username = a.Principal
-		if parts := principalPattern.FindStringSubmatch(a.Principal); parts[3] == "role" {
+		if parts[3] == "role" {
 			a.Username = "arn:" + parts[1] + ":sts::" + parts[2] + ":assumed-role/" + parts[4] + "/{{SessionName}}"
 		}
 	} else if err := checkUsername(a.Username); err != nil {
@@ -242,7 +246,7 @@ func checkUsername(name string) error {
 // does not exist here is not looked up.
 func (t principalType) principal(tx *account.Tx, arn string) (account.Owner, error) {
 	parts := principalPattern.FindStringSubmatch(arn)
-	if parts == nil || len(arn) > 2048 || strings.Contains(arn, ":role/aws-service-role/") {
+	if parts == nil || parts[1] != tx.Account.Partition || len(arn) > 2048 || strings.Contains(arn, ":role/aws-service-role/") {
 		return account.Owner{}, invalidPrincipal()
 	}
 	in, ok := tx.In(parts[2])
