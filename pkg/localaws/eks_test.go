@@ -623,6 +623,26 @@ func TestUpdateClusterConfig(t *testing.T) {
 	if again, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: access, ClientRequestToken: token}); err != nil || *again.Update.Id != *updated.Update.Id {
 		t.Errorf("the same request again: %+v, %v", again, err)
 	}
+	for what, update := range map[string]func() error{
+		"another update": func() error {
+			_, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, UpgradePolicy: &ekstypes.UpgradePolicyRequest{SupportType: "STANDARD"}, ClientRequestToken: token})
+			return err
+		},
+		"an update of another operation": func() error {
+			_, err := client.UpdateClusterVersion(ctx, &eks.UpdateClusterVersionInput{Name: name, Version: aws.String("1.36"), ClientRequestToken: token})
+			return err
+		},
+		"an identity provider": func() error {
+			_, err := client.AssociateIdentityProviderConfig(ctx, &eks.AssociateIdentityProviderConfigInput{ClusterName: name, ClientRequestToken: token, Oidc: &ekstypes.OidcIdentityProviderConfigRequest{
+				IdentityProviderConfigName: aws.String("corp"), IssuerUrl: aws.String("https://issuer.example"), ClientId: aws.String("id"),
+			}})
+			return err
+		},
+	} {
+		if err := update(); code(err) != "InvalidParameterException" || !strings.Contains(err.Error(), "The clientRequestToken was used for another request") {
+			t.Errorf("%s under the same token: %v", what, err)
+		}
+	}
 	if _, err := client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{subnetB, subnetC}}}); err != nil {
 		t.Fatal(err)
 	}

@@ -177,8 +177,9 @@ type addonChange struct {
 
 func updateAddon(tx *account.Tx, m member[*addon], in request[addonChange]) (any, error) {
 	c, a, input := m.cluster, m.it, in.Body
-	if done, ok := c.updated(input.Token); ok {
-		return done, nil
+	asked := in.under(input.Token)
+	if done, err := c.updated(asked); done != nil || err != nil {
+		return done, err
 	}
 	next, params := input.apply(a.addonConfig)
 	if err := next.check(c); err != nil {
@@ -201,7 +202,7 @@ func updateAddon(tx *account.Tx, m member[*addon], in request[addonChange]) (any
 		a.Associations = own(tx, c, a, *input.Associations)
 	}
 	a.addonConfig, a.Modified = next, tx.Time
-	return c.update(tx, update{Type: "AddonUpdate", Params: params, Addon: a.Name, Token: input.Token}), nil
+	return c.update(tx, update{Type: "AddonUpdate", Params: params, Addon: a.Name, tokened: asked}), nil
 }
 
 // apply returns a changed configuration, and the parameters of the update.

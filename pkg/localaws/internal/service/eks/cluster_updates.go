@@ -54,8 +54,9 @@ func (i *configChange) conditionKeys() map[string][]string {
 // updateClusterConfig makes the one change that a request has.
 func updateClusterConfig(tx *account.Tx, c *cluster, in request[configChange]) (any, error) {
 	input := in.Body
-	if done, ok := c.updated(input.Token); ok {
-		return done, nil
+	asked := in.under(input.Token)
+	if done, err := c.updated(asked); done != nil || err != nil {
+		return done, err
 	}
 	type change struct {
 		given bool
@@ -83,7 +84,7 @@ func updateClusterConfig(tx *account.Tx, c *cluster, in request[configChange]) (
 		if err != nil {
 			return nil, err
 		}
-		made.Token = input.Token
+		made.tokened = asked
 		return c.update(tx, made), nil
 	}
 	return nil, invalid("Only one type of update can be made at a time.")
@@ -225,8 +226,9 @@ func (i *versionChange) conditionKeys() map[string][]string {
 
 // updateClusterVersion goes to the next minor version.
 func updateClusterVersion(tx *account.Tx, c *cluster, in request[versionChange]) (any, error) {
-	if done, ok := c.updated(in.Body.Token); ok {
-		return done, nil
+	asked := in.under(in.Body.Token)
+	if done, err := c.updated(asked); done != nil || err != nil {
+		return done, err
 	}
 	next, ok := versionOf(in.Body.Version)
 	switch {
@@ -244,7 +246,7 @@ func updateClusterVersion(tx *account.Tx, c *cluster, in request[versionChange])
 	}
 	c.Version = next.name
 	params := []updateParam{{"Version", next.name}, {"PlatformVersion", next.platform}}
-	return c.update(tx, update{Type: "VersionUpdate", Params: params, Token: in.Body.Token}), nil
+	return c.update(tx, update{Type: "VersionUpdate", Params: params, tokened: asked}), nil
 }
 
 // maxSkew is by how many minor versions nodes may be older than their cluster.
@@ -257,8 +259,9 @@ type encryptionInput struct {
 
 // associateEncryption turns on the encryption of secrets, which nothing turns off.
 func associateEncryption(tx *account.Tx, c *cluster, in request[encryptionInput]) (any, error) {
-	if done, ok := c.updated(in.Body.Token); ok {
-		return done, nil
+	asked := in.under(in.Body.Token)
+	if done, err := c.updated(asked); done != nil || err != nil {
+		return done, err
 	}
 	if err := checkEncryption(in.Body.Encryption); err != nil {
 		return nil, err
@@ -268,5 +271,5 @@ func associateEncryption(tx *account.Tx, c *cluster, in request[encryptionInput]
 	}
 	c.Encryption = in.Body.Encryption
 	params := []updateParam{{"EncryptionConfig", jsonOf(in.Body.Encryption)}}
-	return c.update(tx, update{Type: "AssociateEncryptionConfig", Params: params, Token: in.Body.Token}), nil
+	return c.update(tx, update{Type: "AssociateEncryptionConfig", Params: params, tokened: asked}), nil
 }

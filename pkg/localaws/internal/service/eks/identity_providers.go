@@ -89,19 +89,24 @@ func associateProvider(tx *account.Tx, c *cluster, in request[providerInput]) (a
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	asked := creation{key: config.Name, id: "oidc/" + config.Name + "/" + account.NewUUID(), tags: in.Body.Tags, token: in.Body.Token, input: in.Body}
+	asked := in.under(in.Body.Token)
+	done, err := c.updated(asked)
+	if err != nil {
+		return nil, err
+	}
+	creation := creation{key: config.Name, id: "oidc/" + config.Name + "/" + account.NewUUID(), tags: in.Body.Tags, token: in.Body.Token, input: in.Body}
 	fresh := false
-	if _, err := identityProviders().create(tx, c, asked, func(base record) *identityProvider {
+	if _, err := identityProviders().create(tx, c, creation, func(base record) *identityProvider {
 		fresh = true
 		return &identityProvider{base, config}
 	}); err != nil {
 		return nil, err
 	}
-	if done, ok := c.updated(in.Body.Token); ok && !fresh {
+	if done != nil && !fresh {
 		return done, nil
 	}
 	params := []updateParam{{"IdentityProviderConfig", jsonOf([]any{map[string]string{"type": "oidc", "name": config.Name}})}}
-	made := c.update(tx, update{Type: "AssociateIdentityProviderConfig", Params: params, Token: in.Body.Token})
+	made := c.update(tx, update{Type: "AssociateIdentityProviderConfig", Params: params, tokened: asked})
 	made["tags"] = orEmpty(in.Body.Tags)
 	return made, nil
 }
@@ -141,9 +146,13 @@ func describeProvider(_ *account.Tx, m member[*identityProvider], _ request[prov
 }
 
 func disassociateProvider(tx *account.Tx, m member[*identityProvider], in request[providerChoice]) (any, error) {
+	asked := in.under(in.Body.Token)
+	if done, err := m.cluster.updated(asked); done != nil || err != nil {
+		return done, err
+	}
 	identityProviders().remove(m)
 	params := []updateParam{{"IdentityProviderConfig", jsonOf([]any{map[string]string{"type": "oidc", "name": m.it.Name}})}}
-	return m.cluster.update(tx, update{Type: "DisassociateIdentityProviderConfig", Params: params, Token: in.Body.Token}), nil
+	return m.cluster.update(tx, update{Type: "DisassociateIdentityProviderConfig", Params: params, tokened: asked}), nil
 }
 
 func listProviders(_ *account.Tx, c *cluster, in request[none]) (any, error) {

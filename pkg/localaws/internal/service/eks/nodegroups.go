@@ -321,8 +321,9 @@ type nodegroupChange struct {
 }
 
 func updateNodegroupConfig(tx *account.Tx, m member[*nodegroup], in request[nodegroupChange]) (any, error) {
-	if done, ok := m.cluster.updated(in.Body.Token); ok {
-		return done, nil
+	asked := in.under(in.Body.Token)
+	if done, err := m.cluster.updated(asked); done != nil || err != nil {
+		return done, err
 	}
 	next, params := in.Body.apply(m.it.nodegroupConfig)
 	if len(params) == 0 {
@@ -332,7 +333,7 @@ func updateNodegroupConfig(tx *account.Tx, m member[*nodegroup], in request[node
 		return nil, err
 	}
 	m.it.nodegroupConfig, m.it.Modified = next, tx.Time
-	return m.cluster.update(tx, update{Type: "ConfigUpdate", Params: params, Nodegroup: m.it.Name, Token: in.Body.Token}), nil
+	return m.cluster.update(tx, update{Type: "ConfigUpdate", Params: params, Nodegroup: m.it.Name, tokened: asked}), nil
 }
 
 // apply returns a changed configuration, and the parameters of the update.
@@ -392,8 +393,9 @@ type nodegroupVersion struct {
 }
 
 func updateNodegroupVersion(tx *account.Tx, m member[*nodegroup], in request[nodegroupVersion]) (any, error) {
-	if done, ok := m.cluster.updated(in.Body.Token); ok {
-		return done, nil
+	asked := in.under(in.Body.Token)
+	if done, err := m.cluster.updated(asked); done != nil || err != nil {
+		return done, err
 	}
 	next, now := in.Body, m.it.nodegroupConfig
 	switch {
@@ -422,7 +424,7 @@ func updateNodegroupVersion(tx *account.Tx, m member[*nodegroup], in request[nod
 	if t := next.LaunchTemplate; t != nil {
 		params = append(params, updateParam{"LaunchTemplateName", t.Name}, updateParam{"LaunchTemplateVersion", t.Version})
 	}
-	return m.cluster.update(tx, update{Type: "VersionUpdate", Params: params, Nodegroup: m.it.Name, Token: next.Token}), nil
+	return m.cluster.update(tx, update{Type: "VersionUpdate", Params: params, Nodegroup: m.it.Name, tokened: asked}), nil
 }
 
 type taint struct {

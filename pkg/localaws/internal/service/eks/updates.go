@@ -20,8 +20,19 @@ type update struct {
 	// Nodegroup or Addon is what was updated; the cluster if both are empty.
 	Nodegroup string `json:"nodegroup,omitempty"`
 	Addon     string `json:"addon,omitempty"`
-	// Token is the client token that makes the update idempotent.
+	tokened
+}
+
+// A tokened is a request that its client token makes idempotent.
+type tokened struct {
 	Token string `json:"clientRequestToken,omitempty"`
+	// Request is the digest of what it asks for.
+	Request string `json:"request,omitempty"`
+}
+
+// under returns a request under its client token.
+func (r request[B]) under(token string) tokened {
+	return tokened{token, digest([]any{r.Operation, r.Path, r.Body})}
 }
 
 type updateParam struct {
@@ -50,13 +61,17 @@ func (c *cluster) update(tx *account.Tx, made update) map[string]any {
 	return made.describe("InProgress")
 }
 
-// updated returns the answer to a request that was answered before.
-func (c *cluster) updated(token string) (answer map[string]any, ok bool) {
-	at := slices.IndexFunc(c.Updates, func(done update) bool { return token != "" && token == done.Token })
-	if at < 0 {
-		return nil, false
+// updated returns the answer to a request that was answered before; nil if it was not.
+// Another request under the same token is an error.
+func (c *cluster) updated(asked tokened) (answer any, err error) {
+	at := slices.IndexFunc(c.Updates, func(done update) bool { return asked.Token != "" && asked.Token == done.Token })
+	switch {
+	case at < 0:
+		return nil, nil
+	case c.Updates[at].Request != asked.Request:
+		return nil, invalid("The clientRequestToken was used for another request.")
 	}
-	return c.Updates[at].describe("Successful"), true
+	return c.Updates[at].describe("Successful"), nil
 }
 
 func (u *update) describe(status string) map[string]any {
