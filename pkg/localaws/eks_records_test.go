@@ -621,6 +621,7 @@ func TestIdentityProviderConfigs(t *testing.T) {
 		t.Errorf("%+v, %v", described, err)
 	}
 	second := input
+	second.ClientRequestToken = nil // the SDK has set it
 	second.Oidc = &ekstypes.OidcIdentityProviderConfigRequest{IdentityProviderConfigName: aws.String("two"), IssuerUrl: input.Oidc.IssuerUrl, ClientId: aws.String("k")}
 	_, err = client.AssociateIdentityProviderConfig(ctx, &second)
 	refused(t, "a second", err, "ResourceLimitExceededException", "more than 1")
@@ -750,6 +751,57 @@ func TestAccessEntriesOfUnusualPaths(t *testing.T) {
 			must(t, err)
 			_, err = client.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: made.User.Arn, Username: aws.String("bob")})
 			must(t, err)
+		}
+	}
+}
+
+// TestRolesOfNodesAreEntries checks that in a cluster with access entries, the role of a
+// node group or a Fargate profile gets one.
+func TestRolesOfNodesAreEntries(t *testing.T) {
+	s := start(t, localaws.Config{})
+	client, ctx, role := eks.NewFromConfig(s.SDK()), t.Context(), newServiceRole(t, s, "eks", "eks")
+	linux, windows, pods, given := newServiceRole(t, s, "linux", "ec2"), newServiceRole(t, s, "windows", "ec2"), newServiceRole(t, s, "pods", "eks-fargate-pods"), newServiceRole(t, s, "given", "ec2")
+	for mode, want := range map[ekstypes.AuthenticationMode]map[string]string{
+		"CONFIG_MAP":         {},
+		"API_AND_CONFIG_MAP": {linux: "EC2_LINUX", windows: "EC2_WINDOWS", pods: "FARGATE_LINUX"},
+		"API":                {linux: "EC2_LINUX", windows: "EC2_WINDOWS", pods: "FARGATE_LINUX", given: "STANDARD"},
+	} {
+		name := aws.String(string(mode))
+		_, err := client.CreateCluster(ctx, &eks.CreateClusterInput{
+			Name: name, RoleArn: &role, ResourcesVpcConfig: twoSubnets(),
+			AccessConfig: &ekstypes.CreateAccessConfigRequest{AuthenticationMode: mode, BootstrapClusterCreatorAdminPermissions: aws.Bool(mode == "CONFIG_MAP")},
+		})
+		must(t, err)
+		if want[given] != "" {
+			_, err = client.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: &given})
+			must(t, err)
+			_, err = client.CreateNodegroup(ctx, &eks.CreateNodegroupInput{ClusterName: name, NodegroupName: aws.String("given"), NodeRole: &given, Subnets: []string{subnetA}})
+			must(t, err)
+		}
+		for role, image := range map[string]ekstypes.AMITypes{linux: "CUSTOM", windows: "WINDOWS_CORE_2025_x86_64"} {
+			_, err = client.CreateNodegroup(ctx, &eks.CreateNodegroupInput{ClusterName: name, NodegroupName: aws.String(string(image)), NodeRole: &role, Subnets: []string{subnetA}, AmiType: image})
+			must(t, err)
+		}
+		_, err = client.CreateFargateProfile(ctx, &eks.CreateFargateProfileInput{ClusterName: name, FargateProfileName: aws.String("p"), PodExecutionRoleArn: &pods, Selectors: []ekstypes.FargateProfileSelector{{Namespace: aws.String("n")}}})
+		must(t, err)
+		if mode == "CONFIG_MAP" {
+			_, err = client.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: name, AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: "API_AND_CONFIG_MAP"}})
+			must(t, err)
+		}
+		listed, err := client.ListAccessEntries(ctx, &eks.ListAccessEntriesInput{ClusterName: name})
+		must(t, err)
+		got := map[string]string{}
+		for _, principal := range listed.AccessEntries {
+			described, err := client.DescribeAccessEntry(ctx, &eks.DescribeAccessEntryInput{ClusterName: name, PrincipalArn: &principal})
+			must(t, err)
+			got[principal] = *described.AccessEntry.Type
+		}
+		if !cmp.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", mode, got, want)
+		}
+		if want[linux] != "" {
+			_, err = client.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: &linux, Type: aws.String("EC2_LINUX")})
+			refused(t, "an explicit one", err, "ResourceInUseException", "already in use on this cluster")
 		}
 	}
 }

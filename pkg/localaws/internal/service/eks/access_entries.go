@@ -2,7 +2,6 @@ package eks
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
@@ -139,6 +138,18 @@ func principalTypes() []principalType {
 	}
 }
 
+// principalTypeOf returns the type with a name.
+func principalTypeOf(name string) (principalType, error) {
+	var names []string
+	for _, t := range principalTypes() {
+		if t.name == name {
+			return t, nil
+		}
+		names = append(names, t.name)
+	}
+	return principalType{}, oneOf("type", name, names)
+}
+
 func createAccessEntry(tx *account.Tx, c *cluster, in request[accessEntryInput]) (any, error) {
 	config := in.Body.entryConfig
 	principal, err := config.complete(tx)
@@ -161,20 +172,26 @@ func grant(tx *account.Tx, c *cluster, asked accessEntryInput, config entryConfi
 	})
 }
 
+// admit makes the entry of a role for nodes or pods, as EKS itself does for node groups
+// and Fargate profiles. An entry that exists stays as it is.
+func admit(tx *account.Tx, c *cluster, role account.Owner, kind string) {
+	t, err := principalTypeOf(kind)
+	if err != nil || c.mode() == configMap {
+		return
+	}
+	config := entryConfig{Principal: role.ARN, Type: t.name, Username: t.username, Groups: t.groups}
+	_, _ = grant(tx, c, accessEntryInput{}, config, role) // fails if there is one, or at the limit
+}
+
 // complete checks an entry, sets its defaults and returns its principal.
 func (a *entryConfig) complete(tx *account.Tx) (account.Owner, error) {
 	if a.Type == "" {
 		a.Type = "STANDARD"
 	}
-	at := slices.IndexFunc(principalTypes(), func(t principalType) bool { return t.name == a.Type })
-	if at < 0 {
-		var names []string
-		for _, t := range principalTypes() {
-			names = append(names, t.name)
-		}
-		return account.Owner{}, oneOf("type", a.Type, names)
+	kind, err := principalTypeOf(a.Type)
+	if err != nil {
+		return account.Owner{}, err
 	}
-	kind := principalTypes()[at]
 	principal, err := kind.principal(tx, a.Principal)
 	if err != nil {
 		return account.Owner{}, err

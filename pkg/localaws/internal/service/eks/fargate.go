@@ -77,6 +77,7 @@ func createFargateProfile(tx *account.Tx, c *cluster, in request[fargateInput]) 
 		return nil, err
 	}
 	made, err := fargateProfiles().create(tx, c, creation{key: config.Name, tags: in.Body.Tags, token: in.Body.Token, input: in.Body}, func(base record) *fargateProfile {
+		admit(tx, c, role.Owner, "FARGATE_LINUX")
 		return &fargateProfile{base, config}
 	})
 	if err != nil {

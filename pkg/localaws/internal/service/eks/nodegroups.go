@@ -127,12 +127,21 @@ func createNodegroup(tx *account.Tx, c *cluster, in request[nodegroupInput]) (an
 		return nil, err
 	}
 	made, err := nodegroups().create(tx, c, creation{key: config.Name, tags: in.Body.Tags, token: in.Body.Token, input: in.Body}, func(base record) *nodegroup {
+		admit(tx, c, role.Owner, config.entryType())
 		return &nodegroup{base, config}
 	})
 	if err != nil {
 		return nil, err
 	}
 	return made.describe(c, "CREATING"), nil
+}
+
+// entryType returns the type of the access entry of the nodes' role.
+func (n *nodegroupConfig) entryType() string {
+	if strings.HasPrefix(n.AMIType, "WINDOWS_") {
+		return "EC2_WINDOWS"
+	}
+	return "EC2_LINUX"
 }
 
 // complete sets the defaults that depend on others, and checks what excludes each
