@@ -72,7 +72,7 @@ func leaves() map[string][]string {
 		"pkg/localaws/sigv4":      nil,
 		"pkg/localaws/jwt":        nil,
 		"pkg/localaws/policy":     ours("pkg/localaws/internal/pattern"),
-		"pkg/localaws/proxy":      nil,
+		"pkg/localaws/proxy":      ours("pkg/localaws/internal/httpserver"),
 		"internal/source":         ours("pkg/mapper"),
 		"internal/file":           {"github.com/fsnotify/fsnotify"},
 		"internal/cluster":        ours("internal/authn", "internal/skew", "internal/source", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"),
@@ -116,6 +116,7 @@ func leaves() map[string][]string {
 		"internal/cli/clitest":    append(ours("internal/cli", "internal/freeport", "internal/gobuild"), "github.com/spf13/cobra", "github.com/rogpeppe/go-internal/testscript"),
 		"internal/ec2names":       append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
 
+		"pkg/localaws/internal/httpserver":    nil,
 		"pkg/localaws/internal/managedpolicy": ours("pkg/localaws/policy"),
 		"pkg/localaws/internal/pattern":       nil,
 		"pkg/localaws/internal/sshkey":        nil,
@@ -126,8 +127,8 @@ func leaves() map[string][]string {
 		"pkg/localaws/internal/account":       ours("pkg/localaws/internal/pattern", "pkg/localaws/internal/strictjson", "pkg/localaws/policy"),
 		"pkg/localaws/internal/api":           ours("pkg/localaws/internal/account"),
 		"pkg/localaws/internal/protocol":      ours("pkg/localaws/internal/api"),
-		"pkg/localaws/internal/gateway": ours("pkg/localaws/internal/account", "pkg/localaws/internal/api", "pkg/localaws/internal/pattern", "pkg/localaws/internal/strictjson",
-			"pkg/localaws/internal/trail", "pkg/localaws/sigv4"),
+		"pkg/localaws/internal/gateway": ours("pkg/localaws/internal/account", "pkg/localaws/internal/api", "pkg/localaws/internal/httpserver", "pkg/localaws/internal/pattern",
+			"pkg/localaws/internal/strictjson", "pkg/localaws/internal/trail", "pkg/localaws/sigv4"),
 
 		"pkg/mapper/awsauth/edit": append(ours("pkg/mapper", "pkg/mapper/awsauth"), yaml),
 	}
@@ -305,7 +306,7 @@ func TestTokenDependsOnTheStandardLibraryAlone(t *testing.T) {
 func TestAServiceImportsNoOther(t *testing.T) {
 	t.Parallel()
 	const internal = module + "/pkg/localaws/internal/"
-	allowed := []string{internal + "account", internal + "api", internal + "image", internal + "managedpolicy", internal + "pattern", internal + "protocol", internal + "qrcode", internal + "sshkey", internal + "strictjson", internal + "trail", module + "/pkg/localaws/policy", module + "/pkg/localaws/jwt"}
+	allowed := []string{internal + "account", internal + "api", internal + "httpserver", internal + "image", internal + "managedpolicy", internal + "pattern", internal + "protocol", internal + "qrcode", internal + "sshkey", internal + "strictjson", internal + "trail", module + "/pkg/localaws/policy", module + "/pkg/localaws/jwt"}
 	seen := 0
 	for _, p := range packages(t) {
 		if !strings.HasPrefix(p.ImportPath, internal+"service/") {

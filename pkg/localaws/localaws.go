@@ -60,6 +60,7 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/gateway"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/httpserver"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/managedpolicy"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/cloudformation"
@@ -308,17 +309,9 @@ func CheckAllow(listener net.Listener, allow []netip.Prefix) error {
 
 // serve serves a listener until ctx ends.
 func (a *AWS) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{
-		Handler: handler,
-		// Calls that wait, for a fault or for events, end with ctx.
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ReadHeaderTimeout: time.Minute, // clients open connections that they use only later
-		ReadTimeout:       time.Minute + gateway.RequestTimeout,
-		WriteTimeout:      gateway.RequestTimeout,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    64 * 1024,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	server := httpserver.New(handler, a.log)
+	// Calls that wait, for a fault or for events, end with ctx.
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	select {

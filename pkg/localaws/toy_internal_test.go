@@ -1,10 +1,17 @@
 package localaws
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +23,53 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/service/toy"
 )
+
+// TestPanicsAreLogged checks that a panic of an operation is an error in the log and an
+// answer, at the endpoint and through the proxy.
+func TestPanicsAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	a, err := open(Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, func(a *AWS) []api.Service {
+		broken := toy.New()
+		for i := range broken.Operations {
+			broken.Operations[i].Decode = func(api.Input) (api.Decoded, error) { panic("out of order") }
+		}
+		return append(a.services(), broken)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Serve(ctx, listener, nil) }()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(a.CA())
+	through := &url.URL{Scheme: "http", Host: listener.Addr().String()}
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(through), TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	for _, url := range []string{through.String(), "https://toy.us-east-1.amazonaws.com/"} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Amz-Target", "Toy.Count")
+		answer, err := client.Do(request)
+		if err != nil || answer.StatusCode != http.StatusInternalServerError {
+			t.Errorf("%s: %+v, %v", url, answer, err)
+			continue
+		}
+		_ = answer.Body.Close()
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if text := log.String(); strings.Count(text, `level=ERROR msg="answering a request panicked"`) != 2 || !strings.Contains(text, "toy_internal_test.go") {
+		t.Errorf("the log: %s", text)
+	}
+}
 
 // TestAServiceIsOnePackageAndOneLine adds a service and calls it through the gateway:
 // its operations are authenticated, authorized, saved, faulted and recorded.

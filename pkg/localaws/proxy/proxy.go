@@ -21,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/httpserver"
 )
 
 // Config configures [New]. CA and AWS are required.
@@ -167,17 +169,7 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 
 // terminate terminates TLS and answers the API calls inside.
 func (p *Proxy) terminate(connection net.Conn, host string) {
-	server := &http.Server{
-		Handler: p.config.AWS,
-		// Clients open connections that they use only later. A request on a new one that
-		// the server has closed is not sent again.
-		ReadHeaderTimeout: time.Minute,
-		ReadTimeout:       90 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    64 * 1024,
-		ErrorLog:          slog.NewLogLogger(p.config.Log.Handler(), slog.LevelDebug),
-	}
+	server := httpserver.New(p.config.AWS, p.config.Log)
 	if !p.track(server) {
 		_ = connection.Close()
 		return

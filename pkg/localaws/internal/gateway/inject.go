@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/httpserver"
 )
 
 // injectFault applies the faults to a call. It returns the error to answer in place of
@@ -47,15 +48,12 @@ func waited(w http.ResponseWriter, r *http.Request, wait time.Duration) bool {
 	}
 }
 
-// RequestTimeout bounds the time to read a request and the time to answer it.
-const RequestTimeout = 30 * time.Second
-
 // ExtendDeadlines extends the deadlines of a request whose answer takes a while;
 // zero means no limit.
 func ExtendDeadlines(w http.ResponseWriter, by time.Duration) {
 	var deadline time.Time
 	if by > 0 {
-		deadline = time.Now().Add(by + RequestTimeout)
+		deadline = time.Now().Add(by + httpserver.RequestTimeout)
 	}
 	controller := http.NewResponseController(w)
 	// Some writers, as in tests, have no deadlines.

@@ -9,9 +9,9 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/httpserver"
 )
 
 // listeners are loopback addresses that serve the metadata of instances, one each, for
@@ -95,15 +95,8 @@ func listen(handler http.Handler, log *slog.Logger) (*listener, error) {
 	}
 	l := &listener{
 		address: on.Addr().String(),
-		server: &http.Server{
-			Handler:           ByAddress(handler),
-			ReadHeaderTimeout: time.Minute, // clients open connections that they use only later
-			ReadTimeout:       90 * time.Second,
-			WriteTimeout:      30 * time.Second,
-			IdleTimeout:       time.Minute,
-			MaxHeaderBytes:    64 * 1024,
-		},
-		ended: make(chan struct{}),
+		server:  httpserver.New(ByAddress(handler), log),
+		ended:   make(chan struct{}),
 	}
 	go func() {
 		defer close(l.ended)
