@@ -22,6 +22,10 @@ const (
 	// maxRelayed limits the connections of one address; more clients wait.
 	maxRelayed  = 256
 	dialTimeout = 5 * time.Second
+	// minWait and maxWait bound the wait after a failure to accept a connection, which
+	// doubles from failure to failure.
+	minWait = 5 * time.Millisecond
+	maxWait = time.Second
 )
 
 func newRelay() *cobra.Command {
@@ -82,12 +86,14 @@ func serveRelays(ctx context.Context, relays []relay, stderr io.Writer) error {
 	return group.Wait()
 }
 
-// serve accepts connections until ctx is done, which closes all of them.
+// serve accepts connections until ctx is done, which closes all of them. A failure to
+// accept one, such as too many open files, passes.
 func (r relay) serve(ctx context.Context, listener net.Listener, log *slog.Logger) error {
 	var connections sync.WaitGroup
 	defer connections.Wait()
 	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
 	slots := make(chan struct{}, maxRelayed)
+	var wait time.Duration
 	for {
 		select {
 		case slots <- struct{}{}:
@@ -95,12 +101,22 @@ func (r relay) serve(ctx context.Context, listener net.Listener, log *slog.Logge
 			return nil
 		}
 		client, err := listener.Accept()
-		if ctx.Err() != nil && errors.Is(err, net.ErrClosed) {
+		switch {
+		case ctx.Err() != nil && errors.Is(err, net.ErrClosed):
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accepting a connection: %w", err)
+		case err != nil:
+			<-slots
+			wait = min(max(2*wait, minWait), maxWait)
+			log.Warn("accepting a connection failed", "to", r.to, "retry-in", wait, "error", err)
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+			}
+			continue
 		}
+		wait = 0
 		connections.Go(func() {
 			if err := r.carry(ctx, client); err != nil {
 				log.Warn("connection not relayed", "from", client.RemoteAddr(), "to", r.to, "error", err)

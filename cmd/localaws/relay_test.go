@@ -6,8 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -144,6 +147,60 @@ func TestRelayIsBounded(t *testing.T) {
 		t.Fatalf("a client left, but the next is not relayed: %v", err)
 	}
 	_ = relayed.Close()
+}
+
+// A crowded is a listener that fails to accept connections for a while.
+type crowded struct {
+	failures int
+	closed   chan struct{}
+}
+
+func (c *crowded) Accept() (net.Conn, error) {
+	if c.failures--; c.failures >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	<-c.closed
+	return nil, net.ErrClosed
+}
+
+func (c *crowded) Close() error   { close(c.closed); return nil }
+func (c *crowded) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestRelayOutlivesFailures checks that a relay goes on after failures to accept, which
+// wait longer each time, and hold none of its slots.
+func TestRelayOutlivesFailures(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		failures int
+		want     time.Duration
+	}{
+		"one":             {1, 5 * time.Millisecond},
+		"a few":           {3, 35 * time.Millisecond},
+		"more than slots": {maxRelayed + 8, 1275*time.Millisecond + maxRelayed*time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			ctx, cancel := context.WithCancel(t.Context())
+			listener := &crowded{test.failures, make(chan struct{})}
+			ended := make(chan error, 1)
+			begun := time.Now()
+			go func() {
+				ended <- relay{to: "127.0.0.1:1"}.serve(ctx, listener, slog.New(slog.NewTextHandler(&log, nil)))
+			}()
+			time.Sleep(test.want)
+			synctest.Wait()
+			if listener.failures != -1 {
+				t.Errorf("%s: %d failures are left after %v", name, listener.failures+1, time.Since(begun))
+			}
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if got := strings.Count(log.String(), "level=WARN msg=\"accepting a connection failed\""); got != test.failures || !strings.Contains(log.String(), "too many open files") {
+				t.Errorf("%s: %d warnings: %s", name, got, log.String())
+			}
+		})
+	}
 }
 
 // TestRelayToNobody checks that a relay to an address where nothing listens closes
