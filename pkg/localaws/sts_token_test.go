@@ -3,8 +3,11 @@ package localaws_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
 	"github.com/kube-iam/authenticator/pkg/localaws/jwt"
+	"github.com/kube-iam/authenticator/pkg/localaws/localawstest"
 )
 
 // TestGetWebIdentityToken verifies tokens with the keys that their issuer publishes.
@@ -79,6 +83,34 @@ func TestGetWebIdentityToken(t *testing.T) {
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, issuer+"/.well-known/jwks.json", nil))
 	if w.Code != http.StatusNotFound {
 		t.Errorf("a disabled issuer answers %d", w.Code)
+	}
+}
+
+// TestIssuerSavesNothing checks that what an issuer publishes changes the state file only
+// when it makes a key, and that the key is then in the file.
+func TestIssuerSavesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.json")
+	s := start(t, localaws.Config{StateFile: file})
+	enabled, err := iam.NewFromConfig(s.SDK()).EnableOutboundWebIdentityFederation(t.Context(), &iam.EnableOutboundWebIdentityFederationInput{})
+	must(t, err)
+	asked := func(s *localawstest.Server) (keys string, saved fs.FileInfo) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, *enabled.IssuerIdentifier+"/.well-known/jwks.json", nil))
+		if w.Code != http.StatusOK {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		saved, err := os.Stat(file)
+		must(t, err)
+		return w.Body.String(), saved
+	}
+	keys, first := asked(s)
+	if again, second := asked(s); again != keys || !os.SameFile(first, second) {
+		t.Errorf("the keys: %s, then %s; the file was written again: %v", keys, again, !os.SameFile(first, second))
+	}
+	must(t, s.Close())
+	if kept, _ := asked(start(t, localaws.Config{StateFile: file})); kept != keys {
+		t.Errorf("the keys: %s, after a restart %s", keys, kept)
 	}
 }
 

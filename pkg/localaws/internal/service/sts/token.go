@@ -31,8 +31,8 @@ type state struct {
 
 // Check validates a state that was read.
 func (s *state) Check() error {
-	for algorithm := range s.TokenKeys {
-		if _, err := s.key(algorithm); err != nil {
+	for algorithm, text := range s.TokenKeys {
+		if _, err := parseKey(algorithm, text); err != nil {
 			return fmt.Errorf("token key %q: %w", algorithm, err)
 		}
 	}
@@ -42,27 +42,55 @@ func (s *state) Check() error {
 // algorithms lists those that sign tokens.
 func algorithms() []string { return []string{"RS256", "ES384"} }
 
-// key returns the key of an algorithm, and makes it first if there is none.
-func (s *state) key(algorithm string) (crypto.Signer, error) {
-	if text, ok := s.TokenKeys[algorithm]; ok {
-		parsed, err := x509.ParsePKCS8PrivateKey(text)
-		if err != nil {
-			return nil, err
-		}
-		switch key := parsed.(type) {
-		case *rsa.PrivateKey:
-			if algorithm == "RS256" {
-				return key, nil
-			}
-		case *ecdsa.PrivateKey:
-			if algorithm == "ES384" && key.Curve == elliptic.P384() {
-				return key, nil
-			}
-		}
-		return nil, fmt.Errorf("expected a key for RS256 or ES384, not %T", parsed)
+// key returns the key of an algorithm: the one that the account keeps or, before it has
+// one, the one in made. If that has none either, the error is the work that makes it.
+func (s *state) key(algorithm string, made map[string][]byte) (crypto.Signer, error) {
+	text, ok := s.TokenKeys[algorithm]
+	if !ok {
+		text, ok = made[algorithm]
 	}
+	if !ok {
+		return nil, &api.Work{Do: func() (err error) {
+			made[algorithm], err = newKey(algorithm)
+			return err
+		}}
+	}
+	return parseKey(algorithm, text)
+}
+
+// keep keeps the key of an algorithm in made, unless the account has one.
+func (s *state) keep(tx *account.Tx, algorithm string, made map[string][]byte) {
+	if _, ok := s.TokenKeys[algorithm]; ok {
+		return
+	}
+	if s.TokenKeys == nil {
+		s.TokenKeys = map[string][]byte{}
+	}
+	s.TokenKeys[algorithm] = made[algorithm]
+	tx.Change()
+}
+
+func parseKey(algorithm string, text []byte) (crypto.Signer, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(text)
+	if err != nil {
+		return nil, err
+	}
+	switch key := parsed.(type) {
+	case *rsa.PrivateKey:
+		if algorithm == "RS256" {
+			return key, nil
+		}
+	case *ecdsa.PrivateKey:
+		if algorithm == "ES384" && key.Curve == elliptic.P384() {
+			return key, nil
+		}
+	}
+	return nil, fmt.Errorf("expected a key for RS256 or ES384, not %T", parsed)
+}
+
+// newKey makes a key, in PKCS #8.
+func newKey(algorithm string) (text []byte, err error) {
 	var key crypto.Signer
-	var err error
 	if algorithm == "RS256" {
 		key, err = rsa.GenerateKey(rand.Reader, 2048)
 	} else {
@@ -71,15 +99,7 @@ func (s *state) key(algorithm string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	if s.TokenKeys == nil {
-		s.TokenKeys = map[string][]byte{}
-	}
-	s.TokenKeys[algorithm] = text
-	return key, nil
+	return x509.MarshalPKCS8PrivateKey(key)
 }
 
 // keyID returns the ID of a key, which is a hash of its public half.
@@ -107,6 +127,8 @@ type tokenInput struct {
 	duration  time.Duration
 	tags      []account.Tag
 	global    bool // whether the call was to the global endpoint
+	// made are keys that were made for the call, in PKCS #8, by algorithm.
+	made map[string][]byte
 }
 
 func (in tokenInput) keys() map[string][]string {
@@ -119,6 +141,7 @@ func (in tokenInput) keys() map[string][]string {
 func decodeGetWebIdentityToken(input api.Input) (in tokenInput, err error) {
 	f := form{Form: input.Form}
 	in.audience, in.algorithm, in.duration, in.tags = f.List("Audience.member", ""), f.Get("SigningAlgorithm"), 5*time.Minute, f.tags()
+	in.made = map[string][]byte{}
 	in.global = input.Request.Host == "sts.amazonaws.com"
 	switch n := len(in.audience); {
 	case n == 0:
@@ -190,11 +213,11 @@ func getWebIdentityToken(tx *account.Tx, in tokenInput) (any, error) {
 	if len(in.audience) == 1 {
 		claims["aud"] = in.audience[0]
 	}
-	key, err := account.Get[*state](tx).key(in.algorithm)
+	kept := account.Get[*state](tx)
+	key, err := kept.key(in.algorithm, in.made)
 	if err != nil {
 		return nil, err
 	}
-	tx.Change()
 	token, err := sign(claims, in.algorithm, key)
 	if err != nil {
 		return nil, err
@@ -202,6 +225,7 @@ func getWebIdentityToken(tx *account.Tx, in tokenInput) (any, error) {
 	if len(token) > maxToken {
 		return nil, refuse("JWTPayloadSizeExceededException", "The token exceeds "+strconv.Itoa(maxToken)+" bytes.")
 	}
+	kept.keep(tx, in.algorithm, in.made)
 	return webIdentityTokenResult{token, protocol.Timestamp(expires)}, nil
 }
 
@@ -235,8 +259,9 @@ func sign(claims map[string]any, algorithm string, key crypto.Signer) (string, e
 }
 
 // Discover returns what an account's issuer publishes at a path: its discovery document
-// or its keys. It makes the keys that do not exist yet.
-func Discover(tx *account.Tx, path string) (document any, found bool, err error) {
+// or its keys. It keeps keys in made that the account has not yet. If those are not made
+// yet, the error is a [*api.Work].
+func Discover(tx *account.Tx, path string, made map[string][]byte) (document any, found bool, err error) {
 	issuer, enabled := tx.Identities().TokenIssuer()
 	if !enabled {
 		return nil, false, nil
@@ -249,15 +274,18 @@ func Discover(tx *account.Tx, path string) (document any, found bool, err error)
 			"subject_types_supported": []string{"public"}, "id_token_signing_alg_values_supported": algorithms(),
 		}, true, nil
 	case keys:
+		kept := account.Get[*state](tx)
 		var published []map[string]string
 		for _, algorithm := range algorithms() {
-			key, err := account.Get[*state](tx).key(algorithm)
+			key, err := kept.key(algorithm, made)
 			if err != nil {
 				return nil, false, err
 			}
 			published = append(published, jwk(key, algorithm))
 		}
-		tx.Change()
+		for _, algorithm := range algorithms() {
+			kept.keep(tx, algorithm, made)
+		}
 		return map[string]any{"keys": published}, true, nil
 	}
 	return nil, false, nil

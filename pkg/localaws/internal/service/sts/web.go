@@ -78,7 +78,7 @@ func (i *issuers) identify(ctx context.Context, accounts *account.Accounts, call
 		return nil, err
 	}
 	var unreachable *unreachableError
-	switch err := i.verify(ctx, provider, token, call.Time); {
+	switch err := i.verify(ctx, provider, token); {
 	case errors.Is(err, errNotLoopback):
 		return nil, api.Refuse(http.StatusBadRequest, "IDPCommunicationError", "The identity provider could not be reached: "+err.Error())
 	case errors.As(err, &unreachable):
