@@ -72,7 +72,7 @@ func leaves() map[string][]string {
 		"pkg/localaws/sigv4":      nil,
 		"pkg/localaws/jwt":        nil,
 		"pkg/localaws/policy":     ours("pkg/localaws/internal/pattern"),
-		"pkg/localaws/proxy":      ours("pkg/localaws/internal/httpserver"),
+		"pkg/localaws/proxy":      ours("pkg/localaws/internal/file", "pkg/localaws/internal/httpserver"),
 		"internal/source":         ours("pkg/mapper"),
 		"internal/file":           {"github.com/fsnotify/fsnotify"},
 		"internal/cluster":        ours("internal/authn", "internal/skew", "internal/source", "pkg/identity", "pkg/mapper", "pkg/token", "pkg/token/verify"),
@@ -116,6 +116,7 @@ func leaves() map[string][]string {
 		"internal/cli/clitest":    append(ours("internal/cli", "internal/freeport", "internal/gobuild"), "github.com/spf13/cobra", "github.com/rogpeppe/go-internal/testscript"),
 		"internal/ec2names":       append(ours("pkg/mapper"), "github.com/aws/...", "golang.org/x/sync/...", "golang.org/x/time/rate", "k8s.io/apimachinery/pkg/util/cache"),
 
+		"pkg/localaws/internal/file":          nil,
 		"pkg/localaws/internal/httpserver":    nil,
 		"pkg/localaws/internal/managedpolicy": ours("pkg/localaws/policy"),
 		"pkg/localaws/internal/pattern":       nil,

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/file"
 )
 
 // Bundle returns the path of the system's CA certificates followed by our own.
@@ -26,10 +28,10 @@ func (f Files) Announce(hostPort string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(f.Bundle(), slices.Concat(system, ours), 0o600); err != nil {
+	if err := file.Write(f.Bundle(), slices.Concat(system, ours), 0o600); err != nil {
 		return fmt.Errorf("writing the bundle of CAs: %w", err)
 	}
-	if err := os.WriteFile(f.address(), []byte(hostPort+"\n"), 0o600); err != nil {
+	if err := file.Write(f.address(), []byte(hostPort+"\n"), 0o600); err != nil {
 		return fmt.Errorf("writing the address: %w", err)
 	}
 	return nil
@@ -60,8 +62,8 @@ func systemCAFiles() []string {
 // systemCAs returns the content of the first of the files that exists, in whole
 // lines. A system without one trusts nobody, and neither does the bundle.
 func systemCAs(files []string) ([]byte, error) {
-	for _, file := range files {
-		text, err := os.ReadFile(file)
+	for _, path := range files {
+		text, err := os.ReadFile(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue

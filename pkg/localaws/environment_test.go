@@ -1,11 +1,14 @@
 package localaws_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kube-iam/authenticator/pkg/localaws"
 )
@@ -107,6 +110,69 @@ func TestFiles(t *testing.T) {
 	}
 	if key, err := files.Administrator(); err != nil || key != a.Administrator() {
 		t.Errorf("%v, %v", key, err)
+	}
+}
+
+// TestFilesKeepTheUsersProfiles checks that a write keeps the profiles that the user added,
+// and no section of its own twice.
+func TestFilesKeepTheUsersProfiles(t *testing.T) {
+	files := localaws.Files{Dir: t.TempDir()}
+	a, err := localaws.New(localaws.Config{})
+	must(t, err)
+	must(t, files.Write(a))
+	const credentials = "[alice]\naws_access_key_id = AKIAALICE\n# hers\naws_secret_access_key = secret\n"
+	const config = "[profile alice]\nregion = eu-north-1\n[sso-session corp]\nsso_region = eu-west-1" // no end of line
+	for path, text := range map[string]string{files.Credentials(): credentials + "[admin-999999999999]\naws_access_key_id = OLD\n", files.Config(): config} {
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		must(t, err)
+		_, err = file.WriteString(text)
+		must(t, errors.Join(err, file.Close()))
+	}
+	for _, write := range []func() error{
+		func() error { return files.Write(a) },
+		func() error { return files.Write(a) },
+		func() error { return files.WriteDefault(a.Administrator()) },
+	} {
+		must(t, write())
+		for path, want := range map[string]string{files.Credentials(): credentials, files.Config(): config} {
+			text, err := os.ReadFile(path)
+			must(t, err)
+			if !strings.HasSuffix(string(text), "\n\n"+want) || strings.Contains(string(text), "OLD") ||
+				strings.Count(string(text), "[default]") != 1 || strings.Count(string(text), "admin]") != 1 {
+				t.Errorf("%s is\n%s", path, text)
+			}
+		}
+	}
+	if key, err := files.Administrator(); err != nil || key != a.Administrator() {
+		t.Errorf("%v, %v", key, err)
+	}
+}
+
+// TestFilesReplaceLinks checks that a write follows no link, and that its files are private.
+func TestFilesReplaceLinks(t *testing.T) {
+	files := localaws.Files{Dir: t.TempDir()}
+	a, err := localaws.New(localaws.Config{})
+	must(t, err)
+	victim := filepath.Join(t.TempDir(), "victim")
+	must(t, os.WriteFile(victim, []byte("victim"), 0o600))
+	_, err = files.LoadOrCreateCA(time.Now())
+	must(t, err)
+	address := filepath.Join(files.Dir, "address")
+	for _, path := range []string{files.ControlSecret(), files.Bundle()} {
+		must(t, os.Symlink(victim, path))
+	}
+	for _, path := range []string{files.Config(), files.Credentials(), address} {
+		must(t, os.WriteFile(path, nil, 0o644))
+	}
+	must(t, files.Write(a))
+	must(t, files.Announce("127.0.0.1:4566"))
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "victim" {
+		t.Errorf("the target of the link is %q, %v", text, err)
+	}
+	for _, path := range []string{files.ControlSecret(), files.Bundle(), files.Config(), files.Credentials(), address} {
+		if info, err := os.Lstat(path); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
 	}
 }
 

@@ -11,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/file"
 	"github.com/kube-iam/authenticator/pkg/localaws/proxy"
 )
 
 // Files are the files of a local AWS's clients, in one private directory: the CA,
 // and a configuration with the profiles default and admin, both the administrator of
 // the first account, and admin-ID for the administrator of each further one.
-// The user's own ~/.aws is never touched.
+// Other profiles are the user's, and stay. The user's own ~/.aws is never touched.
 type Files struct{ Dir string }
 
 // CA returns the path of the certificate that clients trust.
@@ -68,7 +69,7 @@ func (f Files) Write(a *AWS) error {
 	for _, admin := range admins {
 		fmt.Fprintf(&config, "[profile %s]\nregion = %s\noutput = json\n\n", admin.name, a.Region())
 	}
-	if err := os.WriteFile(f.Config(), []byte(config.String()), 0o600); err != nil {
+	if err := writeSections(f.Config(), config.String()); err != nil {
 		return fmt.Errorf("writing the AWS configuration: %w", err)
 	}
 	if err := f.WriteControlSecret(a); err != nil {
@@ -79,7 +80,7 @@ func (f Files) Write(a *AWS) error {
 
 // WriteControlSecret writes the secret of the control endpoints, which differs in each run.
 func (f Files) WriteControlSecret(a *AWS) error {
-	if err := os.WriteFile(f.ControlSecret(), []byte(a.ControlSecret()), 0o600); err != nil {
+	if err := file.Write(f.ControlSecret(), []byte(a.ControlSecret()), 0o600); err != nil {
 		return fmt.Errorf("writing the secret of the control endpoints: %w", err)
 	}
 	return nil
@@ -103,10 +104,43 @@ func (f Files) writeCredentials(byDefault profile, admins []profile) error {
 		}
 		credentials.WriteString("\n")
 	}
-	if err := os.WriteFile(f.Credentials(), []byte(credentials.String()), 0o600); err != nil {
+	if err := writeSections(f.Credentials(), credentials.String()); err != nil {
 		return fmt.Errorf("writing the AWS credentials: %w", err)
 	}
 	return nil
+}
+
+// writeSections writes our sections of a file of the AWS CLI, and keeps those of the user.
+func writeSections(path, ours string) error {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	written := []byte(ours)
+	kept := false
+	for line := range strings.Lines(string(text)) {
+		if name, ok := section(line); ok {
+			kept = name != "default" && !isAdmin(name)
+		}
+		if kept {
+			written = append(written, line...)
+		}
+	}
+	return file.Write(path, written, 0o600)
+}
+
+// section returns the profile whose section a line begins: alice for [profile alice].
+func section(line string) (name string, ok bool) {
+	header, ok := strings.CutPrefix(line, "[")
+	if !ok {
+		return "", false
+	}
+	header, _, _ = strings.Cut(header, "]")
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(header), "profile ")), true
+}
+
+func isAdmin(profile string) bool {
+	return profile == adminProfile || strings.HasPrefix(profile, adminProfile+"-")
 }
 
 // Administrator returns the key of profile admin in the credentials file, or the
@@ -141,23 +175,22 @@ func (f Files) AdministratorOf(accountID string) (AccessKey, error) {
 
 // administrators returns the profiles of administrators in the credentials file.
 func (f Files) administrators() ([]profile, error) {
-	file, err := os.Open(f.Credentials())
+	credentials, err := os.Open(f.Credentials())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the AWS credentials: %w", err)
 	}
-	defer file.Close()
+	defer credentials.Close()
 	var all []profile
-	lines := bufio.NewScanner(file)
+	lines := bufio.NewScanner(credentials)
 	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if strings.HasPrefix(line, "[") {
-			all = append(all, profile{name: strings.Trim(line, "[]")})
+		if name, ok := section(lines.Text()); ok {
+			all = append(all, profile{name: name})
 			continue
 		}
-		name, value, _ := strings.Cut(line, "=")
+		name, value, _ := strings.Cut(lines.Text(), "=")
 		if len(all) == 0 {
 			continue
 		}
@@ -175,7 +208,6 @@ func (f Files) administrators() ([]profile, error) {
 		return nil, fmt.Errorf("reading the AWS credentials: %w", err)
 	}
 	return slices.DeleteFunc(all, func(p profile) bool {
-		isAdmin := p.name == adminProfile || strings.HasPrefix(p.name, adminProfile+"-")
-		return !isAdmin || p.key.ID == "" || p.key.Secret == ""
+		return !isAdmin(p.name) || p.key.ID == "" || p.key.Secret == ""
 	}), nil
 }

@@ -168,7 +168,7 @@ func open(config Config, listed func(*AWS) []api.Service) (*AWS, error) {
 		return nil, fmt.Errorf("creating a local AWS: %w", err)
 	}
 	if config.CA == nil {
-		if config.CA, err = proxy.NewCA(config.Now()); err != nil {
+		if config.CA, err = proxy.NewCA(time.Now()); err != nil {
 			return nil, fmt.Errorf("creating a local AWS: %w", err)
 		}
 	}
@@ -273,7 +273,16 @@ func (a *AWS) Serve(ctx context.Context, listener net.Listener, allow []netip.Pr
 	}
 	defer p.Close()
 	defer a.metadata.Serve()()
+	defer a.warnOfExpiry().Stop()
 	return a.serve(ctx, listener, p)
+}
+
+// warnOfExpiry warns a day before the CA expires, unless the timer is stopped before.
+func (a *AWS) warnOfExpiry() *time.Timer {
+	expires := a.ca.Expires()
+	return time.AfterFunc(time.Until(expires.Add(-24*time.Hour)), func() {
+		a.log.Warn("the CA expires soon, and clients then trust no answer: restart localaws", "expires", expires)
+	})
 }
 
 // ServeTLS serves a listener under AWS's own names, over TLS, until ctx ends. It is

@@ -3,7 +3,9 @@ package localaws_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
@@ -101,6 +103,18 @@ func newUser(t testing.TB, s *localawstest.Server, name, policy string) aws.Conf
 		t.Fatal(err)
 	}
 	return s.SDKAs(localaws.AccessKey{ID: *made.AccessKey.AccessKeyId, Secret: *made.AccessKey.SecretAccessKey}, "")
+}
+
+// TestCAIsOfRealTime checks that clients trust a local AWS whose clock is another.
+func TestCAIsOfRealTime(t *testing.T) {
+	a, err := localaws.New(localaws.Config{Now: func() time.Time { return time.Now().AddDate(-1, 0, 0) }})
+	must(t, err)
+	block, _ := pem.Decode(a.CA())
+	ca, err := x509.ParseCertificate(block.Bytes)
+	must(t, err)
+	if now := time.Now(); now.Before(ca.NotBefore) || now.After(ca.NotAfter) {
+		t.Errorf("the CA is valid from %v to %v", ca.NotBefore, ca.NotAfter)
+	}
 }
 
 func statement(effect, action, resource string) string {

@@ -13,19 +13,19 @@ import (
 	"io/fs"
 	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/file"
 )
 
 const (
 	// caLifetime is short, to limit the harm if somebody trusts the CA by mistake.
 	caLifetime = 7 * 24 * time.Hour
-	// renewBefore is how long before its expiry the CA is renewed, so that it lasts
-	// a working day.
-	renewBefore = 24 * time.Hour
+	// renewAfter is the age at which a start renews the CA. A server does not renew the
+	// one that it started with, so that one must last.
+	renewAfter = 24 * time.Hour
 	// maxCertificates bounds the cached certificates; further names are signed each
 	// time.
 	maxCertificates = 1024
@@ -78,12 +78,12 @@ func newCA(certificate *x509.Certificate, key *ecdsa.PrivateKey) *CA {
 }
 
 // LoadOrCreateCA loads a CA from its files, or creates one if they do not exist or
-// the CA expires soon.
+// the CA is older than a day.
 func LoadOrCreateCA(certFile, keyFile string, now time.Time) (*CA, error) {
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err == nil {
 		key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
-		if ok && pair.Leaf.IsCA && now.After(pair.Leaf.NotBefore) && now.Before(pair.Leaf.NotAfter.Add(-renewBefore)) {
+		if ok && pair.Leaf.IsCA && now.After(pair.Leaf.NotBefore) && now.Before(pair.Leaf.NotAfter.Add(renewAfter-caLifetime)) {
 			return newCA(pair.Leaf, key), nil
 		}
 	} else if _, onDisk := errors.AsType[*fs.PathError](err); onDisk && !errors.Is(err, fs.ErrNotExist) {
@@ -101,28 +101,17 @@ func (ca *CA) write(certFile, keyFile string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the CA's key: %w", err)
 	}
-	if err := writeFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	if err := file.Write(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		return fmt.Errorf("writing the CA's key: %w", err)
 	}
-	if err := writeFile(certFile, ca.PEM(), 0o644); err != nil {
+	if err := file.Write(certFile, ca.PEM(), 0o644); err != nil {
 		return fmt.Errorf("writing the CA's certificate: %w", err)
 	}
 	return nil
 }
 
-// writeFile writes a file as a whole or not at all.
-func writeFile(path string, content []byte, mode fs.FileMode) error {
-	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(partial.Name()) }() // fails, as expected, after the rename
-	_, err = partial.Write(content)
-	if err := errors.Join(err, partial.Chmod(mode), partial.Close()); err != nil {
-		return err
-	}
-	return os.Rename(partial.Name(), path)
-}
+// Expires returns when the CA and all its certificates expire.
+func (ca *CA) Expires() time.Time { return ca.certificate.NotAfter }
 
 // PEM returns the CA's certificate, for clients to trust.
 func (ca *CA) PEM() []byte {
