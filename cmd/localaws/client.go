@@ -19,15 +19,25 @@ import (
 // ask sends a request to a control endpoint of the server. The caller closes the
 // body of the response. A status other than 200 is an error.
 func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	files, err := p.files()
+	if err != nil {
+		return nil, err
+	}
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+dialed(p.listen)+"/_localaws/"+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("--listen %q: %w", p.listen, err)
 	}
-	if err := p.addSecret(request); err != nil {
-		return nil, err
+	if method != http.MethodGet || path == "state" { // others answer without
+		if err := addSecret(request, files); err != nil {
+			return nil, err
+		}
 	}
-	// The proxy of the environment is bypassed: it may be this very server.
-	client := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: 30 * time.Second}}
+	client := &http.Client{
+		// The proxy of the environment is bypassed: it may be this very server.
+		Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true, ResponseHeaderTimeout: 30 * time.Second},
+		// localaws redirects nobody, and the secret is for it alone.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	answer, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("no localaws answers on %s (start one with localaws serve, or set --listen): %w", p.listen, err)
@@ -45,11 +55,7 @@ func (p *place) ask(ctx context.Context, method, path string, body io.Reader) (*
 
 // addSecret adds the secret of the server's run, which is in the state directory.
 // Without one, the server's error says what it requires.
-func (p *place) addSecret(request *http.Request) error {
-	files, err := p.files()
-	if err != nil {
-		return err
-	}
+func addSecret(request *http.Request, files localaws.Files) error {
 	secret, err := os.ReadFile(files.ControlSecret())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the server's secret: %w", err)

@@ -40,12 +40,16 @@ those of a region. With -o json, each line is a CloudTrail record.`,
 			if since != "" {
 				query.Set("since", since)
 			}
+			var health struct{ Accounts []string }
+			if err := where.askJSON(cmd.Context(), http.MethodGet, "health", nil, &health); err != nil {
+				return err
+			}
 			answer, err := where.ask(cmd.Context(), http.MethodGet, "events?"+query.Encode(), nil)
 			if err != nil {
 				return err
 			}
 			defer answer.Body.Close()
-			if err := printers()[output.String()](cmd.OutOrStdout(), answer.Body); err != nil && cmd.Context().Err() == nil {
+			if err := printers(len(health.Accounts) > 1)[output.String()](cmd.OutOrStdout(), answer.Body); err != nil && cmd.Context().Err() == nil {
 				return fmt.Errorf("reading the events: %w", err)
 			}
 			return nil
@@ -62,17 +66,18 @@ those of a region. With -o json, each line is a CloudTrail record.`,
 // A printer prints events, read one a line.
 type printer func(out io.Writer, events io.Reader) error
 
-func printers() map[string]printer {
+// printers returns the printers by format. With several accounts, callers have theirs.
+func printers(several bool) map[string]printer {
 	return map[string]printer{
 		cli.JSON: func(out io.Writer, events io.Reader) error {
 			return eachEvent(events, func(event json.RawMessage) error { return cli.PrintLine(out, event) })
 		},
 		cli.Table: columns("%-20s  %-31s  %-31s  %s\n", []any{"TIME", "CALL", "WHO", "RESULT"}, func(event localaws.Event) []any {
-			return []any{event.EventTime.Format(time.RFC3339), call(event), who(event), cmp.Or(event.ErrorCode, "ok")}
+			return []any{event.EventTime.Format(time.RFC3339), call(event), who(event.UserIdentity, several), cmp.Or(event.ErrorCode, "ok")}
 		}),
 		cli.Wide: columns("%-20s  %-31s  %-31s  %-21s  %-15s  %-21s  %s\n", []any{"TIME", "CALL", "WHO", "KEY", "FROM", "RESULT", "MESSAGE"}, func(event localaws.Event) []any {
 			return []any{
-				event.EventTime.Format(time.RFC3339), call(event), who(event), event.UserIdentity.AccessKeyID, event.SourceIPAddress,
+				event.EventTime.Format(time.RFC3339), call(event), who(event.UserIdentity, several), event.UserIdentity.AccessKeyID, event.SourceIPAddress,
 				cmp.Or(event.ErrorCode, "ok"), event.ErrorMessage,
 			}
 		}),
@@ -113,10 +118,17 @@ func call(event localaws.Event) string {
 	return strings.TrimSuffix(event.EventSource, ".amazonaws.com") + ":" + event.EventName
 }
 
-// who returns the caller without the account, which is always the same.
-func who(event localaws.Event) string {
-	if parts := strings.SplitN(event.UserIdentity.ARN, ":", 6); len(parts) == 6 {
+// who returns the caller, and the caller's account if there are several.
+func who(caller localaws.UserIdentity, several bool) string {
+	switch parts := strings.SplitN(caller.ARN, ":", 6); {
+	case len(parts) == 6 && several:
+		return parts[4] + ":" + parts[5]
+	case len(parts) == 6:
 		return parts[5]
+	case caller.Type == "WebIdentityUser":
+		return "web-identity/" + caller.UserName
+	case caller.AccountID != "": // of whom another account sees no more
+		return "account " + caller.AccountID
 	}
 	return "unknown"
 }

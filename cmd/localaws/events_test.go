@@ -15,6 +15,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/cli"
 	"github.com/kube-iam/authenticator/internal/freeport"
+	"github.com/kube-iam/authenticator/pkg/localaws"
 )
 
 // TestEventsAreFollowed checks that events --follow prints new events until the
@@ -83,12 +84,29 @@ func says(t *testing.T, log io.Reader, want string) {
 	t.Fatalf("the log ended without %q", want)
 }
 
+func TestWho(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:user/bob"
+	for _, test := range []struct {
+		caller    localaws.UserIdentity
+		one, many string
+	}{
+		{localaws.UserIdentity{Type: "IAMUser", ARN: arn, AccountID: "111122223333", UserName: "bob"}, "user/bob", "111122223333:user/bob"},
+		{localaws.UserIdentity{Type: "WebIdentityUser", UserName: "user/bob"}, "web-identity/user/bob", "web-identity/user/bob"},
+		{localaws.UserIdentity{Type: "AWSAccount", AccountID: "111122223333"}, "account 111122223333", "account 111122223333"},
+		{localaws.UserIdentity{Type: "Unknown", AccessKeyID: "AKIA"}, "unknown", "unknown"},
+	} {
+		if one, many := who(test.caller, false), who(test.caller, true); one != test.one || many != test.many {
+			t.Errorf("%+v: %q and %q", test.caller, one, many)
+		}
+	}
+}
+
 // TestHostileEvents checks that no text of an event controls the terminal: callers choose
 // their user agents, and what they ask for.
 func TestHostileEvents(t *testing.T) {
 	const hostile = "x\\r\\nFORGED\\u001b[31m\u009b31m\u007f\u202eRTL\u2028FORGED"
 	event := fmt.Sprintf(`{"eventSource":"%[1]s","eventName":"%[1]s","userAgent":"%[1]s","sourceIPAddress":"%[1]s","errorCode":"%[1]s","errorMessage":"%[1]s","userIdentity":{"arn":"a:a:a:a:a:%[1]s","accessKeyId":"%[1]s"}}`, hostile)
-	for format, print := range printers() {
+	for format, print := range printers(true) {
 		var out strings.Builder
 		if err := print(&out, strings.NewReader(event+"\n"+event+"\n")); err != nil {
 			t.Fatal(err)

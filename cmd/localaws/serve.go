@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -100,7 +102,11 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	// The port is the lock of the directory: write to it only now.
+	unlock, err := lockDir(files.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	ca, err := files.LoadOrCreateCA(time.Now())
 	if err != nil {
 		return err
@@ -138,12 +144,29 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 		noun = "accounts"
 	}
 	fmt.Fprintf(stderr, "localaws: serving %s %s, %s, on %s; in a shell: eval \"$(%s env%s)\"\n", noun, strings.Join(o.accounts, ", "), kept, listener.Addr(), shell.Quote(os.Args[0]), o.envFlags())
+	fmt.Fprintf(stderr, "localaws: its CA expires at %s; a restart renews it\n", ca.Expires().UTC().Format(time.RFC3339))
 	group, serving := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.Serve(serving, listener, allow) })
 	for _, s := range services {
 		group.Go(func() error { return s.run(serving, allow, stderr) })
 	}
 	return errors.Join(group.Wait(), a.Close())
+}
+
+// lockDir takes a state directory for this process alone, until unlock is called or the
+// process ends: another server would replace the files that the clients of this one read.
+func lockDir(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
+	switch locked, err := lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("locking the state directory: %w", err)
+	case !locked:
+		return nil, fmt.Errorf("another localaws uses the state directory %s: set another with --state-dir", dir)
+	}
+	return func() { _ = lock.Close() }, nil
 }
 
 // parseAccounts returns the accounts. Their administrators keep their keys, so that

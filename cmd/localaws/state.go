@@ -1,25 +1,23 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kube-iam/authenticator/internal/cli"
+	"github.com/kube-iam/authenticator/internal/file"
 )
 
 func newState(env cli.Environment) *cobra.Command {
 	var where place
 	command := &cobra.Command{
 		Use:   "state",
-		Short: "Export, import or reset the account",
-		Long: `Export, import or reset the account of a running local AWS: users and their keys,
+		Short: "Export, import or reset all accounts",
+		Long: `Export, import or reset all accounts of a running local AWS: users and their keys,
 roles, clusters and everything else, including secrets.`,
 		Example: `  localaws state export state.json
   localaws state reset
@@ -33,7 +31,7 @@ roles, clusters and everything else, including secrets.`,
 func newStateExport(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:   "export [FILE]",
-		Short: "Write the account to a file that only you can read, or to standard output",
+		Short: "Write all accounts to a file that only you can read, or to standard output",
 		Example: `  localaws state export state.json
   localaws state export | jq .`,
 		Args: cobra.MaximumNArgs(1),
@@ -49,7 +47,11 @@ func newStateExport(where *place) *cobra.Command {
 				}
 				return nil
 			}
-			if err := writePrivate(args[0], answer.Body); err != nil {
+			state, err := io.ReadAll(answer.Body)
+			if err == nil {
+				err = file.Write(args[0], state, 0o600)
+			}
+			if err != nil {
 				return fmt.Errorf("exporting the state: %w", err)
 			}
 			return nil
@@ -57,41 +59,21 @@ func newStateExport(where *place) *cobra.Command {
 	}
 }
 
-// writePrivate writes a whole file or nothing.
-func writePrivate(path string, content io.Reader) error {
-	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return &fs.PathError{Op: "creating", Path: path, Err: pathError.Err} // not the temporary name
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(partial.Name()) }() // fails, as it should, once renamed
-	_, err = io.Copy(partial, content)
-	if closeError := partial.Close(); err == nil {
-		err = closeError
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(partial.Name(), path)
-}
-
 func newStateImport(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:     "import FILE",
-		Short:   "Replace the account with an exported one; - reads standard input",
+		Short:   "Replace all accounts with exported ones; - reads standard input",
 		Example: "  localaws state import state.json",
 		Args:    cli.NamedArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from := cmd.InOrStdin()
 			if args[0] != "-" {
-				file, err := os.Open(args[0])
+				exported, err := os.Open(args[0])
 				if err != nil {
 					return fmt.Errorf("importing a state: %w", err)
 				}
-				defer file.Close()
-				from = file
+				defer exported.Close()
+				from = exported
 			}
 			return replaceState(cmd, where, http.MethodPut, from)
 		},
@@ -101,7 +83,7 @@ func newStateImport(where *place) *cobra.Command {
 func newStateReset(where *place) *cobra.Command {
 	return &cobra.Command{
 		Use:     "reset",
-		Short:   "Delete everything except the administrator, which keeps its key",
+		Short:   "Delete everything except the administrators, which keep their keys",
 		Example: "  localaws state reset",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
