@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -48,7 +49,9 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) received {
 		in.SourceIP = host
 	}
 	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
+	if _, long := errors.AsType[*http.MaxBytesError](err); err != nil && !long {
+		in.unreadable = api.NewError(http.StatusBadRequest, "IncompleteBody", "reading the request: "+err.Error())
+	} else if long {
 		in.unreadable = api.NewError(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "reading the request: "+err.Error())
 	}
 	in.request.Content = content

@@ -43,7 +43,7 @@ type Gateway struct {
 	working chan struct{}
 }
 
-// maxWorks bounds the works that are done at a time: they keep a core busy.
+// maxWorks limits concurrent jobs, since each uses a core.
 const maxWorks = 1
 
 // New returns a gateway.
@@ -77,7 +77,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.logged(c, o)
 }
 
-// An outcome is what became of a call.
+// An outcome is the result of a call.
 type outcome struct {
 	// account is the ID of the caller's account; empty if it is not known.
 	account string
@@ -227,15 +227,15 @@ func (g *Gateway) send(w http.ResponseWriter, id string, answer api.Answer) {
 func (g *Gateway) logged(c call, o outcome) {
 	operation := ""
 	if c.service != nil {
-		operation = c.Action()
+		operation = c.service.Name + ":" + cut(c.Operation, maxOperation)
 	}
-	attributes := []any{"service", c.Service, "operation", operation, "region", c.Region, "status", o.answer.Status}
+	attributes := []any{"service", cut(c.Service, maxScope), "operation", operation, "region", cut(c.Region, maxScope), "status", o.answer.Status}
 	if o.caller != nil {
 		attributes = append(attributes, "caller", o.caller.ARN)
 	}
 	if o.failed != nil {
 		common := api.TranslateQuery(o.failed)
-		attributes = append(attributes, "code", common.Code, "message", common.Message)
+		attributes = append(attributes, "code", common.Code, "message", cut(common.Message, maxMessage))
 	}
 	g.log.Info("answered", attributes...)
 }

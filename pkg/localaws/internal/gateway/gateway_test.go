@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -128,7 +129,8 @@ func others() api.Service {
 // A server is a gateway with the two services.
 type server struct {
 	*gateway.Gateway
-	trail *trail.Trail
+	trail    *trail.Trail
+	accounts *account.Accounts
 }
 
 // start starts a gateway; the service things also has the given operations.
@@ -147,7 +149,7 @@ func start(t testing.TB, operations ...api.Operation) server {
 	return server{gateway.New(gateway.Config{
 		Accounts: opened, Clock: clock, Services: services, Unknown: protocol.Of, Trail: events,
 		Random: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
-	}), events}
+	}), events, opened}
 }
 
 // A sent is a request to send.
@@ -374,6 +376,42 @@ func TestInjectedFailuresAreMarked(t *testing.T) {
 		s.answer(t, sent{url: regional, body: get, key: "ROOT", service: "sts", region: "eu-west-2"})
 		if got := s.last(t).AdditionalEventData["localaws"]; got != want {
 			t.Errorf("marked %q, want %q", got, want)
+		}
+	}
+}
+
+// A broken is the body of a client that leaves before its end.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// TestIncompleteBodyIsNotTooLong checks the answer to a body that ends too early.
+func TestIncompleteBodyIsNotTooLong(t *testing.T) {
+	w := httptest.NewRecorder()
+	start(t).ServeHTTP(w, httptest.NewRequest(http.MethodPost, regional, broken{}))
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "IncompleteBody") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// TestLogIsBounded checks that no caller writes long lines into the log.
+func TestLogIsBounded(t *testing.T) {
+	var log bytes.Buffer
+	s := start(t)
+	logged := gateway.New(gateway.Config{
+		Accounts: s.accounts, Clock: account.NewClock(func() time.Time { return now }), Services: []api.Service{things()}, Unknown: protocol.Of, Trail: trail.New(),
+		Random: func() float64 { return 0 }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	long := strings.Repeat("x", 100_000)
+	for _, what := range []sent{
+		{url: regional, body: "Action=" + long + "&Version=2011-06-15"},
+		{url: local, key: "ROOT", service: long[:1000], region: long[:1000]},
+		{url: regional, body: get, key: "ROOT", service: "sts", region: long[:1000]},
+	} {
+		log.Reset()
+		server{Gateway: logged, trail: trail.New()}.answer(t, what)
+		if log.Len() == 0 || log.Len() > 3000 {
+			t.Errorf("%d bytes are logged", log.Len())
 		}
 	}
 }

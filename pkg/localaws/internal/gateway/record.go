@@ -14,6 +14,13 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 )
 
+// Limits of what a caller chooses, in bytes, in events and in the log.
+const (
+	maxScope     = 64 // of a service or a region
+	maxOperation = 128
+	maxMessage   = 1024
+)
+
 // events returns the events of an answered call: that of the caller's account and, if
 // the call succeeded on a resource of another account, that of the other account.
 func (g *Gateway) events(c call, o outcome) []trail.Event {
@@ -37,7 +44,7 @@ func (g *Gateway) events(c call, o outcome) []trail.Event {
 func (g *Gateway) event(c call, o outcome) trail.Event {
 	event := trail.Event{
 		EventVersion: "1.11", UserIdentity: userIdentity(c, o), EventTime: g.clock.Now().UTC().Truncate(time.Second),
-		EventSource: cut(cmp.Or(c.Service, "unknown"), 64) + ".amazonaws.com", EventName: cut(c.Operation, 128), AWSRegion: cut(c.Region, 64),
+		EventSource: cut(cmp.Or(c.Service, "unknown"), maxScope) + ".amazonaws.com", EventName: cut(c.Operation, maxOperation), AWSRegion: cut(c.Region, maxScope),
 		SourceIPAddress: c.request.RemoteAddr, UserAgent: c.UserAgent,
 		RequestParameters: c.recordable(), RequestID: c.request.ID, EventID: account.NewUUID(), ReadOnly: c.operation != nil && c.operation.ReadOnly,
 		EventType: "AwsApiCall", ManagementEvent: true, RecipientAccountID: cmp.Or(o.account, g.accounts.Default().ID), EventCategory: "Management",
@@ -47,7 +54,7 @@ func (g *Gateway) event(c call, o outcome) trail.Event {
 	}
 	if o.failed != nil { // in the same words, whichever service it was
 		common := api.TranslateQuery(o.failed)
-		event.ErrorCode, event.ErrorMessage = common.Code, cut(common.Message, 1024)
+		event.ErrorCode, event.ErrorMessage = common.Code, cut(common.Message, maxMessage)
 	}
 	switch {
 	case o.injected:
