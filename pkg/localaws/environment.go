@@ -120,7 +120,7 @@ func (e Environment) Shell(environ []string) string {
 	slices.Sort(unset)
 	b.WriteString("unset " + strings.Join(slices.Compact(unset), " ") + "\n")
 	for _, name := range slices.Sorted(maps.Keys(e.Set)) {
-		b.WriteString("export " + name + "=" + Quote(e.Set[name]) + "\n")
+		b.WriteString("export " + name + "=" + quote(e.Set[name]) + "\n")
 	}
 	return b.String()
 }
@@ -130,7 +130,7 @@ func isName(name string) bool {
 	return strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
-// Quote quotes text as one word of a POSIX shell.
-func Quote(text string) string {
+// quote quotes text as one word of a POSIX shell.
+func quote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

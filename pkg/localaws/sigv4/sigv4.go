@@ -74,7 +74,7 @@ func parseHeader(r *http.Request, body []byte, header string) (*Signature, error
 	s := &Signature{signature: values["Signature"], SessionToken: r.Header.Get("X-Amz-Security-Token")}
 	date := r.Header.Get("X-Amz-Date")
 	if date == "" {
-		return nil, &IncompleteError{"Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."}
+		return nil, &IncompleteError{"Authorization header requires existence of a 'X-Amz-Date' header."}
 	}
 	if err := s.setScope(values["Credential"], date); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func parsePresigned(r *http.Request, body []byte, query query) (*Signature, erro
 			return nil, &IncompleteError{"AWS query-string parameters must include '" + name + "'."}
 		case 1:
 		default:
-			return nil, &IncompleteError{"AWS query-string parameter '" + name + "' stands twice."}
+			return nil, &IncompleteError{"AWS query-string parameter '" + name + "' appears twice."}
 		}
 	}
 	if query.get("X-Amz-Algorithm") != algorithm {

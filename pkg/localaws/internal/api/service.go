@@ -34,7 +34,7 @@ type Facts struct {
 	// segment in braces matches any segment.
 	Route string
 	// Accepts lists the supported parameters of a Query operation, where "Tag.N.Key"
-	// is a list, and those in the URL's query of a REST operation. Others are
+	// is a list, and those in the URL's query of a REST operation, where "tagKeys.N" is. Others are
 	// rejected, since the client expects them to have an effect.
 	Accepts []string
 	// ReadOnly reports that the operation changes nothing that must be saved, and is
@@ -67,10 +67,10 @@ type Decoded struct {
 	Run func(*account.Tx) (any, error)
 }
 
-// A Work is the error of a Run that needs what takes long to make, such as a key. The
-// gateway does it outside of any transaction, so that other calls are answered meanwhile,
-// and then runs the call again from its authentication on: state and permissions may be
-// others by then. A Run returns it once it has checked everything, and has changed nothing.
+// A Work asks the gateway to do slow work, such as making a key, outside the transaction
+// and then retry the call. Other calls are answered meanwhile, so the retry authenticates
+// and authorizes again. A Run returns it once it has checked everything, and has changed
+// nothing.
 type Work struct{ Do func() error }
 
 func (*Work) Error() string { return "the work that the call needs is not done" }
