@@ -127,7 +127,7 @@ func leaves() map[string][]string {
 		"pkg/localaws/internal/image":         nil,
 		"pkg/localaws/internal/account":       ours("pkg/localaws/internal/pattern", "pkg/localaws/internal/strictjson", "pkg/localaws/policy"),
 		"pkg/localaws/internal/api":           ours("pkg/localaws/internal/account"),
-		"pkg/localaws/internal/protocol":      ours("pkg/localaws/internal/api"),
+		"pkg/localaws/internal/protocol":      ours("pkg/localaws/internal/api", "pkg/localaws/internal/strictjson"),
 		"pkg/localaws/internal/gateway": ours("pkg/localaws/internal/account", "pkg/localaws/internal/api", "pkg/localaws/internal/httpserver", "pkg/localaws/internal/pattern",
 			"pkg/localaws/internal/strictjson", "pkg/localaws/internal/trail", "pkg/localaws/sigv4"),
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
+	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 )
 
 // JSON11 is JSON 1.1: a header names the operation.
@@ -51,6 +52,15 @@ func (j JSON11) Read(r *api.Request, operations []api.Operation) (api.Input, *ap
 	return input, nil, api.Refuse(http.StatusBadRequest, "UnknownOperationException", "localaws does not support this operation of "+j.Title+" (supported: "+strings.Join(names, ", ")+").")
 }
 
+// DecodeJSON decodes the body of a request, which may have no unknown fields. Code is that
+// of the service's error for one.
+func DecodeJSON[In any](input api.Input, code string) (in In, err error) {
+	if err := strictjson.Decode(input.Request.Content, &in); err != nil {
+		return in, api.Refuse(http.StatusBadRequest, code, "localaws does not support this request: "+err.Error())
+	}
+	return in, nil
+}
+
 // Result encodes the result of an operation.
 func (j JSON11) Result(_ api.Input, result any) api.Answer {
 	answer := encodeJSON(http.StatusOK, result)
@@ -80,7 +90,8 @@ func (s REST) Addresses(*api.Request) bool { return false }
 // Read finds the route, and reads the parameters in the path. The body is left to the
 // operation.
 func (s REST) Read(r *api.Request, operations []api.Operation) (api.Input, *api.Operation, *api.Error) {
-	input := api.Input{Request: r, Query: r.URL.Query()}
+	query, malformed := url.ParseQuery(r.URL.RawQuery)
+	input := api.Input{Request: r, Query: query}
 	path := segments(r.URL.EscapedPath())
 	for i := range operations {
 		values, ok := match(operations[i].Route, r.Method, path)
@@ -95,15 +106,31 @@ func (s REST) Read(r *api.Request, operations []api.Operation) (api.Input, *api.
 		for name, value := range values {
 			input.Parameters[name] = value
 		}
-		for _, name := range slices.Sorted(maps.Keys(input.Query)) {
-			if !slices.Contains(operations[i].Accepts, name) && !strings.HasPrefix(name, "X-Amz-") {
-				return input, &operations[i], api.Refuse(http.StatusBadRequest, "InvalidParameterException", "localaws does not support the parameter "+name+" of "+input.Operation+".")
-			}
+		if malformed != nil {
+			return input, &operations[i], invalidParameter("The query string does not parse: " + malformed.Error() + ".")
 		}
-		return input, &operations[i], nil
+		return input, &operations[i], checkQuery(operations[i].Facts, query)
 	}
 	input.Operation = r.Method + " " + r.URL.Path
 	return input, nil, api.Refuse(http.StatusNotFound, "NotFoundException", "localaws has no "+s.Title+" operation "+input.Operation)
+}
+
+// checkQuery returns what in a query its operation does not take.
+func checkQuery(operation api.Facts, query url.Values) *api.Error {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		list := slices.Contains(operation.Accepts, name+".N")
+		switch {
+		case !list && !slices.Contains(operation.Accepts, name) && !strings.HasPrefix(name, "X-Amz-"):
+			return api.Refuse(http.StatusBadRequest, "InvalidParameterException", "localaws does not support the parameter "+name+" of "+operation.Name+".")
+		case !list && len(query[name]) > 1:
+			return invalidParameter("The parameter " + name + " appears more than once.")
+		}
+	}
+	return nil
+}
+
+func invalidParameter(message string) *api.Error {
+	return api.NewError(http.StatusBadRequest, "InvalidParameterException", message)
 }
 
 // segments splits a path. An encoded slash does not split: an ARN is one segment.

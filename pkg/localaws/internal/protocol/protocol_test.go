@@ -26,7 +26,7 @@ const form = "application/x-www-form-urlencoded"
 
 func operations() []api.Operation {
 	return []api.Operation{
-		{Facts: api.Facts{Name: "GetThing", Route: "GET /things/{name}", Accepts: []string{"Name", "Tag.N.Key", "Tag.N.Value", "Ids.member.N", "limit"}}},
+		{Facts: api.Facts{Name: "GetThing", Route: "GET /things/{name}", Accepts: []string{"Name", "Tag.N.Key", "Tag.N.Value", "Ids.member.N", "limit", "keys.N"}}},
 		{Facts: api.Facts{Name: "PutThing", Route: "PUT /things/{name}/tags/{key}"}},
 	}
 }
@@ -58,6 +58,8 @@ func TestQueryReads(t *testing.T) {
 		"a longer operation":    {"/", "Action=" + strings.Repeat("A", 129) + "&Version=2020-02-02", "InvalidAction: Could not find operation", false},
 		"another version":       {"/", "Action=GetThing&Version=1999-01-01", "InvalidAction: Could not find operation GetThing for version 1999-01-01", false},
 		"a bad escape":          {"/", operation + "&Name=%zz", "MalformedQueryString", false},
+		"a bad escape, in URL":  {"/?Name=%zz", operation, "MalformedQueryString", false},
+		"a semicolon, in URL":   {"/?Name=a;Tag.1.Key=b", operation, "MalformedQueryString", false},
 	} {
 		input, found, err := query.Read(request(http.MethodPost, test.url, form, test.body), operations())
 		got := input.Operation
@@ -84,6 +86,9 @@ func TestRESTReads(t *testing.T) {
 		"a query":              {http.MethodGet, "/things/a?limit=3", "GetThing map[name:a]", false},
 		"another route":        {http.MethodPut, "/things/a/tags/b", "PutThing map[key:b name:a]", false},
 		"an unknown parameter": {http.MethodGet, "/things/a?size=3", "InvalidParameterException: localaws does not support the parameter size of GetThing.", true},
+		"a list":               {http.MethodGet, "/things/a?keys=1&keys=2", "GetThing map[name:a]", false},
+		"a query, twice":       {http.MethodGet, "/things/a?limit=3&limit=4", "InvalidParameterException: The parameter limit appears more than once.", false},
+		"a bad escape":         {http.MethodGet, "/things/a?limit=%zz", `InvalidParameterException: The query string does not parse: invalid URL escape "%zz".`, false},
 		"another method":       {http.MethodDelete, "/things/a", "NotFoundException: localaws has no Things operation DELETE /things/a", true},
 		"another path":         {http.MethodGet, "/things", "NotFoundException: localaws has no Things operation GET /things", true},
 	} {

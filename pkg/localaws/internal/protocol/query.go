@@ -3,6 +3,7 @@
 package protocol
 
 import (
+	"cmp"
 	"encoding/xml"
 	"maps"
 	"net/http"
@@ -31,15 +32,15 @@ func (q Query) Addresses(r *api.Request) bool {
 
 // formOf returns the form in the query and the body, as far as it parses.
 func formOf(r *api.Request) (url.Values, error) {
-	form := r.URL.Query()
+	form, malformed := url.ParseQuery(r.URL.RawQuery)
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		return form, nil
+		return form, malformed
 	}
 	body, err := url.ParseQuery(string(r.Content))
 	for name, values := range body {
 		form[name] = append(form[name], values...)
 	}
-	return form, err
+	return form, cmp.Or(malformed, err)
 }
 
 // Read parses the form, from the query and the body.

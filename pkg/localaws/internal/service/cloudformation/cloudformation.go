@@ -49,7 +49,7 @@ func describeStacks() api.Operation {
 		Facts: api.Facts{Name: "DescribeStacks", Accepts: []string{"NextToken", "StackName"}, ReadOnly: true}, Decode: checkedPage, Resource: stackARN,
 		Run: func(_ *account.Tx, form api.Form) (any, error) {
 			if name := form.Get("StackName"); name != "" {
-				return nil, refuse("Stack with id " + name + " does not exist")
+				return nil, badRequest("Stack with id " + name + " does not exist")
 			}
 			return empty("Stacks"), nil
 		},
@@ -63,9 +63,9 @@ func ofStack(operation, before, after string, accepts ...string) api.Operation {
 		Run: func(_ *account.Tx, form api.Form) (any, error) {
 			switch name, physical := form.Get("StackName"), form.Get("PhysicalResourceId"); {
 			case name != "":
-				return nil, refuse(before + name + after)
+				return nil, badRequest(before + name + after)
 			case physical != "":
-				return nil, refuse("Stack for " + physical + " does not exist")
+				return nil, badRequest("Stack for " + physical + " does not exist")
 			}
 			return nil, protocol.Invalid("stackName", "failed to satisfy constraint: Member must not be null")
 		},
@@ -83,11 +83,11 @@ func stackARN(tx *account.Tx, form api.Form) string {
 // checkedPage returns the form; no list is long enough for a token.
 func checkedPage(input api.Input) (api.Form, error) {
 	if input.Form.Get("NextToken") != "" {
-		return nil, refuse("The NextToken is invalid.")
+		return nil, badRequest("The NextToken is invalid.")
 	}
 	return input.Form, nil
 }
 
-func refuse(message string) error {
+func badRequest(message string) error {
 	return api.NewError(http.StatusBadRequest, "ValidationError", message)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
-	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/trail"
 )
 
@@ -41,11 +40,10 @@ func New(events *trail.Trail) api.Service {
 	}
 }
 
-func refuse(code, message string) error { return api.NewError(http.StatusBadRequest, code, message) }
+func badRequest(code, message string) error {
+	return api.NewError(http.StatusBadRequest, code, message)
+}
 
 func decode[In any](input api.Input) (in In, err error) {
-	if err := strictjson.Decode(input.Request.Content, &in); err != nil {
-		return in, api.Refuse(http.StatusBadRequest, "ValidationException", "localaws does not support this request: "+err.Error())
-	}
-	return in, nil
+	return protocol.DecodeJSON[In](input, "ValidationException")
 }

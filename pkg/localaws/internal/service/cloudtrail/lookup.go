@@ -63,7 +63,7 @@ func (s service) lookupEvents(tx *account.Tx, asked lookup) (any, error) {
 		limit = *asked.MaxResults
 	}
 	if limit < 1 || limit > 50 {
-		return nil, refuse("InvalidMaxResultsException", "A limit of "+strconv.Itoa(limit)+" is invalid. It must be from 1 to 50.")
+		return nil, badRequest("InvalidMaxResultsException", "A limit of "+strconv.Itoa(limit)+" is invalid. It must be from 1 to 50.")
 	}
 	result := &lookupResult{Events: []foundEvent{}}
 	events, oldest := s.trail.Before(number)
@@ -94,7 +94,7 @@ func (l lookup) matcher(region string) (func(trail.Record) bool, error) {
 		to = *l.EndTime
 	}
 	if from > to {
-		return nil, refuse("InvalidTimeRangeException", "The start time occurs after the end time.")
+		return nil, badRequest("InvalidTimeRangeException", "The start time occurs after the end time.")
 	}
 	attribute := func(trail.Record) bool { return true }
 	switch len(l.LookupAttributes) {
@@ -102,11 +102,11 @@ func (l lookup) matcher(region string) (func(trail.Record) bool, error) {
 	case 1:
 		value, ok := l.LookupAttributes[0].of()
 		if !ok {
-			return nil, refuse("InvalidLookupAttributesException", "The attribute key "+strconv.Quote(l.LookupAttributes[0].AttributeKey)+" is unknown (supported: EventId, EventName, EventSource, ReadOnly, Username, AccessKeyId, ResourceType, ResourceName).")
+			return nil, badRequest("InvalidLookupAttributesException", "The attribute key "+strconv.Quote(l.LookupAttributes[0].AttributeKey)+" is unknown (supported: EventId, EventName, EventSource, ReadOnly, Username, AccessKeyId, ResourceType, ResourceName).")
 		}
 		attribute = func(r trail.Record) bool { return slices.Contains(value(r), l.LookupAttributes[0].AttributeValue) }
 	default:
-		return nil, refuse("InvalidLookupAttributesException", "A lookup takes one attribute.")
+		return nil, badRequest("InvalidLookupAttributesException", "A lookup takes one attribute.")
 	}
 	return func(r trail.Record) bool {
 		at := float64(r.Time.Unix())
@@ -146,7 +146,7 @@ func (l lookup) position() (uint64, error) {
 	text, fingerprint, _ := strings.Cut(l.NextToken, "-")
 	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || fingerprint != l.fingerprint() {
-		return 0, refuse("InvalidNextTokenException", "The token is invalid, or belongs to a request with other parameters.")
+		return 0, badRequest("InvalidNextTokenException", "The token is invalid, or belongs to a request with other parameters.")
 	}
 	return number, nil
 }

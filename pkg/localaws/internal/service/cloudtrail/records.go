@@ -140,7 +140,7 @@ func withTrail[In naming](run func(*account.Tx, *record, In) (any, error)) func(
 			return nil, err
 		}
 		if r.Region != tx.Region {
-			return nil, refuse("InvalidHomeRegionException", "The trail "+r.ARN+" can only be changed in its home region, "+r.Region+".")
+			return nil, badRequest("InvalidHomeRegionException", "The trail "+r.ARN+" can only be changed in its home region, "+r.Region+".")
 		}
 		return run(tx, r, in)
 	}
@@ -166,7 +166,7 @@ func find(tx *account.Tx, name string) (*record, error) {
 			return r, nil
 		}
 	}
-	return nil, refuse("TrailNotFoundException", "Unknown trail: "+name+" for the user: "+tx.Account.ID)
+	return nil, badRequest("TrailNotFoundException", "Unknown trail: "+name+" for the user: "+tx.Account.ID)
 }
 
 // sorted returns all trails, by ARN.
@@ -196,11 +196,11 @@ func createTrail(tx *account.Tx, in creation) (any, error) {
 			here++
 		}
 		if r.Name == in.Name && (r.Region == tx.Region || r.IsMultiRegionTrail) {
-			return nil, refuse("TrailAlreadyExistsException", "Trail "+in.Name+" already exists for customer: "+tx.Account.ID)
+			return nil, badRequest("TrailAlreadyExistsException", "Trail "+in.Name+" already exists for customer: "+tx.Account.ID)
 		}
 	}
 	if here >= maxTrails {
-		return nil, refuse("MaximumNumberOfTrailsExceededException", "User: "+tx.Account.ID+" already has "+strconv.Itoa(maxTrails)+" trails in "+tx.Region+".")
+		return nil, badRequest("MaximumNumberOfTrailsExceededException", "User: "+tx.Account.ID+" already has "+strconv.Itoa(maxTrails)+" trails in "+tx.Region+".")
 	}
 	r := &record{ARN: arnOf(tx, in.Name), Region: tx.Region, settings: chosen, Tags: in.TagsList}
 	account.Get[*state](tx).Trails[r.ARN] = r
@@ -244,22 +244,22 @@ func set[T any](at, by *T) {
 func (s settings) check(tx *account.Tx) error {
 	for _, text := range []string{s.SnsTopicName, s.CloudWatchLogsLogGroupArn, s.CloudWatchLogsRoleArn, s.KmsKeyID} {
 		if len(text) > maxText {
-			return refuse("ValidationException", "Value "+strconv.Quote(text[:64]+"…")+" is longer than "+strconv.Itoa(maxText)+" characters.")
+			return badRequest("ValidationException", "Value "+strconv.Quote(text[:64]+"…")+" is longer than "+strconv.Itoa(maxText)+" characters.")
 		}
 	}
 	switch {
 	case !isBucket(s.S3BucketName):
-		return refuse("InvalidS3BucketNameException", "Bucket name is invalid: "+strconv.Quote(s.S3BucketName[:min(len(s.S3BucketName), 64)]))
+		return badRequest("InvalidS3BucketNameException", "Bucket name is invalid: "+strconv.Quote(s.S3BucketName[:min(len(s.S3BucketName), 64)]))
 	case len(s.S3KeyPrefix) > 200:
-		return refuse("InvalidS3PrefixException", "S3 prefix is longer than maximum length: 200")
+		return badRequest("InvalidS3PrefixException", "S3 prefix is longer than maximum length: 200")
 	case s.IsMultiRegionTrail && !s.IncludeGlobalServiceEvents:
-		return refuse("InvalidParameterCombinationException", "Multi-Region trail must include global service events.")
+		return badRequest("InvalidParameterCombinationException", "Multi-Region trail must include global service events.")
 	case (s.CloudWatchLogsLogGroupArn == "") != (s.CloudWatchLogsRoleArn == ""):
-		return refuse("InvalidParameterCombinationException", "You must specify both the ARN of a CloudWatch Logs log group and the ARN of a role, or neither.")
+		return badRequest("InvalidParameterCombinationException", "You must specify both the ARN of a CloudWatch Logs log group and the ARN of a role, or neither.")
 	}
 	if s.CloudWatchLogsRoleArn != "" {
 		if role, ok := tx.Identities().Role(s.CloudWatchLogsRoleArn); !ok || !tx.Account.Trusts(role, "cloudtrail") {
-			return refuse("InvalidCloudWatchLogsRoleArnException", "Access denied. Check the trust relationships for your role.")
+			return badRequest("InvalidCloudWatchLogsRoleArnException", "Access denied. Check the trust relationships for your role.")
 		}
 	}
 	return nil
@@ -297,7 +297,7 @@ func checkName(name string) error {
 	if problem == "" {
 		return nil
 	}
-	return refuse("InvalidTrailNameException", "Trail name "+strconv.Quote(name[:min(len(name), 128)])+" "+problem+".")
+	return badRequest("InvalidTrailNameException", "Trail name "+strconv.Quote(name[:min(len(name), 128)])+" "+problem+".")
 }
 
 // answer returns the trail as the calls that change it do.
@@ -374,7 +374,7 @@ type listInput struct{ NextToken string }
 func listTrails(tx *account.Tx, in listInput) (any, error) {
 	page, next, ok := api.PageAfter(sorted(tx), func(r *record) string { return r.ARN }, in.NextToken, 100)
 	if !ok {
-		return nil, refuse("InvalidTokenException", "The token is invalid.")
+		return nil, badRequest("InvalidTokenException", "The token is invalid.")
 	}
 	type listed struct{ TrailARN, Name, HomeRegion string }
 	all := []listed{}
@@ -437,17 +437,17 @@ func withTagged(run func(*record, tagInput) error) func(*account.Tx, tagInput) (
 // tagged returns the trail with an ARN.
 func tagged(tx *account.Tx, arn string) (*record, error) {
 	if !strings.HasPrefix(arn, "arn:"+tx.Account.Partition+":cloudtrail:") {
-		return nil, refuse("CloudTrailARNInvalidException", "Resource ARN is invalid: "+strconv.Quote(arn[:min(len(arn), maxText)]))
+		return nil, badRequest("CloudTrailARNInvalidException", "Resource ARN is invalid: "+strconv.Quote(arn[:min(len(arn), maxText)]))
 	}
 	if r, ok := account.Get[*state](tx).Trails[arn]; ok {
 		return r, nil
 	}
-	return nil, refuse("ResourceNotFoundException", "Resource not found: "+arn)
+	return nil, badRequest("ResourceNotFoundException", "Resource not found: "+arn)
 }
 
 func listTags(tx *account.Tx, in listTagsInput) (any, error) {
 	if len(in.ResourceIDList) < 1 || len(in.ResourceIDList) > 20 || in.NextToken != "" {
-		return nil, refuse("ValidationException", "Expected 1 to 20 resources, and no token.")
+		return nil, badRequest("ValidationException", "Expected 1 to 20 resources, and no token.")
 	}
 	for _, arn := range in.ResourceIDList {
 		if err := tx.Authorize(tx.Action(), arn, nil); err != nil {
@@ -473,11 +473,11 @@ func listTags(tx *account.Tx, in listTagsInput) (any, error) {
 func checkTags(now, added []tag) error {
 	for _, t := range added {
 		if t.Key == "" || len(t.Key) > 128 || len(t.Value) > 256 || strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
-			return refuse("InvalidTagParameterException", "A tag has a key of 1 to 128 characters that does not begin with aws:, and a value of up to 256 characters.")
+			return badRequest("InvalidTagParameterException", "A tag has a key of 1 to 128 characters that does not begin with aws:, and a value of up to 256 characters.")
 		}
 	}
 	if len(merged(now, added)) > 50 {
-		return refuse("TagsLimitExceededException", "A trail cannot have more than 50 tags.")
+		return badRequest("TagsLimitExceededException", "A trail cannot have more than 50 tags.")
 	}
 	return nil
 }

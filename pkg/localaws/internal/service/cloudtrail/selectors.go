@@ -79,7 +79,9 @@ func selectorOperations() []api.Operation {
 	}
 }
 
-func invalidSelector(message string) error { return refuse("InvalidEventSelectorsException", message) }
+func invalidSelector(message string) error {
+	return badRequest("InvalidEventSelectorsException", message)
+}
 
 // check checks the selectors, and completes them.
 func (i selectorInput) check() error {

@@ -75,7 +75,7 @@ func (i *accessEntryInput) conditionKeys() map[string][]string {
 func entryCluster(tx *account.Tx, input api.Input) (*cluster, subject, error) {
 	c, needed, err := namedCluster(tx, input)
 	if err == nil && c.mode() == configMap {
-		err = refuse("InvalidRequestException", "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.")
+		err = badRequest("InvalidRequestException", "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.")
 	}
 	return c, needed, err
 }

@@ -63,7 +63,7 @@ func (a addonKind) defaultFor(kubernetes version) string {
 func addonVersionOperations() []api.Operation {
 	return []api.Operation{
 		on(anything, "GET /addons/supported-versions", "DescribeAddonVersions", describeAddonVersions,
-			"addonName", "kubernetesVersion", "maxResults", "nextToken", "owners", "publishers", "types"),
+			"addonName", "kubernetesVersion", "maxResults", "nextToken", "owners.N", "publishers.N", "types.N"),
 		on(anything, "GET /addons/configuration-schemas", "DescribeAddonConfiguration", describeAddonConfiguration, "addonName", "addonVersion"),
 	}
 }

@@ -92,7 +92,7 @@ var namePattern = pattern.New(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
 func (s service) clusterOperations() []api.Operation {
 	return []api.Operation{
 		on(newCluster, "POST /clusters", "CreateCluster", s.createCluster),
-		on(allClusters, "GET /clusters", "ListClusters", listClusters, "include", "maxResults", "nextToken"),
+		on(allClusters, "GET /clusters", "ListClusters", listClusters, "include.N", "maxResults", "nextToken"),
 		on(namedCluster, "GET /clusters/{name}", "DescribeCluster", s.describeCluster),
 		on(namedCluster, "DELETE /clusters/{name}", "DeleteCluster", s.deleteCluster),
 	}
@@ -156,7 +156,7 @@ func (s service) describeCluster(tx *account.Tx, c *cluster, _ request[none]) (a
 func (s service) deleteCluster(tx *account.Tx, c *cluster, _ request[none]) (any, error) {
 	switch {
 	case c.DeletionProtection:
-		return nil, refuse("InvalidRequestException", "Cluster "+c.Name+" has deletion protection enabled and cannot be deleted.")
+		return nil, badRequest("InvalidRequestException", "Cluster "+c.Name+" has deletion protection enabled and cannot be deleted.")
 	case len(c.Nodegroups) > 0:
 		return nil, inUse("Cluster has nodegroups attached")
 	case len(c.FargateProfiles) > 0:
@@ -221,7 +221,7 @@ func (s service) createCluster(tx *account.Tx, _ none, in request[clusterInput])
 		return nil, inUse("Cluster already exists with name: " + input.Name)
 	}
 	if len(clusterNames(tx)) >= maxClusters {
-		return nil, refuse("ResourceLimitExceededException", fmt.Sprintf("A region cannot have more than %d clusters.", maxClusters))
+		return nil, badRequest("ResourceLimitExceededException", fmt.Sprintf("A region cannot have more than %d clusters.", maxClusters))
 	}
 	logs, err := input.Logging.apply(nil)
 	if err != nil {

@@ -37,14 +37,16 @@ func New(servers *Servers) api.Service {
 	}
 }
 
-func invalid(message string) error { return refuse("InvalidParameterException", message) }
+func invalid(message string) error { return badRequest("InvalidParameterException", message) }
 
 // unsupported returns the refusal of what localaws does not support.
 func unsupported(message string) error {
 	return api.Refuse(http.StatusBadRequest, "InvalidParameterException", message)
 }
 
-func refuse(code, message string) error { return api.NewError(http.StatusBadRequest, code, message) }
+func badRequest(code, message string) error {
+	return api.NewError(http.StatusBadRequest, code, message)
+}
 
 func notFound(message string) error {
 	return api.NewError(http.StatusNotFound, "ResourceNotFoundException", message)

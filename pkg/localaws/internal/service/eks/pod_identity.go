@@ -226,7 +226,7 @@ func checkOwned(tx *account.Tx, c *cluster, known addonKind, now []string, asked
 		}
 	}
 	if len(c.PodIdentities)+len(asked) > podIdentities().limit {
-		return refuse("ResourceLimitExceededException", fmt.Sprintf("A cluster cannot have more than %d pod identity associations.", podIdentities().limit))
+		return badRequest("ResourceLimitExceededException", fmt.Sprintf("A cluster cannot have more than %d pod identity associations.", podIdentities().limit))
 	}
 	return nil
 }

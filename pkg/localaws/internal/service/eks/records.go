@@ -106,7 +106,7 @@ func (k kind[T]) create(tx *account.Tx, c *cluster, asked creation, build func(r
 		return none, k.exists(c, existing)
 	}
 	if len(*all) >= k.limit {
-		return none, refuse("ResourceLimitExceededException", fmt.Sprintf("A cluster cannot have more than %d %s.", k.limit, k.names))
+		return none, badRequest("ResourceLimitExceededException", fmt.Sprintf("A cluster cannot have more than %d %s.", k.limit, k.names))
 	}
 	if *all == nil {
 		*all = map[string]T{}

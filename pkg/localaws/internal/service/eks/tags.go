@@ -17,7 +17,7 @@ func tagOperations() []api.Operation {
 	return []api.Operation{
 		on(tagged, "GET /tags/{resourceArn}", "ListTagsForResource", listTags),
 		on(tagged, "POST /tags/{resourceArn}", "TagResource", tagResource),
-		on(untagged, "DELETE /tags/{resourceArn}", "UntagResource", untagResource, "tagKeys"),
+		on(untagged, "DELETE /tags/{resourceArn}", "UntagResource", untagResource, "tagKeys.N"),
 	}
 }
 
@@ -92,10 +92,10 @@ func tagResource(_ *account.Tx, tags *map[string]string, in request[tagInput]) (
 	maps.Copy(all, *tags)
 	maps.Copy(all, in.Body.Tags)
 	if problem := checkTags(all); problem != "" {
-		return nil, refuse("BadRequestException", problem)
+		return nil, badRequest("BadRequestException", problem)
 	}
 	if len(in.Body.Tags) == 0 {
-		return nil, refuse("BadRequestException", "Tags are required.")
+		return nil, badRequest("BadRequestException", "Tags are required.")
 	}
 	*tags = all
 	return struct{}{}, nil
@@ -104,7 +104,7 @@ func tagResource(_ *account.Tx, tags *map[string]string, in request[tagInput]) (
 func untagResource(_ *account.Tx, tags *map[string]string, in request[none]) (any, error) {
 	names := in.Query["tagKeys"]
 	if len(names) == 0 {
-		return nil, refuse("BadRequestException", "Tags are required.")
+		return nil, badRequest("BadRequestException", "Tags are required.")
 	}
 	for _, name := range names {
 		delete(*tags, name)

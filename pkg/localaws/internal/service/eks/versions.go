@@ -73,7 +73,7 @@ func (v version) status(now time.Time) string {
 func versionOperations() []api.Operation {
 	return []api.Operation{
 		on(anything, "GET /cluster-versions", "DescribeClusterVersions", describeClusterVersions,
-			"clusterType", "clusterVersions", "defaultOnly", "includeAll", "maxResults", "nextToken", "status", "versionStatus"),
+			"clusterType", "clusterVersions.N", "defaultOnly", "includeAll", "maxResults", "nextToken", "status", "versionStatus"),
 	}
 }
 

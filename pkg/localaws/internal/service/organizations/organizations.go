@@ -12,7 +12,6 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/account"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
-	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 )
 
 // New returns Organizations.
@@ -25,11 +24,13 @@ func New() api.Service {
 	}
 }
 
-func refuse(code, message string) error { return api.NewError(http.StatusBadRequest, code, message) }
+func badRequest(code, message string) error {
+	return api.NewError(http.StatusBadRequest, code, message)
+}
 
-func invalid(message string) error { return refuse("InvalidInputException", message) }
+func invalid(message string) error { return badRequest("InvalidInputException", message) }
 
-func exceeded(message string) error { return refuse("ConstraintViolationException", message) }
+func exceeded(message string) error { return badRequest("ConstraintViolationException", message) }
 
 // on makes an operation of the account that manages the organization. It needs
 // permission for the resources with the IDs that ids returns; for anything if it
@@ -41,7 +42,7 @@ func on[In any](name string, ids func(In) []string, run func(*account.Tx, *organ
 		Run: func(tx *account.Tx, in In) (any, error) {
 			o := of(tx)
 			if o != nil && tx.Account.ID != manager(tx) {
-				return nil, refuse("AccessDeniedException", "You don't have permissions to access this resource.")
+				return nil, badRequest("AccessDeniedException", "You don't have permissions to access this resource.")
 			}
 			for _, arn := range arns(tx, o, ids, in) {
 				if err := tx.Authorize(tx.Action(), arn, nil); err != nil {
@@ -68,14 +69,11 @@ func arns[In any](tx *account.Tx, o *organization, ids func(In) []string, in In)
 }
 
 func notInUse() error {
-	return refuse("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
+	return badRequest("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
 }
 
 func decode[In any](input api.Input) (in In, err error) {
-	if err := strictjson.Decode(input.Request.Content, &in); err != nil {
-		return in, api.Refuse(http.StatusBadRequest, "InvalidInputException", "localaws does not support this request: "+err.Error())
-	}
-	return in, nil
+	return protocol.DecodeJSON[In](input, "InvalidInputException")
 }
 
 // manager returns the ID of the account that manages the organization.
@@ -135,7 +133,7 @@ func organizationOperations() []api.Operation {
 		}),
 		on("DeleteOrganization", nil, func(tx *account.Tx, o *organization, _ none) (any, error) {
 			if len(o.Units) > 0 || len(o.Policies) > 0 {
-				return nil, refuse("OrganizationNotEmptyException", "To delete an organization, you must first delete all organizational units (OUs) and policies.")
+				return nil, badRequest("OrganizationNotEmptyException", "To delete an organization, you must first delete all organizational units (OUs) and policies.")
 			}
 			kept(tx).Organization = nil
 			return none{}, nil
@@ -162,7 +160,7 @@ type createOrganization struct{ FeatureSet string }
 func create(tx *account.Tx, in createOrganization) (any, error) {
 	switch {
 	case of(tx) != nil:
-		return nil, refuse("AlreadyInOrganizationException", "The AWS account is already a member of an organization.")
+		return nil, badRequest("AlreadyInOrganizationException", "The AWS account is already a member of an organization.")
 	case tx.Account.ID != manager(tx):
 		return nil, api.Refuse(http.StatusBadRequest, "ConstraintViolationException", "localaws has one organization, which its first account manages: call CreateOrganization in account "+manager(tx)+".")
 	case in.FeatureSet != "" && in.FeatureSet != "ALL":
@@ -202,11 +200,11 @@ func (o *organization) setEnabled(tx *account.Tx, in policyType, enabled bool) (
 	}
 	switch {
 	case in.RootID != o.Root:
-		return nil, refuse("RootNotFoundException", "We can't find a root with the RootId that you specified.")
+		return nil, badRequest("RootNotFoundException", "We can't find a root with the RootId that you specified.")
 	case enabled && o.Enabled:
-		return nil, refuse("PolicyTypeAlreadyEnabledException", "The specified policy type is already enabled.")
+		return nil, badRequest("PolicyTypeAlreadyEnabledException", "The specified policy type is already enabled.")
 	case !enabled && !o.Enabled:
-		return nil, refuse("PolicyTypeNotEnabledException", "The specified policy type isn't currently enabled in this root.")
+		return nil, badRequest("PolicyTypeNotEnabledException", "The specified policy type isn't currently enabled in this root.")
 	}
 	o.Enabled, o.Attached = enabled, map[string][]string{}
 	return map[string]any{"Root": o.root(tx)}, nil

@@ -91,7 +91,7 @@ func (o *organization) find(id string) (*controlPolicy, error) {
 	if p := o.policy(id); p != nil {
 		return p, nil
 	}
-	return nil, refuse("PolicyNotFoundException", "We can't find a policy with the PolicyId that you specified.")
+	return nil, badRequest("PolicyNotFoundException", "We can't find a policy with the PolicyId that you specified.")
 }
 
 func listPolicies(tx *account.Tx, o *organization, in paging, ids []string) (any, error) {
@@ -111,7 +111,7 @@ func (o *organization) set(p *controlPolicy, name, description, content *string)
 			return err
 		}
 		if *name == managed().Name || slices.ContainsFunc(slices.Collect(maps.Values(o.Policies)), func(other *controlPolicy) bool { return other.Name == *name && other.ID != p.ID }) {
-			return refuse("DuplicatePolicyException", "A policy with the same name already exists.")
+			return badRequest("DuplicatePolicyException", "A policy with the same name already exists.")
 		}
 		changed.Name = *name
 	}
@@ -126,7 +126,7 @@ func (o *organization) set(p *controlPolicy, name, description, content *string)
 			return exceeded("You've exceeded the maximum policy size of " + strconv.Itoa(maxContent) + " characters.")
 		}
 		if err := changed.Content.UnmarshalText([]byte(*content)); err != nil {
-			return refuse("MalformedPolicyDocumentException", "The provided policy document does not meet the requirements of the specified policy type: "+err.Error())
+			return badRequest("MalformedPolicyDocumentException", "The provided policy document does not meet the requirements of the specified policy type: "+err.Error())
 		}
 	}
 	*p = changed
@@ -174,7 +174,7 @@ func deletePolicy(_ *account.Tx, o *organization, in policyNamed) (any, error) {
 	}
 	for _, ids := range o.Attached {
 		if slices.Contains(ids, p.ID) {
-			return nil, refuse("PolicyInUseException", "The policy is attached to one or more entities. You must detach it from all roots, OUs, and accounts before performing this operation.")
+			return nil, badRequest("PolicyInUseException", "The policy is attached to one or more entities. You must detach it from all roots, OUs, and accounts before performing this operation.")
 		}
 	}
 	delete(o.Policies, p.ID)
@@ -207,7 +207,7 @@ func attachmentOperations() []api.Operation {
 			now := o.attached(in.TargetID)
 			switch {
 			case slices.Contains(now, in.PolicyID):
-				return nil, refuse("DuplicatePolicyAttachmentException", "The selected policy is already attached to the specified target.")
+				return nil, badRequest("DuplicatePolicyAttachmentException", "The selected policy is already attached to the specified target.")
 			case len(now) >= maxAttached:
 				return nil, exceeded("You've exceeded the number of policies of type " + serviceControl + " that you can attach to a target: " + strconv.Itoa(maxAttached) + ".")
 			}
@@ -221,7 +221,7 @@ func attachmentOperations() []api.Operation {
 			now := o.attached(in.TargetID)
 			switch {
 			case !slices.Contains(now, in.PolicyID):
-				return nil, refuse("PolicyNotAttachedException", "The policy isn't attached to the specified target in the specified root.")
+				return nil, badRequest("PolicyNotAttachedException", "The policy isn't attached to the specified target in the specified root.")
 			case len(now) == 1:
 				return nil, exceeded("You can't detach the last policy of type " + serviceControl + " from a target: attach another first.")
 			}
@@ -242,7 +242,7 @@ func attachmentOperations() []api.Operation {
 }
 
 func targetNotFound() error {
-	return refuse("TargetNotFoundException", "We can't find a root, OU, or account with the TargetId that you specified.")
+	return badRequest("TargetNotFoundException", "We can't find a root, OU, or account with the TargetId that you specified.")
 }
 
 func (o *organization) checkAttachment(tx *account.Tx, in attachment) error {
@@ -253,7 +253,7 @@ func (o *organization) checkAttachment(tx *account.Tx, in attachment) error {
 	case !o.exists(tx, in.TargetID):
 		return targetNotFound()
 	case !o.Enabled:
-		return refuse("PolicyTypeNotEnabledException", "The specified policy type isn't currently enabled in this root.")
+		return badRequest("PolicyTypeNotEnabledException", "The specified policy type isn't currently enabled in this root.")
 	}
 	return nil
 }

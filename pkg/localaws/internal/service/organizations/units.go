@@ -74,7 +74,7 @@ func unitOperations() []api.Operation {
 		on("ListChildren", idOf(func(in childrenOfKind) string { return in.ParentID }), listChildren),
 		on("ListParents", idOf(func(in parentsOf) string { return in.ChildID }), func(tx *account.Tx, o *organization, in parentsOf) (any, error) {
 			if !o.exists(tx, in.ChildID) || in.ChildID == o.Root {
-				return nil, refuse("ChildNotFoundException", "We can't find an organizational unit (OU) or AWS account with the ChildId that you specified.")
+				return nil, badRequest("ChildNotFoundException", "We can't find an organizational unit (OU) or AWS account with the ChildId that you specified.")
 			}
 			parent := o.parent(in.ChildID)
 			return listed(in.paging, "Parents", []described{{parent, kindOf(parent)}}, func(d described) string { return d.ID })
@@ -119,14 +119,14 @@ func (o *organization) checkParent(id string) error {
 	if _, ok := o.Units[id]; ok || id == o.Root {
 		return nil
 	}
-	return refuse("ParentNotFoundException", "We can't find a root or OU with the ParentId that you specified.")
+	return badRequest("ParentNotFoundException", "We can't find a root or OU with the ParentId that you specified.")
 }
 
 func (o *organization) unit(id string) (*unit, error) {
 	if u, ok := o.Units[id]; ok {
 		return u, nil
 	}
-	return nil, refuse("OrganizationalUnitNotFoundException", "We can't find an OU with the OrganizationalUnitId that you specified.")
+	return nil, badRequest("OrganizationalUnitNotFoundException", "We can't find an OU with the OrganizationalUnitId that you specified.")
 }
 
 func checkName(name string) error {
@@ -140,7 +140,7 @@ func checkName(name string) error {
 func (o *organization) checkSibling(parent, name, but string) error {
 	for _, u := range o.units(parent) {
 		if u.Name == name && u.ID != but {
-			return refuse("DuplicateOrganizationalUnitException", "An OU with the same name already exists.")
+			return badRequest("DuplicateOrganizationalUnitException", "An OU with the same name already exists.")
 		}
 	}
 	return nil
@@ -190,7 +190,7 @@ func deleteUnit(tx *account.Tx, o *organization, in unitNamed) (any, error) {
 		return nil, err
 	}
 	if len(o.units(u.ID)) > 0 || len(o.accounts(tx, u.ID)) > 0 {
-		return nil, refuse("OrganizationalUnitNotEmptyException", "The specified OU is not empty. Move all accounts to another root or to other OUs, remove all child OUs, and try the operation again.")
+		return nil, badRequest("OrganizationalUnitNotEmptyException", "The specified OU is not empty. Move all accounts to another root or to other OUs, remove all child OUs, and try the operation again.")
 	}
 	delete(o.Units, u.ID)
 	delete(o.Attached, u.ID)
@@ -251,7 +251,7 @@ func accountOperations() []api.Operation {
 }
 
 func accountNotFound() error {
-	return refuse("AccountNotFoundException", "We can't find an AWS account with the AccountId that you specified, or the account whose credentials you used to make this request isn't a member of an organization.")
+	return badRequest("AccountNotFoundException", "We can't find an AWS account with the AccountId that you specified, or the account whose credentials you used to make this request isn't a member of an organization.")
 }
 
 type describedAccount struct {
@@ -289,11 +289,11 @@ func moveAccount(tx *account.Tx, o *organization, in move) (any, error) {
 	}
 	switch {
 	case o.parent(in.ID) != in.From:
-		return nil, refuse("SourceParentNotFoundException", "We can't find a source root or OU with the ParentId that you specified.")
+		return nil, badRequest("SourceParentNotFoundException", "We can't find a source root or OU with the ParentId that you specified.")
 	case o.checkParent(in.To) != nil:
-		return nil, refuse("DestinationParentNotFoundException", "We can't find the destination container (a root or OU) with the ParentId that you specified.")
+		return nil, badRequest("DestinationParentNotFoundException", "We can't find the destination container (a root or OU) with the ParentId that you specified.")
 	case in.From == in.To:
-		return nil, refuse("DuplicateAccountException", "That account is already present in the specified destination.")
+		return nil, badRequest("DuplicateAccountException", "That account is already present in the specified destination.")
 	}
 	o.Places[in.ID] = in.To
 	return none{}, nil

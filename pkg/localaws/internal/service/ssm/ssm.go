@@ -13,7 +13,6 @@ import (
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/image"
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/protocol"
-	"github.com/kube-iam/authenticator/pkg/localaws/internal/strictjson"
 )
 
 // state is the service's section. It keeps nothing: no operation makes a parameter.
@@ -79,7 +78,7 @@ type getParametersByPath struct {
 
 func (in getParametersByPath) check() error {
 	if !strings.HasPrefix(in.Path, "/") {
-		return refuse("ValidationException", "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore).")
+		return badRequest("ValidationException", "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore).")
 	}
 	if in.MaxResults != nil && (*in.MaxResults < 1 || *in.MaxResults > 10) {
 		return invalid("maxResults", strconv.Itoa(*in.MaxResults), "Member must have value between 1 and 10")
@@ -100,16 +99,18 @@ func checkNames(names []string, member string) error {
 }
 
 func decode[In interface{ check() error }](input api.Input) (in In, err error) {
-	if err := strictjson.Decode(input.Request.Content, &in); err != nil {
-		return in, api.Refuse(http.StatusBadRequest, "ValidationException", "localaws does not support this request: "+err.Error())
+	if in, err = protocol.DecodeJSON[In](input, "ValidationException"); err != nil {
+		return in, err
 	}
 	return in, in.check()
 }
 
-func refuse(code, message string) error { return api.NewError(http.StatusBadRequest, code, message) }
+func badRequest(code, message string) error {
+	return api.NewError(http.StatusBadRequest, code, message)
+}
 
 func invalid(member, value, constraint string) error {
-	return refuse("ValidationException", "1 validation error detected: Value '"+value+"' at '"+member+"' failed to satisfy constraint: "+constraint)
+	return badRequest("ValidationException", "1 validation error detected: Value '"+value+"' at '"+member+"' failed to satisfy constraint: "+constraint)
 }
 
 // A reference is what a client names a parameter by: its name or its ARN, with a
@@ -157,9 +158,9 @@ func (r reference) find(tx *account.Tx) (parameter, error) {
 	case !ok && strings.HasPrefix(r.name, "/aws/"):
 		return parameter{}, api.Refuse(http.StatusBadRequest, "ParameterNotFound", "localaws does not have the public parameter "+r.name+" (it has those under "+strings.Join(paths(), ", ")+").")
 	case !ok:
-		return parameter{}, refuse("ParameterNotFound", "Parameter "+r.name+" not found.")
+		return parameter{}, badRequest("ParameterNotFound", "Parameter "+r.name+" not found.")
 	case r.selector != "" && r.selector != ":"+strconv.Itoa(version):
-		return parameter{}, refuse("ParameterVersionNotFound", "Systems Manager could not find version "+r.selector[1:]+" of "+r.name+". Verify the version and try again.")
+		return parameter{}, badRequest("ParameterVersionNotFound", "Systems Manager could not find version "+r.selector[1:]+" of "+r.name+". Verify the version and try again.")
 	}
 	return parameter{
 		Name: r.name, Type: "String", Value: found.Value, Version: version, Selector: r.selector,
@@ -228,7 +229,7 @@ func getByPath(tx *account.Tx, in getParametersByPath) (any, error) {
 	}
 	page, next, ok := api.PageAfter(names, func(name string) string { return name }, in.NextToken, limit)
 	if !ok {
-		return nil, refuse("InvalidNextToken", "The specified token is not valid.")
+		return nil, badRequest("InvalidNextToken", "The specified token is not valid.")
 	}
 	found := []parameter{}
 	for _, name := range page {

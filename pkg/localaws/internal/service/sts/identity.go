@@ -46,7 +46,7 @@ func getAccessKeyInfo(tx *account.Tx, id string) (any, error) {
 func decodeAuthorizationMessage(tx *account.Tx, text string) (any, error) {
 	decoded, err := tx.Account.Decode(text)
 	if err != nil {
-		return nil, refuse("InvalidAuthorizationMessageException", "The message is not one that this local AWS encoded.")
+		return nil, badRequest("InvalidAuthorizationMessageException", "The message is not one that this local AWS encoded.")
 	}
 	return struct{ DecodedMessage string }{decoded}, nil
 }

@@ -38,7 +38,7 @@ func (l limits) parse(s *account.Session) error {
 	parsed, err := policy.Parse([]byte(l.text))
 	s.Policy = account.Document{Document: parsed, Text: l.text}
 	if malformed, ok := errors.AsType[*policy.MalformedError](err); ok {
-		return refuse("MalformedPolicyDocument", malformed.Reason)
+		return badRequest("MalformedPolicyDocument", malformed.Reason)
 	}
 	return err
 }
@@ -57,7 +57,7 @@ func (l limits) packed(tx *account.Tx, tags []account.Tag) (percent int, err err
 		case strings.HasPrefix(arn, "arn:"+tx.Account.Partition+":iam::aws:policy/"):
 			return 0, api.Refuse(http.StatusBadRequest, "MalformedPolicyDocument", lacks+" localaws has the AWS-managed policies that aws iam list-policies --scope AWS lists, and not this one.")
 		default:
-			return 0, refuse("MalformedPolicyDocument", lacks)
+			return 0, badRequest("MalformedPolicyDocument", lacks)
 		}
 	}
 	policies := l.text != "" || len(l.arns) > 0
@@ -68,9 +68,9 @@ func (l limits) packed(tx *account.Tx, tags []account.Tag) (percent int, err err
 	case percent <= 100:
 		return percent, nil
 	case policies:
-		return 0, refuse("PackedPolicyTooLarge", fmt.Sprintf("Packed policy consumes %d%% of allotted space, please use smaller policy.", percent))
+		return 0, badRequest("PackedPolicyTooLarge", fmt.Sprintf("Packed policy consumes %d%% of allotted space, please use smaller policy.", percent))
 	default:
-		return 0, refuse("PackedPolicyTooLarge", fmt.Sprintf("Packed size of session tags consumes %d%% of allotted space.", percent))
+		return 0, badRequest("PackedPolicyTooLarge", fmt.Sprintf("Packed size of session tags consumes %d%% of allotted space.", percent))
 	}
 }
 

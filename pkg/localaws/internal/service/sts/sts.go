@@ -43,15 +43,17 @@ func bars(caller *account.Caller, operation string) error {
 	return nil
 }
 
-func refuse(code, message string) error { return api.NewError(http.StatusBadRequest, code, message) }
+func badRequest(code, message string) error {
+	return api.NewError(http.StatusBadRequest, code, message)
+}
 
 func denied(message string) error {
 	return api.NewError(http.StatusForbidden, api.CodeAccessDenied, message)
 }
 
-func invalidParameter(message string) error { return refuse("InvalidParameterValue", message) }
+func invalidParameter(message string) error { return badRequest("InvalidParameterValue", message) }
 
-func validationError(message string) error { return refuse("ValidationError", message) }
+func validationError(message string) error { return badRequest("ValidationError", message) }
 
 // credentials are the credentials of a session in a response.
 type credentials struct {

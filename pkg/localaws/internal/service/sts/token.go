@@ -183,7 +183,7 @@ func getWebIdentityToken(tx *account.Tx, in tokenInput) (any, error) {
 	issuer, enabled := tx.Identities().TokenIssuer()
 	switch {
 	case in.global:
-		return nil, refuse("InvalidAction", "GetWebIdentityToken is not available on the global endpoint of STS. Use a regional one.")
+		return nil, badRequest("InvalidAction", "GetWebIdentityToken is not available on the global endpoint of STS. Use a regional one.")
 	case !enabled:
 		return nil, api.NewError(http.StatusForbidden, "OutboundWebIdentityFederationDisabledException", "Outbound web identity federation is not enabled for the account. Enable it with iam:EnableOutboundWebIdentityFederation.")
 	}
@@ -223,7 +223,7 @@ func getWebIdentityToken(tx *account.Tx, in tokenInput) (any, error) {
 		return nil, err
 	}
 	if len(token) > maxToken {
-		return nil, refuse("JWTPayloadSizeExceededException", "The token exceeds "+strconv.Itoa(maxToken)+" bytes.")
+		return nil, badRequest("JWTPayloadSizeExceededException", "The token exceeds "+strconv.Itoa(maxToken)+" bytes.")
 	}
 	kept.keep(tx, in.algorithm, in.made)
 	return webIdentityTokenResult{token, protocol.Timestamp(expires)}, nil

@@ -82,7 +82,7 @@ func (i *issuers) identify(ctx context.Context, accounts *account.Accounts, call
 	case errors.Is(err, errNotLoopback):
 		return nil, api.Refuse(http.StatusBadRequest, "IDPCommunicationError", "The identity provider could not be reached: "+err.Error())
 	case errors.As(err, &unreachable):
-		return nil, refuse("IDPCommunicationError", "The identity provider could not be reached: "+err.Error())
+		return nil, badRequest("IDPCommunicationError", "The identity provider could not be reached: "+err.Error())
 	case errors.Is(err, jwt.ErrSignature):
 		return nil, invalidToken("Token signature invalid")
 	case err != nil:
@@ -91,7 +91,7 @@ func (i *issuers) identify(ctx context.Context, accounts *account.Accounts, call
 	return claimed, nil
 }
 
-func invalidToken(message string) error { return refuse("InvalidIdentityToken", message) }
+func invalidToken(message string) error { return badRequest("InvalidIdentityToken", message) }
 
 // claimedBy checks the claims of a provider's token at a time in seconds since 1970, and
 // returns the identity that it claims.
@@ -107,7 +107,7 @@ func claimedBy(token *jwt.Token, o account.Provider, now float64) (*account.WebI
 	case audience < 0:
 		return nil, invalidToken("Incorrect token audience")
 	case now >= token.Expires:
-		return nil, refuse("ExpiredTokenException",
+		return nil, badRequest("ExpiredTokenException",
 			fmt.Sprintf("Token expired: current date/time %.0f must be before the expiration date/time %.0f", now, token.Expires))
 	case now < token.NotBefore:
 		return nil, invalidToken(fmt.Sprintf("Token is not valid before %.0f, and now is %.0f", token.NotBefore, now))
