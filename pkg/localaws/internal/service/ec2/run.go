@@ -144,7 +144,8 @@ func (c *call) launch(in launchInput) (l launch, err error) {
 // is reports whether an optional parameter is true.
 func is(flag *bool) bool { return flag != nil && *flag }
 
-// launchable returns an error for what a template can say, but an instance cannot be here.
+// launchable returns an error for parameters that templates keep as records, but that no
+// instance has here.
 func (d launchData) launchable() error {
 	var with interfaceInput
 	if len(d.Interfaces) == 1 {
