@@ -111,6 +111,8 @@ func TestTrustConditions(t *testing.T) {
 		"the transitive key":           {tagging, `{"ForAnyValue:StringEquals":{"sts:TransitiveTagKeys":"team"}}`, transitive, false, true},
 		"another transitive key":       {tagging, `{"ForAnyValue:StringEquals":{"sts:TransitiveTagKeys":"cost"}}`, transitive, false, false},
 		"the role's tag":               {bare, `{"StringEquals":{"aws:ResourceTag/stage":"test","iam:ResourceTag/stage":"test"}}`, none, false, true},
+		"the account":                  {bare, `{"StringEquals":{"aws:ResourceAccount":"` + account + `"}}`, none, false, true},
+		"another account":              {bare, `{"StringEquals":{"aws:ResourceAccount":"111122223333"}}`, none, false, false},
 		"another tag of the role":      {bare, `{"StringEquals":{"aws:ResourceTag/stage":"live"}}`, none, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

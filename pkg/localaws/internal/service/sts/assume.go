@@ -156,7 +156,7 @@ func (a assumption) take(tx *account.Tx, action string) (*taking, error) {
 			return nil, err
 		}
 	}
-	t.keys["sts:rolesessionname"] = []string{t.session.Name}
+	t.keys["sts:rolesessionname"], t.keys["aws:resourceaccount"] = []string{t.session.Name}, []string{t.in.Account.ID}
 	if t.session.SourceIdentity != "" {
 		t.keys["sts:sourceidentity"] = []string{t.session.SourceIdentity}
 	}
