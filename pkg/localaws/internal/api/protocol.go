@@ -18,6 +18,11 @@ type Protocol interface {
 	Read(*Request, []Operation) (Input, *Operation, *Error)
 	// Result encodes the result of an operation.
 	Result(input Input, result any) Answer
+	ErrorEncoder
+}
+
+// An ErrorEncoder is what a protocol needs to refuse requests.
+type ErrorEncoder interface {
 	// Failure encodes an error.
 	Failure(*Request, *Error) Answer
 }

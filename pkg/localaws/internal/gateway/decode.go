@@ -49,10 +49,10 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) received {
 		in.SourceIP = host
 	}
 	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, long := errors.AsType[*http.MaxBytesError](err); err != nil && !long {
-		in.unreadable = api.NewError(http.StatusBadRequest, "IncompleteBody", "reading the request: "+err.Error())
-	} else if long {
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
 		in.unreadable = api.NewError(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "reading the request: "+err.Error())
+	} else if err != nil {
+		in.unreadable = api.NewError(http.StatusBadRequest, "IncompleteBody", "reading the request: "+err.Error())
 	}
 	in.request.Content = content
 	in.signature.Signature, in.signature.err = sigv4.Parse(r, content)
@@ -64,8 +64,9 @@ type addressed struct {
 	received
 	// service is nil for an unknown service.
 	service *api.Service
-	// protocol is the service's, or what clients of the unknown service understand.
-	protocol api.Protocol
+	// refusals encodes errors as the service does, or as clients of the unknown service
+	// understand them.
+	refusals api.ErrorEncoder
 	// refused is why no service answers.
 	refused *api.Error
 }
@@ -88,11 +89,11 @@ func (g *Gateway) address(in received) addressed {
 		if a.service.Global {
 			a.Region = account.GlobalRegions()[g.accounts.Default().Partition]
 		}
-		a.protocol = a.service.Protocol
+		a.refusals = a.service.Protocol
 		a.refused = in.unreadable
 		return a
 	}
-	a.protocol = g.unknown(in.request, a.Service)
+	a.refusals = g.unknown(in.request, a.Service)
 	a.refused = cmp.Or(in.unreadable, g.unknownService(a.Service, in.request.Host))
 	return a
 }
@@ -123,7 +124,7 @@ func decode(a addressed) call {
 	if a.refused != nil {
 		return c
 	}
-	c.input, c.operation, c.malformed = a.protocol.Read(a.request, a.service.Operations)
+	c.input, c.operation, c.malformed = a.service.Protocol.Read(a.request, a.service.Operations)
 	c.Operation = c.input.Operation
 	if c.malformed == nil {
 		var err error

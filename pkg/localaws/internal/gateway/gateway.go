@@ -21,9 +21,8 @@ type Config struct {
 	Accounts *account.Accounts
 	Clock    *account.Clock
 	Services []api.Service
-	// Unknown returns the protocol of a request to an unknown service, which encodes
-	// the refusal.
-	Unknown func(request *api.Request, service string) api.Protocol
+	// Unknown returns what encodes the refusal of a request to an unknown service.
+	Unknown func(request *api.Request, service string) api.ErrorEncoder
 	Trail   *trail.Trail
 	// Random decides which calls a fault with a rate hits.
 	Random func() float64
@@ -35,7 +34,7 @@ type Gateway struct {
 	accounts *account.Accounts
 	clock    *account.Clock
 	services []api.Service
-	unknown  func(request *api.Request, service string) api.Protocol
+	unknown  func(request *api.Request, service string) api.ErrorEncoder
 	trail    *trail.Trail
 	faults   *Faults
 	log      *slog.Logger
@@ -209,7 +208,7 @@ func (c call) failure(e *api.Error) api.Answer {
 	if e.Refused && translated.Message != e.Message { // the client must know that it is localaws
 		translated = api.Refuse(translated.Status, translated.Code, e.Message)
 	}
-	return c.protocol.Failure(c.request, translated)
+	return c.refusals.Failure(c.request, translated)
 }
 
 func (g *Gateway) send(w http.ResponseWriter, id string, answer api.Answer) {

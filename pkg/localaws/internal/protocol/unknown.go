@@ -2,15 +2,14 @@ package protocol
 
 import (
 	"encoding/xml"
-	"net/http"
 	"strings"
 
 	"github.com/kube-iam/authenticator/pkg/localaws/internal/api"
 )
 
-// Of returns the protocol of a request to an unknown service, as far as errors go: its
-// client must be able to read why there is no answer.
-func Of(r *api.Request, service string) api.Protocol {
+// Of returns what encodes errors for a request to an unknown service: its client must be
+// able to read why there is no answer.
+func Of(r *api.Request, service string) api.ErrorEncoder {
 	host := "." + strings.ToLower(r.Host)
 	switch {
 	case r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor":
@@ -28,19 +27,8 @@ func Of(r *api.Request, service string) api.Protocol {
 	return REST{}
 }
 
-// unread is a protocol without services: it has errors alone.
-type unread struct{}
-
-func (unread) Addresses(*api.Request) bool { return false }
-
-func (unread) Read(r *api.Request, _ []api.Operation) (api.Input, *api.Operation, *api.Error) {
-	return api.Input{Request: r}, nil, api.Refuse(http.StatusBadRequest, "UnknownService", "localaws does not support this protocol.")
-}
-
-func (unread) Result(api.Input, any) api.Answer { return api.Answer{Status: http.StatusNotImplemented} }
-
 // s3 is REST with XML, as S3 has it.
-type s3 struct{ unread }
+type s3 struct{}
 
 type s3Failure struct {
 	XMLName       xml.Name `xml:"Error"`
@@ -58,7 +46,7 @@ func (s3) Failure(r *api.Request, e *api.Error) api.Answer {
 }
 
 // cbor is RPC with CBOR.
-type cbor struct{ unread }
+type cbor struct{}
 
 // Failure encodes an error: a map of two texts.
 func (cbor) Failure(_ *api.Request, e *api.Error) api.Answer {
