@@ -144,7 +144,7 @@ func (o *serveOptions) serve(ctx context.Context, stderr io.Writer) error {
 		noun = "accounts"
 	}
 	fmt.Fprintf(stderr, "localaws: serving %s %s, %s, on %s; in a shell: eval \"$(%s env%s)\"\n", noun, strings.Join(o.accounts, ", "), kept, listener.Addr(), shell.Quote(os.Args[0]), o.envFlags())
-	fmt.Fprintf(stderr, "localaws: its CA expires at %s; a restart renews it\n", ca.Expires().UTC().Format(time.RFC3339))
+	fmt.Fprintf(stderr, "localaws: its CA expires at %s; restart before then\n", ca.Expires().UTC().Format(time.RFC3339))
 	group, serving := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.Serve(serving, listener, allow) })
 	for _, s := range services {
