@@ -62,7 +62,8 @@ const runTimeout = 8 * time.Minute
 // they started in the background ends with a shell that fails or takes too long.
 func Run(t *testing.T, commands, dir string, environment []string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
+	// A cleanup may run commands, when the context of the test is done.
+	ctx, cancel := context.WithTimeout(context.Background(), runTimeout)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "sh", "-e", "-c", commands)
 	shell.Dir, shell.Env = dir, environment
