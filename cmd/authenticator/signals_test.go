@@ -42,8 +42,9 @@ func (a *awaited) Done() <-chan struct{} {
 	return a.Context.Done()
 }
 
-// TestCachedTokenIsBrief checks that the output of a cached token waits for nothing, so
-// that it takes no time to catch signals.
+// TestCachedTokenIsBrief checks that the output of a cached token need not wait for
+// anything, so that it takes no time to catch signals. On a busy machine, reading a file can
+// take so long that it does wait: then it has another try.
 func TestCachedTokenIsBrief(t *testing.T) {
 	home := t.TempDir()
 	for name, value := range map[string]string{
@@ -52,18 +53,25 @@ func TestCachedTokenIsBrief(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	var last string
-	for _, isCached := range []bool{false, true} {
+	token := func() (out string, isAwaited bool) {
 		ctx := &awaited{Context: t.Context()}
-		var out strings.Builder
-		if err := run(ctx, []string{"token", "-i", "c", "--region", "eu-west-2", "--cache"}, os.Environ(), cli.Streams{Out: &out, Err: io.Discard}); err != nil {
+		var printed strings.Builder
+		if err := run(ctx, []string{"token", "-i", "c", "--region", "eu-west-2", "--cache"}, os.Environ(), cli.Streams{Out: &printed, Err: io.Discard}); err != nil {
 			t.Fatal(err)
 		}
-		if isCached && (ctx.isAwaited || out.String() != last) {
-			t.Errorf("signals are caught: %t; it printed %s, want %s", ctx.isAwaited, out.String(), last)
-		}
-		last = out.String()
+		return printed.String(), ctx.isAwaited
 	}
+	made, _ := token()
+	for range 100 {
+		cached, isAwaited := token()
+		if cached != made {
+			t.Fatal("the token is not cached")
+		}
+		if !isAwaited {
+			return
+		}
+	}
+	t.Error("signals are caught each time")
 }
 
 // TestServerOutlivesItsLog checks that a server keeps running when the reader of its

@@ -238,7 +238,9 @@ func TestTwentyClustersOneFlooded(t *testing.T) {
 			}
 			s.edit(t, items...)
 			time.Sleep(1200 * time.Millisecond)
-			added, _ := s.client(clusters+n).Ask(ctx, s.token(sts.Key(owner(clusters+n)))())
+			client := s.client(clusters + n)
+			added, _ := client.Ask(ctx, s.token(sts.Key(owner(clusters+n)))())
+			client.Close()
 			if isAdded := added == review.Yes; isAdded != (n%4 == 0) {
 				t.Errorf("after edit %d, cluster-%d answers %s", n, clusters+n, added)
 			}
