@@ -20,8 +20,8 @@ type Transport struct {
 }
 
 // New returns a transport with the settings of base, which must have DialContext, Proxy
-// and TLSClientConfig. It leaves requests to base that have a body or another method than
-// GET, and those that need a proxy for http URLs or of another kind than HTTP. The bodies
+// and TLSClientConfig. It leaves requests to base that have a body, another method than
+// GET or Close set, and those that need a proxy for http URLs or of another kind than HTTP. The bodies
 // of other answers end after maxBody + 1 bytes.
 func New(base *http.Transport, maxBody int64) *Transport {
 	return &Transport{base: base, maxBody: maxBody, pool: pool{max: base.MaxIdleConns, timeout: base.IdleConnTimeout}}
@@ -32,7 +32,7 @@ func New(base *http.Transport, maxBody int64) *Transport {
 // A server may close an idle connection at any time, so a request that gets no byte of
 // an answer on such a connection is sent once more, on a new one.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method != http.MethodGet || r.Body != nil && r.Body != http.NoBody {
+	if r.Method != http.MethodGet || r.Body != nil && r.Body != http.NoBody || r.Close {
 		return t.base.RoundTrip(r)
 	}
 	if c := t.pool.get(hostOf(r.URL)); c != nil {

@@ -2,6 +2,7 @@ package httpclient
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -422,5 +424,51 @@ func TestCertificateOfAnotherName(t *testing.T) {
 	defer server.Close()
 	if _, _, err := get(t.Context(), newTransport(t, server), "https://sts.example.org/"); err == nil || !strings.Contains(err.Error(), "sts.example.org") {
 		t.Errorf("%v, want an error about the certificate", err)
+	}
+}
+
+// TestRequestIsThatOfNetHTTP compares what is sent with what net/http would send.
+func TestRequestIsThatOfNetHTTP(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"https://sts.eu-west-2.amazonaws.com/?Action=GetCallerIdentity&X-Amz-Credential=AKIA%2F20261123",
+		"http://127.0.0.1:8080", "https://example.com/a%2Fb/c d?", "https://[::1]:1/?q", "https://example.com/" + strings.Repeat("a", 16<<10),
+	} {
+		r, err := http.NewRequest(http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"X-K8s-Aws-Id": {"blue"}, "Accept": {"a", "b"}, "User-Agent": {"test"}}
+		var ours, theirs bytes.Buffer
+		out := bufio.NewWriter(&ours)
+		if err := errors.Join(write(out, r), out.Flush(), r.Write(&theirs)); err != nil {
+			t.Fatal(err)
+		}
+		got, want := strings.Split(ours.String(), "\r\n"), strings.Split(theirs.String(), "\r\n")
+		if got[0] != want[0] || got[1] != want[1] || !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) || !strings.HasSuffix(ours.String(), "\r\n\r\n") {
+			t.Errorf("%.80s: sent %q, want %q", url, got, want)
+		}
+	}
+}
+
+// TestRequestWithLineBreaks refuses what would be another header, or another request.
+func TestRequestWithLineBreaks(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*http.Request){
+		"value": func(r *http.Request) { r.Header.Set("X-Test", "a\r\nb: c") },
+		"name":  func(r *http.Request) { r.Header["X\n"] = []string{"a"} },
+		"query": func(r *http.Request) { r.URL.RawQuery = "a\r\n" },
+		"host":  func(r *http.Request) { r.Host = "a\nb" },
+	} {
+		r, err := http.NewRequest(http.MethodGet, "https://example.com/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(r)
+		var sent bytes.Buffer
+		out := bufio.NewWriter(&sent)
+		if err := write(out, r); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
