@@ -63,11 +63,12 @@ func (c *connection) exchange(r *http.Request, maxBody int64) (answer *http.Resp
 	return answer, !answer.Close && int64(len(body)) <= maxBody, nil
 }
 
-// write writes a request without a body. [http.Request.Write] runs so much more code,
-// most of which is not in the processor's caches, that a new token takes 2 % longer.
+// write writes a request without a body, with the headers that it has and no others.
+// [http.Request.Write] runs so much more code, most of which is not in the processor's
+// caches, that a new token takes 2 % longer.
 func write(out *bufio.Writer, r *http.Request) error {
 	uri, host := r.URL.RequestURI(), cmp.Or(r.Host, r.URL.Host)
-	if strings.ContainsAny(uri, " "+ends) || strings.ContainsAny(host, " "+ends) {
+	if !isClean(uri, '!') || !isClean(host, '!') {
 		return errors.New("the URL is not valid") // it may be a credential
 	}
 	_, _ = out.WriteString(r.Method + " ")
@@ -76,7 +77,7 @@ func write(out *bufio.Writer, r *http.Request) error {
 	writeHeader(out, "Host", host)
 	for name, values := range r.Header {
 		for _, value := range values {
-			if strings.ContainsAny(name, " :"+ends) || strings.ContainsAny(value, ends) {
+			if !isClean(name, '!') || strings.Contains(name, ":") || !isClean(value, ' ') {
 				return fmt.Errorf("header %q is not valid", name)
 			}
 			writeHeader(out, name, value)
@@ -86,8 +87,16 @@ func write(out *bufio.Writer, r *http.Request) error {
 	return err
 }
 
-// ends are what ends a line, so that the rest would be another header or request.
-const ends = "\r\n\x00"
+// isClean reports whether a text has no control characters, and none before the least.
+// With a line break, the rest would be another header or request.
+func isClean(text string, least byte) bool {
+	for i := range len(text) {
+		if text[i] < least || text[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
 
 // writeHeader writes one header. Flushing fails if that fails.
 func writeHeader(out *bufio.Writer, name, value string) {

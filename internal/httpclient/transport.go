@@ -21,8 +21,8 @@ type Transport struct {
 
 // New returns a transport with the settings of base, which must have DialContext, Proxy
 // and TLSClientConfig. It leaves requests to base that have a body, another method than
-// GET or Close set, and those that need a proxy for http URLs or of another kind than HTTP. The bodies
-// of other answers end after maxBody + 1 bytes.
+// GET or Close set, and those that need a proxy for http URLs or of another kind than
+// HTTP. The bodies of other answers end after maxBody + 1 bytes.
 func New(base *http.Transport, maxBody int64) *Transport {
 	return &Transport{base: base, maxBody: maxBody, pool: pool{max: base.MaxIdleConns, timeout: base.IdleConnTimeout}}
 }

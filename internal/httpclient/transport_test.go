@@ -467,8 +467,8 @@ func TestRequestWithLineBreaks(t *testing.T) {
 		change(r)
 		var sent bytes.Buffer
 		out := bufio.NewWriter(&sent)
-		if err := write(out, r); err == nil {
-			t.Errorf("%s: no error", name)
+		if err := write(out, r); err == nil || sent.Len() > 0 {
+			t.Errorf("%s: %v, sent %q", name, err, &sent)
 		}
 	}
 }

@@ -30,7 +30,8 @@ const (
 // so that no answer waits for it, and many lines in a row take less time each.
 //
 // If the writer blocks, as an unread pipe does, people must still be able to sign in, and
-// the server to stop: lines are kept, and those beyond maxPending are dropped and counted.
+// the server to stop: maxRecords are kept as they are, the lines before them up to
+// maxPending, and the others are dropped and counted.
 type lines struct {
 	w io.Writer
 	// report logs how many lines were dropped.
@@ -40,6 +41,8 @@ type lines struct {
 
 	// writing holds an element while a goroutine writes.
 	writing chan struct{}
+	// formatting is held while a goroutine formats, and locked before mu.
+	formatting sync.Mutex
 
 	mu sync.Mutex
 	// records become lines, which are pending until they are written.
@@ -77,6 +80,10 @@ func (l *lines) add(r record) {
 // format makes the records pending lines. The caller holds mu; format unlocks it
 // meanwhile.
 func (l *lines) format() {
+	l.mu.Unlock()
+	l.formatting.Lock()
+	defer l.formatting.Unlock()
+	l.mu.Lock()
 	records := l.records
 	l.records, l.spareRecords = l.spareRecords[:0], nil
 	l.mu.Unlock()
@@ -161,6 +168,7 @@ func (l *lines) close() {
 		defer func() { <-l.writing }()
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		l.format() // others may be formatting the last records
 		for l.hasPending() {
 			l.write()
 		}
