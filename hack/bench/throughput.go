@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// In a round the servers take several short turns each, because the speed of a
-	// machine can change within seconds.
-	turns     = 6
-	turnLasts = 500 * time.Millisecond
+	// In a round the servers take many short turns each, because the speed of a machine
+	// can change within a second.
+	turns     = 30
+	turnLasts = 100 * time.Millisecond
 	warmUp    = 500 * time.Millisecond
 	// throughputUsers are few: mapping is not what this measures.
 	throughputUsers = 100
