@@ -48,8 +48,10 @@ func rereadOnHangup(ctx context.Context, hangups <-chan os.Signal, files func() 
 func reread(files []rereader, log *slog.Logger) {
 	var names []string
 	for _, f := range files {
-		f.Reread()
 		names = append(names, f.Name())
 	}
-	log.Info("SIGHUP: rereading files", "files", names)
+	log.Info("SIGHUP: rereading files", "files", names) // before what they log
+	for _, f := range files {
+		f.Reread()
+	}
 }
