@@ -30,8 +30,8 @@ const (
 // so that no answer waits for it, and many lines in a row take less time each.
 //
 // If the writer blocks, as an unread pipe does, people must still be able to sign in, and
-// the server to stop: maxRecords are kept as they are, the lines before them up to
-// maxPending, and the others are dropped and counted.
+// the server to stop: lines are kept up to maxPending, and the maxRecords after them are
+// kept unformatted. Lines for which there is no room are dropped and counted.
 type lines struct {
 	w io.Writer
 	// report logs how many lines were dropped.
@@ -64,7 +64,7 @@ type record struct {
 	handler slog.Handler
 }
 
-// add has a timer write a record, unless one does already.
+// add keeps a record, which a timer will write.
 func (l *lines) add(r record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
