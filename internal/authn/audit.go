@@ -23,23 +23,12 @@ func newAudit(config Config) *audit {
 // write writes one line about a decision: the user, or the reason of a denial. For a
 // scrubbed account, it has the outcome but nothing about the identity. A decision
 // beyond the quota has no line.
-func (a *audit) write(ctx context.Context, d *Decision) {
+func (a *audit) write(d *Decision) {
+	ctx := context.Background()
 	level, message := headline(d.Outcome.Verdict())
 	if !a.log.Enabled(ctx, level) || !a.quota.allow(d) {
 		return
 	}
-	// A Logger would look up the source line, which is always this one.
-	record := slog.NewRecord(d.Time, level, message, 0)
-	record.AddAttrs(slog.Attr{Value: slog.AnyValue((*line)(d))})
-	_ = a.log.Handle(ctx, record) // there is nowhere else to report that it failed
-}
-
-// A line has the attributes of a decision. The log asks for them only when it formats the
-// line, after the answer.
-type line Decision
-
-// LogValue implements [slog.LogValuer].
-func (d *line) LogValue() slog.Value {
 	attributes := append(make([]slog.Attr, 0, maxAttributes),
 		slog.String("outcome", string(d.Outcome)),
 		slog.Bool("cached", d.Cached),
@@ -65,7 +54,10 @@ func (d *line) LogValue() slog.Value {
 	if d.Err != nil && !d.Scrubbed {
 		attributes = append(attributes, slog.String("error", d.Err.Error()))
 	}
-	return slog.GroupValue(attributes...)
+	// A Logger would look up the source line, which is always this one.
+	record := slog.NewRecord(d.Time, level, message, 0)
+	record.AddAttrs(attributes...)
+	_ = a.log.Handle(ctx, record) // there is nowhere else to report that it failed
 }
 
 func headline(verdict Verdict) (slog.Level, string) {

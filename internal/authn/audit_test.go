@@ -28,7 +28,7 @@ func TestGroupsAreLoggedAsAList(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a.Authenticate(context.Background(), bearer(1))
+			a.Record(a.Authenticate(context.Background(), bearer(1)))
 			record := slog.Record{}
 			record.AddAttrs(slog.Any("groups", groups))
 			if err := format(&want).Handle(t.Context(), record); err != nil {

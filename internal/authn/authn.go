@@ -126,7 +126,7 @@ func New(config Config) (*Authenticator, error) {
 	}, nil
 }
 
-// Authenticate decides about a token.
+// Authenticate decides about a token. The caller records the decision.
 func (a *Authenticator) Authenticate(ctx context.Context, bearer string) *Decision {
 	started := a.config.Now()
 	decision := a.decide(ctx, bearer, started, nil)
@@ -135,9 +135,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) *Decisi
 	if decision.Outcome != Mapped {
 		decision.identify()
 	}
-	a.audit.write(ctx, decision)
 	return decision
 }
+
+// Record writes the line of a decision to the log.
+func (a *Authenticator) Record(d *Decision) { a.audit.write(d) }
 
 // Flush writes what the log does not have yet: how many decisions have no line.
 func (a *Authenticator) Flush() { a.audit.quota.summarize() }

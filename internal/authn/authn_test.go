@@ -119,6 +119,7 @@ func TestDecisions(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := a.Authenticate(t.Context(), test.bearer)
+			a.Record(d)
 			reason, id, _ := strings.Cut(strings.TrimSuffix(d.Reason, ")"), " (decision ")
 			if d.Outcome != test.want || reason != test.reason || reason != "" && id != d.ID {
 				t.Errorf("%s %q, want %s %q", d.Outcome, d.Reason, test.want, test.reason)
@@ -203,7 +204,9 @@ func TestUser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(test.want, a.Authenticate(t.Context(), bearer(1)).User); diff != "" {
+		d := a.Authenticate(t.Context(), bearer(1))
+		a.Record(d)
+		if diff := cmp.Diff(test.want, d.User); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 		for _, part := range []string{"assumed-role", "bob", "people", "ASIAEXAMPLE", "AROAEXAMPLE"} {

@@ -65,6 +65,7 @@ func TestClocks(t *testing.T) {
 			for range 2 {                                  // the second refusal is cached
 				log.Reset()
 				d := a.Authenticate(t.Context(), bearer(1))
+				a.Record(d)
 				if d.Outcome != test.outcome || explained.Decision.Outcome != test.outcome || (d.Clocks != nil) != (test.clocks != "") {
 					t.Fatalf("%s, %+v, explained as %s", d.Outcome, d.Clocks, explained.Decision.Outcome)
 				}

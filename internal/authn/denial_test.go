@@ -43,6 +43,7 @@ func TestClaim(t *testing.T) {
 			}
 			for range 2 {
 				d := a.Authenticate(t.Context(), bearer(1))
+				a.Record(d)
 				if diff := cmp.Diff(test.want, d.Claim); diff != "" {
 					t.Errorf("cached: %v (-want +got)\n%s", d.Cached, diff)
 				}
@@ -88,7 +89,7 @@ func TestQuota(t *testing.T) {
 					t.Fatal(err)
 				}
 				for range flood {
-					a.Authenticate(t.Context(), test.bearer)
+					a.Record(a.Authenticate(t.Context(), test.bearer))
 				}
 				if test.bounded == "" {
 					if lines := strings.Count(log.String(), "\n"); lines != flood || suppressed > 0 {
@@ -112,7 +113,7 @@ func TestQuota(t *testing.T) {
 				// After 11 s there is room again; Flush does not wait for the timer.
 				log.Reset()
 				for range 150 {
-					a.Authenticate(t.Context(), test.bearer)
+					a.Record(a.Authenticate(t.Context(), test.bearer))
 				}
 				a.Flush()
 				a.Flush()
@@ -146,7 +147,7 @@ func TestQuotaOfTheCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 1500 {
-			a.Authenticate(t.Context(), bearer(1))
+			a.Record(a.Authenticate(t.Context(), bearer(1)))
 		}
 		if lines := strings.Count(log.String(), "\n"); lines != 1000 || suppressed != 500 {
 			t.Errorf("%d lines, %d suppressed, want 1000 and 500", lines, suppressed)

@@ -166,14 +166,19 @@ func (c *Cluster) VerifyClient(connection *tls.ConnectionState) error {
 	return c.config.VerifyClient(connection)
 }
 
-// Authenticate decides about a token.
+// Authenticate decides about a token. The caller records the decision.
 func (c *Cluster) Authenticate(ctx context.Context, bearer string) *authn.Decision {
-	decision := c.authenticator.Authenticate(ctx, bearer)
+	return c.authenticator.Authenticate(ctx, bearer)
+}
+
+// Record counts a decision, writes its line to the log, and tells the sources of an
+// identity that none of them maps.
+func (c *Cluster) Record(decision *authn.Decision) {
+	c.authenticator.Record(decision)
 	c.decided[decision.Outcome].Add(1)
 	if decision.Outcome == authn.Unmapped && !decision.Foreign && !decision.Scrubbed {
 		c.reportUnmapped(decision.Identity.Principal().CanonicalARN)
 	}
-	return decision
 }
 
 func (c *Cluster) reportUnmapped(canonicalARN string) {

@@ -140,6 +140,7 @@ func TestUnmappedAreReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := c.Authenticate(t.Context(), bearer())
+		c.Record(d)
 		if got := strings.Join(s.unmapped, " "); got != test.want {
 			t.Errorf("%s: %s, reported %q, want %q", name, d.Outcome, got, test.want)
 		}

@@ -12,9 +12,6 @@ import (
 const (
 	// maxPending is how many bytes of the log are kept while the writer is blocked.
 	maxPending = 1 << 20
-	// maxRecords is how many records are kept to be formatted later: those of a period
-	// with 100 000 decisions a second.
-	maxRecords = 1000
 	// linesPeriod is the least time between two writes. The lines logged meanwhile
 	// are written together: a write costs as much as everything else about a line.
 	linesPeriod = 10 * time.Millisecond
@@ -26,12 +23,10 @@ const (
 )
 
 // lines writes a log so that no goroutine that logs waits for the writer. A line is
-// written at once, or within linesPeriod of the previous line. It is formatted only then,
-// so that no answer waits for it, and many lines in a row take less time each.
+// written at once, or within linesPeriod of the previous line.
 //
 // If the writer blocks, as an unread pipe does, people must still be able to sign in, and
-// the server to stop: lines are kept up to maxPending, and the maxRecords after them are
-// kept unformatted. Lines for which there is no room are dropped and counted.
+// the server to stop: lines are kept, and those beyond maxPending are dropped and counted.
 type lines struct {
 	w io.Writer
 	// report logs how many lines were dropped.
@@ -41,61 +36,19 @@ type lines struct {
 
 	// writing holds an element while a goroutine writes.
 	writing chan struct{}
-	// formatting is held while a goroutine formats, and locked before mu.
-	formatting sync.Mutex
 
-	mu sync.Mutex
-	// records become lines, which are pending until they are written.
-	records []record
+	mu      sync.Mutex
 	pending []byte
-	// spareRecords and spare are the memory of the previous batch, for reuse.
-	spareRecords []record
-	spare        []byte
-	lost         int
+	// spare is the memory of the previous batch, for reuse.
+	spare []byte
+	lost  int
 	// next is when the next batch may be written; scheduled is set if a timer will
 	// write it.
 	next      time.Time
 	scheduled bool
 }
 
-// A record is what one line says, and the handler that formats it.
-type record struct {
-	slog.Record
-	handler slog.Handler
-}
-
-// add keeps a record, which a timer will write.
-func (l *lines) add(r record) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.records) >= maxRecords { // the writer is blocked, or slow
-		l.format()
-	}
-	l.records = append(l.records, r)
-	if !l.scheduled && len(l.writing) == 0 {
-		l.schedule(time.Until(l.next))
-	}
-}
-
-// format makes the records pending lines. The caller holds mu; format unlocks it
-// meanwhile.
-func (l *lines) format() {
-	l.mu.Unlock()
-	l.formatting.Lock()
-	defer l.formatting.Unlock()
-	l.mu.Lock()
-	records := l.records
-	l.records, l.spareRecords = l.spareRecords[:0], nil
-	l.mu.Unlock()
-	for _, r := range records {
-		_ = r.handler.Handle(context.Background(), r.Record) // it calls Write, which never fails
-	}
-	clear(records)
-	l.mu.Lock()
-	l.spareRecords = records
-}
-
-// Write makes a formatted line pending.
+// Write adds a line to those that [lines.flush] writes.
 func (l *lines) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,6 +59,15 @@ func (l *lines) Write(line []byte) (int, error) {
 		l.pending = append(l.pending, line...)
 	}
 	return len(line), nil
+}
+
+// flush has a timer write the pending lines, unless one does already.
+func (l *lines) flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.scheduled && len(l.writing) == 0 {
+		l.schedule(time.Until(l.next))
+	}
 }
 
 // schedule has a timer write the lines. The caller holds mu.
@@ -130,16 +92,13 @@ func (l *lines) expire() {
 	}
 }
 
-func (l *lines) hasPending() bool { return len(l.records) > 0 || len(l.pending) > 0 || l.lost > 0 }
+func (l *lines) hasPending() bool { return len(l.pending) > 0 || l.lost > 0 }
 
 // write writes the pending lines. The caller holds writing and mu; write unlocks mu
 // while it writes.
 func (l *lines) write() {
 	if !l.hasPending() {
 		return
-	}
-	if len(l.pending) == 0 {
-		l.format()
 	}
 	batch, lost := l.pending, l.lost
 	l.pending, l.lost = l.spare[:0], 0
@@ -168,7 +127,6 @@ func (l *lines) close() {
 		defer func() { <-l.writing }()
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.format() // others may be formatting the last records
 		for l.hasPending() {
 			l.write()
 		}
@@ -179,8 +137,8 @@ func (l *lines) close() {
 	}
 }
 
-// lineHandler is a handler that keeps records for lines. Their values must not change
-// once they are logged.
+// lineHandler is a handler that writes to lines. It flushes them after slog's handler
+// has released its lock, which every goroutine that logs takes.
 type lineHandler struct {
 	slog.Handler
 	lines *lines
@@ -198,9 +156,10 @@ func newLineHandler(w io.Writer, format func(io.Writer) slog.Handler, observeLos
 }
 
 // Handle implements [slog.Handler].
-func (h lineHandler) Handle(_ context.Context, r slog.Record) error {
-	h.lines.add(record{r, h.Handler})
-	return nil
+func (h lineHandler) Handle(ctx context.Context, r slog.Record) error {
+	err := h.Handler.Handle(ctx, r)
+	h.lines.flush()
+	return err
 }
 
 // WithAttrs implements [slog.Handler].

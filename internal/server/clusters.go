@@ -9,6 +9,7 @@ import (
 
 	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/assembly"
+	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cluster"
 	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/file"
@@ -107,6 +108,18 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 		own.General.Item = nil // its nodes take many times the memory of the text
 	}
 	return nil
+}
+
+// authenticate returns the function that decides about a token for the cluster with an ID,
+// and adds the decision to a journal.
+func (c *clusters) authenticate(decisions *journal) func(ctx context.Context, id, bearer string) (*authn.Decision, error) {
+	return func(ctx context.Context, id, bearer string) (decision *authn.Decision, err error) {
+		err = c.Use(id, func(served *assembly.Parts) {
+			decision = served.Authenticate(ctx, bearer)
+			decisions.add(entry{served, decision})
+		})
+		return decision, err
+	}
 }
 
 // judge returns what judges the edits of the mappings of the cluster with an ID; nil if

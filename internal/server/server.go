@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/assembly"
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/certificate"
@@ -204,21 +205,25 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	metrics.FollowReady(ready)
 	metrics.FollowClusters(clusters.forMetrics)
 	recorder := decisions.NewRecorder()
+	journal := newJournal(recorder, metrics)
 	clients := &webhook.Clients{Verify: clusters.VerifyClient, Refused: metrics.ObserveRefusedClient, Log: log}
 	reviews, err := webhook.NewHandler(webhook.Config{
-		Authenticate: recorded(clusters, recorder), Find: clusters.Find, Fair: clusters.several, Clients: clients, Metrics: metrics, Log: log,
+		Authenticate: clusters.authenticate(journal), Find: clusters.Find, Fair: clusters.several, Clients: clients, Metrics: metrics, Log: log,
 	})
 	if err != nil {
 		return err
 	}
 	edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
-		Guard: clusters.judge, Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
+		Guard: func(id string) *admission.Guard {
+			journal.flush()
+			return clusters.judge(id)
+		}, Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
 	})
 	if err != nil {
 		return err
 	}
 	endpoints, err := c.listen(handlers{
-		webhook: reviews, admission: edits, health: health.NewHandler(ready, clusters.readyOf), metrics: metrics.Handler(), severalClusters: clusters.several,
+		webhook: reviews, admission: edits, health: health.NewHandler(ready, clusters.readyOf), metrics: journal.flushed(metrics.Handler()), severalClusters: clusters.several,
 		// A cluster that is added later may have CAs of its own.
 		asksClients: clusters.Clients != nil || clusters.several,
 	}, serving)
@@ -239,28 +244,17 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	if denied := clusters.Denied; denied != nil {
 		sources.Go(func() { denied.Run(following) })
 	}
-	socket := &socketServer{path: settings.SocketPath(c.Endpoint.StateDir), handler: socketRoutes(recorder, clusters.explainer("its socket in "+c.Endpoint.StateDir, c.readiness())), log: log}
+	socket := &socketServer{path: settings.SocketPath(c.Endpoint.StateDir), handler: socketRoutes(journal.flushed(decisions.NewHandler(recorder)), clusters.explainer("its socket in "+c.Endpoint.StateDir, c.readiness())), log: log}
 	listener := socket.open()
 	asking, silence := context.WithCancel(ctx)
 	local.Go(func() { socket.serve(asking, listener) })
 	log.Info("serving", "address", endpoints[0].Listener.Addr().String(), "version", c.Version, "partition", c.Cluster.Partition)
 	err = server.Serve(ctx)
+	journal.flush()
 	silence()
 	local.Wait()
 	stop()
 	sources.Wait()
 	log.Info("stopped")
 	return err
-}
-
-// recorded returns the function that decides about a token and keeps the decision.
-func recorded(clusters *clusters, recorder *decisions.Recorder) func(context.Context, string, string) (*authn.Decision, error) {
-	return func(ctx context.Context, id, bearer string) (decision *authn.Decision, err error) {
-		err = clusters.Use(id, func(served *assembly.Parts) {
-			decision = served.Authenticate(ctx, bearer)
-			recorder.Record(id, decision)
-			served.Guard.Observe(decision)
-		})
-		return decision, err
-	}
 }

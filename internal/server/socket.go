@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/decisions"
 	"github.com/kube-iam/authenticator/internal/explain"
 	"github.com/kube-iam/authenticator/internal/httpserver"
 	"github.com/kube-iam/authenticator/internal/unixsocket"
@@ -26,9 +25,9 @@ const socketRetry = 10 * time.Second
 //
 //	GET /decisions  the last decisions
 //	POST /explain   the explanation of a decision
-func socketRoutes(recorder *decisions.Recorder, answer explainer) http.Handler {
+func socketRoutes(decisions http.Handler, answer explainer) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/decisions", decisions.NewHandler(recorder))
+	mux.Handle("/decisions", decisions)
 	mux.Handle(explain.Path, explain.NewHandler(answer))
 	return mux
 }

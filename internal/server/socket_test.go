@@ -24,7 +24,7 @@ func TestSocket(t *testing.T) {
 	path := settings.SocketPath(filepath.Join(t.TempDir(), "missing")) // it is made
 	recorder := decisions.NewRecorder()
 	recorder.Record("blue", &authn.Decision{Outcome: authn.Unmapped, ID: "K3QF7M2A"})
-	socket := &socketServer{path: path, handler: socketRoutes(recorder, nil), log: slog.New(slog.DiscardHandler)}
+	socket := &socketServer{path: path, handler: socketRoutes(decisions.NewHandler(recorder), nil), log: slog.New(slog.DiscardHandler)}
 	listener := socket.open()
 	ctx, cancel := context.WithCancel(t.Context())
 	var serving sync.WaitGroup

@@ -30,7 +30,7 @@ type Config struct {
 	// Clients refuses clients, before anything of their request's body is read. Nil
 	// refuses none.
 	Clients *Clients
-	// Metrics of the server.
+	// Metrics count the requests that are not decided, and those in flight.
 	Metrics *metrics.Metrics
 	// Log gets a warning when requests are turned away. Nil discards it.
 	Log *slog.Logger
@@ -100,7 +100,6 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request, clusterID strin
 		h.fail(w, noCluster(r))
 		return
 	}
-	h.Metrics.Observe(decision)
 	if decision.Outcome.Verdict() == authn.Undecided {
 		undecided(decision).write(w)
 		return

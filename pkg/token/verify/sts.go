@@ -63,7 +63,8 @@ type Observation struct {
 type STS struct {
 	config Config
 	// own is the transport that New made; nil if the caller gave one.
-	own *httpclient.Transport
+	own   *httpclient.Transport
+	dates dates
 }
 
 // New returns a verifier that asks AWS STS.
@@ -168,13 +169,15 @@ func (s *STS) send(ctx context.Context, clusterID string, req token.Request) (an
 	if err != nil {
 		return answer{}, errors.New("the URL is not valid")
 	}
-	request.Header.Set(token.ClusterIDHeader, clusterID)
-	request.Header.Set("Accept", "application/json")
+	request.Header = http.Header{clusterIDHeader: {clusterID}, "Accept": {"application/json"}}
 	return s.exchange(request)
 }
 
+// clusterIDHeader is the canonical form of [token.ClusterIDHeader].
+const clusterIDHeader = "X-K8s-Aws-Id"
+
 func (s *STS) exchange(request *http.Request) (answer, error) {
-	request.Header.Set("User-Agent", s.config.UserAgent)
+	request.Header["User-Agent"] = []string{s.config.UserAgent}
 	response, err := s.config.Transport.RoundTrip(request)
 	if err != nil {
 		return answer{}, err
@@ -184,8 +187,7 @@ func (s *STS) exchange(request *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("reading the answer: %w", err)
 	}
-	date, _ := http.ParseTime(response.Header.Get("Date")) // zero if there is none
-	return answer{response.StatusCode, body, date}, nil
+	return answer{response.StatusCode, body, s.dates.parse(response.Header.Get("Date"))}, nil
 }
 
 // Date returns the time of STS at an origin, such as https://sts.eu-west-2.amazonaws.com.
