@@ -54,7 +54,7 @@ func (c *connection) exchange(r *http.Request, maxBody int64) (answer *http.Resp
 	}
 	var body []byte
 	if err == nil {
-		body, err = io.ReadAll(io.LimitReader(answer.Body, maxBody+1))
+		body, err = readBody(answer, maxBody)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the answer: %w", err)
@@ -101,16 +101,6 @@ func isClean(text string, least byte) bool {
 func writeHeader(out *bufio.Writer, name, value string) {
 	for _, text := range [...]string{name, ": ", value, "\r\n"} {
 		_, _ = out.WriteString(text)
-	}
-}
-
-// readAnswer reads the final answer up to its body, and skips those that precede it.
-func readAnswer(in *bufio.Reader, r *http.Request) (*http.Response, error) {
-	for {
-		answer, err := http.ReadResponse(in, r)
-		if err != nil || answer.StatusCode >= http.StatusOK {
-			return answer, err
-		}
 	}
 }
 

@@ -133,18 +133,17 @@ func (l *Limiter) admit(key knownKey, req token.Request) (pass, *waiter, error) 
 	if host == nil {
 		return pass{}, nil, fmt.Errorf("%w, at %d STS hosts", ErrSaturated, maxHosts)
 	}
-	known := l.known.has(key, now)
 	general, reserved := pass{host: host, gate: host.pool.general, member: member{key.cluster, host.name}}, pass{host: host, gate: host.pool.reserved, member: member{key.cluster, key.accessKeyID}}
 	if host.breaker.isOpen() {
-		return l.admitToOpen(reserved, known, len(req.URL()), now)
+		return l.admitToOpen(reserved, l.known.has(key, now), len(req.URL()), now)
 	}
-	switch {
-	case general.enter():
+	if general.enter() {
 		return general, nil, nil
-	case known && reserved.enter():
-		return reserved, nil, nil
 	}
-	if known {
+	if l.known.has(key, now) {
+		if reserved.enter() {
+			return reserved, nil, nil
+		}
 		if waiter := reserved.wait(len(req.URL())); waiter != nil {
 			return reserved, waiter, nil
 		}
