@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,7 +14,7 @@ import (
 // readAnswer reads the final answer up to its body, and skips those that precede it.
 func readAnswer(in *bufio.Reader, r *http.Request) (*http.Response, error) {
 	for {
-		if answer := readPlain(in, r); answer != nil {
+		if answer := readPlain(in); answer != nil {
 			return answer, nil
 		}
 		answer, err := http.ReadResponse(in, r)
@@ -27,7 +28,7 @@ func readAnswer(in *bufio.Reader, r *http.Request) (*http.Response, error) {
 // received, its lines have no control characters, and the length of its body is known.
 // Otherwise it reads nothing, and returns nil. With [http.ReadResponse], a new token takes
 // 1.5 % longer.
-func readPlain(in *bufio.Reader, r *http.Request) *http.Response {
+func readPlain(in *bufio.Reader) *http.Response {
 	received, _ := in.Peek(in.Buffered())
 	end := bytes.Index(received, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -45,9 +46,15 @@ func readPlain(in *bufio.Reader, r *http.Request) *http.Response {
 	_, _ = in.Discard(end + len("\r\n\r\n")) // it is buffered
 	return &http.Response{
 		Status: status[len(version):], StatusCode: code, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, ContentLength: length, Body: io.NopCloser(io.LimitReader(in, length)), Request: r,
+		Header: header, ContentLength: length, Body: plainBody{in},
 	}
 }
+
+// A plainBody is the body of an answer, and all that follows it.
+type plainBody struct{ *bufio.Reader }
+
+// Close implements [io.Closer].
+func (plainBody) Close() error { return nil }
 
 // version begins the status line of an answer.
 const version = "HTTP/1.1 "
@@ -64,6 +71,7 @@ func plainStatus(line string) (code int, ok bool) {
 // say more about the body or the connection.
 func plainHeader(lines string) (header http.Header, length int64, ok bool) {
 	header, length = http.Header{}, -1
+	values := make([]string, 0, 8) // of headers that have one
 	for line := range strings.SplitSeq(lines, "\r\n") {
 		name, value, found := strings.Cut(line, ":")
 		if !found || !isPlainName(name) || !isClean(line, ' ') {
@@ -80,7 +88,12 @@ func plainHeader(lines string) (header http.Header, length int64, ok bool) {
 			}
 			length = int64(parsed)
 		}
-		header[name] = append(header[name], value)
+		if header[name] != nil {
+			header[name] = append(header[name], value)
+			continue
+		}
+		values = append(values, value)
+		header[name] = slices.Clip(values[len(values)-1:])
 	}
 	return header, length, length >= 0
 }

@@ -54,7 +54,7 @@ func TestPlainAnswers(t *testing.T) {
 		in := bufio.NewReader(strings.NewReader(test.answer))
 		_, _ = in.Peek(1)
 		before := in.Buffered()
-		got := readPlain(in, nil)
+		got := readPlain(in)
 		if (got != nil) != test.plain {
 			t.Errorf("%s: plain is %v", name, got != nil)
 		}
@@ -73,7 +73,7 @@ func FuzzPlainAnswer(f *testing.F) {
 		request := &http.Request{Method: http.MethodGet}
 		ours, theirs := bufio.NewReader(strings.NewReader(text)), bufio.NewReader(strings.NewReader(text))
 		_, _ = ours.Peek(1)
-		got := readPlain(ours, request)
+		got := readPlain(ours)
 		if got == nil {
 			return
 		}

@@ -20,7 +20,7 @@ const maxHeaders = 64 << 10
 // A connection is used by one request at a time.
 type connection struct {
 	net.Conn
-	host   string
+	host   host
 	socket *socket
 	in     *bufio.Reader
 	out    *bufio.Writer
@@ -31,7 +31,7 @@ type connection struct {
 	idleSince time.Time
 }
 
-func newConnection(host string, conn net.Conn, s *socket) *connection {
+func newConnection(host host, conn net.Conn, s *socket) *connection {
 	c := &connection{Conn: conn, host: host, socket: s, out: bufio.NewWriter(conn), limit: io.LimitedReader{R: conn}}
 	c.in = bufio.NewReader(&c.limit)
 	return c
@@ -59,7 +59,7 @@ func (c *connection) exchange(r *http.Request, maxBody int64) (answer *http.Resp
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the answer: %w", err)
 	}
-	answer.Body = io.NopCloser(bytes.NewReader(body))
+	answer.Body, answer.Request = io.NopCloser(bytes.NewReader(body)), r
 	return answer, !answer.Close && int64(len(body)) <= maxBody, nil
 }
 

@@ -92,8 +92,11 @@ func tunnel(conn net.Conn, proxy *url.URL, to string) error {
 	return nil
 }
 
-// hostOf returns what connections are distinguished by.
-func hostOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
+// A host is what connections are distinguished by.
+type host struct{ scheme, address string }
+
+// hostOf returns the host of a URL.
+func hostOf(u *url.URL) host { return host{u.Scheme, u.Host} }
 
 // address returns the host and port of a URL.
 func address(u *url.URL) string {

@@ -20,7 +20,7 @@ type pool struct {
 }
 
 // get removes and returns the connection to a host that was used last, or returns nil.
-func (p *pool) get(host string) *connection {
+func (p *pool) get(host host) *connection {
 	for {
 		c := p.take(host)
 		if c == nil || c.isQuiet() {
@@ -30,7 +30,7 @@ func (p *pool) get(host string) *connection {
 	}
 }
 
-func (p *pool) take(host string) *connection {
+func (p *pool) take(host host) *connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, c := range slices.Backward(p.idle) {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/kube-iam/authenticator/internal/httpclient"
@@ -165,12 +167,19 @@ type answer struct {
 // another host would decide who the caller is, and a Client's errors contain the
 // presigned URL, which is a credential.
 func (s *STS) send(ctx context.Context, clusterID string, req token.Request) (answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, req.URL(), nil)
-	if err != nil {
-		return answer{}, errors.New("the URL is not valid")
+	request := &http.Request{
+		Method: http.MethodGet, URL: urlOf(req),
+		Header: http.Header{clusterIDHeader: {clusterID}, "Accept": {"application/json"}},
 	}
-	request.Header = http.Header{clusterIDHeader: {clusterID}, "Accept": {"application/json"}}
-	return s.exchange(request)
+	return s.exchange(request.WithContext(ctx))
+}
+
+// urlOf returns the URL of a token. It has the only form that [token.Parse] accepts, so that
+// it only has to be cut. Connections keep the host, which must not keep the token in memory.
+func urlOf(req token.Request) *url.URL {
+	origin, query, _ := strings.Cut(req.URL(), "/?")
+	scheme, host, _ := strings.Cut(strings.Clone(origin), "://")
+	return &url.URL{Scheme: scheme, Host: host, Path: "/", RawQuery: query}
 }
 
 // clusterIDHeader is the canonical form of [token.ClusterIDHeader].
