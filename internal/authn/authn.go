@@ -79,9 +79,9 @@ type Config struct {
 	NamesAccount func(accountID string) bool
 	// ScrubbedAccounts are the accounts whose identities appear in no log or answer.
 	ScrubbedAccounts []string
-	// Audit gets a line for every decision, but not all of a flood. Nil discards it.
+	// Audit gets a line for every recorded decision, but not all of a flood. Nil discards it.
 	Audit *slog.Logger
-	// Suppressed is called for every decision of a flood without a line. Nil means
+	// Suppressed is called for every recorded decision of a flood without a line. Nil means
 	// never.
 	Suppressed func()
 	// Clocks compares this machine's clock with that of STS. Nil means that they are never
@@ -126,7 +126,8 @@ func New(config Config) (*Authenticator, error) {
 	}, nil
 }
 
-// Authenticate decides about a token. The caller records the decision.
+// Authenticate decides about a token. It does not record the decision; the caller calls
+// Record.
 func (a *Authenticator) Authenticate(ctx context.Context, bearer string) *Decision {
 	started := a.config.Now()
 	decision := a.decide(ctx, bearer, started, nil)
@@ -138,10 +139,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, bearer string) *Decisi
 	return decision
 }
 
-// Record writes the line of a decision to the log.
+// Record writes a line about a decision to the log, unless a flood has used up the quota.
 func (a *Authenticator) Record(d *Decision) { a.audit.write(d) }
 
-// Flush writes what the log does not have yet: how many decisions have no line.
+// Flush logs how many recorded decisions have no line, if the log does not say it yet.
 func (a *Authenticator) Flush() { a.audit.quota.summarize() }
 
 // decide decides about a token. A trace makes it ask STS even about a token in the

@@ -57,9 +57,9 @@ type Config struct {
 	Instances mapper.InstanceNames
 	// ScrubbedAccounts are the accounts whose identities appear in no log or answer.
 	ScrubbedAccounts []string
-	// Audit gets a line for every decision, but not all of a flood. Nil discards it.
+	// Audit gets a line for every recorded decision, but not all of a flood. Nil discards it.
 	Audit *slog.Logger
-	// Suppressed is called for every decision of a flood without a line. Nil means
+	// Suppressed is called for every recorded decision of a flood without a line. Nil means
 	// never.
 	Suppressed func()
 	// Clocks compares this machine's clock with that of STS. Nil means that they are never
@@ -166,13 +166,14 @@ func (c *Cluster) VerifyClient(connection *tls.ConnectionState) error {
 	return c.config.VerifyClient(connection)
 }
 
-// Authenticate decides about a token. The caller records the decision.
+// Authenticate decides about a token. It does not record the decision; the caller calls
+// Record.
 func (c *Cluster) Authenticate(ctx context.Context, bearer string) *authn.Decision {
 	return c.authenticator.Authenticate(ctx, bearer)
 }
 
-// Record counts a decision, writes its line to the log, and tells the sources of an
-// identity that none of them maps.
+// Record counts a decision and logs it. If no mapping matches the identity, it reports that
+// to the sources.
 func (c *Cluster) Record(decision *authn.Decision) {
 	c.authenticator.Record(decision)
 	c.decided[decision.Outcome].Add(1)
@@ -207,8 +208,8 @@ func (c *Cluster) ExplainPrincipal(ctx context.Context, principal identity.Princ
 	return c.authenticator.ExplainPrincipal(ctx, principal)
 }
 
-// Run follows the sources until ctx is done, and completes the audit log at the end. It
-// must be called once.
+// Run follows the sources until ctx is done, and then logs how many of the decisions recorded
+// so far have no line. It must be called once.
 func (c *Cluster) Run(ctx context.Context) {
 	defer c.authenticator.Flush()
 	c.mu.Lock()

@@ -11,31 +11,33 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// plain is an answer of STS without its body.
-const plain = "HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Type: application/json\r\nContent-Length: 2\r\nDate: Mon, 23 Nov 2026 08:24:57 GMT\r\n\r\n"
+// simple is an answer of STS without its body.
+const simple = "HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Type: application/json\r\nContent-Length: 2\r\nDate: Mon, 23 Nov 2026 08:24:57 GMT\r\n\r\n"
 
-// TestPlainAnswers checks which answers need no [http.ReadResponse].
-func TestPlainAnswers(t *testing.T) {
-	with := func(old, changed string) string { return strings.Replace(plain, old, changed, 1) }
+// TestSimpleAnswers checks which answers need no [http.ReadResponse].
+func TestSimpleAnswers(t *testing.T) {
+	with := func(old, changed string) string { return strings.Replace(simple, old, changed, 1) }
 	for name, test := range map[string]struct {
 		answer string
-		plain  bool
+		simple bool
 	}{
-		"of STS":                 {plain + "{}", true},
+		"of STS":                 {simple + "{}", true},
 		"a refusal":              {with("200 OK", "403 Forbidden") + "{}", true},
 		"no reason":              {with("200 OK", "200") + "{}", true},
-		"its body is on the way": {plain, true},
+		"its body is on the way": {simple, true},
 		"an empty body":          {with(": 2", ": 0"), true},
 		"a header twice":         {with("Date:", "X-Amzn-Requestid: 2\r\nDate:") + "{}", true},
 		"no space":               {with(": 2", ":2") + "{}", true},
 
-		"incomplete":             {strings.TrimSuffix(plain, "\r\n"), false},
+		"incomplete":             {strings.TrimSuffix(simple, "\r\n"), false},
 		"HTTP/1.0":               {with("1.1", "1.0") + "{}", false},
 		"interim":                {with("200 OK", "103 Early Hints") + "{}", false},
 		"without a body":         {with("200 OK", "204 No Content"), false},
 		"not modified":           {with("200 OK", "304 Not Modified"), false},
 		"no code":                {with("200 OK", "OK") + "{}", false},
 		"a long code":            {with("200 OK", "2000 OK") + "{}", false},
+		"a signed code":          {with("200", "+200") + "{}", false},
+		"a zero first":           {with("200", "0200") + "{}", false},
 		"no length":              {with("Content-Length: 2\r\n", "") + "{}", false},
 		"two lengths":            {with("Date:", "Content-Length: 3\r\nDate:") + "{}}", false},
 		"a signed length":        {with(": 2", ": +2") + "{}", false},
@@ -54,9 +56,9 @@ func TestPlainAnswers(t *testing.T) {
 		in := bufio.NewReader(strings.NewReader(test.answer))
 		_, _ = in.Peek(1)
 		before := in.Buffered()
-		got := readPlain(in)
-		if (got != nil) != test.plain {
-			t.Errorf("%s: plain is %v", name, got != nil)
+		got := readSimple(in)
+		if (got != nil) != test.simple {
+			t.Errorf("%s: simple is %v", name, got != nil)
 		}
 		if got == nil && in.Buffered() != before {
 			t.Errorf("%s: %d of %d bytes are left", name, in.Buffered(), before)
@@ -64,16 +66,16 @@ func TestPlainAnswers(t *testing.T) {
 	}
 }
 
-// FuzzPlainAnswer checks that what readPlain reads is what [http.ReadResponse] reads.
-func FuzzPlainAnswer(f *testing.F) {
-	f.Add(plain + "{}")
-	f.Add(plain + "{}HTTP/1.1 200 OK\r\n\r\n")
+// FuzzSimpleAnswer checks that what readSimple reads is what [http.ReadResponse] reads.
+func FuzzSimpleAnswer(f *testing.F) {
+	f.Add(simple + "{}")
+	f.Add(simple + "{}HTTP/1.1 200 OK\r\n\r\n")
 	f.Add("HTTP/1.1 403 \r\nA:b \r\na: c\r\ncontent-length:  007 \r\n\r\n1234567")
 	f.Fuzz(func(t *testing.T, text string) {
 		request := &http.Request{Method: http.MethodGet}
 		ours, theirs := bufio.NewReader(strings.NewReader(text)), bufio.NewReader(strings.NewReader(text))
 		_, _ = ours.Peek(1)
-		got := readPlain(ours)
+		got := readSimple(ours)
 		if got == nil {
 			return
 		}

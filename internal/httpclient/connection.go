@@ -20,7 +20,7 @@ const maxHeaders = 64 << 10
 // A connection is used by one request at a time.
 type connection struct {
 	net.Conn
-	host   host
+	origin origin
 	socket *socket
 	in     *bufio.Reader
 	out    *bufio.Writer
@@ -31,8 +31,8 @@ type connection struct {
 	idleSince time.Time
 }
 
-func newConnection(host host, conn net.Conn, s *socket) *connection {
-	c := &connection{Conn: conn, host: host, socket: s, out: bufio.NewWriter(conn), limit: io.LimitedReader{R: conn}}
+func newConnection(to origin, conn net.Conn, s *socket) *connection {
+	c := &connection{Conn: conn, origin: to, socket: s, out: bufio.NewWriter(conn), limit: io.LimitedReader{R: conn}}
 	c.in = bufio.NewReader(&c.limit)
 	return c
 }

@@ -53,7 +53,7 @@ func (t *Transport) dial(ctx context.Context, to *url.URL) (*connection, error) 
 // scheme is https.
 func (t *Transport) over(ctx context.Context, conn net.Conn, s *socket, to *url.URL) (*connection, error) {
 	if to.Scheme != "https" {
-		return newConnection(hostOf(to), conn, s), nil
+		return newConnection(originOf(to), conn, s), nil
 	}
 	config := t.base.TLSClientConfig.Clone()
 	config.NextProtos = []string{"http/1.1"}
@@ -63,7 +63,7 @@ func (t *Transport) over(ctx context.Context, conn net.Conn, s *socket, to *url.
 		_ = conn.Close() // the handshake may have closed it
 		return nil, err
 	}
-	return newConnection(hostOf(to), secure, s), nil
+	return newConnection(originOf(to), secure, s), nil
 }
 
 // tunnel has the proxy at the other end of a connection connect it to an address.
@@ -92,11 +92,11 @@ func tunnel(conn net.Conn, proxy *url.URL, to string) error {
 	return nil
 }
 
-// A host is what connections are distinguished by.
-type host struct{ scheme, address string }
+// An origin identifies connections that can serve the same requests.
+type origin struct{ scheme, host string }
 
-// hostOf returns the host of a URL.
-func hostOf(u *url.URL) host { return host{u.Scheme, u.Host} }
+// originOf returns the origin of a URL.
+func originOf(u *url.URL) origin { return origin{u.Scheme, u.Host} }
 
 // address returns the host and port of a URL.
 func address(u *url.URL) string {

@@ -19,10 +19,10 @@ type pool struct {
 	expiry *time.Timer
 }
 
-// get removes and returns the connection to a host that was used last, or returns nil.
-func (p *pool) get(host host) *connection {
+// get removes and returns the connection to an origin that was used last, or returns nil.
+func (p *pool) get(to origin) *connection {
 	for {
-		c := p.take(host)
+		c := p.take(to)
 		if c == nil || c.isQuiet() {
 			return c
 		}
@@ -30,11 +30,11 @@ func (p *pool) get(host host) *connection {
 	}
 }
 
-func (p *pool) take(host host) *connection {
+func (p *pool) take(to origin) *connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, c := range slices.Backward(p.idle) {
-		if c.host == host {
+		if c.origin == to {
 			p.idle = slices.Delete(p.idle, i, i+1)
 			return c
 		}

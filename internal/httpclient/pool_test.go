@@ -19,7 +19,7 @@ func (i *idler) Close() error { i.closed.Store(true); return nil }
 
 func newIdler(name string) (*idler, *connection) {
 	i := &idler{}
-	return i, newConnection(host{"https", name}, i, &socket{Conn: i})
+	return i, newConnection(origin{"https", name}, i, &socket{Conn: i})
 }
 
 func TestPoolClosesIdleConnectionsAfterTheTimeout(t *testing.T) {
@@ -72,11 +72,11 @@ func TestPoolTakesTheLatestOfAHost(t *testing.T) {
 	p.put(second)
 	p.put(other)
 	for i, want := range []*connection{second, first, nil} {
-		if got := p.take(host{"https", "a"}); got != want {
+		if got := p.take(origin{"https", "a"}); got != want {
 			t.Errorf("connection %d is not the expected one", i+1)
 		}
 	}
-	if p.take(host{"https", "b"}) != other {
+	if p.take(origin{"https", "b"}) != other {
 		t.Error("the connection to another host is gone")
 	}
 }

@@ -35,7 +35,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet || r.Body != nil && r.Body != http.NoBody || r.Close {
 		return t.base.RoundTrip(r)
 	}
-	if c := t.pool.get(hostOf(r.URL)); c != nil {
+	if c := t.pool.get(originOf(r.URL)); c != nil {
 		answer, err := t.exchange(c, r)
 		if err == nil || c.answered || r.Context().Err() != nil {
 			return answer, err

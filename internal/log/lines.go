@@ -11,13 +11,13 @@ import (
 
 const (
 	// maxPending is how many bytes of the log are kept while the writer is blocked.
-	maxPending = 1 << 20
+	maxPending = 4 << 20
 	// linesPeriod is the least time between two writes. The lines logged meanwhile
 	// are written together: a write costs as much as everything else about a line.
 	linesPeriod = 10 * time.Millisecond
-	// maxSpare bounds the memory that is kept for the next lines: those of a period
-	// with 40 000 decisions a second.
-	maxSpare = 256 << 10
+	// maxSpare bounds the memory that is kept for the next lines. The server logs up to
+	// 1000 decisions in a burst.
+	maxSpare = 512 << 10
 	// linesTimeout bounds the last write, which a blocked writer would delay.
 	linesTimeout = time.Second
 )

@@ -110,13 +110,13 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 	return nil
 }
 
-// authenticate returns the function that decides about a token for the cluster with an ID,
-// and adds the decision to a journal.
-func (c *clusters) authenticate(decisions *journal) func(ctx context.Context, id, bearer string) (*authn.Decision, error) {
+// authenticate returns a function that decides about a token for the cluster with an ID, and
+// adds the decision to a backlog.
+func (c *clusters) authenticate(undone *backlog) func(ctx context.Context, id, bearer string) (*authn.Decision, error) {
 	return func(ctx context.Context, id, bearer string) (decision *authn.Decision, err error) {
 		err = c.Use(id, func(served *assembly.Parts) {
 			decision = served.Authenticate(ctx, bearer)
-			decisions.add(entry{served, decision})
+			undone.add(unrecorded{served, decision})
 		})
 		return decision, err
 	}

@@ -205,17 +205,17 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	metrics.FollowReady(ready)
 	metrics.FollowClusters(clusters.forMetrics)
 	recorder := decisions.NewRecorder()
-	journal := newJournal(recorder, metrics)
+	backlog := newBacklog(recorder, metrics, log)
 	clients := &webhook.Clients{Verify: clusters.VerifyClient, Refused: metrics.ObserveRefusedClient, Log: log}
 	reviews, err := webhook.NewHandler(webhook.Config{
-		Authenticate: clusters.authenticate(journal), Find: clusters.Find, Fair: clusters.several, Clients: clients, Metrics: metrics, Log: log,
+		Authenticate: clusters.authenticate(backlog), Find: clusters.Find, Fair: clusters.several, Clients: clients, Metrics: metrics, Log: log,
 	})
 	if err != nil {
 		return err
 	}
 	edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
 		Guard: func(id string) *admission.Guard {
-			journal.flush()
+			backlog.flush() // a node that has just signed in is in use
 			return clusters.judge(id)
 		}, Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
 	})
@@ -223,7 +223,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 		return err
 	}
 	endpoints, err := c.listen(handlers{
-		webhook: reviews, admission: edits, health: health.NewHandler(ready, clusters.readyOf), metrics: journal.flushed(metrics.Handler()), severalClusters: clusters.several,
+		webhook: reviews, admission: edits, health: health.NewHandler(ready, clusters.readyOf), metrics: backlog.flushFirst(metrics.Handler()), severalClusters: clusters.several,
 		// A cluster that is added later may have CAs of its own.
 		asksClients: clusters.Clients != nil || clusters.several,
 	}, serving)
@@ -244,13 +244,13 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	if denied := clusters.Denied; denied != nil {
 		sources.Go(func() { denied.Run(following) })
 	}
-	socket := &socketServer{path: settings.SocketPath(c.Endpoint.StateDir), handler: socketRoutes(journal.flushed(decisions.NewHandler(recorder)), clusters.explainer("its socket in "+c.Endpoint.StateDir, c.readiness())), log: log}
+	socket := &socketServer{path: settings.SocketPath(c.Endpoint.StateDir), handler: socketRoutes(backlog.flushFirst(decisions.NewHandler(recorder)), clusters.explainer("its socket in "+c.Endpoint.StateDir, c.readiness())), log: log}
 	listener := socket.open()
 	asking, silence := context.WithCancel(ctx)
 	local.Go(func() { socket.serve(asking, listener) })
 	log.Info("serving", "address", endpoints[0].Listener.Addr().String(), "version", c.Version, "partition", c.Cluster.Partition)
 	err = server.Serve(ctx)
-	journal.flush()
+	backlog.flush() // before the clusters stop, which log how many decisions have no line
 	silence()
 	local.Wait()
 	stop()

@@ -34,7 +34,8 @@ func benchmarkToken() string {
 }
 
 // benchmarkHandler is the webhook with a real cluster, whose STS answers at
-// once. Its log is written to a file, as it is in a cluster.
+// once. It records a decision at once, which the server does later, and its log is
+// written to a file, as it is in a cluster.
 func benchmarkHandler(b *testing.B) http.Handler {
 	b.Helper()
 	log, err := os.Create(filepath.Join(b.TempDir(), "log"))

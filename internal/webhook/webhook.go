@@ -30,7 +30,7 @@ type Config struct {
 	// Clients refuses clients, before anything of their request's body is read. Nil
 	// refuses none.
 	Clients *Clients
-	// Metrics count the requests that are not decided, and those in flight.
+	// Metrics counts the requests in flight, and those that fail before a decision.
 	Metrics *metrics.Metrics
 	// Log gets a warning when requests are turned away. Nil discards it.
 	Log *slog.Logger

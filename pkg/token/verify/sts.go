@@ -66,7 +66,7 @@ type STS struct {
 	config Config
 	// own is the transport that New made; nil if the caller gave one.
 	own   *httpclient.Transport
-	dates dates
+	dates dateParser
 }
 
 // New returns a verifier that asks AWS STS.
@@ -174,8 +174,9 @@ func (s *STS) send(ctx context.Context, clusterID string, req token.Request) (an
 	return s.exchange(request.WithContext(ctx))
 }
 
-// urlOf returns the URL of a token. It has the only form that [token.Parse] accepts, so that
-// it only has to be cut. Connections keep the host, which must not keep the token in memory.
+// urlOf returns the URL of a token. It needs no url.Parse, since [token.Parse] accepts only
+// ORIGIN/?QUERY. The origin is a copy, because a connection keeps it, and a part of the token
+// would keep all of it in memory.
 func urlOf(req token.Request) *url.URL {
 	origin, query, _ := strings.Cut(req.URL(), "/?")
 	scheme, host, _ := strings.Cut(strings.Clone(origin), "://")
