@@ -208,8 +208,8 @@ func (c *Cluster) ExplainPrincipal(ctx context.Context, principal identity.Princ
 	return c.authenticator.ExplainPrincipal(ctx, principal)
 }
 
-// Run follows the sources until ctx is done, and then logs how many of the decisions recorded
-// so far have no line. It must be called once.
+// Run follows the sources until ctx is done, and then logs how many recorded decisions have
+// no line. It must be called once.
 func (c *Cluster) Run(ctx context.Context) {
 	defer c.authenticator.Flush()
 	c.mu.Lock()

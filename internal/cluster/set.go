@@ -55,6 +55,10 @@ type Item[C Served] struct {
 // takes no lock, a request keeps the cluster that it found, and a cluster stops once its
 // last request is answered. It is safe for concurrent use.
 type Set[C Served] struct {
+	// BeforeStop is called after the last request of a cluster that left the set, before the
+	// cluster stops. Nil does nothing. It must be set before Run.
+	BeforeStop func()
+
 	log  *slog.Logger
 	view atomic.Pointer[view[C]]
 
@@ -229,6 +233,9 @@ func (s *Set[C]) retire(m *member[C]) {
 	s.running.Go(func() {
 		m.retire()
 		<-m.idle
+		if s.BeforeStop != nil {
+			s.BeforeStop()
+		}
 		m.stop()
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -249,6 +250,8 @@ func TestRequestsKeepTheirCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := cluster.NewSet[*cluster.Cluster](nil)
 		blue := newFollowed(true)
+		var ranBefore []bool // the stop, each time
+		s.BeforeStop = func() { ranBefore = append(ranBefore, blue.runs()) }
 		apply(t, s, "", item(t, "blue", "1", blue))
 		stop := run(t, s)
 		release := make(chan struct{})
@@ -257,14 +260,14 @@ func TestRequestsKeepTheirCluster(t *testing.T) {
 		synctest.Wait()
 		apply(t, s, "")
 		time.Sleep(time.Minute)
-		if !blue.runs() || used(s, "blue") != nil {
+		if !blue.runs() || used(s, "blue") != nil || ranBefore != nil {
 			t.Errorf("with a request: the cluster runs: %v, is found: %v", blue.runs(), used(s, "blue") != nil)
 		}
 		close(release)
 		request.Wait()
 		synctest.Wait()
-		if blue.runs() {
-			t.Error("the cluster runs after its last request")
+		if blue.runs() || !slices.Equal(ranBefore, []bool{true}) {
+			t.Errorf("after the last request: the cluster runs: %v, ran before its stop: %v", blue.runs(), ranBefore)
 		}
 		stop()
 	})

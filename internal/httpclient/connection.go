@@ -44,6 +44,7 @@ func (c *connection) exchange(r *http.Request, maxBody int64) (answer *http.Resp
 	if err = write(c.out, r); err == nil {
 		err = c.out.Flush()
 	}
+	clear(c.out.AvailableBuffer()[:c.out.Available()]) // a presigned URL is a credential
 	if err != nil {
 		return nil, false, fmt.Errorf("sending the request: %w", err)
 	}

@@ -451,6 +451,23 @@ func TestRequestIsThatOfNetHTTP(t *testing.T) {
 	}
 }
 
+// TestRequestIsForgotten checks that an idle connection has nothing of the last request, which
+// may be a credential.
+func TestRequestIsForgotten(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	transport := newTransport(t, server)
+	for _, length := range []int{10, 10_000} {
+		if _, _, err := get(t.Context(), transport, server.URL+"/?secret="+strings.Repeat("s", length)); err != nil {
+			t.Fatal(err)
+		}
+		sent := transport.pool.idle[0].out.AvailableBuffer()
+		if sent = sent[:cap(sent)]; len(sent) == 0 || len(bytes.Trim(sent, "\x00")) > 0 {
+			t.Errorf("%d bytes: %q", length, bytes.Trim(sent, "\x00"))
+		}
+	}
+}
+
 // TestRequestWithLineBreaks refuses what would be another header, or another request.
 func TestRequestWithLineBreaks(t *testing.T) {
 	t.Parallel()

@@ -36,7 +36,7 @@ type backlog struct {
 	spare []unrecorded
 }
 
-// unrecorded is a decision of a cluster, which may have stopped since.
+// unrecorded is a decision of a cluster.
 type unrecorded struct {
 	cluster  *assembly.Parts
 	decision *authn.Decision

@@ -206,6 +206,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	metrics.FollowClusters(clusters.forMetrics)
 	recorder := decisions.NewRecorder()
 	backlog := newBacklog(recorder, metrics, log)
+	clusters.BeforeStop = backlog.flush
 	clients := &webhook.Clients{Verify: clusters.VerifyClient, Refused: metrics.ObserveRefusedClient, Log: log}
 	reviews, err := webhook.NewHandler(webhook.Config{
 		Authenticate: clusters.authenticate(backlog), Find: clusters.Find, Fair: clusters.several, Clients: clients, Metrics: metrics, Log: log,
@@ -255,6 +256,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 	local.Wait()
 	stop()
 	sources.Wait()
+	backlog.flush() // what was decided for requests that were cut off
 	log.Info("stopped")
 	return err
 }

@@ -99,22 +99,23 @@ func (h *admissionHandler) serve(w http.ResponseWriter, r *http.Request, cluster
 	if bad != nil {
 		return nil, bad
 	}
-	guard := h.Guard(clusterID)
-	if guard == nil {
-		return nil, noCluster(r)
-	}
-	httpserver.Busy(r.Context(), func() { answer, bad = h.review(r.Context(), clusterID, guard, content) })
+	httpserver.Busy(r.Context(), func() { answer, bad = h.review(r, clusterID, content) })
 	return answer, bad
 }
 
 // review returns the answer to a review. The kube-apiserver gives up after the timeout
 // of its configuration.
-func (h *admissionHandler) review(ctx context.Context, clusterID string, guard *admission.Guard, content []byte) ([]byte, *failure) {
+func (h *admissionHandler) review(r *http.Request, clusterID string, content []byte) ([]byte, *failure) {
+	ctx := r.Context()
 	select {
 	case h.judging <- struct{}{}:
 		defer func() { <-h.judging }()
 	case <-ctx.Done():
 		return nil, noRoom()
+	}
+	guard := h.Guard(clusterID)
+	if guard == nil {
+		return nil, noCluster(r)
 	}
 	answer, err := guard.Review(content)
 	if err != nil {
