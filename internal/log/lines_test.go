@@ -108,9 +108,10 @@ func TestLogFromMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
+	const each = 40
 	for n := range 50 {
 		all.Go(func() {
-			for i := range 20 {
+			for i := range each {
 				log.Info("line", "n", n, "i", i)
 			}
 		})
@@ -119,7 +120,7 @@ func TestLogFromMany(t *testing.T) {
 	flush()
 	for n := range 50 {
 		last := -1
-		for i := range 20 {
+		for i := range each {
 			at := strings.Index(out.text.String(), fmt.Sprintf(`"n":%d,"i":%d}`+"\n", n, i))
 			if at <= last {
 				t.Fatalf("line %d of goroutine %d is at offset %d, the line before it at %d", i, n, at, last)

@@ -32,8 +32,6 @@ type backlog struct {
 
 	mu      sync.Mutex
 	waiting []unrecorded
-	// spare is the memory of the previous batch, for reuse.
-	spare []unrecorded
 }
 
 // unrecorded is a decision of a cluster.
@@ -73,15 +71,11 @@ func (b *backlog) flush() {
 	defer b.recording.Unlock()
 	b.mu.Lock()
 	batch := b.waiting
-	b.waiting, b.spare = b.spare[:0], nil
+	b.waiting = nil
 	b.mu.Unlock()
 	for _, u := range batch {
 		b.try(u)
 	}
-	clear(batch)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.spare = batch
 }
 
 // try records a decision. If that panics, people can still sign in.

@@ -112,11 +112,11 @@ func (c *clusters) apply(ctx context.Context, read *config.File) error {
 
 // authenticate returns a function that decides about a token for the cluster with an ID, and
 // adds the decision to a backlog.
-func (c *clusters) authenticate(undone *backlog) func(ctx context.Context, id, bearer string) (*authn.Decision, error) {
+func (c *clusters) authenticate(b *backlog) func(ctx context.Context, id, bearer string) (*authn.Decision, error) {
 	return func(ctx context.Context, id, bearer string) (decision *authn.Decision, err error) {
 		err = c.Use(id, func(served *assembly.Parts) {
 			decision = served.Authenticate(ctx, bearer)
-			undone.add(unrecorded{served, decision})
+			b.add(unrecorded{served, decision})
 		})
 		return decision, err
 	}

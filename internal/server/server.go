@@ -218,7 +218,8 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 		Guard: func(id string) *admission.Guard {
 			backlog.flush() // a node that has just signed in is in use
 			return clusters.judge(id)
-		}, Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
+		},
+		Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
 	})
 	if err != nil {
 		return err

@@ -187,7 +187,7 @@ func urlOf(req token.Request) *url.URL {
 const clusterIDHeader = "X-K8s-Aws-Id"
 
 func (s *STS) exchange(request *http.Request) (answer, error) {
-	request.Header["User-Agent"] = []string{s.config.UserAgent}
+	request.Header.Set("User-Agent", s.config.UserAgent)
 	response, err := s.config.Transport.RoundTrip(request)
 	if err != nil {
 		return answer{}, err
