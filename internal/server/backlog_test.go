@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -11,11 +13,20 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/assembly"
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/cluster"
+	"github.com/kube-iam/authenticator/internal/config"
 	"github.com/kube-iam/authenticator/internal/decisions"
+	"github.com/kube-iam/authenticator/internal/kube"
+	"github.com/kube-iam/authenticator/internal/limit"
 	"github.com/kube-iam/authenticator/internal/metrics"
+	"github.com/kube-iam/authenticator/internal/settings"
+	"github.com/kube-iam/authenticator/pkg/identity"
 	"github.com/kube-iam/authenticator/pkg/mapper"
 	"github.com/kube-iam/authenticator/pkg/token"
 	"github.com/kube-iam/authenticator/pkg/token/verify"
@@ -182,4 +193,50 @@ func TestRecords(t *testing.T) {
 	if want := `authenticate_latency_seconds_count{result="malformed"} 1`; !strings.Contains(w.Body.String(), want) {
 		t.Errorf("/metrics lacks %s", want)
 	}
+}
+
+// TestEditAfterSignIn checks that an edit is judged in the knowledge of a node that signed in
+// just before, although its decision still waited for its record.
+func TestEditAfterSignIn(t *testing.T) {
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	content := "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c}}], clusters: [{name: c, cluster: {server: http://127.0.0.1:1}}]}"
+	if err := os.WriteFile(kubeconfig, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	node, err := identity.Proven(identity.Answer{
+		Account: "231144931069", ARN: "arn:aws:sts::231144931069:assumed-role/Node/i-0123456789abcdef0", UserID: "AROAEXAMPLE:i-0123456789abcdef0",
+	}, "ASIAEXAMPLE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	removal := admission.Edit{Name: kube.AWSAuth, Old: &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{
+		"mapRoles": "- {rolearn: 'arn:aws:iam::231144931069:role/Node', username: 'system:node:{{EC2PrivateDNSName}}', groups: [system:bootstrappers, system:nodes]}",
+	}}}}
+	synctest.Test(t, func(t *testing.T) {
+		blue := &settings.Cluster{General: &settings.General{ClusterID: "blue", File: &config.File{}}}
+		blue.AddFlags(pflag.NewFlagSet("blue", pflag.ContinueOnError)) // for the defaults
+		blue.BackendModes, blue.Kubeconfig = []string{settings.BackendEKSConfigMap}, kubeconfig
+		log, metrics := slog.New(slog.DiscardHandler), metrics.New()
+		c := newClusters(blue, log)
+		shared := assembly.Shared{Limiter: limit.New(verify.New(verify.Config{})), Metrics: metrics, Log: log}
+		if err := c.assemble(t.Context(), shared); err != nil {
+			t.Fatal(err)
+		}
+		b := newBacklog(decisions.NewRecorder(), metrics, log)
+		judge := c.judge(b)
+		pass(time.Hour) // until then, every role of nodes counts as in use
+		if verdict, err := judge("").Judge(removal); err != nil || verdict.Refused() {
+			t.Errorf("no node signed in: %q, %v", verdict.Losses, err)
+		}
+		user := authn.User{Username: "system:node:ip-10-0-0-1.ec2.internal", Groups: []string{mapper.NodesGroup}}
+		b.add(unrecorded{c.Clusters()[0], &authn.Decision{Outcome: authn.Mapped, User: user, Identity: node}})
+		verdict, err := judge("").Judge(removal)
+		if want := "node ip-10-0-0-1.ec2.internal signed in with it"; err != nil || !verdict.Refused() || !strings.Contains(strings.Join(verdict.Losses, "\n"), want) {
+			t.Errorf("a node signed in: %q, %v; want %q", verdict.Losses, err, want)
+		}
+		if judge("green") != nil {
+			t.Error("what judges edits of an unknown cluster is not nil")
+		}
+		pass(recordPeriod)
+	})
 }

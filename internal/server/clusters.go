@@ -122,12 +122,16 @@ func (c *clusters) authenticate(b *backlog) func(ctx context.Context, id, bearer
 	}
 }
 
-// judge returns what judges the edits of the mappings of the cluster with an ID; nil if
-// there is no such cluster.
-func (c *clusters) judge(id string) (judging *admission.Guard) {
-	// Without the cluster, nothing judges.
-	_ = c.Use(id, func(served *assembly.Parts) { judging = served.Guard.With(served.Sources()) })
-	return judging
+// judge returns a function that returns what judges the edits of the mappings of the cluster
+// with an ID; nil if there is no such cluster. It records the decisions of a backlog first:
+// a node that has just signed in is in use.
+func (c *clusters) judge(b *backlog) func(id string) *admission.Guard {
+	return func(id string) (judging *admission.Guard) {
+		b.flush()
+		// Without the cluster, nothing judges.
+		_ = c.Use(id, func(served *assembly.Parts) { judging = served.Guard.With(served.Sources()) })
+		return judging
+	}
 }
 
 // Name returns the name of what a SIGHUP rereads.

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kube-iam/authenticator/internal/admission"
 	"github.com/kube-iam/authenticator/internal/assembly"
 	"github.com/kube-iam/authenticator/internal/authn"
 	"github.com/kube-iam/authenticator/internal/certificate"
@@ -215,11 +214,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 		return err
 	}
 	edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
-		Guard: func(id string) *admission.Guard {
-			backlog.flush() // a node that has just signed in is in use
-			return clusters.judge(id)
-		},
-		Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
+		Guard: clusters.judge(backlog), Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
 	})
 	if err != nil {
 		return err
