@@ -322,38 +322,22 @@ func (s *Set[C]) Run(ctx context.Context) {
 	s.ctx, s.started = ctx, time.Now()
 	s.start()
 	s.mu.Unlock()
-	s.freeMemory(ctx)
+	freeMemory(ctx, s.tables, debug.FreeOSMemory)
 	s.mu.Lock()
 	s.ctx = nil // nothing starts any more
 	s.mu.Unlock()
 	s.running.Wait()
 }
 
-// freeMemory returns memory to the operating system after tables were read, until ctx is
-// done. Reading allocates many times the memory of a table, and then none for a long
-// time. Since it stops the others for a moment, it is done once for all tables of a
-// second: edits of one cluster do not slow the others.
-func (s *Set[C]) freeMemory(ctx context.Context) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	var before map[*mapper.Table]struct{}
-	for {
-		now := map[*mapper.Table]struct{}{}
-		for _, c := range s.Clusters() {
-			for _, of := range c.Sources() {
-				now[of.Current().Table] = struct{}{}
-			}
-		}
-		changed := !maps.Equal(before, now)
-		if before = now; changed {
-			debug.FreeOSMemory()
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+// tables returns the tables that are in force.
+func (s *Set[C]) tables() map[*mapper.Table]struct{} {
+	all := map[*mapper.Table]struct{}{}
+	for _, c := range s.Clusters() {
+		for _, of := range c.Sources() {
+			all[of.Current().Table] = struct{}{}
 		}
 	}
+	return all
 }
 
 // Find returns the ID of a cluster, and whether the set has it. The empty ID is that of

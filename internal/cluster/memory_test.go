@@ -1,0 +1,50 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kube-iam/authenticator/pkg/mapper"
+)
+
+// TestFreeMemory checks when memory is returned: once at the start, and then after changes.
+func TestFreeMemory(t *testing.T) {
+	const s = time.Second
+	for _, test := range []struct {
+		name string
+		// every is how often a table is read, from 10 s until the end.
+		every, until time.Duration
+		want         []time.Duration
+	}{
+		{"no change", 0, 0, []time.Duration{1 * s}},
+		{"one change", time.Hour, 10500 * time.Millisecond, []time.Duration{1 * s, 12 * s}},
+		{"twenty changes a second", 50 * time.Millisecond, 20 * s, []time.Duration{1 * s, 21 * s}},
+		{"changes with rests", 5 * s, 21 * s, []time.Duration{1 * s, 12 * s, 17 * s, 22 * s}},
+		{"changes without a rest", 500 * time.Millisecond, 100 * s, []time.Duration{1 * s, 71 * s, 101 * s}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+				defer cancel()
+				begin := time.Now()
+				var table atomic.Pointer[mapper.Table]
+				go func() {
+					for time.Sleep(10*s + s/4); time.Since(begin) < test.until; time.Sleep(test.every) {
+						table.Store(&mapper.Table{})
+					}
+				}()
+				var got []time.Duration
+				tables := func() map[*mapper.Table]struct{} { return map[*mapper.Table]struct{}{table.Load(): {}} }
+				freeMemory(ctx, tables, func() { got = append(got, time.Since(begin)) })
+				if !slices.Equal(got, test.want) {
+					t.Errorf("freed at %v, want %v", got, test.want)
+				}
+				time.Sleep(time.Hour) // until the changes end, too
+			})
+		})
+	}
+}
