@@ -2,6 +2,7 @@ package limit
 
 import (
 	"container/list"
+	"strings"
 	"time"
 )
 
@@ -16,7 +17,7 @@ const maxKeys = 16_384
 type keys struct {
 	most     int
 	known    map[knownKey]*list.Element
-	clusters map[string]*list.List // of timedKey, the latest first
+	clusters map[string]*list.List // of *timedKey, the latest first
 }
 
 type timedKey struct {
@@ -29,16 +30,19 @@ func newKeys(most int) *keys {
 }
 
 func (k *keys) add(key knownKey, now time.Time) {
-	if element, ok := k.known[key]; ok {
-		k.remove(element)
-	}
 	of := k.clusters[key.cluster]
 	if of == nil {
 		of = list.New()
 		k.clusters[key.cluster] = of
 	}
-	k.known[key] = of.PushFront(timedKey{key, now.Add(provenFor)})
-	for oldest := of.Back(); now.After(oldest.Value.(timedKey).expires); oldest = of.Back() {
+	if element, ok := k.known[key]; ok {
+		element.Value.(*timedKey).expires = now.Add(provenFor)
+		of.MoveToFront(element)
+	} else {
+		key.accessKeyID = strings.Clone(key.accessKeyID) // it is a part of a token, which must not stay in memory
+		k.known[key] = of.PushFront(&timedKey{key, now.Add(provenFor)})
+	}
+	for oldest := of.Back(); now.After(oldest.Value.(*timedKey).expires); oldest = of.Back() {
 		k.remove(oldest)
 	}
 	if len(k.known) > k.most {
@@ -49,7 +53,7 @@ func (k *keys) add(key knownKey, now time.Time) {
 // has reports whether a key signed in within the last hour.
 func (k *keys) has(key knownKey, now time.Time) bool {
 	element, ok := k.known[key]
-	return ok && !now.After(element.Value.(timedKey).expires)
+	return ok && !now.After(element.Value.(*timedKey).expires)
 }
 
 func (k *keys) largest() (most *list.List) {
@@ -62,7 +66,7 @@ func (k *keys) largest() (most *list.List) {
 }
 
 func (k *keys) remove(element *list.Element) {
-	key := element.Value.(timedKey).key
+	key := element.Value.(*timedKey).key
 	delete(k.known, key)
 	of := k.clusters[key.cluster]
 	if of.Remove(element); of.Len() == 0 {

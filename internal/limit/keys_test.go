@@ -2,8 +2,10 @@ package limit
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // TestKeysOfEachCluster has many keys sign in to one cluster: another cluster's keys stay
@@ -58,5 +60,37 @@ func TestKeysExpire(t *testing.T) {
 	k.add(knownKey{"c", "sts", "third"}, now.Add(time.Hour*9))
 	if len(k.known) != 2 {
 		t.Errorf("%d keys are kept", len(k.known))
+	}
+}
+
+// TestRefreshedKeyIsTheLatest checks that a key that signs in again outlives those that do not.
+func TestRefreshedKeyIsTheLatest(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	k := newKeys(2)
+	first, second, third := knownKey{"c", "sts", "first"}, knownKey{"c", "sts", "second"}, knownKey{"c", "sts", "third"}
+	for _, key := range []knownKey{first, second, first, third} {
+		k.add(key, now)
+	}
+	if !k.has(first, now) || k.has(second, now) || !k.has(third, now) {
+		t.Errorf("known are first: %v, second: %v, third: %v", k.has(first, now), k.has(second, now), k.has(third, now))
+	}
+}
+
+// TestKeysKeepNoToken checks that a key ID is copied: it is a part of a token, which is a
+// credential.
+func TestKeysKeepNoToken(t *testing.T) {
+	t.Parallel()
+	k := newKeys(2)
+	for _, rest := range []string{"first", "second"} {
+		token := strings.Repeat("a token, ", 10) + "AKIAEXAMPLE" + rest
+		k.add(knownKey{"c", "sts", token[90:101]}, time.Now())
+		for key, element := range k.known {
+			for _, kept := range []string{key.accessKeyID, element.Value.(*timedKey).key.accessKeyID} {
+				if kept != "AKIAEXAMPLE" || unsafe.StringData(kept) == unsafe.StringData(token[90:101]) {
+					t.Errorf("after the %s token: %q is a part of it", rest, kept)
+				}
+			}
+		}
 	}
 }

@@ -132,10 +132,7 @@ func (m *Metrics) ObserveSTS(named ...string) func(verify.Observation) {
 		m.regions.add(region)
 	}
 	return func(o verify.Observation) {
-		if o.Status != 0 {
-			m.regions.add(o.Region)
-		}
-		region := m.regions.label(o.Region)
+		region := m.regions.label(o.Region, o.Status != 0)
 		m.stsLatency.Observe(o.Duration.Seconds())
 		switch {
 		case o.Status == 0:

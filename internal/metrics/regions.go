@@ -1,6 +1,9 @@
 package metrics
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // maxRegions is how many regions get series of their own: more than AWS has.
 const maxRegions = 64
@@ -9,27 +12,28 @@ const maxRegions = 64
 // among all that look like one, so that only a region whose STS has answered, or
 // which the operator named, is a label; all others are "other".
 type regions struct {
-	mu    sync.Mutex
-	known map[string]struct{}
+	mu sync.Mutex
+	// known has each label as its key and its value.
+	known map[string]string
 }
 
-func newRegions() *regions { return &regions{known: map[string]struct{}{}} }
+func newRegions() *regions { return &regions{known: map[string]string{}} }
 
 // add makes a region a label, while there is room.
-func (r *regions) add(region string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.known) < maxRegions {
-		r.known[region] = struct{}{}
-	}
-}
+func (r *regions) add(region string) { r.label(region, true) }
 
-// label is the value for a region.
-func (r *regions) label(region string) string {
+// label returns the label for a region. One that has answered becomes a label, while there
+// is room.
+func (r *regions) label(region string, answered bool) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.known[region]; ok {
-		return region
+	if known, ok := r.known[region]; ok {
+		return known
 	}
-	return "other"
+	if !answered || len(r.known) >= maxRegions {
+		return "other"
+	}
+	region = strings.Clone(region) // it is a part of a token, which must not stay in memory
+	r.known[region] = region
+	return region
 }
