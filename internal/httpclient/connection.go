@@ -118,14 +118,17 @@ func (c *connection) isQuiet() bool {
 // A socket is a connection below all TLS.
 type socket struct {
 	net.Conn
+	now *nowReader
 	// noWait makes Read return only what was received already.
 	noWait bool
 }
 
+func newSocket(conn net.Conn) *socket { return &socket{Conn: conn, now: newNowReader(conn)} }
+
 // Read implements [net.Conn].
 func (s *socket) Read(p []byte) (int, error) {
 	if s.noWait {
-		return readNow(s.Conn, p)
+		return s.now.Read(p)
 	}
 	return s.Conn.Read(p)
 }

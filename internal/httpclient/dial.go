@@ -45,7 +45,7 @@ func (t *Transport) dial(ctx context.Context, to *url.URL) (*connection, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{Conn: conn}
+	s := newSocket(conn)
 	return t.over(ctx, s, s, to)
 }
 

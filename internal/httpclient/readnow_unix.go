@@ -10,30 +10,52 @@ import (
 	"syscall"
 )
 
-// readNow reads from a connection without waiting. If there is nothing to read, it fails
-// as if a deadline had passed.
-func readNow(conn net.Conn, p []byte) (n int, err error) {
+// A nowReader reads from a connection without waiting. It is used by one request at a time.
+type nowReader struct {
+	raw syscall.RawConn
+	// read reads into p once. It is made once for all requests.
+	read func(fd uintptr) bool
+	p    []byte
+	n    int
+	err  error
+}
+
+// newNowReader returns the reader of a connection; nil if it has no file descriptor.
+func newNowReader(conn net.Conn) *nowReader {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
-		return 0, errors.ErrUnsupported
+		return nil
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return 0, err
+		return nil
 	}
-	if failed := raw.Read(func(fd uintptr) bool {
-		n, err = syscall.Read(int(fd), p)
+	r := &nowReader{raw: raw}
+	r.read = func(fd uintptr) bool {
+		r.n, r.err = syscall.Read(int(fd), r.p)
 		return true
-	}); failed != nil {
-		return 0, failed
 	}
+	return r
+}
+
+// Read implements [io.Reader]. If there is nothing to read, it fails as if a deadline had
+// passed.
+func (r *nowReader) Read(p []byte) (int, error) {
+	if r == nil {
+		return 0, errors.ErrUnsupported
+	}
+	r.p = p
+	failed := r.raw.Read(r.read)
+	r.p = nil
 	switch {
-	case errors.Is(err, syscall.EAGAIN):
+	case failed != nil:
+		return 0, failed
+	case errors.Is(r.err, syscall.EAGAIN):
 		return 0, os.ErrDeadlineExceeded
-	case err != nil:
-		return 0, err
-	case n == 0:
+	case r.err != nil:
+		return 0, r.err
+	case r.n == 0:
 		return 0, io.EOF
 	}
-	return n, nil
+	return r.n, nil
 }

@@ -131,9 +131,14 @@ func (m *Metrics) ObserveSTS(named ...string) func(verify.Observation) {
 	for _, region := range named {
 		m.regions.add(region)
 	}
+	var last atomic.Pointer[responses]
 	return func(o verify.Observation) {
-		region := m.regions.label(o.Region, o.Status != 0)
 		m.stsLatency.Observe(o.Duration.Seconds())
+		if l := last.Load(); l != nil && l.status == o.Status && l.region == o.Region && !o.Throttled {
+			l.count.Inc()
+			return
+		}
+		region := m.regions.label(o.Region, o.Status != 0)
 		switch {
 		case o.Status == 0:
 			m.stsFailures.With(region).Inc()
@@ -141,9 +146,19 @@ func (m *Metrics) ObserveSTS(named ...string) func(verify.Observation) {
 			m.stsThrottled.With(region).Inc()
 			fallthrough
 		default:
-			m.stsResponses.With(strconv.Itoa(o.Status), region).Inc()
+			r := &responses{o.Status, region, m.stsResponses.With(strconv.Itoa(o.Status), region)}
+			r.count.Inc()
+			last.Store(r)
 		}
 	}
+}
+
+// responses are those of STS in a region with a status. Most are the same as the one before, so
+// that they are counted without a lock and a lookup.
+type responses struct {
+	status int
+	region string
+	count  *exposition.Value
 }
 
 // FollowConnections has every scrape show what the listeners do.

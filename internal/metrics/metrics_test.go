@@ -252,6 +252,30 @@ func TestRegionLabels(t *testing.T) {
 	}
 }
 
+// TestResponses counts the responses of STS one by one, whatever came before.
+func TestResponses(t *testing.T) {
+	m := metrics.New()
+	observe := m.ObserveSTS()
+	paris, dublin := verify.Observation{Region: "eu-west-3", Status: 200}, verify.Observation{Region: "eu-west-1", Status: 200}
+	refused, throttled, none := verify.Observation{Region: "eu-west-3", Status: 400}, verify.Observation{Region: "eu-west-3", Status: 400, Throttled: true}, verify.Observation{Region: "eu-west-3"}
+	for _, o := range []verify.Observation{paris, paris, dublin, paris, refused, throttled, refused, none, none, paris, throttled, throttled} {
+		observe(o)
+	}
+	text := scrape(m)
+	for _, want := range []string{
+		`sts_responses_total{ResponseCode="200",StsRegion="eu-west-3"} 4`,
+		`sts_responses_total{ResponseCode="200",StsRegion="eu-west-1"} 1`,
+		`sts_responses_total{ResponseCode="400",StsRegion="eu-west-3"} 5`,
+		`sts_throttling_total{StsRegion="eu-west-3"} 3`,
+		`sts_connection_failures_total{StsRegion="eu-west-3"} 2`,
+		`sts_latency_seconds_count 12`,
+	} {
+		if !strings.Contains(text, "aws_iam_authenticator_"+want+"\n") {
+			t.Errorf("/metrics lacks %s", want)
+		}
+	}
+}
+
 // TestReadyGauge follows /readyz.
 func TestReadyGauge(t *testing.T) {
 	m := metrics.New()

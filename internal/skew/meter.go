@@ -39,6 +39,8 @@ type Meter struct {
 	last   atomic.Pointer[comparison]
 	wanted chan string
 	wrong  atomic.Bool
+	// observed is the time of the last answer, in seconds since 1970.
+	observed atomic.Int64
 }
 
 // A comparison is how far this machine's clock was ahead of that of STS at a time.
@@ -58,9 +60,13 @@ func New(config Config) *Meter {
 	return &Meter{config: config, wanted: make(chan string, 1)}
 }
 
-// Observe compares the clocks at an answer of STS. It fits [verify.Config].Observe.
+// Observe compares the clocks at an answer of STS, but not twice at the same second of its
+// clock. It fits [verify.Config].Observe.
 func (m *Meter) Observe(o verify.Observation) {
-	if !o.Date.IsZero() {
+	if o.Date.IsZero() {
+		return
+	}
+	if second := o.Date.Unix(); m.observed.Swap(second) != second {
 		m.compare(o.Date)
 	}
 }
