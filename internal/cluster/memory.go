@@ -8,19 +8,19 @@ import (
 	"github.com/kube-iam/authenticator/pkg/mapper"
 )
 
-// maxUnfreed is how long the memory that reading tables took stays at most.
+// maxUnfreed is how long freeMemory waits at most while tables go on changing.
 const maxUnfreed = time.Minute
 
-// freeMemory returns memory to the operating system after tables were read, until ctx is
-// done. Reading allocates many times the memory of a table, and then none for a long time.
-// Returning it stops the others for a moment, and getting it back slows the next reading. So
-// it is done once none of the tables has changed for a second, or, while they go on changing,
-// once in maxUnfreed.
+// freeMemory returns memory to the operating system after tables were read, until ctx is done.
+// Reading a table allocates many times its size. Returning that memory stops the server for a
+// moment, and the next reading has to get it back. So freeMemory waits until no table has
+// changed for a second, but not longer than maxUnfreed.
 func freeMemory(ctx context.Context, tables func() map[*mapper.Table]struct{}, free func()) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	before, changedAt := tables(), time.Now() // they may have been read just now
-	for {
+	before := tables()
+	free() // they may have been read before this
+	for unfreedSince := (time.Time{}); ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -29,12 +29,12 @@ func freeMemory(ctx context.Context, tables func() map[*mapper.Table]struct{}, f
 		now := tables()
 		changed := !maps.Equal(before, now)
 		before = now
-		if changed && changedAt.IsZero() {
-			changedAt = time.Now()
+		if changed && unfreedSince.IsZero() {
+			unfreedSince = time.Now()
 		}
-		if !changedAt.IsZero() && (!changed || time.Since(changedAt) >= maxUnfreed) {
+		if !unfreedSince.IsZero() && (!changed || time.Since(unfreedSince) >= maxUnfreed) {
 			free()
-			changedAt = time.Time{}
+			unfreedSince = time.Time{}
 		}
 	}
 }

@@ -108,27 +108,32 @@ func writeHeader(out *bufio.Writer, name, value string) {
 // isQuiet reports whether nothing follows the last answer. It would be taken for the
 // answer to the next request, and so let in the wrong user.
 func (c *connection) isQuiet() bool {
-	c.socket.noWait = true
+	c.socket.noWait, c.socket.received = true, 0
 	defer func() { c.socket.noWait = false }()
 	c.limit.N = 1
 	_, err := c.in.Peek(1)
-	return errors.Is(err, os.ErrDeadlineExceeded)
+	// A part of a record of TLS may follow, too.
+	return errors.Is(err, os.ErrDeadlineExceeded) && c.socket.received == 0
 }
 
 // A socket is a connection below all TLS.
 type socket struct {
 	net.Conn
-	now *nowReader
+	immediate *noWaitReader
 	// noWait makes Read return only what was received already.
 	noWait bool
+	// received counts the bytes that Read has returned without waiting.
+	received int
 }
 
-func newSocket(conn net.Conn) *socket { return &socket{Conn: conn, now: newNowReader(conn)} }
+func newSocket(conn net.Conn) *socket { return &socket{Conn: conn, immediate: newNoWaitReader(conn)} }
 
 // Read implements [net.Conn].
 func (s *socket) Read(p []byte) (int, error) {
 	if s.noWait {
-		return s.now.Read(p)
+		n, err := s.immediate.Read(p)
+		s.received += n
+		return n, err
 	}
 	return s.Conn.Read(p)
 }

@@ -7,10 +7,10 @@ import (
 	"net"
 )
 
-// A nowReader is not supported, so that no connection is used twice.
-type nowReader struct{}
+// A noWaitReader fails every read, so that no connection is used twice.
+type noWaitReader struct{}
 
-func newNowReader(net.Conn) *nowReader { return nil }
+func newNoWaitReader(net.Conn) *noWaitReader { return nil }
 
 // Read implements [io.Reader].
-func (*nowReader) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
+func (*noWaitReader) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }

@@ -10,18 +10,20 @@ import (
 	"syscall"
 )
 
-// A nowReader reads from a connection without waiting. It is used by one request at a time.
-type nowReader struct {
+// A noWaitReader reads from a connection without waiting. It is used by one request at a time.
+type noWaitReader struct {
 	raw syscall.RawConn
-	// read reads into p once. It is made once for all requests.
+	// read is the callback of raw.Read: it reads into p, and sets n and err. A closure for each
+	// call would be allocated.
 	read func(fd uintptr) bool
 	p    []byte
 	n    int
 	err  error
 }
 
-// newNowReader returns the reader of a connection; nil if it has no file descriptor.
-func newNowReader(conn net.Conn) *nowReader {
+// newNoWaitReader returns the reader of a connection; nil, which fails every read, if its file
+// descriptor cannot be used.
+func newNoWaitReader(conn net.Conn) *noWaitReader {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
 		return nil
@@ -30,7 +32,7 @@ func newNowReader(conn net.Conn) *nowReader {
 	if err != nil {
 		return nil
 	}
-	r := &nowReader{raw: raw}
+	r := &noWaitReader{raw: raw}
 	r.read = func(fd uintptr) bool {
 		r.n, r.err = syscall.Read(int(fd), r.p)
 		return true
@@ -40,7 +42,7 @@ func newNowReader(conn net.Conn) *nowReader {
 
 // Read implements [io.Reader]. If there is nothing to read, it fails as if a deadline had
 // passed.
-func (r *nowReader) Read(p []byte) (int, error) {
+func (r *noWaitReader) Read(p []byte) (int, error) {
 	if r == nil {
 		return 0, errors.ErrUnsupported
 	}

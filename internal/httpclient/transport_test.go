@@ -261,8 +261,19 @@ func TestConnectionsThatServersClose(t *testing.T) {
 }
 
 // TestStrayAnswerWhileIdle sends an answer nobody asked for some time after the first, in
-// memory of neither bufio nor TLS.
+// memory of neither bufio nor TLS, or the begin of a TLS record.
 func TestStrayAnswerWhileIdle(t *testing.T) {
+	t.Parallel()
+	t.Run("whole", func(t *testing.T) { testStray(t, func(p *peer) { p.send(answering("stray")) }) })
+	t.Run("a part", func(t *testing.T) {
+		testStray(t, func(p *peer) {
+			_, _ = p.Conn.(*tls.Conn).NetConn().Write([]byte{23, 3, 3, 0, 100, 1, 2, 3})
+		})
+	})
+}
+
+// testStray sends something between two answers.
+func testStray(t *testing.T, send func(*peer)) {
 	t.Parallel()
 	got, sent := make(chan struct{}), make(chan struct{})
 	s := &script{connections: []func(*peer){
@@ -270,19 +281,21 @@ func TestStrayAnswerWhileIdle(t *testing.T) {
 			p.awaitRequest()
 			p.send(answering("first"))
 			<-got
-			p.send(answering("stray"))
+			send(p)
 			close(sent)
 			p.awaitEnd()
 		},
 		func(p *peer) { p.awaitRequest(); p.send(answering("second")); p.awaitEnd() },
 	}}
 	transport := s.serve(t)
-	if _, body, err := get(t.Context(), transport, "https://example.com/1"); body != "first" || err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, body, err := get(ctx, transport, "https://example.com/1"); body != "first" || err != nil {
 		t.Errorf("the first answer: %q, %v", body, err)
 	}
 	close(got)
 	<-sent
-	if _, body, err := get(t.Context(), transport, "https://example.com/2"); body != "second" || err != nil {
+	if _, body, err := get(ctx, transport, "https://example.com/2"); body != "second" || err != nil {
 		t.Errorf("the second answer: %q, %v", body, err)
 	}
 }

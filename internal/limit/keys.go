@@ -39,7 +39,7 @@ func (k *keys) add(key knownKey, now time.Time) {
 		element.Value.(*timedKey).expires = now.Add(provenFor)
 		of.MoveToFront(element)
 	} else {
-		key.accessKeyID = strings.Clone(key.accessKeyID) // it is a part of a token, which must not stay in memory
+		key.accessKeyID = strings.Clone(key.accessKeyID) // a substring would keep the whole token, a credential, in memory
 		k.known[key] = of.PushFront(&timedKey{key, now.Add(provenFor)})
 	}
 	for oldest := of.Back(); now.After(oldest.Value.(*timedKey).expires); oldest = of.Back() {

@@ -73,22 +73,24 @@ func TestRefreshedKeyIsTheLatest(t *testing.T) {
 		k.add(key, now)
 	}
 	if !k.has(first, now) || k.has(second, now) || !k.has(third, now) {
-		t.Errorf("known are first: %v, second: %v, third: %v", k.has(first, now), k.has(second, now), k.has(third, now))
+		t.Errorf("known: first %v, second %v, third %v; want true, false, true", k.has(first, now), k.has(second, now), k.has(third, now))
 	}
 }
 
-// TestKeysKeepNoToken checks that a key ID is copied: it is a part of a token, which is a
+// TestKeysKeepNoToken checks that a key ID is copied: it is a substring of a token, which is a
 // credential.
 func TestKeysKeepNoToken(t *testing.T) {
 	t.Parallel()
 	k := newKeys(2)
+	const before, id = "a token, ", "AKIAEXAMPLE"
 	for _, rest := range []string{"first", "second"} {
-		token := strings.Repeat("a token, ", 10) + "AKIAEXAMPLE" + rest
-		k.add(knownKey{"c", "sts", token[90:101]}, time.Now())
+		token := strings.Join([]string{before, id, rest}, "")
+		part := token[len(before):][:len(id)]
+		k.add(knownKey{"c", "sts", part}, time.Now())
 		for key, element := range k.known {
 			for _, kept := range []string{key.accessKeyID, element.Value.(*timedKey).key.accessKeyID} {
-				if kept != "AKIAEXAMPLE" || unsafe.StringData(kept) == unsafe.StringData(token[90:101]) {
-					t.Errorf("after the %s token: %q is a part of it", rest, kept)
+				if kept != id || unsafe.StringData(kept) == unsafe.StringData(part) {
+					t.Errorf("after the %s token: kept %q, want a copy of %q", rest, kept, id)
 				}
 			}
 		}

@@ -38,7 +38,7 @@ func (l *limits) collect(sample exposition.Sampler) {
 		if host.Region == "" {
 			continue // no token has named it yet
 		}
-		region := l.regions.label(host.Region, false)
+		region := l.regions.label(host.Region)
 		of := byRegion[region]
 		if host.CircuitOpen {
 			of.open++

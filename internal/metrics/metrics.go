@@ -131,31 +131,30 @@ func (m *Metrics) ObserveSTS(named ...string) func(verify.Observation) {
 	for _, region := range named {
 		m.regions.add(region)
 	}
-	var last atomic.Pointer[responses]
+	var last atomic.Pointer[responseCount]
 	return func(o verify.Observation) {
 		m.stsLatency.Observe(o.Duration.Seconds())
-		if l := last.Load(); l != nil && l.status == o.Status && l.region == o.Region && !o.Throttled {
-			l.count.Inc()
+		if o.Status == 0 {
+			m.stsFailures.With(m.regions.label(o.Region)).Inc()
 			return
 		}
-		region := m.regions.label(o.Region, o.Status != 0)
-		switch {
-		case o.Status == 0:
-			m.stsFailures.With(region).Inc()
-		case o.Throttled:
-			m.stsThrottled.With(region).Inc()
-			fallthrough
-		default:
-			r := &responses{o.Status, region, m.stsResponses.With(strconv.Itoa(o.Status), region)}
+		if r := last.Load(); r != nil && r.status == o.Status && r.region == o.Region && !o.Throttled {
 			r.count.Inc()
-			last.Store(r)
+			return
 		}
+		region := m.regions.add(o.Region)
+		if o.Throttled {
+			m.stsThrottled.With(region).Inc()
+		}
+		r := &responseCount{o.Status, region, m.stsResponses.With(strconv.Itoa(o.Status), region)}
+		r.count.Inc()
+		last.Store(r)
 	}
 }
 
-// responses are those of STS in a region with a status. Most are the same as the one before, so
-// that they are counted without a lock and a lookup.
-type responses struct {
+// A responseCount counts the responses with one status from one region. Most responses are like
+// the one before, and so need no lock and no lookup.
+type responseCount struct {
 	status int
 	region string
 	count  *exposition.Value

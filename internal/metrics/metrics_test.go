@@ -252,13 +252,16 @@ func TestRegionLabels(t *testing.T) {
 	}
 }
 
-// TestResponses counts the responses of STS one by one, whatever came before.
+// TestResponses checks that every response of STS is counted, like the one before or not.
 func TestResponses(t *testing.T) {
 	m := metrics.New()
 	observe := m.ObserveSTS()
-	paris, dublin := verify.Observation{Region: "eu-west-3", Status: 200}, verify.Observation{Region: "eu-west-1", Status: 200}
-	refused, throttled, none := verify.Observation{Region: "eu-west-3", Status: 400}, verify.Observation{Region: "eu-west-3", Status: 400, Throttled: true}, verify.Observation{Region: "eu-west-3"}
-	for _, o := range []verify.Observation{paris, paris, dublin, paris, refused, throttled, refused, none, none, paris, throttled, throttled} {
+	paris := verify.Observation{Region: "eu-west-3", Status: 200}
+	dublin := verify.Observation{Region: "eu-west-1", Status: 200}
+	refused := verify.Observation{Region: "eu-west-3", Status: 400}
+	throttled := verify.Observation{Region: "eu-west-3", Status: 400, Throttled: true}
+	failed := verify.Observation{Region: "eu-west-3"}
+	for _, o := range []verify.Observation{paris, paris, dublin, paris, refused, throttled, refused, failed, failed, paris, throttled, throttled} {
 		observe(o)
 	}
 	text := scrape(m)

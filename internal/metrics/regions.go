@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 )
@@ -13,27 +14,26 @@ const maxRegions = 64
 // which the operator named, is a label; all others are "other".
 type regions struct {
 	mu sync.Mutex
-	// known has each label as its key and its value.
+	// known maps each label to itself.
 	known map[string]string
 }
 
 func newRegions() *regions { return &regions{known: map[string]string{}} }
 
-// add makes a region a label, while there is room.
-func (r *regions) add(region string) { r.label(region, true) }
-
-// label returns the label for a region. One that has answered becomes a label, while there
-// is room.
-func (r *regions) label(region string, answered bool) string {
+// add makes a region a label, while there is room, and returns its label.
+func (r *regions) add(region string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if known, ok := r.known[region]; ok {
-		return known
+	if _, ok := r.known[region]; !ok && len(r.known) < maxRegions {
+		region = strings.Clone(region) // a substring would keep the whole token, a credential, in memory
+		r.known[region] = region
 	}
-	if !answered || len(r.known) >= maxRegions {
-		return "other"
-	}
-	region = strings.Clone(region) // it is a part of a token, which must not stay in memory
-	r.known[region] = region
-	return region
+	return cmp.Or(r.known[region], "other")
+}
+
+// label returns the label of a region.
+func (r *regions) label(region string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return cmp.Or(r.known[region], "other")
 }

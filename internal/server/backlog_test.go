@@ -195,8 +195,8 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestEditAfterSignIn checks that an edit is judged in the knowledge of a node that signed in
-// just before, although its decision still waited for its record.
+// TestEditAfterSignIn checks that the guard knows a node that has just signed in, although the
+// decision waits to be recorded.
 func TestEditAfterSignIn(t *testing.T) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	content := "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c}}], clusters: [{name: c, cluster: {server: http://127.0.0.1:1}}]}"
@@ -223,20 +223,19 @@ func TestEditAfterSignIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := newBacklog(decisions.NewRecorder(), metrics, log)
-		judge := c.judge(b)
+		guard := c.guard(b)
 		pass(time.Hour) // until then, every role of nodes counts as in use
-		if verdict, err := judge("").Judge(removal); err != nil || verdict.Refused() {
-			t.Errorf("no node signed in: %q, %v", verdict.Losses, err)
+		if verdict, err := guard("").Judge(removal); err != nil || verdict.Refused() {
+			t.Errorf("before a node signs in: losses %q, %v; want none", verdict.Losses, err)
 		}
 		user := authn.User{Username: "system:node:ip-10-0-0-1.ec2.internal", Groups: []string{mapper.NodesGroup}}
 		b.add(unrecorded{c.Clusters()[0], &authn.Decision{Outcome: authn.Mapped, User: user, Identity: node}})
-		verdict, err := judge("").Judge(removal)
+		verdict, err := guard("").Judge(removal)
 		if want := "node ip-10-0-0-1.ec2.internal signed in with it"; err != nil || !verdict.Refused() || !strings.Contains(strings.Join(verdict.Losses, "\n"), want) {
-			t.Errorf("a node signed in: %q, %v; want %q", verdict.Losses, err, want)
+			t.Errorf("after a node signed in: losses %q, %v; want %q", verdict.Losses, err, want)
 		}
-		if judge("green") != nil {
-			t.Error("what judges edits of an unknown cluster is not nil")
+		if guard("green") != nil {
+			t.Error("an unknown cluster has a guard")
 		}
-		pass(recordPeriod)
 	})
 }

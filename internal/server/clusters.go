@@ -122,15 +122,15 @@ func (c *clusters) authenticate(b *backlog) func(ctx context.Context, id, bearer
 	}
 }
 
-// judge returns a function that returns what judges the edits of the mappings of the cluster
-// with an ID; nil if there is no such cluster. It records the decisions of a backlog first:
-// a node that has just signed in is in use.
-func (c *clusters) judge(b *backlog) func(id string) *admission.Guard {
-	return func(id string) (judging *admission.Guard) {
+// guard returns a function that returns the guard of the cluster with an ID; nil if there is
+// no such cluster. It first records the decisions in a backlog: a node that has just signed in
+// is in use.
+func (c *clusters) guard(b *backlog) func(id string) *admission.Guard {
+	return func(id string) (guard *admission.Guard) {
 		b.flush()
-		// Without the cluster, nothing judges.
-		_ = c.Use(id, func(served *assembly.Parts) { judging = served.Guard.With(served.Sources()) })
-		return judging
+		// An unknown cluster has no guard.
+		_ = c.Use(id, func(served *assembly.Parts) { guard = served.Guard.With(served.Sources()) })
+		return guard
 	}
 }
 

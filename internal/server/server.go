@@ -214,7 +214,7 @@ func (c *Config) serve(ctx context.Context, clusters *clusters, serving *certifi
 		return err
 	}
 	edits, err := webhook.NewAdmissionHandler(webhook.AdmissionConfig{
-		Guard: clusters.judge(backlog), Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
+		Guard: clusters.guard(backlog), Find: clusters.Find, Fair: clusters.several, Clients: clients, Observe: metrics.ObserveAdmission, Log: log,
 	})
 	if err != nil {
 		return err

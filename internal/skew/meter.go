@@ -39,8 +39,6 @@ type Meter struct {
 	last   atomic.Pointer[comparison]
 	wanted chan string
 	wrong  atomic.Bool
-	// observed is the time of the last answer, in seconds since 1970.
-	observed atomic.Int64
 }
 
 // A comparison is how far this machine's clock was ahead of that of STS at a time.
@@ -60,29 +58,28 @@ func New(config Config) *Meter {
 	return &Meter{config: config, wanted: make(chan string, 1)}
 }
 
-// Observe compares the clocks at an answer of STS, but not twice at the same second of its
-// clock. It fits [verify.Config].Observe.
+// Observe compares the clocks at an answer of STS. It fits [verify.Config].Observe.
 func (m *Meter) Observe(o verify.Observation) {
-	if o.Date.IsZero() {
-		return
-	}
-	if second := o.Date.Unix(); m.observed.Swap(second) != second {
+	if !o.Date.IsZero() {
 		m.compare(o.Date)
 	}
 }
 
 func (m *Meter) compare(date time.Time) {
 	now := m.config.Now()
-	c := &comparison{time.Duration(seconds(now.Sub(date))) * time.Second, now}
-	m.last.Store(c)
-	wrong := c.ahead.Abs() >= Tolerance
+	ahead := time.Duration(seconds(now.Sub(date))) * time.Second
+	if last := m.last.Load(); last != nil && last.ahead == ahead && now.Sub(last.at).Abs() < time.Second {
+		return // as most answers show
+	}
+	m.last.Store(&comparison{ahead, now})
+	wrong := ahead.Abs() >= Tolerance
 	if m.wrong.Swap(wrong) == wrong {
 		return
 	}
 	if wrong {
-		m.config.Log.Error("the clock of this machine is wrong: set it, for example with timedatectl set-ntp true", "aheadOfSTS", c.ahead)
+		m.config.Log.Error("the clock of this machine is wrong: set it, for example with timedatectl set-ntp true", "aheadOfSTS", ahead)
 	} else {
-		m.config.Log.Info("the clock of this machine is right again", "aheadOfSTS", c.ahead)
+		m.config.Log.Info("the clock of this machine is right again", "aheadOfSTS", ahead)
 	}
 }
 
