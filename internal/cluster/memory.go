@@ -19,8 +19,9 @@ func freeMemory(ctx context.Context, tables func() map[*mapper.Table]struct{}, f
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	before := tables()
-	free() // they may have been read before this
-	for unfreedSince := (time.Time{}); ; {
+	free()                     // they may have been read before this
+	var unfreedSince time.Time // zero if there is nothing to free
+	for {
 		select {
 		case <-ctx.Done():
 			return

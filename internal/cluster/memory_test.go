@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,14 +31,14 @@ func TestFreeMemory(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 				defer cancel()
 				begin := time.Now()
-				var table atomic.Pointer[mapper.Table]
-				go func() {
-					for time.Sleep(10*s + s/4); time.Since(begin) < test.until; time.Sleep(test.every) {
-						table.Store(&mapper.Table{})
+				next, table := 10*s+s/4, &mapper.Table{}
+				tables := func() map[*mapper.Table]struct{} {
+					for ; next < test.until && next <= time.Since(begin); next += test.every {
+						table = &mapper.Table{}
 					}
-				}()
+					return map[*mapper.Table]struct{}{table: {}}
+				}
 				var got []time.Duration
-				tables := func() map[*mapper.Table]struct{} { return map[*mapper.Table]struct{}{table.Load(): {}} }
 				freeMemory(ctx, tables, func() { got = append(got, time.Since(begin)) })
 				if !slices.Equal(got, test.want) {
 					t.Errorf("freed at %v, want %v", got, test.want)

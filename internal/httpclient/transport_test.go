@@ -260,8 +260,8 @@ func TestConnectionsThatServersClose(t *testing.T) {
 	}
 }
 
-// TestStrayAnswerWhileIdle sends an answer nobody asked for some time after the first, in
-// memory of neither bufio nor TLS, or the begin of a TLS record.
+// TestStrayAnswerWhileIdle sends an answer that nobody asked for, or the beginning of one, some
+// time after the first: it is in the memory of neither bufio nor TLS.
 func TestStrayAnswerWhileIdle(t *testing.T) {
 	t.Parallel()
 	t.Run("whole", func(t *testing.T) { testStray(t, func(p *peer) { p.send(answering("stray")) }) })
@@ -383,7 +383,7 @@ func TestLongBody(t *testing.T) {
 	}
 }
 
-// TestEndOfContext interrupts a request that gets no answer, or only the begin of one. The
+// TestEndOfContext interrupts a request that gets no answer, or only the beginning of one. The
 // connection is not used again, even if the answer comes later.
 func TestEndOfContext(t *testing.T) {
 	t.Parallel()
