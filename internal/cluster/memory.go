@@ -18,9 +18,8 @@ const maxUnfreed = time.Minute
 func freeMemory(ctx context.Context, tables func() map[*mapper.Table]struct{}, free func()) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	before := tables()
-	free()                     // they may have been read before this
-	var unfreedSince time.Time // zero if there is nothing to free
+	// They may have been read before this. unfreedSince is zero if there is nothing to free.
+	before, unfreedSince := tables(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
